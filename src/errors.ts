@@ -1,0 +1,115 @@
+/**
+ * The error table: every problem that Crest can answer, and the one class that carries it.
+ *
+ * A leaf: it imports nothing, so that every layer may throw the same error. HTTP's rendering
+ * (RFC 9457) is `http/problems.ts`; the mapping from gRPC is the `grpc` column below.
+ */
+
+/** One row: what a problem code means on HTTP. */
+interface ErrorRow {
+  /** HTTP status. */
+  readonly status: number;
+  /** Fixed per code, as RFC 9457 wants it. */
+  readonly title: string;
+  /** Whether the same request may succeed later without being changed. */
+  readonly retryable?: true;
+}
+
+/** code -> status and title. The codes are part of the API: they may be added to, never renamed. */
+export const errorTable = {
+  // What the caller sent.
+  invalid_request: { status: 400, title: "Invalid request" },
+  invalid_json: { status: 400, title: "Malformed JSON" },
+  bad_reference: { status: 400, title: "Bad image reference" },
+  unknown_handler: { status: 400, title: "Unknown runtime handler" },
+  command_not_found: { status: 400, title: "Command not found" },
+  unauthenticated: { status: 401, title: "Unauthenticated" },
+  not_capable: { status: 403, title: "NotCapable" },
+  host_not_allowed: { status: 403, title: "Host not allowed" },
+  origin_not_allowed: { status: 403, title: "Origin not allowed" },
+  route_not_found: { status: 404, title: "No such route" },
+  not_found: { status: 404, title: "Not found" },
+  method_not_allowed: { status: 405, title: "Method not allowed" },
+  not_acceptable: { status: 406, title: "Not acceptable" },
+  request_timeout: { status: 408, title: "Request timeout" },
+  image_not_found: { status: 404, title: "Image not found" },
+  conflict: { status: 409, title: "Conflict" },
+  already_running: { status: 409, title: "Already running" },
+  already_exited: { status: 409, title: "Already exited" },
+  not_running: { status: 409, title: "Not running" },
+  pod_not_ready: { status: 409, title: "Pod not ready" },
+  name_reserved: { status: 409, title: "Name in use" },
+  image_in_use: { status: 409, title: "Image in use" },
+  ambiguous_id: { status: 409, title: "Ambiguous id" },
+  body_too_large: { status: 413, title: "Body too large" },
+  unsupported_media_type: { status: 415, title: "Unsupported media type" },
+  registry_unauthorized: { status: 422, title: "The registry refused the credentials" },
+  output_too_large: { status: 422, title: "The command's output is too large" },
+  upgrade_required: { status: 426, title: "Upgrade required" },
+  headers_too_large: { status: 431, title: "Headers too large" },
+  // What the runtime said.
+  runtime_exhausted: { status: 429, title: "The runtime is out of a resource", retryable: true },
+  not_implemented: { status: 501, title: "Not implemented by this runtime" },
+  reply_too_large: { status: 502, title: "The runtime's reply is too large" },
+  registry_unreachable: { status: 502, title: "The registry cannot be reached", retryable: true },
+  runtime_error: { status: 502, title: "The runtime failed" },
+  runtime_unavailable: { status: 503, title: "The runtime is unavailable", retryable: true },
+  shutting_down: { status: 503, title: "Shutting down", retryable: true },
+  deadline_exceeded: { status: 504, title: "The runtime did not answer in time", retryable: true },
+  exec_timeout: { status: 504, title: "The command took longer than its timeout" },
+  // A bug of ours.
+  internal: { status: 500, title: "Internal error" },
+} as const satisfies { readonly [code: string]: ErrorRow };
+
+export type ErrorCode = keyof typeof errorTable;
+
+/** Where in the request a mistake is: a JSON pointer into the body, or a parameter's name. */
+export interface FieldError {
+  readonly pointer?: string;
+  readonly parameter?: string;
+  readonly detail: string;
+}
+
+export interface GatewayErrorOptions {
+  readonly cause?: unknown;
+  /** The places of the mistakes, for `invalid_request`. */
+  readonly errors?: readonly FieldError[];
+  /** gRPC status name, when the runtime said it. */
+  readonly grpcCode?: string;
+  /** Members that this problem has besides the common ones (`grant`, `resource`, `candidates`). */
+  readonly members?: { readonly [name: string]: unknown };
+  /** Response headers that belong to the refusal (`Allow`, `Retry-After`). */
+  readonly headers?: { readonly [name: string]: string };
+}
+
+/** The one error that layers throw at each other and that becomes a problem at the edge. */
+export class GatewayError extends Error {
+  override readonly name = "GatewayError";
+  readonly code: ErrorCode;
+  readonly errors: readonly FieldError[];
+  readonly grpcCode: string | undefined;
+  readonly members: { readonly [name: string]: unknown };
+  readonly headers: { readonly [name: string]: string };
+
+  constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.errors = options.errors ?? [];
+    this.grpcCode = options.grpcCode;
+    this.members = options.members ?? {};
+    this.headers = options.headers ?? {};
+  }
+
+  /** HTTP status of this problem. */
+  get status(): number {
+    return errorTable[this.code].status;
+  }
+}
+
+/**
+ * A mistake of the operator (flags, environment, files, privileges, missing packages): one clear
+ * sentence for a terminal, printed without a stack trace. Thrown before anything is served.
+ */
+export class StartError extends Error {
+  override readonly name = "StartError";
+}
