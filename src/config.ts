@@ -1,0 +1,64 @@
+/**
+ * The command line: flags, environment and file -> one frozen configuration. The only reader of the
+ * process's environment.
+ *
+ * Flags beat the environment, which beats the file: setting by setting, whole values. Whatever is
+ * unknown or does not read stops the start; nothing is guessed and nothing is dropped.
+ */
+import { readFileSync } from "node:fs";
+import type { ServingCommand } from "./config/commands.ts";
+import { parseFlags } from "./config/flags.ts";
+import { helpText } from "./config/help.ts";
+import { type Config, type Environment, resolveConfig } from "./config/resolve.ts";
+
+export { envExample } from "./config/help.ts";
+export type { Config } from "./config/resolve.ts";
+export type { ListenAddress } from "./config/schema.ts";
+
+/** What to do. Only the commands that serve have a configuration: the others read no settings. */
+export type Command =
+  | { readonly name: ServingCommand; readonly config: Config }
+  | { readonly name: "version" }
+  | { readonly name: "help"; readonly text: string };
+
+/** What the result depends on besides arguments and environment; by default this process's. */
+export interface CommandLineOptions {
+  /** Root (0) has another default data folder. */
+  readonly uid?: number | undefined;
+  /** Where relative paths start. */
+  readonly cwd?: string;
+  /** Of the terminal; help is 80 to 100 wide, 80 without a terminal. */
+  readonly columns?: number | undefined;
+  /** Reads the file of `--config`. */
+  readonly readFile?: (path: string) => string;
+}
+
+/**
+ * Arguments (without node and the script) and environment -> what to do. No arguments: help.
+ *
+ * @throws {StartError} that names the flag, the variable or the line of the file, what is wrong with
+ *   it and what would be right.
+ */
+export function parseCommandLine(
+  argv: readonly string[],
+  env: Environment,
+  options: CommandLineOptions = {},
+): Command {
+  const { command, help, flags } = parseFlags(argv);
+  if (help || command === undefined) {
+    return { name: "help", text: helpText(command, options.columns ?? process.stdout.columns) };
+  }
+  if (command !== "up" && command !== "serve") return { name: command };
+  const config = resolveConfig(command, flags, {
+    env,
+    uid: "uid" in options ? options.uid : process.getuid?.(),
+    cwd: options.cwd ?? process.cwd(),
+    readFile: options.readFile ?? ((path) => readFileSync(path, "utf8")),
+  });
+  return { name: command, config };
+}
+
+/** `parseCommandLine` of this process. */
+export function readCommandLine(): Command {
+  return parseCommandLine(process.argv.slice(2), process.env);
+}

@@ -1,0 +1,24 @@
+/** The commands of `crest`, as data. */
+
+export const commands = {
+  up: {
+    title: "a private containerd, and the gateway in front of it",
+    about:
+      "The containerd has its own folder, network and images, and touches no other runtime of this machine. " +
+      "Everything is granted on it unless --allow flags say what. Ctrl-C removes its pods and keeps its images.",
+  },
+  serve: {
+    title: "the gateway in front of the runtime that is there",
+    about:
+      "Nothing is granted that no flag grants. Pods and containers stay when the gateway comes and goes.",
+  },
+  version: { title: "print the version", about: "The same as crest --version." },
+} as const;
+
+export type CommandName = keyof typeof commands;
+
+/** The commands that serve: the ones with settings. */
+export type ServingCommand = "up" | "serve";
+
+/** In the order of the help text. */
+export const commandNames = Object.keys(commands) as readonly CommandName[];

@@ -1,0 +1,57 @@
+/**
+ * Files of variables, as `--config` names them.
+ *
+ * `KEY=VALUE` a line; blank lines and lines that begin with `#` are skipped. A value is taken as it
+ * stands, without the spaces around it and without a comment that begins with ` #`. In single
+ * quotes it is literal; in double quotes `\n`, `\"` and `\\` are escapes, no others. `$`
+ * means nothing. What Docker and systemd take without quotes means the same here.
+ */
+import { StartError } from "../errors.ts";
+
+export interface EnvLine {
+  readonly name: string;
+  readonly value: string;
+  /** Counted from 1. */
+  readonly line: number;
+}
+
+const assignment = /^\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$/;
+const doubleQuoted = /^"((?:[^"\\]|\\.)*)"(?:\s+#.*)?$/;
+const singleQuoted = /^'([^']*)'(?:\s+#.*)?$/;
+
+/**
+ * Reads the text of such a file. `path` is for messages.
+ *
+ * @throws {StartError} naming file and line: no assignment, a quote that does not end, a name twice.
+ */
+export function parseEnvFile(text: string, path: string): readonly EnvLine[] {
+  const found = new Map<string, EnvLine>();
+  for (const [index, content] of text
+    .replace(/^\uFEFF/, "")
+    .split(/\r?\n/)
+    .entries()) {
+    if (/^\s*(#|$)/.test(content)) continue;
+    const line = index + 1;
+    const refuse = (reason: string) => new StartError(`${path}, line ${line}: ${reason}`);
+    const [, name, written] = assignment.exec(content) ?? [];
+    if (name === undefined || written === undefined) {
+      throw refuse("not an assignment: write NAME=VALUE, or begin a comment with #");
+    }
+    const value = readValue(written);
+    if (value === undefined) throw refuse(`${name}: the quote does not end, or something stands behind it`);
+    const earlier = found.get(name);
+    if (earlier) throw refuse(`${name} is set on line ${earlier.line} already`);
+    found.set(name, { name, value, line });
+  }
+  return [...found.values()];
+}
+
+/** Undefined: badly quoted. */
+function readValue(written: string): string | undefined {
+  if (written.startsWith('"')) {
+    const inner = doubleQuoted.exec(written)?.[1];
+    return inner?.replace(/\\([n"\\])/g, (_, letter: string) => (letter === "n" ? "\n" : letter));
+  }
+  if (written.startsWith("'")) return singleQuoted.exec(written)?.[1];
+  return written.replace(/(^|\s+)#.*$/, "");
+}

@@ -1,0 +1,142 @@
+/** Texts for people, made from the schema: `--help` and `.env.example`. Plain, without colours. */
+import { type CommandName, commandNames, commands, type ServingCommand } from "./commands.ts";
+import { type Setting, settings } from "./schema.ts";
+import type { Group } from "./setting.ts";
+
+const titles: { readonly [G in Group]: string } = {
+  where: "Where",
+  who: "Who",
+  start: "Starting",
+  grants: "What is granted",
+  denials: "What is denied, whatever is granted",
+};
+
+const groups = Object.keys(titles) as readonly Group[];
+
+const asVariables = "As variables: true, false or the value, CREST_ALLOW_READ=pods,images.";
+const aboutGrants: { readonly [C in ServingCommand]: string } = {
+  up: `Without one of these everything is granted; with one, exactly what they say. ${asVariables}`,
+  serve: `Nothing is granted that none of these grants. ${asVariables}`,
+};
+
+/**
+ * The text of `crest --help`, or of `crest COMMAND --help`.
+ *
+ * `columns` is the terminal's width: lines are at most that long, within 80 (also the default) to 100.
+ */
+export function helpText(command: CommandName | undefined, columns = 80): string {
+  if (command === undefined) return overview();
+  const width = Math.min(Math.max(columns, 80), 100);
+  const { title, about } = commands[command];
+  const intro = [`crest ${command}: ${title}`, "", ...wrap(about, width)];
+  if (command !== "up" && command !== "serve") return lines([...intro, "", `Usage: crest ${command}`]);
+  return lines([
+    ...intro,
+    "",
+    `Usage: crest ${command} [FLAGS]`,
+    ...groups.flatMap((group) => section(group, command, width)),
+    "",
+    ...wrap(
+      "Flags beat variables, which beat the file of --config. An unknown flag or CREST_ variable stops the start.",
+      width,
+    ),
+  ]);
+}
+
+function overview(): string {
+  const names = commandNames.map((name) => `  ${name.padEnd(9)} ${commands[name].title}`);
+  return lines([
+    "Crest: the Kubernetes Container Runtime Interface (CRI) over REST and WebSocket",
+    "",
+    "Usage: crest COMMAND [FLAGS]",
+    "",
+    "Commands",
+    ...names,
+    "",
+    "Where to begin",
+    "  crest up --install          try it: a private containerd that hurts nobody",
+    "  crest serve --allow-read    look at the pods and containers of this node",
+    "  crest serve --help          every flag, with its variable and default",
+    "",
+    "It listens on 127.0.0.1:8585 and wants the token from its data folder. As root:",
+    '  curl -H "Authorization: Bearer $(cat /var/lib/crest/token)" \\',
+    "    http://127.0.0.1:8585/v1/pods",
+  ]);
+}
+
+function section(group: Group, command: ServingCommand, width: number): string[] {
+  const members = settings.filter(
+    (setting) => setting.group === group && (setting.command ?? command) === command,
+  );
+  const about = group === "grants" ? wrap(aboutGrants[command], width - 2).map((line) => `  ${line}`) : [];
+  return ["", titles[group], ...about, ...members.flatMap((setting) => entry(setting, width))];
+}
+
+/** The flag and, at the right, its variable; below, what it is for and its default. */
+function entry(setting: Setting, width: number): string[] {
+  const flag = `  ${setting.short ? `-${setting.short}, ` : ""}${usage(setting)}`;
+  const fallback = setting.default === false ? "" : ` Default: ${defaultText(setting)}.`;
+  const text = `${setting.description}${fallback}`;
+  const about = text === "" ? [] : wrap(text, width - 6).map((line) => `      ${line}`);
+  return [flag + setting.variable.padStart(width - flag.length), ...about];
+}
+
+/** `--listen=ADDRESS`, `--allow-read[=KINDS]`, `--install` */
+function usage({ flag, form, placeholder }: Setting): string {
+  if (form === "switch") return flag;
+  return form === "switch-or-list" ? `${flag}[=${placeholder}]` : `${flag}=${placeholder}`;
+}
+
+const defaultText = (setting: Setting): string => setting.defaultText ?? String(setting.default);
+
+/**
+ * The text of `.env.example`: every variable with its default or, where that is computed or there is
+ * none, with an example; all of them commented out.
+ */
+export function envExample(): string {
+  const intro =
+    "The settings of Crest as variables: for the environment, or for a file that --config names. " +
+    "Generated from the schema of the flags (crest serve --help). What stands here are the defaults, or " +
+    "examples where the default is computed. Relative paths start in the folder in which crest is started. " +
+    "A variable CREST_... that is none of these stops the start.";
+  const about: { readonly [G in Group]?: string } = {
+    grants:
+      "Each is true, false, or a list where one is named. With crest up everything is granted unless " +
+      "one of these is set.",
+    denials: "With the same values. A denial beats every grant.",
+  };
+  const sections = groups.flatMap((group) => [
+    "",
+    `# ---- ${titles[group]} ----`,
+    ...(about[group] ? wrapComment(about[group]) : []),
+    ...(group === "denials" ? [""] : []),
+    ...settings.filter((setting) => setting.group === group).flatMap(example),
+  ]);
+  return lines([...wrapComment(intro), ...sections]);
+}
+
+function example(setting: Setting): string[] {
+  // A file cannot name another one.
+  if (setting.key === "config") return [];
+  const value = `#${setting.variable}=${setting.default ?? setting.example}`;
+  if (setting.description === "") return [value];
+  const only = setting.command ? ` Only with crest ${setting.command}.` : "";
+  const computed = setting.default === undefined ? ` Default: ${defaultText(setting)}.` : "";
+  return ["", ...wrapComment(`${setting.description}${only}${computed}`), value];
+}
+
+const wrapComment = (text: string): string[] => wrap(text, 98).map((line) => `# ${line}`);
+
+/** Breaks at spaces; a word that is longer than the width stands alone. */
+function wrap(text: string, width: number): string[] {
+  const wrapped: string[] = [];
+  for (const word of text.split(" ")) {
+    const line = wrapped.at(-1);
+    const fits = line !== undefined && line.length + 1 + word.length <= width;
+    if (fits) wrapped[wrapped.length - 1] = `${line} ${word}`;
+    else wrapped.push(word);
+  }
+  return wrapped;
+}
+
+const lines = (all: readonly string[]): string => `${all.join("\n")}\n`;

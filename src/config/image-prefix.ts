@@ -1,0 +1,28 @@
+/** Reader of what a pull may be narrowed to. */
+import { StartError } from "../errors.ts";
+
+const label = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
+/** As image references have it (distribution/reference): a domain or an IPv6 literal, and a port. */
+const registry = new RegExp(`^(?:${label}(?:\\.${label})*|\\[[0-9a-fA-F:.]+\\])(?::\\d{1,5})?$`);
+const repositoryPart = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
+
+/**
+ * `host[:port][/path...]`, as image references begin; without a slash at its end.
+ *
+ * @throws {StartError} a wildcard, a URL, a tag or a digest, no registry, impossible letters.
+ */
+export function readImagePrefix(text: string): string {
+  const usage = "write a registry, or one with a path, as registry.example:5000 or docker.io/library";
+  const refuse = (what: string) => new StartError(`"${text}" ${what}: ${usage}`);
+  if (/[*?]/.test(text)) throw refuse("has a wildcard, a prefix covers all below it anyway");
+  if (text.includes("://")) throw refuse("is a URL");
+  const [host = "", ...path] = text.replace(/\/$/, "").split("/");
+  if (!/[.:]/.test(host) && host !== "localhost") throw refuse("does not begin with a registry's host");
+  if (!registry.test(host)) throw refuse(`does not begin with a registry's host, for "${host}"`);
+  for (const part of path) {
+    if (repositoryPart.test(part)) continue;
+    if (part === "") throw refuse("has an empty part");
+    throw refuse(/[:@]/.test(part) ? "has a tag or a digest" : `has "${part}", which no image's name has`);
+  }
+  return [host, ...path].join("/");
+}

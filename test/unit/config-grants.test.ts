@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Grants, grantWordNames, grantWords } from "../../src/grants.ts";
+import { parseCommandLine } from "../../src/config.ts";
+
+function grants(line: string, env: { readonly [name: string]: string } = {}): Grants {
+  const command = parseCommandLine(line.split(" "), env, { uid: 0, cwd: "/" });
+  assert.ok("config" in command);
+  return command.config.grants;
+}
+
+function refused(
+  line: string,
+  message: string | RegExp,
+  env: { readonly [name: string]: string } = {},
+): void {
+  assert.throws(() => grants(line, env), { name: "StartError", message });
+}
+
+const none: Grants = { all: false, allow: {}, deny: {} };
+
+test("each word is granted and denied by its flag and by its variable", () => {
+  for (const word of grantWordNames) {
+    const suffix = word.replaceAll("-", "_").toUpperCase();
+    const allowed = { all: false, allow: { [word]: true }, deny: {} };
+    assert.deepEqual(grants(`serve --allow-${word}`), allowed);
+    assert.deepEqual(grants("serve", { [`CREST_ALLOW_${suffix}`]: "true" }), allowed);
+    const denied = { all: false, allow: {}, deny: { [word]: true } };
+    assert.deepEqual(grants(`serve --deny-${word}`), denied);
+    assert.deepEqual(grants("serve", { [`CREST_DENY_${suffix}`]: "true" }), denied);
+  }
+});
+
+test("-A, --allow-all and CREST_ALLOW_ALL grant everything, denials stand beside it", () => {
+  assert.deepEqual(grants("serve -A"), { ...none, all: true });
+  assert.deepEqual(grants("serve --allow-all"), { ...none, all: true });
+  assert.deepEqual(grants("serve", { CREST_ALLOW_ALL: "true" }), { ...none, all: true });
+  assert.deepEqual(grants("serve -A --deny-exec"), { all: true, allow: {}, deny: { exec: true } });
+});
+
+test("read is narrowed to kinds, in one flag and in several", () => {
+  assert.deepEqual(grants("serve --allow-read=pods,containers").allow, { read: ["pods", "containers"] });
+  assert.deepEqual(grants("serve --allow-read=pods --allow-read=pods,stats").allow, {
+    read: ["pods", "stats"],
+  });
+  assert.deepEqual(grants("serve --deny-read=images").deny, { read: ["images"] });
+  assert.deepEqual(grants("serve", { CREST_ALLOW_READ: "pods, images" }).allow, { read: ["pods", "images"] });
+});
+
+test("a bare flag beside a narrowed one is the whole word", () => {
+  assert.deepEqual(grants("serve --allow-read=pods --allow-read").allow, { read: true });
+  assert.deepEqual(grants("serve --deny-pull=docker.io --deny-pull").deny, { pull: true });
+});
+
+test("a bare --allow-read leaves the next argument alone", () => {
+  assert.deepEqual(grants("serve --allow-read --allow-logs").allow, { read: true, logs: true });
+  assert.deepEqual(grants("--allow-read serve").allow, { read: true });
+  refused(
+    "serve --allow-read pods",
+    "pods: unexpected argument, crest serve takes flags only; a value is written --allow-read=pods",
+  );
+});
+
+test("an unknown kind is refused, naming the nearest and the known ones", () => {
+  const known = grantWords.read.kinds.join(",");
+  refused(
+    "serve --allow-read=podz",
+    `--allow-read=podz: unknown word "podz", the nearest is "pods": write some of ${known}`,
+  );
+  refused("serve --deny-read=pods,*", `--deny-read=pods,*: unknown word "*": write some of ${known}`);
+  refused("serve", /^CREST_ALLOW_READ=podz \(environment\): unknown word "podz"/, {
+    CREST_ALLOW_READ: "podz",
+  });
+  refused("serve --allow-read=pods,", /an empty place in the list/);
+});
+
+test("a scope is refused by saying what works now, for grants and for denials", () => {
+  const words = grantWordNames.filter((word) => grantWords[word].takes === "scope");
+  assert.deepEqual(words, ["logs", "run", "stop", "remove", "exec", "checkpoint", "forward", "host"]);
+  for (const verb of ["allow", "deny"]) {
+    for (const word of words) {
+      const flag = `--${verb}-${word}`;
+      refused(
+        `serve ${flag}=default/web`,
+        `${flag}=default/web: scopes are not supported yet, write ${flag} to cover all`,
+      );
+    }
+  }
+  refused(
+    "serve",
+    "CREST_ALLOW_EXEC=default/web (environment): scopes are not supported yet, write CREST_ALLOW_EXEC=true to cover all",
+    { CREST_ALLOW_EXEC: "default/web" },
+  );
+  refused("serve --allow-exec=constructor", /scopes are not supported yet/);
+});
+
+test("a word that takes nothing refuses a value", () => {
+  for (const word of ["image-remove", "verbose", "unmanaged"]) {
+    refused(`serve --allow-${word}=x`, `--allow-${word}=x: takes no value but true and false`);
+  }
+});
+
+test("pull is narrowed to registries and paths below them", () => {
+  const pull = (value: string) => grants(`serve --allow-pull=${value}`).allow.pull;
+  assert.deepEqual(pull("docker.io/library,ghcr.io"), ["docker.io/library", "ghcr.io"]);
+  assert.deepEqual(pull("localhost/a,127.0.0.1:5000,[::1]:5000/a__b/c-d.e"), [
+    ...["localhost/a", "127.0.0.1:5000", "[::1]:5000/a__b/c-d.e"],
+  ]);
+  assert.deepEqual(pull("docker.io/library/"), ["docker.io/library"]);
+});
+
+test("a prefix that no image's name begins with is refused", () => {
+  const cases: readonly (readonly [string, RegExp])[] = [
+    ["library", /does not begin with a registry's host/],
+    ["library/busybox", /does not begin with a registry's host/],
+    ["docker.io/*", /has a wildcard/],
+    ["*.example", /has a wildcard/],
+    ["https://docker.io", /is a URL/],
+    ["docker.io/library/busybox:1.35", /has a tag or a digest/],
+    ["docker.io/a@sha256:00", /has a tag or a digest/],
+    ["docker.io//a", /has an empty part/],
+    ["docker.io/../a", /has "\.\.", which no image's name has/],
+    ["docker.io/Library", /has "Library"/],
+    ["a..b/c", /does not begin with a registry's host, for "a\.\.b"/],
+    ["registry.example:port/a", /does not begin with a registry's host/],
+  ];
+  for (const [prefix, message] of cases) {
+    refused(`serve --allow-pull=${prefix}`, message);
+    refused(`serve --deny-pull=${prefix}`, message);
+  }
+});
+
+test("up grants everything until a grant is given, then exactly that", () => {
+  assert.deepEqual(grants("up"), { ...none, all: true });
+  assert.deepEqual(grants("up --deny-exec"), { all: true, allow: {}, deny: { exec: true } });
+  assert.deepEqual(grants("up --allow-read"), { ...none, allow: { read: true } });
+  assert.deepEqual(grants("up", { CREST_ALLOW_LOGS: "true" }), { ...none, allow: { logs: true } });
+  assert.deepEqual(grants("up --allow-all=false"), none);
+});
+
+test("false takes back what the environment grants", () => {
+  assert.deepEqual(grants("serve --allow-read=false", { CREST_ALLOW_READ: "true" }), none);
+  refused("serve --allow-read=false --allow-read=pods", /^--allow-read: given as .*, write it once$/);
+});

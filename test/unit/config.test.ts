@@ -1,0 +1,396 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { type Command, type Config, envExample, parseCommandLine } from "../../src/config.ts";
+import { StartError } from "../../src/errors.ts";
+
+type Env = { readonly [name: string]: string | undefined };
+interface Given {
+  readonly env?: Env;
+  /** path -> text */
+  readonly files?: { readonly [path: string]: string };
+  readonly uid?: number;
+}
+
+function parse(line: string | readonly string[], { env = {}, files = {}, uid = 0 }: Given = {}): Command {
+  const argv = typeof line === "string" ? line.split(" ").filter((word) => word !== "") : line;
+  const readFile = (path: string) => {
+    const text = files[path];
+    if (text === undefined) throw new Error(`ENOENT: no such file or directory, open '${path}'`);
+    return text;
+  };
+  return parseCommandLine(argv, env, { uid, cwd: "/work", columns: 80, readFile });
+}
+
+function config(line: string | readonly string[], given?: Given): Config {
+  const command = parse(line, given);
+  assert.ok("config" in command, `${command.name} has no configuration`);
+  return command.config;
+}
+
+function refused(line: string | readonly string[], given: Given | undefined, message: string | RegExp): void {
+  assert.throws(
+    () => parse(line, given),
+    (error) => {
+      assert.ok(error instanceof StartError, String(error));
+      if (message instanceof RegExp) assert.match(error.message, message);
+      else assert.equal(error.message, message);
+      return true;
+    },
+  );
+}
+
+test("serve without flags has the defaults and no grant", () => {
+  assert.deepEqual(parse("serve"), {
+    name: "serve",
+    config: {
+      listen: { host: "127.0.0.1", port: 8585 },
+      dataDir: "/var/lib/crest",
+      tokenFile: "/var/lib/crest/token",
+      acceptHost: ["localhost", "127.0.0.1", "[::1]"],
+      install: false,
+      grants: { all: false, allow: {}, deny: {} },
+    },
+  });
+});
+
+test("a configuration is frozen to its depth", () => {
+  const frozen = (value: unknown): boolean =>
+    typeof value !== "object" ||
+    value === null ||
+    (Object.isFrozen(value) && Object.values(value).every(frozen));
+  const line = "serve --allow-read=pods --deny-pull=docker.io --listen=unix:/run/crest.sock --accept-host=a";
+  assert.ok(frozen(config(line)));
+});
+
+test("every setting arrives, from flags with = and with a space", () => {
+  const expected = {
+    runtimeEndpoint: "/run/a.sock",
+    imageEndpoint: "/run/b.sock",
+    listen: { path: "/run/crest.sock" },
+    dataDir: "/data",
+    streamHost: "::1",
+    streamCa: "/work/ca.pem",
+    tokenFile: "/secret/token",
+    acceptHost: ["localhost", "127.0.0.1", "[::1]", "crest.example", "10.1.2.3"],
+    install: false,
+    grants: { all: true, allow: {}, deny: {} },
+  };
+  const flags = [
+    ...[
+      "--runtime-endpoint=unix:///run/a.sock",
+      "--image-endpoint=/run/b.sock",
+      "--listen=unix:/run/crest.sock",
+    ],
+    ...["--data-dir=/data", "--stream-host=[::1]", "--stream-ca=ca.pem", "--token-file=/secret/token"],
+    ...["--accept-host=Crest.Example,10.1.2.3", "--allow-all"],
+  ];
+  assert.deepEqual(config(["serve", ...flags]), expected);
+  const apart = flags.flatMap((flag) => flag.split("="));
+  assert.deepEqual(config([...apart, "serve"]), expected);
+});
+
+test("flags beat the environment, which beats the file, setting by setting", () => {
+  const files = {
+    "/crest.env":
+      "CREST_LISTEN=127.0.0.1:1\nCREST_DATA_DIR=/one\nCREST_TOKEN_FILE=/one/t\nCREST_ALLOW_READ=pods\n",
+  };
+  const env = { CREST_LISTEN: "127.0.0.1:2", CREST_DATA_DIR: "/two", CREST_ALLOW_READ: "images,stats" };
+  const got = config("serve --config /crest.env --listen 127.0.0.1:3 --allow-read=events", { env, files });
+  assert.deepEqual(got.listen, { host: "127.0.0.1", port: 3 });
+  assert.equal(got.dataDir, "/two");
+  assert.equal(got.tokenFile, "/one/t");
+  assert.equal(got.configFile, "/crest.env");
+  assert.deepEqual(got.grants.allow, { read: ["events"] });
+});
+
+test("CREST_CONFIG names the file, and --config beats it", () => {
+  const files = { "/a": "CREST_DATA_DIR=/from-a", "/work/b": "CREST_DATA_DIR=/from-b" };
+  const env = { CREST_CONFIG: "/a" };
+  assert.equal(config("serve", { env, files }).dataDir, "/from-a");
+  assert.equal(config("serve --config=b", { env, files }).dataDir, "/from-b");
+});
+
+test("a file that cannot be read stops the start, with the place that named it", () => {
+  refused("serve --config /none", {}, /^--config=\/none: cannot be read: ENOENT/);
+  refused(
+    "serve",
+    { env: { CREST_CONFIG: "/none" } },
+    /^CREST_CONFIG=\/none \(environment\): cannot be read/,
+  );
+});
+
+test("the data folder is root's, or follows XDG_STATE_HOME, or HOME, or must be given", () => {
+  const dataDir = (env: Env, uid = 1000) => config("serve", { env, uid }).dataDir;
+  assert.equal(dataDir({ HOME: "/root", XDG_STATE_HOME: "/s" }, 0), "/var/lib/crest");
+  assert.equal(dataDir({ HOME: "/home/a", XDG_STATE_HOME: "/s" }), "/s/crest");
+  assert.equal(dataDir({ HOME: "/home/a", XDG_STATE_HOME: "relative" }), "/home/a/.local/state/crest");
+  assert.equal(dataDir({ HOME: "/home/a" }), "/home/a/.local/state/crest");
+  refused("serve", { uid: 1000 }, /^--data-dir: no default without HOME/);
+  assert.equal(config("serve --data-dir=/d", { uid: 1000 }).tokenFile, "/d/token");
+});
+
+test("relative paths become absolute, and ~ is refused because nothing would expand it", () => {
+  assert.equal(config("serve --data-dir=state/../d").dataDir, "/work/d");
+  assert.deepEqual(config("serve --listen=unix:c.sock").listen, { path: "/work/c.sock" });
+  refused("serve --data-dir=~/d", {}, "--data-dir=~/d: ~ means nothing here, write the whole path");
+});
+
+test("listen takes loopback addresses with a port, and Unix sockets", () => {
+  const listen = (address: string) => config(["serve", "--listen", address]).listen;
+  assert.deepEqual(listen("127.0.0.1:0"), { host: "127.0.0.1", port: 0 });
+  assert.deepEqual(listen("127.9.9.9:65535"), { host: "127.9.9.9", port: 65535 });
+  assert.deepEqual(listen("[::1]:8585"), { host: "::1", port: 8585 });
+  assert.deepEqual(listen("[0:0:0:0:0:0:0:1]:1"), { host: "::1", port: 1 });
+  assert.deepEqual(listen("LocalHost:80"), { host: "localhost", port: 80 });
+  assert.deepEqual(listen("unix:///run/crest.sock"), { path: "/run/crest.sock" });
+  assert.deepEqual(listen(`unix:/${"a".repeat(106)}`), { path: `/${"a".repeat(106)}` });
+});
+
+test("the address of --listen may stand in a Host header", () => {
+  assert.deepEqual(config("serve --listen=127.0.0.2:80 --accept-host=a").acceptHost, [
+    ...["localhost", "127.0.0.1", "[::1]", "127.0.0.2", "a"],
+  ]);
+});
+
+test("listen refuses what is not loopback while there is no TLS", () => {
+  const others = [
+    "0.0.0.0",
+    "[::]",
+    "10.0.0.1",
+    "example.org",
+    "localhost.example",
+    "[::ffff:127.0.0.1]",
+    "127.1",
+  ];
+  for (const host of others) {
+    const what = `--listen=${host}:80: "${host}", which is not loopback,`;
+    refused(
+      `serve --listen=${host}:80`,
+      {},
+      `${what} is refused while there is no TLS: write 127.0.0.1:8585, [::1]:8585 or unix:/path`,
+    );
+  }
+  refused(
+    "serve --listen=:80",
+    {},
+    /^--listen=:80: listening on every address is refused while there is no TLS/,
+  );
+});
+
+test("each value that does not read is refused by place, mistake and remedy", () => {
+  const cases: readonly (readonly [string, string | RegExp])[] = [
+    [
+      "--listen=127.0.0.1:65536",
+      '--listen=127.0.0.1:65536: bad port "65536": a port is a number from 0 to 65535',
+    ],
+    ["--listen=127.0.0.1:http", /bad port "http"/],
+    ["--listen=127.0.0.1:-1", /bad port "-1"/],
+    ["--listen=127.0.0.1:", /bad port ""/],
+    [
+      "--listen=127.0.0.1",
+      /no address with a port .*: write 127\.0\.0\.1:8585, \[::1\]:8585 or unix:\/path$/,
+    ],
+    ["--listen=8585", /no address with a port/],
+    ["--listen=::1:8585", /IPv6 in brackets/],
+    ["--listen=http://127.0.0.1:1", /no address with a port/],
+    ["--listen=", "--listen=: empty, leave it out for the default"],
+    ["--listen=unix:", /no path, write unix:\/path$/],
+    ["--listen=unix://run/crest.sock", /no path, write unix:\/path$/],
+    [`--listen=unix:/${"a".repeat(107)}`, /the path has 108 bytes, a Unix socket's has at most 107/],
+    [`--listen=unix:/${"é".repeat(54)}`, /the path has 109 bytes/],
+    ["--data-dir=", /^--data-dir=: empty/],
+    ["--token-file=", /^--token-file=: empty/],
+    [
+      "--runtime-endpoint=tcp://127.0.0.1:1",
+      /tcp is not supported, only Unix sockets are: write unix:\/\/\/path$/,
+    ],
+    ["--runtime-endpoint=npipe:////./pipe/x", /npipe is not supported/],
+    ["--runtime-endpoint=unix:", /no path/],
+    [`--image-endpoint=/${"a".repeat(107)}`, /108 bytes/],
+    ["--stream-host=node.example", /not an IP address/],
+    ["--stream-host=fe80::1%eth0", /not an IP address/],
+    ["--accept-host=a,,b", "--accept-host=a,,b: an empty place in the list, write A,B"],
+    ["--accept-host=*.example", /has a wildcard/],
+    ["--accept-host=crest.example:80", /has a port/],
+    ["--accept-host=http://crest.example", /is no host name/],
+    ["--accept-host=a..b", /is no host name/],
+    ["--allow-verbose=yes", "--allow-verbose=yes: takes no value but true and false"],
+    ["--allow-all=everything", /takes no value but true and false/],
+  ];
+  for (const [flag, message] of cases) refused(["serve", flag], {}, message);
+});
+
+test("a bad value names the variable, or the line of the file", () => {
+  const bad = /bad port "x"/;
+  refused(
+    "serve",
+    { env: { CREST_LISTEN: "127.0.0.1:x" } },
+    /^CREST_LISTEN=127\.0\.0\.1:x \(environment\): bad port/,
+  );
+  const files = { "/crest.env": "# where\n\nCREST_LISTEN=127.0.0.1:x\n" };
+  refused(
+    "serve --config=/crest.env",
+    { files },
+    /^CREST_LISTEN=127\.0\.0\.1:x \(\/crest\.env, line 3\): bad port/,
+  );
+  refused("serve --listen=127.0.0.1:x", { files }, bad);
+});
+
+test("an empty variable is refused, whether a default or a switch would be meant", () => {
+  refused(
+    "serve",
+    { env: { CREST_DATA_DIR: "" } },
+    "CREST_DATA_DIR= (environment): empty, leave it out for the default",
+  );
+  refused(
+    "serve",
+    { env: { CREST_DENY_EXEC: "" } },
+    "CREST_DENY_EXEC= (environment): empty, write true or false",
+  );
+  refused("serve", { env: { CREST_ALLOW_READ: " " } }, /empty, write true or false/);
+});
+
+test("an unknown flag is refused with the nearest one", () => {
+  refused("serve --lisen=x", {}, "--lisen: unknown flag, the nearest is --listen");
+  refused("serve -listen x", {}, "-listen: unknown flag, the nearest is --listen");
+  refused("serve --allow-reed", {}, "--allow-reed: unknown flag, the nearest is --allow-read");
+  refused("serve --exec", {}, "--exec: unknown flag, the nearest is --allow-exec");
+  refused("serve --no-install", {}, "--no-install: unknown flag, the nearest is --install");
+  refused("--lisen x serve", {}, "--lisen: unknown flag, the nearest is --listen");
+  refused("serve --zzzzzz", {}, "--zzzzzz: unknown flag, crest serve --help shows all");
+  refused("serve -x", {}, /^-x: unknown flag/);
+});
+
+test("an unknown variable is refused with the nearest one, in the environment and in the file", () => {
+  const remedy = "unknown variable, the nearest is CREST_LISTEN";
+  refused("serve", { env: { CREST_LISEN: "x" } }, `CREST_LISEN (environment): ${remedy}`);
+  refused("serve --config=/c", { files: { "/c": "\nCREST_LISEN=x" } }, `CREST_LISEN (/c, line 2): ${remedy}`);
+  refused(
+    "serve",
+    { env: { CREST_ZZZZZZ: "x" } },
+    "CREST_ZZZZZZ (environment): unknown variable, .env.example shows all",
+  );
+  refused("serve --listen=127.0.0.1:1", { env: { CREST_LISEN: "x" } }, /^CREST_LISEN/);
+});
+
+test("what Kubernetes, the test suite and others put into the environment is left alone", () => {
+  const env = {
+    CREST_SERVICE_HOST: "10.0.0.1",
+    CREST_SERVICE_PORT: "8585",
+    CREST_SERVICE_PORT_HTTP: "8585",
+    CREST_PORT: "tcp://10.0.0.1:8585",
+    CREST_PORT_8585_TCP: "tcp://10.0.0.1:8585",
+    CREST_PORT_8585_TCP_ADDR: "10.0.0.1",
+    CREST_CONSOLE_SERVICE_HOST: "10.0.0.2",
+    CREST_CONSOLE_SERVICE_PORT_HTTP: "80",
+    CREST_CONSOLE_PORT: "tcp://10.0.0.2:80",
+    CREST_CONSOLE_PORT_80_TCP_PROTO: "tcp",
+    CREST_TEST_KEEP: "1",
+    CRESTFALLEN: "1",
+    PATH: "/bin",
+  };
+  assert.deepEqual(config("serve", { env }), config("serve"));
+  refused("serve", { env: { CREST_CONSOLE_PORT: "80" } }, /^CREST_CONSOLE_PORT \(environment\): unknown/);
+});
+
+test("a file is for Crest alone: every other name in it is refused", () => {
+  for (const name of ["CREST_PORT", "CREST_TEST_X", "HTTP_PROXY", "DENY_EXEC"]) {
+    refused(
+      "serve --config=/c",
+      { files: { "/c": `${name}=1` } },
+      new RegExp(`^${name} \\(/c, line 1\\): unknown`),
+    );
+  }
+  refused("serve --config=/c", { files: { "/c": "CREST_CONFIG=/d" } }, /a file cannot name another one/);
+});
+
+test("a flag without its value does not take the next flag for it", () => {
+  refused("serve --listen --data-dir /d", {}, "--listen: no value, write --listen=ADDRESS");
+  refused("serve --listen", {}, "--listen: no value, write --listen=ADDRESS");
+});
+
+test("a single value that is given twice is refused, a switch that agrees with itself is not", () => {
+  refused(
+    "serve --listen=127.0.0.1:1 --listen=127.0.0.1:2",
+    {},
+    "--listen: given as --listen=127.0.0.1:1 and --listen=127.0.0.1:2, write it once",
+  );
+  assert.equal(config("up --install --install").install, true);
+  refused("up --install --install=false", {}, /write it once/);
+});
+
+test("commands are told from each other, and what is none is refused", () => {
+  assert.deepEqual(parse("version"), { name: "version" });
+  assert.deepEqual(parse("--version"), { name: "version" });
+  assert.equal(parse("up").name, "up");
+  refused("sevre", {}, "sevre: unknown command, the nearest is serve");
+  refused("frobnicate", {}, "frobnicate: unknown command, there are up, serve, version");
+  refused("--listen=x", {}, "--listen: no command, write crest up or crest serve before the flags");
+  refused("serve now", {}, "now: unexpected argument, crest serve takes flags only");
+  refused("serve -- now", {}, /^now: unexpected argument/);
+  refused("version --listen=x", {}, "--listen: crest version has no flags");
+});
+
+test("version does not look at the environment", () => {
+  assert.deepEqual(parse("version", { env: { CREST_LISEN: "x" } }), { name: "version" });
+});
+
+test("a flag of the other command is refused, its variable is not looked at", () => {
+  refused("serve --install", {}, "--install: a flag of crest up, not of crest serve");
+  refused("up --runtime-endpoint=/x", {}, "--runtime-endpoint: a flag of crest serve, not of crest up");
+  const env = { CREST_INSTALL: "true", CREST_RUNTIME_ENDPOINT: "/run/x.sock" };
+  assert.equal(config("serve", { env }).install, false);
+  assert.equal(config("up", { env }).install, true);
+  assert.equal(config("up", { env }).runtimeEndpoint, undefined);
+});
+
+test("any arguments and environment end in a command or a StartError", () => {
+  const fragment = fc.oneof(
+    fc.constantFrom(
+      "serve",
+      "up",
+      "--",
+      "-",
+      "-A",
+      "--allow-read",
+      "--listen",
+      "--help",
+      "=",
+      "--config",
+      "help",
+    ),
+    fc.constantFrom(
+      "--allow-pull=",
+      "--listen=unix:",
+      "--listen=[",
+      "__proto__",
+      "--__proto__",
+      "--constructor=x",
+    ),
+    fc.string({ maxLength: 12 }),
+    fc
+      .tuple(fc.constantFrom("listen", "accept-host", "allow-pull", "stream-host"), fc.string())
+      .map(([name, value]) => `--${name}=${value}`),
+  );
+  const env = fc.dictionary(
+    fc.constantFrom("CREST_LISTEN", "CREST_DENY_READ", "CREST_X", "HOME"),
+    fc.string(),
+  );
+  fc.assert(
+    fc.property(fc.array(fragment, { maxLength: 5 }), env, (argv, variables) => {
+      try {
+        parse(argv, { env: variables });
+      } catch (error) {
+        assert.ok(error instanceof StartError, String(error));
+        assert.ok(error.message.length > 10);
+      }
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test("envExample() says nothing until a line is uncommented", () => {
+  const files = { "/c": envExample() };
+  assert.deepEqual(config("serve --config=/c", { files }), { ...config("serve"), configFile: "/c" });
+});
