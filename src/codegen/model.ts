@@ -1,0 +1,202 @@
+/**
+ * The proto file as the printers want it.
+ *
+ * Also asserts what the codecs rely on (no recursion, no oneof, maps of strings, ...): a later CRI
+ * that breaks an assumption stops the generator with a sentence, instead of breaking at run time.
+ */
+import {
+  createFileRegistry,
+  type DescEnum,
+  type DescField,
+  type DescFile,
+  type DescMessage,
+  type DescMethod,
+  fromBinary,
+  ScalarType,
+} from "@bufbuild/protobuf";
+import { Edition, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import type {
+  EnumField,
+  Field,
+  MessageField,
+  ScalarField,
+  ScalarType as WireScalar,
+} from "../wire/descriptor.ts";
+import { type Comments, readComments } from "./comments.ts";
+import { shorthands, textFields } from "./exceptions.ts";
+
+export interface FieldModel {
+  readonly field: Field;
+  readonly comment: string;
+}
+
+export interface MessageModel {
+  readonly name: string;
+  readonly comment: string;
+  /** By number. */
+  readonly fields: readonly FieldModel[];
+  readonly shorthand: string | undefined;
+}
+
+export interface EnumModel {
+  /** Nested ones as `Message.Enum`. */
+  readonly name: string;
+  readonly comment: string;
+  readonly values: readonly { readonly name: string; readonly number: number; readonly comment: string }[];
+}
+
+export interface RpcModel {
+  /** `RuntimeService/Version` */
+  readonly name: string;
+  /** `/runtime.v1.RuntimeService/Version` */
+  readonly path: string;
+  readonly comment: string;
+  readonly request: string;
+  readonly response: string;
+  readonly stream: boolean;
+}
+
+export interface Model {
+  /** Every message after those that it holds. */
+  readonly messages: readonly MessageModel[];
+  readonly enums: readonly EnumModel[];
+  readonly rpcs: readonly RpcModel[];
+}
+
+/** The input breaks what the codecs rely on. */
+export class UnsupportedProto extends Error {
+  override readonly name = "UnsupportedProto";
+}
+
+/**
+ * Reads what `buf build --as-file-descriptor-set` answers.
+ *
+ * @throws {UnsupportedProto} for what the codecs do not support.
+ */
+export function readModel(descriptorSet: Uint8Array): Model {
+  const set = fromBinary(FileDescriptorSetSchema, descriptorSet);
+  const files = [...createFileRegistry(set).files];
+  const [file] = files;
+  if (file === undefined || files.length > 1)
+    throw new UnsupportedProto("There must be exactly one proto file");
+  if (file.edition !== Edition.EDITION_PROTO3)
+    throw new UnsupportedProto(`${file.name} must have proto3 syntax`);
+  const comments = readComments(file);
+  const messages = inOrder(file).map((message) => messageModel(message, comments));
+  const nested = file.messages.flatMap((message) => message.nestedEnums);
+  const enums = [...file.enums, ...nested].map((descriptor) => enumModel(descriptor, comments));
+  return { messages, enums, rpcs: rpcModels(file, comments) };
+}
+
+/** Messages so that each comes after those that it holds; there are no circles. */
+function inOrder(file: DescFile): DescMessage[] {
+  const done = new Set<DescMessage>();
+  const open = new Set<DescMessage>();
+  const add = (message: DescMessage): void => {
+    if (done.has(message)) return;
+    if (open.has(message))
+      throw new UnsupportedProto(`${message.name} holds itself: recursion is not supported`);
+    open.add(message);
+    for (const { message: held } of message.fields) if (held !== undefined) add(held);
+    done.add(message);
+  };
+  for (const message of file.messages) add(message);
+  return [...done];
+}
+
+function messageModel(message: DescMessage, comments: Comments): MessageModel {
+  if (message.nestedMessages.some((nested) => !nested.proto.options?.mapEntry))
+    throw new UnsupportedProto(`${message.name} has a nested message`);
+  const fields = message.fields.map((field) => ({ field: fieldOf(field), comment: comments(field) }));
+  fields.sort((a, b) => a.field.number - b.field.number);
+  assertNames(message.name, fields);
+  return { name: message.name, comment: comments(message), fields, shorthand: shorthands.get(message.name) };
+}
+
+/** No two fields may answer to one spelling. */
+function assertNames(message: string, fields: readonly FieldModel[]): void {
+  const seen = new Map<string, number>();
+  for (const { field } of fields)
+    for (const name of [field.name, field.proto]) {
+      const other = seen.get(name);
+      if (other !== undefined && other !== field.number)
+        throw new UnsupportedProto(`${message} has two fields that are called ${name}`);
+      seen.set(name, field.number);
+    }
+}
+
+function fieldOf(descriptor: DescField): Field {
+  const shape = {
+    name: descriptor.jsonName,
+    proto: descriptor.name,
+    number: descriptor.number,
+    ...(descriptor.fieldKind === "list" ? { repeated: true as const } : {}),
+    ...(descriptor.fieldKind === "list" && descriptor.packed ? { packed: true as const } : {}),
+    ...(descriptor.fieldKind === "map" ? { map: true as const } : {}),
+    ...(descriptor.proto.options?.debugRedact ? { redact: true as const } : {}),
+    ...(descriptor.proto.options?.deprecated ? { deprecated: true as const } : {}),
+  };
+  const where = `${descriptor.parent.name}.${descriptor.name}`;
+  if (descriptor.oneof !== undefined || descriptor.proto.proto3Optional)
+    throw new UnsupportedProto(`${where} is in a oneof, or optional`);
+  if (descriptor.message !== undefined)
+    return { ...shape, kind: "message", type: descriptor.message.name } satisfies MessageField;
+  if (descriptor.enum !== undefined)
+    return { ...shape, kind: "enum", type: enumName(descriptor.enum) } satisfies EnumField;
+  const type = scalarName(descriptor.scalar, where);
+  if (descriptor.fieldKind === "map" && (descriptor.mapKey !== ScalarType.STRING || type !== "string"))
+    throw new UnsupportedProto(`${where} must be a map from strings to strings`);
+  const text = textFields.has(where);
+  if (text && type !== "bytes") throw new UnsupportedProto(`${where} must be bytes to be text in JSON`);
+  return { ...shape, kind: "scalar", type, ...(text ? { text: true as const } : {}) } satisfies ScalarField;
+}
+
+const scalars: ReadonlyMap<ScalarType | undefined, WireScalar> = new Map([
+  [ScalarType.STRING, "string"],
+  [ScalarType.BYTES, "bytes"],
+  [ScalarType.BOOL, "bool"],
+  [ScalarType.INT32, "int32"],
+  [ScalarType.UINT32, "uint32"],
+  [ScalarType.INT64, "int64"],
+  [ScalarType.UINT64, "uint64"],
+  [ScalarType.DOUBLE, "double"],
+]);
+
+function scalarName(scalar: ScalarType | undefined, where: string): WireScalar {
+  const name = scalars.get(scalar);
+  if (name === undefined) throw new UnsupportedProto(`${where} has a type that the codecs do not know`);
+  return name;
+}
+
+function enumName(descriptor: DescEnum): string {
+  return descriptor.parent === undefined ? descriptor.name : `${descriptor.parent.name}.${descriptor.name}`;
+}
+
+function enumModel(descriptor: DescEnum, comments: Comments): EnumModel {
+  const numbers = new Set(descriptor.values.map((value) => value.number));
+  if (numbers.size < descriptor.values.length) throw new UnsupportedProto(`${descriptor.name} has aliases`);
+  const values = descriptor.values.map((value) => ({
+    name: value.name,
+    number: value.number,
+    comment: comments(value),
+  }));
+  return { name: enumName(descriptor), comment: comments(descriptor), values };
+}
+
+function rpcModels(file: DescFile, comments: Comments): RpcModel[] {
+  const rpcs = file.services.flatMap((service) => service.methods);
+  return rpcs.map((method) => ({
+    name: `${method.parent.name}/${method.name}`,
+    path: `/${method.parent.typeName}/${method.name}`,
+    comment: comments(method),
+    request: method.input.name,
+    response: method.output.name,
+    stream: isStream(method),
+  }));
+}
+
+function isStream(method: DescMethod): boolean {
+  if (method.methodKind === "unary") return false;
+  if (method.methodKind === "server_streaming") return true;
+  throw new UnsupportedProto(`${method.name} takes a stream`);
+}

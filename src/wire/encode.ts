@@ -1,0 +1,247 @@
+/**
+ * Strict JSON values into protobuf.
+ *
+ * Takes canonical proto3 JSON, and besides it: the names of the proto file, 64-bit integers as
+ * numbers, enums by number, a plain string where a message has a shorthand. Refuses everything that
+ * would otherwise be dropped or changed in silence: unknown fields, wrong types, numbers out of
+ * range or with lost digits, fields given in both spellings, lone surrogates. null means absent,
+ * except inside lists and maps.
+ *
+ * The bytes are those of other protobuf encoders: fields by number, defaults left out, lists of
+ * numbers packed.
+ */
+import { DELIMITED, type Descriptors, enumOf, type Field, messageOf, wireTypeOf } from "./descriptor.ts";
+import { enumCodec, isWellFormed, type ScalarCodec, scalarCodec, textCodec, Wrong } from "./encode-scalar.ts";
+import { describe, InvalidValue, jsonPointer, type Mistake, MOST_MISTAKES } from "./invalid-value.ts";
+import { nearest } from "./nearest.ts";
+import { Sink, SinkFull } from "./sink.ts";
+
+export interface EncodeOptions {
+  /** Most bytes that the message may have; default 16 MiB. */
+  readonly maxBytes?: number;
+  /** Drops unknown fields instead of refusing them; default false. For what a newer peer wrote. */
+  readonly ignoreUnknown?: boolean;
+}
+
+/**
+ * Encodes a JSON value as a message.
+ *
+ * @throws {InvalidValue} when the value does not fit; with up to ten mistakes at once.
+ * @throws {TypeError} when there is no such message.
+ */
+export type Encode = (message: string, value: unknown, options?: EncodeOptions) => Buffer;
+
+/** Messages nest less deeply than this; only a recursive one could, and only if it were let. */
+const MAX_DEPTH = 100;
+
+/** One run of the encoder. */
+interface Encoding {
+  readonly sink: Sink;
+  /** Where we are, in the sender's spelling. */
+  readonly path: (string | number)[];
+  readonly mistakes: Mistake[];
+  readonly ignoreUnknown: boolean;
+  /** How many of the fields that we are inside of are redacted. */
+  secrets: number;
+}
+
+/** Writes one field, tag and all; the value is neither null nor undefined. */
+type Put = (encoding: Encoding, value: unknown) => void;
+
+/** A message, prepared for encoding. */
+interface Plan {
+  readonly name: string;
+  readonly fields: readonly Field[];
+  readonly puts: readonly Put[];
+  /** Either spelling of a field to its place in `fields`. */
+  readonly places: ReadonlyMap<string, number>;
+  readonly shorthand: string | undefined;
+}
+
+/** Enough mistakes. */
+class Stop extends Error {}
+
+/** An encoder for the messages of a table. Messages are prepared when they are first used. */
+export function createEncoder(descriptors: Descriptors): Encode {
+  const plans = new Map<string, Plan>();
+  const planOf = (name: string): Plan => {
+    const known = plans.get(name);
+    if (known !== undefined) return known;
+    const plan = prepare(name, descriptors, planOf);
+    plans.set(name, plan);
+    return plan;
+  };
+  return (message, value, options = {}) => {
+    const { maxBytes = 16 * 1024 * 1024, ignoreUnknown = false } = options;
+    const encoding: Encoding = {
+      sink: new Sink(maxBytes),
+      path: [],
+      mistakes: [],
+      ignoreUnknown,
+      secrets: 0,
+    };
+    const plan = planOf(message);
+    try {
+      putMembers(encoding, plan, value);
+    } catch (error) {
+      if (error instanceof SinkFull)
+        throw new InvalidValue(message, [
+          { pointer: "", detail: `must be at most ${maxBytes} bytes as protobuf` },
+        ]);
+      if (!(error instanceof Stop)) throw error;
+    }
+    const [first, ...more] = encoding.mistakes;
+    if (first !== undefined) throw new InvalidValue(message, [first, ...more]);
+    return encoding.sink.take();
+  };
+}
+
+function prepare(name: string, descriptors: Descriptors, planOf: (name: string) => Plan): Plan {
+  const { fields, shorthand } = messageOf(descriptors, name);
+  const places = new Map<string, number>();
+  fields.forEach((field, place) => {
+    places.set(field.name, place);
+    places.set(field.proto, place);
+  });
+  return { name, fields, shorthand, places, puts: fields.map((field) => putOf(field, descriptors, planOf)) };
+}
+
+function putOf(field: Field, descriptors: Descriptors, planOf: (name: string) => Plan): Put {
+  const put = shapeOf(field, descriptors, planOf);
+  if (!field.redact) return put;
+  return (encoding, value) => {
+    encoding.secrets++;
+    put(encoding, value);
+    encoding.secrets--;
+  };
+}
+
+function shapeOf(field: Field, descriptors: Descriptors, planOf: (name: string) => Plan): Put {
+  const tag = (field.number << 3) | wireTypeOf(field);
+  if (field.map) {
+    if (field.type !== "string") throw new TypeError(`Cannot encode a map to ${field.type}: "${field.name}"`);
+    return (encoding, value) => putMap(encoding, tag, value);
+  }
+  if (field.kind === "message") {
+    const put: Put = (encoding, value) => {
+      const { sink } = encoding;
+      sink.varint32(tag);
+      const start = sink.open();
+      putMembers(encoding, planOf(field.type), value);
+      sink.close(start);
+    };
+    return field.repeated ? (encoding, value) => putEach(encoding, value, put) : put;
+  }
+  const codec = field.kind === "enum" ? enumCodec(enumOf(descriptors, field.type)) : scalarCodec(field);
+  if (field.packed) return (encoding, value) => putPacked(encoding, { field, codec }, value);
+  const put: Put = (encoding, value) => {
+    const parsed = parse(encoding, codec, value);
+    if (parsed === refused || (!field.repeated && codec.isDefault(parsed))) return;
+    encoding.sink.varint32(tag);
+    codec.write(encoding.sink, parsed);
+  };
+  return field.repeated ? (encoding, value) => putEach(encoding, value, put) : put;
+}
+
+/** Writes a message's fields, in the order of their numbers whatever the order of the members. */
+function putMembers(encoding: Encoding, plan: Plan, value: unknown): void {
+  if (typeof value === "string" && plan.shorthand !== undefined) {
+    plan.puts[plan.places.get(plan.shorthand) ?? -1]?.(encoding, value);
+    return;
+  }
+  const also = plan.shorthand === undefined ? "" : ` or a string (its ${plan.shorthand})`;
+  if (!isObject(value))
+    return void refuse(encoding, `must be an object${also}, got ${describe(value, true)}`);
+  if (encoding.path.length > MAX_DEPTH) return void refuse(encoding, "must not be nested so deeply");
+  const keys: (string | undefined)[] = new Array(plan.fields.length);
+  for (const key of Object.keys(value)) {
+    const place = plan.places.get(key);
+    const earlier = place === undefined ? undefined : keys[place];
+    if (place !== undefined && earlier === undefined) keys[place] = key;
+    else if (place === undefined && encoding.ignoreUnknown) continue;
+    else if (place === undefined) at(encoding, key, () => refuse(encoding, unknownField(plan, key)));
+    else at(encoding, key, () => refuse(encoding, `must not be given twice, there is ${earlier} too`));
+  }
+  for (let place = 0; place < keys.length; place++) {
+    const key = keys[place];
+    const member = key === undefined ? undefined : value[key];
+    if (key !== undefined && member !== undefined && member !== null)
+      at(encoding, key, () => plan.puts[place]?.(encoding, member));
+  }
+}
+
+function unknownField(plan: Plan, key: string): string {
+  const names = plan.fields.map((field) => field.name);
+  const close = nearest(key, names);
+  const known = names.length === 0 ? "no fields" : names.join(", ");
+  return `is not known${close === undefined ? "" : `, perhaps ${close} is meant`}: ${plan.name} has ${known}`;
+}
+
+function putEach(encoding: Encoding, value: unknown, put: Put): void {
+  if (!Array.isArray(value))
+    return void refuse(encoding, `must be a list, got ${describe(value, encoding.secrets > 0)}`);
+  for (let i = 0; i < value.length; i++) at(encoding, i, () => put(encoding, value[i]));
+}
+
+function putPacked(
+  encoding: Encoding,
+  { field, codec }: { field: Field; codec: ScalarCodec<unknown> },
+  value: unknown,
+): void {
+  if (Array.isArray(value) && value.length === 0) return;
+  const { sink } = encoding;
+  sink.varint32((field.number << 3) | DELIMITED);
+  const start = sink.open();
+  putEach(encoding, value, (_, item) => {
+    const parsed = parse(encoding, codec, item);
+    if (parsed !== refused) codec.write(sink, parsed);
+  });
+  sink.close(start);
+}
+
+function putMap(encoding: Encoding, tag: number, value: unknown): void {
+  if (!isObject(value))
+    return void refuse(encoding, `must be an object, got ${describe(value, encoding.secrets > 0)}`);
+  const { sink } = encoding;
+  for (const key of Object.keys(value))
+    at(encoding, key, () => {
+      const text = parse(encoding, textCodec, value[key]);
+      if (!isWellFormed(key)) refuse(encoding, "must have a key of valid Unicode, without lone surrogates");
+      if (text === refused) return;
+      sink.varint32(tag);
+      const start = sink.open();
+      sink.byte((1 << 3) | DELIMITED);
+      sink.text(key);
+      sink.byte((2 << 3) | DELIMITED);
+      sink.text(text);
+      sink.close(start);
+    });
+}
+
+/** Stands for the value of a mistake; nothing is written for it, as nothing will be answered. */
+const refused = Symbol("refused");
+
+function parse<T>(encoding: Encoding, codec: ScalarCodec<T>, value: unknown): T | typeof refused {
+  try {
+    return codec.parse(value);
+  } catch (error) {
+    if (!(error instanceof Wrong)) throw error;
+    refuse(encoding, `${error.message}, got ${describe(value, encoding.secrets > 0)}`);
+    return refused;
+  }
+}
+
+function at(encoding: Encoding, part: string | number, run: () => void): void {
+  encoding.path.push(part);
+  run();
+  encoding.path.pop();
+}
+
+function refuse(encoding: Encoding, detail: string): void {
+  encoding.mistakes.push({ pointer: jsonPointer(encoding.path), detail });
+  if (encoding.mistakes.length === MOST_MISTAKES) throw new Stop();
+}
+
+function isObject(value: unknown): value is { readonly [key: string]: unknown } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

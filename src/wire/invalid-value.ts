@@ -1,0 +1,59 @@
+/** What is wrong with a JSON value, and where. */
+
+/** One mistake. */
+export interface Mistake {
+  /** Where: a JSON pointer (RFC 6901) in the sender's own spelling; empty for the value itself. */
+  readonly pointer: string;
+  /** What was wrong and what would be right. Never holds the value of a redacted field. */
+  readonly detail: string;
+}
+
+/** The value does not fit the message. `pointer` and `detail` are those of the first mistake. */
+export class InvalidValue extends Error {
+  override readonly name = "InvalidValue";
+  readonly pointer: string;
+  readonly detail: string;
+  /** All mistakes that were found, in the order of the message's fields; at most {@link MOST_MISTAKES}. */
+  readonly mistakes: readonly Mistake[];
+
+  constructor(message: string, mistakes: readonly [Mistake, ...Mistake[]]) {
+    const [{ pointer, detail }] = mistakes;
+    super(`Cannot encode ${message}: ${pointer === "" ? "" : `${pointer} `}${detail}`);
+    this.pointer = pointer;
+    this.detail = detail;
+    this.mistakes = mistakes;
+  }
+}
+
+/** After so many the encoder stops looking. */
+export const MOST_MISTAKES = 10;
+
+/** A JSON pointer from its parts. */
+export function jsonPointer(path: readonly (string | number)[]): string {
+  return path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+}
+
+/** Longest text of a value in an error. */
+const LONGEST = 40;
+
+/** A value for an error: short, and only its type where it is secret or large. */
+export function describe(value: unknown, secret: boolean): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "a list";
+  switch (typeof value) {
+    case "object":
+      return "an object";
+    case "string":
+      return secret ? "a string" : shorten(JSON.stringify(value));
+    case "number":
+      return secret ? "a number" : String(value);
+    case "boolean":
+      return secret ? "a boolean" : String(value);
+    default:
+      return `a JavaScript ${typeof value}`;
+  }
+}
+
+function shorten(text: string): string {
+  return text.length > LONGEST ? `${text.slice(0, LONGEST - 4)}..."` : text;
+}

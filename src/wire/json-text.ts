@@ -1,0 +1,155 @@
+/**
+ * Text from the wire into JSON, without making strings.
+ *
+ * Output goes through a DataView because that refuses what does not fit (RangeError): whoever
+ * called takes a larger buffer and starts again, and no text is ever cut in silence.
+ */
+
+/** How many broken UTF-8 sequences were replaced so far; callers compare before and after. */
+export let replaced = 0;
+
+const BACKSLASH = 0x5c;
+const QUOTE = 0x22;
+const HEX = new TextEncoder().encode("0123456789abcdef");
+
+/** The letter after the backslash for control characters that have one in JSON, else 0. */
+const SHORT = new Uint8Array(32);
+SHORT[8] = 0x62;
+SHORT[9] = 0x74;
+SHORT[10] = 0x6e;
+SHORT[12] = 0x66;
+SHORT[13] = 0x72;
+
+/**
+ * Writes the UTF-8 text `b[p..e)` as the inside of a JSON string and returns the position after it.
+ *
+ * Same text as JSON.stringify: quotes, backslashes and control characters escaped, the rest as it
+ * is; each maximal broken sequence becomes one U+FFFD, as the WHATWG decoder does it.
+ *
+ * @param s The same bytes as `b`, for reading four at a time.
+ */
+export function writeText(b: Uint8Array, s: DataView, p: number, e: number, d: DataView, w: number): number {
+  while (p < e) {
+    // Four bytes at once, as long as none of them needs attention: none is above 0x7f, below 0x20,
+    // a quote or a backslash. (A borrow between the bytes may see one that is not there, which
+    // only sends those four through the slow lane below; it never misses one.)
+    for (const last = e - 4; p <= last; p += 4, w += 4) {
+      const v = s.getInt32(p, true);
+      const quote = v ^ 0x22222222;
+      const backslash = v ^ 0x5c5c5c5c;
+      if (((v | (v - 0x20202020) | (quote - 0x01010101) | (backslash - 0x01010101)) & 0x80808080) !== 0)
+        break;
+      d.setInt32(w, v, true);
+    }
+    for (let stop = Math.min(p + 4, e); p < stop; ) {
+      const c = b[p] as number;
+      if (c >= 0x80) {
+        const n = sequenceLength(b, p, e);
+        if (n > 0) for (let i = 0; i < n; i++) d.setUint8(w++, b[p++] as number);
+        else {
+          p -= n;
+          w = writeReplacement(d, w);
+        }
+        // The rest of the text is likely of the same kind.
+        stop = Math.min(p + 4, e);
+        continue;
+      }
+      p++;
+      if (c >= 0x20 && c !== QUOTE && c !== BACKSLASH) d.setUint8(w++, c);
+      else w = writeEscape(c, d, w);
+    }
+  }
+  return w;
+}
+
+function writeEscape(c: number, d: DataView, w: number): number {
+  d.setUint8(w, BACKSLASH);
+  const letter = c < 0x20 ? (SHORT[c] as number) : c;
+  if (letter !== 0) {
+    d.setUint8(w + 1, letter);
+    return w + 2;
+  }
+  d.setInt32(w + 1, 0x30303075, true); // u000
+  d.setUint8(w + 4, 0x30 + (c >> 4));
+  d.setUint8(w + 5, HEX[c & 15] as number);
+  return w + 6;
+}
+
+function writeReplacement(d: DataView, w: number): number {
+  replaced++;
+  d.setUint8(w, 0xef);
+  d.setUint8(w + 1, 0xbf);
+  d.setUint8(w + 2, 0xbd);
+  return w + 3;
+}
+
+/**
+ * Length of the UTF-8 sequence of several bytes at `p`; when it is broken, the negative number of
+ * bytes that one U+FFFD stands for. (Unicode 15, table 3-7: which bytes may follow which.)
+ */
+export function sequenceLength(b: Uint8Array, p: number, e: number): number {
+  const c = b[p] as number;
+  if (c < 0xc2 || c > 0xf4) return -1;
+  const length = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+  let least = 0x80;
+  let most = 0xbf;
+  if (c === 0xe0) least = 0xa0;
+  else if (c === 0xed) most = 0x9f;
+  else if (c === 0xf0) least = 0x90;
+  else if (c === 0xf4) most = 0x8f;
+  for (let i = 1; i < length; i++) {
+    const follower = p + i < e ? (b[p + i] as number) : 0;
+    if (follower < least || follower > most) return -i;
+    least = 0x80;
+    most = 0xbf;
+  }
+  return length;
+}
+
+const BASE64 = new TextEncoder().encode("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+const PADDING = 0x3d;
+
+/** Writes `b[p..e)` as base64 with padding and returns the position after it. */
+export function writeBase64(b: Uint8Array, p: number, e: number, d: DataView, w: number): number {
+  for (; p + 3 <= e; p += 3, w += 4) {
+    const v = ((b[p] as number) << 16) | ((b[p + 1] as number) << 8) | (b[p + 2] as number);
+    const first = ((BASE64[v >> 18] as number) << 24) | ((BASE64[(v >> 12) & 63] as number) << 16);
+    d.setInt32(w, first | ((BASE64[(v >> 6) & 63] as number) << 8) | (BASE64[v & 63] as number));
+  }
+  if (p === e) return w;
+  const v = ((b[p] as number) << 16) | (p + 1 < e ? (b[p + 1] as number) << 8 : 0);
+  d.setUint8(w, BASE64[v >> 18] as number);
+  d.setUint8(w + 1, BASE64[(v >> 12) & 63] as number);
+  d.setUint8(w + 2, p + 1 < e ? (BASE64[(v >> 6) & 63] as number) : PADDING);
+  d.setUint8(w + 3, PADDING);
+  return w + 4;
+}
+
+/** Output that is known beforehand: its length, then its bytes as little-endian words. */
+export type Literal = Int32Array;
+
+/** Prepares output for {@link put}. */
+export function literal(text: string): Literal {
+  const bytes = new TextEncoder().encode(text);
+  const padded = new DataView(new ArrayBuffer(bytes.length + 4));
+  new Uint8Array(padded.buffer).set(bytes);
+  const words = new Int32Array(1 + Math.ceil(bytes.length / 4));
+  words[0] = bytes.length;
+  for (let i = 1; i < words.length; i++) words[i] = padded.getInt32(i * 4 - 4, true);
+  return words;
+}
+
+/**
+ * Writes a literal, four bytes at a time. Up to three bytes behind it are overwritten: whatever is
+ * written next stands there, and behind the end of the output nobody looks.
+ */
+export function put(text: Literal, d: DataView, w: number): number {
+  for (let i = 1, at = w; i < text.length; i++, at += 4) d.setInt32(at, text[i] as number, true);
+  return w + (text[0] as number);
+}
+
+/** Writes a string of ASCII characters that need no escapes. */
+export function writeAscii(text: string, d: DataView, w: number): number {
+  for (let i = 0; i < text.length; i++) d.setUint8(w++, text.charCodeAt(i));
+  return w;
+}

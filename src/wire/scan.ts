@@ -1,0 +1,155 @@
+/**
+ * A list on the wire, without decoding it: where its items are, and single fields of them.
+ *
+ * What sorting, paging and filtering need of an item is two or three fields; the rest goes from
+ * wire to JSON in the order that they decided (write-list.ts).
+ */
+import { DELIMITED, type Descriptors, messageOf, VARINT } from "./descriptor.ts";
+import { high, next, readTag, readVarint, skip } from "./read.ts";
+
+/** The items of one repeated message field. */
+export interface Items {
+  readonly wire: Uint8Array;
+  /** How many there are. */
+  readonly length: number;
+  /** Where each item starts and ends, in turn. */
+  readonly ranges: Int32Array;
+}
+
+/** Field numbers from an item down to one of its fields. */
+export type FieldPath = readonly number[];
+
+/**
+ * Finds the items of a repeated message field.
+ *
+ * @throws {Malformed} when the wire is not protobuf. (The inside of the items is not looked at.)
+ */
+export function scanItems(wire: Uint8Array, number: number): Items {
+  const wanted = (number << 3) | DELIMITED;
+  let ranges = new Int32Array(64);
+  let length = 0;
+  for (let p = 0; p < wire.length; ) {
+    const tag = readTag(wire, p, wire.length);
+    p = skip(wire, next, wire.length, tag);
+    if (tag !== wanted) continue;
+    if (length === ranges.length) {
+      const more = new Int32Array(length * 2);
+      more.set(ranges);
+      ranges = more;
+    }
+    ranges[length] = next;
+    ranges[length + 1] = p;
+    length += 2;
+  }
+  return { wire, length: length / 2, ranges: ranges.subarray(0, length) };
+}
+
+/** The numbers of a dotted path of JSON names, such as `metadata.name`; throws TypeError for a wrong one. */
+export function fieldPath(descriptors: Descriptors, message: string, path: string): FieldPath {
+  let type = message;
+  return path.split(".").map((name) => {
+    const field = messageOf(descriptors, type).fields.find((candidate) => candidate.name === name);
+    if (field === undefined) throw new TypeError(`Cannot find field in ${type}: "${name}"`);
+    type = field.type;
+    return field.number;
+  });
+}
+
+/** A string field of an item; empty when it is absent. */
+export function stringAt(items: Items, index: number, path: FieldPath): string {
+  return findLast(items, index, path, DELIMITED) ? textOf(items.wire, foundStart, foundEnd) : "";
+}
+
+/** The strings of a repeated field of an item. */
+export function stringsAt(items: Items, index: number, path: FieldPath): readonly string[] {
+  const texts: string[] = [];
+  visitIn(items, index, path, (start, end, wireType) => {
+    if (wireType === DELIMITED) texts.push(textOf(items.wire, start, end));
+  });
+  return texts;
+}
+
+/** An int64 field of an item; 0 when it is absent. */
+export function int64At(items: Items, index: number, path: FieldPath): bigint {
+  if (!findLast(items, index, path, VARINT)) return 0n;
+  const low = readVarint(items.wire, foundStart, foundEnd);
+  return (BigInt(high) << 32n) | BigInt(low >>> 0);
+}
+
+/** An int32, uint32 (its 32 bits), bool or enum field of an item, as a number; 0 when it is absent. */
+export function int32At(items: Items, index: number, path: FieldPath): number {
+  return findLast(items, index, path, VARINT) ? readVarint(items.wire, foundStart, foundEnd) : 0;
+}
+
+/** A map from strings to strings of an item; empty when it is absent. */
+export function mapAt(items: Items, index: number, path: FieldPath): Map<string, string> {
+  const { wire } = items;
+  const map = new Map<string, string>();
+  visitIn(items, index, path, (start, end, wireType) => {
+    if (wireType !== DELIMITED) return;
+    let key = "";
+    let value = "";
+    visit(wire, start, end, (number, from, to, type) => {
+      if (type === DELIMITED && number === 1) key = textOf(wire, from, to);
+      if (type === DELIMITED && number === 2) value = textOf(wire, from, to);
+    });
+    map.set(key, value);
+  });
+  return map;
+}
+
+function textOf(wire: Uint8Array, start: number, end: number): string {
+  return Buffer.from(wire.buffer, wire.byteOffset + start, end - start).toString("utf8");
+}
+
+// Where the value of the last `findLast` is: an object per look-up would be garbage.
+let foundStart = 0;
+let foundEnd = 0;
+
+/** Finds the occurrence of a field that counts: the last one. */
+function findLast(items: Items, index: number, path: FieldPath, wireType: number): boolean {
+  let found = false;
+  visitIn(items, index, path, (start, end, type) => {
+    if (type !== wireType) return;
+    found = true;
+    foundStart = start;
+    foundEnd = end;
+  });
+  return found;
+}
+
+type Visit = (start: number, end: number, wireType: number) => void;
+
+function visitIn({ wire, ranges }: Items, index: number, path: FieldPath, found: Visit): void {
+  const start = ranges[index * 2];
+  const end = ranges[index * 2 + 1];
+  if (start === undefined || end === undefined)
+    throw new TypeError(`Cannot find item: ${index} of ${ranges.length / 2}`);
+  visitPath(wire, start, end, path, found);
+}
+
+// A message on the way may come in several parts; visiting them all in turn merges them.
+function visitPath(wire: Uint8Array, start: number, end: number, path: FieldPath, found: Visit): void {
+  const [first, ...rest] = path;
+  visit(wire, start, end, (number, from, to, wireType) => {
+    if (number !== first) return;
+    if (rest.length === 0) found(from, to, wireType);
+    else if (wireType === DELIMITED) visitPath(wire, from, to, rest, found);
+  });
+}
+
+/** Goes through the fields of one message; of delimited ones the range is the content. */
+function visit(
+  wire: Uint8Array,
+  start: number,
+  end: number,
+  field: (number: number, from: number, to: number, wireType: number) => void,
+): void {
+  for (let p = start; p < end; ) {
+    const tag = readTag(wire, p, end);
+    const value = next;
+    p = skip(wire, value, end, tag);
+    const wireType = tag & 7;
+    field(tag >>> 3, wireType === DELIMITED ? next : value, p, wireType);
+  }
+}
