@@ -1,0 +1,50 @@
+/** Which cgroup driver the runtime uses, which decides how a cgroup parent is written. */
+import { GatewayError } from "../errors.ts";
+import type { Runtime } from "./channel.ts";
+import { invoke } from "./invoke.ts";
+
+export type CgroupDriver = "SYSTEMD" | "CGROUPFS";
+
+/**
+ * Asks once, then remembers. RuntimeConfig says it where the runtime has it; containerd 1.x only
+ * shows its own configuration in the verbose status. A runtime that tells nothing uses cgroupfs.
+ */
+export function createCgroupDriver(runtime: Runtime): () => Promise<CgroupDriver> {
+  let known: CgroupDriver | undefined;
+  return async () => {
+    known ??= (await fromRuntimeConfig(runtime)) ?? (await fromVerboseStatus(runtime)) ?? "CGROUPFS";
+    return known;
+  };
+}
+
+async function fromRuntimeConfig(runtime: Runtime): Promise<CgroupDriver | undefined> {
+  try {
+    const { linux } = await invoke(runtime, "RuntimeService/RuntimeConfig", {});
+    return linux?.cgroupDriver;
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === "not_implemented") return undefined;
+    throw error;
+  }
+}
+
+/** What is read of containerd's own configuration, as its verbose status prints it. */
+interface ContainerdConfig {
+  readonly containerd?: {
+    readonly defaultRuntimeName?: string;
+    readonly runtimes?: {
+      readonly [name: string]: { readonly options?: { readonly SystemdCgroup?: boolean } };
+    };
+  };
+}
+
+async function fromVerboseStatus(runtime: Runtime): Promise<CgroupDriver | undefined> {
+  const { info } = await invoke(runtime, "RuntimeService/Status", { verbose: true });
+  if (!info.config) return undefined;
+  try {
+    const { containerd } = JSON.parse(info.config) as ContainerdConfig;
+    const handler = containerd?.runtimes?.[containerd.defaultRuntimeName ?? "runc"];
+    return handler?.options?.SystemdCgroup ? "SYSTEMD" : "CGROUPFS";
+  } catch {
+    return undefined;
+  }
+}

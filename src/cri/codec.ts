@@ -1,0 +1,117 @@
+/**
+ * CRI's messages: the generated tables in the hands of the wire layer.
+ *
+ * Replies of callers go from bytes to JSON text without an object (`writeReply`). Inside, an object is
+ * the JSON.parse of that same text: there is one decoder.
+ */
+import { descriptors } from "../gen/descriptors.ts";
+import { type Methods, methods, type Rpc } from "../gen/methods.ts";
+import { writers } from "../gen/writers.ts";
+import type { BufferPool } from "../wire/buffer-pool.ts";
+import { enumOf, type Field, messageOf } from "../wire/descriptor.ts";
+import { createEncoder } from "../wire/encode.ts";
+import { type FieldPath, fieldPath, type Items, scanItems } from "../wire/scan.ts";
+import { toJsonText, type Writer, type Written, writeJson } from "../wire/write-json.ts";
+import { type WriteListOptions, writeList } from "../wire/write-list.ts";
+
+export type { Items } from "../wire/scan.ts";
+
+/** A message of which any part may be missing, as in a request. */
+export type Input<T> = T extends readonly (infer E)[]
+  ? readonly Input<E>[]
+  : T extends object
+    ? { readonly [K in keyof T]?: Input<T[K]> }
+    : T;
+
+const encode = createEncoder(descriptors);
+
+function writerOf(message: string): Writer {
+  const writer = (writers as { readonly [name: string]: Writer })[message];
+  if (!writer) throw new TypeError(`Cannot write message: "${message}" has no writer`);
+  return writer;
+}
+
+/** A request as protobuf. @throws {InvalidValue} with pointers in the spelling of `value`. */
+export function encodeRequest<R extends Rpc>(rpc: R, value: Input<Methods[R]["request"]> | object): Buffer {
+  return encode(methods[rpc].request, value);
+}
+
+/** A request that was encoded here, in its canonical spelling, with the shorthands written out. */
+export function decodeRequest<R extends Rpc>(rpc: R, wire: Uint8Array): Methods[R]["request"] {
+  return JSON.parse(toJsonText(writerOf(methods[rpc].request), wire)) as Methods[R]["request"];
+}
+
+/** A reply as an object. @throws {Malformed} when the runtime sent what is not protobuf. */
+export function decodeReply<R extends Rpc>(rpc: R, wire: Uint8Array): Methods[R]["response"] {
+  return JSON.parse(toJsonText(writerOf(methods[rpc].response), wire)) as Methods[R]["response"];
+}
+
+/** A reply as a line of JSON text in a buffer of `pool`. @throws {Malformed}, {OutputTooLarge}. */
+export function writeReply(rpc: Rpc, wire: Uint8Array, pool: BufferPool): Written {
+  return writeJson(writerOf(methods[rpc].response), wire, pool);
+}
+
+/** Where the items of a list reply are. */
+export function replyItems(rpc: Rpc, wire: Uint8Array, field: string): Items {
+  return scanItems(wire, fieldAt(methods[rpc].response, field).number);
+}
+
+/** Items of message `message` as JSON, selected and ordered. @throws {Malformed}, {OutputTooLarge}. */
+export function writeItems(message: string, items: Items, options: WriteListOptions): Written {
+  return writeList(writerOf(message), items, options);
+}
+
+/** The numbers on the way to the field at a dotted path. @throws {TypeError} when there is none. */
+export function fieldNumbers(message: string, path: string): FieldPath {
+  return fieldPath(descriptors, message, path);
+}
+
+/** Whether a reply holds its message field `field`, without decoding it. */
+export function hasField(rpc: Rpc, wire: Uint8Array, field: string): boolean {
+  return scanItems(wire, fieldAt(methods[rpc].response, field).number).length > 0;
+}
+
+/**
+ * A message that somebody else wrote as JSON, in its canonical spelling and without the members that
+ * the message does not have here: what a newer runtime keeps and this CRI cannot say.
+ *
+ * @throws {InvalidValue} when a member that is known has a value of another kind.
+ */
+export function readLenient(message: string, value: unknown): unknown {
+  return JSON.parse(toJsonText(writerOf(message), encode(message, pruneUnknown(message, value))));
+}
+
+function pruneUnknown(message: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const fields = new Map(
+    fieldsOf(message).flatMap((field) => [[field.name, field] as const, [field.proto, field] as const]),
+  );
+  const kept = Object.entries(value).flatMap(([key, member]) => {
+    const field = fields.get(key);
+    if (!field) return [];
+    if (field.kind !== "message" || field.map) return [[key, member] as const];
+    const pruned = Array.isArray(member)
+      ? member.map((item) => pruneUnknown(field.type, item))
+      : pruneUnknown(field.type, member);
+    return [[key, pruned] as const];
+  });
+  return Object.fromEntries(kept);
+}
+
+/** The fields of a message, in the order of their numbers. */
+export function fieldsOf(message: string): readonly Field[] {
+  return messageOf(descriptors, message).fields;
+}
+
+/** The field at the end of a dotted path. @throws {TypeError} when there is none. */
+export function fieldAt(message: string, path: string): Field {
+  const [head, ...rest] = path.split(".");
+  const field = fieldsOf(message).find(({ name }) => name === head);
+  if (!field) throw new TypeError(`${message} has no field "${path}"`);
+  return rest.length > 0 ? fieldAt(field.type, rest.join(".")) : field;
+}
+
+/** The names of an enum's values, in the order of their numbers. */
+export function enumNames(name: string): readonly string[] {
+  return Object.keys(enumOf(descriptors, name));
+}

@@ -1,0 +1,56 @@
+/** Finds the runtime of this node: the first of the well-known sockets that answers Version. */
+import { stat } from "node:fs/promises";
+import { StartError } from "../errors.ts";
+import { type ConnectOptions, connect, type Runtime } from "./channel.ts";
+import { invoke } from "./invoke.ts";
+
+/** In the order to look: the three that stand alone, then those that bring their own containerd. */
+export const wellKnownSockets: readonly string[] = [
+  "/run/containerd/containerd.sock",
+  "/run/crio/crio.sock",
+  "/var/run/cri-dockerd.sock",
+  "/run/k3s/containerd/containerd.sock",
+  "/var/snap/microk8s/common/run/containerd.sock",
+];
+
+const probeMs = 2000;
+
+/**
+ * Connects to the first socket that answers.
+ *
+ * @throws {StartError} when none does: lists what was tried and why each failed.
+ */
+export async function discover(
+  options: Omit<ConnectOptions, "runtimeEndpoint"> = {},
+  sockets: readonly string[] = wellKnownSockets,
+): Promise<Runtime> {
+  const tried: string[] = [];
+  for (const socket of sockets) {
+    const why = await probe(socket);
+    if (why === undefined) return connect({ ...options, runtimeEndpoint: socket });
+    tried.push(`  ${socket}: ${why}`);
+  }
+  throw new StartError(
+    `No container runtime answers on this node. Tried, in this order:\n${tried.join("\n")}\n` +
+      "Start one, name its socket with --runtime-endpoint, or run a private one with `crest up`.",
+  );
+}
+
+/** Why a socket is no runtime, or undefined when it is one. */
+async function probe(socket: string): Promise<string | undefined> {
+  try {
+    if (!(await stat(socket)).isSocket()) return "is not a socket";
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    return code === "ENOENT" ? "does not exist" : code === "EACCES" ? "permission denied" : String(error);
+  }
+  const runtime = connect({ runtimeEndpoint: socket });
+  try {
+    await invoke(runtime, "RuntimeService/Version", {}, { deadlineMs: probeMs });
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    runtime.close();
+  }
+}

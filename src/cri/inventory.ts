@@ -1,0 +1,122 @@
+/**
+ * What the concerns share about pods and containers: which are there, what an id prefix means, and
+ * what CRI never changes about them (name, namespace, labels), which therefore may be remembered.
+ */
+import { GatewayError } from "../errors.ts";
+import type { Runtime } from "./channel.ts";
+import { invoke } from "./invoke.ts";
+
+export type Kind = "pod" | "container";
+
+/** What never changes about a pod. */
+export interface PodFacts {
+  readonly id: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: { readonly [key: string]: string };
+}
+
+/** A container, and the pod that it lives in. */
+export interface ContainerFacts {
+  readonly id: string;
+  readonly name: string;
+  readonly podSandboxId: string;
+}
+
+export interface Inventory {
+  /**
+   * The full id behind `id`, which may be a unique prefix. 64 hex digits are taken at their word
+   * unless `mustExist`: runtimes answer OK for stopping and removing what is not there.
+   *
+   * @throws {GatewayError} `not_found`; `ambiguous_id` with the candidates.
+   */
+  resolve(kind: Kind, id: string, options?: { readonly mustExist?: boolean }): Promise<string>;
+  /** The pod of a pod or container id (full). @throws {GatewayError} `not_found`. */
+  podOf(kind: Kind, id: string): Promise<PodFacts>;
+}
+
+const fullId = /^[0-9a-f]{64}$/;
+const remembered = 10_000;
+const shownCandidates = 20;
+
+export function createInventory(runtime: Runtime): Inventory {
+  const pods = new Map<string, PodFacts>();
+  const podOfContainer = new Map<string, string>();
+
+  async function listPods(id?: string): Promise<readonly PodFacts[]> {
+    const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", id ? { filter: { id } } : {});
+    const found = items.map((pod) => ({
+      id: pod.id,
+      namespace: pod.metadata?.namespace ?? "",
+      name: pod.metadata?.name ?? "",
+      labels: pod.labels,
+    }));
+    for (const pod of found) remember(pods, pod.id, pod);
+    return found;
+  }
+
+  async function listContainers(id?: string): Promise<readonly ContainerFacts[]> {
+    const { containers } = await invoke(
+      runtime,
+      "RuntimeService/ListContainers",
+      id ? { filter: { id } } : {},
+    );
+    const found = containers.map((container) => ({
+      id: container.id,
+      name: container.metadata?.name ?? "",
+      podSandboxId: container.podSandboxId,
+    }));
+    for (const container of found) remember(podOfContainer, container.id, container.podSandboxId);
+    return found;
+  }
+
+  const listIds = async (kind: Kind, id?: string): Promise<readonly string[]> =>
+    (kind === "pod" ? await listPods(id) : await listContainers(id)).map((found) => found.id);
+
+  return {
+    async resolve(kind, id, { mustExist = false } = {}) {
+      if (fullId.test(id)) {
+        if (!mustExist || (await listIds(kind, id)).includes(id)) return id;
+        throw absent(kind, id);
+      }
+      // The prefix is matched here: not every runtime's filter takes one.
+      const ids = await listIds(kind);
+      if (ids.includes(id)) return id;
+      const candidates = ids.filter((candidate) => candidate.startsWith(id));
+      const [only] = candidates;
+      if (only === undefined) throw absent(kind, id);
+      if (candidates.length === 1) return only;
+      throw new GatewayError(
+        "ambiguous_id",
+        `Cannot resolve ${kind} "${id}": ${candidates.length} ids begin so, give more digits`,
+        { members: { candidates: candidates.sort().slice(0, shownCandidates) } },
+      );
+    },
+
+    async podOf(kind, id) {
+      let podId = kind === "pod" ? id : podOfContainer.get(id);
+      if (podId === undefined) {
+        podId = (await listContainers(id)).find((container) => container.id === id)?.podSandboxId;
+        if (podId === undefined) throw absent(kind, id);
+      }
+      const wanted = podId;
+      const pod = pods.get(wanted) ?? (await listPods(wanted)).find((found) => found.id === wanted);
+      if (!pod) throw absent("pod", wanted);
+      return pod;
+    },
+  };
+}
+
+function absent(kind: Kind, id: string): GatewayError {
+  return new GatewayError("not_found", `Cannot find ${kind} "${id}": the runtime has none of this id`);
+}
+
+/** Keeps the newest; a node has hundreds of pods, not tens of thousands. */
+function remember<V>(map: Map<string, V>, key: string, value: V): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size > remembered) {
+    const oldest = map.keys().next();
+    if (!oldest.done) map.delete(oldest.value);
+  }
+}

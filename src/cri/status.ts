@@ -1,0 +1,37 @@
+/** gRPC status -> the error table. What a status alone cannot decide is decided by `conflicts.ts`. */
+import { type ServiceError, status } from "@grpc/grpc-js";
+import { type ErrorCode, GatewayError } from "../errors.ts";
+import type { Rpc } from "../gen/methods.ts";
+
+const byStatus: { readonly [code: number]: ErrorCode } = {
+  [status.INVALID_ARGUMENT]: "invalid_request",
+  [status.OUT_OF_RANGE]: "invalid_request",
+  [status.NOT_FOUND]: "not_found",
+  [status.ALREADY_EXISTS]: "conflict",
+  [status.ABORTED]: "conflict",
+  [status.FAILED_PRECONDITION]: "conflict",
+  [status.RESOURCE_EXHAUSTED]: "runtime_exhausted",
+  [status.UNIMPLEMENTED]: "not_implemented",
+  [status.UNAVAILABLE]: "runtime_unavailable",
+  [status.DEADLINE_EXCEEDED]: "deadline_exceeded",
+};
+
+/** Both ends say this of a message over their limit: the runtime of its reply, grpc-js of what arrives. */
+const overLimit = /message larger than max/i;
+
+/** Turns what a gRPC call rejected with into the problem that the caller sees. Keeps the runtime's text. */
+export function fromStatus(rpc: Rpc, error: ServiceError): GatewayError {
+  // While it starts, containerd does not know its own CRI service yet.
+  const starting = error.code === status.UNIMPLEMENTED && /unknown service/.test(error.details);
+  const code = starting
+    ? "runtime_unavailable"
+    : error.code === status.RESOURCE_EXHAUSTED && overLimit.test(error.details)
+      ? "reply_too_large"
+      : (byStatus[error.code] ?? "runtime_error");
+  const said = error.details || error.message || "no message";
+  return new GatewayError(code, `${rpc.slice(rpc.indexOf("/") + 1)} failed: ${said}`, {
+    cause: error,
+    grpcCode: status[error.code] ?? "UNKNOWN",
+    ...(code === "runtime_unavailable" ? { headers: { "retry-after": "1" } } : {}),
+  });
+}
