@@ -1,0 +1,93 @@
+/**
+ * Decides whether a caller may use a route: the one place that does.
+ *
+ * Pure: no I/O, no logging. Denials win over grants, and absence denies. The refusal names the flag
+ * that is missing, in the manner of Deno.
+ */
+import { GatewayError } from "../errors.ts";
+import { describeGrant, type Grant, type Grants, type GrantWord } from "../grants.ts";
+import type { Access } from "../routes/define.ts";
+
+/** Who asks, and what the process lets it do. */
+export interface Caller {
+  readonly name: string;
+  readonly grants: Grants;
+}
+
+/**
+ * Grants that mean root on the node until it can be said, field by field, what a pod may ask for: an
+ * absent seccomp profile is unconfined, any path of the host can be mounted. So these need `host` too.
+ */
+const untilPodPolicy: ReadonlySet<Grant> = new Set(["run", "checkpoint"]);
+
+/** @throws {GatewayError} `not_capable`, naming the flag. `reference` is the image of a pull. */
+export function authorize(route: { readonly allow: Access }, caller: Caller, reference?: string): void {
+  if (route.allow === "authenticated") return;
+  requireGrant(route.allow, caller, reference);
+  if (untilPodPolicy.has(route.allow) && !canUse("host", caller)) {
+    throw refusal(
+      "host",
+      undefined,
+      `besides ${describeGrant(route.allow)}, because what a pod may ask of the node is not narrowed yet`,
+    );
+  }
+}
+
+/** What a single field or parameter needs besides its route's grant. @throws {GatewayError} `not_capable`. */
+export function requireGrant(grant: Grant, caller: Caller, resource?: string): void {
+  if (!canUse(grant, caller, resource)) throw refusal(grant, resource);
+}
+
+/**
+ * Pods that Crest did not make are somebody's: a kubelet's, for one. Changing them takes a grant of
+ * its own. @throws {GatewayError} `not_capable`.
+ */
+export function requireManaged(
+  pod: { readonly namespace: string; readonly name: string; readonly managed: boolean },
+  caller: Caller,
+): void {
+  if (!pod.managed) requireGrant("unmanaged", caller, `${pod.namespace}/${pod.name}`);
+}
+
+/** Whether the caller may change pods that Crest did not create. */
+export const canChangeUnmanaged = (caller: Caller): boolean => canUse("unmanaged", caller);
+
+/** Whether `caller` has `grant`; for a pull, whether it may pull `resource` (its normal form). */
+export function canUse(grant: Grant, { grants }: Caller, resource?: string): boolean {
+  const [word, kind] = grant.split(":") as [GrantWord, string | undefined];
+  if (covers(grants.deny[word], { kind, resource, unknown: false })) return false;
+  return grants.all || covers(grants.allow[word], { kind, resource, unknown: true });
+}
+
+interface Use {
+  readonly kind: string | undefined;
+  readonly resource: string | undefined;
+  /** The answer while the resource is not known yet: neither denied nor refused, but asked again when it is. */
+  readonly unknown: boolean;
+}
+
+/** Whether one word's entry, which may be narrowed to kinds or prefixes, covers a use of it. */
+function covers(entry: true | readonly string[] | undefined, { kind, resource, unknown }: Use): boolean {
+  if (entry === undefined || entry === true) return entry === true;
+  if (kind !== undefined) return entry.includes(kind);
+  return resource === undefined ? unknown : entry.some((prefix) => isBelow(resource, prefix));
+}
+
+/** Prefixes match on path segments: `docker.io/lib` does not cover `docker.io/library/busybox`. */
+function isBelow(reference: string, prefix: string): boolean {
+  const rest = reference.startsWith(prefix) ? reference.slice(prefix.length) : undefined;
+  return rest !== undefined && (rest === "" || prefix.endsWith("/") || /^[/:@]/.test(rest));
+}
+
+function refusal(grant: Grant, resource: string | undefined, why?: string): GatewayError {
+  const [word] = grant.split(":");
+  const flag = grant === "pull" && resource ? `--allow-pull=${resource}` : describeGrant(grant);
+  const to = resource ? ` to "${resource}"` : "";
+  return new GatewayError(
+    "not_capable",
+    `Requires ${word} access${to}${why ? `, ${why}` : ""}, run again with ${flag}`,
+    {
+      members: { grant, ...(resource ? { resource } : {}) },
+    },
+  );
+}

@@ -1,0 +1,257 @@
+/**
+ * One request's path, query and body -> the JSON of the RPC's request message.
+ *
+ * Compiled once per route. What the caller wrote is only put in its place here; whether it is valid is
+ * the encoder's to say, and `locate` turns the encoder's pointers back into the caller's own places.
+ */
+
+import { enumNames, fieldAt, fieldsOf } from "../cri/codec.ts";
+import { type FieldError, GatewayError } from "../errors.ts";
+import { methods } from "../gen/methods.ts";
+import type { OwnParameter, Route } from "../routes/define.ts";
+import type { Field } from "../wire/descriptor.ts";
+import { parseJson } from "../wire/parse-json.ts";
+
+export interface Parts {
+  readonly params: { readonly [name: string]: string };
+  /** Parsed query: a name given twice holds a list. */
+  readonly query: { readonly [name: string]: string | readonly string[] | undefined };
+  /** The body's bytes; empty or absent when there was none. */
+  readonly body: Uint8Array | undefined;
+}
+
+/** A JSON object. */
+export type JsonObject = { [key: string]: unknown };
+export type OwnValues = { readonly [name: string]: string | number | boolean };
+
+export interface Bound {
+  /** The request message as JSON, in the caller's spelling. */
+  readonly message: JsonObject;
+  /** The parameters that are the gateway's own. */
+  readonly own: OwnValues;
+  /** Names among the route's `needs` that this request gives. */
+  readonly given: readonly string[];
+}
+
+export interface Binder {
+  /** @throws {GatewayError} `invalid_request`, `invalid_json`, with the places of the mistakes. */
+  bind(parts: Parts): Bound;
+  /** Where the caller wrote what the encoder found at `pointer` of the message. */
+  locate(pointer: string, detail: string): FieldError;
+}
+
+interface BoundField {
+  readonly keys: readonly string[];
+  readonly parse: (raw: unknown) => unknown;
+}
+
+/** Compiles what `route` binds. `extra` names query parameters that its kind reads itself. */
+export function createBinder(route: Route, extra: readonly string[] = []): Binder {
+  const rpc = route.kind === "custom" ? undefined : route.rpc;
+  const requestName = rpc === undefined ? undefined : methods[rpc].request;
+  const bindings = route.kind === "list" ? route.filters : route.query;
+  const fieldOf = (path: string) => (requestName === undefined ? undefined : fieldAt(requestName, path));
+  const compile = ([name, path]: [string, string]): [string, BoundField] => [
+    name,
+    { keys: path.split("."), parse: parserOf(fieldOf(path)) },
+  ];
+  const inPath = Object.entries(route.path ?? {}).map(compile);
+  const inQuery = new Map(Object.entries(bindings ?? {}).map(compile));
+  const own = Object.entries(route.own ?? {});
+  const known = new Set([...inQuery.keys(), ...own.map(([name]) => name), ...extra]);
+  const body = route.kind === "unary" ? route.body : undefined;
+  const spread = typeof body === "object" ? body.spread : undefined;
+  const parameterAt = new Map(
+    [...inPath, ...inQuery].map(([name, field]) => [`/${field.keys.join("/")}`, name] as const),
+  );
+  // Beside a spread field's members, the rest of the request is found by either spelling.
+  const beside = new Set(
+    spread === undefined || requestName === undefined
+      ? []
+      : fieldsOf(requestName).flatMap((field) => (field.name === spread ? [] : [field.name, field.proto])),
+  );
+  const setElsewhere = new Map(
+    requestName === undefined
+      ? []
+      : fieldsOf(requestName).flatMap((field) => {
+          const parameter = parameterAt.get(`/${field.name}`);
+          return parameter === undefined
+            ? []
+            : [field.name, field.proto].map((key) => [key, parameter] as const);
+        }),
+  );
+
+  function bodyMessage(bytes: Uint8Array | undefined): JsonObject {
+    const given = bytes === undefined || bytes.length === 0 ? {} : parseJson(bytes);
+    if (typeof given !== "object" || given === null || Array.isArray(given)) {
+      throw invalid([{ pointer: "", detail: "the body must be a JSON object" }]);
+    }
+    const object = given as JsonObject;
+    if (body === undefined) {
+      const [key] = Object.keys(object);
+      if (key !== undefined) throw invalid([{ pointer: pointerTo(key), detail: "this route takes no body" }]);
+      return {};
+    }
+    const taken = Object.keys(object).filter((key) => setElsewhere.has(key));
+    if (taken.length > 0) {
+      throw invalid(
+        taken.map((key) => ({
+          pointer: pointerTo(key),
+          detail: `is set by the parameter ${setElsewhere.get(key)}: leave it out of the body`,
+        })),
+      );
+    }
+    if (spread === undefined) return { ...object };
+    const message: JsonObject = {};
+    const inside: JsonObject = Object.create(null);
+    for (const [key, value] of Object.entries(object)) {
+      if (beside.has(key)) message[key] = value;
+      else inside[key] = value;
+    }
+    message[spread] = inside;
+    return message;
+  }
+
+  return {
+    bind({ params, query, body: bytes }) {
+      const errors: FieldError[] = [];
+      const attempt = (name: string, work: () => void): void => {
+        try {
+          work();
+        } catch (error) {
+          if (!(error instanceof BadParameter)) throw error;
+          errors.push({ parameter: name, detail: error.message });
+        }
+      };
+      for (const name of Object.keys(query)) {
+        if (known.has(name)) continue;
+        const list = [...known].sort().join(", ");
+        errors.push({ parameter: name, detail: `unknown parameter; this route has ${list || "none"}` });
+      }
+      const message = bodyMessage(bytes);
+      const values: { [name: string]: string | number | boolean } = {};
+      for (const [name, field] of inPath) {
+        attempt(name, () => put(message, field.keys, field.parse(params[name] ?? params["*"] ?? "")));
+        if ((params[name] ?? params["*"]) === "")
+          errors.push({ parameter: name, detail: "must not be empty" });
+      }
+      for (const [name, field] of inQuery) {
+        const raw = query[name] ?? route.defaults?.[name];
+        if (raw !== undefined) attempt(name, () => put(message, field.keys, field.parse(raw)));
+      }
+      for (const [name, parameter] of own) {
+        attempt(name, () => {
+          const value = query[name] === undefined ? parameter.default : parseOwn(parameter, query[name]);
+          if (value !== undefined) values[name] = value;
+        });
+      }
+      if (errors.length > 0) throw invalid(errors);
+      const given = Object.keys(route.needs ?? {}).filter((name) =>
+        isGiven(message, inQuery.get(name)?.keys ?? [name]),
+      );
+      return { message, own: values, given };
+    },
+
+    locate(pointer, detail) {
+      for (const [at, parameter] of parameterAt) {
+        if (pointer === at || pointer.startsWith(`${at}/`)) return { parameter, detail };
+      }
+      const inside = spread === undefined ? undefined : `/${spread}`;
+      if (inside !== undefined && (pointer === inside || pointer.startsWith(`${inside}/`))) {
+        return { pointer: pointer.slice(inside.length), detail };
+      }
+      return { pointer, detail };
+    },
+  };
+}
+
+/** `invalid_request` whose sentence is its first mistake. */
+export function invalid(errors: readonly FieldError[]): GatewayError {
+  const [first] = errors;
+  const where = first?.parameter ?? (first?.pointer || "the body");
+  return new GatewayError("invalid_request", `Invalid ${where}: ${first?.detail}`, { errors });
+}
+
+class BadParameter extends Error {}
+
+const pointerTo = (key: string): string => `/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+
+function put(target: JsonObject, keys: readonly string[], value: unknown): void {
+  let at = target;
+  for (const key of keys.slice(0, -1)) {
+    at[key] ??= {};
+    at = at[key] as JsonObject;
+  }
+  at[keys.at(-1) ?? ""] = value;
+}
+
+/** A parameter counts as given when it says something: `verbose=false` asks for nothing. */
+function isGiven(message: JsonObject, keys: readonly string[]): boolean {
+  const snake = (key: string): string => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  let at: unknown = message;
+  for (const key of keys) {
+    const object = at as JsonObject | undefined;
+    at = object?.[key] ?? object?.[snake(key)];
+  }
+  return at !== undefined && at !== null && at !== false;
+}
+
+/** Text of the path or the query -> the JSON value of a field: `running` is CONTAINER_RUNNING, `?verbose` is true. */
+function parserOf(field: Field | undefined): (raw: unknown) => unknown {
+  const once = (raw: unknown): string => {
+    if (typeof raw !== "string") throw new BadParameter("must be given once");
+    return raw;
+  };
+  if (field === undefined) return once;
+  const one = (raw: unknown): unknown => {
+    const text = once(raw);
+    if (field.kind === "enum") return parseEnum(text, enumNames(field.type));
+    if (field.type === "bool") return parseBoolean(text);
+    if (/^u?int/.test(field.type)) return parseInteger(text);
+    return text;
+  };
+  return field.repeated ? (raw) => (Array.isArray(raw) ? raw : [raw]).map(one) : one;
+}
+
+/** `running` and `CONTAINER_RUNNING` are both taken: the last word of a name is enough. */
+function parseEnum(text: string, names: readonly string[]): string {
+  const short = (name: string): string => name.slice(name.indexOf("_") + 1).toLowerCase();
+  const found = names.find((name) => name === text || short(name) === text.toLowerCase());
+  if (found === undefined)
+    throw new BadParameter(`must be ${names.map(short).join(" or ")}, got ${quote(text)}`);
+  return found;
+}
+
+function parseBoolean(text: string): boolean {
+  if (text === "" || text === "true") return true;
+  if (text === "false") return false;
+  throw new BadParameter(`must be true or false, got ${quote(text)}`);
+}
+
+function parseInteger(text: string): string {
+  if (!/^-?(0|[1-9][0-9]*)$/.test(text)) throw new BadParameter(`must be an integer, got ${quote(text)}`);
+  return text;
+}
+
+function parseOwn(
+  parameter: OwnParameter,
+  raw: string | readonly string[] | undefined,
+): string | number | boolean {
+  if (typeof raw !== "string") throw new BadParameter("must be given once");
+  if (parameter.type === "boolean") return parseBoolean(raw);
+  if (parameter.type === "integer") {
+    const value = Number(parseInteger(raw));
+    const { minimum = Number.MIN_SAFE_INTEGER, maximum = Number.MAX_SAFE_INTEGER } = parameter;
+    if (value < minimum || value > maximum)
+      throw new BadParameter(`must be from ${minimum} to ${maximum}, got ${raw}`);
+    return value;
+  }
+  if (parameter.values && !parameter.values.includes(raw)) {
+    throw new BadParameter(`must be ${parameter.values.join(" or ")}, got ${quote(raw)}`);
+  }
+  return raw;
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
+}

@@ -1,0 +1,17 @@
+/** Weak validators (RFC 9110, 8.8.3 and 13.1.2). */
+import { createHash } from "node:crypto";
+
+/** Of an answer's text. Weak: two texts of the same content may differ in what nobody means. */
+export function weakEtag(bytes: Uint8Array): string {
+  return `W/"${createHash("sha256").update(bytes).digest("base64url").slice(0, 22)}"`;
+}
+
+/** Whether `If-None-Match`, a list of validators or `*`, names `etag`. */
+export function noneMatch(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  const opaque = (validator: string): string => validator.trim().replace(/^W\//, "");
+  return (
+    header.trim() === "*" ||
+    (header.match(/(W\/)?"[^"]*"/g) ?? []).some((one) => opaque(one) === opaque(etag))
+  );
+}

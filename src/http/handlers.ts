@@ -1,0 +1,57 @@
+/** The custom routes' answers, by route id: what no single RPC gives. */
+import { type Caller, canUse } from "../auth/authorize.ts";
+import { request } from "../cri/perform.ts";
+import { GatewayError } from "../errors.ts";
+import { allGrants, type Grant } from "../grants.ts";
+import type { CustomRouteId } from "../routes/index.ts";
+import type { CustomHandler } from "./register.ts";
+
+export const handlers: { readonly [Id in CustomRouteId]: CustomHandler } = {
+  getGrants: async ({ caller }) => grantsAnswer(caller),
+
+  /**
+   * Removes by id, whatever name was given: one runtime answers OK to a name and removes nothing. All
+   * names of the image go with it, so they are told.
+   */
+  removeImage: async ({ gateway: { runtime }, path, own, onCancel }) => {
+    const image = path.image as { readonly image: string };
+    const { image: found } = await request(runtime, "ImageService/ImageStatus", { image }, { onCancel });
+    if (!found)
+      throw new GatewayError("not_found", `Cannot find image "${image.image}": it is not on this node`);
+    if (own.dryRun !== true) {
+      await request(runtime, "ImageService/RemoveImage", { image: { image: found.id } }, { onCancel });
+    }
+    return {
+      id: found.id,
+      repoTags: found.repoTags,
+      repoDigests: found.repoDigests,
+      dryRun: own.dryRun === true,
+    };
+  },
+};
+
+/** One thing that the caller may do, and what it is narrowed to. */
+interface GrantAnswer {
+  readonly grant: Grant;
+  /** Registries or paths in them, when a pull is narrowed to these. */
+  readonly only?: readonly string[];
+  /** Registries or paths in them that are denied. */
+  readonly except?: readonly string[];
+}
+
+function grantsAnswer(caller: Caller): { readonly name: string; readonly grants: readonly GrantAnswer[] } {
+  const { allow, deny } = caller.grants;
+  const narrowed = (grant: Grant): Omit<GrantAnswer, "grant"> => {
+    if (grant !== "pull") return {};
+    return {
+      ...(!caller.grants.all && Array.isArray(allow.pull) ? { only: allow.pull } : {}),
+      ...(Array.isArray(deny.pull) ? { except: deny.pull } : {}),
+    };
+  };
+  return {
+    name: caller.name,
+    grants: allGrants
+      .filter((grant) => canUse(grant, caller))
+      .map((grant) => ({ grant, ...narrowed(grant) })),
+  };
+}

@@ -1,0 +1,286 @@
+/**
+ * The life of a list: filters (the runtime's and ours), one stable order, pages, an ETag; or the items
+ * line by line as they come. Works on wire bytes: of an item only what order and filters need is read.
+ */
+import { Readable } from "node:stream";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { normalReference } from "../auth/reference.ts";
+import { fieldAt, fieldNumbers, fieldsOf, type Items, replyItems, writeItems } from "../cri/codec.ts";
+import { callRules } from "../cri/methods.ts";
+import { GatewayError } from "../errors.ts";
+import { methods, type Rpc } from "../gen/methods.ts";
+import type { ListRoute, Refinement } from "../routes/define.ts";
+import { type FieldPath, int64At, mapAt, stringAt, stringsAt } from "../wire/scan.ts";
+import type { Written } from "../wire/write-json.ts";
+import { type Bound, createBinder, invalid } from "./bind.ts";
+import { noneMatch, weakEtag } from "./etag.ts";
+import { encodeBound, type Gateway, type Handler, partsOf, whenGone } from "./gateway.ts";
+import { equalities, matchesLabels, parseLabelSelector, type Requirement } from "./label-selector.ts";
+import { negotiate } from "./negotiate.ts";
+import { continueToken, type Page, type Position, pageParameters, parsePage } from "./page.ts";
+import { sendWritten } from "./unary.ts";
+
+const json = "application/json";
+const ndjson = "application/x-ndjson";
+
+/** One page as text, with its validator when it has one. */
+interface Answer {
+  readonly bytes: Buffer;
+  readonly etag: string | undefined;
+}
+
+/** Whether the item at an index is wanted, by what the runtime may not have applied. */
+type Wanted = (items: Items, index: number) => boolean;
+
+export function listHandler(route: ListRoute, gateway: Gateway): Handler {
+  const { rpc } = route;
+  const { runtime, inventory, share } = gateway;
+  const binder = createBinder(route, route.labels ? [...pageParameters, "labelSelector"] : pageParameters);
+  const item = fieldAt(methods[rpc].response, route.items).type;
+  const order = orderOf(route, item);
+  const labelsPath = route.labelsOf === undefined ? undefined : fieldNumbers(item, route.labelsOf);
+  const refine = route.refine === undefined ? undefined : refinements[route.refine](item);
+  const deadlineMs = callRules[rpc].deadlineMs;
+  const lines = createLines(route, gateway);
+
+  return async (request, reply) => {
+    const media = negotiate(request.headers.accept, [json, ndjson]);
+    const { query } = partsOf(request);
+    const requirements = selectorOf(query.labelSelector);
+    const bound = binder.bind(partsOf(request));
+    const wanted = wantedBy(bound, requirements);
+    await resolvePod(bound);
+    if (route.labels !== undefined) putLabels(bound, route.labels, requirements);
+    const wire = encodeBound(rpc, bound.message, binder);
+    const filters = JSON.stringify([route.id, bound.message, query.labelSelector ?? null]);
+    if (media === ndjson) {
+      refusePaging(query);
+      return lines(reply, wire, wanted);
+    }
+    const page = parsePage(query, filters);
+    const key = `${filters}${JSON.stringify([query.limit, query.continue])}`;
+    const shared = await share({ key, deadlineMs, onCancel: whenGone(reply) }, async (onCancel) => {
+      const answer = await runtime.call(rpc, wire, { deadlineMs, onCancel });
+      const written = writePage(replyItems(rpc, answer, route.items), { page, filters, wanted });
+      const etag = route.volatile ? undefined : weakEtag(written.bytes);
+      return { value: { bytes: written.bytes, etag } satisfies Answer, release: written.release };
+    });
+    return sendPage(request, reply, { ...shared.value, release: shared.release });
+  };
+
+  function wantedBy({ message }: Bound, requirements: readonly Requirement[]): Wanted | undefined {
+    const here: Wanted[] = [];
+    // A runtime's own selection by labels may be looser than Kubernetes': it is held to it here.
+    if (requirements.length > 0 && labelsPath) {
+      here.push((items, index) => matchesLabels(requirements, mapAt(items, index, labelsPath)));
+    }
+    const refined = refine?.(message);
+    if (refined) here.push(refined);
+    return here.length > 0 ? (items, index) => here.every((holds) => holds(items, index)) : undefined;
+  }
+
+  /** Not every runtime's filter takes a prefix of a pod's id. An absent pod has no items, which is no mistake. */
+  async function resolvePod({ message }: Bound): Promise<void> {
+    const filter = message.filter as { podSandboxId?: string } | undefined;
+    if (!filter?.podSandboxId) return;
+    try {
+      filter.podSandboxId = await inventory.resolve("pod", filter.podSandboxId);
+    } catch (error) {
+      if (!(error instanceof GatewayError && error.code === "not_found")) throw error;
+    }
+  }
+
+  function writePage(
+    items: Items,
+    { page, filters, wanted }: { page: Page; filters: string; wanted: Wanted | undefined },
+  ): Written {
+    const chosen: number[] = [];
+    for (let index = 0; index < items.length; index++)
+      if (!wanted || wanted(items, index)) chosen.push(index);
+    const positions = order.positions(items);
+    chosen.sort((a, b) => order.compare(positions(a), positions(b)));
+    const { after, limit } = page;
+    const from =
+      after === undefined ? 0 : firstAfter(chosen, (index) => order.compare(positions(index), after) > 0);
+    const shown = chosen.slice(from, limit === undefined ? undefined : from + limit);
+    const last = shown.at(-1);
+    const more = last !== undefined && from + shown.length < chosen.length;
+    const suffix = more
+      ? `],"continue":${JSON.stringify(continueToken(positions(last), filters))}}\n`
+      : "]}\n";
+    return writeItems(item, items, {
+      pool: gateway.pool,
+      order: shown,
+      prefix: `{"${route.items}":[`,
+      suffix,
+    });
+  }
+}
+
+function sendPage(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { etag, ...written }: Answer & Written,
+): FastifyReply {
+  if (etag === undefined) return sendWritten(reply, written);
+  reply.header("etag", etag);
+  if (!noneMatch(request.headers["if-none-match"], etag)) return sendWritten(reply, written);
+  written.release();
+  return reply.code(304).send();
+}
+
+/** The first index of a sorted list for which `holds`; its length when there is none. */
+function firstAfter(sorted: readonly number[], holds: (index: number) => boolean): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (holds(sorted[middle] ?? 0)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+interface Order {
+  /** The position of each item, read once. */
+  positions(items: Items): (index: number) => Position;
+  compare(a: Position, b: Position): number;
+}
+
+/** Compiles `["-createdAt", "id"]` for the items of a message. */
+function orderOf({ order }: ListRoute, item: string): Order {
+  const fields = order.map((name) => {
+    const descending = name.startsWith("-");
+    const path = descending ? name.slice(1) : name;
+    const numbers = fieldNumbers(item, path);
+    const isText = fieldAt(item, path).type === "string";
+    const read = (items: Items, index: number) =>
+      isText ? stringAt(items, index, numbers) : int64At(items, index, numbers);
+    return { sign: descending ? -1 : 1, read };
+  });
+  return {
+    positions(items) {
+      const known: Position[] = [];
+      for (let index = 0; index < items.length; index++)
+        known.push(fields.map(({ read }) => read(items, index)));
+      return (index) => known[index] ?? [];
+    },
+    compare(a, b) {
+      for (const [place, { sign }] of fields.entries()) {
+        const left = a[place] ?? "";
+        const right = b[place] ?? "";
+        if (left !== right) return left < right ? -sign : sign;
+      }
+      return 0;
+    },
+  };
+}
+
+function selectorOf(text: string | readonly string[] | undefined): readonly Requirement[] {
+  if (text === undefined) return [];
+  if (typeof text !== "string") throw invalid([{ parameter: "labelSelector", detail: "must be given once" }]);
+  return parseLabelSelector(text);
+}
+
+/** The terms that the runtime can apply go down to it, so that it need not send the rest. */
+function putLabels({ message }: Bound, path: string, requirements: readonly Requirement[]): void {
+  const labels = equalities(requirements);
+  if (!labels) return;
+  const [filter = "", selector = ""] = path.split(".");
+  message[filter] = { ...(message[filter] as object | undefined), [selector]: labels };
+}
+
+function refusePaging(query: { readonly [name: string]: unknown }): void {
+  const given = pageParameters.filter((name) => query[name] !== undefined);
+  if (given.length > 0) {
+    throw invalid(
+      given.map((parameter) => ({
+        parameter,
+        detail: `has no meaning with ${ndjson}: items come as a stream`,
+      })),
+    );
+  }
+}
+
+/** What is filtered here because not every runtime does. */
+const refinements: {
+  readonly [R in Refinement]: (item: string) => (message: Bound["message"]) => Wanted | undefined;
+} = {
+  /** containerd answers every image, whatever the filter says. */
+  imageNames(item) {
+    const id = fieldNumbers(item, "id");
+    const names: readonly FieldPath[] = [fieldNumbers(item, "repoTags"), fieldNumbers(item, "repoDigests")];
+    return (message) => {
+      const asked = (message.filter as { image?: { image?: string } } | undefined)?.image?.image;
+      if (!asked) return undefined;
+      const normal = normalReference(asked);
+      const bare = asked.replace(/^sha256:/, "");
+      return (items, index) =>
+        stringAt(items, index, id).replace(/^sha256:/, "") === bare ||
+        names.some((path) => stringsAt(items, index, path).some((name) => normalReference(name) === normal));
+    };
+  },
+};
+
+/**
+ * Items line by line, unordered, as they come: from the streaming RPC where the runtime has it, else from
+ * the list. The first message is awaited before the status line, so that a failure is still a problem.
+ */
+function createLines(route: ListRoute, { runtime, pool }: Gateway) {
+  let streams = route.stream !== undefined;
+
+  function* linesOf(rpc: Rpc, wire: Buffer, field: string, wanted: Wanted | undefined): Generator<Buffer> {
+    const items = replyItems(rpc, wire, field);
+    const chosen: number[] = [];
+    for (let index = 0; index < items.length; index++)
+      if (!wanted || wanted(items, index)) chosen.push(index);
+    if (chosen.length === 0) return;
+    const item = fieldAt(methods[rpc].response, field).type;
+    const { bytes, release } = writeItems(item, items, {
+      pool,
+      order: chosen,
+      prefix: "",
+      separator: "\n",
+      suffix: "\n",
+    });
+    // The stream keeps it beyond this turn.
+    const line = Buffer.from(bytes);
+    release();
+    yield line;
+  }
+
+  async function* fromStream(
+    rpc: Rpc,
+    first: IteratorResult<Buffer>,
+    rest: AsyncIterator<Buffer>,
+    wanted: Wanted | undefined,
+  ) {
+    const field = onlyField(rpc);
+    for (let next = first; !next.done; next = await rest.next())
+      yield* linesOf(rpc, next.value, field, wanted);
+  }
+
+  return async (reply: FastifyReply, wire: Buffer, wanted: Wanted | undefined): Promise<FastifyReply> => {
+    reply.type(ndjson);
+    const onCancel = whenGone(reply);
+    if (streams && route.stream) {
+      const messages = runtime.stream(route.stream, wire, { onCancel })[Symbol.asyncIterator]();
+      try {
+        const first = await messages.next();
+        return reply.send(Readable.from(fromStream(route.stream, first, messages, wanted)));
+      } catch (error) {
+        if (!(error instanceof GatewayError && error.code === "not_implemented")) throw error;
+        streams = false;
+      }
+    }
+    const answer = await runtime.call(route.rpc, wire, { onCancel });
+    return reply.send(Readable.from(linesOf(route.rpc, answer, route.items, wanted)));
+  };
+}
+
+/** A streaming reply has one repeated field, under a name of its own. */
+function onlyField(rpc: Rpc): string {
+  const field = fieldsOf(methods[rpc].response).find(({ repeated }) => repeated);
+  if (!field) throw new TypeError(`${rpc} answers no items`);
+  return field.name;
+}

@@ -1,0 +1,62 @@
+/** Errors as `application/problem+json` (RFC 9457), in one shape wherever they arise. */
+import type { FastifyReply } from "fastify";
+import { type ErrorCode, errorTable, GatewayError } from "../errors.ts";
+
+export const problemMediaType = "application/problem+json";
+
+/** The body of a problem. Members with no value are left out. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly instance?: string;
+  readonly code: ErrorCode;
+  readonly requestId?: string;
+  readonly grpcCode?: string;
+  readonly retryable: boolean;
+  readonly errors?: readonly object[];
+  readonly [member: string]: unknown;
+}
+
+export interface ProblemContext {
+  /** The path of the request, without its query. */
+  readonly instance?: string;
+  readonly requestId?: string;
+}
+
+/** The problem of an error. What is not a `GatewayError` is a bug of ours, of which nothing is told. */
+export function problemOf(error: unknown, context: ProblemContext = {}): Problem {
+  const known =
+    error instanceof GatewayError
+      ? error
+      : new GatewayError("internal", "The gateway failed: its log has the reason under this requestId");
+  const row: { readonly title: string; readonly retryable?: true } = errorTable[known.code];
+  return {
+    type: `/docs/problems#${known.code}`,
+    title: row.title,
+    status: known.status,
+    detail: known.message,
+    ...context,
+    code: known.code,
+    ...(known.grpcCode ? { grpcCode: known.grpcCode } : {}),
+    retryable: row.retryable === true,
+    ...(known.errors.length > 0 ? { errors: known.errors } : {}),
+    ...known.members,
+  };
+}
+
+/** Answers with the problem of `error`. Someone unauthenticated learns nothing but that. */
+export function sendProblem(reply: FastifyReply, error: unknown): FastifyReply {
+  const { request } = reply;
+  const problem = problemOf(error, { instance: pathOf(request.url), requestId: request.id });
+  if (error instanceof GatewayError) reply.headers(error.headers);
+  if (problem.code === "unauthenticated") reply.header("www-authenticate", "Bearer");
+  return reply.code(problem.status).type(problemMediaType).send(JSON.stringify(problem));
+}
+
+/** The path of a request target, without the query, which may hold what no one should see again. */
+export function pathOf(url: string): string {
+  const query = url.indexOf("?");
+  return query === -1 ? url : url.slice(0, query);
+}

@@ -1,0 +1,66 @@
+/** Images on this node. `{image}` is a reference or an id, slashes included. */
+import { custom, list, unary } from "./define.ts";
+
+const byName = "a reference or an id names an image; these are for pulls";
+
+export const images = [
+  list({
+    id: "listImages",
+    rpc: "ImageService/ListImages",
+    stream: "ImageService/StreamImages",
+    http: "GET /v1/images",
+    items: "images",
+    filters: { image: "filter.image.image" },
+    refine: "imageNames",
+    order: ["id"],
+    allow: "read:images",
+    summary: "List images",
+    omit: {
+      "filter.image.imageRef": byName,
+      "filter.image.annotations": byName,
+      "filter.image.userSpecifiedImage": byName,
+      "filter.image.runtimeHandler": byName,
+    },
+  }),
+  unary({
+    id: "getImage",
+    rpc: "ImageService/ImageStatus",
+    http: "GET /v1/images/{image}",
+    path: { image: "image.image" },
+    query: { verbose: "verbose", runtimeHandler: "image.runtimeHandler" },
+    allow: "read:images",
+    needs: { verbose: "verbose" },
+    summary: "Show an image",
+    success: 200,
+    answer: "image",
+    omit: {
+      "image.imageRef": byName,
+      "image.annotations": byName,
+      "image.userSpecifiedImage": byName,
+    },
+  }),
+  unary({
+    id: "pullImage",
+    rpc: "ImageService/PullImage",
+    http: "POST /v1/images/pull",
+    body: "*",
+    allow: "pull",
+    summary: "Pull an image and wait until it is there",
+    success: 200,
+  }),
+] as const;
+
+export const imageRemoval = {
+  removeImage: custom({
+    id: "removeImage",
+    http: "DELETE /v1/images/{image}",
+    uses: ["ImageService/ImageStatus", "ImageService/RemoveImage"],
+    path: { image: "image.image" },
+    own: {
+      dryRun: { type: "boolean", default: false, description: "Only say which names would go." },
+    },
+    allow: "image-remove",
+    summary: "Remove an image with all its names",
+    success: 200,
+  }),
+} as const;
