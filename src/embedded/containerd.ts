@@ -1,0 +1,165 @@
+/** A private containerd, started and stopped with the gateway. */
+
+import { mkdirSync, readFileSync, realpathSync, statfsSync, writeFileSync } from "node:fs";
+import { StartError } from "../errors.ts";
+import { embeddedImages, readBusybox } from "./busybox.ts";
+import { run } from "./command.ts";
+import { containerdConfig, parseContainerdVersion, restrictsOomScore } from "./containerd-config.ts";
+import { createDaemon, type Daemon } from "./daemon.ts";
+import { importImages } from "./import-images.ts";
+import { createLock } from "./lock.ts";
+import { createNetwork } from "./network.ts";
+import { type Paths, pathsOf } from "./paths.ts";
+import { probe } from "./probe.ts";
+import { requirePieces } from "./requirements.ts";
+import { hasLeftovers, sweep } from "./sweep.ts";
+
+export interface EmbeddedOptions {
+  /** Absolute; made when absent. Images stay in it, and the runtime's socket is `containerd.sock` in it. */
+  readonly dataDir: string;
+  /** Told one line as each step begins that may take long. */
+  readonly report: (step: string) => void;
+  /**
+   * Removes all pods through the CRI at this socket: called at close, and at the start when there
+   * are pods of a gateway that was killed. When it fails or takes longer than 60 s, they are removed
+   * without the runtime.
+   */
+  readonly removePods: (socket: string) => Promise<void>;
+  /** Whether apt-get may be run for packages that are missing. */
+  readonly install: boolean;
+}
+
+export interface Embedded {
+  /** Path of the Unix socket that speaks CRI. */
+  readonly socket: string;
+  /** containerd's version, as in `1.6.20`. */
+  readonly version: string;
+  readonly pid: number;
+  /** Resolves with one line for the operator when containerd ends without `close()`. */
+  readonly exited: Promise<string>;
+  /**
+   * Removes the pods, stops containerd and leaves no process, mount, network namespace, link or
+   * rule of it on the machine. Idempotent.
+   *
+   * @throws {Error} naming what could not be removed, after all else was.
+   */
+  close(): Promise<void>;
+}
+
+const removePodsTimeoutMs = 60_000;
+
+/**
+ * Starts a containerd that shares nothing with others on the machine, with the images
+ * `docker.io/library/busybox` and `crest.local/pause:1`, and resolves when its CRI answers.
+ *
+ * What a killed gateway left on this data folder, running pods included, is removed first.
+ * A caller that is told to end meanwhile waits for the result and closes it: the start is bounded,
+ * but for apt-get, which a Ctrl-C reaches by itself.
+ *
+ * @throws {StartError} off Linux, without root, when pieces are missing, when another gateway uses
+ *   the data folder, or when containerd does not serve; nothing is left running then.
+ */
+export async function createEmbedded(options: EmbeddedOptions): Promise<Embedded> {
+  pathsOf(options.dataDir); // Refused before anything is made or installed.
+  await requirePieces(options);
+  const paths = pathsOf(makeFolder(options.dataDir));
+  const lock = createLock(paths.lock);
+  try {
+    if (hasLeftovers(paths)) options.report("Cleaning up after a gateway that was killed");
+    await sweep(paths);
+    const started = await start(paths, options);
+    let closing: Promise<void> | undefined;
+    return {
+      socket: paths.socket,
+      version: started.version,
+      pid: started.daemon.pid,
+      exited: new Promise((resolve) => {
+        void started.daemon.ended.then((reason) => {
+          if (closing === undefined) resolve(`${reason}; its log is ${paths.log}`);
+        });
+      }),
+      close() {
+        closing ??= stop(paths, started.daemon, options).finally(() => lock.close());
+        return closing;
+      },
+    };
+  } catch (error) {
+    await sweep(paths).catch(() => undefined);
+    lock.close();
+    throw error instanceof StartError ? error : new StartError(messageOf(error), { cause: error });
+  }
+}
+
+async function start(paths: Paths, options: EmbeddedOptions): Promise<{ daemon: Daemon; version: string }> {
+  const banner = await run(["containerd", "--version"]);
+  const found = parseContainerdVersion(banner);
+  if (found === undefined)
+    throw new StartError(`Cannot read containerd's version: it says "${banner.trim()}".`);
+  const snapshotter = snapshotterFor(paths.dataDir);
+  const restrictOomScore = restrictsOomScore(readFileSync("/proc/self/status", "utf8"));
+  writeFileSync(
+    paths.config,
+    containerdConfig({ version: found.version, paths, restrictOomScore, snapshotter }),
+  );
+  await createNetwork(paths);
+  options.report(`Starting containerd ${found.text}`);
+  const daemon = await createDaemon(paths);
+  try {
+    const images = embeddedImages(await readBusybox());
+    await importImages({ socket: paths.socket, images, snapshotter, report: options.report });
+    // The runtime's records outlive a kill; by now they are of pods that are not there.
+    if (await hasPods(paths.socket)) await removePods(paths.socket, options);
+  } catch (error) {
+    await daemon.close();
+    throw error;
+  }
+  return { daemon, version: found.text };
+}
+
+async function stop(paths: Paths, daemon: Daemon, options: EmbeddedOptions): Promise<void> {
+  if (await hasPods(paths.socket).catch(() => false)) await removePods(paths.socket, options);
+  await daemon.close();
+  await sweep(paths);
+}
+
+async function hasPods(socket: string): Promise<boolean> {
+  const prefixBytes = 5;
+  return (await probe(socket, "RuntimeService/ListPodSandbox")).length > prefixBytes;
+}
+
+/** Removes the pods in order if the runtime can; if not, what follows does without. */
+async function removePods(socket: string, options: EmbeddedOptions): Promise<void> {
+  options.report("Removing pods");
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    const late = () => reject(new Error(`not done after ${removePodsTimeoutMs / 1_000} s`));
+    timer = setTimeout(late, removePodsTimeoutMs);
+  });
+  try {
+    await Promise.race([options.removePods(socket), timeout]);
+  } catch (error) {
+    options.report(`Cannot remove the pods in order: ${messageOf(error)}`);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Answers the folder's path without symbolic links, as the command lines of processes will have it. */
+function makeFolder(path: string): string {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    return realpathSync(path);
+  } catch (error) {
+    throw new StartError(`Cannot make the data folder: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Linux has no overlayfs on overlayfs, as the root of a Docker container is: layers are copied there. */
+function snapshotterFor(folder: string): string {
+  const overlayfsMagic = 0x794c7630;
+  return statfsSync(folder).type === overlayfsMagic ? "native" : "overlayfs";
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

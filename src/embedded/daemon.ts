@@ -1,0 +1,102 @@
+/** The containerd process: started, waited for until it serves, stopped. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, existsSync, openSync, readFileSync, renameSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { StartError } from "../errors.ts";
+import { withSystemPath } from "./command.ts";
+import type { Paths } from "./paths.ts";
+import { NotServedError, probe } from "./probe.ts";
+
+export interface Daemon {
+  readonly pid: number;
+  /** Resolves with one line when the process ends, for whatever reason. */
+  readonly ended: Promise<string>;
+  /** SIGTERM, and SIGKILL after 10 s. Resolves when it is gone. Idempotent. */
+  close(): Promise<void>;
+}
+
+const readyTimeoutMs = 30_000;
+const stopGraceMs = 10_000;
+
+/**
+ * Starts containerd with the configuration that `paths` has, and resolves when its CRI answers.
+ *
+ * It is given a process group of its own: a Ctrl-C in the terminal reaches the gateway alone, which
+ * removes the pods before it stops the runtime.
+ *
+ * @throws {StartError} with the end of containerd's log, when it ends or does not serve within 30 s.
+ */
+export async function createDaemon(paths: Paths): Promise<Daemon> {
+  if (existsSync(paths.log)) renameSync(paths.log, `${paths.log}.1`);
+  const log = openSync(paths.log, "a", 0o600);
+  const [program, args] = withSystemPath(["containerd", "--config", paths.config]);
+  const child = spawn(program, args, { detached: true, cwd: "/", stdio: ["ignore", log, log] });
+  closeSync(log);
+  const ended = endOf(child);
+  if (child.pid === undefined) throw new StartError(`Cannot start containerd: ${await ended}`);
+  const close = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill("SIGTERM");
+    const timer = setTimeout(() => child.kill("SIGKILL"), stopGraceMs);
+    await ended;
+    clearTimeout(timer);
+  };
+  try {
+    await untilServing(paths.socket, ended);
+  } catch (error) {
+    await close();
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StartError(
+      `Cannot start containerd: ${reason}; the end of ${paths.log}:\n${logTail(paths.log)}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  return { pid: child.pid, ended, close };
+}
+
+function endOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.on("error", (error) => resolve(error.message));
+    child.on("exit", (code, signal) =>
+      resolve(
+        signal === null ? `containerd exited with status ${code}` : `containerd was ended by ${signal}`,
+      ),
+    );
+  });
+}
+
+/** Until both services of the CRI answer; containerd refuses its own calls while it recovers its records. */
+async function untilServing(socket: string, ended: Promise<string>): Promise<void> {
+  const deadline = Date.now() + readyTimeoutMs;
+  let end: string | undefined;
+  void ended.then((reason) => {
+    end = reason;
+  });
+  for (;;) {
+    try {
+      await probe(socket, "RuntimeService/ListPodSandbox");
+      await probe(socket, "ImageService/ListImages");
+      return;
+    } catch (error) {
+      if (end !== undefined) throw new Error(end);
+      if (error instanceof NotServedError)
+        throw new Error("its CRI plugin could not be loaded", { cause: error });
+      if (Date.now() > deadline) {
+        throw new Error(`it does not serve after ${readyTimeoutMs / 1_000} s`, { cause: error });
+      }
+      await sleep(50);
+    }
+  }
+}
+
+/** The last warnings and errors in containerd's log, between which stands why; its last lines if it has none. */
+function logTail(path: string): string {
+  const lines = readFileSync(path, "utf8").trimEnd().split("\n");
+  const serious = lines.filter(
+    (line) => /level=(warning|error|fatal)/.test(line) || !line.startsWith("time="),
+  );
+  return (serious.length > 0 ? serious : lines).slice(-10).join("\n");
+}

@@ -1,0 +1,67 @@
+/** Brings images into a private containerd, without a registry. */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { run } from "./command.ts";
+import { buildArchive, type NamedImage } from "./image.ts";
+import { probe } from "./probe.ts";
+
+export interface ImportOptions {
+  readonly socket: string;
+  readonly images: readonly NamedImage[];
+  readonly snapshotter: string;
+  /** Told the names, as they are about to be imported. */
+  readonly report: (step: string) => void;
+}
+
+/** The containerd namespace that is the CRI's. */
+const namespace = "k8s.io";
+
+/**
+ * Imports those of `images` that the runtime does not have yet under the same name with the same
+ * digest, and waits until the CRI lists them.
+ *
+ * @throws {CommandError} when `ctr` fails; {Error} when the CRI does not list them within 10 s.
+ */
+export async function importImages({ socket, images, snapshotter, report }: ImportOptions): Promise<void> {
+  const ctr = ["ctr", "--address", socket, "--namespace", namespace, "images"];
+  const present = imageDigests(await run([...ctr, "ls"]));
+  const missing = images.filter(({ names, image }) =>
+    names.some((name) => present.get(name) !== image.manifest.digest),
+  );
+  if (missing.length === 0) return;
+  report(`Importing ${missing.map(({ names }) => shortName(names[0] ?? "")).join(" and ")}`);
+  await run([...ctr, "import", "--snapshotter", snapshotter, "-"], { input: buildArchive(missing) });
+  await untilListed(
+    socket,
+    missing.flatMap(({ names }) => names),
+  );
+}
+
+/** Name -> digest, from the table that `ctr images ls` prints (REF TYPE DIGEST ...). */
+export function imageDigests(table: string): ReadonlyMap<string, string> {
+  const rows = table.split("\n").slice(1);
+  return new Map(
+    rows.flatMap((row): [string, string][] => {
+      const [name, , digest] = row.split(/\s+/);
+      return name && digest ? [[name, digest]] : [];
+    }),
+  );
+}
+
+/** The CRI keeps a list of its own, which follows containerd's a moment later. */
+async function untilListed(socket: string, names: readonly string[]): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const answer = await probe(socket, "ImageService/ListImages");
+    const absent = names.filter((name) => !answer.includes(name));
+    if (absent.length === 0) return;
+    if (Date.now() > deadline) {
+      throw new Error(`Cannot import images: the runtime does not list ${absent.join(", ")}`);
+    }
+    await sleep(20);
+  }
+}
+
+function shortName(name: string): string {
+  return name.replace(/^docker\.io\/library\//, "").replace(/^crest\.local\//, "");
+}

@@ -1,0 +1,125 @@
+/** The pods' network: a bridge of our own, with a subnet that nothing on the machine overlaps. */
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { StartError } from "../errors.ts";
+import { run } from "./command.ts";
+import { removeNatRules } from "./nat-rules.ts";
+import type { Paths } from "./paths.ts";
+import { chooseSubnet, parseSubnet, type Subnet, subnetText } from "./subnet.ts";
+
+/**
+ * Chooses the subnet, writes the CNI configuration and makes the bridge.
+ *
+ * The bridge exists before the first pod does, because its address is what keeps others, an embedded
+ * runtime of another data folder among them, from choosing the same subnet.
+ *
+ * @throws {StartError} when every subnet is taken.
+ */
+export async function createNetwork(paths: Paths): Promise<void> {
+  const subnet = chooseSubnet({
+    taken: await takenSubnets(),
+    remembered: rememberedSubnet(paths.subnet),
+    seed: Number.parseInt(paths.network.slice(-8), 16),
+  });
+  if (subnet === undefined) {
+    throw new StartError("Cannot choose a subnet for pods: the machine's routes overlap every private one.");
+  }
+  writeFileSync(paths.subnet, `${subnetText(subnet)}\n`);
+  mkdirSync(paths.cniConfDir, { recursive: true });
+  writeFileSync(join(paths.cniConfDir, "10-crest.conflist"), cniConfig(paths, subnet));
+  const { network } = paths;
+  // A given hardware address stays; a bridge without one takes its lowest port's, changing as pods come and go.
+  const hardware = `02:42:${network.slice(-8).replace(/..(?!$)/g, "$&:")}`;
+  await run(["ip", "link", "add", "name", network, "address", hardware, "type", "bridge"]);
+  await run(["ip", "addr", "add", `${gatewayOf(subnet)}/${subnet.prefix}`, "dev", network]);
+  await run(["ip", "link", "set", network, "up"]);
+}
+
+/**
+ * Removes the bridge, the pods' links on it, and what the plug-ins left in the nat table and in
+ * libcni's records. The pods' namespaces, and with them the other ends of the links, went before.
+ */
+export async function removeNetwork({ network }: Paths): Promise<void> {
+  const device = `/sys/class/net/${network}`;
+  if (existsSync(device)) {
+    // The kernel ends a namespace a little after its last user; until then its links are here.
+    for (const port of readdirSync(`${device}/brif`)) {
+      await run(["ip", "link", "del", port]).catch(() => undefined);
+    }
+    await run(["ip", "link", "del", network]);
+  }
+  await removeNatRules(network);
+  if (!existsSync(cniResultsDir)) return;
+  for (const record of cniRecords(network, readdirSync(cniResultsDir))) {
+    rmSync(join(cniResultsDir, record), { force: true });
+  }
+}
+
+/** Where libcni keeps the plug-ins' results, for all runtimes of the machine. */
+const cniResultsDir = "/var/lib/cni/results";
+
+/**
+ * Those of libcni's records (`NETWORK-POD-INTERFACE`) that are of pods on `network`: the ones with
+ * its name, and the same pods' ones of the loopback, whose network has one name everywhere.
+ */
+export function cniRecords(network: string, records: readonly string[]): readonly string[] {
+  const onNetwork = records.filter((name) => name.startsWith(`${network}-`));
+  const pods = onNetwork.map((name) => name.slice(network.length + 1).replace(/-[^-]+$/, ""));
+  return [...onNetwork, ...records.filter((name) => pods.some((pod) => name === `cni-loopback-${pod}-lo`))];
+}
+
+/** The CNI network configuration list (CNI specification 1.0.0) as JSON text. */
+export function cniConfig(paths: Paths, subnet: Subnet): string {
+  const config = {
+    cniVersion: "1.0.0",
+    name: paths.network,
+    plugins: [
+      {
+        type: "bridge",
+        bridge: paths.network,
+        isGateway: true,
+        ipMasq: true,
+        hairpinMode: true,
+        ipam: {
+          type: "host-local",
+          dataDir: paths.ipamDir,
+          ranges: [[{ subnet: subnetText(subnet), gateway: gatewayOf(subnet) }]],
+          routes: [{ dst: "0.0.0.0/0" }],
+        },
+      },
+      { type: "portmap", capabilities: { portMappings: true } },
+    ],
+  };
+  return `${JSON.stringify(config, null, 2)}\n`;
+}
+
+function gatewayOf(subnet: Subnet): string {
+  return subnetText({ base: subnet.base + 1, prefix: 32 }).replace("/32", "");
+}
+
+function rememberedSubnet(path: string): Subnet | undefined {
+  try {
+    return parseSubnet(readFileSync(path, "utf8").trim());
+  } catch {
+    return undefined;
+  }
+}
+
+/** What `ip -j` tells, of which only this is read. */
+interface IpAddresses {
+  readonly addr_info?: readonly { readonly local?: string; readonly prefixlen?: number }[];
+}
+
+async function takenSubnets(): Promise<readonly Subnet[]> {
+  const [addresses, routes] = await Promise.all([
+    run(["ip", "-4", "-j", "addr", "show"]),
+    run(["ip", "-4", "-j", "route", "show", "table", "all"]),
+  ]);
+  return [
+    ...(JSON.parse(addresses) as IpAddresses[])
+      .flatMap((link) => link.addr_info ?? [])
+      .map((address) => `${address.local}/${address.prefixlen}`),
+    ...(JSON.parse(routes) as { readonly dst?: string }[]).map((route) => route.dst ?? "default"),
+  ].flatMap((text) => parseSubnet(text) ?? []);
+}

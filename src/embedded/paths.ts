@@ -1,0 +1,69 @@
+/**
+ * Where everything of one embedded runtime is: all of it is under its data folder or named after
+ * it, so that what belongs to it can be told from what belongs to another one on the same machine.
+ */
+
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { StartError } from "../errors.ts";
+
+export interface Paths {
+  readonly dataDir: string;
+  /** Held as long as the gateway lives. */
+  readonly lock: string;
+  readonly config: string;
+  /** Replaced at each start; the one before is kept as `.1`. */
+  readonly log: string;
+  readonly socket: string;
+  /** What survives: images and the runtime's own records. */
+  readonly root: string;
+  /** What ends with the runtime: mounts, pipes, network namespaces. */
+  readonly state: string;
+  /** runc's records of the containers, one folder each; under `state`. */
+  readonly runcRoot: string;
+  readonly cniConfDir: string;
+  /** The addresses that pods have. */
+  readonly ipamDir: string;
+  /** The subnet chosen at the first start. */
+  readonly subnet: string;
+  /** Name of the bridge and of the CNI network: unique to the data folder. */
+  readonly network: string;
+}
+
+/** Room in `sockaddr_un.sun_path`, less the final NUL. */
+const maxSocketPathBytes = 107;
+
+/**
+ * The paths for `dataDir`, which must be absolute and without symbolic links.
+ *
+ * @throws {StartError} when the sockets' paths would be longer than Linux takes.
+ */
+export function pathsOf(dataDir: string): Paths {
+  const socket = join(dataDir, "containerd.sock");
+  const excess = Buffer.byteLength(ttrpcSocketOf(socket)) - maxSocketPathBytes;
+  if (excess > 0) {
+    throw new StartError(
+      `The data folder's path is ${excess} bytes too long for a Unix socket in it (${socket}): choose a shorter --data-dir.`,
+    );
+  }
+  const state = join(dataDir, "containerd-state");
+  return {
+    dataDir,
+    lock: join(dataDir, "containerd.lock"),
+    config: join(dataDir, "containerd.toml"),
+    log: join(dataDir, "containerd.log"),
+    socket,
+    root: join(dataDir, "containerd"),
+    state,
+    runcRoot: join(state, "runc"),
+    cniConfDir: join(dataDir, "cni"),
+    ipamDir: join(dataDir, "cni-addresses"),
+    subnet: join(dataDir, "subnet"),
+    network: `crest-${createHash("sha256").update(dataDir).digest("hex").slice(0, 8)}`,
+  };
+}
+
+/** The second socket, which containerd opens for its shims. */
+export function ttrpcSocketOf(socket: string): string {
+  return `${socket}.ttrpc`;
+}

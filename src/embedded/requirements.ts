@@ -1,0 +1,155 @@
+/** What the embedded runtime needs from the machine, and the Debian packages that bring it. */
+
+import { existsSync, readFileSync } from "node:fs";
+import { StartError } from "../errors.ts";
+import { CommandError, run } from "./command.ts";
+import { isStaticBinary } from "./static-binary.ts";
+
+/** Where Debian's containernetworking-plugins are. */
+export const cniBinDir = "/usr/lib/cni";
+
+/** Where busybox-static is: the two images are made of it. */
+export const busyboxPath = "/bin/busybox";
+
+/** Looks at the machine; the tests give their own. */
+export interface Machine {
+  readonly platform: string;
+  /** Effective user id; undefined where there are none. */
+  readonly uid: number | undefined;
+  /** Of `programs`, the ones that PATH does not have. */
+  missingPrograms(programs: readonly string[]): Promise<readonly string[]>;
+  hasFile(path: string): boolean;
+  hasStaticBinary(path: string): boolean;
+}
+
+interface Requirement {
+  readonly package: string;
+  readonly programs?: readonly string[];
+  readonly files?: readonly string[];
+  readonly staticBinary?: string;
+}
+
+const requirements: readonly Requirement[] = [
+  { package: "containerd", programs: ["containerd", "ctr", "containerd-shim-runc-v2"] },
+  { package: "runc", programs: ["runc"] },
+  {
+    package: "containernetworking-plugins",
+    files: ["bridge", "host-local", "portmap", "loopback"].map((plugin) => `${cniBinDir}/${plugin}`),
+  },
+  // The plugins bridge (masquerading) and portmap call it.
+  { package: "iptables", programs: ["iptables", "iptables-save", "iptables-restore"] },
+  { package: "iproute2", programs: ["ip"] },
+  // The dynamic package `busybox` has the same path and does not run in an image.
+  { package: "busybox-static", staticBinary: busyboxPath },
+  { package: "mount", programs: ["umount"] },
+  { package: "util-linux", programs: ["flock"] },
+];
+
+/** The machine that this process runs on. */
+export const thisMachine: Machine = {
+  platform: process.platform,
+  uid: process.geteuid?.(),
+  async missingPrograms(programs) {
+    const script = 'for program; do command -v "$program" >/dev/null || echo "$program"; done';
+    const missing = await run(["/bin/sh", "-c", script, "sh", ...programs]);
+    return missing.split("\n").filter((line) => line !== "");
+  },
+  hasFile: existsSync,
+  hasStaticBinary: (path) => existsSync(path) && isStaticBinary(readFileSync(path)),
+};
+
+/**
+ * Debian packages that are missing, in a fixed order; empty when nothing is.
+ *
+ * What counts are the programs and files, not the packages: a containerd that was unpacked by hand
+ * and is on PATH is as good.
+ */
+export async function missingPackages(machine: Machine = thisMachine): Promise<readonly string[]> {
+  const missing = new Set(await machine.missingPrograms(requirements.flatMap((row) => row.programs ?? [])));
+  return requirements
+    .filter(
+      (row) =>
+        row.programs?.some((program) => missing.has(program)) === true ||
+        row.files?.some((file) => !machine.hasFile(file)) === true ||
+        (row.staticBinary !== undefined && !machine.hasStaticBinary(row.staticBinary)),
+    )
+    .map((row) => row.package);
+}
+
+/** The command, as a person types it, that installs `packages`. */
+export function installCommand(packages: readonly string[]): string {
+  return `apt-get install -y --no-install-recommends ${packages.join(" ")}`;
+}
+
+export interface RequireOptions {
+  /** Whether apt-get may be run for what is missing. */
+  readonly install: boolean;
+  /** Told one line per step that takes long. */
+  readonly report: (step: string) => void;
+  /** Default: this machine. */
+  readonly machine?: Machine;
+}
+
+/**
+ * Makes sure that the machine can hold an embedded runtime, installing what is missing if it may.
+ *
+ * @throws {StartError} when this is not Linux, the user is not root, pieces are missing and
+ *   `install` is false (the message has the command), or apt-get fails.
+ */
+export async function requirePieces(options: RequireOptions): Promise<void> {
+  const machine = options.machine ?? thisMachine;
+  if (machine.platform !== "linux") {
+    throw new StartError(`The embedded containerd needs Linux, and this is ${machine.platform}.`);
+  }
+  if (machine.uid !== 0) {
+    throw new StartError(`The embedded containerd needs root, and this is user ${machine.uid}.`);
+  }
+  const missing = await missingPackages(machine);
+  if (missing.length === 0) return;
+  if (!options.install) {
+    throw new StartError(
+      `The embedded containerd needs packages that are missing; run this, or start with --install:\n\n  ${installCommand(missing)}\n`,
+    );
+  }
+  await install(missing, options.report);
+  const still = await missingPackages(machine);
+  if (still.length > 0) {
+    throw new StartError(
+      `apt-get succeeded, but what these packages should bring is still missing: ${still.join(", ")}`,
+    );
+  }
+}
+
+/**
+ * Installs Debian packages.
+ *
+ * A first try that fails is repeated once after `apt-get update`: on a fresh machine the package
+ * lists are empty or name versions that the mirror no longer has.
+ *
+ * @throws {StartError} with what apt-get said.
+ */
+export async function install(packages: readonly string[], report: (step: string) => void): Promise<void> {
+  if ((await thisMachine.missingPrograms(["apt-get"])).length > 0) {
+    throw new StartError(`Cannot install ${packages.join(", ")}: this machine has no apt-get.`);
+  }
+  report(`Installing ${packages.join(", ")}`);
+  try {
+    return await aptGet(["install", "-y", "--no-install-recommends", ...packages]);
+  } catch {
+    report("Updating the package lists");
+  }
+  try {
+    await aptGet(["update"]);
+    report(`Installing ${packages.join(", ")}`);
+    await aptGet(["install", "-y", "--no-install-recommends", ...packages]);
+  } catch (error) {
+    const said = error instanceof CommandError ? error.stderr : String(error);
+    throw new StartError(`Cannot install ${packages.join(", ")}: apt-get said: ${said}`, { cause: error });
+  }
+}
+
+async function aptGet(args: readonly string[]): Promise<void> {
+  // A fresh machine often upgrades itself at the same time: wait for its lock.
+  const argv = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=120", ...args];
+  await run(argv, { timeoutMs: 0, interruptible: true });
+}

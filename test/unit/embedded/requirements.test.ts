@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  installCommand,
+  type Machine,
+  missingPackages,
+  requirePieces,
+} from "../../../src/embedded/requirements.ts";
+import { StartError } from "../../../src/errors.ts";
+
+/** A machine that has everything but what `lacks` names: programs, files, or a static binary's path. */
+function machine(lacks: readonly string[], other: Partial<Machine> = {}): Machine {
+  return {
+    platform: "linux",
+    uid: 0,
+    missingPrograms: async (programs) => programs.filter((program) => lacks.includes(program)),
+    hasFile: (path) => !lacks.includes(path),
+    hasStaticBinary: (path) => !lacks.includes(path),
+    ...other,
+  };
+}
+
+async function refusal(of: Machine): Promise<string> {
+  const options = { install: false, report: () => assert.fail("nothing is installed"), machine: of };
+  const error = await requirePieces(options).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  assert.ok(error instanceof StartError);
+  return error.message;
+}
+
+test("missingPackages() is empty on a machine that has all", async () => {
+  assert.deepEqual(await missingPackages(machine([])), []);
+});
+
+test("missingPackages() names each package once, for programs, files and the static busybox", async () => {
+  const lacks = ["ctr", "containerd-shim-runc-v2", "/usr/lib/cni/portmap", "iptables-save", "/bin/busybox"];
+  assert.deepEqual(await missingPackages(machine(lacks)), [
+    "containerd",
+    "containernetworking-plugins",
+    "iptables",
+    "busybox-static",
+  ]);
+});
+
+test("requirePieces() shows the exact command when it may not install", async () => {
+  const message = await refusal(machine(["runc", "ip"]));
+  assert.ok(message.includes("\n  apt-get install -y --no-install-recommends runc iproute2\n"), message);
+  assert.equal(installCommand(["a", "b"]), "apt-get install -y --no-install-recommends a b");
+});
+
+test("requirePieces() refuses another system and another user in one sentence", async () => {
+  const darwin = machine(["ctr"], { platform: "darwin" });
+  assert.equal(await refusal(darwin), "The embedded containerd needs Linux, and this is darwin.");
+  const user = machine(["ctr"], { uid: 1000 });
+  assert.equal(await refusal(user), "The embedded containerd needs root, and this is user 1000.");
+});
