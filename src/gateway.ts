@@ -1,0 +1,117 @@
+/**
+ * The life of a gateway: find or start its runtime, listen, say how to use it, and end in the reverse
+ * order, whatever the reason.
+ */
+import { createApp } from "./app.ts";
+import { loadToken } from "./auth/token.ts";
+import { banner } from "./banner.ts";
+import type { Command, Config } from "./config.ts";
+import { connect, type Runtime } from "./cri/channel.ts";
+import { discover } from "./cri/discover.ts";
+import { invoke } from "./cri/invoke.ts";
+import { removeAllPods } from "./cri/remove-pods.ts";
+import type { LogEntry } from "./http/server.ts";
+
+export interface GatewayOptions {
+  /** Prints a line for the person at the terminal. */
+  readonly say: (line: string) => void;
+  /** Prints a line of the log. */
+  readonly log: (line: string) => void;
+  /** Settles with the reason when the gateway shall end. */
+  readonly stopRequested: Promise<string>;
+}
+
+/** The runtime that a gateway stands in front of. */
+interface Backend {
+  readonly runtime: Runtime;
+  /** Settles when the runtime has ended by itself; never for one that is not ours. */
+  readonly exited: Promise<string>;
+  close(): Promise<void>;
+}
+
+type Serving = Extract<Command, { readonly config: Config }>;
+
+/** How long answers under way may take once the gateway ends. */
+const drainMs = 5000;
+
+/**
+ * Runs until it is told to stop or the private runtime ends. Answers the process's exit code.
+ *
+ * @throws {StartError} when it cannot start; nothing is left running then.
+ */
+export async function runGateway({ name, config }: Serving, options: GatewayOptions): Promise<number> {
+  const token = await loadToken(config.tokenFile);
+  const backend = name === "up" ? await startPrivate(config, options.say) : await findRuntime(config);
+  try {
+    const app = createApp({
+      config,
+      token,
+      runtime: backend.runtime,
+      log: (entry) => options.log(logLine(entry)),
+    });
+    try {
+      const address = await app.listen();
+      options.say(banner({ command: name, config, address, runtime: await describe(backend.runtime) }));
+      const reason = await Promise.race([
+        options.stopRequested.then((signal) => ({ code: 0, text: `${signal}: stopping` })),
+        backend.exited.then((text) => ({ code: 1, text: `The private runtime ended: ${text}` })),
+      ]);
+      options.say(reason.text);
+      return reason.code;
+    } finally {
+      await app.close(drainMs);
+    }
+  } finally {
+    await backend.close();
+  }
+}
+
+async function startPrivate(config: Config, say: (line: string) => void): Promise<Backend> {
+  const { createEmbedded } = await import("./embedded/containerd.ts");
+  const embedded = await createEmbedded({
+    dataDir: config.dataDir,
+    install: config.install,
+    report: say,
+    removePods: removeAllPods,
+  });
+  const runtime = connect({ runtimeEndpoint: embedded.socket });
+  return {
+    runtime,
+    exited: embedded.exited,
+    async close() {
+      runtime.close();
+      await embedded.close();
+    },
+  };
+}
+
+/** A runtime that was named may come later than the gateway; one that was not must be there to be found. */
+async function findRuntime(config: Config): Promise<Backend> {
+  const { runtimeEndpoint, imageEndpoint } = config;
+  const image = imageEndpoint === undefined ? {} : { imageEndpoint };
+  const runtime =
+    runtimeEndpoint === undefined ? await discover(image) : connect({ runtimeEndpoint, ...image });
+  return { runtime, exited: new Promise(() => {}), close: async () => runtime.close() };
+}
+
+async function describe(runtime: Runtime): Promise<string> {
+  try {
+    const { runtimeName, runtimeVersion } = await invoke(
+      runtime,
+      "RuntimeService/Version",
+      {},
+      { deadlineMs: 2000 },
+    );
+    return `${runtimeName} ${runtimeVersion} at ${runtime.endpoint}`;
+  } catch {
+    return `${runtime.endpoint}, which does not answer yet`;
+  }
+}
+
+/** One line of JSON for what went wrong on our side or the runtime's. */
+function logLine({ error, ...entry }: LogEntry): string {
+  const { stack, cause } = error instanceof Error ? error : { stack: String(error), cause: undefined };
+  const detail =
+    entry.level === "error" ? { stack } : { cause: cause instanceof Error ? cause.message : undefined };
+  return JSON.stringify({ time: new Date().toISOString(), ...entry, ...detail });
+}

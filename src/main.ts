@@ -1,0 +1,56 @@
+#!/usr/bin/env node
+/**
+ * The process: arguments in, signals handled, exit codes out. The only file that ends the process.
+ *
+ * Imports nothing before it has looked at the Node version, so that an old one gets a sentence and not
+ * a syntax error.
+ */
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  process.stderr.write(`Crest needs Node 20.19 or newer, this is ${process.version}\n`);
+  process.exit(1);
+}
+
+const { StartError } = await import("./errors.ts");
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof StartError)) throw error;
+  process.stderr.write(`crest: ${error.message}\n`);
+  process.exit(1);
+}
+
+async function main(): Promise<void> {
+  const { readCommandLine } = await import("./config.ts");
+  const command = readCommandLine();
+  switch (command.name) {
+    case "help":
+      process.stdout.write(command.text);
+      return;
+    case "version": {
+      const { version } = await import("./version.ts");
+      process.stdout.write(`crest ${version} (CRI v1, Node ${process.version})\n`);
+      return;
+    }
+    case "serve":
+    case "up": {
+      const { runGateway } = await import("./gateway.ts");
+      const code = await runGateway(command, {
+        say: (line) => process.stdout.write(`${line}\n`),
+        log: (line) => process.stderr.write(`${line}\n`),
+        stopRequested: stopRequested(),
+      });
+      process.exit(code);
+    }
+  }
+}
+
+/** Settles with the name of the first signal to stop. A second one changes nothing: cleaning up takes its seconds. */
+function stopRequested(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      process.on(signal, () => resolve(signal));
+    }
+  });
+}
