@@ -13,6 +13,7 @@ import { createInventory } from "./cri/inventory.ts";
 import { createPrepare } from "./cri/prepare.ts";
 import { StartError } from "./errors.ts";
 import { createServer, type LogEntry } from "./http/server.ts";
+import { withStats } from "./stats/runtime.ts";
 import { createBufferPool } from "./wire/buffer-pool.ts";
 
 export interface AppOptions {
@@ -32,9 +33,10 @@ export interface App {
   readonly server: ReturnType<typeof createServer>;
 }
 
-export function createApp({ config, runtime, token, log }: AppOptions): App {
+export function createApp({ config, token, log, ...options }: AppOptions): App {
   const checkToken = createAuthenticator(token);
   const caller = { name: "token", grants: config.grants };
+  const runtime = withStats(options.runtime);
   const server = createServer({
     runtime,
     inventory: createInventory(runtime),

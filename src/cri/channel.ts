@@ -3,10 +3,17 @@
  *
  * Everything above speaks `Runtime`, so that a faster transport can take grpc-js's place.
  */
-import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import {
+  Client,
+  type ClientUnaryCall,
+  credentials,
+  Metadata,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js";
 import { methods, type Rpc } from "../gen/methods.ts";
 import { callRules } from "./methods.ts";
-import { fromStatus } from "./status.ts";
+import { fromStatus, isStarting } from "./status.ts";
 
 export interface CallOptions {
   /** Milliseconds from now until `deadline_exceeded`; default: the RPC's own (`methods.ts`). `Infinity`: none. */
@@ -34,6 +41,8 @@ export interface Runtime {
    * cancels it. Without a deadline unless one is given.
    */
   stream(rpc: Rpc, request: Uint8Array, options?: CallOptions): AsyncIterable<Buffer>;
+  /** What this runtime said to an RPC so far: something, or that it does not have it. */
+  seen(rpc: Rpc): "answered" | "unimplemented" | undefined;
   /** The endpoints that are spoken to, for messages. */
   readonly endpoint: string;
   readonly imageEndpoint: string;
@@ -60,6 +69,12 @@ export interface ConnectOptions {
  */
 const maxMessageBytes = 128 * 1024 * 1024;
 const attempts = 3;
+const onTheWay: ReadonlySet<status> = new Set([
+  status.UNAVAILABLE,
+  status.UNIMPLEMENTED,
+  status.CANCELLED,
+  status.DEADLINE_EXCEEDED,
+]);
 
 const asIs = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -71,22 +86,11 @@ export function connect(options: ConnectOptions): Runtime {
   const runtimeClient = open(endpoint);
   const imageClient = imageEndpoint === endpoint ? runtimeClient : open(imageEndpoint);
 
-  function once(rpc: Rpc, request: Uint8Array, deadline: number, options: CallOptions): Promise<Buffer> {
-    return new Promise((resolve, reject) => {
-      const call = clientOf(rpc).makeUnaryRequest(
-        methods[rpc].path,
-        asIs,
-        asIs,
-        request,
-        new Metadata(),
-        { deadline },
-        (error: ServiceError | null, reply?: Buffer) => {
-          if (!error && reply) resolve(reply);
-          else reject(error ?? new Error("neither an error nor a reply"));
-        },
-      );
-      options.onCancel?.(() => call.cancel());
-    });
+  const seen = new Map<Rpc, "answered" | "unimplemented">();
+  /** Remembers that the runtime has an RPC, or not. What went wrong on the way says neither. */
+  function note(rpc: Rpc, error?: ServiceError): void {
+    if (error?.code === status.UNIMPLEMENTED && !isStarting(error)) seen.set(rpc, "unimplemented");
+    else if (error === undefined || !onTheWay.has(error.code)) seen.set(rpc, "answered");
   }
 
   const clientOf = (rpc: Rpc): Client => (rpc.startsWith("ImageService/") ? imageClient : runtimeClient);
@@ -110,38 +114,56 @@ export function connect(options: ConnectOptions): Runtime {
         call.cancel();
       });
       try {
-        for await (const message of call) yield message as Buffer;
+        for await (const message of call) {
+          note(rpc);
+          yield message as Buffer;
+        }
+        note(rpc);
       } catch (error) {
+        note(rpc, error as ServiceError);
         if (cancelled) throw new CallCancelled(`${rpc}: cancelled by the caller`, { cause: error });
         throw fromStatus(rpc, error as ServiceError);
       } finally {
         call.cancel();
       }
     },
-    async call(rpc, request, callOptions = {}) {
+    async call(rpc, request, { deadlineMs, onCancel } = {}) {
       const rule = callRules[rpc];
-      const deadline = Date.now() + (options.deadlineMs ?? callOptions.deadlineMs ?? rule.deadlineMs);
+      const deadline = Date.now() + (options.deadlineMs ?? deadlineMs ?? rule.deadlineMs);
       let cancelled = false;
-      const hooks: CallOptions = {
-        onCancel: (cancel) =>
-          callOptions.onCancel?.(() => {
-            cancelled = true;
-            cancel();
-          }),
-      };
+      let current: ClientUnaryCall | undefined;
+      onCancel?.(() => {
+        cancelled = true;
+        current?.cancel();
+      });
       for (let attempt = 1; ; attempt++) {
         try {
-          return await once(rpc, request, deadline, callOptions.onCancel ? hooks : callOptions);
+          const reply = await new Promise<Buffer>((resolve, reject) => {
+            current = clientOf(rpc).makeUnaryRequest(
+              methods[rpc].path,
+              asIs,
+              asIs,
+              request,
+              new Metadata(),
+              { deadline },
+              (error, reply) => (reply === undefined ? reject(error) : resolve(reply)),
+            );
+          });
+          note(rpc);
+          return reply;
         } catch (error) {
+          const failure = error as ServiceError;
           if (cancelled) throw new CallCancelled(`${rpc}: cancelled by the caller`, { cause: error });
-          const again =
-            rule.retry && (error as ServiceError).code === status.UNAVAILABLE && attempt < attempts;
+          note(rpc, failure);
+          const again = rule.retry && failure.code === status.UNAVAILABLE && attempt < attempts;
           const pauseMs = 50 * attempt * (1 + Math.random());
-          if (!again || Date.now() + pauseMs >= deadline) throw fromStatus(rpc, error as ServiceError);
+          if (!again || Date.now() + pauseMs >= deadline) throw fromStatus(rpc, failure);
           await new Promise((resolve) => setTimeout(resolve, pauseMs));
+          if (cancelled) throw new CallCancelled(`${rpc}: cancelled by the caller`, { cause: error });
         }
       }
     },
+    seen: (rpc) => seen.get(rpc),
     close() {
       runtimeClient.close();
       imageClient.close();

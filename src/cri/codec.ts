@@ -46,6 +46,11 @@ export function decodeReply<R extends Rpc>(rpc: R, wire: Uint8Array): Methods[R]
   return JSON.parse(toJsonText(writerOf(methods[rpc].response), wire)) as Methods[R]["response"];
 }
 
+/** A reply that was decoded and completed here, as protobuf again. */
+export function encodeReply<R extends Rpc>(rpc: R, value: Methods[R]["response"]): Buffer {
+  return encode(methods[rpc].response, value, { maxBytes: Number.POSITIVE_INFINITY });
+}
+
 /** A reply as a line of JSON text in a buffer of `pool`. @throws {Malformed}, {OutputTooLarge}. */
 export function writeReply(rpc: Rpc, wire: Uint8Array, pool: BufferPool): Written {
   return writeJson(writerOf(methods[rpc].response), wire, pool);

@@ -70,6 +70,11 @@ export function createPrepare({ runtime, logRoot }: PrepareOptions): Prepare {
       config: await podConfig(request.config ?? {}),
     }),
 
+    "RuntimeService/RestorePod": async (request) => ({
+      ...request,
+      config: await podConfig(request.config ?? {}),
+    }),
+
     "RuntimeService/CreateContainer": async (request) => {
       const config: Input<ContainerConfig> = request.config ?? {};
       const name = config.metadata?.name;

@@ -19,11 +19,14 @@ const byStatus: { readonly [code: number]: ErrorCode } = {
 /** Both ends say this of a message over their limit: the runtime of its reply, grpc-js of what arrives. */
 const overLimit = /message larger than max/i;
 
+/** While it starts, containerd does not know its own CRI service yet. */
+export function isStarting(error: ServiceError): boolean {
+  return error.code === status.UNIMPLEMENTED && /unknown service/.test(error.details);
+}
+
 /** Turns what a gRPC call rejected with into the problem that the caller sees. Keeps the runtime's text. */
 export function fromStatus(rpc: Rpc, error: ServiceError): GatewayError {
-  // While it starts, containerd does not know its own CRI service yet.
-  const starting = error.code === status.UNIMPLEMENTED && /unknown service/.test(error.details);
-  const code = starting
+  const code = isStarting(error)
     ? "runtime_unavailable"
     : error.code === status.RESOURCE_EXHAUSTED && overLimit.test(error.details)
       ? "reply_too_large"

@@ -60,7 +60,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
   const own = Object.entries(route.own ?? {});
   const known = new Set([...inQuery.keys(), ...own.map(([name]) => name), ...extra]);
   const body = route.kind === "unary" ? route.body : undefined;
-  const spread = typeof body === "object" ? body.spread : undefined;
+  const spread = typeof body === "object" ? body.spread.split(".") : undefined;
   const parameterAt = new Map(
     [...inPath, ...inQuery].map(([name, field]) => [`/${field.keys.join("/")}`, name] as const),
   );
@@ -68,7 +68,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
   const beside = new Set(
     spread === undefined || requestName === undefined
       ? []
-      : fieldsOf(requestName).flatMap((field) => (field.name === spread ? [] : [field.name, field.proto])),
+      : fieldsOf(requestName).flatMap((field) => (field.name === spread[0] ? [] : [field.name, field.proto])),
   );
   const setElsewhere = new Map(
     requestName === undefined
@@ -108,7 +108,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
       if (beside.has(key)) message[key] = value;
       else inside[key] = value;
     }
-    message[spread] = inside;
+    put(message, spread, inside);
     return message;
   }
 
@@ -156,7 +156,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
       for (const [at, parameter] of parameterAt) {
         if (pointer === at || pointer.startsWith(`${at}/`)) return { parameter, detail };
       }
-      const inside = spread === undefined ? undefined : `/${spread}`;
+      const inside = spread === undefined ? undefined : `/${spread.join("/")}`;
       if (inside !== undefined && (pointer === inside || pointer.startsWith(`${inside}/`))) {
         return { pointer: pointer.slice(inside.length), detail };
       }

@@ -1,12 +1,28 @@
 /** The custom routes' answers, by route id: what no single RPC gives. */
 import { type Caller, canUse } from "../auth/authorize.ts";
+import { readCapabilities } from "../cri/capabilities.ts";
 import { request } from "../cri/perform.ts";
+import { waitForExit } from "../cri/wait.ts";
 import { GatewayError } from "../errors.ts";
 import { allGrants, type Grant } from "../grants.ts";
 import type { CustomRouteId } from "../routes/index.ts";
 import type { CustomHandler } from "./register.ts";
 
 export const handlers: { readonly [Id in CustomRouteId]: CustomHandler } = {
+  getCapabilities: ({ gateway }) => readCapabilities(gateway.runtime),
+
+  /** The exit of a container, or its state when the time has passed first. */
+  waitContainer: async ({ gateway: { runtime, inventory }, path, own, onCancel }) => {
+    const containerId = await inventory.resolve("container", String(path.containerId));
+    const status = await waitForExit(runtime, containerId, {
+      timeoutMs: Number(own.timeout) * 1000,
+      onCancel,
+    });
+    const { state, exitCode, reason, message, finishedAt } = status;
+    if (state !== "CONTAINER_EXITED") return { exited: false, state };
+    return { exited: true, state, exitCode, reason, message, finishedAt };
+  },
+
   getGrants: async ({ caller }) => grantsAnswer(caller),
 
   /**

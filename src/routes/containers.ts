@@ -1,5 +1,5 @@
 /** Containers: they live in a pod and share its namespaces. */
-import { list, unary } from "./define.ts";
+import { custom, list, unary } from "./define.ts";
 
 export const containers = [
   list({
@@ -88,6 +88,30 @@ export const containers = [
     success: 200,
     answer: "stats",
   }),
+  list({
+    id: "listContainerStats",
+    rpc: "RuntimeService/ListContainerStats",
+    stream: "RuntimeService/StreamContainerStats",
+    http: "GET /v1/stats/containers",
+    items: "stats",
+    filters: { id: "filter.id", pod: "filter.podSandboxId" },
+    labels: "filter.labelSelector",
+    labelsOf: "attributes.labels",
+    order: ["attributes.id"],
+    volatile: true,
+    allow: "read:stats",
+    summary: "List the usage of containers",
+  }),
+  unary({
+    id: "checkpointContainer",
+    rpc: "RuntimeService/CheckpointContainer",
+    http: "POST /v1/containers/{containerId}/checkpoint",
+    path: { containerId: "containerId" },
+    body: "*",
+    allow: "checkpoint",
+    summary: "Checkpoint a container into a file of the node",
+    success: 204,
+  }),
   unary({
     id: "execSync",
     rpc: "RuntimeService/ExecSync",
@@ -118,3 +142,24 @@ export const containers = [
     success: 204,
   }),
 ] as const;
+
+export const containerWait = {
+  waitContainer: custom({
+    id: "waitContainer",
+    http: "GET /v1/containers/{containerId}/wait",
+    uses: ["RuntimeService/ContainerStatus"],
+    path: { containerId: "containerId" },
+    own: {
+      timeout: {
+        type: "integer",
+        default: 60,
+        minimum: 0,
+        maximum: 3600,
+        description: "Seconds to wait at most; when they have passed the answer says `exited: false`.",
+      },
+    },
+    allow: "read:containers",
+    summary: "Wait until a container has exited",
+    success: 200,
+  }),
+} as const;

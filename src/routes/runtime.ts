@@ -1,5 +1,5 @@
 /** The runtime as a whole: version, status, configuration; and the caller's own grants. */
-import { custom, unary } from "./define.ts";
+import { custom, list, unary } from "./define.ts";
 
 export const runtime = [
   unary({
@@ -29,10 +29,59 @@ export const runtime = [
     summary: "Show what the runtime decides for its clients, such as the cgroup driver",
     success: 200,
   }),
+  unary({
+    id: "setNetworkConfig",
+    rpc: "RuntimeService/UpdateRuntimeConfig",
+    http: "POST /v1/runtime/network-config",
+    body: { spread: "runtimeConfig.networkConfig" },
+    allow: "host",
+    summary: "Tell the runtime the pods' address range",
+    success: 204,
+  }),
+  unary({
+    id: "listMetricDescriptors",
+    rpc: "RuntimeService/ListMetricDescriptors",
+    http: "GET /v1/metrics/descriptors",
+    allow: "read:stats",
+    summary: "List what the metrics of pods mean",
+    success: 200,
+  }),
+  list({
+    id: "listPodMetrics",
+    rpc: "RuntimeService/ListPodSandboxMetrics",
+    stream: "RuntimeService/StreamPodSandboxMetrics",
+    http: "GET /v1/metrics/pods",
+    items: "podMetrics",
+    order: ["podSandboxId"],
+    volatile: true,
+    allow: "read:stats",
+    summary: "List the metrics of pods",
+  }),
+  unary({
+    id: "getImageFilesystems",
+    rpc: "ImageService/ImageFsInfo",
+    http: "GET /v1/image-filesystems",
+    allow: "read:images",
+    summary: "Show the filesystems that hold images and containers, and how full they are",
+    success: 200,
+  }),
 ] as const;
 
 /** Routes that the gateway answers itself. */
 export const gateway = {
+  getCapabilities: custom({
+    id: "getCapabilities",
+    http: "GET /v1/runtime/capabilities",
+    uses: [
+      "RuntimeService/Version",
+      "RuntimeService/Status",
+      "RuntimeService/RuntimeConfig",
+      "RuntimeService/ListMetricDescriptors",
+    ],
+    allow: "read:runtime",
+    summary: "Show which RPCs this runtime answers, and its quirks",
+    success: 200,
+  }),
   getGrants: custom({
     id: "getGrants",
     http: "GET /v1/grants",

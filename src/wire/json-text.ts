@@ -128,14 +128,14 @@ export function writeBase64(b: Uint8Array, p: number, e: number, d: DataView, w:
 /** Output that is known beforehand: its length, then its bytes as little-endian words. */
 export type Literal = Int32Array;
 
-/** Prepares output for {@link put}. */
+/** Prepares ASCII output for {@link put}. */
 export function literal(text: string): Literal {
-  const bytes = new TextEncoder().encode(text);
-  const padded = new DataView(new ArrayBuffer(bytes.length + 4));
-  new Uint8Array(padded.buffer).set(bytes);
-  const words = new Int32Array(1 + Math.ceil(bytes.length / 4));
-  words[0] = bytes.length;
-  for (let i = 1; i < words.length; i++) words[i] = padded.getInt32(i * 4 - 4, true);
+  const words = new Int32Array(1 + Math.ceil(text.length / 4));
+  words[0] = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const place = 1 + (i >> 2);
+    words[place] = (words[place] as number) | (text.charCodeAt(i) << ((i & 3) * 8));
+  }
   return words;
 }
 

@@ -1,0 +1,100 @@
+/**
+ * What this runtime can do: every RPC that it answers, found by asking, and the quirks of its kind.
+ *
+ * Asked with complete messages and an id that cannot exist. What would change something, or kill a daemon
+ * when it is malformed, is never asked: the first real answer to it is remembered instead.
+ */
+import { GatewayError } from "../errors.ts";
+import { type Methods, methods, type Rpc } from "../gen/methods.ts";
+import type { Runtime } from "./channel.ts";
+import { encodeRequest, type Input } from "./codec.ts";
+import { invoke } from "./invoke.ts";
+import { type Quirk, quirksOf } from "./quirks.ts";
+
+/** `unknown`: not asked yet, because asking would do something. */
+export type Support = "answered" | "unimplemented" | "unknown";
+
+export interface Capabilities {
+  readonly runtimeName: string;
+  readonly runtimeVersion: string;
+  readonly rpcs: readonly { readonly rpc: Rpc; readonly support: Support }[];
+  readonly quirks: readonly Quirk[];
+}
+
+/** No runtime gives such an id. */
+const absent = "f".repeat(64);
+const absentImage = `sha256:${absent}`;
+const probeMs = 3000;
+
+type Probes = { readonly [R in Rpc]?: Input<Methods[R]["request"]> };
+
+/** What each RPC is asked with. Absent: it is not asked. */
+const probes: Probes = {
+  "RuntimeService/Version": {},
+  "RuntimeService/Status": {},
+  "RuntimeService/RuntimeConfig": {},
+  "RuntimeService/StopPodSandbox": { podSandboxId: absent },
+  "RuntimeService/RemovePodSandbox": { podSandboxId: absent },
+  "RuntimeService/PodSandboxStatus": { podSandboxId: absent },
+  "RuntimeService/ListPodSandbox": { filter: { id: absent } },
+  "RuntimeService/StreamPodSandboxes": { filter: { id: absent } },
+  "RuntimeService/StartContainer": { containerId: absent },
+  "RuntimeService/StopContainer": { containerId: absent },
+  "RuntimeService/RemoveContainer": { containerId: absent },
+  "RuntimeService/ListContainers": { filter: { id: absent } },
+  "RuntimeService/StreamContainers": { filter: { id: absent } },
+  "RuntimeService/ContainerStatus": { containerId: absent },
+  "RuntimeService/ReopenContainerLog": { containerId: absent },
+  "RuntimeService/ExecSync": { containerId: absent, cmd: ["true"], timeout: "1" },
+  "RuntimeService/Exec": { containerId: absent, cmd: ["true"], stdout: true },
+  "RuntimeService/Attach": { containerId: absent, stdout: true },
+  "RuntimeService/PortForward": { podSandboxId: absent, port: [1] },
+  "RuntimeService/ContainerStats": { containerId: absent },
+  "RuntimeService/ListContainerStats": { filter: { id: absent } },
+  "RuntimeService/StreamContainerStats": { filter: { id: absent } },
+  "RuntimeService/PodSandboxStats": { podSandboxId: absent },
+  "RuntimeService/ListPodSandboxStats": { filter: { id: absent } },
+  "RuntimeService/StreamPodSandboxStats": { filter: { id: absent } },
+  "RuntimeService/CheckpointContainer": {
+    containerId: absent,
+    location: "/nonexistent/crest-probe",
+    timeout: "1",
+  },
+  "RuntimeService/CheckpointPod": { podSandboxId: absent, outputPath: "/nonexistent/crest-probe" },
+  "RuntimeService/ListMetricDescriptors": {},
+  "RuntimeService/ListPodSandboxMetrics": {},
+  "RuntimeService/StreamPodSandboxMetrics": {},
+  "ImageService/ListImages": { filter: { image: { image: absentImage } } },
+  "ImageService/StreamImages": { filter: { image: { image: absentImage } } },
+  "ImageService/ImageStatus": { image: { image: absentImage } },
+  "ImageService/RemoveImage": { image: { image: absentImage } },
+  "ImageService/ImageFsInfo": {},
+};
+
+/** Asks what has not been answered before. @throws {GatewayError} `runtime_unavailable` when nobody answers. */
+export async function readCapabilities(runtime: Runtime): Promise<Capabilities> {
+  const { runtimeName, runtimeVersion } = await invoke(runtime, "RuntimeService/Version", {});
+  const rpcs: { rpc: Rpc; support: Support }[] = [];
+  for (const rpc of Object.keys(methods) as Rpc[]) {
+    if (runtime.seen(rpc) === undefined) await probe(runtime, rpc);
+    rpcs.push({ rpc, support: runtime.seen(rpc) ?? "unknown" });
+  }
+  return { runtimeName, runtimeVersion, rpcs, quirks: quirksOf(runtimeName, runtimeVersion) };
+}
+
+/** Any answer but UNIMPLEMENTED is one; the channel remembers which it was. */
+async function probe(runtime: Runtime, rpc: Rpc): Promise<void> {
+  const message = probes[rpc];
+  if (message === undefined) return;
+  const request = encodeRequest(rpc, message);
+  try {
+    if (!methods[rpc].stream) {
+      await runtime.call(rpc, request, { deadlineMs: probeMs });
+      return;
+    }
+    for await (const _ of runtime.stream(rpc, request, { deadlineMs: probeMs })) return;
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    if (error.code === "runtime_unavailable") throw error;
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Where runtimes differ in what they answer, by name and version, and what Crest does about it. Measured
+ * on containerd 1.6.20, 1.7.24 and 2.1.9, CRI-O 1.37 and cri-dockerd of April 2026.
+ */
+
+export interface Quirk {
+  /** Stable name. */
+  readonly code: string;
+  readonly description: string;
+}
+
+interface Row extends Quirk {
+  /** Runtime name, as Version says it, and a test of its version. */
+  readonly of: {
+    readonly [runtimeName: string]: (version: readonly [major: number, minor: number]) => boolean;
+  };
+}
+
+const every = (): boolean => true;
+const before =
+  (major: number, minor: number) =>
+  (version: readonly [number, number]): boolean =>
+    version[0] < major || (version[0] === major && version[1] < minor);
+const from =
+  (major: number, minor: number) =>
+  (version: readonly [number, number]): boolean =>
+    !before(major, minor)(version);
+
+const rows: readonly Row[] = [
+  {
+    code: "image_filter_ignored",
+    description: "ListImages answers every image whatever the filter says; Crest applies it.",
+    of: { containerd: every },
+  },
+  {
+    code: "remove_image_by_id_only",
+    description:
+      "RemoveImage by name answers OK and removes nothing; Crest resolves the name to the id first.",
+    of: { docker: every },
+  },
+  {
+    code: "create_needs_sandbox_metadata",
+    description: "Dies of a CreateContainer without the pod's metadata; Crest never sends one.",
+    of: { containerd: every, docker: every },
+  },
+  {
+    code: "pod_stats_need_cgroup_parent",
+    description:
+      "Listing pod stats fails as a whole when one pod has no cgroup parent; Crest gives each one and otherwise asks pod by pod.",
+    of: { containerd: every },
+  },
+  {
+    code: "usage_nano_cores_missing",
+    description: "The CPU rate is not always filled in; Crest computes it from the second reading on.",
+    of: { containerd: every, docker: every },
+  },
+  {
+    code: "sandbox_config_not_kept",
+    description:
+      "The verbose status does not hold the pod's config; Crest recalls it from an annotation, or from the status.",
+    of: { "cri-o": every, docker: every },
+  },
+  {
+    code: "existing_id_for_reserved_name",
+    description:
+      "RunPodSandbox and CreateContainer answer OK with the id of what has the name already; Crest answers 409.",
+    of: { "cri-o": every },
+  },
+  {
+    code: "start_restarts",
+    description: "StartContainer starts an exited container again; Crest answers 409.",
+    of: { docker: every },
+  },
+  {
+    code: "go_zero_times",
+    description: "Times that are not set come as Go's zero time; Crest writes 0.",
+    of: { docker: every },
+  },
+  {
+    code: "logs_are_json_file",
+    description: "Log files are Docker's json-file behind symbolic links, and go with the container.",
+    of: { docker: every },
+  },
+  {
+    code: "exec_outlives_client",
+    description: "A command goes on when the client of its session has gone.",
+    of: { containerd: before(2, 0), "cri-o": every, docker: every },
+  },
+  {
+    code: "exec_status_needs_stdin_read",
+    description:
+      "The exit status of a command never comes while more than about 128 KiB of its stdin are unread.",
+    of: { containerd: every },
+  },
+  {
+    code: "events_missing",
+    description: "No container events; Crest compares lists instead.",
+    of: { containerd: before(1, 7), docker: every },
+  },
+  {
+    code: "events_single_reader",
+    description: "A second reader of events takes them from the first.",
+    of: { containerd: (version) => from(1, 7)(version) && before(2, 0)(version) },
+  },
+  {
+    code: "events_block",
+    description: "A reader of events that stops reading holds up pods and containers.",
+    of: { containerd: from(2, 0), "cri-o": every },
+  },
+];
+
+/** The quirks of a runtime, by the name and version that its Version RPC says. */
+export function quirksOf(runtimeName: string, runtimeVersion: string): readonly Quirk[] {
+  const [, major = "0", minor = "0"] = /^v?(\d+)\.(\d+)/.exec(runtimeVersion) ?? [];
+  const version = [Number(major), Number(minor)] as const;
+  return rows
+    .filter(({ of }) => of[runtimeName]?.(version) ?? false)
+    .map(({ code, description }) => ({ code, description }));
+}

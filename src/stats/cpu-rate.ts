@@ -1,0 +1,46 @@
+/**
+ * CPU rates where the runtime leaves them out: from how much CPU time went by between two readings.
+ */
+
+/** One reading: when, and the CPU time used until then, both in nanoseconds. */
+interface Reading {
+  readonly timestamp: bigint;
+  readonly used: bigint;
+  /** The rate between the reading before and this one, if there was one. */
+  readonly rate: string | undefined;
+}
+
+const remembered = 10_000;
+const second = 1_000_000_000n;
+/** Closer together the difference says little: readings of one moment give the rate of the one before. */
+const shortest = 100_000_000n;
+
+export interface CpuRates {
+  /**
+   * Billionths of a core that `id` used since the reading before; undefined at the first. `timestamp` and
+   * `used` are CRI's, as decimal strings.
+   */
+  rateOf(id: string, timestamp: string, used: string): string | undefined;
+}
+
+export function createCpuRates(): CpuRates {
+  const readings = new Map<string, Reading>();
+  return {
+    rateOf(id, timestamp, used) {
+      const before = readings.get(id);
+      const now = { timestamp: BigInt(timestamp), used: BigInt(used) };
+      const passed = before === undefined ? 0n : now.timestamp - before.timestamp;
+      if (before !== undefined && passed < shortest) return before.rate;
+      // A counter that went back belongs to a process that was started anew.
+      const spent = before === undefined ? -1n : now.used - before.used;
+      const rate = spent < 0n ? undefined : String((spent * second) / passed);
+      readings.delete(id);
+      readings.set(id, { ...now, rate });
+      if (readings.size > remembered) {
+        const oldest = readings.keys().next();
+        if (!oldest.done) readings.delete(oldest.value);
+      }
+      return rate;
+    },
+  };
+}

@@ -1,0 +1,95 @@
+/**
+ * A runtime whose stats are as CRI means them: CPU rates are there from the second reading on, and one pod
+ * without stats does not take those of all others with it.
+ */
+import type { Runtime } from "../cri/channel.ts";
+import { decodeReply, decodeRequest, encodeReply, type Input } from "../cri/codec.ts";
+import { invoke } from "../cri/invoke.ts";
+import { GatewayError } from "../errors.ts";
+import type { ContainerStats, CpuUsage, PodSandboxStats } from "../gen/messages.ts";
+import type { Methods, Rpc } from "../gen/methods.ts";
+import { createCpuRates } from "./cpu-rate.ts";
+
+type Draft<T> = { -readonly [K in keyof T]: T[K] };
+
+export function withStats(runtime: Runtime): Runtime {
+  const rates = createCpuRates();
+
+  /** Whether a rate was put in. Zero counts as left out: runtimes say it at the first reading. */
+  function fillCpu(id: string, cpu: Draft<CpuUsage> | undefined): boolean {
+    if (!cpu?.usageCoreNanoSeconds) return false;
+    const said = cpu.usageNanoCores?.value ?? "0";
+    const rate = rates.rateOf(id, cpu.timestamp, cpu.usageCoreNanoSeconds.value);
+    if (said !== "0" || rate === undefined) return false;
+    cpu.usageNanoCores = { value: rate };
+    return true;
+  }
+  const fillContainer = (stats: ContainerStats | undefined): boolean =>
+    fillCpu(stats?.attributes?.id ?? "", stats?.cpu);
+  const fillPod = (stats: PodSandboxStats | undefined): boolean => {
+    const pod = fillCpu(stats?.attributes?.id ?? "", stats?.linux?.cpu);
+    const containers = (stats?.linux?.containers ?? []).map(fillContainer);
+    return pod || containers.includes(true);
+  };
+
+  /** What to do with the replies of the stats RPCs; answers whether they were changed. */
+  const fillers: { readonly [R in Rpc]?: (reply: Methods[R]["response"]) => boolean } = {
+    "RuntimeService/ContainerStats": ({ stats }) => fillContainer(stats),
+    "RuntimeService/ListContainerStats": ({ stats }) => stats.map(fillContainer).includes(true),
+    "RuntimeService/PodSandboxStats": ({ stats }) => fillPod(stats),
+    "RuntimeService/ListPodSandboxStats": ({ stats }) => stats.map(fillPod).includes(true),
+  };
+
+  async function call<R extends Rpc>(
+    rpc: R,
+    ...rest: [Uint8Array, Parameters<Runtime["call"]>[2]?]
+  ): Promise<Buffer> {
+    const fill = fillers[rpc];
+    if (!fill) return runtime.call(rpc, ...rest);
+    const wire = await runtime.call(rpc, ...rest).catch((error: unknown) => {
+      if (rpc !== "RuntimeService/ListPodSandboxStats" || !failsWhole(error)) throw error;
+      return podByPod(...rest);
+    });
+    const reply = decodeReply(rpc, wire);
+    return fill(reply) ? encodeReply(rpc, reply) : wire;
+  }
+
+  /** The stats of each pod that has some. */
+  async function podByPod(
+    request: Uint8Array,
+    options: Parameters<Runtime["call"]>[2] = {},
+  ): Promise<Buffer> {
+    const { filter } = decodeRequest("RuntimeService/ListPodSandboxStats", request);
+    const pods: Input<Methods["RuntimeService/ListPodSandbox"]["request"]> = filter
+      ? { filter: { id: filter.id, labelSelector: filter.labelSelector } }
+      : {};
+    const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", pods, options);
+    const answers = items.map(async ({ id, state }) => {
+      if (state !== "SANDBOX_READY") return [];
+      try {
+        const { stats } = await invoke(
+          runtime,
+          "RuntimeService/PodSandboxStats",
+          { podSandboxId: id },
+          options,
+        );
+        return stats ? [stats] : [];
+      } catch (error) {
+        if (error instanceof GatewayError && error.code !== "runtime_unavailable") return [];
+        throw error;
+      }
+    });
+    return encodeReply("RuntimeService/ListPodSandboxStats", { stats: (await Promise.all(answers)).flat() });
+  }
+
+  return { ...runtime, call };
+}
+
+/** containerd lists no stats at all when one pod has no cgroup parent. */
+function failsWhole(error: unknown): boolean {
+  return (
+    error instanceof GatewayError &&
+    error.grpcCode === "UNKNOWN" &&
+    /cgroup ?path is empty/i.test(error.message)
+  );
+}
