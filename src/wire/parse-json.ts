@@ -60,10 +60,13 @@ function placeOf(text: string, index: number): { line: number; column: number } 
   return { line: before.split("\n").length, column: index - lineStart + 1 };
 }
 
-// All but control characters, quotes and backslashes.
-const PLAIN = /[ !#-[\]-\uffff]*/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-const SPACE = /[ \t\n\r]*/y;
+const TAB = 0x09;
+const LINE_FEED = 0x0a;
+const RETURN = 0x0d;
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 const HEX4 = /[0-9a-fA-F]{4}/y;
 const LITERALS: ReadonlyMap<string, readonly [string, unknown]> = new Map([
   ["t", ["true", true]],
@@ -160,7 +163,7 @@ class Parser {
     let value = "";
     for (this.#at++; ; ) {
       const start = this.#at;
-      this.#match(PLAIN);
+      this.#plain();
       value += this.#text.slice(start, this.#at);
       const c = this.#text[this.#at];
       if (c === undefined) throw this.#expected("the end of a string");
@@ -205,7 +208,20 @@ class Parser {
   }
 
   #space(): void {
-    this.#match(SPACE);
+    const text = this.#text;
+    let i = this.#at;
+    for (let c = text.charCodeAt(i); c === SPACE || c === TAB || c === LINE_FEED || c === RETURN; ) {
+      c = text.charCodeAt(++i);
+    }
+    this.#at = i;
+  }
+
+  /** Goes on to the end of the text, a quote, a backslash or a control character. */
+  #plain(): void {
+    const text = this.#text;
+    let i = this.#at;
+    for (let c = text.charCodeAt(i); c >= SPACE && c !== QUOTE && c !== BACKSLASH; ) c = text.charCodeAt(++i);
+    this.#at = i;
   }
 
   #match(pattern: RegExp): boolean {
@@ -230,6 +246,7 @@ class Parser {
  * wants an integer: for a double they may be right.
  */
 function survives(literal: string, value: number): boolean {
+  if (String(value) === literal) return true;
   if (!Number.isFinite(value)) return false;
   if (value !== 0 && !Number.isSafeInteger(value)) return true;
   // What became an integer must have been one: 1.00000000000000000001 was not, 1e-400 was not 0.

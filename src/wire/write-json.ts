@@ -26,8 +26,10 @@ export interface Written {
   release(): void;
 }
 
-/** Bytes of JSON per byte of wire that last sufficed, where the first guess did not. */
+/** Bytes of JSON per byte of wire, as it was the last time that there was much of it. */
 const expansions = new WeakMap<Writer, number>();
+/** One odd reply must not make the next ones ask for a hundred times what they need. */
+const LARGEST_GUESS = 8;
 export const FIRST_GUESS = 2;
 /** Room besides: a few bytes of wire may be a page of defaults. Smaller ones say nothing about larger ones. */
 export const SMALL = 2048;
@@ -45,13 +47,10 @@ export const SMALL = 2048;
 export function writeJson(writer: Writer, wire: Uint8Array, pool: BufferPool): Written {
   let input = wire;
   const expansion = expansions.get(writer) ?? FIRST_GUESS;
-  return writeInto(pool, SMALL + wire.length * expansion, (d) => {
+  const written = writeInto(pool, SMALL + wire.length * expansion, (d) => {
     try {
       readFrom(input);
-      const end = writer.write(input, 0, input.length, d, 0);
-      if (wire.length > SMALL && end > wire.length * expansion)
-        expansions.set(writer, Math.ceil(end / wire.length));
-      return end;
+      return writer.write(input, 0, input.length, d, 0);
     } catch (error) {
       if (error !== notCanonical || input !== wire) throw error;
       input = canonicalize(wire, writer.message, writer.descriptors);
@@ -61,6 +60,24 @@ export function writeJson(writer: Writer, wire: Uint8Array, pool: BufferPool): W
       readNothing();
     }
   });
+  if (wire.length > SMALL) expansions.set(writer, guessAfter(written.bytes.length / wire.length));
+  return written;
+}
+
+function guessAfter(expansion: number): number {
+  return Math.min(Math.max(Math.ceil(expansion), FIRST_GUESS), LARGEST_GUESS);
+}
+
+/** A writer of the same text with a newline at the end, as a terminal wants it. */
+export function lineWriter(writer: Writer): Writer {
+  return {
+    ...writer,
+    write(b, p, e, d, w) {
+      const end = writer.write(b, p, e, d, w);
+      d.setUint8(end, 0x0a);
+      return end + 1;
+    },
+  };
 }
 
 /** Runs `write` on larger and larger buffers until its output fits. */
@@ -84,7 +101,9 @@ const texts = createBufferPool({ maxBytes: 1024 * 1024 });
 /** The JSON text of a message as a string, for use inside; throws like {@link writeJson}. */
 export function toJsonText(writer: Writer, wire: Uint8Array): string {
   const { bytes, release } = writeJson(writer, wire, texts);
-  const text = bytes.toString("utf8");
-  release();
-  return text;
+  try {
+    return bytes.toString("utf8");
+  } finally {
+    release();
+  }
 }
