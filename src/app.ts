@@ -12,16 +12,30 @@ import type { Runtime } from "./cri/channel.ts";
 import { createInventory } from "./cri/inventory.ts";
 import { createPrepare } from "./cri/prepare.ts";
 import { StartError } from "./errors.ts";
-import { createServer, type LogEntry } from "./http/server.ts";
+import { createServer, type LogEntry, type ServerOptions } from "./http/server.ts";
 import { withStats } from "./stats/runtime.ts";
+import { defaultLimits, type Limits } from "./streaming/liveness.ts";
+import { createSessionRegistry } from "./streaming/registry.ts";
+import { closeCode } from "./streaming/socket.ts";
 import { createBufferPool } from "./wire/buffer-pool.ts";
 
-export interface AppOptions {
-  readonly config: Pick<Config, "listen" | "dataDir" | "acceptHost" | "grants">;
+export interface AppOptions extends Pick<ServerOptions, "requestTimeoutMs"> {
+  readonly config: Pick<Config, "listen" | "dataDir" | "acceptHost" | "grants" | "streamHost">;
   readonly runtime: Runtime;
   /** What callers prove themselves with. */
   readonly token: string;
   readonly log: (entry: LogEntry) => void;
+  readonly sessions?: SessionSettings;
+}
+
+export interface SessionSettings {
+  readonly limits?: Partial<Limits>;
+  /** How long a command's status may come after its output has ended; default 30 s. */
+  readonly statusGraceMs?: number;
+  /** Sessions open at once; default 1000, as many as a runtime has tokens for. */
+  readonly mostSessions?: number;
+  /** PEM certificates for the runtime's streams, where they have TLS. */
+  readonly streamCa?: string | undefined;
 }
 
 export interface App {
@@ -33,10 +47,12 @@ export interface App {
   readonly server: ReturnType<typeof createServer>;
 }
 
-export function createApp({ config, token, log, ...options }: AppOptions): App {
+export function createApp({ config, token, log, requestTimeoutMs, ...options }: AppOptions): App {
   const checkToken = createAuthenticator(token);
   const caller = { name: "token", grants: config.grants };
   const runtime = withStats(options.runtime);
+  const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};
+  const sessions = createSessionRegistry({ most: mostSessions });
   const server = createServer({
     runtime,
     inventory: createInventory(runtime),
@@ -48,6 +64,14 @@ export function createApp({ config, token, log, ...options }: AppOptions): App {
       return caller;
     },
     log,
+    sessions: {
+      registry: sessions,
+      limits: { ...defaultLimits, ...limits },
+      statusGraceMs,
+      streamHost: config.streamHost,
+      streamCa,
+    },
+    ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
   });
   const { listen } = config;
   return {
@@ -69,8 +93,9 @@ export function createApp({ config, token, log, ...options }: AppOptions): App {
       return `unix:${listen.path}`;
     },
     async close(drainMs = 0) {
+      const told = sessions.close(closeCode.goingAway, "the gateway is shutting down");
       const late = setTimeout(() => server.server.closeAllConnections(), drainMs);
-      await server.close();
+      await Promise.all([told, server.close()]);
       clearTimeout(late);
     },
   };

@@ -47,6 +47,7 @@ export const errorTable = {
   output_too_large: { status: 422, title: "The command's output is too large" },
   upgrade_required: { status: 426, title: "Upgrade required" },
   headers_too_large: { status: 431, title: "Headers too large" },
+  too_many_sessions: { status: 429, title: "Too many sessions", retryable: true },
   // What the runtime said.
   runtime_exhausted: { status: 429, title: "The runtime is out of a resource", retryable: true },
   not_implemented: { status: 501, title: "Not implemented by this runtime" },

@@ -2,6 +2,7 @@
  * The life of a gateway: find or start its runtime, listen, say how to use it, and end in the reverse
  * order, whatever the reason.
  */
+import { readFile } from "node:fs/promises";
 import { createApp } from "./app.ts";
 import { loadToken } from "./auth/token.ts";
 import { banner } from "./banner.ts";
@@ -10,6 +11,7 @@ import { connect, type Runtime } from "./cri/channel.ts";
 import { discover } from "./cri/discover.ts";
 import { invoke } from "./cri/invoke.ts";
 import { removeAllPods } from "./cri/remove-pods.ts";
+import { StartError } from "./errors.ts";
 import type { LogEntry } from "./http/server.ts";
 
 export interface GatewayOptions {
@@ -47,6 +49,7 @@ export async function runGateway({ name, config }: Serving, options: GatewayOpti
       config,
       token,
       runtime: backend.runtime,
+      sessions: { streamCa: await readStreamCa(config.streamCa) },
       log: (entry) => options.log(logLine(entry)),
     });
     try {
@@ -92,6 +95,15 @@ async function findRuntime(config: Config): Promise<Backend> {
   const runtime =
     runtimeEndpoint === undefined ? await discover(image) : connect({ runtimeEndpoint, ...image });
   return { runtime, exited: new Promise(() => {}), close: async () => runtime.close() };
+}
+
+async function readStreamCa(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    throw new StartError(`--stream-ca: cannot read ${path}: ${error.code ?? error.message}`, {
+      cause: error,
+    });
+  });
 }
 
 async function describe(runtime: Runtime): Promise<string> {

@@ -6,6 +6,7 @@
 import {
   Client,
   type ClientUnaryCall,
+  connectivityState,
   credentials,
   Metadata,
   type ServiceError,
@@ -43,6 +44,11 @@ export interface Runtime {
   stream(rpc: Rpc, request: Uint8Array, options?: CallOptions): AsyncIterable<Buffer>;
   /** What this runtime said to an RPC so far: something, or that it does not have it. */
   seen(rpc: Rpc): "answered" | "unimplemented" | undefined;
+  /**
+   * Calls `dropped` once, when the present connection to RuntimeService has ended: what was learnt of the
+   * runtime over it may be wrong now. At once when there is none.
+   */
+  whenDropped(dropped: () => void): void;
   /** The endpoints that are spoken to, for messages. */
   readonly endpoint: string;
   readonly imageEndpoint: string;
@@ -164,6 +170,11 @@ export function connect(options: ConnectOptions): Runtime {
       }
     },
     seen: (rpc) => seen.get(rpc),
+    whenDropped(dropped) {
+      const channel = runtimeClient.getChannel();
+      if (channel.getConnectivityState(false) !== connectivityState.READY) dropped();
+      else channel.watchConnectivityState(connectivityState.READY, Number.POSITIVE_INFINITY, () => dropped());
+    },
     close() {
       runtimeClient.close();
       imageClient.close();

@@ -11,7 +11,7 @@ import type { BufferPool } from "../wire/buffer-pool.ts";
 import { enumOf, type Field, messageOf } from "../wire/descriptor.ts";
 import { createEncoder } from "../wire/encode.ts";
 import { type FieldPath, fieldPath, type Items, scanItems } from "../wire/scan.ts";
-import { toJsonText, type Writer, type Written, writeJson } from "../wire/write-json.ts";
+import { lineWriter, toJsonText, type Writer, type Written, writeJson } from "../wire/write-json.ts";
 import { type WriteListOptions, writeList } from "../wire/write-list.ts";
 
 export type { Items } from "../wire/scan.ts";
@@ -51,9 +51,17 @@ export function encodeReply<R extends Rpc>(rpc: R, value: Methods[R]["response"]
   return encode(methods[rpc].response, value, { maxBytes: Number.POSITIVE_INFINITY });
 }
 
+const lineWriters = new Map<string, Writer>();
+
 /** A reply as a line of JSON text in a buffer of `pool`. @throws {Malformed}, {OutputTooLarge}. */
 export function writeReply(rpc: Rpc, wire: Uint8Array, pool: BufferPool): Written {
-  return writeJson(writerOf(methods[rpc].response), wire, pool);
+  const message = methods[rpc].response;
+  let writer = lineWriters.get(message);
+  if (!writer) {
+    writer = lineWriter(writerOf(message));
+    lineWriters.set(message, writer);
+  }
+  return writeJson(writer, wire, pool);
 }
 
 /** Where the items of a list reply are. */
@@ -83,24 +91,7 @@ export function hasField(rpc: Rpc, wire: Uint8Array, field: string): boolean {
  * @throws {InvalidValue} when a member that is known has a value of another kind.
  */
 export function readLenient(message: string, value: unknown): unknown {
-  return JSON.parse(toJsonText(writerOf(message), encode(message, pruneUnknown(message, value))));
-}
-
-function pruneUnknown(message: string, value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  const fields = new Map(
-    fieldsOf(message).flatMap((field) => [[field.name, field] as const, [field.proto, field] as const]),
-  );
-  const kept = Object.entries(value).flatMap(([key, member]) => {
-    const field = fields.get(key);
-    if (!field) return [];
-    if (field.kind !== "message" || field.map) return [[key, member] as const];
-    const pruned = Array.isArray(member)
-      ? member.map((item) => pruneUnknown(field.type, item))
-      : pruneUnknown(field.type, member);
-    return [[key, pruned] as const];
-  });
-  return Object.fromEntries(kept);
+  return JSON.parse(toJsonText(writerOf(message), encode(message, value, { ignoreUnknown: true })));
 }
 
 /** The fields of a message, in the order of their numbers. */

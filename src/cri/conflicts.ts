@@ -100,7 +100,7 @@ const sayings: readonly Saying[] = [
     of: pulls,
   },
   {
-    text: /manifest unknown|name unknown|\b404\b|did not resolve|repository .* not found/i,
+    text: /manifest unknown|name unknown|\b404\b|did not resolve|repository .* not found|: not found$/i,
     code: "image_not_found",
     of: images,
   },
@@ -138,12 +138,20 @@ export async function checkBefore(
   request: Request,
   options: CallOptions,
 ): Promise<void> {
-  const conflict =
-    containerNeeds[rpc]?.before || podNeeds[rpc]?.before
-      ? await stateConflict(runtime, rpc, request, options)
-      : undefined;
+  if (!containerNeeds[rpc]?.before && !podNeeds[rpc]?.before) return;
+  const conflict = await stateConflict(runtime, rpc, request, options).catch((error: unknown) => {
+    // A runtime says in words of its own that there is no such id, of this read as of any call.
+    throw error instanceof GatewayError && unclear.has(error.grpcCode) ? byText(rpc, error) : error;
+  });
   if (conflict) throw conflict;
 }
+
+/**
+ * How runtimes word it when the state is what they refuse. Where the state was read before the call, it
+ * explains a failure only when the text says so too: the call itself may have changed it, as a start that
+ * finds no command ends the container.
+ */
+const aboutState = /\bstate\b|not running/;
 
 /** What a failed call means to the caller. Keeps the runtime's text, and the error itself where nothing explains it. */
 export async function explain(
@@ -154,16 +162,24 @@ export async function explain(
 ): Promise<GatewayError> {
   const { grpcCode } = error;
   if (unclear.has(grpcCode)) {
-    const conflict = await stateConflict(runtime, rpc, request, options).catch((found: unknown) =>
-      found instanceof GatewayError && found.code === "not_found" ? found : undefined,
-    );
+    const wasRead = containerNeeds[rpc]?.before || podNeeds[rpc]?.before;
+    const conflict =
+      wasRead && !aboutState.test(error.message)
+        ? undefined
+        : await stateConflict(runtime, rpc, request, options).catch((found: unknown) =>
+            found instanceof GatewayError && found.code === "not_found" ? found : undefined,
+          );
     if (conflict) return restate(error, conflict.code);
-    const code = saidBy(rpc, error.message);
-    // A runtime that went away said nothing about the request.
-    return code === undefined || grpcCode === "UNAVAILABLE" ? error : restate(error, code);
+    return byText(rpc, error);
   }
-  const code = refined.has(grpcCode) ? saidBy(rpc, error.message) : undefined;
-  return code === undefined ? error : restate(error, code);
+  return refined.has(grpcCode) ? byText(rpc, error) : error;
+}
+
+/** What the runtime's text alone tells. */
+function byText(rpc: Rpc, error: GatewayError): GatewayError {
+  const code = saidBy(rpc, error.message);
+  // A runtime that went away said nothing about the request.
+  return code === undefined || error.grpcCode === "UNAVAILABLE" ? error : restate(error, code);
 }
 
 /** The conflict that the state shows, if it does. */

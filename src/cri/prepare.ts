@@ -4,7 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { GatewayError } from "../errors.ts";
 import type { ContainerConfig, ImageSpec, PodSandboxConfig, PodSandboxMetadata } from "../gen/messages.ts";
 import type { Methods, Rpc } from "../gen/methods.ts";
@@ -53,6 +53,7 @@ export function createPrepare({ runtime, logRoot }: PrepareOptions): Prepare {
     };
     const cgroupParent =
       config.linux?.cgroupParent || ((await cgroupDriver()) === "SYSTEMD" ? "crest.slice" : "/crest");
+    refuseRelative("/logDirectory", config.logDirectory);
     const logDirectory = config.logDirectory || join(logRoot, folderName(metadata));
     await makeLogDirectory(logDirectory);
     return {
@@ -87,6 +88,7 @@ export function createPrepare({ runtime, logRoot }: PrepareOptions): Prepare {
         request.sandboxConfig ?? (await recallSandboxConfig(runtime, request.podSandboxId ?? ""));
       const pod = sandboxConfig.metadata;
       if (!pod) throw missing("/sandboxConfig/metadata", "the pod's metadata, as the pod was run with it");
+      refuseRelative("/sandboxConfig/logDirectory", sandboxConfig.logDirectory);
       const logDirectory = sandboxConfig.logDirectory || join(logRoot, folderName(pod));
       // Runtimes make the folders above a log file themselves, but for cri-dockerd.
       await makeLogDirectory(dirname(join(logDirectory, logPath)));
@@ -95,6 +97,11 @@ export function createPrepare({ runtime, logRoot }: PrepareOptions): Prepare {
         sandboxConfig: { ...sandboxConfig, logDirectory },
         config: { ...config, logPath, image: asWritten(config.image) },
       };
+    },
+
+    "RuntimeService/ExecSync": async (request) => {
+      if (!request.cmd?.length) throw missing("/cmd", 'name what to run: {"cmd": ["ls", "-l"]}');
+      return request;
     },
 
     "ImageService/PullImage": async (request) => {
@@ -143,9 +150,18 @@ function missing(pointer: string, detail: string): GatewayError {
 /** Every runtime joins the log path to the log directory and follows `..` out of it, as root. */
 function refuseClimbing(logPath: string): void {
   if (!logPath.split("/").includes("..")) return;
-  const detail = `must stay below the pod's log directory, got "${logPath}"`;
-  throw new GatewayError("invalid_request", `Invalid /logPath: ${detail}`, {
-    errors: [{ pointer: "/logPath", detail }],
+  throw wrong("/logPath", `must stay below the pod's log directory, got "${logPath}"`);
+}
+
+/** A relative folder would be made here, and again where the runtime was started. */
+function refuseRelative(pointer: string, logDirectory: string | undefined): void {
+  if (!logDirectory || isAbsolute(logDirectory)) return;
+  throw wrong(pointer, `must be an absolute path, got "${logDirectory}"`);
+}
+
+function wrong(pointer: string, detail: string): GatewayError {
+  return new GatewayError("invalid_request", `Invalid ${pointer}: ${detail}`, {
+    errors: [{ pointer, detail }],
   });
 }
 

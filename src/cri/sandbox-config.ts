@@ -8,7 +8,7 @@ import { GatewayError } from "../errors.ts";
 import type { PodSandboxConfig } from "../gen/messages.ts";
 import type { Runtime } from "./channel.ts";
 import { type Input, readLenient } from "./codec.ts";
-import { invoke } from "./invoke.ts";
+import { request } from "./perform.ts";
 
 /**
  * The config that the pod was run with, as far as the runtime tells.
@@ -19,10 +19,8 @@ export async function recallSandboxConfig(
   runtime: Runtime,
   podSandboxId: string,
 ): Promise<Input<PodSandboxConfig>> {
-  const { status, info } = await invoke(runtime, "RuntimeService/PodSandboxStatus", {
-    podSandboxId,
-    verbose: true,
-  });
+  const asked = { podSandboxId, verbose: true };
+  const { status, info } = await request(runtime, "RuntimeService/PodSandboxStatus", asked, {});
   if (!status)
     throw new GatewayError("not_found", `Cannot find pod "${podSandboxId}": the runtime shows no status`);
   const kept = fromInfo(info.info);

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { GatewayError } from "../errors.ts";
 import type { ContainerStatus } from "../gen/messages.ts";
 import { CallCancelled, type Runtime } from "./channel.ts";
-import { invoke } from "./invoke.ts";
+import { request } from "./perform.ts";
 
 export interface WaitOptions {
   readonly timeoutMs: number;
@@ -30,7 +30,7 @@ export async function waitForExit(
   onCancel(() => left.abort());
   const end = performance.now() + timeoutMs;
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
-    const { status } = await invoke(runtime, "RuntimeService/ContainerStatus", { containerId });
+    const { status } = await request(runtime, "RuntimeService/ContainerStatus", { containerId }, {});
     if (!status)
       throw new GatewayError("not_found", `Cannot find container "${containerId}": the runtime has none`);
     const restMs = end - performance.now();

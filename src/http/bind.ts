@@ -207,7 +207,8 @@ function parserOf(field: Field | undefined): (raw: unknown) => unknown {
     const text = once(raw);
     if (field.kind === "enum") return parseEnum(text, enumNames(field.type));
     if (field.type === "bool") return parseBoolean(text);
-    if (/^u?int/.test(field.type)) return parseInteger(text);
+    if (/^u?int/.test(field.type))
+      return field.type.endsWith("64") ? parseInteger(text) : Number(parseInteger(text));
     return text;
   };
   return field.repeated ? (raw) => (Array.isArray(raw) ? raw : [raw]).map(one) : one;

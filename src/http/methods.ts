@@ -13,6 +13,9 @@ export function allowedMethods(routes: readonly Route[], path: string): readonly
   return [...methods].sort();
 }
 
+/** What some route takes. */
+export const allMethods: readonly string[] = ["DELETE", "GET", "HEAD", "PATCH", "POST"];
+
 function matcherOf(pattern: string): RegExp {
   const source = pattern.replace(/\{image\}$/, ".+").replace(/\{\w+\}/g, "[^/]+");
   return new RegExp(`^${source}$`);

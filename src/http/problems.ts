@@ -52,7 +52,11 @@ export function sendProblem(reply: FastifyReply, error: unknown): FastifyReply {
   const problem = problemOf(error, { instance: pathOf(request.url), requestId: request.id });
   if (error instanceof GatewayError) reply.headers(error.headers);
   if (problem.code === "unauthenticated") reply.header("www-authenticate", "Bearer");
-  return reply.code(problem.status).type(problemMediaType).send(JSON.stringify(problem));
+  // As bytes: to a string Fastify would add a charset, which JSON's media types do not have.
+  return reply
+    .code(problem.status)
+    .type(problemMediaType)
+    .send(Buffer.from(JSON.stringify(problem)));
 }
 
 /** The path of a request target, without the query, which may hold what no one should see again. */

@@ -1,10 +1,10 @@
 /** The route table -> Fastify routes: each kind has its handler, and every route its grant. */
 import type { FastifyInstance } from "fastify";
 import { authorize, type Caller } from "../auth/authorize.ts";
-import { GatewayError } from "../errors.ts";
-import type { CustomRoute, Route } from "../routes/define.ts";
+import type { CustomRoute, Route, SessionRoute } from "../routes/define.ts";
 import { createBinder, type OwnValues } from "./bind.ts";
 import { type Gateway, type Handler, partsOf, whenGone } from "./gateway.ts";
+import { refuseHandshake } from "./http-manners.ts";
 import { listHandler } from "./list.ts";
 import { negotiate } from "./negotiate.ts";
 import { unaryHandler } from "./unary.ts";
@@ -26,14 +26,22 @@ export function registerRoutes(
   routes: readonly Route[],
   gateway: Gateway,
   handlers: CustomHandlers,
+  registerSession: (route: SessionRoute) => void,
 ): void {
   for (const route of routes) {
+    if (route.kind === "session") {
+      registerSession(route);
+      continue;
+    }
     const [method = "GET", path = ""] = route.http.split(" ");
     app.route({
       method,
       url: routerPath(path),
       // Before the body is read: who may not come in need not send it.
-      onRequest: async (request) => authorize(route, gateway.callerOf(request)),
+      onRequest: async (request) => {
+        authorize(route, gateway.callerOf(request));
+        refuseHandshake(request.raw);
+      },
       handler: handlerOf(route, gateway, handlers),
     });
   }
@@ -44,7 +52,7 @@ export function routerPath(path: string): string {
   return path.replace(/\{image\}$/, "*").replace(/\{(\w+)\}/g, ":$1");
 }
 
-function handlerOf(route: Route, gateway: Gateway, handlers: CustomHandlers): Handler {
+function handlerOf(route: Exclude<Route, SessionRoute>, gateway: Gateway, handlers: CustomHandlers): Handler {
   switch (route.kind) {
     case "unary":
       return unaryHandler(route, gateway);
@@ -52,13 +60,6 @@ function handlerOf(route: Route, gateway: Gateway, handlers: CustomHandlers): Ha
       return listHandler(route, gateway);
     case "custom":
       return customHandler(route, gateway, handlers);
-    case "session":
-      return async () => {
-        throw new GatewayError(
-          "upgrade_required",
-          `${route.http} is a WebSocket: connect with Upgrade: websocket`,
-        );
-      };
   }
 }
 
@@ -74,6 +75,6 @@ function customHandler(route: CustomRoute, gateway: Gateway, handlers: CustomHan
     return reply
       .code(route.success)
       .type("application/json")
-      .send(`${JSON.stringify(answer)}\n`);
+      .send(Buffer.from(`${JSON.stringify(answer)}\n`));
   };
 }

@@ -3,7 +3,6 @@
  * and problems for whatever goes wrong, also before a route is found.
  */
 import { randomUUID } from "node:crypto";
-import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import type { Caller } from "../auth/authorize.ts";
@@ -13,23 +12,34 @@ import type { Inventory } from "../cri/inventory.ts";
 import type { Prepare } from "../cri/prepare.ts";
 import { GatewayError } from "../errors.ts";
 import { routes } from "../routes/index.ts";
+import { offeredProtocols, offeredToken } from "../streaming/channels.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { InvalidJson } from "../wire/parse-json.ts";
+import type { Gateway } from "./gateway.ts";
+import { serveHalfClosed } from "./half-closed.ts";
 import { handlers } from "./handlers.ts";
 import { openPaths, registerHealth } from "./health.ts";
-import { allowedMethods } from "./methods.ts";
-import { pathOf, problemMediaType, problemOf, sendProblem } from "./problems.ts";
+import { checkCodings, checkQuery, hostOf, originForm } from "./http-manners.ts";
+import { allMethods, allowedMethods } from "./methods.ts";
+import { noteAnswer } from "./pending-answers.ts";
+import { pathOf, sendProblem } from "./problems.ts";
+import { answerClientError, maxHeaderBytes, refuse } from "./raw-answer.ts";
 import { registerRoutes } from "./register.ts";
+import { type ChosenProtocols, registerSession, type SessionOptions } from "./sessions.ts";
 import { createSharing } from "./sharing.ts";
+import { registerWebSockets, WebSocketOnlyMessage } from "./websockets.ts";
 
 export interface ServerOptions {
   readonly runtime: Runtime;
   readonly inventory: Inventory;
   readonly prepare: Prepare;
   readonly pool: BufferPool;
+  readonly sessions: SessionOptions;
   readonly guardHost: HostGuard;
   /** @throws {GatewayError} `unauthenticated` when the header holds no valid token. */
   authenticate(authorization: string | undefined): Caller;
+  /** Milliseconds in which a request must have come whole; default 60,000. What its answer takes is not counted. */
+  readonly requestTimeoutMs?: number;
   /** Called with what no caller is told: failures of the gateway, and what the runtime did wrong. */
   log(entry: LogEntry): void;
 }
@@ -47,18 +57,25 @@ export interface LogEntry {
 const bodyLimitBytes = 1024 * 1024;
 /** An image reference with a digest alone passes Fastify's 100. */
 const maxParamLength = 1024;
-const maxHeaderBytes = 16 * 1024;
 const requestId = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** Builds the server without listening. */
 export function createServer(options: ServerOptions): FastifyInstance {
+  const { requestTimeoutMs = 60_000 } = options;
   const callers = new WeakMap<FastifyRequest, Caller>();
   const app = Fastify({
     bodyLimit: bodyLimitBytes,
     routerOptions: { maxParamLength },
-    http: { maxHeaderSize: maxHeaderBytes },
+    http: {
+      IncomingMessage: WebSocketOnlyMessage,
+      maxHeaderSize: maxHeaderBytes,
+      headersTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: requestTimeoutMs / 10,
+      // Node would refuse without a problem; `hostOf` does.
+      requireHostHeader: false,
+    },
     connectionTimeout: 0,
-    requestTimeout: 60_000,
+    requestTimeout: requestTimeoutMs,
     keepAliveTimeout: 65_000,
     forceCloseConnections: "idle",
     genReqId: ({ headers }) => {
@@ -72,8 +89,15 @@ export function createServer(options: ServerOptions): FastifyInstance {
         new GatewayError("invalid_request", `Cannot read the request's URL: ${error.message}`),
       );
     },
-    clientErrorHandler: answerRaw,
+    rewriteUrl: ({ url = "/" }) => originForm(url),
+    clientErrorHandler: answerClientError,
   });
+  serveHalfClosed(app.server);
+  // Node would end the connection without a word, and answer 417 without a problem.
+  app.server.on("connect", (_request, socket: Socket) =>
+    refuse(socket, methodRefusal("This is no proxy", allMethods)),
+  );
+  app.server.on("checkExpectation", (request, response) => app.server.emit("request", request, response));
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) =>
@@ -81,27 +105,25 @@ export function createServer(options: ServerOptions): FastifyInstance {
   );
 
   app.addHook("onRequest", async (request, reply) => {
+    noteAnswer(request.raw.socket, reply.raw);
     reply.header("x-request-id", request.id);
-    options.guardHost(request.headers);
+    const host = hostOf(request.raw, request.originalUrl);
+    options.guardHost({ host, origin: request.headers.origin });
+    checkCodings(request.raw);
+    checkQuery(request.url);
     if (openPaths.has(pathOf(request.url))) return;
-    callers.set(request, options.authenticate(request.headers.authorization));
+    callers.set(request, options.authenticate(authorizationOf(request)));
   });
 
   app.setNotFoundHandler((request) => {
     const path = pathOf(request.url);
     const allowed = allowedMethods(routes, path);
     if (allowed.length === 0) throw new GatewayError("route_not_found", `No route ${request.method} ${path}`);
-    throw new GatewayError(
-      "method_not_allowed",
-      `${path} does not take ${request.method}: it takes ${allowed.join(", ")}`,
-      {
-        headers: { allow: allowed.join(", ") },
-      },
-    );
+    throw methodRefusal(`${path} does not take ${request.method}`, allowed);
   });
 
   app.setErrorHandler((thrown, request, reply) => {
-    if (thrown instanceof CallCancelled) return reply.hijack();
+    if (thrown instanceof CallCancelled || hasLeft(thrown, request)) return reply.hijack();
     const error = toGatewayError(thrown);
     const status = error instanceof GatewayError ? error.status : 500;
     if (status >= 500) {
@@ -117,22 +139,37 @@ export function createServer(options: ServerOptions): FastifyInstance {
     return sendProblem(reply, error);
   });
 
-  registerHealth(app, options.runtime);
-  registerRoutes(
-    app,
-    routes,
-    {
-      ...options,
-      share: createSharing(),
-      callerOf(request) {
-        const caller = callers.get(request);
-        if (!caller) throw new Error("a route ran without authentication");
-        return caller;
-      },
+  const gateway: Gateway = {
+    ...options,
+    share: createSharing(),
+    callerOf(request) {
+      const caller = callers.get(request);
+      if (!caller) throw new Error("a route ran without authentication");
+      return caller;
     },
-    handlers,
-  );
+  };
+  const chosen: ChosenProtocols = new WeakMap();
+  registerHealth(app, options.runtime);
+  registerWebSockets(app, chosen);
+  // In a scope of its own, which begins when the WebSocket server stands.
+  app.register(async (scope) => {
+    registerRoutes(scope, routes, gateway, handlers, (route) =>
+      registerSession(scope, route, { gateway, sessions: options.sessions, chosen }),
+    );
+  });
   return app;
+}
+
+/** A browser cannot set headers of a WebSocket: it offers the token as a subprotocol. */
+function authorizationOf({ headers }: FastifyRequest): string | undefined {
+  if (headers.authorization !== undefined || headers.upgrade === undefined) return headers.authorization;
+  const token = offeredToken(offeredProtocols(headers["sec-websocket-protocol"]));
+  return token === undefined ? undefined : `Bearer ${token}`;
+}
+
+/** Whether it says that the client left before its request had come whole. */
+function hasLeft(thrown: unknown, { raw }: FastifyRequest): boolean {
+  return (thrown as { readonly code?: unknown } | null)?.code === "ECONNRESET" && !raw.complete;
 }
 
 /** What Fastify and the parsers throw, as rows of the error table; the rest stays what it is. */
@@ -157,23 +194,7 @@ function toGatewayError(thrown: unknown): unknown {
   }
 }
 
-/** Node's own refusals, before there is a request: broken HTTP, headers too large, too slow. */
-function answerRaw(error: Error & { readonly code?: string }, socket: Socket): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const refusal =
-    error.code === "HPE_HEADER_OVERFLOW"
-      ? new GatewayError("headers_too_large", `The URL and the headers are over ${maxHeaderBytes} bytes`)
-      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-        ? new GatewayError("request_timeout", "The request was not complete in time")
-        : new GatewayError("invalid_request", "Cannot read the request: it is not valid HTTP/1.1");
-  const id = randomUUID();
-  const body = JSON.stringify(problemOf(refusal, { requestId: id }));
-  socket.end(
-    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? ""}\r\n` +
-      `Content-Type: ${problemMediaType}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
-      `X-Request-Id: ${id}\r\nConnection: close\r\n\r\n${body}`,
-  );
+function methodRefusal(sentence: string, allowed: readonly string[]): GatewayError {
+  const allow = allowed.join(", ");
+  return new GatewayError("method_not_allowed", `${sentence}: it takes ${allow}`, { headers: { allow } });
 }

@@ -120,7 +120,9 @@ function senderOf(route: UnaryRoute, { pool }: Gateway): Send {
     return (reply, wire, { encoding }) =>
       reply
         .type("application/json")
-        .send(`${JSON.stringify(execAnswer(wire, encoding === "base64" ? "base64" : "utf8"))}\n`);
+        .send(
+          Buffer.from(`${JSON.stringify(execAnswer(wire, encoding === "base64" ? "base64" : "utf8"))}\n`),
+        );
   }
   if (success === 204) return (reply) => reply.code(204).send();
   return (reply, wire) => {

@@ -199,6 +199,8 @@ export function session<
     PathOf<H, P> & {
       readonly rpc: R;
       readonly query: Q;
+      readonly own?: { readonly [name: string]: OwnParameter };
+      /** In the order of preference. */
       readonly subprotocols: readonly [string, ...string[]];
     } & Omitted<Exclude<LeafPath<Request<R>>, Values<P> | Values<Q>>>,
 ): SessionRoute {

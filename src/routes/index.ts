@@ -4,6 +4,7 @@ import type { Route } from "./define.ts";
 import { imageRemoval, images } from "./images.ts";
 import { pods } from "./pods.ts";
 import { gateway, runtime } from "./runtime.ts";
+import { sessions } from "./sessions.ts";
 
 /** Routes whose answer no single RPC gives; `http/` has a handler for each, by this name. */
 export const customRoutes = { ...gateway, ...containerWait, ...imageRemoval } as const;
@@ -14,5 +15,6 @@ export const routes: readonly Route[] = [
   ...pods,
   ...containers,
   ...images,
+  ...sessions,
   ...Object.values(customRoutes),
 ];

@@ -1,0 +1,49 @@
+/** Refusals without a request and a reply: what Node itself cannot read, or would end without a word. */
+import { randomUUID } from "node:crypto";
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import { GatewayError } from "../errors.ts";
+import { owedAnswer } from "./pending-answers.ts";
+import { problemMediaType, problemOf } from "./problems.ts";
+
+/** A request line with all headers may be as long as this. */
+export const maxHeaderBytes = 16 * 1024;
+
+/** Answers what Node's parser stumbled over: broken HTTP, headers too large, too slow. */
+export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  refuse(
+    socket,
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? new GatewayError("headers_too_large", `The URL and the headers are over ${maxHeaderBytes} bytes`)
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? new GatewayError("request_timeout", "The request was not complete in time")
+        : new GatewayError("invalid_request", "Cannot read the request: it is not valid HTTP/1.1"),
+  );
+}
+
+/** Writes a problem behind the answers that are still owed, and ends the connection. */
+export function refuse(socket: Socket, refusal: GatewayError): void {
+  const owed = owedAnswer(socket);
+  if (owed !== undefined) {
+    owed.once("finish", () => refuse(socket, refusal));
+    return;
+  }
+  if (!socket.writable) return;
+  const id = randomUUID();
+  const body = JSON.stringify(problemOf(refusal, { requestId: id }));
+  const headers = {
+    ...refusal.headers,
+    "content-type": problemMediaType,
+    "content-length": Buffer.byteLength(body),
+    "x-request-id": id,
+    connection: "close",
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(
+    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? ""}\r\n${lines.join("")}\r\n${body}`,
+  );
+}

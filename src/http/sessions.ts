@@ -1,0 +1,317 @@
+/**
+ * WebSocket routes. Everything that can fail does so before the 101, as a problem: authentication and the
+ * route's grant, the handshake, the parameters, the id, the state, the RPC, the dial. The handler behind
+ * it only bridges.
+ */
+import type { IncomingMessage } from "node:http";
+import type { WebSocket } from "@fastify/websocket";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { authorize, type Caller, canChangeUnmanaged, requireManaged } from "../auth/authorize.ts";
+import type { Inventory, Kind } from "../cri/inventory.ts";
+import { request as callRuntime } from "../cri/perform.ts";
+import { managedLabel } from "../cri/prepare.ts";
+import { GatewayError } from "../errors.ts";
+import type { SessionRoute } from "../routes/define.ts";
+import { type Bridged, bridge } from "../streaming/bridge.ts";
+import { bearerPrefix, channelCodec, offeredProtocols, type Subprotocol } from "../streaming/channels.ts";
+import { createCommandSession, type StreamChoice } from "../streaming/command-session.ts";
+import type { DialOptions } from "../streaming/dial.ts";
+import type { Limits } from "../streaming/liveness.ts";
+import { bridgePorts, createForwarded, type Forwarded } from "../streaming/port-forward.ts";
+import type { Place, SessionRegistry } from "../streaming/registry.ts";
+import { type Bound, createBinder, invalid } from "./bind.ts";
+import { encodeBound, type Gateway, partsOf } from "./gateway.ts";
+import { routerPath } from "./register.ts";
+
+export interface SessionOptions {
+  readonly registry: SessionRegistry;
+  readonly limits: Limits;
+  /** How long a command's status may come after its output has ended. */
+  readonly statusGraceMs: number;
+  readonly streamHost?: string | undefined;
+  readonly streamCa?: string | undefined;
+}
+
+/** A session that stands at the runtime's side and waits for its WebSocket. */
+interface Ready {
+  readonly place: Place;
+  readonly begin: (socket: WebSocket) => Bridged;
+  /** The client left before the 101. */
+  readonly abandon: () => void;
+}
+
+/** The subprotocol of a handshake, chosen before `ws` asks for it. */
+export type ChosenProtocols = WeakMap<IncomingMessage, string>;
+
+export function registerSession(
+  app: FastifyInstance,
+  route: SessionRoute,
+  {
+    gateway,
+    sessions,
+    chosen,
+  }: { readonly gateway: Gateway; readonly sessions: SessionOptions; readonly chosen: ChosenProtocols },
+): void {
+  const ready = new WeakMap<FastifyRequest, Ready>();
+  const prepare =
+    route.rpc === "RuntimeService/PortForward"
+      ? forwardOf(route, gateway, sessions)
+      : commandOf(route, gateway, sessions);
+  const [, path = ""] = route.http.split(" ");
+  app.route({
+    method: "GET",
+    url: routerPath(path),
+    onRequest: async (request) => authorize(route, gateway.callerOf(request)),
+    preHandler: async (request) => {
+      if (!isHandshake(request)) return;
+      const subprotocol = chooseProtocol(route, request.raw);
+      if (subprotocol !== undefined) chosen.set(request.raw, subprotocol);
+      ready.set(
+        request,
+        await whileThere(request, sessions.registry, (place, client) =>
+          prepare(request, { place, client, subprotocol }),
+        ),
+      );
+    },
+    handler: async () => {
+      throw new GatewayError(
+        "upgrade_required",
+        `${route.http} is a WebSocket: connect with Upgrade: websocket`,
+        {
+          headers: { upgrade: "websocket", connection: "upgrade" },
+        },
+      );
+    },
+    wsHandler: (socket: WebSocket, request: FastifyRequest) => {
+      const session = ready.get(request);
+      if (!session) throw new TypeError("A WebSocket without a session");
+      session.place.hold(session.begin(socket));
+    },
+  });
+}
+
+/** Whose connection a session is prepared for. */
+interface Client {
+  readonly left: boolean;
+  /** Called with what gives the preparation up. */
+  readonly onCancel: (cancel: () => void) => void;
+}
+
+interface Preparation {
+  readonly place: Place;
+  readonly client: Client;
+  readonly subprotocol: Subprotocol | undefined;
+}
+
+type Prepare = (request: FastifyRequest, preparation: Preparation) => Promise<Ready>;
+
+/** Prepares a session, unless its client leaves meanwhile; nothing stays behind either way. */
+async function whileThere(
+  request: FastifyRequest,
+  registry: SessionRegistry,
+  prepare: (place: Place, client: Client) => Promise<Ready>,
+): Promise<Ready> {
+  const place = registry.reserve();
+  const cancels: (() => void)[] = [];
+  const client = {
+    left: request.raw.socket.destroyed,
+    onCancel: (cancel: () => void) => void cancels.push(cancel),
+  };
+  request.raw.socket.once("close", () => {
+    client.left = true;
+    for (const cancel of cancels) cancel();
+  });
+  try {
+    const session = await prepare(place, client);
+    if (!client.left) return session;
+    session.abandon();
+    throw new GatewayError("request_timeout", "The client left before the session stood");
+  } catch (error) {
+    place.release();
+    throw error;
+  }
+}
+
+/** Exec and Attach. */
+function commandOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptions): Prepare {
+  const binder = createBinder(route);
+  const isAttach = route.rpc === "RuntimeService/Attach";
+  return async (request, { client, place, subprotocol }) => {
+    const bound = binder.bind(partsOf(request));
+    const streams = completeStreams(bound);
+    if (!isAttach && !(bound.message.cmd as readonly string[] | undefined)?.length) {
+      throw invalid([
+        { parameter: "command", detail: "is missing: give it once per word, command=ls&command=-l" },
+      ]);
+    }
+    encodeBound(route.rpc, bound.message, binder);
+    await resolveTarget(bound, "container", { gateway, caller: gateway.callerOf(request) });
+    const connection = await open(route, bound.message, {
+      gateway,
+      sessions,
+      client,
+      protocol: "v4.channel.k8s.io",
+    });
+    const session = createCommandSession(connection, streams, sessions);
+    return {
+      place,
+      abandon: () => connection.destroy(),
+      begin: (socket) =>
+        bridge(socket, session, {
+          streams,
+          codec: channelCodec(subprotocol),
+          limits: sessions.limits,
+          neverStall: isAttach,
+        }),
+    };
+  };
+}
+
+/** PortForward: a session of its own for every port. */
+function forwardOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptions): Prepare {
+  const binder = createBinder(route);
+  return async (request, { client, place, subprotocol }) => {
+    const bound = binder.bind(partsOf(request));
+    encodeBound(route.rpc, bound.message, binder);
+    const raw = bound.own.raw === true;
+    const ports = portsOf(bound, raw);
+    await resolveTarget(bound, "pod", { gateway, caller: gateway.callerOf(request) });
+    const { podSandboxId } = bound.message;
+    const opened: Forwarded[] = [];
+    const abandon = (): void => {
+      for (const { connection } of opened) connection.destroy();
+    };
+    try {
+      for (const port of ports) {
+        const message = { podSandboxId, port: [port] };
+        const connection = await open(route, message, {
+          gateway,
+          sessions,
+          client,
+          protocol: "portforward.k8s.io",
+        });
+        opened.push(createForwarded(connection, port));
+      }
+    } catch (error) {
+      abandon();
+      throw error;
+    }
+    return {
+      place,
+      abandon,
+      begin: (socket) => bridgePorts(socket, opened, { subprotocol, raw, limits: sessions.limits }),
+    };
+  };
+}
+
+type SessionRpc = "RuntimeService/Exec" | "RuntimeService/Attach" | "RuntimeService/PortForward";
+
+/** Calls the RPC and dials what it answers, once. */
+async function open(
+  { rpc }: SessionRoute,
+  message: object,
+  {
+    gateway,
+    sessions,
+    client,
+    protocol,
+  }: {
+    readonly gateway: Gateway;
+    readonly sessions: SessionOptions;
+    readonly client: Client;
+    readonly protocol: string;
+  },
+) {
+  const { onCancel } = client;
+  const answer = await callRuntime(gateway.runtime, rpc as SessionRpc, message, { onCancel });
+  const options: DialOptions = { protocol, streamHost: sessions.streamHost, ca: sessions.streamCa, onCancel };
+  // Only sessions need an HTTP client.
+  const { dial } = await import("../streaming/dial.ts");
+  return dial(answer.url, options);
+}
+
+async function resolveTarget(
+  { message }: Bound,
+  kind: Kind,
+  { gateway, caller }: { readonly gateway: { readonly inventory: Inventory }; readonly caller: Caller },
+): Promise<void> {
+  const field = kind === "pod" ? "podSandboxId" : "containerId";
+  const id = await gateway.inventory.resolve(kind, String(message[field]));
+  if (!canChangeUnmanaged(caller)) {
+    const pod = await gateway.inventory.podOf(kind, id);
+    requireManaged({ ...pod, managed: pod.labels[managedLabel] === "true" }, caller);
+  }
+  message[field] = id;
+}
+
+/** With no stream named, the output is meant. What runtimes refuse is refused here, before they are asked. */
+function completeStreams({ message }: Bound): StreamChoice {
+  const named = ["stdin", "stdout", "stderr"].some((name) => message[name] !== undefined);
+  const tty = message.tty === true;
+  if (!named) Object.assign(message, { stdout: true, stderr: !tty });
+  const streams = {
+    stdin: message.stdin === true,
+    stdout: message.stdout === true,
+    stderr: message.stderr === true,
+    tty,
+  };
+  if (!streams.stdin && !streams.stdout && !streams.stderr) {
+    throw invalid([{ parameter: "stdout", detail: "one of stdin, stdout and stderr must be true" }]);
+  }
+  if (tty && streams.stderr) {
+    throw invalid([
+      { parameter: "stderr", detail: "must be false with tty: a terminal has one output, stdout" },
+    ]);
+  }
+  return streams;
+}
+
+function portsOf({ message }: Bound, raw: boolean): readonly number[] {
+  const ports = (message.port as readonly number[] | undefined) ?? [];
+  const wrong = ports.find((port) => port < 1 || port > 65535);
+  if (ports.length === 0)
+    throw invalid([{ parameter: "ports", detail: "is missing: name the pod's port, ports=80" }]);
+  if (wrong !== undefined)
+    throw invalid([{ parameter: "ports", detail: `must be from 1 to 65535, got ${wrong}` }]);
+  if (raw && ports.length > 1) throw invalid([{ parameter: "ports", detail: "must be one port with raw" }]);
+  if (ports.length > mostPorts)
+    throw invalid([{ parameter: "ports", detail: `must be at most ${mostPorts}` }]);
+  return ports;
+}
+
+/** A channel is one byte, and two belong to a port. */
+const mostPorts = 100;
+
+function isHandshake(request: FastifyRequest): boolean {
+  return request.raw.headers.upgrade?.toLowerCase() === "websocket";
+}
+
+/**
+ * The subprotocol to speak; undefined when none was offered. `ws` looks at the handshake only after the
+ * session stands, so what it would refuse is refused here.
+ *
+ * @throws {GatewayError} `invalid_request` for a handshake that is none, or offers only what is unknown.
+ */
+function chooseProtocol(route: SessionRoute, { headers }: IncomingMessage): Subprotocol | undefined {
+  if (headers["sec-websocket-version"] !== "13") {
+    throw new GatewayError("upgrade_required", "A WebSocket handshake needs Sec-WebSocket-Version: 13", {
+      headers: { "sec-websocket-version": "13" },
+    });
+  }
+  if (!/^[A-Za-z0-9+/]{22}==$/.test(headers["sec-websocket-key"] ?? "")) {
+    throw new GatewayError(
+      "invalid_request",
+      "A WebSocket handshake needs a Sec-WebSocket-Key of 16 bytes in base64",
+    );
+  }
+  const offered = offeredProtocols(headers["sec-websocket-protocol"]).filter(
+    (name) => !name.startsWith(bearerPrefix),
+  );
+  if (offered.length === 0) return undefined;
+  const found = route.subprotocols.find((name) => offered.includes(name));
+  if (found !== undefined) return found as Subprotocol;
+  throw new GatewayError(
+    "invalid_request",
+    `Cannot speak ${offered.join(", ")}: this WebSocket has ${route.subprotocols.join(", ")}`,
+  );
+}

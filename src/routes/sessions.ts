@@ -1,0 +1,44 @@
+/** WebSocket sessions: interactive commands and port forwarding, as Kubernetes' clients speak them. */
+import { session } from "./define.ts";
+
+const channels = ["v5.channel.k8s.io", "v4.channel.k8s.io", "v4.base64.channel.k8s.io"] as const;
+
+export const sessions = [
+  session({
+    id: "execContainer",
+    rpc: "RuntimeService/Exec",
+    http: "GET /v1/containers/{containerId}/exec",
+    path: { containerId: "containerId" },
+    query: { command: "cmd", stdin: "stdin", stdout: "stdout", stderr: "stderr", tty: "tty" },
+    subprotocols: channels,
+    allow: "exec",
+    summary: "Run a command in a container, interactively",
+  }),
+  session({
+    id: "attachContainer",
+    rpc: "RuntimeService/Attach",
+    http: "GET /v1/containers/{containerId}/attach",
+    path: { containerId: "containerId" },
+    query: { stdin: "stdin", stdout: "stdout", stderr: "stderr", tty: "tty" },
+    subprotocols: channels,
+    allow: "exec",
+    summary: "Attach to the streams of a container's main process",
+  }),
+  session({
+    id: "forwardPorts",
+    rpc: "RuntimeService/PortForward",
+    http: "GET /v1/pods/{podSandboxId}/portforward",
+    path: { podSandboxId: "podSandboxId" },
+    query: { ports: "port" },
+    own: {
+      raw: {
+        type: "boolean",
+        default: false,
+        description: "With one port: messages are its bytes, without a channel before them.",
+      },
+    },
+    subprotocols: ["v4.channel.k8s.io", "v4.base64.channel.k8s.io"],
+    allow: "forward",
+    summary: "Connect to ports of a pod",
+  }),
+] as const;

@@ -1,0 +1,127 @@
+/**
+ * Bridges a WebSocket and a command's session.
+ *
+ * Invariant: a byte leaves its source only after its sink has room. Pausing stdout therefore stalls the
+ * process, as a slow terminal would; only an attached container is never stalled.
+ */
+import type { Duplex } from "node:stream";
+import { type ChannelCodec, channel } from "./channels.ts";
+import { type CommandSession, failure, type StreamChoice } from "./command-session.ts";
+import { keepAlive, type Limits } from "./liveness.ts";
+import { pumpOut } from "./outflow.ts";
+import { checkedResize } from "./resize.ts";
+import { closeCode, type Socket } from "./socket.ts";
+
+export interface BridgeOptions {
+  readonly streams: StreamChoice;
+  readonly codec: ChannelCodec;
+  readonly limits: Limits;
+  /** A slow reader is dropped instead of stalling the other side. */
+  readonly neverStall: boolean;
+}
+
+/** A bridged session, for whoever counts and ends them. */
+export interface Bridged {
+  /** Ends it from our side. */
+  end(code: number, reason: string): void;
+  /** Settles when both sides are gone. */
+  readonly ended: Promise<void>;
+}
+
+/** What a terminal sends for the end of its input: closing the stream would close its output too. */
+const endOfTransmission = Buffer.from([4]);
+
+export function bridge(socket: Socket, session: CommandSession, options: BridgeOptions): Bridged {
+  const { streams, codec, limits, neverStall } = options;
+  const live = keepAlive(socket, limits);
+  const send = (number: number, payload: Buffer): void =>
+    socket.send(codec.encode(number, payload), () => undefined);
+
+  function endStdin(): void {
+    if (!session.stdin) return;
+    if (streams.tty) session.stdin.write(endOfTransmission);
+    else session.stdin.end();
+  }
+
+  socket.on("message", (data) => {
+    const message = codec.decode(data);
+    if (!message) return;
+    live.touch();
+    switch (message.channel) {
+      case channel.stdin:
+        if (message.payload.length > 0 && session.stdin) pour(message.payload, session.stdin, socket);
+        return;
+      case channel.resize: {
+        const size = checkedResize(message.payload);
+        if (size) session.resize?.write(size);
+        return;
+      }
+      case channel.close:
+        if (!codec.halfClose) return;
+        if (message.payload.length !== 1) live.close(closeCode.badMessage, "a close message has two bytes");
+        else if (message.payload[0] === channel.stdin) endStdin();
+        return;
+      default: // Kubernetes' servers ignore channels that they do not know.
+        return;
+    }
+  });
+
+  const outflow = (stream: Duplex | undefined, number: number): Promise<void> =>
+    stream === undefined
+      ? Promise.resolve()
+      : pumpOut(stream, {
+          socket,
+          encode: (chunk) => codec.encode(number, chunk),
+          touched: live.touch,
+          ...(neverStall
+            ? { tooSlow: () => live.close(closeCode.tooSlow, "the client reads too slowly") }
+            : {}),
+        });
+  const outputs = Promise.all([
+    outflow(session.stdout, channel.stdout),
+    outflow(session.stderr, channel.stderr),
+  ]);
+
+  // Clients wait for a first message as the sign that the session stands.
+  send(streams.stdout ? channel.stdout : streams.stderr ? channel.stderr : channel.status, Buffer.alloc(0));
+
+  void session.outcome.then(async (outcome) => {
+    if ("lost" in outcome) {
+      send(channel.status, Buffer.from(failure(`exit unknown: ${outcome.lost}`)));
+      live.close(closeCode.serviceRestart, "the runtime went away");
+      return;
+    }
+    await outputs;
+    send(channel.status, Buffer.from(outcome.status));
+    live.close(closeCode.normal, "");
+  });
+
+  const ping = setInterval(() => {
+    // Resets the runtime's own idle clock. An answer is not waited for: a busy process gives none.
+    session.connection.ping().catch(() => undefined);
+  }, limits.pingMs);
+  ping.unref();
+
+  return {
+    end: live.close,
+    ended: live.closed.then(() => {
+      clearInterval(ping);
+      // Dropping the connection, and nothing gentler, makes containerd 2 kill what runs in it.
+      session.connection.destroy();
+    }),
+  };
+}
+
+/** Writes what a client sent; while the sink has no room, the client is not read. */
+export function pour(payload: Buffer, sink: Duplex, socket: Socket): void {
+  if (sink.writableEnded || sink.destroyed) return;
+  if (sink.write(payload) || socket.isPaused) return;
+  socket.pause();
+  const resume = (): void => {
+    sink.off("drain", resume);
+    sink.off("close", resume);
+    if (socket.isPaused) socket.resume();
+  };
+  sink.on("drain", resume);
+  sink.on("close", resume);
+}

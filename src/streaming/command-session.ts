@@ -1,0 +1,119 @@
+/**
+ * A command's session (Exec, Attach) at the runtime: its streams, and how it ended.
+ *
+ * Source: Kubernetes' remotecommand protocol v4 over SPDY.
+ */
+import type { Duplex } from "node:stream";
+import type { SpdyConnection } from "./spdy/connection.ts";
+
+/** Which streams a session has, as the RPC was asked. */
+export interface StreamChoice {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly tty: boolean;
+}
+
+/** How it ended: Kubernetes' Status as the runtime wrote it, or that the runtime went away. */
+export type Outcome = { readonly status: string } | { readonly lost: string };
+
+export interface CommandSession {
+  readonly stdin: Duplex | undefined;
+  readonly stdout: Duplex | undefined;
+  readonly stderr: Duplex | undefined;
+  /** Takes terminal sizes, with a terminal. */
+  readonly resize: Duplex | undefined;
+  readonly outcome: Promise<Outcome>;
+  readonly connection: SpdyConnection;
+}
+
+export interface CommandSessionOptions {
+  /**
+   * How long to wait for the status once all output has ended. containerd never sends it when the process
+   * left more than about 128 KiB of its stdin unread.
+   */
+  readonly statusGraceMs: number;
+}
+
+const maxStatusBytes = 64 * 1024;
+
+/** Opens the session's streams; the server wants all of them within 30 s. */
+export function createCommandSession(
+  connection: SpdyConnection,
+  streams: StreamChoice,
+  { statusGraceMs }: CommandSessionOptions,
+): CommandSession {
+  const open = (streamtype: string, wanted: boolean): Duplex | undefined =>
+    wanted ? connection.createStream({ streamtype }) : undefined;
+  const error = connection.createStream({ streamtype: "error" });
+  const stdin = open("stdin", streams.stdin);
+  const stdout = open("stdout", streams.stdout);
+  const stderr = open("stderr", streams.stderr && !streams.tty);
+  const resize = open("resize", streams.tty);
+  // Nothing is ever sent on it.
+  error.end();
+  const outputs = [stdout, stderr].filter((stream) => stream !== undefined);
+  return {
+    stdin,
+    stdout,
+    stderr,
+    resize,
+    connection,
+    outcome: outcomeOf(connection, error, { outputs, statusGraceMs }),
+  };
+}
+
+async function outcomeOf(
+  connection: SpdyConnection,
+  error: Duplex,
+  { outputs, statusGraceMs }: { readonly outputs: readonly Duplex[]; readonly statusGraceMs: number },
+): Promise<Outcome> {
+  let timer: NodeJS.Timeout | undefined;
+  const graceOver = Promise.all(
+    outputs.map((stream) => new Promise((resolve) => stream.once("end", resolve))),
+  ).then(
+    () =>
+      new Promise<Outcome>((resolve) => {
+        if (outputs.length === 0) return;
+        timer = setTimeout(
+          () =>
+            resolve({
+              status: failure("exit unknown: the runtime sent no status after the output had ended"),
+            }),
+          statusGraceMs,
+        );
+        timer.unref();
+      }),
+  );
+  try {
+    const lost = connection.closed.then((failed) => {
+      if (connection.goneAway)
+        return { status: failure("exit unknown: the runtime ended the session without a status") };
+      return { lost: failed?.message ?? "the runtime closed the session" };
+    });
+    const status = readStatus(error).then((text) => (text === "" ? lost : { status: text }));
+    return await Promise.race([status, graceOver]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The text of the error stream; empty when it ended without one. */
+async function readStatus(error: Duplex): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  return new Promise((resolve) => {
+    const done = (): void => resolve(Buffer.concat(chunks).toString("utf8"));
+    error.on("data", (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= maxStatusBytes) chunks.push(chunk);
+    });
+    error.once("end", done);
+    error.once("close", done);
+  });
+}
+
+/** Kubernetes' Status of something that failed here. */
+export function failure(message: string): string {
+  return JSON.stringify({ metadata: {}, status: "Failure", reason: "InternalError", message, code: 500 });
+}

@@ -1,0 +1,96 @@
+/**
+ * Keeps a WebSocket alive and ends it: pings, the close handshake, and what a paused socket needs.
+ *
+ * A paused socket reads nothing: it sees no pong, answers no ping and cannot take part in closing.
+ */
+import { closeCode, type Socket } from "./socket.ts";
+
+export interface Limits {
+  /** Between two pings. */
+  readonly pingMs: number;
+  /** Ends a session in which neither side sent anything; 0: never. */
+  readonly idleMs: number;
+  /** Ends a session however busy it is; 0: never. */
+  readonly maxMs: number;
+  /** How long a client may take to answer a close, or a ping. */
+  readonly graceMs: number;
+}
+
+export const defaultLimits: Limits = {
+  pingMs: 20_000,
+  idleMs: 4 * 60 * 60 * 1000,
+  maxMs: 0,
+  graceMs: 10_000,
+};
+
+export interface Liveness {
+  /** Something went through, in whatever direction. */
+  touch(): void;
+  /** Closes with a code, once; a client that does not answer is cut off after the grace. */
+  close(code: number, reason: string): void;
+  /** Settles when the socket is closed, from whichever side. */
+  readonly closed: Promise<void>;
+}
+
+/** While paused, clients that ping want to see something. */
+const unsolicitedPongMs = 5000;
+
+export function keepAlive(socket: Socket, limits: Limits): Liveness {
+  const start = performance.now();
+  let touched = start;
+  let answered = start;
+  let pinged = start;
+  let closing = false;
+  let ended: () => void = () => {};
+  const closed = new Promise<void>((resolve) => {
+    ended = resolve;
+  });
+
+  function close(code: number, reason: string): void {
+    if (closing) return;
+    closing = true;
+    if (socket.isPaused) socket.resume();
+    socket.close(code, reason);
+    setTimeout(() => socket.terminate(), limits.graceMs).unref();
+  }
+
+  function check(): void {
+    const now = performance.now();
+    if (limits.idleMs > 0 && now - touched > limits.idleMs) close(closeCode.tooLong, "idle for too long");
+    else if (limits.maxMs > 0 && now - start > limits.maxMs)
+      close(closeCode.tooLong, "the session's time is over");
+    if (closing) return;
+    if (socket.isPaused) {
+      // Its pongs wait in the socket that is not read, and so do its pings.
+      answered = now;
+      socket.pong();
+    } else if (now - answered > limits.pingMs + limits.graceMs) {
+      socket.terminate();
+      return;
+    }
+    if (now - pinged >= limits.pingMs) {
+      pinged = now;
+      socket.ping();
+    }
+  }
+
+  const timer = setInterval(check, Math.min(unsolicitedPongMs, limits.pingMs));
+  timer.unref();
+  socket.on("pong", () => {
+    answered = performance.now();
+  });
+  // The close that follows says all.
+  socket.on("error", () => undefined);
+  socket.on("close", () => {
+    clearInterval(timer);
+    ended();
+  });
+  return {
+    touch() {
+      touched = performance.now();
+      answered = touched;
+    },
+    close,
+    closed,
+  };
+}

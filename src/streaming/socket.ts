@@ -1,0 +1,29 @@
+/** What the bridges need of a WebSocket: the part of `ws` that they use. */
+
+export interface Socket {
+  readonly bufferedAmount: number;
+  readonly readyState: number;
+  readonly isPaused: boolean;
+  send(data: Buffer | string, done: (error?: Error) => void): void;
+  close(code: number, reason: string): void;
+  terminate(): void;
+  ping(): void;
+  pong(): void;
+  pause(): void;
+  resume(): void;
+  on(event: "message", listener: (data: Buffer) => void): void;
+  on(event: "close" | "pong", listener: () => void): void;
+  on(event: "error", listener: (error: Error) => void): void;
+}
+
+/** Close codes: RFC 6455's, and 4000 + an HTTP status for the gateway's own. */
+export const closeCode = {
+  normal: 1000,
+  goingAway: 1001,
+  serviceRestart: 1012,
+  badMessage: 4400,
+  tooSlow: 4408,
+  tooLong: 4408,
+  internal: 4500,
+  badGateway: 4502,
+} as const;

@@ -1,0 +1,133 @@
+/**
+ * SPDY/3.1 frames: how they are written, and a parser that takes bytes as they come.
+ *
+ * Source: SPDY Protocol draft 3.1, sections 2.2 and 2.6. Only what a client of a CRI streaming server
+ * meets: no compression on the way out, and header blocks on the way in are not read.
+ */
+
+/** Control frame types. */
+export const frameType = {
+  synStream: 1,
+  synReply: 2,
+  rstStream: 3,
+  settings: 4,
+  ping: 6,
+  goAway: 7,
+  headers: 8,
+  windowUpdate: 9,
+} as const;
+
+/** RST_STREAM statuses. */
+export const resetStatus = { protocolError: 1, refusedStream: 3, cancel: 5 } as const;
+
+/** Set on the last frame of a sender's half of a stream. */
+export const FIN = 1;
+
+const headerBytes = 8;
+const version = 3;
+/** The length field has 24 bits. */
+export const maxFrameBytes = 0xffffff;
+/** Real servers send control frames of some dozen bytes; a large one is an attack or garbage. */
+const maxControlBytes = 64 * 1024;
+
+export function dataFrameHeader(streamId: number, length: number, flags: number): Buffer {
+  const header = Buffer.allocUnsafe(headerBytes);
+  header.writeUInt32BE(streamId, 0);
+  header.writeUInt32BE(((flags << 24) | length) >>> 0, 4);
+  return header;
+}
+
+export function controlFrame(type: number, flags: number, payload: Buffer): Buffer {
+  const frame = Buffer.allocUnsafe(headerBytes + payload.length);
+  frame.writeUInt16BE(0x8000 | version, 0);
+  frame.writeUInt16BE(type, 2);
+  frame.writeUInt32BE(((flags << 24) | payload.length) >>> 0, 4);
+  payload.copy(frame, headerBytes);
+  return frame;
+}
+
+/** A payload of 32-bit words: RST_STREAM, PING, GOAWAY. */
+export function words(...values: readonly number[]): Buffer {
+  const payload = Buffer.allocUnsafe(4 * values.length);
+  for (const [index, value] of values.entries()) payload.writeUInt32BE(value >>> 0, 4 * index);
+  return payload;
+}
+
+/** What the peer sent is not SPDY/3.1. */
+export class SpdyProtocolError extends Error {
+  override readonly name = "SpdyProtocolError";
+}
+
+export interface FrameHandler {
+  /** A part of a data frame's payload, as it came; `fin` with the last part of the sender's half. */
+  data(streamId: number, chunk: Buffer, fin: boolean): void;
+  control(type: number, flags: number, payload: Buffer): void;
+}
+
+export interface FrameParser {
+  /** Takes the next bytes. @throws {SpdyProtocolError} once; the connection is of no use then. */
+  push(chunk: Buffer): void;
+}
+
+/**
+ * Parses frames from a byte stream, whatever its chunks.
+ *
+ * Data payloads are handed on in parts and never gathered, so that a length that lies costs nothing;
+ * control frames are gathered up to 64 KiB.
+ */
+export function createFrameParser(handler: FrameHandler): FrameParser {
+  /** Bytes of a header or a control frame whose rest has not come. */
+  let held: Buffer = Buffer.alloc(0);
+  let dataLeft = 0;
+  let dataStream = 0;
+  let dataFin = false;
+
+  function takeData(chunk: Buffer, at: number): number {
+    const length = Math.min(dataLeft, chunk.length - at);
+    dataLeft -= length;
+    const isLast = dataLeft === 0;
+    handler.data(dataStream, chunk.subarray(at, at + length), isLast && dataFin);
+    return at + length;
+  }
+
+  return {
+    push(next) {
+      const chunk = held.length > 0 ? Buffer.concat([held, next]) : next;
+      held = Buffer.alloc(0);
+      let at = 0;
+      while (at < chunk.length) {
+        if (dataLeft > 0) {
+          at = takeData(chunk, at);
+          continue;
+        }
+        if (chunk.length - at < headerBytes) break;
+        const first = chunk.readUInt32BE(at);
+        const flags = chunk.readUInt8(at + 4);
+        const length = chunk.readUInt32BE(at + 4) & maxFrameBytes;
+        if (first >>> 31 === 0) {
+          at += headerBytes;
+          dataStream = first;
+          dataFin = (flags & FIN) !== 0;
+          dataLeft = length;
+          if (length === 0) handler.data(dataStream, chunk.subarray(at, at), dataFin);
+          continue;
+        }
+        if (((first >>> 16) & 0x7fff) !== version) {
+          throw new SpdyProtocolError(
+            `The peer speaks SPDY version ${(first >>> 16) & 0x7fff}, not ${version}`,
+          );
+        }
+        if (length > maxControlBytes) {
+          throw new SpdyProtocolError(
+            `The peer sent a control frame of ${length} bytes, over ${maxControlBytes}`,
+          );
+        }
+        if (chunk.length - at < headerBytes + length) break;
+        handler.control(first & 0xffff, flags, chunk.subarray(at + headerBytes, at + headerBytes + length));
+        at += headerBytes + length;
+      }
+      // A copy: the chunk may be a slice of a large read buffer that would be kept alive.
+      if (at < chunk.length) held = Buffer.from(chunk.subarray(at));
+    },
+  };
+}

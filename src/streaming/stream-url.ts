@@ -1,0 +1,44 @@
+/**
+ * The URL that a runtime answers to Exec, Attach and PortForward. It is dialled from the node, so it is only
+ * believed when it points at the runtime's own streaming server.
+ */
+import { isIP } from "node:net";
+import { GatewayError } from "../errors.ts";
+
+/** `/exec/TOKEN`; cri-dockerd puts `/cri` before it. */
+const streamPath = /^(\/[\w-]+)?\/(exec|attach|portforward)\/[\w-]+$/;
+
+/**
+ * Checks a URL and completes cri-dockerd's, which has no scheme and may name the unspecified address.
+ *
+ * @param allowed The one address that streams may come from; loopback when undefined.
+ * @throws {GatewayError} `runtime_error`. The URL is not repeated: it holds a one-time token.
+ */
+export function checkStreamUrl(text: string, allowed: string | undefined): URL {
+  const refuse = (why: string): GatewayError =>
+    new GatewayError("runtime_error", `Cannot open the runtime's stream: its URL ${why}`);
+  let url: URL;
+  try {
+    url = new URL(text.startsWith("//") ? `http:${text}` : text);
+  } catch {
+    throw refuse("is not one");
+  }
+  if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse("is neither http nor https");
+  if (url.username !== "" || url.password !== "") throw refuse("names a user");
+  if (!streamPath.test(url.pathname) || url.search !== "" || url.hash !== "")
+    throw refuse("has an unexpected path");
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  if (isIP(host) === 0) throw refuse("names a host instead of an address");
+  if (host === "::" || host === "0.0.0.0") url.hostname = host === "::" ? "[::1]" : "127.0.0.1";
+  const address = url.hostname.replace(/^\[|\]$/g, "");
+  if (allowed === undefined ? !isLoopback(address) : address !== allowed) {
+    throw refuse(
+      "points elsewhere than to the runtime's stream address: name it with --stream-host if it is right",
+    );
+  }
+  return url;
+}
+
+function isLoopback(address: string): boolean {
+  return address === "::1" || (isIP(address) === 4 && address.startsWith("127."));
+}
