@@ -18,7 +18,7 @@ export type { ListenAddress } from "./config/schema.ts";
 /** What to do. Only the commands that serve have a configuration: the others read no settings. */
 export type Command =
   | { readonly name: ServingCommand; readonly config: Config }
-  | { readonly name: "version" }
+  | { readonly name: "version" | "openapi" }
   | { readonly name: "help"; readonly text: string };
 
 /** What the result depends on besides arguments and environment; by default this process's. */

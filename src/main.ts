@@ -11,6 +11,12 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(1);
 }
 
+// `crest openapi | head` reads no more than it wants.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
 const { StartError } = await import("./errors.ts");
 
 try {
@@ -31,6 +37,12 @@ async function main(): Promise<void> {
     case "version": {
       const { version } = await import("./version.ts");
       process.stdout.write(`crest ${version} (CRI v1, Node ${process.version})\n`);
+      return;
+    }
+    case "openapi": {
+      const { openApiFile } = await import("./version.ts");
+      const { readFile } = await import("node:fs/promises");
+      process.stdout.write(await readFile(openApiFile));
       return;
     }
     case "serve":

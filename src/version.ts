@@ -1,20 +1,15 @@
-/** Crest's version, from package.json: the one place where it stands. */
+/** Crest's own package: its folder, and its version, which stands in package.json and nowhere else. */
 import { readFileSync } from "node:fs";
 
 /** Beside `src/` when the sources run, one folder further up when the build does. */
-const candidates = [
-  new URL("../package.json", import.meta.url),
-  new URL("../../package.json", import.meta.url),
-];
+const candidates = [new URL("../", import.meta.url), new URL("../../", import.meta.url)];
 
-function readVersion(): string {
-  for (const candidate of candidates) {
+function findPackage(): { readonly folder: URL; readonly version: string } {
+  for (const folder of candidates) {
     try {
-      const { name, version } = JSON.parse(readFileSync(candidate, "utf8")) as {
-        name?: string;
-        version?: string;
-      };
-      if (name === "crest-cri" && version !== undefined) return version;
+      const text = readFileSync(new URL("package.json", folder), "utf8");
+      const { name, version } = JSON.parse(text) as { name?: string; version?: string };
+      if (name === "crest-cri" && version !== undefined) return { folder, version };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     }
@@ -22,4 +17,8 @@ function readVersion(): string {
   throw new Error("Cannot find Crest's package.json");
 }
 
-export const version: string = readVersion();
+const found = findPackage();
+
+export const version: string = found.version;
+/** The OpenAPI document, as it is published. */
+export const openApiFile: URL = new URL("openapi/openapi.json", found.folder);

@@ -12,6 +12,10 @@ export const commands = {
     about:
       "Nothing is granted that no flag grants. Pods and containers stay when the gateway comes and goes.",
   },
+  openapi: {
+    title: "print the OpenAPI document of the API",
+    about: "As JSON, the same as GET /openapi.json.",
+  },
   version: { title: "print the version", about: "The same as crest --version." },
 } as const;
 

@@ -7,7 +7,7 @@ const registry = new RegExp(`^(?:${label}(?:\\.${label})*|\\[[0-9a-fA-F:.]+\\])(
 const repositoryPart = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 
 /**
- * `host[:port][/path...]`, as image references begin; without a slash at its end.
+ * `host[:port][/path...]`, as image references begin; the host in lower case, without a slash at the end.
  *
  * @throws {StartError} a wildcard, a URL, a tag or a digest, no registry, impossible letters.
  */
@@ -24,5 +24,5 @@ export function readImagePrefix(text: string): string {
     if (part === "") throw refuse("has an empty part");
     throw refuse(/[:@]/.test(part) ? "has a tag or a digest" : `has "${part}", which no image's name has`);
   }
-  return [host, ...path].join("/");
+  return [host.toLowerCase(), ...path].join("/");
 }

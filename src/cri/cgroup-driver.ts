@@ -2,20 +2,17 @@
 import { GatewayError } from "../errors.ts";
 import type { Runtime } from "./channel.ts";
 import { invoke } from "./invoke.ts";
+import { oncePerConnection } from "./once-per-connection.ts";
 
 export type CgroupDriver = "SYSTEMD" | "CGROUPFS";
 
 /**
- * Asks once, then remembers. RuntimeConfig says it where the runtime has it; containerd 1.x only
- * shows its own configuration in the verbose status. A runtime that tells nothing uses cgroupfs.
+ * The runtime's driver, asked once per connection. RuntimeConfig says it where the runtime has it; containerd
+ * 1.x only shows its own configuration in the verbose status. A runtime that tells nothing uses cgroupfs.
  */
-export function createCgroupDriver(runtime: Runtime): () => Promise<CgroupDriver> {
-  let known: CgroupDriver | undefined;
-  return async () => {
-    known ??= (await fromRuntimeConfig(runtime)) ?? (await fromVerboseStatus(runtime)) ?? "CGROUPFS";
-    return known;
-  };
-}
+export const cgroupDriver: (runtime: Runtime) => Promise<CgroupDriver> = oncePerConnection(
+  async (runtime) => (await fromRuntimeConfig(runtime)) ?? (await fromVerboseStatus(runtime)) ?? "CGROUPFS",
+);
 
 async function fromRuntimeConfig(runtime: Runtime): Promise<CgroupDriver | undefined> {
   try {

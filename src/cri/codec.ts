@@ -10,9 +10,10 @@ import { writers } from "../gen/writers.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { enumOf, type Field, messageOf } from "../wire/descriptor.ts";
 import { createEncoder } from "../wire/encode.ts";
-import { type FieldPath, fieldPath, type Items, scanItems } from "../wire/scan.ts";
+import { type FieldPath, fieldPath, type Items, int64At, scanItems } from "../wire/scan.ts";
 import { lineWriter, toJsonText, type Writer, type Written, writeJson } from "../wire/write-json.ts";
 import { type WriteListOptions, writeList } from "../wire/write-list.ts";
+import { withoutZeroTimes } from "./zero-time.ts";
 
 export type { Items } from "../wire/scan.ts";
 
@@ -43,7 +44,8 @@ export function decodeRequest<R extends Rpc>(rpc: R, wire: Uint8Array): Methods[
 
 /** A reply as an object. @throws {Malformed} when the runtime sent what is not protobuf. */
 export function decodeReply<R extends Rpc>(rpc: R, wire: Uint8Array): Methods[R]["response"] {
-  return JSON.parse(toJsonText(writerOf(methods[rpc].response), wire)) as Methods[R]["response"];
+  const text = toJsonText(writerOf(methods[rpc].response), withoutZeroTimes(rpc, wire));
+  return JSON.parse(text) as Methods[R]["response"];
 }
 
 /** A reply that was decoded and completed here, as protobuf again. */
@@ -61,7 +63,7 @@ export function writeReply(rpc: Rpc, wire: Uint8Array, pool: BufferPool): Writte
     writer = lineWriter(writerOf(message));
     lineWriters.set(message, writer);
   }
-  return writeJson(writer, wire, pool);
+  return writeJson(writer, withoutZeroTimes(rpc, wire), pool);
 }
 
 /** Where the items of a list reply are. */
@@ -82,6 +84,12 @@ export function fieldNumbers(message: string, path: string): FieldPath {
 /** Whether a reply holds its message field `field`, without decoding it. */
 export function hasField(rpc: Rpc, wire: Uint8Array, field: string): boolean {
   return scanItems(wire, fieldAt(methods[rpc].response, field).number).length > 0;
+}
+
+/** An integer of a reply, at a dotted path of messages, without decoding the rest; 0 when it is absent. */
+export function replyInteger(rpc: Rpc, wire: Uint8Array, path: string): bigint {
+  const whole: Items = { wire, length: 1, ranges: Int32Array.of(0, wire.length) };
+  return int64At(whole, 0, fieldNumbers(methods[rpc].response, path));
 }
 
 /**

@@ -11,6 +11,7 @@ import type { Methods, Rpc } from "../gen/methods.ts";
 import type { CallOptions, Runtime } from "./channel.ts";
 import type { Input } from "./codec.ts";
 import { invoke } from "./invoke.ts";
+import { notImplemented } from "./not-implemented.ts";
 
 type ContainerState = NonNullable<Methods["RuntimeService/ContainerStatus"]["response"]["status"]>["state"];
 
@@ -19,7 +20,8 @@ interface Needs {
   readonly states: readonly ContainerState[];
   /**
    * Read before the call, because some runtime does not refuse: CRI-O runs a command in a container that
-   * was not started, cri-dockerd starts an exited one again.
+   * was not started, cri-dockerd starts an exited one again, containerd changes the resources of what will
+   * never run any more. Where all of them refuse, or the answer gives it away, it is read after a failure.
    */
   readonly before?: true;
 }
@@ -32,18 +34,27 @@ const containerNeeds: { readonly [R in Rpc]?: Needs } = {
   "RuntimeService/Exec": { ...running, before: true },
   "RuntimeService/Attach": { ...running, before: true },
   "RuntimeService/ContainerStats": running,
-  "RuntimeService/ReopenContainerLog": running,
-  "RuntimeService/UpdateContainerResources": { states: ["CONTAINER_CREATED", "CONTAINER_RUNNING"] },
-  "RuntimeService/CheckpointContainer": running,
+  "RuntimeService/ReopenContainerLog": { ...running, before: true },
+  "RuntimeService/UpdateContainerResources": {
+    states: ["CONTAINER_CREATED", "CONTAINER_RUNNING"],
+    before: true,
+  },
+  "RuntimeService/CheckpointContainer": { ...running, before: true },
 };
 
-/** RPCs whose pod must be ready: containers can be made in a stopped one on some runtimes, and never start. */
-const podNeeds: { readonly [R in Rpc]?: { readonly before?: true } } = {
-  "RuntimeService/CreateContainer": { before: true },
-  "RuntimeService/PortForward": { before: true },
-  "RuntimeService/PodSandboxStats": {},
-  "RuntimeService/UpdatePodSandboxResources": {},
-};
+/**
+ * RPCs whose pod must be ready, read before the call: containers can be made in a stopped one on some
+ * runtimes, and never start; some give stats of one, which are none.
+ */
+const needReadyPod: ReadonlySet<Rpc> = new Set([
+  "RuntimeService/CreateContainer",
+  "RuntimeService/PortForward",
+  "RuntimeService/PodSandboxStats",
+  "RuntimeService/UpdatePodSandboxResources",
+]);
+
+/** Whether the state is read before the call. */
+const isReadBefore = (rpc: Rpc): boolean => needReadyPod.has(rpc) || containerNeeds[rpc]?.before === true;
 
 /** A text of some runtime, and what it means. */
 interface Saying {
@@ -54,11 +65,7 @@ interface Saying {
 }
 
 const pulls: readonly Rpc[] = ["ImageService/PullImage"];
-const images: readonly Rpc[] = [
-  "ImageService/PullImage",
-  "ImageService/ImageStatus",
-  "ImageService/RemoveImage",
-];
+const byImage: readonly Rpc[] = ["ImageService/ImageStatus", "ImageService/RemoveImage"];
 const creations: readonly Rpc[] = ["RuntimeService/RunPodSandbox", "RuntimeService/CreateContainer"];
 const commands: readonly Rpc[] = [
   "RuntimeService/CreateContainer",
@@ -74,6 +81,12 @@ const sayings: readonly Saying[] = [
     text: /failed to resolve image|does not resolve to an image ID|No such image/,
     code: "image_not_found",
     of: ["RuntimeService/CreateContainer"],
+  },
+  {
+    // What is no reference names no image: containerd says so of what is asked for or removed.
+    text: /cannot parse input|invalid reference format|did not resolve/,
+    code: "not_found",
+    of: byImage,
   },
   {
     text: /failed to parse image reference|cannot parse input|invalid reference format/,
@@ -102,22 +115,38 @@ const sayings: readonly Saying[] = [
   {
     text: /manifest unknown|name unknown|\b404\b|did not resolve|repository .* not found|: not found$/i,
     code: "image_not_found",
-    of: images,
+    of: pulls,
   },
-  { text: /image is in use by a container/, code: "image_in_use", of: ["ImageService/RemoveImage"] },
+  {
+    text: /image is in use by a container|image is being used by/,
+    code: "image_in_use",
+    of: ["ImageService/RemoveImage"],
+  },
+  {
+    text: /sandbox container "[^"]*" is not running|network namespace of a non running container|sandbox was stopped/,
+    code: "pod_not_ready",
+    of: ["RuntimeService/CreateContainer", "RuntimeService/StartContainer"],
+  },
+  {
+    text: /label key and value greater than maximum size|\bkey required$|only \[a-zA-Z0-9\]\S* are allowed|sethostname: invalid argument|is not in a separate kernel namespace|is a relative path|pod level PID namespace requested/,
+    code: "invalid_request",
+    of: creations,
+  },
   { text: /message larger than max|short write/, code: "output_too_large", of: ["RuntimeService/ExecSync"] },
   { text: /timeout .* exceeded|deadline exceeded/, code: "exec_timeout", of: ["RuntimeService/ExecSync"] },
   { text: /does not support reopening/, code: "not_implemented", of: ["RuntimeService/ReopenContainerLog"] },
-  { text: /No such container|does not exist|not found/i, code: "not_found" },
+  {
+    text: /CRIU binary not found|checkpoint\/restore support not available/,
+    code: "not_implemented",
+    of: ["RuntimeService/CheckpointContainer"],
+  },
 ];
 
-/** gRPC codes that say nothing by themselves, so that state and text are asked. */
-const unclear: ReadonlySet<string | undefined> = new Set([
-  "UNKNOWN",
-  "INTERNAL",
-  "FAILED_PRECONDITION",
-  "UNAVAILABLE",
-]);
+/** How CRI-O and cri-dockerd say that the pod or the container of a request is not there. */
+const absence = /No such container|does not exist|not found/i;
+
+/** gRPC codes that say nothing by themselves, so that text and state are asked. */
+const unclear: ReadonlySet<string | undefined> = new Set(["UNKNOWN", "INTERNAL", "FAILED_PRECONDITION"]);
 /** What a code of its own says more exactly with its text. */
 const refined: ReadonlySet<string | undefined> = new Set([
   "NOT_FOUND",
@@ -125,7 +154,8 @@ const refined: ReadonlySet<string | undefined> = new Set([
   "DEADLINE_EXCEEDED",
 ]);
 
-type Request = Input<{ containerId: string; podSandboxId: string }>;
+/** The fields of a request that say what it is about. */
+export type Request = Input<{ containerId: string; podSandboxId: string }>;
 
 /**
  * Refuses a call whose container or pod is in a state where some runtime would go on regardless.
@@ -138,11 +168,7 @@ export async function checkBefore(
   request: Request,
   options: CallOptions,
 ): Promise<void> {
-  if (!containerNeeds[rpc]?.before && !podNeeds[rpc]?.before) return;
-  const conflict = await stateConflict(runtime, rpc, request, options).catch((error: unknown) => {
-    // A runtime says in words of its own that there is no such id, of this read as of any call.
-    throw error instanceof GatewayError && unclear.has(error.grpcCode) ? byText(rpc, error) : error;
-  });
+  const conflict = isReadBefore(rpc) ? await stateConflict(runtime, rpc, request, options) : undefined;
   if (conflict) throw conflict;
 }
 
@@ -160,45 +186,58 @@ export async function explain(
   request: Request,
   { error, options }: { readonly error: GatewayError; readonly options: CallOptions },
 ): Promise<GatewayError> {
-  const { grpcCode } = error;
-  if (unclear.has(grpcCode)) {
-    const wasRead = containerNeeds[rpc]?.before || podNeeds[rpc]?.before;
-    const conflict =
-      wasRead && !aboutState.test(error.message)
-        ? undefined
-        : await stateConflict(runtime, rpc, request, options).catch((found: unknown) =>
-            found instanceof GatewayError && found.code === "not_found" ? found : undefined,
-          );
-    if (conflict) return restate(error, conflict.code);
-    return byText(rpc, error);
-  }
-  return refined.has(grpcCode) ? byText(rpc, error) : error;
+  const { code, grpcCode, message } = error;
+  const isUnclear = unclear.has(grpcCode);
+  const said = isUnclear || refined.has(grpcCode) ? saidBy(rpc, message) : undefined;
+  if (code === "not_implemented" || said === "not_implemented") return notImplemented(runtime, rpc, error);
+  if (said !== undefined) return restate(error, said);
+  if (!isUnclear) return error;
+  if (!containerNeeds[rpc] && !needReadyPod.has(rpc)) return byAbsence(request, error);
+  if (isReadBefore(rpc) && !aboutState.test(message) && !absence.test(message)) return error;
+  const conflict = await stateConflict(runtime, rpc, request, options).catch((failure: unknown) =>
+    failure instanceof GatewayError && failure.code === "not_found" ? failure : undefined,
+  );
+  return conflict ? restate(error, conflict.code) : error;
 }
 
-/** What the runtime's text alone tells. */
-function byText(rpc: Rpc, error: GatewayError): GatewayError {
-  const code = saidBy(rpc, error.message);
-  // A runtime that went away said nothing about the request.
-  return code === undefined || error.grpcCode === "UNAVAILABLE" ? error : restate(error, code);
+/** Of a request about a pod or a container: that it is not there, where the text says so. */
+function byAbsence({ containerId, podSandboxId }: Request, error: GatewayError): GatewayError {
+  const isAbsent =
+    (containerId || podSandboxId) && unclear.has(error.grpcCode) && absence.test(error.message);
+  return isAbsent ? restate(error, "not_found") : error;
 }
 
-/** The conflict that the state shows, if it does. */
-async function stateConflict(
+/** The conflict that the state shows, if it does. @throws {GatewayError} `not_found`. */
+export async function stateConflict(
   runtime: Runtime,
   rpc: Rpc,
-  { containerId, podSandboxId }: Request,
+  request: Request,
   options: CallOptions,
 ): Promise<GatewayError | undefined> {
+  const { containerId, podSandboxId } = request;
   const needs = containerNeeds[rpc];
+  const absent = (error: unknown): never => {
+    throw error instanceof GatewayError ? byAbsence(request, error) : error;
+  };
   if (needs && containerId) {
-    const { status } = await invoke(runtime, "RuntimeService/ContainerStatus", { containerId }, options);
+    const { status } = await invoke(
+      runtime,
+      "RuntimeService/ContainerStatus",
+      { containerId },
+      options,
+    ).catch(absent);
     const state = status?.state;
     return state === undefined || needs.states.includes(state)
       ? undefined
       : containerConflict(rpc, containerId, state);
   }
-  if (podNeeds[rpc] && podSandboxId) {
-    const { status } = await invoke(runtime, "RuntimeService/PodSandboxStatus", { podSandboxId }, options);
+  if (needReadyPod.has(rpc) && podSandboxId) {
+    const { status } = await invoke(
+      runtime,
+      "RuntimeService/PodSandboxStatus",
+      { podSandboxId },
+      options,
+    ).catch(absent);
     if (status === undefined || status.state === "SANDBOX_READY") return undefined;
     return new GatewayError(
       "pod_not_ready",

@@ -4,12 +4,16 @@ import type { Methods, Rpc } from "../gen/methods.ts";
 import type { CallOptions, Runtime } from "./channel.ts";
 import { decodeReply, encodeRequest, type Input } from "./codec.ts";
 import { checkBefore, explain } from "./conflicts.ts";
+import { refuseHollow } from "./hollow-answers.ts";
 import { invoke } from "./invoke.ts";
 
 /** The fields of a request that say what it is about. */
 export type Subject = Input<{ containerId: string; podSandboxId: string; timeout: string | number }>;
 
-/** `Runtime.call`, with the conflicts of `conflicts.ts`. @throws {GatewayError} */
+/**
+ * `Runtime.call` for a caller: refused where the state forbids it, and an error also where the runtime
+ * says OK for what it did not do. @throws {GatewayError}
+ */
 export async function perform(
   runtime: Runtime,
   rpc: Rpc,
@@ -19,9 +23,10 @@ export async function perform(
   const { onCancel } = options;
   const reads: CallOptions = onCancel === undefined ? {} : { onCancel };
   await checkBefore(runtime, rpc, subject, reads);
+  const calledAtMs = Date.now();
   try {
     const reply = await runtime.call(rpc, wire, options);
-    checkAfter(rpc, reply);
+    await refuseHollow(runtime, rpc, { reply, request: subject, calledAtMs, options: reads });
     return reply;
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
@@ -42,16 +47,6 @@ export async function request<R extends Rpc>(
     options,
   });
   return decodeReply(rpc, reply);
-}
-
-/** CRI-O answers OK to a command that ran out of time, with an exit code that no process has. */
-function checkAfter(rpc: Rpc, reply: Buffer): void {
-  if (rpc !== "RuntimeService/ExecSync") return;
-  if (decodeReply(rpc, reply).exitCode !== -1) return;
-  throw new GatewayError(
-    "exec_timeout",
-    "ExecSync failed: the command did not end within its timeout and was killed",
-  );
 }
 
 /** containerd may say `ttrpc: closed` when the exit comes between the signal and the kill: it has stopped all the same. */

@@ -2,20 +2,15 @@
  * Completes requests before they go out: fills what CRI's meaning makes plain, and refuses what some
  * runtime would die of. Works on the canonical object, after the encoder has validated it.
  */
-import { randomUUID } from "node:crypto";
-import { mkdir } from "node:fs/promises";
-import { dirname, isAbsolute, join } from "node:path";
-import { GatewayError } from "../errors.ts";
-import type { ContainerConfig, ImageSpec, PodSandboxConfig, PodSandboxMetadata } from "../gen/messages.ts";
+import type { ContainerConfig, ImageSpec, PodSandboxConfig } from "../gen/messages.ts";
 import type { Methods, Rpc } from "../gen/methods.ts";
-import { createCgroupDriver } from "./cgroup-driver.ts";
 import type { Runtime } from "./channel.ts";
 import type { Input } from "./codec.ts";
+import { logFileOf, logFolderOf, makeFolderOf, makeLogFolder } from "./log-folders.ts";
 import { callRules } from "./methods.ts";
+import { completePodConfig } from "./pod-config.ts";
+import { missing } from "./refusals.ts";
 import { recallSandboxConfig } from "./sandbox-config.ts";
-
-/** The label that every pod made through Crest carries: what `--allow-unmanaged` is about. */
-export const managedLabel = "crest/managed";
 
 /** Completes a validated request of one RPC. @throws {GatewayError} `invalid_request`, `not_found`. */
 type Complete<R extends Rpc> = (
@@ -40,40 +35,15 @@ export interface PrepareOptions {
 }
 
 export function createPrepare({ runtime, logRoot }: PrepareOptions): Prepare {
-  const cgroupDriver = createCgroupDriver(runtime);
-
-  async function podConfig(config: Input<PodSandboxConfig>): Promise<Input<PodSandboxConfig>> {
-    const named = config.metadata?.name;
-    if (!named) throw missing("/metadata/name", 'a pod needs a name: {"metadata": {"name": "web"}}');
-    const metadata = {
-      ...config.metadata,
-      name: named,
-      uid: config.metadata?.uid || randomUUID(),
-      namespace: config.metadata?.namespace || "default",
-    };
-    const cgroupParent =
-      config.linux?.cgroupParent || ((await cgroupDriver()) === "SYSTEMD" ? "crest.slice" : "/crest");
-    refuseRelative("/logDirectory", config.logDirectory);
-    const logDirectory = config.logDirectory || join(logRoot, folderName(metadata));
-    await makeLogDirectory(logDirectory);
-    return {
-      ...config,
-      metadata,
-      logDirectory,
-      labels: { ...config.labels, [managedLabel]: "true" },
-      linux: { ...config.linux, cgroupParent },
-    };
-  }
-
   const completions: Completions = {
     "RuntimeService/RunPodSandbox": async (request) => ({
       ...request,
-      config: await podConfig(request.config ?? {}),
+      config: await completePodConfig(runtime, request.config ?? {}, logRoot),
     }),
 
     "RuntimeService/RestorePod": async (request) => ({
       ...request,
-      config: await podConfig(request.config ?? {}),
+      config: await completePodConfig(runtime, request.config ?? {}, logRoot),
     }),
 
     "RuntimeService/CreateContainer": async (request) => {
@@ -82,20 +52,18 @@ export function createPrepare({ runtime, logRoot }: PrepareOptions): Prepare {
       if (!name) throw missing("/metadata/name", 'a container needs a name: {"metadata": {"name": "app"}}');
       if (!config.image?.image)
         throw missing("/image", 'a container needs an image: {"image": "busybox:1.35"}');
-      const logPath = config.logPath || `${safeName(name)}/${config.metadata?.attempt ?? 0}.log`;
-      refuseClimbing(logPath);
+      const logPath = config.logPath || logFileOf(name, config.metadata?.attempt ?? 0);
       const sandboxConfig =
         request.sandboxConfig ?? (await recallSandboxConfig(runtime, request.podSandboxId ?? ""));
       const pod = sandboxConfig.metadata;
       if (!pod) throw missing("/sandboxConfig/metadata", "the pod's metadata, as the pod was run with it");
-      refuseRelative("/sandboxConfig/logDirectory", sandboxConfig.logDirectory);
-      const logDirectory = sandboxConfig.logDirectory || join(logRoot, folderName(pod));
-      // Runtimes make the folders above a log file themselves, but for cri-dockerd.
-      await makeLogDirectory(dirname(join(logDirectory, logPath)));
+      const logDirectory = sandboxConfig.logDirectory || logFolderOf(logRoot, pod);
+      await makeLogFolder(logDirectory, "/sandboxConfig/logDirectory");
+      await makeFolderOf(logPath, logDirectory);
       return {
         ...request,
         sandboxConfig: { ...sandboxConfig, logDirectory },
-        config: { ...config, logPath, image: asWritten(config.image) },
+        config: inNamespacesOf(sandboxConfig, { ...config, logPath, image: asWritten(config.image) }),
       };
     },
 
@@ -141,49 +109,16 @@ function asWritten(image: Input<ImageSpec>): Input<ImageSpec> {
   return { ...image, userSpecifiedImage: image.userSpecifiedImage || image.image || "" };
 }
 
-function missing(pointer: string, detail: string): GatewayError {
-  return new GatewayError("invalid_request", `Missing ${pointer}: ${detail}`, {
-    errors: [{ pointer, detail }],
-  });
-}
-
-/** Every runtime joins the log path to the log directory and follows `..` out of it, as root. */
-function refuseClimbing(logPath: string): void {
-  if (!logPath.split("/").includes("..")) return;
-  throw wrong("/logPath", `must stay below the pod's log directory, got "${logPath}"`);
-}
-
-/** A relative folder would be made here, and again where the runtime was started. */
-function refuseRelative(pointer: string, logDirectory: string | undefined): void {
-  if (!logDirectory || isAbsolute(logDirectory)) return;
-  throw wrong(pointer, `must be an absolute path, got "${logDirectory}"`);
-}
-
-function wrong(pointer: string, detail: string): GatewayError {
-  return new GatewayError("invalid_request", `Invalid ${pointer}: ${detail}`, {
-    errors: [{ pointer, detail }],
-  });
-}
-
-/** Names are not file names: they may hold slashes. */
-const safeName = (name: string): string => name.replace(/[^A-Za-z0-9._-]/g, "-").replace(/^\.+$/, "-");
-
-function folderName(pod: Input<PodSandboxMetadata>): string {
-  return [pod.namespace, pod.name, pod.uid].map((part) => safeName(part ?? "")).join("_");
-}
-
-async function makeLogDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true, mode: 0o755 });
-  } catch (error) {
-    // The runtime is root and mostly makes it itself; a gateway that is not root need not.
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === "EACCES" || code === "EPERM" || code === "EROFS") return;
-    throw new GatewayError("invalid_request", `Cannot make the log directory ${path}: ${code ?? error}`, {
-      cause: error,
-      errors: [
-        { pointer: "/logDirectory", detail: `must be a folder, or a path where one can be made (${code})` },
-      ],
-    });
-  }
+/** A container that says nothing of namespaces is in its pod's: CRI-O refuses one that differs, as CRI's default does. */
+function inNamespacesOf(
+  pod: Input<PodSandboxConfig>,
+  container: Input<ContainerConfig>,
+): Input<ContainerConfig> {
+  const namespaceOptions = pod.linux?.securityContext?.namespaceOptions;
+  const { linux } = container;
+  if (!namespaceOptions || linux?.securityContext?.namespaceOptions) return container;
+  return {
+    ...container,
+    linux: { ...linux, securityContext: { ...linux?.securityContext, namespaceOptions } },
+  };
 }

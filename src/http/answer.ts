@@ -1,15 +1,7 @@
 /** Answers that are not the RPC's response as it stands. */
 import { isUtf8 } from "node:buffer";
 import { decodeReply } from "../cri/codec.ts";
-
-/** The answer of a command: its output as text or exactly, and whether the text lost something. */
-export interface ExecAnswer {
-  readonly exitCode: number;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly encoding: "utf8" | "base64";
-  readonly lossy: boolean;
-}
+import type { ExecAnswer } from "../routes/answers.ts";
 
 /** ExecSync's reply in the encoding that the caller asked for. */
 export function execAnswer(wire: Buffer, encoding: "utf8" | "base64"): ExecAnswer {

@@ -1,14 +1,16 @@
 /** The custom routes' answers, by route id: what no single RPC gives. */
 import { type Caller, canUse } from "../auth/authorize.ts";
 import { readCapabilities } from "../cri/capabilities.ts";
+import { findImageUser } from "../cri/image-user.ts";
 import { request } from "../cri/perform.ts";
 import { waitForExit } from "../cri/wait.ts";
 import { GatewayError } from "../errors.ts";
 import { allGrants, type Grant } from "../grants.ts";
+import type { AnswerOf } from "../routes/answers.ts";
 import type { CustomRouteId } from "../routes/index.ts";
 import type { CustomHandler } from "./register.ts";
 
-export const handlers: { readonly [Id in CustomRouteId]: CustomHandler } = {
+export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<Id>> } = {
   getCapabilities: ({ gateway }) => readCapabilities(gateway.runtime),
 
   /** The exit of a container, or its state when the time has passed first. */
@@ -27,13 +29,19 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler } = {
 
   /**
    * Removes by id, whatever name was given: one runtime answers OK to a name and removes nothing. All
-   * names of the image go with it, so they are told.
+   * names of the image go with it, so they are told. Refused while a container has it, by every runtime.
    */
   removeImage: async ({ gateway: { runtime }, path, own, onCancel }) => {
     const image = path.image as { readonly image: string };
     const { image: found } = await request(runtime, "ImageService/ImageStatus", { image }, { onCancel });
     if (!found)
       throw new GatewayError("not_found", `Cannot find image "${image.image}": it is not on this node`);
+    const user = await findImageUser(runtime, found, { onCancel });
+    if (user)
+      throw new GatewayError(
+        "image_in_use",
+        `Cannot remove image "${image.image}": container "${user.id}" uses it`,
+      );
     if (own.dryRun !== true) {
       await request(runtime, "ImageService/RemoveImage", { image: { image: found.id } }, { onCancel });
     }
@@ -46,18 +54,9 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler } = {
   },
 };
 
-/** One thing that the caller may do, and what it is narrowed to. */
-interface GrantAnswer {
-  readonly grant: Grant;
-  /** Registries or paths in them, when a pull is narrowed to these. */
-  readonly only?: readonly string[];
-  /** Registries or paths in them that are denied. */
-  readonly except?: readonly string[];
-}
-
-function grantsAnswer(caller: Caller): { readonly name: string; readonly grants: readonly GrantAnswer[] } {
+function grantsAnswer(caller: Caller): AnswerOf<"getGrants"> {
   const { allow, deny } = caller.grants;
-  const narrowed = (grant: Grant): Omit<GrantAnswer, "grant"> => {
+  const narrowed = (grant: Grant): { only?: string[]; except?: string[] } => {
     if (grant !== "pull") return {};
     return {
       ...(!caller.grants.all && Array.isArray(allow.pull) ? { only: allow.pull } : {}),

@@ -32,4 +32,4 @@ export function registerHealth(app: FastifyInstance, runtime: Runtime): void {
 }
 
 /** Paths that answer without a token. */
-export const openPaths: ReadonlySet<string> = new Set(["/livez", "/readyz"]);
+export const openPaths: ReadonlySet<string> = new Set(["/livez", "/readyz", "/openapi.json"]);

@@ -7,6 +7,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { normalReference } from "../auth/reference.ts";
 import { fieldAt, fieldNumbers, fieldsOf, type Items, replyItems, writeItems } from "../cri/codec.ts";
 import { callRules } from "../cri/methods.ts";
+import { perform } from "../cri/perform.ts";
 import { GatewayError } from "../errors.ts";
 import { methods, type Rpc } from "../gen/methods.ts";
 import type { ListRoute, Refinement } from "../routes/define.ts";
@@ -60,7 +61,7 @@ export function listHandler(route: ListRoute, gateway: Gateway): Handler {
     const page = parsePage(query, filters);
     const key = `${filters}${JSON.stringify([query.limit, query.continue])}`;
     const shared = await share({ key, deadlineMs, onCancel: whenGone(reply) }, async (onCancel) => {
-      const answer = await runtime.call(rpc, wire, { deadlineMs, onCancel });
+      const answer = await perform(runtime, rpc, wire, { subject: {}, options: { deadlineMs, onCancel } });
       const written = writePage(replyItems(rpc, answer, route.items), { page, filters, wanted });
       const etag = route.volatile ? undefined : weakEtag(written.bytes);
       return { value: { bytes: written.bytes, etag } satisfies Answer, release: written.release };
@@ -273,7 +274,7 @@ function createLines(route: ListRoute, { runtime, pool }: Gateway) {
         streams = false;
       }
     }
-    const answer = await runtime.call(route.rpc, wire, { onCancel });
+    const answer = await perform(runtime, route.rpc, wire, { subject: {}, options: { onCancel } });
     return reply.send(Readable.from(linesOf(route.rpc, answer, route.items, wanted)));
   };
 }

@@ -56,7 +56,7 @@ export function sendProblem(reply: FastifyReply, error: unknown): FastifyReply {
   return reply
     .code(problem.status)
     .type(problemMediaType)
-    .send(Buffer.from(JSON.stringify(problem)));
+    .send(Buffer.from(`${JSON.stringify(problem)}\n`));
 }
 
 /** The path of a request target, without the query, which may hold what no one should see again. */

@@ -10,14 +10,14 @@ import { negotiate } from "./negotiate.ts";
 import { unaryHandler } from "./unary.ts";
 
 /** Answers a custom route. */
-export type CustomHandler = (context: {
+export type CustomHandler<A extends object = object> = (context: {
   readonly gateway: Gateway;
   readonly caller: Caller;
   /** What the path names, under the field that the route binds it to. */
   readonly path: { readonly [field: string]: unknown };
   readonly own: OwnValues;
   readonly onCancel: (cancel: () => void) => void;
-}) => Promise<object>;
+}) => Promise<A>;
 
 type CustomHandlers = { readonly [id: string]: CustomHandler };
 

@@ -15,6 +15,7 @@ import { routes } from "../routes/index.ts";
 import { offeredProtocols, offeredToken } from "../streaming/channels.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { InvalidJson } from "../wire/parse-json.ts";
+import { registerDocuments } from "./documents.ts";
 import type { Gateway } from "./gateway.ts";
 import { serveHalfClosed } from "./half-closed.ts";
 import { handlers } from "./handlers.ts";
@@ -149,6 +150,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     },
   };
   const chosen: ChosenProtocols = new WeakMap();
+  registerDocuments(app);
   registerHealth(app, options.runtime);
   registerWebSockets(app, chosen);
   // In a scope of its own, which begins when the WebSocket server stands.

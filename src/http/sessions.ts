@@ -9,7 +9,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { authorize, type Caller, canChangeUnmanaged, requireManaged } from "../auth/authorize.ts";
 import type { Inventory, Kind } from "../cri/inventory.ts";
 import { request as callRuntime } from "../cri/perform.ts";
-import { managedLabel } from "../cri/prepare.ts";
+import { managedLabel } from "../cri/pod-config.ts";
 import { GatewayError } from "../errors.ts";
 import type { SessionRoute } from "../routes/define.ts";
 import { type Bridged, bridge } from "../streaming/bridge.ts";

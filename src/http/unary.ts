@@ -16,7 +16,7 @@ import { decodeReply, decodeRequest, encodeRequest, hasField, writeReply } from 
 import type { Kind } from "../cri/inventory.ts";
 import { deadlineOf } from "../cri/methods.ts";
 import { perform, type Subject } from "../cri/perform.ts";
-import { managedLabel } from "../cri/prepare.ts";
+import { managedLabel } from "../cri/pod-config.ts";
 import { GatewayError } from "../errors.ts";
 import type { Grant } from "../grants.ts";
 import type { UnaryRoute } from "../routes/define.ts";

@@ -54,7 +54,7 @@ export const imageRemoval = {
   removeImage: custom({
     id: "removeImage",
     http: "DELETE /v1/images/{image}",
-    uses: ["ImageService/ImageStatus", "ImageService/RemoveImage"],
+    uses: ["ImageService/ImageStatus", "RuntimeService/ListContainers", "ImageService/RemoveImage"],
     path: { image: "image.image" },
     own: {
       dryRun: { type: "boolean", default: false, description: "Only say which names would go." },

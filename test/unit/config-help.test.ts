@@ -49,7 +49,7 @@ test("help comes from --help, -h, the command help and no arguments, whatever el
   assert.equal(help("help serve"), serve);
   assert.equal(help("--help serve --bogus --listen=nonsense"), serve);
   const overview = help("--help");
-  for (const command of ["up", "serve", "version"])
+  for (const command of ["up", "serve", "openapi", "version"])
     assert.match(overview, new RegExp(`^  ${command} `, "m"));
   assert.deepEqual(parseCommandLine([], {}, { columns: 80 }), { name: "help", text: overview });
   assert.equal(help("help"), overview);

@@ -325,7 +325,7 @@ test("commands are told from each other, and what is none is refused", () => {
   assert.deepEqual(parse("--version"), { name: "version" });
   assert.equal(parse("up").name, "up");
   refused("sevre", {}, "sevre: unknown command, the nearest is serve");
-  refused("frobnicate", {}, "frobnicate: unknown command, there are up, serve, version");
+  refused("frobnicate", {}, "frobnicate: unknown command, there are up, serve, openapi, version");
   refused("--listen=x", {}, "--listen: no command, write crest up or crest serve before the flags");
   refused("serve now", {}, "now: unexpected argument, crest serve takes flags only");
   refused("serve -- now", {}, /^now: unexpected argument/);

@@ -1,0 +1,315 @@
+/** The route table -> an OpenAPI 3.1 document. */
+import { comments } from "../../gen/comments.ts";
+import { descriptors } from "../../gen/descriptors.ts";
+import { methods } from "../../gen/methods.ts";
+import { answers, ExecAnswer, Problem } from "../../routes/answers.ts";
+import type { ListRoute, OwnParameter, Route, UnaryRoute } from "../../routes/define.ts";
+import type { CustomRouteId } from "../../routes/index.ts";
+import { type Field, messageOf } from "../../wire/descriptor.ts";
+import { failuresOf } from "./failures.ts";
+import { introduction, notes, tagOf, tags } from "./prose.ts";
+import {
+  type Components,
+  createComponents,
+  isAlwaysThere,
+  oneLine,
+  reachable,
+  reference,
+  type Schema,
+} from "./schemas.ts";
+
+/** The document of `routes`; the same input gives the same bytes. */
+export function openApi(routes: readonly Route[], version: string): Schema {
+  const components = createComponents(sentBothWays(routes));
+  const plain = (schema: object): Schema => JSON.parse(JSON.stringify(schema)) as Schema;
+  components.define("Problem", plain(Problem));
+  components.define("ExecAnswer", plain(ExecAnswer));
+  const paths: { [path: string]: { [method: string]: Schema } } = {};
+  for (const route of routes) {
+    const [method = "", path = ""] = route.http.split(" ");
+    paths[path] ??= {};
+    const item = paths[path];
+    item[method.toLowerCase()] = operation(route, components, plain);
+  }
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Crest",
+      version,
+      summary: "The Kubernetes Container Runtime Interface (CRI) over REST and WebSocket",
+      description: introduction,
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [{ url: "http://127.0.0.1:8585", description: "Where a gateway listens by default" }],
+    security: [{ token: [] }],
+    tags,
+    paths,
+    components: {
+      securitySchemes: {
+        token: {
+          type: "http",
+          scheme: "bearer",
+          description: "The token in the gateway's token file.",
+        },
+      },
+      responses: {
+        Problem: {
+          description: "What went wrong; `code` says what kind of problem it is.",
+          content: { "application/problem+json": { schema: reference("Problem") } },
+        },
+      },
+      schemas: Object.fromEntries(Object.entries(components.schemas).sort(([a], [b]) => (a < b ? -1 : 1))),
+    },
+  };
+}
+
+/** Messages that stand in what is sent and in what is answered. */
+function sentBothWays(routes: readonly Route[]): ReadonlySet<string> {
+  const rpcs = routes.flatMap((route) =>
+    route.kind === "unary" || route.kind === "list" ? [route.rpc] : [],
+  );
+  const inputs = reachable(rpcs.map((rpc) => methods[rpc].request));
+  const outputs = reachable(rpcs.map((rpc) => methods[rpc].response));
+  return new Set([...inputs].filter((name) => outputs.has(name)));
+}
+
+function operation(route: Route, components: Components, plain: (schema: object) => Schema): Schema {
+  const body = route.kind === "unary" ? requestBody(route, components) : undefined;
+  const note = notes[route.id];
+  const rpcs =
+    route.kind === "custom"
+      ? route.uses
+      : [route.rpc, ...("stream" in route && route.stream ? [route.stream] : [])];
+  const comment = route.kind === "custom" ? undefined : comments[route.rpc];
+  const needs = Object.entries(route.needs ?? {}).map(
+    ([field, grant]) => `\`${field}\` needs the grant \`${grant}\` besides.`,
+  );
+  const description = [
+    ...(comment === undefined ? [] : [oneLine(comment)]),
+    ...(note === undefined ? [] : [note]),
+    ...needs,
+  ];
+  return {
+    operationId: route.id,
+    tags: [tagOf(route)],
+    summary: route.summary,
+    ...(description.length > 0 ? { description: description.join("\n\n") } : {}),
+    "x-cri-rpc": rpcs.length === 1 ? rpcs[0] : rpcs,
+    "x-crest-grant": route.allow,
+    ...parametersOf(route, components),
+    ...(body === undefined ? {} : { requestBody: body }),
+    responses: { ...success(route, components, plain), ...failuresOf(route) },
+  };
+}
+
+// ---- What is sent ----
+
+function parametersOf(route: Route, components: Components): { readonly parameters?: readonly Schema[] } {
+  const parameters: Schema[] = [];
+  const request = route.kind === "custom" ? undefined : methods[route.rpc].request;
+  for (const name of Object.keys(route.path ?? {})) {
+    parameters.push({
+      name,
+      in: "path",
+      required: true,
+      ...describePath(name),
+      schema: { type: "string", minLength: 1 },
+    });
+  }
+  const bound = route.kind === "list" ? route.filters : route.query;
+  for (const [name, path] of Object.entries(bound ?? {})) {
+    if (request === undefined) continue;
+    const { message, field } = locate(request, path);
+    const { description, ...schema } = components.field(message, field, "input");
+    const byDefault = route.defaults?.[name];
+    parameters.push({
+      name,
+      in: "query",
+      ...(description === undefined ? {} : { description }),
+      schema: byDefault === undefined ? schema : { ...schema, default: byDefault },
+      ...(field.repeated ? { style: "form", explode: true } : {}),
+    });
+  }
+  for (const [name, own] of Object.entries(route.own ?? {})) {
+    parameters.push({ name, in: "query", description: own.description, schema: ownSchema(own) });
+  }
+  if (route.kind === "list") parameters.push(...pageParameters(route));
+  return parameters.length > 0 ? { parameters } : {};
+}
+
+function describePath(name: string): Schema {
+  if (name === "image") {
+    return {
+      description:
+        "A reference or an id. Slashes and colons may stand as they are or percent-encoded: `docker.io%2Flibrary%2Fbusybox%3A1.35`.",
+    };
+  }
+  const what = name === "podSandboxId" ? "pod" : "container";
+  return { description: `Id of the ${what}, or a prefix of it that no other ${what} has.` };
+}
+
+function ownSchema({ type, values, default: byDefault, minimum, maximum }: OwnParameter): Schema {
+  return {
+    type,
+    ...(values === undefined ? {} : { enum: values }),
+    ...(byDefault === undefined ? {} : { default: byDefault }),
+    ...(minimum === undefined ? {} : { minimum }),
+    ...(maximum === undefined ? {} : { maximum }),
+  };
+}
+
+function pageParameters(route: ListRoute): readonly Schema[] {
+  const selector = {
+    name: "labelSelector",
+    in: "query",
+    description:
+      "Only items whose labels match, in Kubernetes' syntax: `app=web,tier!=db`, `app in (web,api)`, `app notin (web)`, `app`, `!app`.",
+    schema: { type: "string" },
+  };
+  return [
+    ...(route.labels === undefined ? [] : [selector]),
+    {
+      name: "limit",
+      in: "query",
+      description: "At most so many items; when more follow, the answer holds `continue`.",
+      schema: { type: "integer", minimum: 1, maximum: 1000 },
+    },
+    {
+      name: "continue",
+      in: "query",
+      description: "The `continue` of the page before, with the same filters.",
+      schema: { type: "string" },
+    },
+  ];
+}
+
+function requestBody(route: UnaryRoute, components: Components): Schema | undefined {
+  if (route.body === undefined) return undefined;
+  const name = `${route.id.slice(0, 1).toUpperCase()}${route.id.slice(1)}Body`;
+  const schema = bodySchema(route, components, name);
+  return { required: true, content: { "application/json": { schema } } };
+}
+
+/** The request's fields that path and query leave, with those of a spread field in its place. */
+function bodySchema(route: UnaryRoute, components: Components, name: string): Schema {
+  const request = methods[route.rpc].request;
+  const taken = new Set([...Object.values(route.path ?? {}), ...Object.values(route.query ?? {})]);
+  const rest = messageOf(descriptors, request).fields.filter((field) => !taken.has(field.name));
+  if (route.body === "*") {
+    if (rest.length === messageOf(descriptors, request).fields.length)
+      return components.message(request, "input");
+    return components.define(
+      name,
+      objectOf(
+        components,
+        comments[request],
+        rest.map((field) => [request, field] as const),
+      ),
+    );
+  }
+  const spread = typeof route.body === "object" ? route.body.spread : "";
+  const { field } = locate(request, spread);
+  const beside = spread.includes(".") ? [] : rest.filter(({ name: other }) => other !== spread);
+  if (beside.length === 0) return components.message(field.type, "input");
+  const inside = messageOf(descriptors, field.type).fields.map((member) => [field.type, member] as const);
+  return components.define(
+    name,
+    objectOf(components, comments[field.type], [
+      ...inside,
+      ...beside.map((member) => [request, member] as const),
+    ]),
+  );
+}
+
+function objectOf(
+  components: Components,
+  description: string | undefined,
+  fields: readonly (readonly [message: string, field: Field])[],
+): Schema {
+  return {
+    type: "object",
+    ...(description === undefined ? {} : { description: oneLine(description) }),
+    properties: Object.fromEntries(
+      fields.map(([message, field]) => [field.name, components.field(message, field, "input")]),
+    ),
+    additionalProperties: false,
+  };
+}
+
+function locate(message: string, path: string): { readonly message: string; readonly field: Field } {
+  const [head, ...rest] = path.split(".");
+  const field = messageOf(descriptors, message).fields.find(({ name }) => name === head);
+  if (!field) throw new TypeError(`${message} has no field ${path}`);
+  return rest.length > 0 ? locate(field.type, rest.join(".")) : { message, field };
+}
+
+// ---- What is answered ----
+
+function success(route: Route, components: Components, plain: (schema: object) => Schema): Schema {
+  if (route.kind === "session") {
+    return {
+      "101": {
+        description: "The session stands; what is sent from here on is the subprotocol's.",
+        headers: {
+          "Sec-WebSocket-Protocol": {
+            description: "The subprotocol that is spoken.",
+            schema: { type: "string", enum: route.subprotocols },
+          },
+        },
+      },
+    };
+  }
+  const requestId = { "X-Request-Id": { description: "Name of this request.", schema: { type: "string" } } };
+  if (route.kind === "list") return { "200": listSuccess(route, components, requestId) };
+  if (route.success === 204) return { "204": { description: "It is done.", headers: requestId } };
+  const schema = answerSchema(route, components, plain);
+  const location = { Location: { description: "Path of what was created.", schema: { type: "string" } } };
+  return {
+    [String(route.success)]: {
+      description: route.success === 201 ? "It was created." : "The answer.",
+      headers: { ...requestId, ...("location" in route && route.location ? location : {}) },
+      content: { "application/json": { schema } },
+    },
+  };
+}
+
+function answerSchema(
+  route: Exclude<Route, { readonly kind: "session" | "list" }>,
+  components: Components,
+  plain: (schema: object) => Schema,
+): Schema {
+  if (route.kind === "custom") {
+    const id = route.id as CustomRouteId;
+    return components.define(`${id.slice(0, 1).toUpperCase()}${id.slice(1)}Answer`, plain(answers[id]));
+  }
+  return route.writes === "execOutput"
+    ? reference("ExecAnswer")
+    : components.message(methods[route.rpc].response, "output");
+}
+
+function listSuccess(route: ListRoute, components: Components, headers: Schema): Schema {
+  const reply = methods[route.rpc].response;
+  const item = locate(reply, route.items).field;
+  const about = comments[reply];
+  // The RPC's response, with what pages add to it.
+  const name = reply.replace(/Response$/, "Reply");
+  const schema = components.define(name, {
+    type: "object",
+    ...(about === undefined ? {} : { description: oneLine(about) }),
+    properties: {
+      [route.items]: components.field(reply, item, "output"),
+      continue: { type: "string", description: "Asks for the next page; absent on the last one." },
+    },
+    required: isAlwaysThere(item) ? [route.items] : [],
+  });
+  const etag = {
+    ETag: { description: "Validator of this page, for If-None-Match.", schema: { type: "string" } },
+  };
+  return {
+    description:
+      "One page, in one stable order. With `Accept: application/x-ndjson` the items come as lines instead.",
+    headers: { ...headers, ...(route.volatile ? {} : etag) },
+    content: { "application/json": { schema } },
+    "x-crest-ndjson-item": components.message(item.type, "output"),
+  };
+}

@@ -1,0 +1,152 @@
+/**
+ * CRI's messages as JSON Schema, in the shapes that client generators turn into good code.
+ *
+ * A message that is both sent and received becomes two components: what is received is complete, of what
+ * is sent nothing is required. `...Response` is named `...Reply`, because generators for Go put
+ * `ListContainersResponse` beside `listContainers` themselves.
+ */
+import { comments } from "../../gen/comments.ts";
+import { descriptors } from "../../gen/descriptors.ts";
+import { type Field, messageOf } from "../../wire/descriptor.ts";
+
+export type Schema = { readonly [keyword: string]: unknown };
+export type Direction = "input" | "output";
+
+/** Gathers the components that a document refers to. */
+export interface Components {
+  /** A reference to a message's component, which is made when it is new. */
+  message(name: string, direction: Direction): Schema;
+  /** The schema of one field, with its comment. */
+  field(message: string, field: Field, direction: Direction): Schema;
+  /** Puts a component of its own there. @throws {TypeError} when the name is taken by another. */
+  define(name: string, schema: Schema): Schema;
+  /** All of them, by name. */
+  readonly schemas: { readonly [name: string]: Schema };
+}
+
+const uint32 = { type: "integer", format: "int64", minimum: 0, maximum: 4294967295 };
+const scalars: { readonly [type: string]: Schema } = {
+  string: { type: "string" },
+  bool: { type: "boolean" },
+  double: { type: "number", format: "double" },
+  int32: { type: "integer", format: "int32" },
+  uint32,
+  // Never a union with integers: no generator makes a type of that which is pleasant to use.
+  int64: { type: "string", format: "int64", pattern: "^-?[0-9]{1,19}$" },
+  uint64: { type: "string", format: "uint64", pattern: "^[0-9]{1,20}$" },
+  bytes: { type: "string", format: "byte", contentEncoding: "base64" },
+};
+
+/** `sentBothWays`: the messages that stand in requests and in replies. */
+export function createComponents(sentBothWays: ReadonlySet<string>): Components {
+  const schemas: { [name: string]: Schema } = {};
+  const components: Components = {
+    schemas,
+
+    message(name, direction) {
+      const component =
+        name.replaceAll(".", "").replace(/Response$/, "Reply") +
+        (direction === "input" && sentBothWays.has(name) ? "Input" : "");
+      if (!(component in schemas)) {
+        // Its place is taken before its fields are made, which may refer to it.
+        schemas[component] = {};
+        schemas[component] = messageSchema(name, direction);
+      }
+      return reference(component);
+    },
+
+    field(message, field, direction) {
+      const description = comments[`${message}.${field.name}`];
+      const one = valueSchema(field, direction);
+      const schema = field.map
+        ? { type: "object", additionalProperties: one }
+        : field.repeated
+          ? { type: "array", items: one }
+          : one;
+      return {
+        ...schema,
+        ...(description === undefined ? {} : { description: oneLine(description) }),
+        ...(field.deprecated ? { deprecated: true } : {}),
+      };
+    },
+
+    define(name, schema) {
+      if (name in schemas) throw new TypeError(`Two components are named ${name}`);
+      schemas[name] = schema;
+      return reference(name);
+    },
+  };
+
+  function messageSchema(name: string, direction: Direction): Schema {
+    const { fields } = messageOf(descriptors, name);
+    const required = direction === "input" ? [] : fields.filter(isAlwaysThere).map((field) => field.name);
+    return {
+      type: "object",
+      ...describe(name),
+      properties: Object.fromEntries(
+        fields.map((field) => [field.name, components.field(name, field, direction)]),
+      ),
+      ...(required.length > 0 ? { required } : {}),
+      ...(direction === "input" ? { additionalProperties: false } : {}),
+    };
+  }
+
+  function valueSchema(field: Field, direction: Direction): Schema {
+    if (field.kind === "message") return components.message(field.type, direction);
+    if (field.kind === "enum") return enumSchema(field.type);
+    if (field.text) return { type: "string" };
+    return scalars[field.type] ?? {};
+  }
+
+  function enumSchema(name: string): Schema {
+    const component = name.replaceAll(".", "");
+    if (!(component in schemas)) {
+      const values = Object.keys(descriptors.enums[name] ?? {});
+      const meanings = values.map((value) => {
+        const meaning = comments[`${name}.${value}`];
+        return meaning === undefined ? `- \`${value}\`` : `- \`${value}\`: ${oneLine(meaning)}`;
+      });
+      const about = comments[name];
+      schemas[component] = {
+        type: "string",
+        enum: values,
+        description: [...(about === undefined ? [] : [oneLine(about)]), meanings.join("\n")].join("\n\n"),
+      };
+    }
+    return reference(component);
+  }
+
+  return components;
+}
+
+/** Out of the gateway scalars, enums, lists and maps are always there; only messages may be absent. */
+export function isAlwaysThere(field: Field): boolean {
+  return field.kind !== "message" || field.repeated === true || field.map === true;
+}
+
+export const reference = (component: string): Schema => ({ $ref: `#/components/schemas/${component}` });
+
+/** A comment without the line breaks of the source; paragraphs stay. */
+export function oneLine(comment: string): string {
+  return comment
+    .split(/\n\s*\n/)
+    .map((paragraph) => paragraph.replace(/\s*\n\s*/g, " ").trim())
+    .join("\n\n");
+}
+
+function describe(name: string): Schema {
+  const comment = comments[name];
+  return comment === undefined ? {} : { description: oneLine(comment) };
+}
+
+/** The messages reachable from `roots`, themselves included. */
+export function reachable(roots: Iterable<string>): ReadonlySet<string> {
+  const found = new Set<string>();
+  const visit = (name: string): void => {
+    if (found.has(name)) return;
+    found.add(name);
+    for (const field of messageOf(descriptors, name).fields) if (field.kind === "message") visit(field.type);
+  };
+  for (const root of roots) visit(root);
+  return found;
+}

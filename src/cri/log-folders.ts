@@ -1,0 +1,60 @@
+/**
+ * Where the logs of pods and containers go when the caller does not say. Both parts are always given, and
+ * the folders made first: cri-dockerd leaves containers behind otherwise.
+ */
+import { mkdir } from "node:fs/promises";
+import { dirname, isAbsolute, join } from "node:path";
+import { GatewayError } from "../errors.ts";
+import type { PodSandboxMetadata } from "../gen/messages.ts";
+import type { Input } from "./codec.ts";
+import { wrong } from "./refusals.ts";
+
+/** A pod's own folder below `logRoot`. */
+export function logFolderOf(logRoot: string, pod: Input<PodSandboxMetadata>): string {
+  return join(logRoot, [pod.namespace, pod.name, pod.uid].map((part) => safeName(part ?? "")).join("_"));
+}
+
+/** A container's log file in its pod's folder. */
+export function logFileOf(name: string, attempt: number): string {
+  return `${safeName(name)}/${attempt}.log`;
+}
+
+/** Names are not file names: they may hold slashes. */
+const safeName = (name: string): string => name.replace(/[^A-Za-z0-9._-]/g, "-").replace(/^\.+$/, "-");
+
+/**
+ * Makes a pod's log folder. A relative one would be made here, and again where the runtime was started.
+ *
+ * @throws {GatewayError} `invalid_request` at `pointer` when it is relative, or cannot be made.
+ */
+export async function makeLogFolder(path: string, pointer: string): Promise<void> {
+  if (!isAbsolute(path)) throw wrong(pointer, `must be an absolute path, got "${path}"`);
+  await makeFolder(path, pointer);
+}
+
+/**
+ * Makes the folder of a container's log file. Every runtime joins the file to the pod's folder and follows
+ * `..` out of it, as root; only some make the folders on the way.
+ *
+ * @throws {GatewayError} `invalid_request` when it leaves the pod's folder, or cannot be made.
+ */
+export async function makeFolderOf(logPath: string, podFolder: string): Promise<void> {
+  if (logPath.split("/").includes(".."))
+    throw wrong("/logPath", `must stay below the pod's log directory, got "${logPath}"`);
+  await makeFolder(dirname(join(podFolder, logPath)), "/logPath");
+}
+
+async function makeFolder(path: string, pointer: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    // The runtime is root and mostly makes it itself; a gateway that is not root need not.
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "EACCES" || code === "EPERM" || code === "EROFS") return;
+    const detail = `must be a folder, or a path where one can be made (${code})`;
+    throw new GatewayError("invalid_request", `Cannot make the log directory ${path}: ${code ?? error}`, {
+      cause: error,
+      errors: [{ pointer, detail }],
+    });
+  }
+}

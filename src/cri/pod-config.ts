@@ -1,0 +1,82 @@
+/** A pod's config as it goes out: named, with its folders, its cgroup, and what its containers will need again. */
+import { randomUUID } from "node:crypto";
+import type { PodSandboxConfig, PodSandboxMetadata } from "../gen/messages.ts";
+import { cgroupDriver } from "./cgroup-driver.ts";
+import type { Runtime } from "./channel.ts";
+import type { Input } from "./codec.ts";
+import { identify } from "./identity.ts";
+import { logFolderOf, makeLogFolder } from "./log-folders.ts";
+import { missing, wrong } from "./refusals.ts";
+import { withKeptConfig } from "./sandbox-config.ts";
+
+/** The label that every pod made through Crest carries: what `--allow-unmanaged` is about. */
+export const managedLabel = "crest/managed";
+
+/** Longer ones fail on every runtime, and leave a pod behind on cri-dockerd. */
+const hostNameBytes = 64;
+
+/**
+ * Fills in what is missing: `metadata.uid` and `namespace`, the cgroup parent (without one containerd has no
+ * stats of any pod), the log directory below `logRoot`, and our label.
+ *
+ * @throws {GatewayError} `invalid_request`: no name, or what this runtime could not use.
+ */
+export async function completePodConfig(
+  runtime: Runtime,
+  config: Input<PodSandboxConfig>,
+  logRoot: string,
+): Promise<Input<PodSandboxConfig>> {
+  const name = config.metadata?.name;
+  if (!name) throw missing("/metadata/name", 'a pod needs a name: {"metadata": {"name": "web"}}');
+  const metadata = {
+    ...config.metadata,
+    name,
+    uid: config.metadata?.uid || randomUUID(),
+    namespace: config.metadata?.namespace || "default",
+  };
+  await refuseNames(runtime, metadata);
+  if (Buffer.byteLength(config.hostname ?? "") > hostNameBytes)
+    throw wrong("/hostname", `must be at most ${hostNameBytes} bytes`);
+  const logDirectory = config.logDirectory || logFolderOf(logRoot, metadata);
+  await makeLogFolder(logDirectory, "/logDirectory");
+  const cgroupParent = config.linux?.cgroupParent || (await defaultCgroupParent(runtime));
+  return withKeptConfig(runtime, {
+    ...config,
+    ...{ metadata, logDirectory },
+    labels: { ...config.labels, [managedLabel]: "true" },
+    linux: { ...config.linux, cgroupParent },
+  });
+}
+
+async function defaultCgroupParent(runtime: Runtime): Promise<string> {
+  return (await cgroupDriver(runtime)) === "SYSTEMD" ? "crest.slice" : "/crest";
+}
+
+interface NameRule {
+  readonly fields: readonly ("name" | "namespace" | "uid")[];
+  readonly pattern: RegExp;
+  readonly detail: string;
+}
+
+/** By runtime name: names that it takes and then cannot find again, or fails at without saying why. */
+const nameRules: { readonly [runtimeName: string]: NameRule } = {
+  docker: {
+    fields: ["name", "namespace", "uid"],
+    pattern: /^[A-Za-z0-9.-]+$/,
+    detail: "may have letters, digits, dots and dashes only: cri-dockerd makes a container's name of it",
+  },
+  "cri-o": {
+    fields: ["name"],
+    pattern: /^[\x20-\x7e]+$/,
+    detail: "may have ASCII characters only: CRI-O makes a container's name of it",
+  },
+};
+
+async function refuseNames(runtime: Runtime, metadata: Input<PodSandboxMetadata>): Promise<void> {
+  const rule = nameRules[(await identify(runtime)).name];
+  for (const field of rule?.fields ?? []) {
+    const value = metadata[field] ?? "";
+    if (rule && !rule.pattern.test(value))
+      throw wrong(`/metadata/${field}`, `${rule.detail}, got ${JSON.stringify(value)}`);
+  }
+}

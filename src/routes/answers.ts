@@ -1,0 +1,183 @@
+/**
+ * The answers that are Crest's own and not CRI's, as schemas: the published document and the handlers'
+ * types derive from them.
+ *
+ * Import types only, but for generating the document: TypeBox costs a tenth of a second to load.
+ */
+import { type Static, type TSchema, Type } from "@sinclair/typebox";
+import type { CustomRouteId } from "./index.ts";
+
+const closed = { additionalProperties: false } as const;
+
+export const Problem = Type.Object(
+  {
+    type: Type.String({
+      format: "uri-reference",
+      description: "Relative reference to what this code means: `/docs/problems#not_found`.",
+    }),
+    title: Type.String({
+      description: "Short name of the problem, the same for every problem of this code.",
+    }),
+    status: Type.Integer({ description: "HTTP status, as in the status line." }),
+    detail: Type.String({ description: "What was wrong this time, and what would be right." }),
+    instance: Type.Optional(Type.String({ description: "Path of the request, without its query." })),
+    code: Type.String({ description: "Stable name of the problem, to branch on." }),
+    requestId: Type.Optional(
+      Type.String({
+        description: "Name of this request in the gateway's log; also the header X-Request-Id.",
+      }),
+    ),
+    grpcCode: Type.Optional(
+      Type.String({ description: "Name of the gRPC status, when the runtime said it." }),
+    ),
+    retryable: Type.Boolean({ description: "Whether the same request may succeed later, unchanged." }),
+    errors: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            pointer: Type.Optional(
+              Type.String({ description: "JSON pointer into the body, as it was sent." }),
+            ),
+            parameter: Type.Optional(Type.String({ description: "Name of a path or query parameter." })),
+            detail: Type.String({ description: "What is wrong there." }),
+          },
+          closed,
+        ),
+        { description: "The places of the mistakes, on a request that is invalid." },
+      ),
+    ),
+    grant: Type.Optional(Type.String({ description: "The grant that is missing, on a refusal." })),
+    resource: Type.Optional(Type.String({ description: "What the missing grant would be for." })),
+    candidates: Type.Optional(
+      Type.Array(Type.String(), { description: "The ids that an ambiguous prefix may mean." }),
+    ),
+  },
+  { description: "What went wrong, as RFC 9457 has it." },
+);
+
+export const Grants = Type.Object(
+  {
+    name: Type.String({ description: "Who the caller is." }),
+    grants: Type.Array(
+      Type.Object(
+        {
+          grant: Type.String({
+            description: "A grant word, with what it is narrowed to: `exec`, `read:pods`.",
+          }),
+          only: Type.Optional(
+            Type.Array(Type.String(), { description: "Registries or paths that pulls are narrowed to." }),
+          ),
+          except: Type.Optional(
+            Type.Array(Type.String(), { description: "Registries or paths that pulls are denied." }),
+          ),
+        },
+        closed,
+      ),
+      { description: "All that the caller may do." },
+    ),
+  },
+  { ...closed, description: "What the caller may do." },
+);
+
+export const Capabilities = Type.Object(
+  {
+    runtimeName: Type.String({ description: "Name that the runtime gives itself." }),
+    runtimeVersion: Type.String({ description: "Version that the runtime gives itself." }),
+    rpcs: Type.Array(
+      Type.Object(
+        {
+          rpc: Type.String({ description: "Service and RPC: `RuntimeService/ListContainers`." }),
+          support: Type.Union(
+            [Type.Literal("answered"), Type.Literal("unimplemented"), Type.Literal("unknown")],
+            {
+              description:
+                "Whether the runtime has it; `unknown` until it was really used, where asking would change something.",
+            },
+          ),
+        },
+        closed,
+      ),
+      { description: "Every RPC of CRI v1." },
+    ),
+    quirks: Type.Array(
+      Type.Object(
+        {
+          code: Type.String({ description: "Stable name of the quirk." }),
+          description: Type.String({ description: "What the runtime does, and what Crest does about it." }),
+        },
+        closed,
+      ),
+      { description: "Where this runtime and version differ from others." },
+    ),
+  },
+  { ...closed, description: "What a runtime can do." },
+);
+
+const state = Type.String({
+  description: "State of the container: `CONTAINER_RUNNING`, `CONTAINER_EXITED`.",
+});
+
+export const WaitAnswer = Type.Object(
+  {
+    exited: Type.Boolean({
+      description: "Whether the container has exited; false when the time had passed before.",
+    }),
+    state,
+    exitCode: Type.Optional(
+      Type.Integer({ format: "int32", description: "Exit code of its main process, once it has exited." }),
+    ),
+    reason: Type.Optional(
+      Type.String({
+        description: "Why it exited, in the runtime's word: `Completed`, `Error`, `OOMKilled`.",
+      }),
+    ),
+    message: Type.Optional(Type.String({ description: "What the runtime adds to the reason." })),
+    finishedAt: Type.Optional(
+      Type.String({ format: "int64", description: "When it exited, in nanoseconds since the Unix epoch." }),
+    ),
+  },
+  { ...closed, description: "How a container ended, or that it has not." },
+);
+
+export const RemovedImage = Type.Object(
+  {
+    id: Type.String({ description: "Id of the image." }),
+    repoTags: Type.Array(Type.String(), { description: "Its names with a tag: all of them went." }),
+    repoDigests: Type.Array(Type.String(), { description: "Its names with a digest: all of them went." }),
+    dryRun: Type.Boolean({ description: "Whether nothing was removed." }),
+  },
+  { ...closed, description: "An image that was removed, or would be." },
+);
+
+export const ExecAnswer = Type.Object(
+  {
+    exitCode: Type.Integer({ format: "int32", description: "Exit code of the command." }),
+    stdout: Type.String({ description: "What it wrote to its standard output, in the encoding below." }),
+    stderr: Type.String({ description: "What it wrote to its standard error, in the encoding below." }),
+    encoding: Type.Union([Type.Literal("utf8"), Type.Literal("base64")], {
+      description: "How the output is written.",
+    }),
+    lossy: Type.Boolean({
+      description: "Whether bytes that are not UTF-8 were replaced: ask for base64 to have them.",
+    }),
+  },
+  { ...closed, description: "How a command ended, and what it wrote." },
+);
+
+/** Custom route -> its answer. */
+export const answers = {
+  getGrants: Grants,
+  getCapabilities: Capabilities,
+  waitContainer: WaitAnswer,
+  removeImage: RemovedImage,
+} as const satisfies { readonly [Id in CustomRouteId]: TSchema };
+
+type Frozen<T> = T extends readonly (infer E)[]
+  ? readonly Frozen<E>[]
+  : T extends object
+    ? { readonly [K in keyof T]: Frozen<T[K]> }
+    : T;
+
+/** What the handler of a custom route answers. */
+export type AnswerOf<Id extends CustomRouteId> = Frozen<Static<(typeof answers)[Id]>>;
+export type ExecAnswer = Frozen<Static<typeof ExecAnswer>>;
