@@ -28,6 +28,7 @@ export interface AppOptions extends Pick<ServerOptions, "requestTimeoutMs"> {
   readonly sessions?: SessionSettings;
 }
 
+/** What WebSocket sessions are bounded by; each has a default. */
 export interface SessionSettings {
   readonly limits?: Partial<Limits>;
   /** How long a command's status may come after its output has ended; default 30 s. */

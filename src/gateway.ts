@@ -49,7 +49,12 @@ export async function runGateway({ name, config }: Serving, options: GatewayOpti
       config,
       token,
       runtime: backend.runtime,
-      sessions: { streamCa: await readStreamCa(config.streamCa) },
+      sessions: {
+        limits: { idleMs: config.sessionIdle, maxMs: config.sessionMax },
+        statusGraceMs: config.statusGrace,
+        mostSessions: config.maxSessions,
+        streamCa: await readStreamCa(config.streamCa),
+      },
       log: (entry) => options.log(logLine(entry)),
     });
     try {

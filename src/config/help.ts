@@ -6,6 +6,7 @@ import type { Group } from "./setting.ts";
 const titles: { readonly [G in Group]: string } = {
   where: "Where",
   who: "Who",
+  sessions: "Sessions",
   start: "Starting",
   grants: "What is granted",
   denials: "What is denied, whatever is granted",

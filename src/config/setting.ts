@@ -19,9 +19,17 @@ import type {
 } from "@sinclair/typebox";
 
 /** How the text of a value is read: the keys of `readers` in values.ts. */
-export type Format = "path" | "unix-socket" | "listen-address" | "ip-address" | "host-name" | "image-prefix";
+export type Format =
+  | "path"
+  | "unix-socket"
+  | "listen-address"
+  | "ip-address"
+  | "host-name"
+  | "image-prefix"
+  | "duration"
+  | "count";
 
-export type Group = "where" | "who" | "start" | "grants" | "denials";
+export type Group = "where" | "who" | "sessions" | "start" | "grants" | "denials";
 
 /** What a single text of a setting must be. */
 export interface TextOptions {

@@ -10,6 +10,7 @@ import {
 } from "./addresses.ts";
 import { readImagePrefix } from "./image-prefix.ts";
 import { nearest } from "./nearest.ts";
+import { readCount, readDuration } from "./quantities.ts";
 import type { Setting } from "./schema.ts";
 import type { Format, TextOptions } from "./setting.ts";
 
@@ -33,6 +34,8 @@ const readers: { readonly [F in Format]: (text: string, options: ReadOptions) =>
   "ip-address": readIpAddress,
   "host-name": readHostName,
   "image-prefix": readImagePrefix,
+  duration: readDuration,
+  count: readCount,
 };
 
 function readText(text: string, of: TextOptions, options: ReadOptions): unknown {

@@ -75,6 +75,11 @@ export interface ConnectOptions {
  */
 const maxMessageBytes = 128 * 1024 * 1024;
 const attempts = 3;
+/**
+ * Milliseconds, 24 days: beyond, a call has no deadline. A command's timeout may be any 64-bit number, and
+ * for one too far ahead grpc-js throws where nobody can catch it, which would end the gateway.
+ */
+const farthestMs = 2 ** 31 - 1;
 const onTheWay: ReadonlySet<status> = new Set([
   status.UNAVAILABLE,
   status.UNIMPLEMENTED,
@@ -135,7 +140,8 @@ export function connect(options: ConnectOptions): Runtime {
     },
     async call(rpc, request, { deadlineMs, onCancel } = {}) {
       const rule = callRules[rpc];
-      const deadline = Date.now() + (options.deadlineMs ?? deadlineMs ?? rule.deadlineMs);
+      const limitMs = options.deadlineMs ?? deadlineMs ?? rule.deadlineMs;
+      const deadline = limitMs > farthestMs ? Number.POSITIVE_INFINITY : Date.now() + limitMs;
       let cancelled = false;
       let current: ClientUnaryCall | undefined;
       onCancel?.(() => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Grants, grantWordNames, grantWords } from "../../src/grants.ts";
 import { parseCommandLine } from "../../src/config.ts";
+import { type Grants, grantWordNames, grantWords } from "../../src/grants.ts";
 
 function grants(line: string, env: { readonly [name: string]: string } = {}): Grants {
   const command = parseCommandLine(line.split(" "), env, { uid: 0, cwd: "/" });

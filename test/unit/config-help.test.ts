@@ -84,7 +84,8 @@ test(".env.example has every variable, and its lines read back to the defaults",
   assert.deepEqual(read(lines.filter((line) => !examples.has(line.slice(1, line.indexOf("="))))), read([]));
   assert.deepEqual(Object.keys(read(lines)).sort(), [
     ...["acceptHost", "configFile", "dataDir", "grants", "imageEndpoint", "install", "listen"],
-    ...["runtimeEndpoint", "streamCa", "streamHost", "tokenFile"],
+    ...["maxSessions", "runtimeEndpoint", "sessionIdle", "sessionMax", "statusGrace", "streamCa"],
+    ...["streamHost", "tokenFile"],
   ]);
   assert.equal(read(lines).dataDir, "/var/lib/crest");
 });

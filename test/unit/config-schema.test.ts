@@ -41,8 +41,12 @@ test("what is read has the types that the schema says", () => {
   const command = parseCommandLine(argv, {}, { uid: 0, cwd: "/" });
   assert.ok("config" in command);
   const config: Config = command.config;
-  for (const { key, form } of settings) {
+  for (const { key, form, text } of settings) {
     if (!(key in config) || key === "listen") continue;
+    if (text.format === "duration" || text.format === "count") {
+      assert.equal(typeof config[key as keyof Config], "number", key);
+      continue;
+    }
     const value = config[key as keyof Config];
     const types = { text: "string", switch: "boolean", list: "object", "switch-or-list": "" };
     assert.equal(typeof value, types[form], key);

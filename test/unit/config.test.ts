@@ -48,6 +48,10 @@ test("serve without flags has the defaults and no grant", () => {
       dataDir: "/var/lib/crest",
       tokenFile: "/var/lib/crest/token",
       acceptHost: ["localhost", "127.0.0.1", "[::1]"],
+      maxSessions: 1000,
+      sessionIdle: 14_400_000,
+      sessionMax: 0,
+      statusGrace: 30_000,
       install: false,
       grants: { all: false, allow: {}, deny: {} },
     },
@@ -73,6 +77,10 @@ test("every setting arrives, from flags with = and with a space", () => {
     streamCa: "/work/ca.pem",
     tokenFile: "/secret/token",
     acceptHost: ["localhost", "127.0.0.1", "[::1]", "crest.example", "10.1.2.3"],
+    maxSessions: 7,
+    sessionIdle: 90_000,
+    sessionMax: 7_200_000,
+    statusGrace: 250,
     install: false,
     grants: { all: true, allow: {}, deny: {} },
   };
@@ -84,6 +92,7 @@ test("every setting arrives, from flags with = and with a space", () => {
     ],
     ...["--data-dir=/data", "--stream-host=[::1]", "--stream-ca=ca.pem", "--token-file=/secret/token"],
     ...["--accept-host=Crest.Example,10.1.2.3", "--allow-all"],
+    ...["--max-sessions=7", "--session-idle=90s", "--session-max=2h", "--status-grace=250ms"],
   ];
   assert.deepEqual(config(["serve", ...flags]), expected);
   const apart = flags.flatMap((flag) => flag.split("="));
