@@ -1,0 +1,126 @@
+/**
+ * The test runner: `node dist/test/run.js [unit|contract|e2e|browser|FILE...] [--no-skip]`.
+ *
+ * Finds the test files beside itself: compiled ones (`*.test.js`) when it is compiled, else the sources.
+ * Without a name it takes all. Files of e2e and browser run one at a time, because they share the host.
+ *
+ * Exits with 1 if a test failed, if none ran, and with `--no-skip` if one was skipped.
+ */
+import { readdirSync } from "node:fs";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+import { fileURLToPath } from "node:url";
+
+const groups = ["unit", "contract", "e2e", "browser"];
+const oneAtATime = new Set(["e2e", "browser"]);
+const fileTimeoutMs = 10 * 60_000;
+
+interface Tally {
+  passed: number;
+  failed: number;
+  readonly skipped: { name: string; file: string; reason: string }[];
+}
+
+const testFolder = dirname(fileURLToPath(import.meta.url));
+const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
+
+/** unit, contract, ...; what lies directly in test/ counts as unit. */
+function groupOf(file: string): string {
+  const [first = ""] = relative(testFolder, file).split(sep);
+  return groups.includes(first) ? first : "unit";
+}
+
+function allFiles(): string[] {
+  return readdirSync(testFolder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(`.test${extension}`))
+    .map((name) => join(testFolder, name))
+    .sort();
+}
+
+/** Names of groups and paths, to files. A source's path stands for its compiled file. */
+function chooseFiles(names: readonly string[]): string[] {
+  const all = allFiles();
+  if (names.length === 0) return all;
+  return names.flatMap((name) => {
+    if (groups.includes(name)) return all.filter((file) => groupOf(file) === name);
+    const path = resolve(name);
+    const compiled = join(testFolder, relative(resolve("test"), path)).replace(/\.ts$/, extension);
+    const chosen = all.find((file) => file === path || file === compiled);
+    if (chosen === undefined) throw new Error(`Cannot run ${name}: no group and no test file`);
+    return [chosen];
+  });
+}
+
+async function runFiles(files: string[], concurrency: number, tally: Tally): Promise<void> {
+  if (files.length === 0) return;
+  const tests = run({ files, concurrency, timeout: fileTimeoutMs });
+  tests.on("test:pass", (event) => {
+    if (event.skip !== undefined) {
+      tally.skipped.push({ name: event.name, file: event.file ?? "", reason: reasonOf(event.skip) });
+      return;
+    }
+    // A suite is not a test, and neither is a whole file, which older Nodes report where it holds no test.
+    if (event.details.type === "suite" || files.includes(resolve(event.name))) return;
+    tally.passed += 1;
+  });
+  tests.on("test:fail", (event) => {
+    if (event.todo === undefined) tally.failed += 1;
+  });
+  await new Promise<void>((resolve, reject) => {
+    const report = tests.compose(new spec());
+    report.on("error", reject);
+    report.on("end", resolve);
+    report.pipe(process.stdout, { end: false });
+  });
+}
+
+function reasonOf(skip: string | boolean): string {
+  return typeof skip === "string" && skip !== "" ? skip : "no reason given";
+}
+
+/**
+ * Has every test process end itself when its file takes too long.
+ *
+ * From Node 22 on the time-out of `run()` holds for single tests, and a process that something keeps alive
+ * after its last test stays for ever.
+ */
+function addWatchdog(): void {
+  const options = process.env.NODE_OPTIONS;
+  const limit = `Cannot go on: the file took longer than ${fileTimeoutMs} ms, or something keeps its process alive`;
+  const code = [
+    // What the tests start shall not inherit it.
+    options === undefined
+      ? "delete process.env.NODE_OPTIONS"
+      : `process.env.NODE_OPTIONS = ${JSON.stringify(options)}`,
+    `setTimeout(() => { console.error(${JSON.stringify(limit)}); process.exit(1); }, ${fileTimeoutMs}).unref()`,
+  ].join(";");
+  const preload = `--import=data:text/javascript,${encodeURIComponent(code)}`;
+  process.env.NODE_OPTIONS = options === undefined ? preload : `${options} ${preload}`;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const noSkip = args.includes("--no-skip");
+  const files = chooseFiles(args.filter((arg) => arg !== "--no-skip"));
+  addWatchdog();
+  const tally: Tally = { passed: 0, failed: 0, skipped: [] };
+  const alone = files.filter((file) => oneAtATime.has(groupOf(file)));
+  await runFiles(
+    files.filter((file) => !alone.includes(file)),
+    2,
+    tally,
+  );
+  await runFiles(alone, 1, tally);
+
+  for (const { name, file, reason } of tally.skipped) {
+    console.log(`skipped: ${relative(testFolder, file)}: ${name}: ${reason}`);
+  }
+  console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped.length} skipped`);
+  if (tally.passed + tally.failed === 0) {
+    console.log("Cannot call this a success: no test ran");
+    return 1;
+  }
+  return tally.failed > 0 || (noSkip && tally.skipped.length > 0) ? 1 : 0;
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,220 @@
+/**
+ * A CRI runtime for tests: real gRPC on a Unix socket, a small runtime in memory behind it, and the manners
+ * of one of five real runtimes in what it answers.
+ */
+import { randomInt } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { JsonObject } from "@bufbuild/protobuf";
+import type { RecordedCall, RecordedCrash } from "./fake-runtime/calls.ts";
+import { dispatch, dispatchBytes, performAlone } from "./fake-runtime/dispatch.ts";
+import { createEventHub } from "./fake-runtime/events.ts";
+import { createGrpcServer, type Exchange } from "./fake-runtime/grpc-server.ts";
+import { addUsualImages, type ImageInit, makeImage, offer, storeImage } from "./fake-runtime/image-store.ts";
+import type { Manner, MannerName } from "./fake-runtime/manner.ts";
+import { mannerOf } from "./fake-runtime/manners/all.ts";
+import { type Answer, createOverrides } from "./fake-runtime/overrides.ts";
+import { type ContainerInit, initContainer, initPod, type PodInit } from "./fake-runtime/population.ts";
+import { exitProcess } from "./fake-runtime/processes.ts";
+import type { RpcName } from "./fake-runtime/rpc-names.ts";
+import { criSchema } from "./fake-runtime/schema.ts";
+import {
+  createState,
+  type FakeContainer,
+  type FakeImage,
+  type FakePod,
+  requireById,
+} from "./fake-runtime/state.ts";
+import type { StreamRequest, World } from "./fake-runtime/world.ts";
+
+export type { RecordedCall, RecordedCrash } from "./fake-runtime/calls.ts";
+export { GrpcFault } from "./fake-runtime/fault.ts";
+export type { ImageInit } from "./fake-runtime/image-store.ts";
+export { type MannerName, mannerNames } from "./fake-runtime/manner.ts";
+export {
+  type Answer,
+  type Answerer,
+  type FakeCall,
+  failing,
+  hanging,
+  held,
+  type Reply,
+  sized,
+} from "./fake-runtime/overrides.ts";
+export type { ContainerInit, PodInit } from "./fake-runtime/population.ts";
+export { type RpcName, rpcNames } from "./fake-runtime/rpc-names.ts";
+export type { FakeContainer, FakeImage, FakePod } from "./fake-runtime/state.ts";
+export type { StreamRequest } from "./fake-runtime/world.ts";
+
+export interface FakeRuntimeOptions {
+  readonly manner: MannerName;
+  /** Path to listen on; a fresh temporary folder's by default. */
+  readonly socket?: string;
+  /** How long a crash or a restart keeps it down; 100 ms by default (real daemons need about 2 s). */
+  readonly recoveryMs?: number;
+  /** As the property. */
+  readonly streamUrl?: StreamUrl;
+}
+
+/**
+ * Where Exec, Attach and PortForward send their client: the port of a streaming server, for a URL of the
+ * manner's own shape, or a whole URL.
+ */
+export type StreamUrl = (stream: StreamRequest) => string | number | Promise<string | number>;
+
+export interface FakeRuntime {
+  readonly manner: MannerName;
+  /** Path of the Unix socket. */
+  readonly socket: string;
+  /** All calls so far, in the order of arrival; may be emptied (`calls.length = 0`). */
+  readonly calls: RecordedCall[];
+  readonly crashes: readonly RecordedCrash[];
+  readonly pods: ReadonlyMap<string, FakePod>;
+  readonly containers: ReadonlyMap<string, FakeContainer>;
+  /** By the 64 digits of the id. */
+  readonly images: ReadonlyMap<string, FakeImage>;
+  /** Replaceable; `undefined` gives URLs at which nobody listens. */
+  streamUrl: StreamUrl | undefined;
+
+  /** The calls of one RPC. */
+  callsOf(rpc: RpcName): RecordedCall[];
+  /**
+   * Overrides what an RPC answers; the newest override counts.
+   *
+   * @param options.once For the next call only.
+   * @returns What takes the override away.
+   */
+  on(rpc: RpcName, answer: Answer, options?: { once?: boolean }): () => void;
+  /** Serves another service on the same socket, in bytes: `/containerd.services.content.v1.Content/ListStatuses`. */
+  serve(
+    path: string,
+    answer: (request: Buffer, exchange: Exchange) => Uint8Array | Promise<Uint8Array>,
+  ): void;
+  /**
+   * Does what the RPC does, as if another client had called it: with its events, not recorded.
+   *
+   * @returns The answer in proto JSON; of a stream the first message.
+   * @throws {GrpcFault} as the runtime answers.
+   */
+  perform(rpc: RpcName, request?: object): Promise<JsonObject>;
+
+  addPod(pod?: PodInit): FakePod;
+  addContainer(container?: ContainerInit): FakeContainer;
+  addImage(image: ImageInit): FakeImage;
+  /** Offers an image for PullImage, to everybody or to those who know the password. */
+  addRemoteImage(image: ImageInit & { readonly credentials?: { username: string; password: string } }): void;
+  /** Ends the first process of a container by itself, with its event. */
+  exitContainer(id: string, exitCode: number, options?: { reason?: "OOMKilled" }): Promise<void>;
+  /** Sends an event with any content, as proto JSON of ContainerEventResponse; nothing where there are none. */
+  emitEvent(event: object): Promise<void>;
+
+  /** Listens again after `stop()`. */
+  start(): Promise<void>;
+  /** Goes down: connections drop, the socket refuses. The state stays. */
+  stop(): Promise<void>;
+  /** Goes down as its daemon does on a restart, and comes back after `recoveryMs`. */
+  restart(): Promise<void>;
+  /** Settles once it listens. */
+  up(): Promise<void>;
+  /** Down for good; ends what it simulates and removes its socket. */
+  close(): Promise<void>;
+}
+
+/** Starts a fake runtime; it listens when the promise settles. */
+export async function createFakeRuntime(options: FakeRuntimeOptions): Promise<FakeRuntime> {
+  const { recoveryMs = 100 } = options;
+  const manner = mannerOf(options.manner);
+  const folder = options.socket === undefined ? await mkdtemp(join(tmpdir(), "crest-fake-")) : undefined;
+  const socket = options.socket ?? join(folder ?? "", "cri.sock");
+  const closing = new AbortController();
+  const calls: RecordedCall[] = [];
+  const crashes: RecordedCrash[] = [];
+  const overrides = createOverrides();
+  const server = createGrpcServer(socket);
+  const world = createWorld(manner, closing.signal, (stream) => streamUrlOf(stream));
+  const { state } = world;
+  addUsualImages(state);
+  let streamPort = 0;
+  let coming: Promise<void> = Promise.resolve();
+
+  async function streamUrlOf(stream: StreamRequest): Promise<string> {
+    const own = await runtime.streamUrl?.(stream);
+    if (typeof own === "string") return own;
+    return manner.habits.streamUrl(stream.kind, stream.token, own ?? streamPort);
+  }
+
+  async function listen(): Promise<void> {
+    // A streaming server gets a new port whenever its daemon starts.
+    streamPort = randomInt(32_768, 60_999);
+    if (!closing.signal.aborted) await server.listen();
+  }
+
+  /** One after the other: a start waits for the stop before it. */
+  function then(step: () => Promise<void>): Promise<void> {
+    coming = coming.catch(() => undefined).then(step);
+    return coming;
+  }
+
+  async function recover(): Promise<void> {
+    await server.drop();
+    await delay(recoveryMs, undefined, { signal: closing.signal }).catch(() => undefined);
+    await listen();
+  }
+
+  const fake = {
+    ...{ world, overrides, calls },
+    crash(crash: RecordedCrash) {
+      crashes.push(crash);
+      void then(recover);
+    },
+  };
+  for (const method of criSchema().methods.values()) {
+    server.serve(method.path, method.streaming ? "stream" : "unary", (exchange) => {
+      void dispatch(fake, method, exchange);
+    });
+  }
+
+  const runtime: FakeRuntime = {
+    manner: options.manner,
+    ...{ socket, calls, crashes },
+    pods: state.pods,
+    containers: state.containers,
+    images: state.images,
+    streamUrl: options.streamUrl,
+    callsOf: (rpc) => calls.filter((call) => call.rpc === rpc),
+    on: (rpc, answer, { once = false } = {}) => overrides.add(rpc, answer, { once }),
+    serve: (path, answer) => server.serve(path, "unary", (exchange) => void dispatchBytes(answer, exchange)),
+    perform: (rpc, request = {}) => performAlone(world, rpc, request, closing.signal),
+    addPod: (pod = {}) => initPod(world, pod),
+    addContainer: (container = {}) => initContainer(world, container),
+    addImage: (image) => storeImage(state, makeImage(image)),
+    addRemoteImage: ({ credentials, ...image }) => void offer(state, image, credentials),
+    exitContainer: (id, exitCode, { reason } = {}) =>
+      exitProcess(world, requireById(state.containers, id), exitCode, reason),
+    emitEvent: (event) => world.events.publish(event),
+    start: () => then(listen),
+    stop: () => then(server.drop),
+    async restart() {
+      if (manner.habits.restartEndsEvents) {
+        world.events.endStreams();
+        // The end of the streams is on its way before the connections go.
+        await delay(10);
+      }
+      await then(recover);
+    },
+    up: () => coming,
+    async close() {
+      closing.abort();
+      await then(server.drop);
+      if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+    },
+  };
+  await then(listen);
+  return runtime;
+}
+
+function createWorld(manner: Manner, closed: AbortSignal, streamUrl: World["streamUrl"]): World {
+  return { manner, state: createState(), events: createEventHub(manner.habits.events), streamUrl, closed };
+}

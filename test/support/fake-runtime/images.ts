@@ -1,0 +1,121 @@
+import { byDigits, byName, resolveImage, storeImage } from "./image-store.ts";
+import type { PullFailure } from "./manner.ts";
+import type { ImageRequest, ListImagesRequest, PullImageRequest } from "./messages.ts";
+import { type ImageReference, imageIdDigits, parseReference } from "./references.ts";
+import type { RpcName } from "./rpc-names.ts";
+import type { FakeImage, RemoteImage, State } from "./state.ts";
+import { imageInfo } from "./verbose.ts";
+import { type Handler, inListOrder, refuse, type World } from "./world.ts";
+
+function imageAnswer({ manner }: World, image: FakeImage): object {
+  const numeric = /^\d+$/.test(image.user);
+  return {
+    id: manner.habits.imageId(image.digits),
+    repoTags: image.repoTags.map(manner.habits.imageName),
+    repoDigests: image.repoDigests.map(manner.habits.imageName),
+    size: String(image.sizeBytes),
+    uid: numeric ? { value: image.user } : undefined,
+    username: numeric ? undefined : image.user,
+    pinned: image.pinned,
+  };
+}
+
+export const listImages: Handler<ListImagesRequest> = (world, request) => ({
+  images: imageItems(world, request),
+});
+
+/** The list's items; the same for the streamed list. */
+export function imageItems(world: World, { filter }: ListImagesRequest): object[] {
+  const asked = filter?.image?.image;
+  const images = inListOrder(world, [...world.state.images.values()]);
+  const wanted =
+    asked && world.manner.habits.listImagesFilters ? resolveImage(world.state, asked) : undefined;
+  const all = !asked || !world.manner.habits.listImagesFilters;
+  return images.filter((image) => all || image === wanted).map((image) => imageAnswer(world, image));
+}
+
+/**
+ * The image of ImageStatus and RemoveImage; `undefined` where the runtime answers without one.
+ *
+ * @throws {GrpcFault} where the runtime refuses what it cannot find or read.
+ */
+function lookUpImage(world: World, rpc: RpcName, asked: string) {
+  const { manner, state } = world;
+  const digits = imageIdDigits(asked);
+  if (digits !== undefined) {
+    const bare = !asked.startsWith("sha256:");
+    if (bare && !manner.habits.bareImageIds) return undefined;
+    const image = byDigits(state, digits);
+    if (image === undefined) refuse(manner.refuse.imageAbsent(asked, undefined));
+    return image;
+  }
+  const reference = parseReference(asked);
+  if (reference === undefined) {
+    refuse(manner.refuse.badReference(rpc, asked));
+    return undefined;
+  }
+  const image = byName(state, reference);
+  if (image === undefined) refuse(manner.refuse.imageAbsent(asked, reference));
+  return image;
+}
+
+export const imageStatus: Handler<ImageRequest> = (world, { image: spec, verbose }, { rpc }) => {
+  if (spec === undefined) refuse(world.manner.refuse.imageSpecMissing(rpc));
+  const image = lookUpImage(world, rpc, spec?.image ?? "");
+  if (image === undefined) return {};
+  return { image: imageAnswer(world, image), info: verbose ? imageInfo(world, image) : undefined };
+};
+
+export const removeImage: Handler<ImageRequest> = (world, { image: spec }, { rpc }) => {
+  const { refuse: refusals, habits } = world.manner;
+  if (spec === undefined) refuse(refusals.imageSpecMissing(rpc));
+  const asked = spec?.image ?? "";
+  const image = lookUpImage(world, rpc, asked);
+  if (image === undefined) return {};
+  if (!habits.removesImagesByName && imageIdDigits(asked) === undefined) return {};
+  const user = [...world.state.containers.values()].find((container) => container.image === image);
+  if (user !== undefined) refuse(refusals.removeImageInUse(image, user));
+  world.state.images.delete(image.digits);
+  return {};
+};
+
+export const pullImage: Handler<PullImageRequest> = (world, { image: spec, auth }, { rpc }) => {
+  const { refuse: refusals, habits } = world.manner;
+  if (spec === undefined) refuse(refusals.imageSpecMissing(rpc));
+  const asked = spec?.image ?? "";
+  const reference = parseReference(asked);
+  if (reference === undefined) {
+    refuse(refusals.badReference(rpc, asked));
+    throw new Error(`Cannot go on with ${rpc}: no refusal for the reference ${asked}`);
+  }
+  const remote = world.state.remoteImages.get(reference.name);
+  const failure = pullFailure(world.state, reference, remote, auth);
+  if (failure !== undefined || remote === undefined) throw refusals.pull(failure ?? "absent", reference);
+  return { imageRef: habits.pulledRef(storeImage(world.state, remote.image)) };
+};
+
+function pullFailure(
+  state: State,
+  reference: ImageReference,
+  remote: RemoteImage | undefined,
+  auth: PullImageRequest["auth"],
+): PullFailure | undefined {
+  if (remote === undefined) {
+    const known = [...state.remoteImages.keys()].some((name) => name.startsWith(`${reference.host}/`));
+    if (known) return "absent";
+    return /^(localhost|127\.|\[::1\])/.test(reference.host) ? "refused" : "no such host";
+  }
+  if (remote.credentials === undefined) return undefined;
+  const given = credentialsOf(auth);
+  if (given === undefined) return "no credentials";
+  const { username, password } = remote.credentials;
+  return given.username === username && given.password === password ? undefined : "bad credentials";
+}
+
+/** `username` and `password`, or both as base64 in `auth`. */
+function credentialsOf(auth: PullImageRequest["auth"]): { username: string; password: string } | undefined {
+  if (auth?.username) return { username: auth.username, password: auth.password ?? "" };
+  if (!auth?.auth) return undefined;
+  const [username = "", ...password] = Buffer.from(auth.auth, "base64").toString().split(":");
+  return { username, password: password.join(":") };
+}

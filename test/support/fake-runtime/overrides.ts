@@ -1,0 +1,116 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { status } from "@grpc/grpc-js";
+import type { RecordedCall } from "./calls.ts";
+import { GrpcFault } from "./fault.ts";
+import type { RpcName } from "./rpc-names.ts";
+
+/**
+ * One message: proto JSON (bigint and Uint8Array welcome for 64-bit numbers and bytes, `undefined` members left
+ * out), or the bytes of the message as they go on the wire.
+ */
+export type Reply = object | Uint8Array;
+
+/** What a handler of a test gets besides the request. */
+export interface FakeCall {
+  readonly rpc: RpcName;
+  /** Aborts when the client gives up. */
+  readonly signal: AbortSignal;
+  readonly record: RecordedCall;
+  /** What the fake answers by itself, to this request or another; of a stream the first message. */
+  next(request?: object): Promise<JsonObject>;
+  /** All messages of the fake's own stream. */
+  nextAll(request?: object): AsyncIterable<JsonObject>;
+}
+
+/**
+ * Answers one call; a stream's gives an iterable of replies.
+ *
+ * @throws {GrpcFault} as the answer; any other error becomes INTERNAL with its text.
+ */
+export type Answerer = (
+  request: JsonObject,
+  call: FakeCall,
+) => Reply | Promise<Reply> | Iterable<Reply> | AsyncIterable<Reply>;
+
+/** A fixed reply, or a handler. */
+export type Answer = Reply | Answerer;
+
+export interface Overrides {
+  /** The newest override of an RPC; one for a single call is used up. */
+  take(rpc: RpcName): Answer | undefined;
+  /** @returns What takes the override away again. */
+  add(rpc: RpcName, answer: Answer, options: { once: boolean }): () => void;
+}
+
+export function createOverrides(): Overrides {
+  const stacks = new Map<RpcName, { answer: Answer; once: boolean }[]>();
+  return {
+    take(rpc) {
+      const stack = stacks.get(rpc);
+      const top = stack?.at(-1);
+      if (top?.once) stack?.pop();
+      return top?.answer;
+    },
+    add(rpc, answer, { once }) {
+      const stack = stacks.get(rpc) ?? [];
+      stacks.set(rpc, stack);
+      const entry = { answer, once };
+      stack.push(entry);
+      return () => {
+        const index = stack.indexOf(entry);
+        if (index >= 0) stack.splice(index, 1);
+      };
+    },
+  };
+}
+
+/** Answers with an error. */
+export function failing(code: status, details: string): Answerer {
+  return () => {
+    throw new GrpcFault(code, details);
+  };
+}
+
+/** Never answers; ends only when the client gives up. */
+export function hanging(): Answerer {
+  return (_request, { signal }) =>
+    new Promise((_resolve, reject) => {
+      signal.addEventListener("abort", () => reject(new GrpcFault(status.CANCELLED, "context canceled")));
+    });
+}
+
+/**
+ * Holds calls back until `release()`, then gives the fixed reply, or the fake's own by default.
+ *
+ * `arrived` settles when the first call is being held.
+ */
+export function held(reply?: Reply): { answer: Answerer; release(): void; arrived: Promise<void> } {
+  const gate = newPromise();
+  const first = newPromise();
+  return {
+    answer: async (_request, call) => {
+      first.resolve();
+      await gate.promise;
+      return reply ?? call.next();
+    },
+    release: gate.resolve,
+    arrived: first.promise,
+  };
+}
+
+function newPromise(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = () => {};
+  const promise = new Promise<void>((fulfil) => {
+    resolve = fulfil;
+  });
+  return { promise, resolve };
+}
+
+/** A valid message of this size, give or take a byte: one field that no message of CRI has. */
+export function sized(bytes: number): Uint8Array {
+  const make = (payload: number) =>
+    new BinaryWriter().tag(60_000, WireType.LengthDelimited).bytes(new Uint8Array(payload)).finish();
+  const headerBytes = make(bytes).length - bytes;
+  return make(Math.max(0, bytes - headerBytes));
+}

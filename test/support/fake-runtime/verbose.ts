@@ -1,0 +1,150 @@
+/**
+ * The `info` maps of verbose answers: each value is a JSON text. containerd's holds the configuration as it
+ * came, written by Go's encoding/json: proto field names, enums as numbers, zero values left out.
+ */
+import type { DescField, Message } from "@bufbuild/protobuf";
+import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import { environmentOf } from "./processes.ts";
+import { criSchema, parseMessage } from "./schema.ts";
+import { containersOf, type FakeContainer, type FakeImage, type FakePod } from "./state.ts";
+import type { World } from "./world.ts";
+
+type Info = { [key: string]: string };
+
+/** PodSandboxStatus. */
+export function podInfo(world: World, pod: FakePod): Info | undefined {
+  const { manner, state } = world;
+  const pid = pod.state === "SANDBOX_READY" ? 900 : 0;
+  const runtimeSpec = spec(["/pause"], new Map());
+  switch (manner.family) {
+    case "cri-dockerd":
+      return undefined;
+    case "cri-o":
+      return json({ image: "registry.k8s.io/pause:3.10", pid, runtimeSpec });
+    case "containerd":
+      return json({
+        pid,
+        processStatus: pid > 0 ? "running" : "deleted",
+        netNamespaceClosed: pid === 0,
+        image: "registry.k8s.io/pause:3.10",
+        snapshotKey: pod.id,
+        snapshotter: "overlayfs",
+        ...(manner.name === "containerd-2.1"
+          ? { sandboxMetadata: { Metadata: { ID: pod.id, Name: pod.reservedName } } }
+          : { runtimeHandler: pod.runtimeHandler }),
+        runtimeType: "io.containerd.runc.v2",
+        runtimeOptions: {},
+        config: goJson("PodSandboxConfig", pod.config),
+        runtimeSpec,
+        cniResult: {
+          Interfaces: { eth0: { IPConfigs: [{ IP: pod.ip }] } },
+          containers: containersOf(state, pod).length,
+        },
+      });
+  }
+}
+
+/** ContainerStatus. */
+export function containerInfo({ manner }: World, container: FakeContainer): Info {
+  const { config, image, pid } = container;
+  const command = [...(config.command ?? image.entrypoint), ...(config.args ?? [])];
+  const runtimeSpec = spec(command, environmentOf(config));
+  const common = { sandboxID: container.podId, pid };
+  switch (manner.family) {
+    case "cri-dockerd":
+      return json(common);
+    case "cri-o":
+      return json({ ...common, runtimeSpec, privileged: config.linux?.securityContext?.privileged ?? false });
+    case "containerd":
+      return json({
+        ...common,
+        removing: false,
+        snapshotKey: container.id,
+        snapshotter: "overlayfs",
+        runtimeType: "io.containerd.runc.v2",
+        runtimeOptions: {},
+        config: goJson("ContainerConfig", config),
+        runtimeSpec,
+      });
+  }
+}
+
+/** ImageStatus. */
+export function imageInfo({ manner }: World, image: FakeImage): Info {
+  const imageSpec = {
+    architecture: "amd64",
+    os: "linux",
+    config: { User: image.user, Entrypoint: image.entrypoint },
+    rootfs: { type: "layers", diff_ids: [`sha256:${image.digits}`] },
+  };
+  return json(
+    manner.family === "containerd" ? { chainID: `sha256:${image.digits}`, imageSpec } : { imageSpec },
+  );
+}
+
+/** Status. */
+export function statusInfo({ manner }: World): Info {
+  const sandboxImage = "registry.k8s.io/pause:3.10";
+  switch (manner.family) {
+    case "cri-dockerd":
+      return { config: JSON.stringify({ sandboxImage }) };
+    case "cri-o":
+      return { config: JSON.stringify({ crio: { runtime: { default_runtime: "crun" } }, sandboxImage }) };
+    case "containerd":
+      return {
+        lastCNILoadStatus: "OK",
+        "lastCNILoadStatus.default": "OK",
+        cniconfig: JSON.stringify({ PluginDirs: ["/usr/lib/cni"], PluginConfDir: "/etc/cni/net.d" }),
+        golang: JSON.stringify("go1.23.2"),
+        config: JSON.stringify({ snapshotter: "overlayfs", sandboxImage }),
+      };
+  }
+}
+
+function json(info: object): Info {
+  return { info: JSON.stringify(info) };
+}
+
+/** The part of an OCI spec that tells secrets. */
+function spec(command: readonly string[], environment: ReadonlyMap<string, string>): object {
+  return {
+    ociVersion: "1.1.0",
+    process: { args: command, env: [...environment].map(([name, value]) => `${name}=${value}`), cwd: "/" },
+  };
+}
+
+/** A message as Go writes it with encoding/json. */
+function goJson(name: string, draft: object): object {
+  const descriptor = criSchema().message(name);
+  return goMessage(reflect(descriptor, parseMessage(descriptor, draft) as Message));
+}
+
+function goMessage(message: ReflectMessage): { [name: string]: unknown } {
+  const json: { [name: string]: unknown } = {};
+  for (const field of message.fields) {
+    if (message.isSet(field)) json[field.name] = goField(message, field);
+  }
+  return json;
+}
+
+function goField(message: ReflectMessage, field: DescField): unknown {
+  switch (field.fieldKind) {
+    case "message":
+      return goMessage(message.get(field));
+    case "list":
+      return [...message.get(field)].map(goValue);
+    case "map":
+      return Object.fromEntries([...message.get(field)].map(([key, value]) => [String(key), goValue(value)]));
+    default:
+      return goValue(message.get(field));
+  }
+}
+
+function goValue(value: unknown): unknown {
+  // What is a message among the values of lists and maps is one more reflection.
+  if (typeof value === "object" && value !== null && "fields" in value)
+    return goMessage(value as ReflectMessage);
+  // The bytes of an environment variable are a string in the older definition of these runtimes.
+  if (value instanceof Uint8Array) return Buffer.from(value).toString();
+  return typeof value === "bigint" ? Number(value) : value;
+}

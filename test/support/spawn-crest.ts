@@ -1,0 +1,104 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { repositoryRoot } from "./repository.ts";
+
+export interface SpawnCrestOptions {
+  /**
+   * The line of stdout that says that it serves; `ready` gives its first group, or all of the match.
+   */
+  readonly ready: RegExp;
+  /** Added to this process's environment; `undefined` takes a variable away. */
+  readonly env?: { readonly [name: string]: string | undefined };
+  readonly cwd?: string;
+  /** How long `ready` waits; 15,000 by default. */
+  readonly readyTimeoutMs?: number;
+}
+
+export interface CrestProcess {
+  /**
+   * What the ready line says, usually the URL.
+   *
+   * Rejects if the process ends first or the time is over, with its output in the message.
+   */
+  readonly ready: Promise<string>;
+  /** Settles when it ends. */
+  readonly exit: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+  readonly pid: number | undefined;
+  /** Both streams so far, as they came. */
+  output(): string;
+  stdout(): string;
+  stderr(): string;
+  kill(signal: NodeJS.Signals): void;
+  /** SIGTERM, then SIGKILL after 10 s; settles when it has ended. */
+  stop(): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+}
+
+/** The built command line program: beside these tests where they are compiled, else in `dist`. */
+function mainFile(): string {
+  const beside = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "src", "main.js");
+  return existsSync(beside) ? beside : join(repositoryRoot(), "dist", "src", "main.js");
+}
+
+/** Starts the built `crest` with this Node. */
+export function spawnCrest(args: readonly string[], options: SpawnCrestOptions): CrestProcess {
+  const environment: NodeJS.ProcessEnv = { ...process.env, ...options.env };
+  const child = spawn(process.execPath, [mainFile(), ...args], {
+    cwd: options.cwd,
+    env: environment,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  let stderr = "";
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+    output += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+    output += text;
+  });
+  const exit = exitOf(child);
+  const ready = new Promise<string>((resolve, reject) => {
+    const fail = (why: string) => reject(new Error(`Cannot start crest: ${why}\n${output}`));
+    const timer = setTimeout(() => fail("no ready line"), options.readyTimeoutMs ?? 15_000);
+    child.stdout.on("data", () => {
+      const match = options.ready.exec(stdout);
+      if (match === null) return;
+      clearTimeout(timer);
+      resolve(match[1] ?? match[0]);
+    });
+    void exit.then(({ code, signal }) => {
+      clearTimeout(timer);
+      fail(`it ended with ${signal ?? code}`);
+    });
+  });
+  // Who only stops it, or looks at its exit, need not care for the ready line.
+  ready.catch(() => undefined);
+
+  return {
+    ...{ ready, exit },
+    pid: child.pid,
+    output: () => output,
+    stdout: () => stdout,
+    stderr: () => stderr,
+    kill: (signal) => void child.kill(signal),
+    async stop() {
+      child.kill("SIGTERM");
+      const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+      const ended = await exit;
+      clearTimeout(timer);
+      return ended;
+    },
+  };
+}
+
+function exitOf(child: ChildProcess): CrestProcess["exit"] {
+  return new Promise((resolve) => {
+    child.once("error", () => resolve({ code: null, signal: null }));
+    // Not "exit": the last of the output comes before "close".
+    child.once("close", (code, signal) => resolve({ code, signal }));
+  });
+}
