@@ -1,0 +1,23 @@
+/** The Debian packages that the end-to-end and browser tests need, installed when they may be. */
+import { existsSync } from "node:fs";
+import { install, missingPackages } from "../../src/embedded/requirements.ts";
+
+/** What tests need besides what `crest up` needs: a program, and the package that has it. */
+const forTests: readonly (readonly [program: string, packageName: string])[] = [
+  ["/usr/bin/docker-registry", "docker-registry"],
+  ["/usr/bin/curl", "curl"],
+  ["/usr/bin/chromium", "chromium"],
+];
+
+/**
+ * Installs what is missing, as root on Debian; elsewhere nothing happens, and the tests that need it say so
+ * when they skip.
+ *
+ * @throws {StartError} when a package cannot be installed.
+ */
+export async function ensurePackages(report: (step: string) => void): Promise<void> {
+  if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) return;
+  const own = forTests.filter(([program]) => !existsSync(program)).map(([, packageName]) => packageName);
+  const missing = [...(await missingPackages()), ...own];
+  if (missing.length > 0) await install(missing, report);
+}
