@@ -1032,7 +1032,7 @@ export interface ContainerStatus {
   readonly labels: { readonly [key: string]: string };
   /** Annotations as given at creation. */
   readonly annotations: { readonly [key: string]: string };
-  /** Mounts of the container. */
+  /** What is mounted into it besides its image, as it was asked for at creation. */
   readonly mounts: readonly Mount[];
   /**
    * Path of the log file on the node's disk. Empty on containerd when the log directory or the log
@@ -1675,7 +1675,7 @@ export interface WindowsContainerConfig {
 export interface Device {
   /** Path at which the device appears inside the container, such as `/dev/fuse`. */
   readonly containerPath: string;
-  /** Path of the device on the host. */
+  /** Device node on the node that is passed on, such as `/dev/fuse`. One that does not exist is refused. */
   readonly hostPath: string;
   /**
    * What the container may do with it: `r` read, `w` write, `m` create its node by mknod, in any
@@ -1828,7 +1828,7 @@ export interface StartContainerResponse {}
  * running.
  */
 export interface StopContainerRequest {
-  /** Id of the container to stop. */
+  /** Container to stop, by its full id or a unique prefix; required. */
   readonly containerId: string;
   /**
    * Grace between the stop signal and SIGKILL, in seconds. 0 kills at once, and is what a runtime
