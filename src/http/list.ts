@@ -98,16 +98,15 @@ export function listHandler(route: ListRoute, gateway: Gateway): Handler {
     const chosen: number[] = [];
     for (let index = 0; index < items.length; index++)
       if (!wanted || wanted(items, index)) chosen.push(index);
-    const positions = order.positions(items);
-    chosen.sort((a, b) => order.compare(positions(a), positions(b)));
+    const { compare, isAfter, positionOf } = order(items);
+    chosen.sort(compare);
     const { after, limit } = page;
-    const from =
-      after === undefined ? 0 : firstAfter(chosen, (index) => order.compare(positions(index), after) > 0);
+    const from = after === undefined ? 0 : firstAfter(chosen, (index) => isAfter(index, after));
     const shown = chosen.slice(from, limit === undefined ? undefined : from + limit);
     const last = shown.at(-1);
     const more = last !== undefined && from + shown.length < chosen.length;
     const suffix = more
-      ? `],"continue":${JSON.stringify(continueToken(positions(last), filters))}}\n`
+      ? `],"continue":${JSON.stringify(continueToken(positionOf(last), filters))}}\n`
       : "]}\n";
     return writeItems(item, items, {
       pool: gateway.pool,
@@ -142,14 +141,15 @@ function firstAfter(sorted: readonly number[], holds: (index: number) => boolean
   return low;
 }
 
+/** The order of some items, by their indexes. */
 interface Order {
-  /** The position of each item, read once. */
-  positions(items: Items): (index: number) => Position;
-  compare(a: Position, b: Position): number;
+  compare(a: number, b: number): number;
+  isAfter(index: number, position: Position): boolean;
+  positionOf(index: number): Position;
 }
 
 /** Compiles `["-createdAt", "id"]` for the items of a message. */
-function orderOf({ order }: ListRoute, item: string): Order {
+function orderOf({ order }: ListRoute, item: string): (items: Items) => Order {
   const fields = order.map((name) => {
     const descending = name.startsWith("-");
     const path = descending ? name.slice(1) : name;
@@ -159,21 +159,35 @@ function orderOf({ order }: ListRoute, item: string): Order {
       isText ? stringAt(items, index, numbers) : int64At(items, index, numbers);
     return { sign: descending ? -1 : 1, read };
   });
-  return {
-    positions(items) {
-      const known: Position[] = [];
-      for (let index = 0; index < items.length; index++)
-        known.push(fields.map(({ read }) => read(items, index)));
-      return (index) => known[index] ?? [];
-    },
-    compare(a, b) {
-      for (const [place, { sign }] of fields.entries()) {
-        const left = a[place] ?? "";
-        const right = b[place] ?? "";
-        if (left !== right) return left < right ? -sign : sign;
-      }
-      return 0;
-    },
+  return (items) => {
+    // A field is read when a comparison first needs it: most items differ in the first one.
+    const columns = fields.map(({ sign, read }) => {
+      const known = new Array<Position[number] | undefined>(items.length);
+      const at = (index: number): Position[number] => {
+        known[index] ??= read(items, index);
+        return known[index];
+      };
+      return { sign, at };
+    });
+    return {
+      compare(a, b) {
+        for (const { sign, at } of columns) {
+          const left = at(a);
+          const right = at(b);
+          if (left !== right) return left < right ? -sign : sign;
+        }
+        return 0;
+      },
+      isAfter(index, position) {
+        for (const [place, { sign, at }] of columns.entries()) {
+          const left = at(index);
+          const right = position[place] ?? "";
+          if (left !== right) return left > right === sign > 0;
+        }
+        return false;
+      },
+      positionOf: (index) => columns.map(({ at }) => at(index)),
+    };
   };
 }
 

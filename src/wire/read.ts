@@ -66,6 +66,12 @@ export function readLength(b: Uint8Array, p: number, e: number): number {
 
 /** Reads a tag: field number and wire type as `number << 3 | wireType`. */
 export function readTag(b: Uint8Array, p: number, e: number): number {
+  // One byte, as all tags of fields up to 15 are.
+  const first = p < e ? (b[p] as number) : 0;
+  if (first > 7 && first < 128) {
+    next = p + 1;
+    return first;
+  }
   const tag = readVarint(b, p, e);
   if (high !== 0 || tag >>> 3 === 0) throw new Malformed("a field has an impossible number");
   return tag >>> 0;

@@ -72,9 +72,13 @@ export function stringsAt(items: Items, index: number, path: FieldPath): readonl
 /** An int64 field of an item; 0 when it is absent. */
 export function int64At(items: Items, index: number, path: FieldPath): bigint {
   if (!findLast(items, index, path, VARINT)) return 0n;
-  const low = readVarint(items.wire, foundStart, foundEnd);
-  return (BigInt(high) << 32n) | BigInt(low >>> 0);
+  // Put together here, a number costs one bigint; out of shifted halves it would cost five.
+  halves.setInt32(4, readVarint(items.wire, foundStart, foundEnd));
+  halves.setInt32(0, high);
+  return halves.getBigInt64(0);
 }
+
+const halves = new DataView(new ArrayBuffer(8));
 
 /** An int32, uint32 (its 32 bits), bool or enum field of an item, as a number; 0 when it is absent. */
 export function int32At(items: Items, index: number, path: FieldPath): number {
@@ -99,7 +103,8 @@ export function mapAt(items: Items, index: number, path: FieldPath): Map<string,
 }
 
 function textOf(wire: Uint8Array, start: number, end: number): string {
-  return Buffer.from(wire.buffer, wire.byteOffset + start, end - start).toString("utf8");
+  const bytes = Buffer.isBuffer(wire) ? wire : Buffer.from(wire.buffer, wire.byteOffset, wire.length);
+  return bytes.toString("utf8", start, end);
 }
 
 // Where the value of the last `findLast` is: an object per look-up would be garbage.
@@ -125,17 +130,29 @@ function visitIn({ wire, ranges }: Items, index: number, path: FieldPath, found:
   const end = ranges[index * 2 + 1];
   if (start === undefined || end === undefined)
     throw new TypeError(`Cannot find item: ${index} of ${ranges.length / 2}`);
-  visitPath(wire, start, end, path, found);
+  visitPath(wire, start, end, path, 0, found);
 }
 
 // A message on the way may come in several parts; visiting them all in turn merges them.
-function visitPath(wire: Uint8Array, start: number, end: number, path: FieldPath, found: Visit): void {
-  const [first, ...rest] = path;
-  visit(wire, start, end, (number, from, to, wireType) => {
-    if (number !== first) return;
-    if (rest.length === 0) found(from, to, wireType);
-    else if (wireType === DELIMITED) visitPath(wire, from, to, rest, found);
-  });
+function visitPath(
+  wire: Uint8Array,
+  start: number,
+  end: number,
+  path: FieldPath,
+  depth: number,
+  found: Visit,
+): void {
+  // Not through `visit`, whose callback would be called for every field of every item of a list.
+  for (let p = start; p < end; ) {
+    const tag = readTag(wire, p, end);
+    const value = next;
+    p = skip(wire, value, end, tag);
+    if (tag >>> 3 !== path[depth]) continue;
+    const wireType = tag & 7;
+    const from = wireType === DELIMITED ? next : value;
+    if (depth + 1 === path.length) found(from, p, wireType);
+    else if (wireType === DELIMITED) visitPath(wire, from, p, path, depth + 1, found);
+  }
 }
 
 /** Goes through the fields of one message; of delimited ones the range is the content. */
