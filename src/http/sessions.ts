@@ -4,21 +4,29 @@
  * it only bridges.
  */
 import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import type { WebSocket } from "@fastify/websocket";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { authorize, type Caller, canChangeUnmanaged, requireManaged } from "../auth/authorize.ts";
+import { CallCancelled } from "../cri/channel.ts";
 import type { Inventory, Kind } from "../cri/inventory.ts";
 import { request as callRuntime } from "../cri/perform.ts";
 import { managedLabel } from "../cri/pod-config.ts";
 import { GatewayError } from "../errors.ts";
 import type { SessionRoute } from "../routes/define.ts";
 import { type Bridged, bridge } from "../streaming/bridge.ts";
-import { bearerPrefix, channelCodec, offeredProtocols, type Subprotocol } from "../streaming/channels.ts";
+import {
+  bearerPrefix,
+  channelCodec,
+  isProtocolList,
+  offeredProtocols,
+  type Subprotocol,
+} from "../streaming/channels.ts";
 import { createCommandSession, type StreamChoice } from "../streaming/command-session.ts";
 import type { DialOptions } from "../streaming/dial.ts";
 import type { Limits } from "../streaming/liveness.ts";
 import { bridgePorts, createForwarded, type Forwarded } from "../streaming/port-forward.ts";
-import type { Place, SessionRegistry } from "../streaming/registry.ts";
+import type { SessionRegistry } from "../streaming/registry.ts";
 import { type Bound, createBinder, invalid } from "./bind.ts";
 import { encodeBound, type Gateway, partsOf } from "./gateway.ts";
 import { routerPath } from "./register.ts";
@@ -33,10 +41,9 @@ export interface SessionOptions {
 }
 
 /** A session that stands at the runtime's side and waits for its WebSocket. */
-interface Ready {
-  readonly place: Place;
+interface Prepared {
   readonly begin: (socket: WebSocket) => Bridged;
-  /** The client left before the 101. */
+  /** There will be no WebSocket. */
   readonly abandon: () => void;
 }
 
@@ -52,7 +59,7 @@ export function registerSession(
     chosen,
   }: { readonly gateway: Gateway; readonly sessions: SessionOptions; readonly chosen: ChosenProtocols },
 ): void {
-  const ready = new WeakMap<FastifyRequest, Ready>();
+  const ready = new WeakMap<FastifyRequest, (socket: WebSocket) => void>();
   const prepare =
     route.rpc === "RuntimeService/PortForward"
       ? forwardOf(route, gateway, sessions)
@@ -63,13 +70,14 @@ export function registerSession(
     url: routerPath(path),
     onRequest: async (request) => authorize(route, gateway.callerOf(request)),
     preHandler: async (request) => {
-      if (!isHandshake(request)) return;
+      if (!request.ws) return;
+      checkHandshake(request);
       const subprotocol = chooseProtocol(route, request.raw);
       if (subprotocol !== undefined) chosen.set(request.raw, subprotocol);
       ready.set(
         request,
-        await whileThere(request, sessions.registry, (place, client) =>
-          prepare(request, { place, client, subprotocol }),
+        await whileThere(request.raw.socket, sessions.registry, (client) =>
+          prepare(request, { client, subprotocol }),
         ),
       );
     },
@@ -83,60 +91,98 @@ export function registerSession(
       );
     },
     wsHandler: (socket: WebSocket, request: FastifyRequest) => {
-      const session = ready.get(request);
-      if (!session) throw new TypeError("A WebSocket without a session");
-      session.place.hold(session.begin(socket));
+      const begin = ready.get(request);
+      if (!begin) throw new TypeError("A WebSocket without a session");
+      begin(socket);
     },
   });
 }
 
 /** Whose connection a session is prepared for. */
 interface Client {
-  readonly left: boolean;
-  /** Called with what gives the preparation up. */
+  /** Refuses to go on for nobody. @throws {Error} once the client has left, or the gateway is to end. */
+  check(): void;
+  /** Called with what gives a step of the preparation up. */
   readonly onCancel: (cancel: () => void) => void;
 }
 
 interface Preparation {
-  readonly place: Place;
   readonly client: Client;
   readonly subprotocol: Subprotocol | undefined;
 }
 
-type Prepare = (request: FastifyRequest, preparation: Preparation) => Promise<Ready>;
+type Prepare = (request: FastifyRequest, preparation: Preparation) => Promise<Prepared>;
 
-/** Prepares a session, unless its client leaves meanwhile; nothing stays behind either way. */
+/**
+ * Prepares a session, unless its client leaves meanwhile, and answers what begins it. Nothing stays behind
+ * either way, nor when the WebSocket does not come about.
+ */
 async function whileThere(
-  request: FastifyRequest,
+  socket: Socket,
   registry: SessionRegistry,
-  prepare: (place: Place, client: Client) => Promise<Ready>,
-): Promise<Ready> {
-  const place = registry.reserve();
-  const cancels: (() => void)[] = [];
-  const client = {
-    left: request.raw.socket.destroyed,
-    onCancel: (cancel: () => void) => void cancels.push(cancel),
-  };
-  request.raw.socket.once("close", () => {
-    client.left = true;
-    for (const cancel of cancels) cancel();
-  });
+  prepare: (client: Client) => Promise<Prepared>,
+): Promise<(socket: WebSocket) => void> {
+  const client = watch(socket);
+  const place = registry.reserve(client.giveUp);
   try {
-    const session = await prepare(place, client);
-    if (!client.left) return session;
-    session.abandon();
-    throw new GatewayError("request_timeout", "The client left before the session stood");
+    client.check();
+    const session = await prepare(client);
+    const drop = (): void => {
+      session.abandon();
+      place.release();
+    };
+    socket.once("close", drop);
+    return (webSocket) => {
+      socket.off("close", drop);
+      place.hold(session.begin(webSocket));
+    };
   } catch (error) {
     place.release();
-    throw error;
+    throw client.gone ?? error;
+  } finally {
+    client.unwatch();
   }
+}
+
+/** Notices that a client leaves. Before the 101 the end of its side alone says so. */
+function watch(socket: Socket) {
+  const cancels: (() => void)[] = [];
+  let gone: Error | undefined;
+
+  function giveUp(why: Error): void {
+    if (gone) return;
+    gone = why;
+    for (const cancel of cancels) cancel();
+  }
+  function leave(): void {
+    giveUp(new CallCancelled("The client left before the session stood"));
+    socket.destroy();
+  }
+
+  if (socket.destroyed || socket.readableEnded) leave();
+  socket.on("end", leave);
+  socket.on("close", leave);
+  return {
+    giveUp,
+    get gone() {
+      return gone;
+    },
+    check() {
+      if (gone) throw gone;
+    },
+    onCancel: (cancel: () => void) => void cancels.push(cancel),
+    unwatch() {
+      socket.off("end", leave);
+      socket.off("close", leave);
+    },
+  };
 }
 
 /** Exec and Attach. */
 function commandOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptions): Prepare {
   const binder = createBinder(route);
   const isAttach = route.rpc === "RuntimeService/Attach";
-  return async (request, { client, place, subprotocol }) => {
+  return async (request, { client, subprotocol }) => {
     const bound = binder.bind(partsOf(request));
     const streams = completeStreams(bound);
     if (!isAttach && !(bound.message.cmd as readonly string[] | undefined)?.length) {
@@ -154,7 +200,6 @@ function commandOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptio
     });
     const session = createCommandSession(connection, streams, sessions);
     return {
-      place,
       abandon: () => connection.destroy(),
       begin: (socket) =>
         bridge(socket, session, {
@@ -170,11 +215,12 @@ function commandOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptio
 /** PortForward: a session of its own for every port. */
 function forwardOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptions): Prepare {
   const binder = createBinder(route);
-  return async (request, { client, place, subprotocol }) => {
+  return async (request, { client, subprotocol }) => {
     const bound = binder.bind(partsOf(request));
     encodeBound(route.rpc, bound.message, binder);
     const raw = bound.own.raw === true;
-    const ports = portsOf(bound, raw);
+    const { channels } = channelCodec(subprotocol);
+    const ports = portsOf(bound, raw, Math.min(mostPorts, Math.floor(channels / 2)));
     await resolveTarget(bound, "pod", { gateway, caller: gateway.callerOf(request) });
     const { podSandboxId } = bound.message;
     const opened: Forwarded[] = [];
@@ -197,7 +243,6 @@ function forwardOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptio
       throw error;
     }
     return {
-      place,
       abandon,
       begin: (socket) => bridgePorts(socket, opened, { subprotocol, raw, limits: sessions.limits }),
     };
@@ -206,7 +251,7 @@ function forwardOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptio
 
 type SessionRpc = "RuntimeService/Exec" | "RuntimeService/Attach" | "RuntimeService/PortForward";
 
-/** Calls the RPC and dials what it answers, once. */
+/** Calls the RPC and dials what it answers, once. Without a client it does not begin, and nothing is left open. */
 async function open(
   { rpc }: SessionRoute,
   message: object,
@@ -223,11 +268,20 @@ async function open(
   },
 ) {
   const { onCancel } = client;
+  client.check();
   const answer = await callRuntime(gateway.runtime, rpc as SessionRpc, message, { onCancel });
   const options: DialOptions = { protocol, streamHost: sessions.streamHost, ca: sessions.streamCa, onCancel };
   // Only sessions need an HTTP client.
   const { dial } = await import("../streaming/dial.ts");
-  return dial(answer.url, options);
+  client.check();
+  const connection = await dial(answer.url, options);
+  try {
+    client.check();
+  } catch (gone) {
+    connection.destroy();
+    throw gone;
+  }
+  return connection;
 }
 
 async function resolveTarget(
@@ -266,7 +320,7 @@ function completeStreams({ message }: Bound): StreamChoice {
   return streams;
 }
 
-function portsOf({ message }: Bound, raw: boolean): readonly number[] {
+function portsOf({ message }: Bound, raw: boolean, most: number): readonly number[] {
   const ports = (message.port as readonly number[] | undefined) ?? [];
   const wrong = ports.find((port) => port < 1 || port > 65535);
   if (ports.length === 0)
@@ -274,25 +328,25 @@ function portsOf({ message }: Bound, raw: boolean): readonly number[] {
   if (wrong !== undefined)
     throw invalid([{ parameter: "ports", detail: `must be from 1 to 65535, got ${wrong}` }]);
   if (raw && ports.length > 1) throw invalid([{ parameter: "ports", detail: "must be one port with raw" }]);
-  if (ports.length > mostPorts)
-    throw invalid([{ parameter: "ports", detail: `must be at most ${mostPorts}` }]);
+  if (ports.length > most) throw invalid([{ parameter: "ports", detail: `must be at most ${most}` }]);
   return ports;
 }
 
-/** A channel is one byte, and two belong to a port. */
+/** A connection to the runtime for each; a channel is one byte, and two belong to a port. */
 const mostPorts = 100;
 
-function isHandshake(request: FastifyRequest): boolean {
-  return request.raw.headers.upgrade?.toLowerCase() === "websocket";
-}
-
 /**
- * The subprotocol to speak; undefined when none was offered. `ws` looks at the handshake only after the
- * session stands, so what it would refuse is refused here.
+ * Refuses a handshake that is none. `ws` looks at it only after the session stands, so what it would refuse
+ * is refused before.
  *
- * @throws {GatewayError} `invalid_request` for a handshake that is none, or offers only what is unknown.
+ * @throws {GatewayError} `method_not_allowed`, `upgrade_required`, `invalid_request`.
  */
-function chooseProtocol(route: SessionRoute, { headers }: IncomingMessage): Subprotocol | undefined {
+function checkHandshake({ method, headers }: FastifyRequest): void {
+  if (method !== "GET") {
+    throw new GatewayError("method_not_allowed", `A WebSocket handshake is a GET, not ${method}`, {
+      headers: { allow: "GET" },
+    });
+  }
   if (headers["sec-websocket-version"] !== "13") {
     throw new GatewayError("upgrade_required", "A WebSocket handshake needs Sec-WebSocket-Version: 13", {
       headers: { "sec-websocket-version": "13" },
@@ -304,14 +358,25 @@ function chooseProtocol(route: SessionRoute, { headers }: IncomingMessage): Subp
       "A WebSocket handshake needs a Sec-WebSocket-Key of 16 bytes in base64",
     );
   }
-  const offered = offeredProtocols(headers["sec-websocket-protocol"]).filter(
-    (name) => !name.startsWith(bearerPrefix),
-  );
-  if (offered.length === 0) return undefined;
+}
+
+/**
+ * The subprotocol to speak; undefined when none was offered.
+ *
+ * @throws {GatewayError} `invalid_request` where only unknown ones are offered, or what is no list of names.
+ */
+function chooseProtocol(route: SessionRoute, { headers }: IncomingMessage): Subprotocol | undefined {
+  const header = headers["sec-websocket-protocol"];
+  const offered = offeredProtocols(header).filter((name) => !name.startsWith(bearerPrefix));
   const found = route.subprotocols.find((name) => offered.includes(name));
-  if (found !== undefined) return found as Subprotocol;
-  throw new GatewayError(
-    "invalid_request",
-    `Cannot speak ${offered.join(", ")}: this WebSocket has ${route.subprotocols.join(", ")}`,
-  );
+  if (found === undefined && offered.length > 0) {
+    throw new GatewayError(
+      "invalid_request",
+      `Cannot speak ${offered.join(", ")}: this WebSocket has ${route.subprotocols.join(", ")}`,
+    );
+  }
+  if (!isProtocolList(header)) {
+    throw new GatewayError("invalid_request", "Sec-WebSocket-Protocol is no list of different names");
+  }
+  return found as Subprotocol | undefined;
 }

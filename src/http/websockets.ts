@@ -1,6 +1,6 @@
 /** The WebSocket server under the routes: `@fastify/websocket`, with what it leaves open closed. */
 import { IncomingMessage } from "node:http";
-import websocket from "@fastify/websocket";
+import websocket, { type WebSocket } from "@fastify/websocket";
 import type { FastifyInstance } from "fastify";
 import type { ChosenProtocols } from "./sessions.ts";
 
@@ -37,6 +37,9 @@ export function registerWebSockets(app: FastifyInstance, chosen: ChosenProtocols
     },
     // The sessions' own registry has closed them by now, with a code.
     preClose: (done: () => void) => done(),
-    errorHandler: (_error: Error, socket: { terminate(): void }) => socket.terminate(),
+    // What is wrong with a message closes its socket by itself, with the code for it: 1009, 1007, 1002.
+    errorHandler: (_error: Error, socket: WebSocket) => {
+      if (socket.readyState === socket.OPEN) socket.terminate();
+    },
   });
 }

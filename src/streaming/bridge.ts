@@ -39,21 +39,21 @@ export function bridge(socket: Socket, session: CommandSession, options: BridgeO
 
   function endStdin(): void {
     if (!session.stdin) return;
-    if (streams.tty) session.stdin.write(endOfTransmission);
+    if (streams.tty) pour(endOfTransmission, session.stdin, socket);
     else session.stdin.end();
   }
 
   socket.on("message", (data) => {
-    const message = codec.decode(data);
+    const message = live.open ? codec.decode(data) : undefined;
     if (!message) return;
-    live.touch();
+    live.heard();
     switch (message.channel) {
       case channel.stdin:
         if (message.payload.length > 0 && session.stdin) pour(message.payload, session.stdin, socket);
         return;
       case channel.resize: {
         const size = checkedResize(message.payload);
-        if (size) session.resize?.write(size);
+        if (size && session.resize) pour(size, session.resize, socket);
         return;
       }
       case channel.close:
@@ -72,7 +72,7 @@ export function bridge(socket: Socket, session: CommandSession, options: BridgeO
       : pumpOut(stream, {
           socket,
           encode: (chunk) => codec.encode(number, chunk),
-          touched: live.touch,
+          sent: live.sent,
           ...(neverStall
             ? { tooSlow: () => live.close(closeCode.tooSlow, "the client reads too slowly") }
             : {}),
@@ -86,12 +86,13 @@ export function bridge(socket: Socket, session: CommandSession, options: BridgeO
   send(streams.stdout ? channel.stdout : streams.stderr ? channel.stderr : channel.status, Buffer.alloc(0));
 
   void session.outcome.then(async (outcome) => {
+    // What has come goes out first.
+    await outputs;
     if ("lost" in outcome) {
       send(channel.status, Buffer.from(failure(`exit unknown: ${outcome.lost}`)));
       live.close(closeCode.serviceRestart, "the runtime went away");
       return;
     }
-    await outputs;
     send(channel.status, Buffer.from(outcome.status));
     live.close(closeCode.normal, "");
   });

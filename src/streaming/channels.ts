@@ -26,6 +26,8 @@ export interface ChannelCodec {
   decode(message: Buffer): Message | undefined;
   /** Whether a client may end its half of a channel: `[255, channel]`. */
   readonly halfClose: boolean;
+  /** Channels have numbers below this one. */
+  readonly channels: number;
 }
 
 /** How `subprotocol` writes messages; none was offered is as v4. */
@@ -36,6 +38,7 @@ export function channelCodec(subprotocol: Subprotocol | undefined): ChannelCodec
 
 const binaryCodec: ChannelCodec = {
   halfClose: false,
+  channels: 256,
   encode(channel, payload) {
     const message = Buffer.allocUnsafe(1 + payload.length);
     message[0] = channel;
@@ -48,17 +51,36 @@ const binaryCodec: ChannelCodec = {
   },
 };
 
-/** Text messages: the channel as a digit, the payload in base64. */
+const zero = 0x30;
+/** What Go's decoder takes; Node's passes over what it does not know. */
+const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/**
+ * Text messages: the channel as a digit, the payload in base64. What follows 9 in ASCII are the channels
+ * from 10 on, as Kubernetes counts.
+ */
 const base64Codec: ChannelCodec = {
   halfClose: false,
+  channels: 0x7f - zero,
   encode: (channel, payload) =>
-    `${channel}${Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString("base64")}`,
+    String.fromCharCode(zero + channel) +
+    Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString("base64"),
   decode(message) {
-    const digit = (message[0] ?? 0) - 0x30;
-    if (digit < 0 || digit > 9) return undefined;
-    return { channel: digit, payload: Buffer.from(message.toString("latin1", 1), "base64") };
+    const channel = (message[0] ?? 0) - zero;
+    const text = message.toString("latin1", 1);
+    if (channel < 0 || !base64.test(text)) return undefined;
+    return { channel, payload: Buffer.from(text, "base64") };
   },
 };
+
+/**
+ * Whether a handshake's `Sec-WebSocket-Protocol` is a list of different names (RFC 6455, 4.1), or absent.
+ */
+export function isProtocolList(header: string | undefined): boolean {
+  if (header === undefined) return true;
+  const names = header.split(",").map((name) => name.trim());
+  return new Set(names).size === names.length && names.every((name) => /^[!#$%&'*+\-.^_`|~\w]+$/.test(name));
+}
 
 /** The offered names of a handshake's `Sec-WebSocket-Protocol`, in the client's order. */
 export function offeredProtocols(header: string | undefined): readonly string[] {

@@ -4,6 +4,7 @@
  * Source: Kubernetes' remotecommand protocol v4 over SPDY.
  */
 import type { Duplex } from "node:stream";
+import { readText } from "./read-text.ts";
 import type { SpdyConnection } from "./spdy/connection.ts";
 
 /** Which streams a session has, as the RPC was asked. */
@@ -52,6 +53,8 @@ export function createCommandSession(
   const resize = open("resize", streams.tty);
   // Nothing is ever sent on it.
   error.end();
+  // Nothing comes on these; what a broken server sends there must not hold the others up.
+  for (const stream of [stdin, resize]) stream?.resume();
   const outputs = [stdout, stderr].filter((stream) => stream !== undefined);
   return {
     stdin,
@@ -63,53 +66,32 @@ export function createCommandSession(
   };
 }
 
-async function outcomeOf(
+function outcomeOf(
   connection: SpdyConnection,
   error: Duplex,
   { outputs, statusGraceMs }: { readonly outputs: readonly Duplex[]; readonly statusGraceMs: number },
 ): Promise<Outcome> {
-  let timer: NodeJS.Timeout | undefined;
-  const graceOver = Promise.all(
-    outputs.map((stream) => new Promise((resolve) => stream.once("end", resolve))),
-  ).then(
-    () =>
-      new Promise<Outcome>((resolve) => {
-        if (outputs.length === 0) return;
-        timer = setTimeout(
-          () =>
-            resolve({
-              status: failure("exit unknown: the runtime sent no status after the output had ended"),
-            }),
-          statusGraceMs,
-        );
-        timer.unref();
-      }),
-  );
-  try {
-    const lost = connection.closed.then((failed) => {
-      if (connection.goneAway)
-        return { status: failure("exit unknown: the runtime ended the session without a status") };
-      return { lost: failed?.message ?? "the runtime closed the session" };
-    });
-    const status = readStatus(error).then((text) => (text === "" ? lost : { status: text }));
-    return await Promise.race([status, graceOver]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+  const lost = connection.closed.then((failed) => {
+    if (connection.goneAway)
+      return { status: failure("exit unknown: the runtime ended the session without a status") };
+    return { lost: failed?.message ?? "the runtime closed the session" };
+  });
+  const status = readText(error, maxStatusBytes).then((text) => (text === "" ? lost : { status: text }));
 
-/** The text of the error stream; empty when it ended without one. */
-async function readStatus(error: Duplex): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  return new Promise((resolve) => {
-    const done = (): void => resolve(Buffer.concat(chunks).toString("utf8"));
-    error.on("data", (chunk: Buffer) => {
-      length += chunk.length;
-      if (length <= maxStatusBytes) chunks.push(chunk);
-    });
-    error.once("end", done);
-    error.once("close", done);
+  let settled = false;
+  let grace: NodeJS.Timeout | undefined;
+  const noStatus = new Promise<Outcome>((resolve) => {
+    const begin = (): void => {
+      if (settled || outputs.length === 0) return;
+      const message = "exit unknown: the runtime sent no status after the output had ended";
+      grace = setTimeout(() => resolve({ status: failure(message) }), statusGraceMs);
+      grace.unref();
+    };
+    void Promise.all(outputs.map((stream) => new Promise((over) => stream.once("end", over)))).then(begin);
+  });
+  return Promise.race([status, noStatus]).finally(() => {
+    settled = true;
+    clearTimeout(grace);
   });
 }
 

@@ -13,13 +13,16 @@ export interface DialOptions {
   readonly streamHost?: string | undefined;
   /** PEM certificates that the streaming server's must chain to, where it has TLS. */
   readonly ca?: string | undefined;
+  /** How long connecting may take, and then the answer; default 10 s each. */
+  readonly timeoutMs?: number;
   /** Called once with what gives the attempt up. */
   readonly onCancel?: (cancel: () => void) => void;
 }
 
 export type Dial = (url: string, options: DialOptions) => Promise<SpdyConnection>;
 
-const connectTimeoutMs = 10_000;
+const defaultTimeoutMs = 10_000;
+const spdy = "SPDY/3.1";
 
 /**
  * Upgrades to SPDY/3.1 at a URL that the runtime answered.
@@ -30,12 +33,12 @@ const connectTimeoutMs = 10_000;
  */
 export async function dial(
   url: string,
-  { protocol, streamHost, ca, onCancel }: DialOptions,
+  { protocol, streamHost, ca, timeoutMs = defaultTimeoutMs, onCancel }: DialOptions,
 ): Promise<SpdyConnection> {
   const target = checkStreamUrl(url, streamHost);
   const client = new Client(target.origin, {
-    connect: { timeout: connectTimeoutMs, ...(ca === undefined ? {} : { ca }) },
-    headersTimeout: connectTimeoutMs,
+    connect: { timeout: timeoutMs, ...(ca === undefined ? {} : { ca }) },
+    headersTimeout: timeoutMs,
     // The session has its own limits.
     bodyTimeout: 0,
   });
@@ -54,14 +57,16 @@ function upgrade(client: Client, target: URL, protocol: string): Promise<Duplex>
   return new Promise((resolve, reject) => {
     const handler: Dispatcher.DispatchHandler = {
       onRequestStart() {},
-      onRequestUpgrade(_controller, _status, _headers, socket) {
-        resolve(socket);
+      onRequestUpgrade(_controller, _status, headers, socket) {
+        if (String(headers.upgrade).toUpperCase() === spdy) {
+          resolve(socket);
+          return;
+        }
+        socket.destroy();
+        reject(refusal(`did not switch to ${spdy}`));
       },
       onResponseStart(controller, status) {
-        const error = new GatewayError(
-          "runtime_error",
-          `Cannot open the runtime's stream: its server answered ${status}`,
-        );
+        const error = refusal(`answered ${status}`);
         reject(error);
         controller.abort(error);
       },
@@ -73,10 +78,14 @@ function upgrade(client: Client, target: URL, protocol: string): Promise<Duplex>
       {
         method: "POST",
         path: target.pathname,
-        upgrade: "SPDY/3.1",
+        upgrade: spdy,
         headers: { "x-stream-protocol-version": protocol },
       },
       handler,
     );
   });
+}
+
+function refusal(what: string): GatewayError {
+  return new GatewayError("runtime_error", `Cannot open the runtime's stream: its server ${what}`);
 }

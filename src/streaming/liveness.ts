@@ -1,7 +1,10 @@
 /**
  * Keeps a WebSocket alive and ends it: pings, the close handshake, and what a paused socket needs.
  *
- * A paused socket reads nothing: it sees no pong, answers no ping and cannot take part in closing.
+ * A paused socket reads nothing: it sees no pong, answers no ping and cannot take part in closing. A client
+ * that takes its time to read, as behind a pager, answers no ping either, until it has read what lies
+ * before it: so a missing answer tells that a client has gone only when nothing was sent to it meanwhile.
+ * Otherwise TCP finds out.
  */
 import { closeCode, type Socket } from "./socket.ts";
 
@@ -24,8 +27,12 @@ export const defaultLimits: Limits = {
 };
 
 export interface Liveness {
-  /** Something went through, in whatever direction. */
-  touch(): void;
+  /** A message came from the client. */
+  heard(): void;
+  /** Output was sent to the client. */
+  sent(): void;
+  /** False once the session is being closed: what still comes is not listened to. */
+  readonly open: boolean;
   /** Closes with a code, once; a client that does not answer is cut off after the grace. */
   close(code: number, reason: string): void;
   /** Settles when the socket is closed, from whichever side. */
@@ -40,7 +47,9 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
   let touched = start;
   let answered = start;
   let pinged = start;
-  let closing = false;
+  /** Output was sent since the client last showed that it reads. */
+  let unread = false;
+  let closing: NodeJS.Timeout | undefined;
   let ended: () => void = () => {};
   const closed = new Promise<void>((resolve) => {
     ended = resolve;
@@ -48,10 +57,14 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
 
   function close(code: number, reason: string): void {
     if (closing) return;
-    closing = true;
+    closing = setTimeout(() => socket.terminate(), limits.graceMs).unref();
     if (socket.isPaused) socket.resume();
     socket.close(code, reason);
-    setTimeout(() => socket.terminate(), limits.graceMs).unref();
+  }
+
+  function alive(): void {
+    answered = performance.now();
+    unread = false;
   }
 
   function check(): void {
@@ -64,7 +77,7 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
       // Its pongs wait in the socket that is not read, and so do its pings.
       answered = now;
       socket.pong();
-    } else if (now - answered > limits.pingMs + limits.graceMs) {
+    } else if (!unread && now - answered > limits.pingMs + limits.graceMs) {
       socket.terminate();
       return;
     }
@@ -76,19 +89,25 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
 
   const timer = setInterval(check, Math.min(unsolicitedPongMs, limits.pingMs));
   timer.unref();
-  socket.on("pong", () => {
-    answered = performance.now();
-  });
+  socket.on("pong", alive);
   // The close that follows says all.
   socket.on("error", () => undefined);
   socket.on("close", () => {
     clearInterval(timer);
+    clearTimeout(closing);
     ended();
   });
   return {
-    touch() {
+    heard() {
       touched = performance.now();
-      answered = touched;
+      alive();
+    },
+    sent() {
+      touched = performance.now();
+      unread = true;
+    },
+    get open() {
+      return closing === undefined;
     },
     close,
     closed,

@@ -6,8 +6,8 @@ export interface OutflowOptions {
   readonly socket: Socket;
   /** What to send for a chunk. */
   readonly encode: (chunk: Buffer) => Buffer | string;
-  /** Something went through. */
-  readonly touched: () => void;
+  /** Called with each chunk that was sent. */
+  readonly sent: () => void;
   /**
    * What to do about a client that does not keep up. Absent: the stream is paused until it does, which
    * stalls the process behind it as a slow terminal would. Attaching must not do that to a container, so
@@ -22,13 +22,10 @@ const lowWaterBytes = 256 * 1024;
 const maxHeldBytes = 4 * 1024 * 1024;
 
 /** Settles when the stream has ended and everything was handed to the socket. */
-export function pumpOut(
-  stream: Readable,
-  { socket, encode, touched, tooSlow }: OutflowOptions,
-): Promise<void> {
+export function pumpOut(stream: Readable, { socket, encode, sent, tooSlow }: OutflowOptions): Promise<void> {
   return new Promise((resolve) => {
     stream.on("data", (chunk: Buffer) => {
-      touched();
+      sent();
       socket.send(encode(chunk), () => {
         if (stream.isPaused() && socket.bufferedAmount < lowWaterBytes) stream.resume();
       });

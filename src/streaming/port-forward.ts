@@ -7,19 +7,18 @@
  *
  * Source: Kubernetes' portforward protocol, v4 framing over WebSocket, portforward.k8s.io over SPDY.
  */
-import type { Duplex } from "node:stream";
-import type { Bridged } from "./bridge.ts";
-import { pour } from "./bridge.ts";
+import { type Bridged, pour } from "./bridge.ts";
 import { channelCodec, type Subprotocol } from "./channels.ts";
 import { keepAlive, type Limits } from "./liveness.ts";
 import { pumpOut } from "./outflow.ts";
+import { readText } from "./read-text.ts";
 import { closeCode, type Socket } from "./socket.ts";
-import type { SpdyConnection } from "./spdy/connection.ts";
+import type { SpdyConnection, SpdyStream } from "./spdy/connection.ts";
 
 /** One connection to a port of the pod, through a session of its own. */
 export interface Forwarded {
   readonly port: number;
-  readonly data: Duplex;
+  readonly data: SpdyStream;
   /** The runtime's words when the port refused; empty otherwise. Settles when the connection is over. */
   readonly refusal: Promise<string>;
   readonly connection: SpdyConnection;
@@ -35,15 +34,7 @@ export function createForwarded(connection: SpdyConnection, port: number): Forwa
   const error = connection.createStream({ ...headers, streamtype: "error" });
   error.end();
   const data = connection.createStream({ ...headers, streamtype: "data" });
-  const refusal = new Promise<string>((resolve) => {
-    let text = "";
-    error.on("data", (chunk: Buffer) => {
-      if (text.length < maxRefusalBytes) text += chunk.toString("utf8");
-    });
-    error.once("end", () => resolve(text));
-    error.once("close", () => resolve(text));
-  });
-  return { port, data, refusal, connection };
+  return { port, data, refusal: readText(error, maxRefusalBytes), connection };
 }
 
 export interface ForwardOptions {
@@ -94,52 +85,66 @@ function bridgeChannels(
     send(2 * index + 1, announced);
   }
   socket.on("message", (data) => {
-    const message = codec.decode(data);
+    const message = live.open ? codec.decode(data) : undefined;
     if (!message) return;
-    live.touch();
+    live.heard();
     const target = message.channel % 2 === 0 ? forwarded[message.channel / 2] : undefined;
     if (target && message.payload.length > 0) pour(message.payload, target.data, socket);
   });
-  const over = forwarded.map(async ({ data, refusal }, index) => {
-    await pumpOut(data, {
-      socket,
-      encode: (chunk) => codec.encode(2 * index, chunk),
-      touched: live.touch,
+  const over = forwarded.map(async (connection, index) => {
+    const { data, refusal } = connection;
+    const told = refusal.then((text) => {
+      if (text !== "") send(2 * index + 1, Buffer.from(text));
     });
-    const text = await refusal;
-    if (text !== "") send(2 * index + 1, Buffer.from(text));
+    await pumpOut(data, { socket, encode: (chunk) => codec.encode(2 * index, chunk), sent: live.sent });
+    await told;
     data.end();
+    return wasLost(connection);
   });
-  void Promise.all(over).then(() => live.close(closeCode.normal, ""));
+  void Promise.all(over).then((lost) => {
+    if (lost.includes(true)) live.close(closeCode.serviceRestart, "the runtime went away");
+    else live.close(closeCode.normal, "");
+  });
+}
+
+/** Whether the runtime went away before the connection had ended, or was refused. */
+async function wasLost({ data, refusal, connection }: Forwarded): Promise<boolean> {
+  return !data.complete && !connection.goneAway && (await refusal) === "";
 }
 
 function bridgeRaw(socket: Socket, only: Forwarded | undefined, live: Live): void {
   if (!only) throw new TypeError("A raw tunnel has one port");
   socket.on("message", (data) => {
-    live.touch();
+    if (!live.open) return;
+    live.heard();
     if (data.length > 0) pour(data, only.data, socket);
   });
-  void pumpOut(only.data, { socket, encode: (chunk) => chunk, touched: live.touch }).then(async () => {
+  void pumpOut(only.data, { socket, encode: (chunk) => chunk, sent: live.sent }).then(async () => {
     const text = await only.refusal;
     only.data.end();
-    // A reason holds 123 bytes.
-    if (text === "") live.close(closeCode.normal, "");
-    else
-      live.close(
-        closeCode.badGateway,
-        Buffer.from(text)
-          .subarray(0, 120)
-          .toString("utf8")
-          .replace(/\uFFFD$/, ""),
-      );
+    if (text !== "") live.close(closeCode.badGateway, reasonOf(text));
+    else if (await wasLost(only)) live.close(closeCode.serviceRestart, "the runtime went away");
+    else live.close(closeCode.normal, "");
   });
+}
+
+/** The beginning of a text: the reason of a close frame holds 123 bytes. */
+function reasonOf(text: string): string {
+  return Buffer.from(text)
+    .subarray(0, 120)
+    .toString("utf8")
+    .replace(/\uFFFD$/, "");
 }
 
 /** The client has gone: what it sent still goes out, then the session ends. */
 async function finish({ data, connection }: Forwarded): Promise<void> {
+  const end = (): void => connection.destroy();
   data.resume();
   data.end();
-  const late = setTimeout(() => connection.destroy(), flushMs);
+  const late = setTimeout(end, flushMs);
+  // Both halves are over.
+  if (data.closed) end();
+  else data.once("close", end);
   await connection.closed;
   clearTimeout(late);
 }

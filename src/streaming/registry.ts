@@ -5,11 +5,11 @@ import type { Bridged } from "./bridge.ts";
 export interface SessionRegistry {
   /**
    * Takes a place before anything is asked of the runtime. Give it back with `release`, or hand it to the
-   * session with `hold`.
+   * session with `hold`. `giveUp` is called when all is to end before either has happened.
    *
    * @throws {GatewayError} `too_many_sessions`; `shutting_down`.
    */
-  reserve(): Place;
+  reserve(giveUp: (why: GatewayError) => void): Place;
   /** Sessions that are open or about to be. */
   readonly count: number;
   /** Ends all sessions with a close code and takes no more. Settles when they are gone. */
@@ -25,40 +25,47 @@ export interface Place {
 
 export function createSessionRegistry({ most }: { readonly most: number }): SessionRegistry {
   const open = new Set<Bridged>();
+  const pending = new Set<(why: GatewayError) => void>();
   let taken = 0;
-  let closing = false;
+  let closing: { readonly code: number; readonly reason: string } | undefined;
+  const refusal = (): GatewayError =>
+    new GatewayError("shutting_down", "The gateway is shutting down: no new sessions");
   return {
     get count() {
       return taken;
     },
-    reserve() {
-      if (closing) throw new GatewayError("shutting_down", "The gateway is shutting down: no new sessions");
+    reserve(giveUp) {
+      if (closing) throw refusal();
       if (taken >= most) {
         throw new GatewayError("too_many_sessions", `Cannot open a session: ${most} are open already`);
       }
       taken++;
+      pending.add(giveUp);
       let given = false;
       const release = (): void => {
         if (given) return;
         given = true;
+        pending.delete(giveUp);
         taken--;
       };
       return {
         release,
         hold(session) {
+          pending.delete(giveUp);
           open.add(session);
           void session.ended.finally(() => {
             open.delete(session);
             release();
           });
+          if (closing) session.end(closing.code, closing.reason);
         },
       };
     },
     async close(code, reason) {
-      closing = true;
-      const sessions = [...open];
-      for (const session of sessions) session.end(code, reason);
-      await Promise.all(sessions.map(({ ended }) => ended));
+      closing = { code, reason };
+      for (const giveUp of pending) giveUp(refusal());
+      for (const session of open) session.end(code, reason);
+      while (open.size > 0) await Promise.all([...open].map(({ ended }) => ended));
     },
   };
 }

@@ -29,8 +29,9 @@ export function checkStreamUrl(text: string, allowed: string | undefined): URL {
     throw refuse("has an unexpected path");
   const host = url.hostname.replace(/^\[|\]$/g, "");
   if (isIP(host) === 0) throw refuse("names a host instead of an address");
-  if (host === "::" || host === "0.0.0.0") url.hostname = host === "::" ? "[::1]" : "127.0.0.1";
-  const address = url.hostname.replace(/^\[|\]$/g, "");
+  // A server that listens on every address listens on these. IPv4's loopback is there without IPv6, too.
+  const address = host === "::" || host === "0.0.0.0" ? (allowed ?? "127.0.0.1") : host;
+  if (address !== host) url.hostname = isIP(address) === 6 ? `[${address}]` : address;
   if (allowed === undefined ? !isLoopback(address) : address !== allowed) {
     throw refuse(
       "points elsewhere than to the runtime's stream address: name it with --stream-host if it is right",

@@ -2,8 +2,9 @@
  * A SPDY/3.1 connection, the client's side, over a socket that was upgraded to it.
  *
  * Invariant: a byte leaves the socket only when its stream has room. The peer (moby/spdystream) knows no
- * window updates, so TCP is the only brake: one full stream pauses the whole connection. Writes wait for
- * the socket in turn, and whatever waits is answered when the connection ends.
+ * window updates, so TCP is the only brake: one full stream pauses the whole connection, until its reader
+ * has taken what it holds. Who opens a stream must therefore read it, or let it flow. Writes wait for the
+ * socket in turn, and whatever waits is let go when the connection ends.
  */
 import { Duplex } from "node:stream";
 import {
@@ -19,9 +20,17 @@ import {
 import { createHeaderWriter } from "./headers.ts";
 
 export interface SpdyConnection {
-  /** Opens a stream. Its writable half ends with FIN, its readable half at the peer's FIN or reset. */
-  createStream(headers: { readonly [name: string]: string }): Duplex;
-  /** Settles when the peer has answered. (A server whose process does not read its stdin answers late.) */
+  /**
+   * Opens a stream. Its writable half ends with FIN, its readable half at the peer's FIN or reset. What is
+   * written to one that the peer reset, or whose connection has ended, goes nowhere and is no error.
+   */
+  createStream(headers: { readonly [name: string]: string }): SpdyStream;
+  /**
+   * Settles when the peer has answered. (A server whose process does not read its stdin answers late.)
+   *
+   * Rejects when the connection ends first, and at once while a stream is full: the answer would not be
+   * seen, and a peer that has ended already would drop what is still to be read.
+   */
   ping(): Promise<void>;
   /** Settles when the connection is over: undefined at the peer's or our end, else why. */
   readonly closed: Promise<Error | undefined>;
@@ -31,7 +40,7 @@ export interface SpdyConnection {
   destroy(): void;
 }
 
-/** What may wait in the socket before writers are held. */
+/** What a stream takes of its writer while the socket has no room. */
 const highWaterBytes = 256 * 1024;
 /** Parts of a large write, so that other streams come in between. */
 const frameBytes = 64 * 1024;
@@ -39,9 +48,16 @@ const frameBytes = 64 * 1024;
 const maxUnsentAnswers = 1024 * 1024;
 const maxPings = 100;
 
-class SpdyStream extends Duplex {
+/** A stream of a connection. */
+export interface SpdyStream extends Duplex {
+  /** Whether the peer ended its half, by FIN or reset. False for one that the connection's end cut short. */
+  readonly complete: boolean;
+}
+
+class OpenStream extends Duplex implements SpdyStream {
   readonly id: number;
-  /** The peer has ended its half. What a broken one sends afterwards is not listened to. */
+  complete = false;
+  /** Nothing more is taken from the peer. What a broken one sends after its FIN is not listened to. */
   ended = false;
   readonly #connection: Connection;
 
@@ -49,14 +65,17 @@ class SpdyStream extends Duplex {
     super({ allowHalfOpen: true, autoDestroy: true, emitClose: true, writableHighWaterMark: highWaterBytes });
     this.id = id;
     this.#connection = connection;
-    // A write that the end of the connection cut short is told to its callback; nobody need listen here.
+    // A write after the end is told to its callback; nobody need listen here.
     this.on("error", () => undefined);
+    // After the last byte nobody asks for more: that alone would leave the connection paused.
+    this.once("end", () => connection.wants(this));
   }
 
-  /** The peer's half is over. */
-  endReading(): void {
+  /** The peer's half is over; `complete` when the peer said so. */
+  endReading(complete: boolean): void {
     if (this.ended) return;
     this.ended = true;
+    this.complete = complete;
     this.push(null);
   }
 
@@ -87,12 +106,15 @@ class Connection implements SpdyConnection {
   readonly closed: Promise<Error | undefined>;
   goneAway = false;
   readonly #socket: Duplex;
-  readonly #streams = new Map<number, SpdyStream>();
+  readonly #streams = new Map<number, OpenStream>();
   /** Streams that have no room: while there is one, the socket is not read. */
-  readonly #full = new Set<SpdyStream>();
+  readonly #full = new Set<OpenStream>();
   /** Writers that wait for the socket to drain, or to close. */
-  #waiting: ((error?: Error) => void)[] = [];
-  readonly #pings = new Map<number, () => void>();
+  #waiting: (() => void)[] = [];
+  readonly #pings = new Map<
+    number,
+    { readonly resolve: () => void; readonly reject: (why: Error) => void }
+  >();
   readonly #writeHeaders = createHeaderWriter();
   #nextStream = 1;
   #nextPing = 1;
@@ -124,8 +146,8 @@ class Connection implements SpdyConnection {
     });
   }
 
-  createStream(headers: { readonly [name: string]: string }): Duplex {
-    const stream = new SpdyStream(this, this.#nextStream);
+  createStream(headers: { readonly [name: string]: string }): SpdyStream {
+    const stream = new OpenStream(this, this.#nextStream);
     this.#nextStream += 2;
     this.#streams.set(stream.id, stream);
     // Stream id, no associated stream, priority and slot.
@@ -135,12 +157,16 @@ class Connection implements SpdyConnection {
   }
 
   ping(): Promise<void> {
+    const why = this.#socket.destroyed
+      ? "the session has ended"
+      : this.#full.size > 0
+        ? "the session is not being read"
+        : this.#pings.size >= maxPings
+          ? "too many pings without an answer"
+          : undefined;
+    if (why !== undefined) return Promise.reject(new Error(why));
     return new Promise((resolve, reject) => {
-      if (this.#pings.size >= maxPings) {
-        reject(new Error("too many pings without an answer"));
-        return;
-      }
-      this.#pings.set(this.#nextPing, resolve);
+      this.#pings.set(this.#nextPing, { resolve, reject });
       this.#send(controlFrame(frameType.ping, 0, words(this.#nextPing)));
       this.#nextPing += 2;
     });
@@ -150,18 +176,22 @@ class Connection implements SpdyConnection {
     this.#socket.destroy();
   }
 
-  write(id: number, chunk: Buffer, callback: (error?: Error) => void): void {
+  write(id: number, chunk: Buffer, callback: () => void): void {
+    // No error: it would destroy the stream, with what is still to be read of it.
     if (this.#socket.destroyed || !this.#streams.has(id)) {
-      callback(new Error("the stream has ended"));
+      callback();
       return;
     }
+    // Header and payload of a keystroke in one packet.
+    this.#socket.cork();
     for (let at = 0; at < chunk.length; at += frameBytes) {
       const part = chunk.subarray(at, at + frameBytes);
       this.#socket.write(dataFrameHeader(id, part.length, 0));
       this.#socket.write(part);
     }
-    if (this.#socket.writableLength < highWaterBytes && !this.#socket.writableNeedDrain) callback();
-    else this.#waiting.push(callback);
+    this.#socket.uncork();
+    if (this.#socket.writableNeedDrain) this.#waiting.push(callback);
+    else callback();
   }
 
   finish(id: number, callback: (error?: Error) => void): void {
@@ -170,11 +200,11 @@ class Connection implements SpdyConnection {
   }
 
   /** A stream's reader has room again. */
-  wants(stream: SpdyStream): void {
+  wants(stream: OpenStream): void {
     if (this.#full.delete(stream) && this.#full.size === 0) this.#socket.resume();
   }
 
-  forget(stream: SpdyStream, early: boolean): void {
+  forget(stream: OpenStream, early: boolean): void {
     if (this.#streams.delete(stream.id) && early && !this.#socket.destroyed) {
       this.#send(controlFrame(frameType.rstStream, 0, words(stream.id, resetStatus.cancel)));
     }
@@ -189,7 +219,7 @@ class Connection implements SpdyConnection {
       this.#full.add(stream);
       this.#socket.pause();
     }
-    if (fin) stream.endReading();
+    if (fin) stream.endReading(true);
   }
 
   #control(type: number, flags: number, payload: Buffer): void {
@@ -201,7 +231,7 @@ class Connection implements SpdyConnection {
         );
         return;
       case frameType.synReply:
-        if ((flags & FIN) !== 0) this.#streams.get(streamIdOf(payload))?.endReading();
+        if ((flags & FIN) !== 0) this.#streams.get(streamIdOf(payload))?.endReading(true);
         return;
       case frameType.rstStream:
         this.#reset(streamIdOf(payload));
@@ -222,7 +252,7 @@ class Connection implements SpdyConnection {
     const stream = this.#streams.get(id);
     if (!stream) return;
     this.#streams.delete(id);
-    stream.endReading();
+    stream.endReading(true);
     stream.end();
   }
 
@@ -232,7 +262,7 @@ class Connection implements SpdyConnection {
       this.#answer(controlFrame(frameType.ping, 0, words(id)));
       return;
     }
-    this.#pings.get(id)?.();
+    this.#pings.get(id)?.resolve();
     this.#pings.delete(id);
   }
 
@@ -251,19 +281,19 @@ class Connection implements SpdyConnection {
     this.#socket.destroy();
   }
 
-  #release(error?: Error): void {
+  #release(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const callback of waiting) callback(error);
+    for (const callback of waiting) callback();
   }
 
   #end(): void {
-    const error = this.#failure ?? new Error("the session has ended");
-    this.#release(error);
+    this.#release();
+    for (const { reject } of this.#pings.values()) reject(new Error("the session has ended"));
     this.#pings.clear();
     for (const stream of this.#streams.values()) {
-      // What has come stays readable; that it was cut short is told by `closed`.
-      stream.endReading();
+      // What has come stays readable.
+      stream.endReading(false);
       stream.end();
     }
     this.#streams.clear();

@@ -76,8 +76,11 @@ export interface FrameParser {
  * control frames are gathered up to 64 KiB.
  */
 export function createFrameParser(handler: FrameHandler): FrameParser {
-  /** Bytes of a header or a control frame whose rest has not come. */
-  let held: Buffer = Buffer.alloc(0);
+  /** Bytes of a header or a control frame whose rest has not come, in the parts in which they came. */
+  let held: Buffer[] = [];
+  let heldBytes = 0;
+  /** How many of them make the header, or the frame. */
+  let wanted = 0;
   let dataLeft = 0;
   let dataStream = 0;
   let dataFin = false;
@@ -90,17 +93,40 @@ export function createFrameParser(handler: FrameHandler): FrameParser {
     return at + length;
   }
 
+  /** What was held and `next`; undefined while that is not enough. */
+  function withHeld(next: Buffer): Buffer | undefined {
+    if (heldBytes === 0) return next;
+    held.push(next);
+    heldBytes += next.length;
+    if (heldBytes < wanted) return undefined;
+    const chunk = Buffer.concat(held, heldBytes);
+    held = [];
+    heldBytes = 0;
+    return chunk;
+  }
+
+  function hold(rest: Buffer, forBytes: number): void {
+    if (rest.length === 0) return;
+    // A copy: the chunk may be a slice of a large read buffer that would be kept alive.
+    held = [Buffer.from(rest)];
+    heldBytes = rest.length;
+    wanted = forBytes;
+  }
+
   return {
     push(next) {
-      const chunk = held.length > 0 ? Buffer.concat([held, next]) : next;
-      held = Buffer.alloc(0);
+      const chunk = withHeld(next);
+      if (chunk === undefined) return;
       let at = 0;
       while (at < chunk.length) {
         if (dataLeft > 0) {
           at = takeData(chunk, at);
           continue;
         }
-        if (chunk.length - at < headerBytes) break;
+        if (chunk.length - at < headerBytes) {
+          hold(chunk.subarray(at), headerBytes);
+          return;
+        }
         const first = chunk.readUInt32BE(at);
         const flags = chunk.readUInt8(at + 4);
         const length = chunk.readUInt32BE(at + 4) & maxFrameBytes;
@@ -122,12 +148,13 @@ export function createFrameParser(handler: FrameHandler): FrameParser {
             `The peer sent a control frame of ${length} bytes, over ${maxControlBytes}`,
           );
         }
-        if (chunk.length - at < headerBytes + length) break;
+        if (chunk.length - at < headerBytes + length) {
+          hold(chunk.subarray(at), headerBytes + length);
+          return;
+        }
         handler.control(first & 0xffff, flags, chunk.subarray(at + headerBytes, at + headerBytes + length));
         at += headerBytes + length;
       }
-      // A copy: the chunk may be a slice of a large read buffer that would be kept alive.
-      if (at < chunk.length) held = Buffer.from(chunk.subarray(at));
     },
   };
 }

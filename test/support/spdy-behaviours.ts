@@ -1,0 +1,129 @@
+/** What streaming servers of runtimes do with a session: containerd's manners, and bad ones. */
+import type { Behaviour, ServerSession, ServerStream } from "./spdy-server.ts";
+
+/** Kubernetes' Status as containerd writes it. */
+export const success = '{"metadata":{},"status":"Success"}';
+
+export function exited(code: number): string {
+  return JSON.stringify({
+    metadata: {},
+    status: "Failure",
+    message: `command terminated with non-zero exit code: exit code ${code}`,
+    reason: "NonZeroExitCode",
+    details: { causes: [{ reason: "ExitCode", message: String(code) }] },
+  });
+}
+
+/** The outputs that a client asked for; waits until it has opened them. */
+export async function outputsOf(
+  session: ServerSession,
+  { stdout, stderr, tty }: Parameters<Behaviour>[1],
+): Promise<{ readonly stdout: ServerStream | undefined; readonly stderr: ServerStream | undefined }> {
+  return {
+    stdout: stdout ? await session.stream("stdout") : undefined,
+    stderr: stderr && !tty ? await session.stream("stderr") : undefined,
+  };
+}
+
+/** The end of a command: FIN on the outputs, the status, RST of its stream, GOAWAY, and the connection closes. */
+export async function finish(session: ServerSession, status = success): Promise<void> {
+  const error = await session.stream("error");
+  for (const { headers, end } of session.streams) if (/^std(out|err)$/.test(headers.streamtype ?? "")) end();
+  await error.write(status);
+  error.reset();
+  session.goAway();
+  session.close();
+}
+
+export interface Script {
+  readonly stdout?: string | Uint8Array;
+  readonly stderr?: string | Uint8Array;
+  /** The text of the error stream; success by default, `undefined` for one that never comes. */
+  readonly status?: string | undefined;
+}
+
+/** Writes what it is told and ends. Without a status: FIN on the outputs, and silence. */
+export function command(script: Script = {}): Behaviour {
+  return async (session, request) => {
+    const { stdout, stderr } = await outputsOf(session, request);
+    await session.stream("error");
+    if (script.stdout !== undefined) await stdout?.write(script.stdout);
+    if (script.stderr !== undefined) await stderr?.write(script.stderr);
+    if (!("status" in script) || script.status !== undefined) return finish(session, script.status);
+    stdout?.end();
+    stderr?.end();
+  };
+}
+
+/** `cat`: gives stdin back on stdout until its end. */
+export const cat: Behaviour = async (session) => {
+  const [stdin, stdout] = [await session.stream("stdin"), await session.stream("stdout")];
+  for await (const chunk of stdin.input) await stdout.write(chunk);
+  await finish(session);
+};
+
+/** Writes without an end, as fast as it is read. */
+export function flood(type: "stdout" | "stderr" = "stdout"): Behaviour {
+  return async (session) => {
+    const stream = await session.stream(type);
+    await session.stream("error");
+    const chunk = Buffer.alloc(32_768, "x");
+    while (!session.isClosed) await stream.write(chunk);
+  };
+}
+
+/** Reads nothing, as when the process does not take its stdin. */
+export const unread: Behaviour = async (session) => {
+  await session.stream("error");
+  session.stopReading();
+};
+
+/** What listens at one port of the pod. */
+export type PortScript = (
+  data: ServerStream,
+  error: ServerStream,
+  session: ServerSession,
+) => void | Promise<void>;
+
+/** Port-forward: each session's port does what it is told; others are refused. */
+export function ports(scripts: { readonly [port: number]: PortScript }): Behaviour {
+  return async (session) => {
+    const [error, data] = [await session.stream("error"), await session.stream("data")];
+    const port = Number(data.headers.port);
+    await (scripts[port] ?? refusing(`failed to connect to localhost:${port}: connection refused`))(
+      data,
+      error,
+      session,
+    );
+  };
+}
+
+/** An echo server: it ends its half when the client ends its own. */
+export const echo: PortScript = async (data, error) => {
+  error.end();
+  for await (const chunk of data.input) await data.write(chunk);
+  data.end();
+};
+
+export function refusing(text: string): PortScript {
+  return async (data, error) => {
+    await error.write(text);
+    error.end();
+    data.end();
+  };
+}
+
+/** Sends an answer and ends its half at once. */
+export function answering(text: string | Uint8Array): PortScript {
+  return async (data, error) => {
+    error.end();
+    await data.write(text);
+    data.end();
+  };
+}
+
+/** A peer that never reads. */
+export const stalled: PortScript = (_data, error, session) => {
+  error.end();
+  session.stopReading();
+};

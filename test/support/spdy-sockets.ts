@@ -1,0 +1,46 @@
+/** Two ends of one connection. */
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import type { TestContext } from "node:test";
+import { WebSocket, WebSocketServer } from "ws";
+
+/** Of a TCP connection; gone when the test has ended. */
+export async function socketPair(
+  t: Pick<TestContext, "after">,
+): Promise<readonly [client: Socket, server: Socket]> {
+  const listener = createServer();
+  listener.listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const { port } = listener.address() as AddressInfo;
+  const accepted = once(listener, "connection") as Promise<[Socket]>;
+  const client = connect({ port, host: "127.0.0.1" });
+  const [server] = await accepted;
+  // The client's errors are for what is tested to handle.
+  server.on("error", () => undefined);
+  t.after(() => {
+    client.destroy();
+    server.destroy();
+    listener.close();
+  });
+  return [client, server];
+}
+
+/** Both ends of a WebSocket, open. `silent`: its client answers no ping. */
+export async function webSocketPair(
+  t: Pick<TestContext, "after">,
+  { silent = false }: { readonly silent?: boolean } = {},
+): Promise<readonly [client: WebSocket, server: WebSocket]> {
+  const listener = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  await once(listener, "listening");
+  const { port } = listener.address() as AddressInfo;
+  const accepted = once(listener, "connection") as Promise<[WebSocket]>;
+  const client = new WebSocket(`ws://127.0.0.1:${port}`, { autoPong: !silent });
+  client.on("error", () => undefined);
+  const [[server]] = await Promise.all([accepted, once(client, "open")]);
+  t.after(() => {
+    client.terminate();
+    server.terminate();
+    listener.close();
+  });
+  return [client, server];
+}

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import {
+  type CommandSession,
+  createCommandSession,
+  type StreamChoice,
+} from "../../../src/streaming/command-session.ts";
+import { dial } from "../../../src/streaming/dial.ts";
+import { eventually } from "../../support/eventually.ts";
+import { exited, finish, success } from "../../support/spdy-behaviours.ts";
+import { createSpdyServer, type ServerSession } from "../../support/spdy-server.ts";
+
+const outputs: StreamChoice = { stdin: false, stdout: true, stderr: true, tty: false };
+const everything: StreamChoice = { ...outputs, stdin: true };
+
+async function begin(
+  t: TestContext,
+  streams: StreamChoice = outputs,
+  statusGraceMs = 60_000,
+): Promise<{ session: CommandSession; server: ServerSession }> {
+  const streaming = await createSpdyServer();
+  const connection = await dial(streaming.issue("exec"), { protocol: "v4.channel.k8s.io" });
+  t.after(() => {
+    connection.destroy();
+    return streaming.close();
+  });
+  const session = createCommandSession(connection, streams, { statusGraceMs });
+  // As a client that reads.
+  session.stdout?.resume();
+  session.stderr?.resume();
+  const [server] = streaming.sessions;
+  assert.ok(server);
+  await server.stream("error");
+  return { session, server };
+}
+
+const typesOf = ({ streams }: ServerSession): unknown[] => streams.map(({ headers }) => headers.streamtype);
+
+test("exactly the streams that were asked for are opened, and resize with a terminal", async (t) => {
+  for (const [choice, types] of [
+    [outputs, ["error", "stdout", "stderr"]],
+    [everything, ["error", "stdin", "stdout", "stderr"]],
+    [{ ...everything, stderr: false, tty: true }, ["error", "stdin", "stdout", "resize"]],
+    [{ ...everything, tty: true }, ["error", "stdin", "stdout", "resize"]],
+    [{ stdin: true, stdout: false, stderr: false, tty: false }, ["error", "stdin"]],
+  ] as const) {
+    const { server, session } = await begin(t, choice);
+    await session.connection.ping();
+    assert.deepEqual(typesOf(server), types);
+    assert.equal(server.streams[0]?.inputEnded, true, "nothing is ever sent on the error stream");
+  }
+});
+
+test("the outcome is the status as the runtime wrote it", async (t) => {
+  for (const status of [success, exited(3), "no JSON at all", "x".repeat(64 * 1024)]) {
+    const { session, server } = await begin(t);
+    await finish(server, status);
+    assert.deepEqual(await session.outcome, { status });
+  }
+});
+
+test("a status over 64 KiB is cut", async (t) => {
+  const { session, server } = await begin(t);
+  await finish(server, "y".repeat(80_000));
+  assert.deepEqual(await session.outcome, { status: "y".repeat(64 * 1024) });
+});
+
+test("without a status the outcome is unknown once the grace after the outputs' end is over", async (t) => {
+  const { session, server } = await begin(t, outputs, 100);
+  (await server.stream("stdout")).end();
+  await session.connection.ping();
+  let isSettled = false;
+  void session.outcome.then(() => {
+    isSettled = true;
+  });
+  const begun = performance.now();
+  await eventually(() => performance.now() - begun > 200);
+  assert.equal(isSettled, false, "stderr has not ended");
+  (await server.stream("stderr")).end();
+  const outcome = await session.outcome;
+  assert.ok("status" in outcome);
+  assert.match(outcome.status, /"message":"exit unknown: the runtime sent no status/);
+  assert.equal(JSON.parse(outcome.status).status, "Failure");
+});
+
+test("a status that comes within the grace counts", async (t) => {
+  const { session, server } = await begin(t, outputs, 60_000);
+  for (const type of ["stdout", "stderr"]) (await server.stream(type)).end();
+  await session.connection.ping();
+  await (await server.stream("error")).write(success);
+  (await server.stream("error")).reset();
+  assert.deepEqual(await session.outcome, { status: success });
+});
+
+test("a dropped connection is a lost runtime; one that ended in order without a status is not", async (t) => {
+  const dropped = await begin(t);
+  dropped.server.drop();
+  assert.ok("lost" in (await dropped.session.outcome));
+
+  const garbage = await begin(t);
+  await garbage.server.send(Buffer.from([0x80, 7, 7, 7, 7, 7, 7, 7]));
+  assert.deepEqual(await garbage.session.outcome, { lost: "The peer speaks SPDY version 7, not 3" });
+
+  const orderly = await begin(t);
+  orderly.server.goAway();
+  orderly.server.close();
+  const outcome = await orderly.session.outcome;
+  assert.ok("status" in outcome);
+  assert.match(outcome.status, /exit unknown: the runtime ended the session without a status/);
+
+  const reset = await begin(t);
+  (await reset.server.stream("error")).reset();
+  reset.server.drop();
+  assert.ok("lost" in (await reset.session.outcome));
+});
+
+test("a server that sends on streams which only take holds nothing up", async (t) => {
+  const { session, server } = await begin(t, { ...everything, stderr: false, tty: true });
+  await (await server.stream("stdin")).write(Buffer.alloc(1024 * 1024));
+  await (await server.stream("resize")).write(Buffer.alloc(1024 * 1024));
+  await finish(server);
+  assert.deepEqual(await session.outcome, { status: success });
+});

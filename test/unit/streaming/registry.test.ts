@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { GatewayError } from "../../../src/errors.ts";
+import type { Bridged } from "../../../src/streaming/bridge.ts";
+import { createSessionRegistry } from "../../../src/streaming/registry.ts";
+import { eventually } from "../../support/eventually.ts";
+
+const ignore = (): void => undefined;
+
+/** A session that ends when it is told to, or `over()` says so. */
+function session() {
+  const told: [number, string][] = [];
+  let over = ignore;
+  const ended = new Promise<void>((resolve) => {
+    over = resolve;
+  });
+  const bridged: Bridged = { end: (code, reason) => void told.push([code, reason]), ended };
+  return { bridged, told, over };
+}
+
+const isError = (code: string) => (error: unknown) => error instanceof GatewayError && error.code === code;
+
+test("reserve() counts at once and refuses over the cap", () => {
+  const registry = createSessionRegistry({ most: 2 });
+  const first = registry.reserve(ignore);
+  registry.reserve(ignore);
+  assert.equal(registry.count, 2);
+  assert.throws(() => registry.reserve(ignore), isError("too_many_sessions"));
+  first.release();
+  assert.equal(registry.count, 1);
+  registry.reserve(ignore);
+});
+
+test("release() gives one place back, however often it is called", () => {
+  const registry = createSessionRegistry({ most: 5 });
+  const place = registry.reserve(ignore);
+  registry.reserve(ignore);
+  for (let left = 3; left > 0; left--) place.release();
+  assert.equal(registry.count, 1);
+});
+
+test("a held session gives its place back when it has ended, and not before", async () => {
+  const registry = createSessionRegistry({ most: 1 });
+  const { bridged, over } = session();
+  const place = registry.reserve(ignore);
+  place.hold(bridged);
+  assert.equal(registry.count, 1);
+  over();
+  await eventually(() => registry.count === 0);
+  place.release();
+  assert.equal(registry.count, 0);
+});
+
+test("close() ends all sessions with its code, takes no more, and waits until they are gone", async () => {
+  const registry = createSessionRegistry({ most: 5 });
+  const sessions = [session(), session()];
+  for (const { bridged } of sessions) registry.reserve(ignore).hold(bridged);
+  let isClosed = false;
+  const closed = registry.close(1001, "going").then(() => {
+    isClosed = true;
+  });
+  for (const { told } of sessions) assert.deepEqual(told, [[1001, "going"]]);
+  assert.throws(() => registry.reserve(ignore), isError("shutting_down"));
+  sessions[0]?.over();
+  await eventually(() => registry.count === 1);
+  assert.equal(isClosed, false);
+  sessions[1]?.over();
+  await closed;
+  assert.equal(registry.count, 0);
+});
+
+test("close() gives up what is being prepared, and ends what stands a moment later", async () => {
+  const registry = createSessionRegistry({ most: 5 });
+  const reasons: unknown[] = [];
+  const place = registry.reserve((why) => reasons.push(why));
+  const released = registry.reserve(() => assert.fail("this place was given back"));
+  released.release();
+  await registry.close(1001, "going");
+  assert.equal(reasons.length, 1);
+  assert.ok(isError("shutting_down")(reasons[0]));
+  const { bridged, told, over } = session();
+  place.hold(bridged);
+  assert.deepEqual(told, [[1001, "going"]]);
+  over();
+  await eventually(() => registry.count === 0);
+});
+
+test("close() of an empty registry settles", async () => {
+  await createSessionRegistry({ most: 1 }).close(1001, "");
+});
