@@ -74,7 +74,10 @@ const commands: readonly Rpc[] = [
   "RuntimeService/Exec",
 ];
 
-/** The first that matches counts. */
+/**
+ * The first that matches counts. Texts repeat what the caller wrote: a pattern has a space or a quote in it
+ * that no image reference could bring along.
+ */
 const sayings: readonly Saying[] = [
   { text: /is reserved for|Conflict\. The container name/, code: "name_reserved", of: creations },
   {
@@ -103,17 +106,17 @@ const sayings: readonly Saying[] = [
     of: commands,
   },
   {
-    text: /\b401\b|unauthorized|no basic auth credentials|authorization failed|pull access denied|authentication required/i,
+    text: /\b401 Unauthorized|\b403 Forbidden|\bunauthorized: |: unauthorized\b|no basic auth credentials|authorization failed|access denied|\bdenied: |authentication required/i,
     code: "registry_unauthorized",
     of: pulls,
   },
   {
-    text: /connection refused|no such host|i\/o timeout|no route to host|server misbehaving|RegistryUnavailable|x509:|tls:/,
+    text: /connection refused|no such host|i\/o timeout|no route to host|server misbehaving|RegistryUnavailable|x509: |tls: /,
     code: "registry_unreachable",
     of: pulls,
   },
   {
-    text: /manifest unknown|name unknown|\b404\b|did not resolve|repository .* not found|: not found$/i,
+    text: /manifest unknown|name unknown|\b404 Not Found|did not resolve|repository .* not found|: not found$/i,
     code: "image_not_found",
     of: pulls,
   },

@@ -78,8 +78,8 @@ async function refuseMissingCommand(runtime: Runtime, reply: Buffer): Promise<vo
 const logLimitBytes = 16 * 1024 * 1024;
 const logChunkBytes = 8192;
 const stampBytes = "2026-11-23T14:07:04.483694161+00:00 stdout F ".length;
-/** Shorter ones cannot have been cut, unless they were written a few bytes at a time. */
-const cutFromBytes = 1024 * 1024;
+/** Lines of one byte are what the file holds least of. Less than that cannot have been cut. */
+const cutFromBytes = Math.floor((logLimitBytes - logChunkBytes) / (stampBytes + 1));
 
 async function refuseCut(runtime: Runtime, reply: Buffer): Promise<void> {
   if (!(await isRuntime(runtime, "cri-o"))) return;

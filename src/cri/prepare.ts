@@ -6,6 +6,7 @@ import type { ContainerConfig, ImageSpec, PodSandboxConfig } from "../gen/messag
 import type { Methods, Rpc } from "../gen/methods.ts";
 import type { Runtime } from "./channel.ts";
 import type { Input } from "./codec.ts";
+import { askable } from "./image-id.ts";
 import { logFileOf, logFolderOf, makeFolderOf, makeLogFolder } from "./log-folders.ts";
 import { callRules } from "./methods.ts";
 import { completePodConfig } from "./pod-config.ts";
@@ -71,6 +72,8 @@ export function createPrepare({ runtime, logRoot }: PrepareOptions): Prepare {
       if (!request.cmd?.length) throw missing("/cmd", 'name what to run: {"cmd": ["ls", "-l"]}');
       return request;
     },
+
+    "ImageService/ImageStatus": async (request) => ({ ...request, image: askable(request.image ?? {}) }),
 
     "ImageService/PullImage": async (request) => {
       if (!request.image?.image) throw missing("/image", 'name what to pull: {"image": "busybox:1.35"}');

@@ -31,7 +31,8 @@ export function fromStatus(rpc: Rpc, error: ServiceError): GatewayError {
     : error.code === status.RESOURCE_EXHAUSTED && overLimit.test(error.details)
       ? "reply_too_large"
       : (byStatus[error.code] ?? "runtime_error");
-  const said = error.details || error.message || "no message";
+  // cri-dockerd sometimes gives a code alone; what is no gRPC error has a message alone.
+  const said = error.details || (error.code === undefined ? error.message : "no reason was given");
   return new GatewayError(code, `${rpc.slice(rpc.indexOf("/") + 1)} failed: ${said}`, {
     cause: error,
     grpcCode: status[error.code] ?? "UNKNOWN",

@@ -1,0 +1,79 @@
+/** Pulling, showing and removing images that are not there, not to be had, or in use. */
+import {
+  absentId,
+  act,
+  containerIn,
+  imageInUse,
+  imageNotFound,
+  invalid,
+  notFound,
+  pull,
+  type Situation,
+  testEverywhere,
+  unauthorized,
+  unreachable,
+} from "./situations.ts";
+
+testEverywhere("images", [
+  {
+    situation: "pull with the right credentials",
+    run: pull("quay.io/private/app:1", { username: "reader", password: "open sesame" }),
+    status: 200,
+  },
+  { situation: "pull without credentials", run: pull("quay.io/private/app:1"), ...unauthorized },
+  {
+    situation: "pull with bad credentials",
+    run: pull("quay.io/private/app:1", { username: "reader", password: "no" }),
+    ...unauthorized,
+  },
+  { situation: "pull from where nobody listens", run: pull("127.0.0.1:1/app:1"), ...unreachable },
+  { situation: "pull from a host that nobody knows", run: pull("registry.invalid/app:1"), ...unreachable },
+  { situation: "pull what the registry does not have", run: pull("quay.io/team/absent:1"), ...imageNotFound },
+  {
+    situation: "pull a tag that the registry does not have",
+    run: pull("quay.io/team/app:2"),
+    ...imageNotFound,
+  },
+  {
+    situation: "pull what is no reference",
+    run: pull("Not A Reference"),
+    status: 400,
+    code: "bad_reference",
+  },
+  { situation: "pull nothing", run: pull(""), ...invalid },
+  ...["GET", "DELETE"].flatMap((method): Situation[] => [
+    {
+      situation: `${method} an image that is not there`,
+      run: act(`${method} /v1/images/quay.io/team/absent:1`),
+      ...notFound,
+    },
+    {
+      situation: `${method} an image that is not there, by its short name`,
+      run: act(`${method} /v1/images/absent`),
+      ...notFound,
+    },
+    {
+      situation: `${method} an image that is not there, by its id`,
+      run: act(`${method} /v1/images/sha256:${absentId}`),
+      ...notFound,
+    },
+    {
+      situation: `${method} an image by what is no reference`,
+      run: act(`${method} /v1/images/Not%20A%20Reference`),
+      ...notFound,
+    },
+  ]),
+  ...["busybox:1.36", "docker.io/library/busybox:1.36"].map(
+    (name): Situation => ({
+      situation: `remove ${name} while a container has it`,
+      run: containerIn("exited", act(`DELETE /v1/images/${name}`)),
+      ...imageInUse,
+    }),
+  ),
+  {
+    situation: "ask what the removal of an image in use would take along",
+    run: containerIn("running", act("DELETE /v1/images/busybox:1.36?dryRun=true")),
+    ...imageInUse,
+  },
+  { situation: "remove an image", run: act("DELETE /v1/images/busybox:1.36"), status: 200 },
+]);
