@@ -15,7 +15,7 @@ const layers: readonly (readonly string[])[] = [
   ["gateway"],
   ["app", "banner"],
   ["http", "console", "embedded"],
-  ["streaming", "logs", "events", "pulls", "stats", "auth"],
+  ["streaming", "logs", "events", "pulls", "stats", "auth", "docs"],
   ["cri", "routes"],
   ["gen"],
   ["wire"],

@@ -1,0 +1,33 @@
+/** The files that the pages load: a list, so that nothing else beside them can be asked for. */
+import { openApiFile } from "../version.ts";
+
+export interface Asset {
+  readonly name: string;
+  readonly file: URL;
+  readonly mediaType: "text/css" | "text/javascript";
+}
+
+/** In the package, wherever the code runs from: browsers take these files as they are. */
+const folder = new URL("../src/docs/assets/", openApiFile);
+
+const names = [
+  "theme.css",
+  "layout.css",
+  "reference.css",
+  "theme.js",
+  "navigation.js",
+  "reference.js",
+  "schema-trees.js",
+  "request-lines.js",
+  "request.js",
+  "token.js",
+  "try-it.js",
+  "answer.js",
+  "element.js",
+] as const;
+
+export const assets: readonly Asset[] = names.map((name) => ({
+  name,
+  file: new URL(name, folder),
+  mediaType: name.endsWith(".css") ? "text/css" : "text/javascript",
+}));

@@ -1,0 +1,90 @@
+/**
+ * The token: asked for once, kept in this module's memory and nowhere else. Nothing here may write it into
+ * the page, an address or a storage.
+ */
+import { showProblem } from "./answer.js";
+import { element, find } from "./element.js";
+
+/** @type {string | undefined} */
+let token;
+
+const dialog = find(document, "dialog#token", HTMLDialogElement);
+const field = find(dialog, "#token-value", HTMLInputElement);
+const result = find(dialog, ".result", HTMLElement);
+const forget = find(dialog, ".forget", HTMLButtonElement);
+const openers = [...document.querySelectorAll("button.token")];
+
+/**
+ * The token, asked for when there is none yet.
+ *
+ * @returns {Promise<string | undefined>} Undefined when the dialog was closed without one.
+ */
+export async function requireToken() {
+  if (token !== undefined) return token;
+  openDialog();
+  await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+  return token;
+}
+
+function openDialog() {
+  result.replaceChildren();
+  forget.hidden = token === undefined;
+  dialog.showModal();
+  field.focus();
+}
+
+/** @param {string | undefined} value */
+function keep(value) {
+  token = value;
+  for (const opener of openers) opener.textContent = value === undefined ? "Token" : "Token: set";
+}
+
+for (const opener of openers) opener.addEventListener("click", openDialog);
+find(dialog, ".close", HTMLButtonElement).addEventListener("click", () => dialog.close());
+forget.addEventListener("click", () => {
+  keep(undefined);
+  markGrants(undefined);
+  dialog.close();
+});
+dialog.addEventListener("close", () => {
+  field.value = "";
+});
+
+find(dialog, "form", HTMLFormElement).addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const given = field.value.trim();
+  if (given === "") return field.focus();
+  result.replaceChildren("Asking the gateway …");
+  try {
+    const response = await fetch("/v1/grants", {
+      headers: { authorization: `Bearer ${given}` },
+      credentials: "omit",
+      cache: "no-store",
+    });
+    const answer = await response.json();
+    if (!response.ok) {
+      showProblem(result, answer);
+      if (response.status === 401) result.prepend(element("p", {}, "The gateway does not know this token."));
+      return field.select();
+    }
+    keep(given);
+    markGrants(answer.grants.map((/** @type {{ grant: string }} */ { grant }) => grant));
+    dialog.close();
+  } catch (error) {
+    result.replaceChildren(element("p", { class: "failed" }, `The gateway cannot be reached: ${error}`));
+  }
+});
+
+/**
+ * Marks the grants that the token's owner does not have.
+ *
+ * @param {readonly string[] | undefined} grants
+ */
+function markGrants(grants) {
+  for (const place of document.querySelectorAll("code.grant")) {
+    const missing = grants !== undefined && !grants.includes(place.getAttribute("data-grant") ?? "");
+    place.classList.toggle("missing", missing);
+    place.nextElementSibling?.remove();
+    if (missing) place.after(element("span", { class: "flag" }, "you do not have it"));
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * What each problem means to the one who met it: what happened, and what to do. A code of the error table
+ * without an entry here does not compile.
+ */
+import type { ErrorCode } from "../errors.ts";
+
+export interface Explanation {
+  /** In the little Markdown of descriptions, as the remedy. */
+  readonly happened: string;
+  readonly remedy: string;
+  /** Members that this problem has besides the usual ones, and what they hold. */
+  readonly members?: { readonly [name: string]: string };
+}
+
+const places = { errors: "Each mistake, with a `pointer` into the body or the `parameter`'s name." };
+
+export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
+  invalid_request: {
+    happened:
+      "The request was understood as HTTP, but something in it cannot be: an unknown field or parameter, a value of a wrong type or out of range, something that is required and missing. The gateway refuses it before the runtime sees it, or the runtime said that an argument is invalid.",
+    remedy:
+      "Read `errors`: each names the place as you wrote it and says what would be right. Nothing was changed.",
+    members: places,
+  },
+  invalid_json: {
+    happened:
+      "The body is not JSON: a syntax error, bytes that are not UTF-8, a byte order mark, or the same member twice in one object.",
+    remedy:
+      "Mend the place that `errors` points to. In a shell, write the body in a file and send it with `curl --json @FILE`: quotes get lost on command lines.",
+    members: places,
+  },
+  bad_reference: {
+    happened: "The runtime cannot read the image's name as a reference.",
+    remedy:
+      "Write it as `REGISTRY/PATH:TAG` or `REGISTRY/PATH@sha256:DIGEST`, in lower case but for the tag: `docker.io/library/busybox:1.35`.",
+  },
+  unknown_handler: {
+    happened: "The pod asks for a runtime handler that the runtime's configuration does not have.",
+    remedy:
+      "Leave `runtimeHandler` out for the default one, or take one that [getRuntimeStatus](/docs#getRuntimeStatus) lists.",
+  },
+  command_not_found: {
+    happened:
+      "There is no such program in the container: not at that path, or on none of the paths that the image's `PATH` names.",
+    remedy:
+      'Give the program\'s full path. No shell interprets a command: for pipes and variables run one, `["sh", "-c", "..."]`, if the image has it.',
+  },
+  unauthenticated: {
+    happened: "The request has no token, or a wrong one. More is not told to strangers.",
+    remedy:
+      "Send `Authorization: Bearer TOKEN` with the content of the gateway's token file: `DATA_DIR/token`, unless `--token-file` says otherwise. A browser's WebSocket offers it as a subprotocol.",
+  },
+  not_capable: {
+    happened:
+      "The operation, or a field of the request, needs a grant that the gateway was not started with, or that was denied. The runtime was not asked.",
+    remedy:
+      "Have the gateway started with the flag that `detail` names, if the caller is meant to do this. A `--deny-*` flag beats every allow. [getGrants](/docs#getGrants) answers what you may do.",
+    members: {
+      grant: "The grant that is missing: `exec`, `read:pods`.",
+      resource: "What it would be for, where the grant can be narrowed.",
+    },
+  },
+  host_not_allowed: {
+    happened:
+      "The `Host` header has a name that the gateway does not go by. That is how a web page would reach a loopback address under a name of its own (DNS rebinding).",
+    remedy:
+      "Use one of the names that `detail` lists, or start the gateway with `--accept-host NAME` for the name that you really call it by.",
+  },
+  origin_not_allowed: {
+    happened: "A browser sent the request on behalf of a page from another origin.",
+    remedy:
+      "Call the gateway from its own pages, or from a program that is no browser: those send no `Origin`.",
+  },
+  route_not_found: {
+    happened: "There is nothing at this path: it is misspelt, or it belongs to a later version.",
+    remedy:
+      "Compare it with the [reference](/docs). A trailing slash is part of the path, and ids with a slash in them must be percent-encoded, images excepted.",
+  },
+  not_found: {
+    happened: "The pod, container or image that the request names is not there: never was, or was removed.",
+    remedy:
+      "List what is there. Ids may be shortened, as long as they stay unique; names of pods and containers are not ids. On a stop or a removal there is nothing left to do.",
+  },
+  method_not_allowed: {
+    happened: "The path is right, but does not take this method.",
+    remedy: "Use one that the `Allow` header lists.",
+  },
+  not_acceptable: {
+    happened: "The `Accept` header names no media type that this operation can answer with.",
+    remedy:
+      "Accept `application/json`, or `*/*`. Lists also have `application/x-ndjson`. Problems come as `application/problem+json`, whatever is accepted.",
+  },
+  request_timeout: {
+    happened:
+      "The request did not come whole in time: the connection is slow, or `Content-Length` promises more than was sent. On a WebSocket: the client left before the session stood.",
+    remedy:
+      "Send it again on a new connection. When it comes back, compare `Content-Length` with what is sent.",
+  },
+  image_not_found: {
+    happened:
+      "A pull: the registry has no such repository or tag, or shows it to nobody without credentials. A new container: its image is not on this node.",
+    remedy:
+      "Check the name and the tag, and whether `auth` is needed. Before a container is made, pull its image; give the full reference, as short names are not expanded there.",
+  },
+  conflict: {
+    happened:
+      "The runtime refuses because of the state that something is in, or because something changed at the same moment. `detail` has its words.",
+    remedy: "Look at the state, then decide whether the request still makes sense.",
+  },
+  already_running: {
+    happened: "The container to start runs already.",
+    remedy: "Nothing is left to do, unless another caller started it for another purpose.",
+  },
+  already_exited: {
+    happened: "The container to start has run and ended. A container runs once.",
+    remedy: "Remove it and create a new one, with a higher `metadata.attempt` or another name.",
+  },
+  not_running: {
+    happened:
+      "The operation needs a container that runs, and this one does not: it was only created, or has ended.",
+    remedy:
+      "Start it, or look at how it ended: [getContainer](/docs#getContainer) has `exitCode`, `reason` and `message`.",
+  },
+  pod_not_ready: {
+    happened: "The pod was stopped, or has died. It never becomes ready again.",
+    remedy: "Remove it and run a new one.",
+  },
+  name_reserved: {
+    happened:
+      "A pod with the same name, namespace, uid and attempt exists, or a container with the same name and attempt in the pod. `detail` names it.",
+    remedy:
+      "If it is yours from an earlier attempt whose answer was lost, use it. Otherwise remove it, or choose another name or a higher `attempt`.",
+  },
+  image_in_use: {
+    happened: "A container, running or not, was made from this image.",
+    remedy: "Remove the container that `detail` names first.",
+  },
+  ambiguous_id: {
+    happened: "Several ids begin with the digits that were given.",
+    remedy: "Give more digits.",
+    members: { candidates: "Ids that may be meant, at most a few." },
+  },
+  body_too_large: {
+    happened: "The body is over 1 MiB.",
+    remedy: "Bodies are configurations: files belong into an image or a mount.",
+  },
+  unsupported_media_type: {
+    happened: "The body is not declared as `application/json`, or it is compressed.",
+    remedy: "Send it with `curl --json`, or with `Content-Type: application/json`, and uncompressed.",
+  },
+  registry_unauthorized: {
+    happened:
+      "The registry refused the pull: it wants credentials, the ones that were sent are wrong, or they do not reach this repository. Many registries answer so for what does not exist, too.",
+    remedy:
+      "Send `auth` with a user name and a password or token for that registry. Check the repository's name.",
+  },
+  output_too_large: {
+    happened:
+      "The command wrote more than the runtime can give back at once, about 16 MiB on most. It has run; its output is lost, or incomplete.",
+    remedy:
+      "Have it write less, or run it through the WebSocket [execContainer](/docs#execContainer), which has no such bound.",
+  },
+  upgrade_required: {
+    happened: "The path is a WebSocket, and the request was no handshake of version 13.",
+    remedy: "Connect with a WebSocket client. [Sessions](/docs#sessions) says what is spoken then.",
+  },
+  headers_too_large: {
+    happened: "The URL and the headers together are over 16 KiB.",
+    remedy: "Shorten them: cookies are not needed, and a long command fits into a script in the image.",
+  },
+  too_many_sessions: {
+    happened: "As many WebSocket sessions are open as the gateway permits.",
+    remedy:
+      "Close sessions that are no longer used and try again, or start the gateway with a higher `--max-sessions`.",
+  },
+  runtime_exhausted: {
+    happened: "The runtime says that it is out of something: memory, disk, or places for sessions.",
+    remedy: "Free what `detail` names on the node, or wait, then send the same request again.",
+  },
+  not_implemented: {
+    happened: "This runtime, in this version, does not have the RPC, or was built without what it needs.",
+    remedy:
+      "[getCapabilities](/docs#getCapabilities) lists what it has. Newer versions may have more; sending it again will not help.",
+  },
+  reply_too_large: {
+    happened:
+      "The runtime's answer is over the limit of its messages, 16 MiB on most. Long lists with large annotations grow so.",
+    remedy:
+      "Ask for less with filters, such as `state` or an id, or take the list as `application/x-ndjson`, where the runtime can stream it. Remove what is left over on the node.",
+  },
+  registry_unreachable: {
+    happened:
+      "The runtime cannot reach the registry: no such host, no connection, or a certificate that it does not trust.",
+    remedy:
+      "Check name and network from the node itself. A certificate of your own must be known to the runtime. Then try again.",
+  },
+  runtime_error: {
+    happened:
+      "The runtime failed, and its words, in `detail`, say no more than that. It may have done part of the work.",
+    remedy: "Look at the state of what the request was about, and into the runtime's own log on the node.",
+    members: { grpcCode: "The gRPC status that the runtime answered with." },
+  },
+  runtime_unavailable: {
+    happened:
+      "The runtime does not answer on its socket: it is down, restarting, or not ready yet. Reads and repeatable changes were tried several times before this was said.",
+    remedy:
+      "Wait for `/readyz` to answer 200, or as long as `Retry-After` says. After a request that creates something, look whether it was created before you send it again.",
+  },
+  shutting_down: {
+    happened: "The gateway is being stopped and takes no new sessions.",
+    remedy: "Connect again when it is back.",
+  },
+  deadline_exceeded: {
+    happened:
+      "The runtime took longer than the gateway waits for this operation. What was begun may still end: a pull, a stop, a creation.",
+    remedy: "Look at the state first. Then send it again, or find out what keeps the runtime busy.",
+  },
+  exec_timeout: {
+    happened: "The command ran longer than the `timeout` of the request.",
+    remedy:
+      "Give it more time, or none (`0`). containerd and CRI-O have killed it; with cri-dockerd it may still run.",
+  },
+  internal: {
+    happened: "The gateway failed: this is a bug. Its reasons go to its log and to nobody else.",
+    remedy:
+      "Look for the `requestId` in the gateway's log and report what stands there. Look at the state before you send the request again.",
+  },
+};

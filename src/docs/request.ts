@@ -1,0 +1,113 @@
+/**
+ * How an operation is called: a curl line, a form to try it, and for a WebSocket a few lines of script. What
+ * depends on the reader (the gateway's address, the token's file, the fields) stands in marked places, which
+ * the browser keeps current; without a script they hold what is usual.
+ */
+import { type ApiDocument, type Operation, type Parameter, type Route, resolve } from "./document.ts";
+import { type Html, html, type Piece } from "./html.ts";
+import { sampleBody } from "./sample.ts";
+
+/** Where a gateway that runs as root keeps its token. */
+export const usualTokenFile = "/var/lib/crest/token";
+const usualOrigin = "http://127.0.0.1:8585";
+/** Bodies up to this length stand in one line. */
+const lineLength = 46;
+
+/** The address of a route with places for the origin and the parameters. */
+function address({ path }: Route, parameter: (name: string) => Piece): Html {
+  const parts = path.split(/\{(\w+)\}/).map((part, index) => (index % 2 === 0 ? part : parameter(part)));
+  return html`<span data-origin="http">${usualOrigin}</span>${parts}`;
+}
+
+/** The body that someone begins with, in a line if it is short; undefined for an operation without one. */
+export function bodyText(document: ApiDocument, { requestBody }: Operation): string | undefined {
+  const media = requestBody?.content["application/json"];
+  if (media === undefined) return undefined;
+  const value = sampleBody(document, media);
+  const line = JSON.stringify(value);
+  return line.length <= lineLength ? line : JSON.stringify(value, undefined, 2);
+}
+
+/** The operation as a command for a shell. A path parameter is a shell variable until it is filled in. */
+export function curlLine(document: ApiDocument, route: Route): Html {
+  const { method, operation } = route;
+  const body = bodyText(document, operation);
+  const answersBody = "200" in operation.responses;
+  const usualMethod = body === undefined ? "GET" : "POST";
+  const lines: Piece[] = [
+    html`curl${!answersBody && " -i"}`,
+    html`-H "Authorization: Bearer $(cat <span data-token-file>${usualTokenFile}</span>)"`,
+    method !== usualMethod && html`-X ${method}`,
+    body !== undefined && html`--json '<span data-body>${body.replaceAll("'", "'\\''")}</span>'`,
+    html`"${address(route, (name) => html`<span data-path="${name}">$${name}</span>`)}<span data-query></span>"`,
+  ].filter((line) => line !== false);
+  return html`${lines.map((line, index) => (index === 0 ? line : html` \\\n  ${line}`))}`;
+}
+
+/** What a WebSocket's query says when someone only looks. */
+const sessionQueries: { readonly [parameter: string]: string } = {
+  command: "command=ls&command=-l",
+  ports: "ports=80",
+};
+
+/** A session as a script: it prints what comes, channel by channel. */
+export function sessionScript(route: Route): Html {
+  const { parameters = [], responses } = route.operation;
+  const queries = parameters.map(({ name }) => sessionQueries[name]).filter((query) => query !== undefined);
+  const protocol = responses["101"]?.headers?.["Sec-WebSocket-Protocol"]?.schema?.enum?.[0];
+  const where = address(route, (name) => name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase());
+  const query = queries.length > 0 && `?${queries.join("&")}`;
+  return html`// For Node 22, Deno, or the console of this page
+const bearer = btoa("TOKEN").replaceAll("+", "-")
+  .replaceAll("/", "_").replaceAll("=", "");
+const url = "${where}${query}";
+const socket = new WebSocket(url.replace("http", "ws"), [
+  "${String(protocol)}",
+  "base64url.bearer.authorization.k8s.io." + bearer,
+]);
+socket.binaryType = "arraybuffer";
+socket.onmessage = ({ data }) => {
+  const [channel, ...bytes] = new Uint8Array(data);
+  const payload = Uint8Array.from(bytes);
+  console.log(channel, new TextDecoder().decode(payload));
+};
+socket.onclose = ({ code }) => console.log("end", code);`;
+}
+
+/** Fields for the parameters and the body, and a place for the answer. The browser shows it and sends it. */
+export function tryForm(document: ApiDocument, { method, operation }: Route): Html {
+  const { operationId: id, parameters = [] } = operation;
+  const body = bodyText(document, operation);
+  const rows = Math.min(16, Math.max(3, body?.split("\n").length ?? 0));
+  return html`<details class="try">
+<summary>Try it</summary>
+<form autocomplete="off" novalidate>
+${parameters.map((parameter) => parameterField(document, id, parameter))}
+${
+  body !== undefined &&
+  html`<p class="input"><label for="${id}-body">Body <span class="flag">JSON</span></label>
+<textarea id="${id}-body" name="body" rows="${rows}" spellcheck="false" autocapitalize="off">
+${body}</textarea></p>`
+}
+<p class="actions"><button class="send${method === "DELETE" && " danger"}">Send ${method}</button>
+${method !== "GET" && html`<span class="hint">Changes the node.</span>`}</p>
+</form>
+<div class="result" aria-live="polite"></div>
+</details>`;
+}
+
+function parameterField(document: ApiDocument, id: string, parameter: Parameter): Html {
+  const { name, required = false, example } = parameter;
+  const schema = resolve(document, parameter.schema);
+  const field = `${id}-${name}`;
+  const attributes = html`id="${field}" name="${name}" data-in="${parameter.in}"${required && html` required`}`;
+  const standard = schema.default === undefined ? "" : String(schema.default);
+  const choices = schema.type === "boolean" ? [true, false] : (schema.enum ?? []);
+  const control =
+    choices.length > 0
+      ? html`<select ${attributes}><option value="">not set${standard !== "" && `: ${standard}`}</option>${choices.map((value) => html`<option>${String(value)}</option>`)}</select>`
+      : html`<input ${attributes} placeholder="${String(example ?? standard)}" spellcheck="false" autocapitalize="off">`;
+  return html`<p class="input"><label for="${field}">${name}${required && html` <span class="flag must">required</span>`}</label>
+${control}</p>
+`;
+}
