@@ -11,12 +11,6 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(1);
 }
 
-// `crest openapi | head` reads no more than it wants.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
-});
-
 const { StartError } = await import("./errors.ts");
 
 try {
@@ -30,6 +24,7 @@ try {
 async function main(): Promise<void> {
   const { readCommandLine } = await import("./config.ts");
   const command = readCommandLine();
+  surviveReaders(command.name === "up" || command.name === "serve");
   switch (command.name) {
     case "help":
       process.stdout.write(command.text);
@@ -58,10 +53,27 @@ async function main(): Promise<void> {
   }
 }
 
-/** Settles with the name of the first signal to stop. A second one changes nothing: cleaning up takes its seconds. */
+/**
+ * What to do when nobody reads the output any more. `crest openapi | head` reads what it wants and that is
+ * all; a gateway whose terminal or pipe is gone goes on, and later stops its runtime in order.
+ */
+function surviveReaders(goesOn: boolean): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (goesOn) return;
+      if (error.code === "EPIPE") process.exit(0);
+      throw error;
+    });
+  }
+}
+
+/**
+ * Settles with the name of the first signal to stop; SIGHUP is a terminal that was closed. A second one
+ * changes nothing: cleaning up takes its seconds.
+ */
 function stopRequested(): Promise<string> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
       process.on(signal, () => resolve(signal));
     }
   });

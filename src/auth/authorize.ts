@@ -55,28 +55,35 @@ export const canChangeUnmanaged = (caller: Caller): boolean => canUse("unmanaged
 /** Whether `caller` has `grant`; for a pull, whether it may pull `resource` (its normal form). */
 export function canUse(grant: Grant, { grants }: Caller, resource?: string): boolean {
   const [word, kind] = grant.split(":") as [GrantWord, string | undefined];
-  if (covers(grants.deny[word], { kind, resource, unknown: false })) return false;
-  return grants.all || covers(grants.allow[word], { kind, resource, unknown: true });
+  if (covers(grants.deny[word], { kind, resource, denies: true })) return false;
+  return grants.all || covers(grants.allow[word], { kind, resource, denies: false });
 }
 
 interface Use {
   readonly kind: string | undefined;
   readonly resource: string | undefined;
-  /** The answer while the resource is not known yet: neither denied nor refused, but asked again when it is. */
-  readonly unknown: boolean;
+  /** Whether the entry takes away. */
+  readonly denies: boolean;
 }
 
 /** Whether one word's entry, which may be narrowed to kinds or prefixes, covers a use of it. */
-function covers(entry: true | readonly string[] | undefined, { kind, resource, unknown }: Use): boolean {
+function covers(entry: true | readonly string[] | undefined, { kind, resource, denies }: Use): boolean {
   if (entry === undefined || entry === true) return entry === true;
   if (kind !== undefined) return entry.includes(kind);
-  return resource === undefined ? unknown : entry.some((prefix) => isBelow(resource, prefix));
+  // A resource that is not known yet is neither denied nor refused, but asked again when it is.
+  if (resource === undefined) return !denies;
+  return entry.some((prefix) => isBelow(resource, prefix, denies));
 }
 
-/** Prefixes match on path segments: `docker.io/lib` does not cover `docker.io/library/busybox`. */
-function isBelow(reference: string, prefix: string): boolean {
-  const rest = reference.startsWith(prefix) ? reference.slice(prefix.length) : undefined;
-  return rest !== undefined && (rest === "" || prefix.endsWith("/") || /^[/:@]/.test(rest));
+/**
+ * Prefixes match on path segments: `docker.io/lib` does not cover `docker.io/library/busybox`. A registry
+ * without a port is granted as it stands, and denied on every port.
+ */
+function isBelow(reference: string, prefix: string, denies: boolean): boolean {
+  if (!reference.startsWith(prefix)) return false;
+  const rest = reference.slice(prefix.length);
+  const isRegistry = !prefix.includes("/");
+  return rest === "" || prefix.endsWith("/") || (isRegistry && !denies ? /^\// : /^[/:@]/).test(rest);
 }
 
 function refusal(grant: Grant, resource: string | undefined, why?: string): GatewayError {

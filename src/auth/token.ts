@@ -24,17 +24,16 @@ export async function loadToken(path: string): Promise<string> {
     if (code !== "EEXIST")
       throw new StartError(`Cannot make the token file ${path}: ${code ?? error}`, { cause: error });
   }
-  const { mode } = await stat(path);
+  const cannotRead = (error: NodeJS.ErrnoException): never => {
+    throw new StartError(`Cannot read the token file ${path}: ${error.code}`, { cause: error });
+  };
+  const { mode } = await stat(path).catch(cannotRead);
   if ((mode & 0o077) !== 0) {
     throw new StartError(
       `The token file ${path} has mode ${(mode & 0o777).toString(8)}: others may read it, run chmod 600 ${path}`,
     );
   }
-  const token = (
-    await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-      throw new StartError(`Cannot read the token file ${path}: ${error.code}`, { cause: error });
-    })
-  ).trim();
+  const token = (await readFile(path, "utf8").catch(cannotRead)).trim();
   if (!/^[\x21-\x7e]+$/.test(token) || token.length < shortest) {
     throw new StartError(
       `The token file ${path} must hold one token of at least ${shortest} printable characters; remove it and a new one is made`,

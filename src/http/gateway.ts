@@ -34,10 +34,14 @@ export function partsOf(request: FastifyRequest): Parts {
 
 /** Cancels what works for a client that has left. Not `request.signal`: that fires at the end of a POST body. */
 export function whenGone(reply: FastifyReply): (cancel: () => void) => void {
+  const { raw } = reply;
   return (cancel) => {
-    reply.raw.once("close", () => {
-      if (!reply.raw.writableFinished) cancel();
-    });
+    const left = (): void => {
+      if (!raw.writableFinished) cancel();
+    };
+    // Who left while something else was asked first does not leave again.
+    if (raw.closed) left();
+    else raw.once("close", left);
   };
 }
 

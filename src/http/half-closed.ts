@@ -8,7 +8,7 @@
  */
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
-import { isHandshake } from "./http-manners.ts";
+import { isHandshake } from "./handshake.ts";
 import { owedAnswer } from "./pending-answers.ts";
 
 /** The first question comes after answers that take no time; each later one after twice the pause. */

@@ -1,13 +1,29 @@
-/** /livez and /readyz, as Kubernetes' probes want them: plain text, no token. */
+/**
+ * /livez and /readyz, as Kubernetes' probes want them: plain text, no token. `/readyz?verbose` tells more,
+ * to those who may read it.
+ */
 import type { FastifyInstance } from "fastify";
+import { type Caller, requireGrant } from "../auth/authorize.ts";
 import type { Runtime } from "../cri/channel.ts";
 import { invoke } from "../cri/invoke.ts";
+import type { SessionRegistry } from "../streaming/registry.ts";
+import { docsPaths } from "./docs.ts";
+
+export interface HealthOptions {
+  readonly runtime: Runtime;
+  readonly sessions: Pick<SessionRegistry, "count">;
+  /** @throws {GatewayError} `unauthenticated` when the header holds no valid token. */
+  authenticate(authorization: string | undefined): Caller;
+}
 
 const probeMs = 2000;
 /** Anyone may ask, so that many askers cost the runtime no more than one a second. */
 const freshMs = 1000;
 
-export function registerHealth(app: FastifyInstance, runtime: Runtime): void {
+export function registerHealth(
+  app: FastifyInstance,
+  { runtime, sessions, authenticate }: HealthOptions,
+): void {
   let asked = Number.NEGATIVE_INFINITY;
   let answer: Promise<boolean> = Promise.resolve(false);
 
@@ -24,12 +40,19 @@ export function registerHealth(app: FastifyInstance, runtime: Runtime): void {
   }
 
   app.get("/livez", async (_request, reply) => reply.type("text/plain").send("ok\n"));
-  app.get("/readyz", async (_request, reply) =>
-    (await runtimeAnswers())
-      ? reply.type("text/plain").send("ok\n")
-      : reply.code(503).type("text/plain").send("the container runtime does not answer\n"),
-  );
+  app.get("/readyz", async (request, reply) => {
+    const verbose = (request.query as { readonly verbose?: unknown }).verbose !== undefined;
+    if (verbose) requireGrant("read:runtime", authenticate(request.headers.authorization));
+    const answers = await runtimeAnswers();
+    const lines = verbose
+      ? [`runtime ${answers ? "ok" : "does not answer"}`, `sessions ${sessions.count}`]
+      : [answers ? "ok" : "the container runtime does not answer"];
+    return reply
+      .code(answers ? 200 : 503)
+      .type("text/plain")
+      .send(`${lines.join("\n")}\n`);
+  });
 }
 
 /** Paths that answer without a token. */
-export const openPaths: ReadonlySet<string> = new Set(["/livez", "/readyz", "/openapi.json"]);
+export const openPaths: ReadonlySet<string> = new Set(["/livez", "/readyz", "/openapi.json", ...docsPaths]);

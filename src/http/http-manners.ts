@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage } from "node:http";
 import { GatewayError } from "../errors.ts";
+import { isHandshake } from "./handshake.ts";
 import { pathOf } from "./problems.ts";
 
 /** A target as clients write it to a proxy, with its authority. */
@@ -57,11 +58,6 @@ export function checkQuery(url: string): void {
   } catch {
     throw refusal(`The query of ${pathOf(url)} holds an escape that is not UTF-8`);
   }
-}
-
-/** Whether a request asks for a WebSocket. */
-export function isHandshake({ headers }: IncomingMessage): boolean {
-  return headers.upgrade?.toLowerCase() === "websocket";
 }
 
 /**

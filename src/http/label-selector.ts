@@ -128,14 +128,14 @@ function tokenize(text: string): readonly Token[] {
 
 const name = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 const longest = 63;
+const dnsName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 /** `app`, `example.com/app`: a name, with a DNS name before it. */
 function checkKey(text: string, token: Token, key: string): string {
   const parts = key.split("/");
   const own = parts.at(-1) ?? "";
   const prefix = parts.length === 2 ? parts[0] : undefined;
-  const prefixIsGood =
-    prefix === undefined || (/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(prefix) && prefix.length <= 253);
+  const prefixIsGood = prefix === undefined || (prefix.length <= 253 && dnsName.test(prefix));
   if (parts.length > 2 || !name.test(own) || own.length > longest || !prefixIsGood) {
     throw mistake(text, token, "a label's key such as app or example.com/app");
   }

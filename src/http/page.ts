@@ -50,9 +50,10 @@ function parseLimit(limit: string | readonly string[]): number {
 
 function parseToken(token: string | readonly string[], filters: string): Position {
   const detail = "must be the continue of the page before, unchanged";
+  if (typeof token !== "string") throw invalid([{ parameter: "continue", detail: "must be given once" }]);
   let parts: unknown;
   try {
-    parts = JSON.parse(Buffer.from(String(token), "base64url").toString("utf8"));
+    parts = JSON.parse(Buffer.from(token, "base64url").toString("utf8"));
   } catch {
     parts = undefined;
   }

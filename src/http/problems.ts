@@ -1,6 +1,7 @@
 /** Errors as `application/problem+json` (RFC 9457), in one shape wherever they arise. */
 import type { FastifyReply } from "fastify";
 import { type ErrorCode, errorTable, GatewayError } from "../errors.ts";
+import { isHandshake } from "./handshake.ts";
 
 export const problemMediaType = "application/problem+json";
 
@@ -52,6 +53,11 @@ export function sendProblem(reply: FastifyReply, error: unknown): FastifyReply {
   const problem = problemOf(error, { instance: pathOf(request.url), requestId: request.id });
   if (error instanceof GatewayError) reply.headers(error.headers);
   if (problem.code === "unauthenticated") reply.header("www-authenticate", "Bearer");
+  if (isHandshake(request.raw)) {
+    // Node has let go of its connection: nobody else would end it.
+    reply.header("connection", "close");
+    reply.raw.once("finish", () => request.raw.socket.destroySoon());
+  }
   // As bytes: to a string Fastify would add a charset, which JSON's media types do not have.
   return reply
     .code(problem.status)

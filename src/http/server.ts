@@ -15,6 +15,7 @@ import { routes } from "../routes/index.ts";
 import { offeredProtocols, offeredToken } from "../streaming/channels.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { InvalidJson } from "../wire/parse-json.ts";
+import { registerDocs } from "./docs.ts";
 import { registerDocuments } from "./documents.ts";
 import type { Gateway } from "./gateway.ts";
 import { serveHalfClosed } from "./half-closed.ts";
@@ -151,7 +152,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
   };
   const chosen: ChosenProtocols = new WeakMap();
   registerDocuments(app);
-  registerHealth(app, options.runtime);
+  registerDocs(app);
+  registerHealth(app, { ...options, sessions: options.sessions.registry });
   registerWebSockets(app, chosen);
   // In a scope of its own, which begins when the WebSocket server stands.
   app.register(async (scope) => {

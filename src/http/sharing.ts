@@ -133,6 +133,8 @@ async function fly(flight: Flight, produce: Produce<unknown>): Promise<Shared<un
   if (flight.waiting === 0) throw new CallCancelled("every reader left before the call");
   const produced = await produce((cancel) => {
     flight.cancel = cancel;
+    // They may have left since, while the call was being prepared.
+    if (flight.waiting === 0) cancel();
   });
   let readers = flight.joined;
   return {

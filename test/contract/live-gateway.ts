@@ -1,0 +1,128 @@
+/** A gateway that listens on a port of 127.0.0.1 in front of a fake runtime: what tests over real sockets stand on. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { Agent, type IncomingHttpHeaders, request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { type App, type AppOptions, createApp } from "../../src/app.ts";
+import { type ConnectOptions, connect } from "../../src/cri/channel.ts";
+import type { LogEntry } from "../../src/http/server.ts";
+import { createFakeRuntime, type FakeRuntime, type MannerName } from "../support/fake-runtime.ts";
+
+export const token = "a-token-for-live-gateways";
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+  /** The value at a dotted path of the JSON body: `at("containers.0.id")`; undefined when there is none. */
+  at(path: string): unknown;
+}
+
+export interface LiveGateway {
+  readonly fake: FakeRuntime;
+  readonly app: App;
+  readonly port: number;
+  /** Pods that name no log directory get theirs below it. */
+  readonly dataDir: string;
+  /** What went to the log; `level` "error" is a bug of the gateway. */
+  readonly logged: readonly LogEntry[];
+  /** Asks over a socket: `ask("POST /v1/pods", { metadata: { name: "web" } })`. */
+  ask(target: string, json?: unknown, headers?: { readonly [name: string]: string }): Promise<Answer>;
+}
+
+export interface LiveOptions
+  extends Pick<AppOptions, "requestTimeoutMs">,
+    Pick<ConnectOptions, "deadlineMs"> {
+  /** How long the fake stays down on a restart. */
+  readonly recoveryMs?: number;
+}
+
+/** Starts both; they are gone when the test has ended. */
+export async function liveGateway(
+  t: Pick<TestContext, "after">,
+  manner: MannerName = "containerd-2.1",
+  { requestTimeoutMs, deadlineMs, recoveryMs }: LiveOptions = {},
+): Promise<LiveGateway> {
+  const fake = await createFakeRuntime({ manner, ...(recoveryMs === undefined ? {} : { recoveryMs }) });
+  const dataDir = await mkdtemp(join(tmpdir(), "crest-live-"));
+  const runtime = connect({
+    runtimeEndpoint: fake.socket,
+    ...(deadlineMs === undefined ? {} : { deadlineMs }),
+  });
+  const logged: LogEntry[] = [];
+  const app = createApp({
+    config: {
+      listen: { host: "127.0.0.1", port: 0 },
+      dataDir,
+      acceptHost: ["localhost", "127.0.0.1"],
+      grants: { all: true, allow: {}, deny: {} },
+    },
+    ...{ runtime, token },
+    log: (entry) => logged.push(entry),
+    ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
+  });
+  const port = Number(new URL(await app.listen()).port);
+  const agent = new Agent({ keepAlive: true });
+  t.after(async () => {
+    agent.destroy();
+    await app.close();
+    runtime.close();
+    await fake.close();
+    await rm(dataDir, { recursive: true, force: true });
+  });
+  return {
+    ...{ fake, app, port, dataDir, logged },
+    ask: (target, json, headers = {}) => ask({ agent, port }, target, { json, headers }),
+  };
+}
+
+function ask(
+  where: { readonly agent: Agent; readonly port: number },
+  target: string,
+  { json, headers }: { readonly json: unknown; readonly headers: { readonly [name: string]: string } },
+): Promise<Answer> {
+  const [method, path] = target.split(" ");
+  const body = json === undefined ? undefined : JSON.stringify(json);
+  return new Promise((resolve, reject) => {
+    const sent = request({
+      ...where,
+      ...{ host: "127.0.0.1", method, path },
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined
+          ? {}
+          : { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) }),
+        ...headers,
+      },
+    });
+    sent.on("error", reject);
+    sent.on("response", (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (part) => {
+        text += part;
+      });
+      response.on("error", reject);
+      response.on("end", () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          text,
+          at: (path) => valueAt(JSON.parse(text), path),
+        }),
+      );
+    });
+    sent.end(body);
+  });
+}
+
+/** The value at a dotted path; undefined when there is none. */
+export function valueAt(value: unknown, path: string): unknown {
+  return path
+    .split(".")
+    .reduce<unknown>(
+      (at, key) => (at as { readonly [key: string]: unknown } | null | undefined)?.[key],
+      value,
+    );
+}

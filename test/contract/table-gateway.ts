@@ -1,0 +1,193 @@
+/** A whole gateway in front of a fake runtime, asked without a socket: what the tests of the route table stand on. */
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type App, createApp } from "../../src/app.ts";
+import { type ConnectOptions, connect } from "../../src/cri/channel.ts";
+import { allGrants, type Grant, type Grants, type GrantWord } from "../../src/grants.ts";
+import type { LogEntry } from "../../src/http/server.ts";
+import { createFakeRuntime, type FakeRuntime, type MannerName } from "../support/fake-runtime.ts";
+
+/** CREST_SEED makes a run repeatable; without it each run is new. */
+export const seed = process.env.CREST_SEED ? Number(process.env.CREST_SEED) : Date.now() % 2 ** 31;
+
+export const token = "a-token-for-the-contract-tests";
+export const authorization = `Bearer ${token}`;
+
+/** `-A`. */
+export const everything: Grants = { all: true, allow: {}, deny: {} };
+export const nothing: Grants = { all: false, allow: {}, deny: {} };
+
+/** Exactly these, as `--allow-*` flags would give them. */
+export function exactly(grants: readonly Grant[]): Grants {
+  const allow: { [word: string]: true | string[] } = {};
+  for (const grant of grants) {
+    const [word = "", kind] = grant.split(":");
+    const held = allow[word];
+    if (kind === undefined) allow[word] = true;
+    else if (Array.isArray(held)) held.push(kind);
+    else allow[word] = [kind];
+  }
+  return { all: false, allow, deny: {} };
+}
+
+/** All but one. */
+export const allBut = (missing: Grant): Grants => exactly(allGrants.filter((grant) => grant !== missing));
+
+/** The flag that grants it, as an operator types it. */
+export function flagOf(grant: Grant): string {
+  const [word, kind] = grant.split(":") as [GrantWord, string | undefined];
+  return kind === undefined ? `--allow-${word}` : `--allow-${word}=${kind}`;
+}
+
+export interface Ask {
+  readonly headers?: { readonly [name: string]: string };
+  /** A value for `authorization`; the right token by default, `null` for none. */
+  readonly authorization?: string | null;
+  /** Sent as JSON. */
+  readonly json?: unknown;
+  /** Sent as it is, as application/json unless `headers` says otherwise. */
+  readonly body?: string | Buffer;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: { readonly [name: string]: string | undefined };
+  readonly bytes: Buffer;
+  readonly text: string;
+  /** The body as JSON. @throws when it is none. */
+  json<T = { readonly [name: string]: unknown }>(): T;
+}
+
+export interface TestApp {
+  readonly app: App;
+  readonly logged: readonly LogEntry[];
+  /** Asks `GET /v1/pods`. */
+  ask(target: string, options?: Ask): Promise<Answer>;
+}
+
+export interface TestGateway {
+  readonly fake: FakeRuntime;
+  /** Pods that name no log directory get theirs below it. */
+  readonly dataDir: string;
+  /** The app with these grants; closed with the gateway. */
+  open(grants?: Grants, options?: Pick<ConnectOptions, "deadlineMs">): TestApp;
+  close(): Promise<void>;
+}
+
+/** Starts a fake runtime; apps come from `open`. */
+export async function createGateway(manner: MannerName): Promise<TestGateway> {
+  const fake = await createFakeRuntime({ manner });
+  const dataDir = await mkdtemp(join(tmpdir(), "crest-contract-"));
+  const apps = new Map<string, TestApp>();
+  const channels = new Map<number | undefined, ReturnType<typeof connect>>();
+
+  function channel(deadlineMs: number | undefined): ReturnType<typeof connect> {
+    const open = channels.get(deadlineMs);
+    if (open) return open;
+    const made = connect({
+      runtimeEndpoint: fake.socket,
+      ...(deadlineMs === undefined ? {} : { deadlineMs }),
+    });
+    channels.set(deadlineMs, made);
+    return made;
+  }
+
+  return {
+    fake,
+    dataDir,
+    open(grants = everything, { deadlineMs } = {}) {
+      const key = JSON.stringify([grants, deadlineMs]);
+      const opened = apps.get(key);
+      if (opened) return opened;
+      const logged: LogEntry[] = [];
+      const app = createApp({
+        config: { listen: { host: "127.0.0.1", port: 0 }, dataDir, acceptHost: ["localhost"], grants },
+        runtime: channel(deadlineMs),
+        token,
+        log: (entry) => logged.push(entry),
+      });
+      const made: TestApp = { app, logged, ask: (target, options = {}) => ask(app, target, options) };
+      apps.set(key, made);
+      return made;
+    },
+    async close() {
+      for (const { app } of apps.values()) await app.close();
+      for (const runtime of channels.values()) runtime.close();
+      await fake.close();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function ask(app: App, target: string, options: Ask): Promise<Answer> {
+  const [method = "GET", url = "/"] = target.split(" ");
+  const body = options.json === undefined ? options.body : JSON.stringify(options.json);
+  const given = options.authorization === undefined ? authorization : options.authorization;
+  const response = await app.server.inject({
+    method: method as "GET",
+    url,
+    headers: {
+      host: "localhost:8585",
+      ...(given === null ? {} : { authorization: given }),
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...options.headers,
+    },
+    ...(body === undefined ? {} : { payload: body }),
+  });
+  return {
+    status: response.statusCode,
+    headers: response.headers as Answer["headers"],
+    bytes: response.rawPayload,
+    text: response.payload,
+    json: () => JSON.parse(response.payload),
+  };
+}
+
+/** The body of a problem. */
+export interface ProblemBody {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly instance: string;
+  readonly code: string;
+  readonly requestId: string;
+  readonly retryable: boolean;
+  readonly grpcCode?: string;
+  readonly grant?: string;
+  readonly resource?: string;
+  readonly errors?: readonly {
+    readonly pointer?: string;
+    readonly parameter?: string;
+    readonly detail: string;
+  }[];
+}
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+/** Holds an answer to the shape of RFC 9457 with our members, and to what is expected of it. */
+export function problemOf(
+  answer: Answer,
+  expected: { readonly status: number; readonly code: string; readonly path?: string },
+): ProblemBody {
+  assert.equal(answer.status, expected.status, answer.text);
+  assert.equal(answer.headers["content-type"], "application/problem+json");
+  const problem = answer.json<ProblemBody>();
+  assert.equal(problem.status, expected.status);
+  assert.equal(problem.code, expected.code);
+  assert.equal(problem.type, `/docs/problems#${expected.code}`);
+  assert.match(problem.title, /\S/);
+  assert.match(problem.detail, /\S/);
+  if (expected.path !== undefined) assert.equal(problem.instance, expected.path);
+  assert.match(problem.instance, /^\/[^?]*$/);
+  assert.equal(problem.requestId, answer.headers["x-request-id"]);
+  assert.match(problem.requestId, uuid);
+  assert.equal(typeof problem.retryable, "boolean");
+  for (const error of problem.errors ?? []) {
+    assert.equal(typeof error.detail, "string");
+    assert.ok((error.pointer === undefined) !== (error.parameter === undefined), "a pointer or a parameter");
+  }
+  return problem;
+}

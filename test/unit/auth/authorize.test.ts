@@ -1,0 +1,223 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  authorize,
+  type Caller,
+  canChangeUnmanaged,
+  canUse,
+  requireGrant,
+  requireManaged,
+} from "../../../src/auth/authorize.ts";
+import { normalReference } from "../../../src/auth/reference.ts";
+import { GatewayError } from "../../../src/errors.ts";
+import { allGrants, type Grant, type GrantSet, grantWordNames } from "../../../src/grants.ts";
+
+const caller = (allow: GrantSet, deny: GrantSet = {}, all = false): Caller => ({
+  name: "test",
+  grants: { all, allow, deny },
+});
+const everything = caller({}, {}, true);
+const nothing = caller({});
+
+/** The refusal of a call. */
+function refusal(run: () => void): GatewayError {
+  try {
+    run();
+  } catch (error) {
+    assert.ok(error instanceof GatewayError, String(error));
+    assert.equal(error.code, "not_capable");
+    assert.equal(error.status, 403);
+    return error;
+  }
+  assert.fail("it was not refused");
+}
+
+const flagOf = (grant: Grant): string => `--allow-${grant.replace(":", "=")}`;
+
+test("absence denies everything, -A allows everything", () => {
+  for (const grant of allGrants) {
+    assert.equal(canUse(grant, nothing), false, grant);
+    assert.equal(canUse(grant, everything), true, grant);
+    assert.equal(canUse(grant, everything, "any/resource:1"), true, grant);
+  }
+});
+
+test("a grant holds for itself and for no other", () => {
+  for (const word of grantWordNames) {
+    const one = caller({ [word]: true });
+    for (const grant of allGrants) {
+      assert.equal(canUse(grant, one), grant.split(":")[0] === word, `${word} and ${grant}`);
+    }
+  }
+});
+
+test("a deny beats its allow, and -A", () => {
+  for (const word of grantWordNames) {
+    for (const denied of [caller({ [word]: true }, { [word]: true }), caller({}, { [word]: true }, true)]) {
+      for (const grant of allGrants) {
+        if (grant.split(":")[0] !== word) continue;
+        assert.equal(canUse(grant, denied), false, grant);
+        assert.equal(canUse(grant, denied, "docker.io/library/busybox:latest"), false, grant);
+      }
+    }
+  }
+});
+
+test("a deny of one kind leaves the others", () => {
+  const denied = caller({}, { read: ["pods", "images"] }, true);
+  for (const grant of allGrants) {
+    assert.equal(canUse(grant, denied), grant !== "read:pods" && grant !== "read:images", grant);
+  }
+});
+
+test("reading narrowed to some kinds holds for these", () => {
+  const narrowed = caller({ read: ["pods", "stats"] });
+  for (const grant of allGrants) {
+    assert.equal(canUse(grant, narrowed), grant === "read:pods" || grant === "read:stats", grant);
+  }
+  const both = caller({ read: ["pods", "stats"] }, { read: ["stats"] });
+  assert.equal(canUse("read:pods", both), true);
+  assert.equal(canUse("read:stats", both), false);
+});
+
+const pulls = (only: readonly string[], reference: string): boolean =>
+  canUse("pull", caller({ pull: only }), normalReference(reference));
+
+test("a pull narrowed to a prefix holds below it, by path segments", () => {
+  for (const [prefix, reference] of [
+    ["docker.io/library", "busybox"],
+    ["docker.io/library", "docker.io/library/busybox:1.36"],
+    ["docker.io/library/busybox", "busybox:1.36"],
+    ["docker.io/library/busybox", `busybox@sha256:${"a".repeat(64)}`],
+    ["docker.io/library/busybox", `busybox:1.36@sha256:${"a".repeat(64)}`],
+    ["docker.io", "team/app"],
+    ["docker.io", "index.docker.io/team/app"],
+    ["quay.io/team", "quay.io/team/app/sub:1"],
+    ["quay.io/team", "QUAY.io/team/app"],
+    ["quay.io/team/", "quay.io/team/app"],
+    ["localhost:5000", "localhost:5000/app"],
+    ["registry.example:5000/a", "registry.example:5000/a/b"],
+  ] as const) {
+    assert.equal(pulls([prefix], reference), true, `${reference} below ${prefix}`);
+    assert.equal(pulls(["other.example", prefix], reference), true);
+  }
+  for (const [prefix, reference] of [
+    ["docker.io/lib", "busybox"],
+    ["docker.io/library", "docker.io/library2/busybox"],
+    ["docker.io/library", "docker.io/library-evil/busybox"],
+    ["docker.io/library", "evil.example/docker.io/library/busybox"],
+    ["docker.io/library/busybox", "busybox2"],
+    ["docker.io/library/busybox", "busybox-evil:1"],
+    ["docker.io/library", "library.evil.example/busybox"],
+    ["docker.io", "docker.io.evil.example/library/busybox"],
+    ["docker.io", "docker.iox/library/busybox"],
+    ["docker.io", "UPPER/busybox"],
+    ["quay.io/team", "quay.io/Team/app"],
+    ["quay.io/team", "quay.io/teams/app"],
+    ["quay.io/team", "quay.io/app"],
+    ["quay.io/team/", "quay.io/team2/app"],
+    // Another port is another registry.
+    ["localhost", "localhost:5000/app"],
+    ["registry.example", "registry.example:8443/app"],
+    ["localhost:500", "localhost:5000/app"],
+    ["localhost:5000", "localhost:50001/app"],
+  ] as const) {
+    assert.equal(pulls([prefix], reference), false, `${reference} is not below ${prefix}`);
+  }
+});
+
+test("a denied prefix beats the wider grant, on every port of a registry", () => {
+  for (const allow of [
+    caller({ pull: true }, { pull: ["quay.io", "docker.io/evil"] }),
+    caller({}, { pull: ["quay.io", "docker.io/evil"] }, true),
+  ]) {
+    for (const reference of [
+      "quay.io/team/app",
+      "quay.io:8443/team/app",
+      "Quay.io/team/app",
+      "evil/app",
+      "evil/a/b",
+    ]) {
+      assert.equal(canUse("pull", allow, normalReference(reference)), false, reference);
+    }
+    for (const reference of ["busybox", "evil2/app", "quay.io.example/app", "notquay.io/app"]) {
+      assert.equal(canUse("pull", allow, normalReference(reference)), true, reference);
+    }
+    assert.equal(canUse("pull", allow), true, "what it pulls is not known yet");
+  }
+});
+
+test("a narrowed pull is let through while its image is not known, and held when it is", () => {
+  const narrowed = caller({ pull: ["docker.io/library"] });
+  authorize({ allow: "pull" }, narrowed);
+  authorize({ allow: "pull" }, narrowed, "docker.io/library/busybox:latest");
+  const error = refusal(() => authorize({ allow: "pull" }, narrowed, "quay.io/team/app:1"));
+  assert.match(
+    error.message,
+    /^Requires pull access to "quay.io\/team\/app:1", run again with --allow-pull=quay.io/,
+  );
+  assert.deepEqual(error.members, { grant: "pull", resource: "quay.io/team/app:1" });
+});
+
+test("what needs the token alone needs nothing else", () => {
+  authorize({ allow: "authenticated" }, nothing);
+  authorize(
+    { allow: "authenticated" },
+    caller({}, Object.fromEntries(grantWordNames.map((word) => [word, true]))),
+  );
+});
+
+test("the refusal names the flag and the grant", () => {
+  for (const allow of allGrants) {
+    const error = refusal(() => authorize({ allow }, nothing));
+    assert.equal(error.message, `Requires ${allow.split(":")[0]} access, run again with ${flagOf(allow)}`);
+    assert.deepEqual(error.members, { grant: allow });
+  }
+  const error = refusal(() => requireGrant("verbose", nothing, "verbose"));
+  assert.equal(error.message, 'Requires verbose access to "verbose", run again with --allow-verbose');
+});
+
+test("run and checkpoint need host too: until pods have a policy they are root on the node", () => {
+  for (const allow of ["run", "checkpoint"] as const) {
+    const word = caller({ [allow]: true });
+    const error = refusal(() => authorize({ allow }, word));
+    assert.equal(error.members.grant, "host");
+    assert.match(
+      error.message,
+      new RegExp(`^Requires host access, besides --allow-${allow}, because .*--allow-host$`),
+    );
+    authorize({ allow }, caller({ [allow]: true, host: true }));
+    authorize({ allow }, everything);
+    refusal(() => authorize({ allow }, caller({ host: true })));
+    refusal(() => authorize({ allow }, caller({ [allow]: true, host: true }, { host: true })));
+    refusal(() => authorize({ allow }, caller({}, { host: true }, true)));
+  }
+  for (const allow of ["stop", "remove", "exec", "logs", "forward", "image-remove"] as const) {
+    authorize({ allow }, caller({ [allow]: true }));
+  }
+});
+
+test("a pod that Crest did not make is changed with the grant `unmanaged` only", () => {
+  const pod = { namespace: "kube-system", name: "dns", managed: false };
+  requireManaged({ ...pod, managed: true }, nothing);
+  requireManaged(pod, caller({ unmanaged: true }));
+  requireManaged(pod, everything);
+  for (const who of [nothing, caller({ run: true, host: true }), caller({}, { unmanaged: true }, true)]) {
+    assert.equal(canChangeUnmanaged(who), false);
+    const error = refusal(() => requireManaged(pod, who));
+    assert.deepEqual(error.members, { grant: "unmanaged", resource: "kube-system/dns" });
+    assert.match(error.message, /to "kube-system\/dns", run again with --allow-unmanaged$/);
+  }
+  assert.equal(canChangeUnmanaged(everything), true);
+});
+
+test("deciding changes nothing", () => {
+  const grants = {
+    all: false,
+    allow: { pull: ["docker.io"], read: ["pods"] },
+    deny: { exec: true },
+  } as const;
+  const frozen = JSON.stringify(grants);
+  for (const grant of allGrants) canUse(grant, { name: "x", grants }, "quay.io/a:1");
+  assert.equal(JSON.stringify(grants), frozen);
+});
