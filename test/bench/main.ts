@@ -1,0 +1,72 @@
+/**
+ * `npm run bench -- [codec|reads|start ...] [--quick]`: measures Crest beside what one would use instead,
+ * in turn, and prints ratios. It never fails for a time. About two minutes; 20 s with `--quick`, which
+ * shows that it works rather than how fast.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { availableParallelism, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Benchmark, Plan } from "./bench.ts";
+import { codec } from "./codec.ts";
+import { reads } from "./reads.ts";
+import { type Goal, goalsTable } from "./report/goals.ts";
+import { number } from "./report/table.ts";
+import { start } from "./start.ts";
+
+const benchmarks: { readonly [name: string]: Benchmark } = { codec, reads, start };
+const thorough: Plan = { rounds: 8, readMs: 150, codecMs: 60, starts: 4 };
+const quick: Plan = { rounds: 2, readMs: 40, codecMs: 20, starts: 1 };
+
+type Clean = () => Promise<void>;
+
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+/** Runs one benchmark and cleans up behind it, also when it breaks off. */
+async function run(benchmark: Benchmark, plan: Plan, broken: Promise<never>): Promise<readonly Goal[]> {
+  const goals: Goal[] = [];
+  const cleaning: Clean[] = [];
+  const folder = await mkdtemp(join(tmpdir(), "crest-bench-"));
+  try {
+    const done = benchmark({
+      ...{ plan, folder, print },
+      goal: (goal) => goals.push(goal),
+      onEnd: (clean) => cleaning.unshift(clean),
+    });
+    await Promise.race([done, broken]);
+    return goals;
+  } finally {
+    for (const clean of cleaning) await clean();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const plan = args.includes("--quick") ? quick : thorough;
+  const given = args.filter((arg) => arg !== "--quick");
+  const unknown = given.filter((name) => !(name in benchmarks));
+  if (unknown.length > 0) {
+    throw new Error(`Cannot run ${unknown.join(", ")}: there are ${Object.keys(benchmarks).join(", ")}`);
+  }
+  const broken = new Promise<never>((_, reject) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      process.once(signal, () => reject(new Error(`${signal}: broken off`)));
+    }
+  });
+  broken.catch(() => undefined);
+  print(`Node ${process.version}, up to ${plan.rounds} rounds; in brackets where half of them lay`);
+  print(`${availableParallelism()} cores, load average ${number(loadavg()[0] ?? 0)} before the start\n`);
+  const goals: Goal[] = [];
+  for (const name of given.length > 0 ? given : Object.keys(benchmarks)) {
+    const benchmark = benchmarks[name];
+    if (benchmark) goals.push(...(await run(benchmark, plan, broken)));
+  }
+  if (goals.length > 0) print(goalsTable(goals));
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : error}\n`);
+  // What was broken off may be waiting for something still.
+  process.exit(1);
+}

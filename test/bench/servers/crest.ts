@@ -1,0 +1,29 @@
+import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Child, startChild } from "../process/child.ts";
+
+export interface Crest {
+  readonly child: Child;
+  /** What its clients send. */
+  readonly headers: { readonly authorization: string };
+}
+
+/** Starts `crest serve` as a user would, with a token and one grant. `folder` is its own. */
+export function startCrest(runtimeSocket: string, folder: string): Crest {
+  const token = randomBytes(32).toString("base64url");
+  const tokenFile = join(folder, "token");
+  writeFileSync(tokenFile, token, { mode: 0o600 });
+  const child = startChild("../../src/main", {
+    foreign: true,
+    args: [
+      "serve",
+      "--listen=127.0.0.1:0",
+      `--runtime-endpoint=${runtimeSocket}`,
+      `--data-dir=${folder}`,
+      `--token-file=${tokenFile}`,
+      "--allow-read",
+    ],
+  });
+  return { child, headers: { authorization: `Bearer ${token}` } };
+}

@@ -1,0 +1,40 @@
+/** What a process holds in memory, by /proc. */
+import { readFileSync } from "node:fs";
+
+/** The resident set of a process, in bytes. */
+export function rssBytes(pid: number | undefined): number {
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  if (kilobytes === undefined) throw new Error(`Cannot read the memory of process ${pid}`);
+  return Number(kilobytes) * 1024;
+}
+
+export interface MemoryWatch {
+  /** From now on the process should need no more than it has needed so far. */
+  settled(): void;
+  /** Ends watching. How far the resident set rose above its highest before `settled`, in MiB; 0 if it did not. */
+  stop(): number;
+}
+
+const sampleMs = 20;
+
+/** Watches the resident set of a process. */
+export function watchMemory(pid: number | undefined): MemoryWatch {
+  let before: number | undefined;
+  let peak = 0;
+  const sample = (): void => {
+    peak = Math.max(peak, rssBytes(pid));
+  };
+  sample();
+  const timer = setInterval(sample, sampleMs);
+  timer.unref();
+  return {
+    settled() {
+      before = peak;
+    },
+    stop() {
+      clearInterval(timer);
+      if (before === undefined) throw new Error("Cannot tell a rise: it has never settled");
+      return Math.round((peak - before) / 1024 / 1024);
+    },
+  };
+}

@@ -1,0 +1,14 @@
+/** What the tests on a real runtime need of the machine. */
+import { existsSync } from "node:fs";
+import { missingPackages } from "../../../src/embedded/requirements.ts";
+import { hasRegistry } from "../../support/registry.ts";
+
+/** Why tests on a real runtime cannot run here, or false. */
+export async function reasonToSkip({ registry = false } = {}): Promise<string | false> {
+  if (process.platform !== "linux") return `needs Linux, and this is ${process.platform}`;
+  if (process.geteuid?.() !== 0) return `needs root, and this is user ${process.geteuid?.()}`;
+  const missing = [...(await missingPackages())];
+  if (registry && !hasRegistry) missing.push("docker-registry");
+  if (!existsSync("/usr/bin/curl")) missing.push("curl");
+  return missing.length > 0 ? `needs the packages ${missing.join(", ")}` : false;
+}

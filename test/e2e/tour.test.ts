@@ -1,0 +1,142 @@
+/** The README's commands, run as they stand there: each line runs, and does what the text around it says. */
+import assert from "node:assert/strict";
+import { copyFileSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { busyboxImage, readBusybox } from "../../src/embedded/busybox.ts";
+import { type Registry, startRegistry } from "../support/registry.ts";
+import { repositoryRoot } from "../support/repository.ts";
+import { newFolder } from "./support/gateway.ts";
+import { push } from "./support/images.ts";
+import { reasonToSkip } from "./support/machine.ts";
+import { runToEnd } from "./support/program.ts";
+import { blocksOf, commandsOf, inlineCommands, runScript } from "./support/readme.ts";
+import { useGateway } from "./support/suite.ts";
+
+const skip = await reasonToSkip({ registry: true });
+
+let registry: Registry;
+const crest = useGateway(skip, {
+  async prepare() {
+    registry = await startRegistry();
+    await push(registry, busyboxImage(await readBusybox()), { name: "library/busybox" });
+  },
+});
+const folder = newFolder();
+const crictlLogs = "/tmp/crest-e2e-crictl-logs";
+after(async () => {
+  await registry?.close();
+  for (const path of [folder, crictlLogs]) rmSync(path, { recursive: true, force: true });
+});
+
+const readme = readFileSync(join(repositoryRoot(), "README.md"), "utf8");
+const blocks = blocksOf(readme);
+
+/** A command of the tour, by a part of it, and what it must print. */
+type Expectation = readonly [part: string, check?: (output: string) => void];
+
+const id = "[0-9a-f]{64}";
+/** Nothing, as a 204 has it. */
+const nothing = (output: string) => assert.equal(output, "");
+/** The members of a JSON answer, each as its text. */
+const says =
+  (...texts: readonly (string | RegExp)[]) =>
+  (output: string) => {
+    const json = JSON.stringify(JSON.parse(output));
+    for (const text of texts) {
+      assert.ok(typeof text === "string" ? json.includes(text) : text.test(json), `${text}: ${json}`);
+    }
+  };
+
+/** Every command of the tour, in its order. */
+const expectations: readonly Expectation[] = [
+  ["API="],
+  ["TOKEN="],
+  ["auth="],
+  ["$API/v1/version", says('"runtimeName":"containerd"')],
+  ["$API/v1/images", says('"docker.io/library/busybox:latest"')],
+
+  ["POD=$(", (output) => assert.match(output, new RegExp(`^/v1/pods/${id}$`))],
+  [
+    "$API$POD",
+    says('"state":"SANDBOX_READY"', '"name":"web"', '"namespace":"demo"', /"ip":"\d+\.\d+\.\d+\.\d+"/),
+  ],
+  ["labelSelector=app=web", says(/"items":\[\{"id":/, '"app":"web"')],
+
+  ["CONTAINER=$(", (output) => assert.match(output, new RegExp(`^/v1/containers/${id}$`))],
+  ["$CONTAINER/start", nothing],
+  ["$API$CONTAINER", says('"state":"CONTAINER_RUNNING"', '"name":"app"')],
+
+  ["$CONTAINER/exec", says('"exitCode":3', '"stdout":"the node\\nbin\\n', '"lossy":false')],
+  ["$CONTAINER/stats", says('"usageCoreNanoSeconds":{"value":"', '"workingSetBytes":{"value":"')],
+
+  ["cut -c1-27", says('"state":"CONTAINER_RUNNING"')],
+  ['"comand"', says('"status":400', '"pointer":"/comand"', "perhaps command is meant")],
+
+  ["$CONTAINER/stop?timeout=1", nothing],
+  ["-X DELETE $API$CONTAINER", nothing],
+  ["$POD/stop", nothing],
+  ["-X DELETE $API$POD", nothing],
+
+  ["REGISTRY="],
+  ["/v1/images/pull", says(new RegExp(`^\\{"imageRef":"sha256:${id}"\\}$`))],
+  [
+    "$API/v1/images/$REGISTRY/library/busybox:latest",
+    says('/library/busybox:latest"]', '"repoDigests":["127.0.0.1:'),
+  ],
+  ["?dryRun=true", says('"dryRun":true', '/library/busybox:latest"]')],
+
+  ["$API/v1/grants", says('{"grant":"exec"}', '{"grant":"host"}')],
+];
+
+test("the tour runs from its first line to its last, and each command prints what the text says", {
+  skip,
+}, async () => {
+  const script = blocks
+    .filter(({ info }) => info === "sh tour")
+    .map(({ text }) => text)
+    .join("\n");
+  const commands = commandsOf(script);
+  for (const [index, { text }] of commands.entries()) {
+    const part = expectations[index]?.[0];
+    assert.ok(
+      part !== undefined && text.includes(part),
+      `no expectation for "${text}", after the ${index} before it`,
+    );
+  }
+  assert.equal(commands.length, expectations.length, "the tour lacks a command that is expected");
+
+  const { address, token } = crest();
+  const run = await runScript(script, folder, { API: address, TOKEN: token, REGISTRY: registry.address });
+  assert.equal(run.code, 0, `${run.stdout}\n${run.stderr}`);
+  assert.equal(run.stderr, "");
+
+  const outputs = [...run.outputs];
+  for (const [index, { text, first, last }] of commands.entries()) {
+    const ran = [...run.lines].some((line) => line >= first && line <= last);
+    assert.ok(ran, `bash did not run "${text}"`);
+    if (!/\bcurl /.test(text)) continue;
+    const output = outputs.shift();
+    assert.ok(output !== undefined, `no output of "${text}"`);
+    expectations[index]?.[1]?.(output);
+  }
+  assert.deepEqual(outputs, []);
+});
+
+test("the README's other curl commands work as they stand", { skip }, async () => {
+  const fenced = blocks.filter(({ info }) => info !== "sh tour").flatMap(({ text }) => text.split("\n"));
+  const commands = [...fenced.map((line) => line.trim()), ...inlineCommands(readme, "curl")].filter((line) =>
+    line.startsWith("curl "),
+  );
+  const fixtures = join(repositoryRoot(), "test", "e2e", "support", "crictl");
+  for (const name of ["pod-config.json", "container-config.json"])
+    copyFileSync(join(fixtures, name), join(folder, name));
+  const { address, token } = crest();
+  const env = { API: address, TOKEN: token, auth: `Authorization: Bearer ${token}` };
+  for (const command of commands) {
+    const strict = `set -eu; curl() { command curl --silent --show-error --fail-with-body "$@"; }; ${command}`;
+    const { code, stdout, stderr } = await runToEnd(["bash", "-c", strict], { env, cwd: folder });
+    assert.equal(code, 0, `${command}\n${stdout}${stderr}`);
+  }
+  assert.ok(commands.length > 0);
+});
