@@ -22,7 +22,10 @@ export function originForm(url: string): string {
  *
  * @throws {GatewayError} `invalid_request` when HTTP/1.1 has none, or there is more than one (RFC 9112, 3.2).
  */
-export function hostOf({ rawHeaders, headers, httpVersion }: IncomingMessage, target: string) {
+export function hostOf(
+  { rawHeaders, headers, httpVersion }: IncomingMessage,
+  target: string,
+): string | undefined {
   let hosts = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) {
     if (rawHeaders[i]?.length === 4 && rawHeaders[i]?.toLowerCase() === "host") hosts++;

@@ -47,8 +47,11 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
   let touched = start;
   let answered = start;
   let pinged = start;
-  /** Output was sent since the client last showed that it reads. */
-  let unread = false;
+  /** Pings are numbered: an answer tells that all was read that went out before. */
+  let pings = 0;
+  /** The client has read what was sent when its answer to a later ping than this one has come. */
+  let lastBeforeOutput = 0;
+  let lastAnswered = 0;
   let closing: NodeJS.Timeout | undefined;
   let ended: () => void = () => {};
   const closed = new Promise<void>((resolve) => {
@@ -62,11 +65,6 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
     socket.close(code, reason);
   }
 
-  function alive(): void {
-    answered = performance.now();
-    unread = false;
-  }
-
   function check(): void {
     const now = performance.now();
     if (limits.idleMs > 0 && now - touched > limits.idleMs) close(closeCode.tooLong, "idle for too long");
@@ -77,19 +75,25 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
       // Its pongs wait in the socket that is not read, and so do its pings.
       answered = now;
       socket.pong();
-    } else if (!unread && now - answered > limits.pingMs + limits.graceMs) {
+    } else if (lastAnswered > lastBeforeOutput && now - answered > limits.pingMs + limits.graceMs) {
       socket.terminate();
       return;
     }
     if (now - pinged >= limits.pingMs) {
       pinged = now;
-      socket.ping();
+      pings++;
+      socket.ping(String(pings));
     }
   }
 
   const timer = setInterval(check, Math.min(unsolicitedPongMs, limits.pingMs));
   timer.unref();
-  socket.on("pong", alive);
+  socket.on("pong", (data) => {
+    answered = performance.now();
+    // Some answer without having been asked.
+    const number = Number(data.toString("latin1"));
+    if (number > lastAnswered && number <= pings) lastAnswered = number;
+  });
   // The close that follows says all.
   socket.on("error", () => undefined);
   socket.on("close", () => {
@@ -100,11 +104,11 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
   return {
     heard() {
       touched = performance.now();
-      alive();
+      answered = touched;
     },
     sent() {
       touched = performance.now();
-      unread = true;
+      lastBeforeOutput = pings;
     },
     get open() {
       return closing === undefined;

@@ -7,12 +7,13 @@ export interface Socket {
   send(data: Buffer | string, done: (error?: Error) => void): void;
   close(code: number, reason: string): void;
   terminate(): void;
-  ping(): void;
+  ping(data: string): void;
   pong(): void;
   pause(): void;
   resume(): void;
   on(event: "message", listener: (data: Buffer) => void): void;
-  on(event: "close" | "pong", listener: () => void): void;
+  on(event: "pong", listener: (data: Buffer) => void): void;
+  on(event: "close", listener: () => void): void;
   on(event: "error", listener: (error: Error) => void): void;
 }
 

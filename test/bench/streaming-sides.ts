@@ -1,0 +1,114 @@
+/** The two ways to run a command that the bench compares, with the same face. */
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { connect } from "../../src/cri/channel.ts";
+import { invoke } from "../../src/cri/invoke.ts";
+import { createCommandSession } from "../../src/streaming/command-session.ts";
+import { dial } from "../../src/streaming/dial.ts";
+import { channel, openSession } from "../e2e/clients/session.ts";
+import type { Gateway } from "../e2e/support/gateway.ts";
+import type { Resource } from "../e2e/support/pods.ts";
+
+export interface Streams {
+  readonly stdin?: boolean;
+  readonly stdout?: boolean;
+  readonly tty?: boolean;
+}
+
+/** A command that runs. */
+export interface Command {
+  /** Settles when so many more bytes of its output have come. One at a time. */
+  output(bytes: number): Promise<void>;
+  /** Settles when there is room for more. */
+  write(bytes: Buffer): Promise<void>;
+  endInput(): Promise<void>;
+  /** Settles when its status has come. */
+  readonly ended: Promise<unknown>;
+  /** Ends it without waiting. */
+  drop(): void;
+}
+
+export interface Side {
+  run(words: readonly string[], streams: Streams): Promise<Command>;
+  close(): void;
+}
+
+/** Counts bytes that come, for those who wait for some. */
+function counter() {
+  let arrived = 0;
+  let wanted: { readonly bytes: number; resolve(): void } | undefined;
+  const settle = (): void => {
+    if (wanted === undefined || arrived < wanted.bytes) return;
+    arrived -= wanted.bytes;
+    const { resolve } = wanted;
+    wanted = undefined;
+    resolve();
+  };
+  return {
+    add(bytes: number) {
+      arrived += bytes;
+      settle();
+    },
+    output: (bytes: number): Promise<void> =>
+      new Promise((resolve) => {
+        wanted = { bytes, resolve };
+        settle();
+      }),
+  };
+}
+
+/** Through the gateway, as a WebSocket client. */
+export function crestSide(gateway: Gateway, { path }: Resource): Side {
+  return {
+    async run(words, streams) {
+      const { add, output } = counter();
+      const session = await openSession(gateway, `${path}/exec`, {
+        query: { command: words, ...streams },
+        onMessage: (number, payload) => number === channel.stdout && add(payload.length),
+      });
+      return {
+        output,
+        write: session.type,
+        endInput: session.endInput,
+        ended: session.ended,
+        drop: () => session.socket.terminate(),
+      };
+    },
+    close: () => undefined,
+  };
+}
+
+/** To the runtime itself: the RPC, and SPDY. */
+export function directSide({ dataDir }: Gateway, { id }: Resource): Side {
+  const runtime = connect({ runtimeEndpoint: join(dataDir, "containerd.sock") });
+  return {
+    async run(words, { stdin = false, stdout = false, tty = false }) {
+      const { add, output } = counter();
+      const asked = { stdin, stdout, tty };
+      const { url } = await invoke(runtime, "RuntimeService/Exec", { containerId: id, cmd: words, ...asked });
+      const connection = await dial(url, { protocol: "v4.channel.k8s.io" });
+      const session = createCommandSession(
+        connection,
+        { ...asked, stderr: false },
+        { statusGraceMs: 30_000 },
+      );
+      session.stdout?.on("data", (bytes: Buffer) => add(bytes.length));
+      return {
+        output,
+        write: (bytes) => write(session.stdin, bytes),
+        async endInput() {
+          session.stdin?.end();
+        },
+        ended: session.outcome,
+        drop: () => connection.destroy(),
+      };
+    },
+    close: () => runtime.close(),
+  };
+}
+
+function write(stream: Duplex | undefined, bytes: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream?.write(bytes, (error) => (error ? reject(error) : resolve()));
+  });
+}

@@ -1,0 +1,158 @@
+/**
+ * Sessions through Crest beside a direct SPDY session, on a real containerd: a keystroke's round trip, bytes
+ * out of and into a command, and what a thousand idle sessions hold.
+ */
+import { pathToFileURL } from "node:url";
+import { rssBytes } from "../e2e/clients/process-memory.ts";
+import { openSession } from "../e2e/clients/session.ts";
+import { startGateway } from "../e2e/support/gateway.ts";
+import { reasonToSkip } from "../e2e/support/machine.ts";
+import { runContainer, runPod } from "../e2e/support/pods.ts";
+import type { Bench } from "./bench.ts";
+import { type Goal, goalsTable } from "./report/goals.ts";
+import { median, percentile, ratio, spread } from "./report/statistics.ts";
+import { number, range, table } from "./report/table.ts";
+import { inTurn } from "./rounds.ts";
+import { type Command, crestSide, directSide, type Side } from "./streaming-sides.ts";
+
+const bulkBytes = 32 * 1024 * 1024;
+const chunk = Buffer.alloc(64 * 1024, "Crest ");
+const idleSessions = 1000;
+/** Handshakes at once. */
+const width = 20;
+/** How long the last of many things may take. */
+const settleMs = 1000;
+
+/** Measures and prints. Alone, without an argument, it prints its goals too. */
+export async function benchStreaming(bench?: Bench): Promise<void> {
+  if (bench === undefined) return await alone(benchStreaming);
+  const skip = await reasonToSkip();
+  if (skip !== false) {
+    bench.print(`streaming: left out: ${skip}\n`);
+    return;
+  }
+  const gateway = await startGateway("up");
+  bench.onEnd(() => gateway.close());
+  const container = await runContainer(gateway, await runPod(gateway));
+  const crest = crestSide(gateway, container);
+  const direct = directSide(gateway, container);
+  bench.onEnd(async () => direct.close());
+  const sides = [direct, crest];
+
+  const terminals = new Map<Side, Command>();
+  for (const side of sides) {
+    terminals.set(side, await side.run(["cat"], { stdin: true, stdout: true, tty: true }));
+  }
+  const strokes = await inTurn(sides, bench.plan.rounds, (side) =>
+    typeKeys(terminals.get(side), bench.plan.readMs),
+  );
+  for (const terminal of terminals.values()) terminal.drop();
+  const out = await inTurn(sides, bench.plan.rounds, bytesOut);
+  const into = await inTurn(sides, bench.plan.rounds, bytesIn);
+
+  const of = (results: ReadonlyMap<Side, readonly number[]>, side: Side) => results.get(side) ?? [];
+  const comparison = (results: ReadonlyMap<Side, readonly number[]>) =>
+    ratio(of(results, crest), of(results, direct));
+  const row = (name: string, results: ReadonlyMap<Side, readonly number[]>) => [
+    name,
+    number(median(of(results, direct))),
+    number(median(of(results, crest))),
+    range(comparison(results)),
+  ];
+  bench.print(
+    `streaming\n${table(
+      ["", "direct SPDY", "crest", "times direct"],
+      [
+        row("keystroke's round trip, ms", strokes),
+        row("bytes out, MiB/s", out),
+        row("bytes in, MiB/s", into),
+      ],
+    )}`,
+  );
+  bench.goal({
+    about: "a keystroke's round trip, times a direct SPDY session",
+    wanted: { atMost: 1.2 },
+    measured: comparison(strokes),
+  });
+  bench.goal({ about: "bytes out of a command", wanted: { atLeast: 0.9 }, measured: comparison(out) });
+  bench.goal({ about: "bytes into a command", wanted: { atLeast: 1 }, measured: comparison(into) });
+
+  const { pid } = gateway.process;
+  const before = rssBytes(pid);
+  const path = `${container.path}/attach`;
+  for (let opened = 0; opened < idleSessions; opened += width) {
+    await Promise.all(Array.from({ length: width }, () => openSession(gateway, path)));
+  }
+  await new Promise((resolve) => setTimeout(resolve, settleMs));
+  const megabytes = rssBytes(pid) / 1e6;
+  bench.print(
+    `  ${idleSessions} idle sessions: ${number(megabytes)} MB RSS, ${number(before / 1e6)} before\n`,
+  );
+  bench.goal({
+    about: `RSS with ${idleSessions} idle sessions, MB`,
+    wanted: { atMost: 150 },
+    measured: spread([megabytes]),
+  });
+}
+
+/** Types one key after the other, each when the one before has come back. Answers the median, in ms. */
+async function typeKeys(terminal: Command | undefined, durationMs: number): Promise<number> {
+  if (terminal === undefined) throw new TypeError("A side without a terminal");
+  const latencies: number[] = [];
+  const key = Buffer.from("x");
+  const endMs = performance.now() + durationMs;
+  while (performance.now() < endMs) {
+    const begunMs = performance.now();
+    const echoed = terminal.output(1);
+    await terminal.write(key);
+    await echoed;
+    latencies.push(performance.now() - begunMs);
+  }
+  // A line that is never ended would fill the terminal's buffer.
+  const echoed = terminal.output(1);
+  await terminal.write(Buffer.from("\x15"));
+  await echoed;
+  return percentile(latencies, 0.5);
+}
+
+/** MiB a second that a command's output comes with, from its first byte on. */
+async function bytesOut(side: Side): Promise<number> {
+  const command = await side.run(["head", "-c", String(bulkBytes), "/dev/zero"], { stdout: true });
+  await command.output(1);
+  const begunMs = performance.now();
+  await command.output(bulkBytes - 1);
+  const tookMs = performance.now() - begunMs;
+  await command.ended;
+  return (bulkBytes / 1024 / 1024 / tookMs) * 1000;
+}
+
+/** MiB a second that a command takes as its input, to the end that it tells. */
+async function bytesIn(side: Side): Promise<number> {
+  const command = await side.run(["sh", "-c", "echo; exec cat >/dev/null"], { stdin: true, stdout: true });
+  await command.output(1);
+  const begunMs = performance.now();
+  for (let sent = 0; sent < bulkBytes; sent += chunk.length) await command.write(chunk);
+  await command.endInput();
+  await command.ended;
+  return (bulkBytes / 1024 / 1024 / (performance.now() - begunMs)) * 1000;
+}
+
+/** Runs a benchmark without the others. */
+async function alone(benchmark: (bench: Bench) => Promise<void>): Promise<void> {
+  const goals: Goal[] = [];
+  const cleaning: (() => Promise<void>)[] = [];
+  try {
+    await benchmark({
+      plan: { rounds: 5, readMs: 300, codecMs: 100 },
+      folder: "",
+      print: (text) => void process.stdout.write(`${text}\n`),
+      goal: (goal) => goals.push(goal),
+      onEnd: (clean) => cleaning.unshift(clean),
+    });
+  } finally {
+    for (const clean of cleaning) await clean();
+  }
+  if (goals.length > 0) process.stdout.write(goalsTable(goals));
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await benchStreaming();
