@@ -47,11 +47,11 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
   let touched = start;
   let answered = start;
   let pinged = start;
-  /** Pings are numbered: an answer tells that all was read that went out before. */
+  /** Pings are numbered: an answer tells that the client has read all that went out before its ping. */
   let pings = 0;
-  /** The client has read what was sent when its answer to a later ping than this one has come. */
-  let lastBeforeOutput = 0;
   let lastAnswered = 0;
+  /** The last ping that went out before the last output; none at first. */
+  let beforeOutput = -1;
   let closing: NodeJS.Timeout | undefined;
   let ended: () => void = () => {};
   const closed = new Promise<void>((resolve) => {
@@ -75,7 +75,7 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
       // Its pongs wait in the socket that is not read, and so do its pings.
       answered = now;
       socket.pong();
-    } else if (lastAnswered > lastBeforeOutput && now - answered > limits.pingMs + limits.graceMs) {
+    } else if (lastAnswered > beforeOutput && now - answered > limits.pingMs + limits.graceMs) {
       socket.terminate();
       return;
     }
@@ -108,7 +108,7 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
     },
     sent() {
       touched = performance.now();
-      lastBeforeOutput = pings;
+      beforeOutput = pings;
     },
     get open() {
       return closing === undefined;

@@ -16,6 +16,8 @@ import { inTurn } from "./rounds.ts";
 import { type Command, crestSide, directSide, type Side } from "./streaming-sides.ts";
 
 const bulkBytes = 32 * 1024 * 1024;
+/** What moving them should take. */
+const bulkMs = 1000;
 const chunk = Buffer.alloc(64 * 1024, "Crest ");
 const idleSessions = 1000;
 /** Handshakes at once. */
@@ -43,12 +45,13 @@ export async function benchStreaming(bench?: Bench): Promise<void> {
   for (const side of sides) {
     terminals.set(side, await side.run(["cat"], { stdin: true, stdout: true, tty: true }));
   }
-  const strokes = await inTurn(sides, bench.plan.rounds, (side) =>
-    typeKeys(terminals.get(side), bench.plan.readMs),
+  const { rounds, readMs } = bench.plan;
+  const strokes = await inTurn(sides, { rounds, turnMs: readMs }, (side) =>
+    typeKeys(terminals.get(side), readMs),
   );
   for (const terminal of terminals.values()) terminal.drop();
-  const out = await inTurn(sides, bench.plan.rounds, bytesOut);
-  const into = await inTurn(sides, bench.plan.rounds, bytesIn);
+  const out = await inTurn(sides, { rounds, turnMs: bulkMs }, bytesOut);
+  const into = await inTurn(sides, { rounds, turnMs: bulkMs }, bytesIn);
 
   const of = (results: ReadonlyMap<Side, readonly number[]>, side: Side) => results.get(side) ?? [];
   const comparison = (results: ReadonlyMap<Side, readonly number[]>) =>
@@ -128,7 +131,8 @@ async function bytesOut(side: Side): Promise<number> {
 
 /** MiB a second that a command takes as its input, to the end that it tells. */
 async function bytesIn(side: Side): Promise<number> {
-  const command = await side.run(["sh", "-c", "echo; exec cat >/dev/null"], { stdin: true, stdout: true });
+  // Its output stays open to the end: the runtime ends the input with it.
+  const command = await side.run(["sh", "-c", "echo; exec wc -c"], { stdin: true, stdout: true });
   await command.output(1);
   const begunMs = performance.now();
   for (let sent = 0; sent < bulkBytes; sent += chunk.length) await command.write(chunk);
@@ -143,7 +147,7 @@ async function alone(benchmark: (bench: Bench) => Promise<void>): Promise<void> 
   const cleaning: (() => Promise<void>)[] = [];
   try {
     await benchmark({
-      plan: { rounds: 5, readMs: 300, codecMs: 100 },
+      plan: { rounds: 8, readMs: 150, codecMs: 0, starts: 0 },
       folder: "",
       print: (text) => void process.stdout.write(`${text}\n`),
       goal: (goal) => goals.push(goal),

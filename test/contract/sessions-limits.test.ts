@@ -44,6 +44,25 @@ function firstThen(first: Behaviour, others: Behaviour): Behaviour {
   return (session, request) => (begun++ === 0 ? first : others)(session, request);
 }
 
+/** A client that types until the gateway reads no more of it. */
+async function hold(gateway: SessionGateway): Promise<Client> {
+  const client = gateway.open(exec(gateway));
+  await client.opened;
+  const message = Buffer.alloc(512 * 1024);
+  const socket = rawSocketOf(client);
+  let last = -1;
+  await eventually(
+    () => {
+      const isStuck = socket.writableLength > 0 && socket.writableLength === last;
+      last = socket.writableLength;
+      if (last === 0) for (let left = 8; left > 0; left--) void client.send(channel.stdin, message);
+      return isStuck;
+    },
+    { intervalMs: 50, timeoutMs: 20_000 },
+  );
+  return client;
+}
+
 test("a slow reader of exec stalls its process, not the gateway, and neighbours go on", async (t) => {
   const gateway = await sessionGateway(t);
   gateway.streams.behaviour = firstThen(flood(), cat);
@@ -183,10 +202,7 @@ test("stdin that the process does not take holds the client, with little kept, a
 test("a client that is held still sees pongs, and is told when the session ends", async (t) => {
   const gateway = await sessionGateway(t, { sessions: { limits: { pingMs: 20 } } });
   gateway.streams.behaviour = unread;
-  const held = gateway.open(exec(gateway));
-  await held.opened;
-  for (let left = 128; left > 0; left--) void held.send(channel.stdin, Buffer.alloc(512 * 1024));
-  await settled(() => held.socket.bufferedAmount);
+  const held = await hold(gateway);
   let pongs = 0;
   held.socket.on("pong", () => pongs++);
   await eventually(() => pongs >= 3);
@@ -198,14 +214,13 @@ test("a client that was held and goes is noticed", async (t) => {
   const gateway = await sessionGateway(t, { sessions: { limits: { pingMs: 20 } } });
   gateway.streams.behaviour = unread;
   for (const go of ["terminate", "reset"] as const) {
-    const held = gateway.open(exec(gateway));
-    await held.opened;
-    for (let left = 128; left > 0; left--) void held.send(channel.stdin, Buffer.alloc(512 * 1024));
-    await settled(() => held.socket.bufferedAmount);
+    const held = await hold(gateway);
     if (go === "terminate") held.socket.terminate();
     else rawSocketOf(held).resetAndDestroy();
-    await gateway.streams.sessions.at(-1)?.closed;
     await eventually(async () => (await gateway.count()) === 0);
+    const session = gateway.streams.sessions.at(-1);
+    session?.readAgain();
+    await session?.closed;
   }
 });
 

@@ -46,21 +46,43 @@ test("a client that sends messages is there, with or without pongs", async (t) =
   await live.closed;
 });
 
-test("a client that has output before it may take its time to answer", async (t) => {
+test("a client that has output before it may take its time to answer, and to type", async (t) => {
   const [client, server] = await webSocketPair(t);
   const live = keepAlive(server, { ...never, pingMs: 10, graceMs: 30 });
+  server.on("message", () => live.heard());
+  let pongs = 0;
+  server.on("pong", () => pongs++);
+  await eventually(() => pongs > 0);
   server.send("something to read");
   live.sent();
   client.pause();
   const begun = performance.now();
-  await eventually(() => performance.now() - begun > 300);
+  await eventually(() => {
+    if (performance.now() - begun < 100) client.send("typed blindly");
+    return performance.now() - begun > 500;
+  });
   assert.equal(server.readyState, server.OPEN);
-  let pongs = 0;
-  server.on("pong", () => pongs++);
+  pongs = 0;
   client.resume();
   await eventually(() => pongs > 0);
   client.pause();
   await live.closed;
+});
+
+test("an answer that was on its way when output went out does not tell that it was read", async (t) => {
+  const [client, server] = await webSocketPair(t, { silent: true });
+  const live = keepAlive(server, { ...never, pingMs: 10, graceMs: 30 });
+  const numbers: Buffer[] = [];
+  client.on("ping", (data: Buffer) => numbers.push(data));
+  await eventually(() => numbers.length > 0);
+  server.send("something to read");
+  live.sent();
+  client.pong(numbers.at(-1));
+  // Unasked, or of a number that nobody gave.
+  for (const data of ["", "999999999", "x"]) client.pong(data);
+  const begun = performance.now();
+  await eventually(() => performance.now() - begun > 500);
+  assert.equal(server.readyState, server.OPEN);
 });
 
 test("a session in which nothing is sent ends after the idle limit, with its code", async (t) => {
