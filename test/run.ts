@@ -1,22 +1,16 @@
 /**
- * The test runner: `node dist/test/run.js [unit|contract|e2e|browser|FILE...] [FLAGS]`.
+ * The test runner: `node dist/test/run.js [unit|contract|e2e|browser|FILE...] [--no-skip]`.
  *
  * Finds the test files beside itself: compiled ones (`*.test.js`) when it is compiled, else the sources.
  * Without a name it takes all. Files of e2e and browser run one at a time, because they share the host.
  *
- * With `--every-containerd` the end-to-end tests run once for each generation of containerd that can be had,
- * else on the installed one.
- *
  * Exits with 1 if a test failed, if none ran, and with `--no-skip` if one was skipped.
  */
 import { readdirSync } from "node:fs";
-import { delimiter, dirname, join, relative, resolve, sep } from "node:path";
+import { dirname, join, relative, resolve, sep } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { fileURLToPath } from "node:url";
-
-import { containerdVersions } from "./support/containerd-versions.ts";
-import { ensurePackages } from "./support/packages.ts";
 
 const groups = ["unit", "contract", "e2e", "browser"];
 const oneAtATime = new Set(["e2e", "browser"]);
@@ -105,28 +99,9 @@ function addWatchdog(): void {
   process.env.NODE_OPTIONS = options === undefined ? preload : `${options} ${preload}`;
 }
 
-/** The end-to-end tests, on the installed containerd or on one after the other. */
-async function runEndToEnd(files: string[], every: boolean, tally: Tally): Promise<void> {
-  if (files.length === 0) return;
-  await ensurePackages((step) => console.log(step));
-  if (!every) return runFiles(files, 1, tally);
-  const path = process.env.PATH;
-  for (const generation of containerdVersions()) {
-    if ("why" in generation) {
-      console.log(`NOT RUN: end-to-end on containerd of ${generation.suite}: ${generation.why}`);
-      continue;
-    }
-    console.log(`\nEnd-to-end on containerd ${generation.version}\n`);
-    if (generation.binaries !== undefined) process.env.PATH = `${generation.binaries}${delimiter}${path}`;
-    await runFiles(files, 1, tally);
-  }
-  process.env.PATH = path;
-}
-
 async function main(args: readonly string[]): Promise<number> {
   const noSkip = args.includes("--no-skip");
-  const every = args.includes("--every-containerd");
-  const files = chooseFiles(args.filter((arg) => !arg.startsWith("--")));
+  const files = chooseFiles(args.filter((arg) => arg !== "--no-skip"));
   addWatchdog();
   const tally: Tally = { passed: 0, failed: 0, skipped: [] };
   const alone = files.filter((file) => oneAtATime.has(groupOf(file)));
@@ -135,17 +110,7 @@ async function main(args: readonly string[]): Promise<number> {
     2,
     tally,
   );
-  if (alone.length > 0) await ensurePackages((step) => console.log(step));
-  await runEndToEnd(
-    alone.filter((file) => groupOf(file) === "e2e"),
-    every,
-    tally,
-  );
-  await runFiles(
-    alone.filter((file) => groupOf(file) !== "e2e"),
-    1,
-    tally,
-  );
+  await runFiles(alone, 1, tally);
 
   for (const { name, file, reason } of tally.skipped) {
     console.log(`skipped: ${relative(testFolder, file)}: ${name}: ${reason}`);

@@ -18,7 +18,7 @@ export interface Caller {
  * Grants that mean root on the node until it can be said, field by field, what a pod may ask for: an
  * absent seccomp profile is unconfined, any path of the host can be mounted. So these need `host` too.
  */
-const untilPodPolicy: ReadonlySet<Grant> = new Set(["run", "checkpoint"]);
+export const untilPodPolicy: ReadonlySet<Access> = new Set(["run", "checkpoint"]);
 
 /** @throws {GatewayError} `not_capable`, naming the flag. `reference` is the image of a pull. */
 export function authorize(route: { readonly allow: Access }, caller: Caller, reference?: string): void {

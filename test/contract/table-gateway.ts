@@ -9,8 +9,8 @@ import { allGrants, type Grant, type Grants, type GrantWord } from "../../src/gr
 import type { LogEntry } from "../../src/http/server.ts";
 import { createFakeRuntime, type FakeRuntime, type MannerName } from "../support/fake-runtime.ts";
 
-/** CREST_SEED makes a run repeatable; without it each run is new. */
-export const seed = process.env.CREST_SEED ? Number(process.env.CREST_SEED) : Date.now() % 2 ** 31;
+/** CREST_TEST_SEED makes a run repeatable; without it each run is new. */
+export const seed = process.env.CREST_TEST_SEED ? Number(process.env.CREST_TEST_SEED) : Date.now() % 2 ** 31;
 
 export const token = "a-token-for-the-contract-tests";
 export const authorization = `Bearer ${token}`;

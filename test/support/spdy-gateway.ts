@@ -189,7 +189,7 @@ function createClient(
     text: (number) => bytes(number).toString(),
     send: (number, payload) =>
       new Promise((resolve) => {
-        const data = Buffer.from(payload);
+        const data = Buffer.isBuffer(payload) ? payload : Buffer.from(payload);
         const message = raw
           ? data
           : isText()

@@ -1,4 +1,5 @@
 /** The route table -> an OpenAPI 3.1 document. */
+import { untilPodPolicy } from "../../auth/authorize.ts";
 import { comments } from "../../gen/comments.ts";
 import { descriptors } from "../../gen/descriptors.ts";
 import { methods } from "../../gen/methods.ts";
@@ -87,6 +88,8 @@ function operation(route: Route, components: Components, plain: (schema: object)
   const description = [
     ...(comment === undefined ? [] : [oneLine(comment)]),
     ...(note === undefined ? [] : [note]),
+    ...(route.kind === "list" ? [orderOf(route)] : []),
+    ...(untilPodPolicy.has(route.allow) ? [`Needs the grant \`host\` besides \`${route.allow}\`.`] : []),
     ...needs,
   ];
   return {
@@ -100,6 +103,14 @@ function operation(route: Route, components: Components, plain: (schema: object)
     ...(body === undefined ? {} : { requestBody: body }),
     responses: { ...success(route, components, plain), ...failuresOf(route) },
   };
+}
+
+/** Runtimes answer lists in random order, and say so in their comments; here they have one. */
+function orderOf({ order }: ListRoute): string {
+  const fields = order.map((field) =>
+    field.startsWith("-") ? `\`${field.slice(1)}\` descending` : `\`${field}\``,
+  );
+  return `Whatever the runtime's order, items come by ${fields.join(", then ")}; as lines they come as the runtime sends them.`;
 }
 
 // ---- What is sent ----

@@ -1,5 +1,5 @@
-/** CREST_SEED makes a run repeatable; without it each run is new. */
-export const seed = process.env.CREST_SEED ? Number(process.env.CREST_SEED) : Date.now() % 2 ** 31;
+/** CREST_TEST_SEED makes a run repeatable; without it each run is new. */
+export const seed = process.env.CREST_TEST_SEED ? Number(process.env.CREST_TEST_SEED) : Date.now() % 2 ** 31;
 
 /** Chance that can be repeated. */
 export interface Dice {

@@ -234,8 +234,8 @@ async function finish(world: World): Promise<void> {
   for (const reader of world.readers) assert.notEqual(reader.state, "waiting", "a reader waits for ever");
 }
 
-/** CREST_SEED makes a run repeatable; without it each run is new. */
-const seed = process.env.CREST_SEED ? Number(process.env.CREST_SEED) : Date.now() % 2 ** 31;
+/** CREST_TEST_SEED makes a run repeatable; without it each run is new. */
+const seed = process.env.CREST_TEST_SEED ? Number(process.env.CREST_TEST_SEED) : Date.now() % 2 ** 31;
 
 test(`sharing is linearizable and its memory goes back once, whatever the interleaving (seed ${seed})`, async () => {
   const property = fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
