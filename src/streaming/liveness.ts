@@ -72,10 +72,12 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
       close(closeCode.tooLong, "the session's time is over");
     if (closing) return;
     if (socket.isPaused) {
-      // Its pongs wait in the socket that is not read, and so do its pings.
+      // Its pings wait unread. It is not pinged: its answers would pile up at its side.
       answered = now;
       socket.pong();
-    } else if (lastAnswered > beforeOutput && now - answered > limits.pingMs + limits.graceMs) {
+      return;
+    }
+    if (lastAnswered > beforeOutput && now - answered > limits.pingMs + limits.graceMs) {
       socket.terminate();
       return;
     }

@@ -2,12 +2,13 @@
  * Sessions through Crest beside a direct SPDY session, on a real containerd: a keystroke's round trip, bytes
  * out of and into a command, and what a thousand idle sessions hold.
  */
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { rssBytes } from "../e2e/clients/process-memory.ts";
 import { openSession } from "../e2e/clients/session.ts";
-import { startGateway } from "../e2e/support/gateway.ts";
+import { type Gateway, startGateway } from "../e2e/support/gateway.ts";
 import { reasonToSkip } from "../e2e/support/machine.ts";
-import { runContainer, runPod } from "../e2e/support/pods.ts";
+import { type Resource, runContainer, runPod } from "../e2e/support/pods.ts";
 import type { Bench } from "./bench.ts";
 import { type Goal, goalsTable } from "./report/goals.ts";
 import { median, percentile, ratio, spread } from "./report/statistics.ts";
@@ -19,6 +20,7 @@ const bulkBytes = 32 * 1024 * 1024;
 /** What moving them should take. */
 const bulkMs = 1000;
 const chunk = Buffer.alloc(64 * 1024, "Crest ");
+const key = Buffer.from("x");
 const idleSessions = 1000;
 /** Handshakes at once. */
 const width = 20;
@@ -43,7 +45,11 @@ export async function benchStreaming(bench?: Bench): Promise<void> {
 
   const terminals = new Map<Side, Command>();
   for (const side of sides) {
-    terminals.set(side, await side.run(["cat"], { stdin: true, stdout: true, tty: true }));
+    const terminal = await side.run(["sh", "-c", "stty raw -echo; echo; exec cat"], {
+      ...{ stdin: true, stdout: true, tty: true },
+    });
+    await terminal.output(1);
+    terminals.set(side, terminal);
   }
   const { rounds, readMs } = bench.plan;
   const strokes = await inTurn(sides, { rounds, turnMs: readMs }, (side) =>
@@ -80,14 +86,20 @@ export async function benchStreaming(bench?: Bench): Promise<void> {
   bench.goal({ about: "bytes out of a command", wanted: { atLeast: 0.9 }, measured: comparison(out) });
   bench.goal({ about: "bytes into a command", wanted: { atLeast: 1 }, measured: comparison(into) });
 
-  const { pid } = gateway.process;
-  const before = rssBytes(pid);
-  const path = `${container.path}/attach`;
+  await holdIdleSessions(bench, gateway, container);
+}
+
+/** Attaches many clients through a gateway that has done nothing else. */
+async function holdIdleSessions(bench: Bench, upper: Gateway, container: Resource): Promise<void> {
+  const endpoint = `--runtime-endpoint=${join(upper.dataDir, "containerd.sock")}`;
+  const gateway = await startGateway("serve", { args: [endpoint, "-A"] });
+  bench.onEnd(() => gateway.close());
+  const before = rssBytes(gateway.process.pid);
   for (let opened = 0; opened < idleSessions; opened += width) {
-    await Promise.all(Array.from({ length: width }, () => openSession(gateway, path)));
+    await Promise.all(Array.from({ length: width }, () => openSession(gateway, `${container.path}/attach`)));
   }
   await new Promise((resolve) => setTimeout(resolve, settleMs));
-  const megabytes = rssBytes(pid) / 1e6;
+  const megabytes = rssBytes(gateway.process.pid) / 1e6;
   bench.print(
     `  ${idleSessions} idle sessions: ${number(megabytes)} MB RSS, ${number(before / 1e6)} before\n`,
   );
@@ -102,7 +114,6 @@ export async function benchStreaming(bench?: Bench): Promise<void> {
 async function typeKeys(terminal: Command | undefined, durationMs: number): Promise<number> {
   if (terminal === undefined) throw new TypeError("A side without a terminal");
   const latencies: number[] = [];
-  const key = Buffer.from("x");
   const endMs = performance.now() + durationMs;
   while (performance.now() < endMs) {
     const begunMs = performance.now();
@@ -111,10 +122,6 @@ async function typeKeys(terminal: Command | undefined, durationMs: number): Prom
     await echoed;
     latencies.push(performance.now() - begunMs);
   }
-  // A line that is never ended would fill the terminal's buffer.
-  const echoed = terminal.output(1);
-  await terminal.write(Buffer.from("\x15"));
-  await echoed;
   return percentile(latencies, 0.5);
 }
 

@@ -60,6 +60,8 @@ export interface ServerSession {
   /** Stops reading, as a server does whose process does not take its stdin. */
   stopReading(): void;
   readAgain(): void;
+  /** Reads on and throws away what comes on any stream: so it sees the end of a connection. */
+  drain(): void;
   readonly closed: Promise<void>;
   readonly isClosed: boolean;
 }
@@ -222,6 +224,11 @@ export function createServerSession({ socket, head, path, requestHeaders }: Sess
     },
     readAgain() {
       stopped = false;
+      flow();
+    },
+    drain() {
+      stopped = false;
+      for (const { input } of streams) input.resume();
       flow();
     },
   };

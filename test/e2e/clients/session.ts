@@ -3,6 +3,7 @@
  * What comes is kept by channel, unless the test takes it itself.
  */
 import assert from "node:assert/strict";
+import type { Socket } from "node:net";
 import { type RawData, WebSocket } from "ws";
 import { eventually } from "../../support/eventually.ts";
 import { type Answer, createApi } from "../support/api.ts";
@@ -49,6 +50,8 @@ export interface Status {
 
 export interface Session {
   readonly socket: WebSocket;
+  /** What is below the WebSocket, for who writes frames of its own. */
+  readonly connection: Socket;
   /** The channel of the first message, once one has come. */
   firstChannel(): number | undefined;
   /** All that came on a channel so far; `stdout` by default. */
@@ -96,7 +99,9 @@ export function openSession(place: Place, path: string, options: OpenOptions = {
   const socket = dial(place, path, options);
   const session = follow(socket, options);
   return new Promise((resolve, reject) => {
-    socket.once("open", () => resolve(session));
+    socket.once("upgrade", ({ socket: connection }) => {
+      socket.once("open", () => resolve({ ...session, connection }));
+    });
     socket.once("error", reject);
     socket.once("unexpected-response", (_request, response) => {
       let text = "";
@@ -138,7 +143,7 @@ export async function refusal(place: Place, path: string, options: OpenOptions =
 }
 
 /** What a session is made of, from a socket that may still be opening. */
-function follow(socket: WebSocket, { raw = false, onMessage }: OpenOptions): Session {
+function follow(socket: WebSocket, { raw = false, onMessage }: OpenOptions): Omit<Session, "connection"> {
   const kept = new Map<number, Buffer[]>();
   let first: number | undefined;
 
@@ -175,7 +180,7 @@ function follow(socket: WebSocket, { raw = false, onMessage }: OpenOptions): Ses
         error ? reject(error) : resolve(),
       );
     });
-  const session: Session = {
+  const session: Omit<Session, "connection"> = {
     ...{ socket, bytes, send, ended },
     firstChannel: () => first,
     text: (number) => bytes(number).toString("utf8"),

@@ -5,6 +5,7 @@ import { type TestContext, test } from "node:test";
 import { createSpdyConnection } from "../../../../src/streaming/spdy/connection.ts";
 import { SpdyProtocolError } from "../../../../src/streaming/spdy/frames.ts";
 import { eventually } from "../../../support/eventually.ts";
+import { keptBytes, stillValue } from "../../../support/spdy-memory.ts";
 import { chunksOf, createRandom, hostileBytes } from "../../../support/spdy-random.ts";
 import { createServerSession } from "../../../support/spdy-session.ts";
 import { socketPair } from "../../../support/spdy-sockets.ts";
@@ -145,7 +146,7 @@ test("a stream that is not read stops the whole connection, with little kept", a
   const [slow, other] = [await openStream(pair, "stdout"), await openStream(pair, "stderr")];
   const chunk = Buffer.alloc(64 * 1024);
   let written = 0;
-  const before = process.memoryUsage().arrayBuffers;
+  const before = keptBytes();
   void (async () => {
     while (!pair.session.isClosed) {
       await slow.theirs.write(chunk);
@@ -154,18 +155,10 @@ test("a stream that is not read stops the whole connection, with little kept", a
   })();
   await eventually(() => pair.client.isPaused());
   // The kernel's own buffers fill up; then nothing goes any more.
-  let last = -1;
-  await eventually(
-    () => {
-      const isStill = written === last;
-      last = written;
-      return isStill;
-    },
-    { intervalMs: 100 },
-  );
+  const last = await stillValue(() => written);
   assert.ok(written < 32 * mebibyte, `${written} bytes were taken`);
   assert.ok(slow.ours.readableLength <= 256 * 1024, `${slow.ours.readableLength} bytes are kept`);
-  assert.ok(process.memoryUsage().arrayBuffers - before < 8 * mebibyte);
+  assert.ok(keptBytes() - before < 8 * mebibyte);
 
   void other.theirs.write("behind all that");
   slow.ours.resume();
