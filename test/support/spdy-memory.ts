@@ -15,18 +15,18 @@ export function keptBytes(): number {
   return process.memoryUsage().arrayBuffers;
 }
 
-/** Waits until a number has not changed for half a second, and gives it. */
+/** Waits until a number does not change any more, and gives it. */
 export async function stillValue(value: () => number): Promise<number> {
   let last = Number.NaN;
-  let since = 0;
-  return eventually(
+  let times = 0;
+  await eventually(
     () => {
       const now = value();
-      if (now !== last) since = performance.now();
+      times = now === last ? times + 1 : 0;
       last = now;
-      // Zero is a value, too.
-      return performance.now() - since > 500 ? { now } : undefined;
+      return times >= 10;
     },
     { timeoutMs: 20_000, intervalMs: 25 },
-  ).then(({ now }) => now);
+  );
+  return last;
 }

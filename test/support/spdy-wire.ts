@@ -93,14 +93,15 @@ function parseHeaders(block: Buffer): Headers {
     if (at > block.length) throw new Error("Cannot read the header block: it ends in a name or value");
     return block.toString("utf8", at - length, at);
   };
-  const headers: { [name: string]: string } = {};
+  // Entries, since a name may be any text, `__proto__` included.
+  const headers: [name: string, value: string][] = [];
   for (let left = block.readUInt32BE(0); left > 0; left--) {
     const name = text();
-    headers[name] = text();
+    headers.push([name, text()]);
   }
   if (at !== block.length)
     throw new Error(`Cannot read the header block: ${block.length - at} bytes too many`);
-  return headers;
+  return Object.fromEntries(headers);
 }
 
 /** Writes the header blocks of one connection, really compressed, as servers do. */
