@@ -40,6 +40,8 @@ export interface SpdyConnection {
   destroy(): void;
 }
 
+/** What a stream holds for its reader before the connection is paused; Node's own default differs by version. */
+const readAheadBytes = 32 * 1024;
 /** What a stream takes of its writer while the socket has no room. */
 const highWaterBytes = 256 * 1024;
 /** Parts of a large write, so that other streams come in between. */
@@ -62,7 +64,13 @@ class OpenStream extends Duplex implements SpdyStream {
   readonly #connection: Connection;
 
   constructor(connection: Connection, id: number) {
-    super({ allowHalfOpen: true, autoDestroy: true, emitClose: true, writableHighWaterMark: highWaterBytes });
+    super({
+      allowHalfOpen: true,
+      autoDestroy: true,
+      emitClose: true,
+      writableHighWaterMark: highWaterBytes,
+      readableHighWaterMark: readAheadBytes,
+    });
     this.id = id;
     this.#connection = connection;
     // A write after the end is told to its callback; nobody need listen here.
