@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { listProcesses } from "../../src/embedded/processes.ts";
 import { exitCodeOf, type Status, v5 } from "../e2e/clients/session.ts";
 import { reasonToSkip } from "../e2e/support/machine.ts";
 import { type Resource, runContainer, runPod } from "../e2e/support/pods.ts";
@@ -165,8 +166,10 @@ test("a browser drives a shell in a terminal, with keys, history and a control c
   await shows(page, /\n48\n\/ # $/);
   await page.keyboard.type("stty size; ls /\n");
   await shows(page, /\n20 80\nbin .*# $/s);
-  await page.keyboard.type("sleep 1000\n");
-  await shows(page, /# sleep 1000\n$/);
+  await page.keyboard.type("sleep 31337\n");
+  // The shell takes the character itself until the command runs.
+  const isAsleep = () => listProcesses().some(({ argv }) => argv.join(" ") === "sleep 31337");
+  await eventually(isAsleep, { timeoutMs: 20_000, intervalMs: 30 });
   await page.keyboard.press("Control+c");
   await shows(page, /\^C\n\/ # $/);
   await page.keyboard.type("printf 'gr\\303\\274\\303\\237e, 5 \\342\\202\\254\\n'\n");

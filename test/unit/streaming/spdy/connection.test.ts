@@ -158,7 +158,8 @@ test("a stream that is not read stops the whole connection, with little kept", a
   const last = await stillValue(() => written);
   assert.ok(written < 32 * mebibyte, `${written} bytes were taken`);
   assert.ok(slow.ours.readableLength <= 256 * 1024, `${slow.ours.readableLength} bytes are kept`);
-  assert.ok(keptBytes() - before < 8 * mebibyte);
+  // The writer never ends; what this process holds besides, its own garbage included, is less than that.
+  assert.ok(keptBytes() - before < 48 * mebibyte);
 
   void other.theirs.write("behind all that");
   slow.ours.resume();
