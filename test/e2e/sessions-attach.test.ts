@@ -47,6 +47,14 @@ const answering = shell(
   'while read line; do echo "out $line"; echo "err $line" >&2; done; echo end of input',
 );
 
+/** Waits until a reader gets output: containerd answers an attach a little before it begins to hand on. */
+async function joined(reader: Session, writer: Session): Promise<void> {
+  await eventually(async () => {
+    await writer.type("there?\n");
+    return /out there\?\n/.test(reader.text());
+  }, busy);
+}
+
 test("input, output and errors of a container's own process go through", { skip }, async () => {
   const container = await runContainer(crest(), pod, { ...answering, stdin: true });
   const session = await attach(container);
@@ -61,6 +69,7 @@ test("without a query the output is attached", { skip }, async () => {
   const container = await runContainer(crest(), pod, { ...answering, stdin: true });
   const reader = await attach(container, { query: {} });
   const writer = await attach(container, { query: { stdin: true } });
+  await joined(reader, writer);
   await writer.type("two\n");
   await reader.until(/out two\n/);
   await reader.until(/err two\n/, { on: channel.stderr });
@@ -71,6 +80,7 @@ test("without a query the output is attached", { skip }, async () => {
 test("two clients both see all output, and either may type", { skip }, async () => {
   const container = await runContainer(crest(), pod, { ...answering, stdin: true });
   const both = [await attach(container), await attach(container, { subprotocols: [v4] })] as const;
+  for (const session of both) await joined(session, both[0]);
   await both[0].type("from one\n");
   for (const session of both) await session.until(/out from one\n/);
   await both[1].type("from two\n");
