@@ -27,9 +27,9 @@ import { noteAnswer } from "./pending-answers.ts";
 import { pathOf, sendProblem } from "./problems.ts";
 import { answerClientError, maxHeaderBytes, refuse } from "./raw-answer.ts";
 import { registerRoutes } from "./register.ts";
-import { type ChosenProtocols, registerSession, type SessionOptions } from "./sessions.ts";
+import { registerSession, type SessionOptions } from "./sessions.ts";
 import { createSharing } from "./sharing.ts";
-import { registerWebSockets, WebSocketOnlyMessage } from "./websockets.ts";
+import { type ChosenProtocols, registerWebSockets, WebSocketOnlyMessage } from "./websockets.ts";
 
 export interface ServerOptions {
   readonly runtime: Runtime;

@@ -3,33 +3,26 @@
  * route's grant, the handshake, the parameters, the id, the state, the RPC, the dial. The handler behind
  * it only bridges.
  */
-import type { IncomingMessage } from "node:http";
-import type { Socket } from "node:net";
 import type { WebSocket } from "@fastify/websocket";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { authorize, type Caller, canChangeUnmanaged, requireManaged } from "../auth/authorize.ts";
-import { CallCancelled } from "../cri/channel.ts";
 import type { Inventory, Kind } from "../cri/inventory.ts";
 import { request as callRuntime } from "../cri/perform.ts";
 import { managedLabel } from "../cri/pod-config.ts";
 import { GatewayError } from "../errors.ts";
 import type { SessionRoute } from "../routes/define.ts";
-import { type Bridged, bridge } from "../streaming/bridge.ts";
-import {
-  bearerPrefix,
-  channelCodec,
-  isProtocolList,
-  offeredProtocols,
-  type Subprotocol,
-} from "../streaming/channels.ts";
+import { bridge } from "../streaming/bridge.ts";
+import { channelCodec, type Subprotocol } from "../streaming/channels.ts";
 import { createCommandSession, type StreamChoice } from "../streaming/command-session.ts";
 import type { DialOptions } from "../streaming/dial.ts";
 import type { Limits } from "../streaming/liveness.ts";
 import { bridgePorts, createForwarded, type Forwarded } from "../streaming/port-forward.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";
+import { type Prepared, type WaitingClient, whileThere } from "../streaming/while-there.ts";
 import { type Bound, createBinder, invalid } from "./bind.ts";
 import { encodeBound, type Gateway, partsOf } from "./gateway.ts";
 import { routerPath } from "./register.ts";
+import { type ChosenProtocols, checkHandshake, chooseProtocol } from "./websockets.ts";
 
 export interface SessionOptions {
   readonly registry: SessionRegistry;
@@ -39,16 +32,6 @@ export interface SessionOptions {
   readonly streamHost?: string | undefined;
   readonly streamCa?: string | undefined;
 }
-
-/** A session that stands at the runtime's side and waits for its WebSocket. */
-interface Prepared {
-  readonly begin: (socket: WebSocket) => Bridged;
-  /** There will be no WebSocket. */
-  readonly abandon: () => void;
-}
-
-/** The subprotocol of a handshake, chosen before `ws` asks for it. */
-export type ChosenProtocols = WeakMap<IncomingMessage, string>;
 
 export function registerSession(
   app: FastifyInstance,
@@ -98,87 +81,12 @@ export function registerSession(
   });
 }
 
-/** Whose connection a session is prepared for. */
-interface Client {
-  /** Refuses to go on for nobody. @throws {Error} once the client has left, or the gateway is to end. */
-  check(): void;
-  /** Called with what gives a step of the preparation up. */
-  readonly onCancel: (cancel: () => void) => void;
-}
-
 interface Preparation {
-  readonly client: Client;
+  readonly client: WaitingClient;
   readonly subprotocol: Subprotocol | undefined;
 }
 
 type Prepare = (request: FastifyRequest, preparation: Preparation) => Promise<Prepared>;
-
-/**
- * Prepares a session, unless its client leaves meanwhile, and answers what begins it. Nothing stays behind
- * either way, nor when the WebSocket does not come about.
- */
-async function whileThere(
-  socket: Socket,
-  registry: SessionRegistry,
-  prepare: (client: Client) => Promise<Prepared>,
-): Promise<(socket: WebSocket) => void> {
-  const client = watch(socket);
-  const place = registry.reserve(client.giveUp);
-  try {
-    client.check();
-    const session = await prepare(client);
-    const drop = (): void => {
-      session.abandon();
-      place.release();
-    };
-    socket.once("close", drop);
-    return (webSocket) => {
-      socket.off("close", drop);
-      place.hold(session.begin(webSocket));
-    };
-  } catch (error) {
-    place.release();
-    throw client.gone ?? error;
-  } finally {
-    client.unwatch();
-  }
-}
-
-/** Notices that a client leaves. Before the 101 the end of its side alone says so. */
-function watch(socket: Socket) {
-  const cancels: (() => void)[] = [];
-  let gone: Error | undefined;
-
-  function giveUp(why: Error): void {
-    if (gone) return;
-    gone = why;
-    for (const cancel of cancels) cancel();
-  }
-  function leave(): void {
-    giveUp(new CallCancelled("The client left before the session stood"));
-    socket.destroy();
-  }
-
-  if (socket.destroyed || socket.readableEnded) leave();
-  socket.on("end", leave);
-  socket.on("close", leave);
-  return {
-    giveUp,
-    get gone() {
-      return gone;
-    },
-    check() {
-      if (gone) throw gone;
-    },
-    onCancel: (cancel: () => void) => void cancels.push(cancel),
-    unwatch() {
-      // A session keeps this closure alive, which would keep the calls of its preparation: 25 KB each.
-      cancels.length = 0;
-      socket.off("end", leave);
-      socket.off("close", leave);
-    },
-  };
-}
 
 /** Exec and Attach. */
 function commandOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptions): Prepare {
@@ -265,7 +173,7 @@ async function open(
   }: {
     readonly gateway: Gateway;
     readonly sessions: SessionOptions;
-    readonly client: Client;
+    readonly client: WaitingClient;
     readonly protocol: string;
   },
 ) {
@@ -277,12 +185,8 @@ async function open(
   const { dial } = await import("../streaming/dial.ts");
   client.check();
   const connection = await dial(answer.url, options);
-  try {
-    client.check();
-  } catch (gone) {
-    connection.destroy();
-    throw gone;
-  }
+  if (client.gone) connection.destroy();
+  client.check();
   return connection;
 }
 
@@ -336,49 +240,3 @@ function portsOf({ message }: Bound, raw: boolean, most: number): readonly numbe
 
 /** A connection to the runtime for each; a channel is one byte, and two belong to a port. */
 const mostPorts = 100;
-
-/**
- * Refuses a handshake that is none. `ws` looks at it only after the session stands, so what it would refuse
- * is refused before.
- *
- * @throws {GatewayError} `method_not_allowed`, `upgrade_required`, `invalid_request`.
- */
-function checkHandshake({ method, headers }: FastifyRequest): void {
-  if (method !== "GET") {
-    throw new GatewayError("method_not_allowed", `A WebSocket handshake is a GET, not ${method}`, {
-      headers: { allow: "GET" },
-    });
-  }
-  if (headers["sec-websocket-version"] !== "13") {
-    throw new GatewayError("upgrade_required", "A WebSocket handshake needs Sec-WebSocket-Version: 13", {
-      headers: { "sec-websocket-version": "13" },
-    });
-  }
-  if (!/^[A-Za-z0-9+/]{22}==$/.test(headers["sec-websocket-key"] ?? "")) {
-    throw new GatewayError(
-      "invalid_request",
-      "A WebSocket handshake needs a Sec-WebSocket-Key of 16 bytes in base64",
-    );
-  }
-}
-
-/**
- * The subprotocol to speak; undefined when none was offered.
- *
- * @throws {GatewayError} `invalid_request` where only unknown ones are offered, or what is no list of names.
- */
-function chooseProtocol(route: SessionRoute, { headers }: IncomingMessage): Subprotocol | undefined {
-  const header = headers["sec-websocket-protocol"];
-  const offered = offeredProtocols(header).filter((name) => !name.startsWith(bearerPrefix));
-  const found = route.subprotocols.find((name) => offered.includes(name));
-  if (found === undefined && offered.length > 0) {
-    throw new GatewayError(
-      "invalid_request",
-      `Cannot speak ${offered.join(", ")}: this WebSocket has ${route.subprotocols.join(", ")}`,
-    );
-  }
-  if (!isProtocolList(header)) {
-    throw new GatewayError("invalid_request", "Sec-WebSocket-Protocol is no list of different names");
-  }
-  return found as Subprotocol | undefined;
-}

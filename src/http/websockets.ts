@@ -1,8 +1,13 @@
 /** The WebSocket server under the routes: `@fastify/websocket`, with what it leaves open closed. */
 import { IncomingMessage } from "node:http";
 import websocket, { type WebSocket } from "@fastify/websocket";
-import type { FastifyInstance } from "fastify";
-import type { ChosenProtocols } from "./sessions.ts";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { GatewayError } from "../errors.ts";
+import type { SessionRoute } from "../routes/define.ts";
+import { bearerPrefix, isProtocolList, offeredProtocols, type Subprotocol } from "../streaming/channels.ts";
+
+/** The subprotocol of a handshake, chosen before `ws` asks for it. */
+export type ChosenProtocols = WeakMap<IncomingMessage, string>;
 
 const asked = Symbol("asked for an upgrade");
 
@@ -42,4 +47,50 @@ export function registerWebSockets(app: FastifyInstance, chosen: ChosenProtocols
       if (socket.readyState === socket.OPEN) socket.terminate();
     },
   });
+}
+
+/**
+ * Refuses a handshake that is none. `ws` looks at it only after the session stands, so what it would refuse
+ * is refused before.
+ *
+ * @throws {GatewayError} `method_not_allowed`, `upgrade_required`, `invalid_request`.
+ */
+export function checkHandshake({ method, headers }: FastifyRequest): void {
+  if (method !== "GET") {
+    throw new GatewayError("method_not_allowed", `A WebSocket handshake is a GET, not ${method}`, {
+      headers: { allow: "GET" },
+    });
+  }
+  if (headers["sec-websocket-version"] !== "13") {
+    throw new GatewayError("upgrade_required", "A WebSocket handshake needs Sec-WebSocket-Version: 13", {
+      headers: { "sec-websocket-version": "13" },
+    });
+  }
+  if (!/^[A-Za-z0-9+/]{22}==$/.test(headers["sec-websocket-key"] ?? "")) {
+    throw new GatewayError(
+      "invalid_request",
+      "A WebSocket handshake needs a Sec-WebSocket-Key of 16 bytes in base64",
+    );
+  }
+}
+
+/**
+ * The subprotocol to speak; undefined when none was offered.
+ *
+ * @throws {GatewayError} `invalid_request` where only unknown ones are offered, or what is no list of names.
+ */
+export function chooseProtocol(route: SessionRoute, { headers }: IncomingMessage): Subprotocol | undefined {
+  const header = headers["sec-websocket-protocol"];
+  const offered = offeredProtocols(header).filter((name) => !name.startsWith(bearerPrefix));
+  const found = route.subprotocols.find((name) => offered.includes(name));
+  if (found === undefined && offered.length > 0) {
+    throw new GatewayError(
+      "invalid_request",
+      `Cannot speak ${offered.join(", ")}: this WebSocket has ${route.subprotocols.join(", ")}`,
+    );
+  }
+  if (!isProtocolList(header)) {
+    throw new GatewayError("invalid_request", "Sec-WebSocket-Protocol is no list of different names");
+  }
+  return found as Subprotocol | undefined;
 }

@@ -96,8 +96,8 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
     const number = Number(data.toString("latin1"));
     if (number > lastAnswered && number <= pings) lastAnswered = number;
   });
-  // The close that follows says all.
-  socket.on("error", () => undefined);
+  // `ws` is closing by itself then, with the code that fits; a client that does not answer that is cut off, too.
+  socket.on("error", () => close(closeCode.badMessage, ""));
   socket.on("close", () => {
     clearInterval(timer);
     clearTimeout(closing);

@@ -25,7 +25,7 @@ export interface Forwarded {
 }
 
 const maxRefusalBytes = 16 * 1024;
-/** What a client that left had sent may still take this long to arrive. */
+/** What was sent may still take this long to arrive. */
 const flushMs = 2000;
 
 /** Opens the streams of one forwarded connection. */
@@ -98,7 +98,8 @@ function bridgeChannels(
     });
     await pumpOut(data, { socket, encode: (chunk) => codec.encode(2 * index, chunk), sent: live.sent });
     await told;
-    data.end();
+    // Now, not with the whole session: what it does not take any more would hold the client.
+    void finish(connection);
     return wasLost(connection);
   });
   void Promise.all(over).then((lost) => {
@@ -121,7 +122,6 @@ function bridgeRaw(socket: Socket, only: Forwarded | undefined, live: Live): voi
   });
   void pumpOut(only.data, { socket, encode: (chunk) => chunk, sent: live.sent }).then(async () => {
     const text = await only.refusal;
-    only.data.end();
     if (text !== "") live.close(closeCode.badGateway, reasonOf(text));
     else if (await wasLost(only)) live.close(closeCode.serviceRestart, "the runtime went away");
     else live.close(closeCode.normal, "");
@@ -136,7 +136,7 @@ function reasonOf(text: string): string {
     .replace(/\uFFFD$/, "");
 }
 
-/** The client has gone: what it sent still goes out, then the session ends. */
+/** Ends one connection, whose client or peer has gone: what was sent still goes out. May be called again. */
 async function finish({ data, connection }: Forwarded): Promise<void> {
   const end = (): void => connection.destroy();
   data.resume();

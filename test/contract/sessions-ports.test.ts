@@ -120,6 +120,42 @@ test("a refused port tells the runtime's words on its error channel, and the oth
   assert.equal(client.socket.readyState, client.socket.OPEN);
 });
 
+test("what is sent to a port that refused and does not read holds no other up for long", async (t) => {
+  const gateway = await sessionGateway(t);
+  let refuse = (): void => undefined;
+  const script: PortScript = async (data, error, session) => {
+    session.stopReading();
+    await new Promise<void>((resolve) => {
+      refuse = resolve;
+    });
+    await refusing("connection refused")(data, error, session);
+  };
+  gateway.streams.behaviour = ports({ 80: script, 81: echo });
+  const client = forward(gateway, [80, 81]);
+  await client.opened;
+  const message = Buffer.alloc(mebibyte - 1);
+  for (let left = 48; left > 0; left--) void client.send(0, message);
+  void client.send(2, "behind all that");
+  await stillValue(() => client.socket.bufferedAmount);
+  refuse();
+  await eventually(() => said(client, 2) === "behind all that", { timeoutMs: 15_000 });
+  assert.equal(said(client, 1), "connection refused");
+});
+
+test("a port that is over is let go while the others go on", async (t) => {
+  const gateway = await sessionGateway(t);
+  gateway.streams.behaviour = ports({ 80: answering("short"), 81: echo });
+  const client = forward(gateway, [80, 81]);
+  await client.opened;
+  const [first, second] = gateway.streams.sessions;
+  (await first?.stream("data"))?.input.resume();
+  await first?.closed;
+  assert.equal(second?.isClosed, false);
+  await client.send(2, "goes on");
+  await eventually(() => said(client, 2) === "goes on");
+  assert.equal(said(client, 0), "short");
+});
+
 test("a refusal is told also where the runtime leaves the data stream open", async (t) => {
   const gateway = await sessionGateway(t);
   const silent: PortScript = async (_data, error) => {

@@ -1,0 +1,102 @@
+/**
+ * What is prepared for a client that waits for its WebSocket.
+ *
+ * Invariant: nothing begins for one that has left, and nothing stays behind, whether the client leaves, a
+ * step fails, the gateway ends or the WebSocket does not come about.
+ */
+import type { Socket as Connection } from "node:net";
+import { CallCancelled } from "../cri/channel.ts";
+import type { Bridged } from "./bridge.ts";
+import type { SessionRegistry } from "./registry.ts";
+import type { Socket } from "./socket.ts";
+
+/** A session that stands at the runtime's side. One of the two is called, once. */
+export interface Prepared {
+  readonly begin: (socket: Socket) => Bridged;
+  /** There will be no WebSocket. */
+  readonly abandon: () => void;
+}
+
+/** Whose connection a session is prepared for. */
+export interface WaitingClient {
+  /** Why there is nobody to prepare for any more: the client has left, or the gateway is to end. */
+  readonly gone: Error | undefined;
+  /** To be called before each step. @throws {Error} `gone`. */
+  check(): void;
+  /** Called with what gives the step under way up. */
+  readonly onCancel: (cancel: () => void) => void;
+}
+
+/**
+ * Prepares a session with a place in the registry, and answers what begins it.
+ *
+ * @throws {GatewayError} what `prepare` throws; `too_many_sessions`; `shutting_down`.
+ * @throws {CallCancelled} when the client has left.
+ */
+export async function whileThere(
+  connection: Connection,
+  registry: SessionRegistry,
+  prepare: (client: WaitingClient) => Promise<Prepared>,
+): Promise<(socket: Socket) => void> {
+  const { client, giveUp, unwatch } = watch(connection);
+  try {
+    const place = registry.reserve(giveUp);
+    try {
+      client.check();
+      const session = await prepare(client);
+      const drop = (): void => {
+        session.abandon();
+        place.release();
+      };
+      connection.once("close", drop);
+      return (socket) => {
+        place.hold(session.begin(socket));
+        connection.off("close", drop);
+      };
+    } catch (error) {
+      place.release();
+      throw client.gone ?? error;
+    }
+  } finally {
+    unwatch();
+  }
+}
+
+/** Notices that a client leaves. Before the 101 the end of its side alone says so. */
+function watch(connection: Connection) {
+  const cancels: (() => void)[] = [];
+  let gone: Error | undefined;
+
+  function giveUp(why: Error): void {
+    if (gone) return;
+    gone = why;
+    for (const cancel of cancels) cancel();
+  }
+  function leave(): void {
+    giveUp(new CallCancelled("The client left before the session stood"));
+    connection.destroy();
+  }
+
+  if (connection.destroyed || connection.readableEnded) leave();
+  connection.on("end", leave);
+  connection.on("close", leave);
+  const client: WaitingClient = {
+    get gone() {
+      return gone;
+    },
+    check() {
+      if (gone) throw gone;
+    },
+    onCancel: (cancel) => void cancels.push(cancel),
+  };
+  return {
+    client,
+    giveUp,
+    unwatch() {
+      // A session keeps this closure alive, which would keep the calls of its preparation: 25 KB each.
+      cancels.length = 0;
+      connection.off("end", leave);
+      connection.off("close", leave);
+    },
+  };
+}
