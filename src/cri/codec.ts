@@ -13,6 +13,7 @@ import { createEncoder } from "../wire/encode.ts";
 import { type FieldPath, fieldPath, type Items, int64At, scanItems } from "../wire/scan.ts";
 import { lineWriter, toJsonText, type Writer, type Written, writeJson } from "../wire/write-json.ts";
 import { type WriteListOptions, writeList } from "../wire/write-list.ts";
+import { requestRules } from "./request-rules.ts";
 import { withoutZeroTimes } from "./zero-time.ts";
 
 export type { Items } from "../wire/scan.ts";
@@ -25,6 +26,7 @@ export type Input<T> = T extends readonly (infer E)[]
     : T;
 
 const encode = createEncoder(descriptors);
+const encodeStrictly = createEncoder(descriptors, requestRules);
 
 function writerOf(message: string): Writer {
   const writer = (writers as { readonly [name: string]: Writer })[message];
@@ -35,6 +37,16 @@ function writerOf(message: string): Writer {
 /** A request as protobuf. @throws {InvalidValue} with pointers in the spelling of `value`. */
 export function encodeRequest<R extends Rpc>(rpc: R, value: Input<Methods[R]["request"]> | object): Buffer {
   return encode(methods[rpc].request, value);
+}
+
+/**
+ * A caller's request as protobuf, which also keeps {@link requestRules}. What was encoded here or kept by a
+ * runtime need not.
+ *
+ * @throws {InvalidValue} with pointers in the spelling of `value`.
+ */
+export function encodeCallers(rpc: Rpc, value: object): Buffer {
+  return encodeStrictly(methods[rpc].request, value);
 }
 
 /** A request that was encoded here, in its canonical spelling, with the shorthands written out. */

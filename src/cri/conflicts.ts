@@ -67,6 +67,8 @@ interface Saying {
 const pulls: readonly Rpc[] = ["ImageService/PullImage"];
 const byImage: readonly Rpc[] = ["ImageService/ImageStatus", "ImageService/RemoveImage"];
 const creations: readonly Rpc[] = ["RuntimeService/RunPodSandbox", "RuntimeService/CreateContainer"];
+/** What is wrong with a config may show only when it is used. */
+const begins: readonly Rpc[] = [...creations, "RuntimeService/StartContainer"];
 const commands: readonly Rpc[] = [
   "RuntimeService/CreateContainer",
   "RuntimeService/StartContainer",
@@ -101,7 +103,7 @@ const sayings: readonly Saying[] = [
     of: creations,
   },
   {
-    text: /executable file not found|exec: "[^"]*": stat [^:]*: no such file|no such file or directory: unknown/,
+    text: /executable file not found|exec: "[^"]*": stat [^:]*: no such file|exec:? .*no such file or directory|exec: "[^"]*": permission denied|exec format error/,
     code: "command_not_found",
     of: commands,
   },
@@ -131,10 +133,30 @@ const sayings: readonly Saying[] = [
     of: ["RuntimeService/CreateContainer", "RuntimeService/StartContainer"],
   },
   {
-    text: /label key and value greater than maximum size|\bkey required$|only \[a-zA-Z0-9\]\S* are allowed|sethostname: invalid argument|is not in a separate kernel namespace|is a relative path|pod level PID namespace requested/,
+    // Of names, labels and the sandbox.
+    text: /label key and value greater than maximum size|\bkey required\b|only \[a-zA-Z0-9\]\S* are allowed|sethostname: invalid argument|is not in a separate kernel namespace|is a relative path|pod level PID namespace requested|no privileged container allowed/,
     code: "invalid_request",
     of: creations,
   },
+  {
+    // Of who runs, and how far it is locked in.
+    text: /is specified without user|no users found|unable to find user|uids and gids must be in range|(uid|gid) out of range|apparmor is not supported|invalid profile "|cannot load seccomp profile|the format of 'level'|can't use user namespace mode|required only one [ug]id mapping/,
+    code: "invalid_request",
+    of: begins,
+  },
+  {
+    // Of mounts and devices: what is not on the node, or does not fit into the image.
+    text: /failed to mkdir "|is not a shared mount|not a device node|lstat \S*: no such file|error mounting "|readonly must be true while mount image|: mkdir \S+: (not a directory|invalid argument)|unresolvable CDI devices/,
+    code: "invalid_request",
+    of: begins,
+  },
+  {
+    // Of resources: runc repeats what the kernel would not take.
+    text: /failed to write "[^"]*": write \S+: (invalid argument|numerical result out of range)|the (maximum|minimum) allowed cpu-shares|unable to set memory limit|cannot use unified|apply cgroup configuration: mkdir [\s\S]*: invalid argument/,
+    code: "invalid_request",
+    of: [...begins, "RuntimeService/UpdateContainerResources"],
+  },
+  { text: /invalid CIDR address/, code: "invalid_request", of: ["RuntimeService/UpdateRuntimeConfig"] },
   { text: /message larger than max|short write/, code: "output_too_large", of: ["RuntimeService/ExecSync"] },
   { text: /timeout .* exceeded|deadline exceeded/, code: "exec_timeout", of: ["RuntimeService/ExecSync"] },
   { text: /does not support reopening/, code: "not_implemented", of: ["RuntimeService/ReopenContainerLog"] },

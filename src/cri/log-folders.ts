@@ -4,10 +4,9 @@
  */
 import { mkdir } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
-import { GatewayError } from "../errors.ts";
 import type { PodSandboxMetadata } from "../gen/messages.ts";
 import type { Input } from "./codec.ts";
-import { wrong } from "./refusals.ts";
+import { refusal } from "./refusals.ts";
 
 /** A pod's own folder below `logRoot`. */
 export function logFolderOf(logRoot: string, pod: Input<PodSandboxMetadata>): string {
@@ -23,38 +22,28 @@ export function logFileOf(name: string, attempt: number): string {
 const safeName = (name: string): string => name.replace(/[^A-Za-z0-9._-]/g, "-").replace(/^\.+$/, "-");
 
 /**
- * Makes a pod's log folder. A relative one would be made here, and again where the runtime was started.
+ * Makes a folder of log files. A relative one would be made here, and again where the runtime was started.
  *
- * @throws {GatewayError} `invalid_request` at `pointer` when it is relative, or cannot be made.
+ * @throws {InvalidValue} at `pointer` when it is relative, or cannot be made.
  */
 export async function makeLogFolder(path: string, pointer: string): Promise<void> {
-  if (!isAbsolute(path)) throw wrong(pointer, `must be an absolute path, got "${path}"`);
-  await makeFolder(path, pointer);
-}
-
-/**
- * Makes the folder of a container's log file. Every runtime joins the file to the pod's folder and follows
- * `..` out of it, as root; only some make the folders on the way.
- *
- * @throws {GatewayError} `invalid_request` when it leaves the pod's folder, or cannot be made.
- */
-export async function makeFolderOf(logPath: string, podFolder: string): Promise<void> {
-  if (logPath.split("/").includes(".."))
-    throw wrong("/logPath", `must stay below the pod's log directory, got "${logPath}"`);
-  await makeFolder(dirname(join(podFolder, logPath)), "/logPath");
-}
-
-async function makeFolder(path: string, pointer: string): Promise<void> {
+  if (!isAbsolute(path)) throw refusal(pointer, `must be an absolute path, got "${path}"`);
   try {
     await mkdir(path, { recursive: true, mode: 0o755 });
   } catch (error) {
     // The runtime is root and mostly makes it itself; a gateway that is not root need not.
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "EACCES" || code === "EPERM" || code === "EROFS") return;
-    const detail = `must be a folder, or a path where one can be made (${code})`;
-    throw new GatewayError("invalid_request", `Cannot make the log directory ${path}: ${code ?? error}`, {
-      cause: error,
-      errors: [{ pointer, detail }],
-    });
+    const detail = `must be a folder, or a path where one can be made (${code ?? error})`;
+    throw refusal(pointer, detail, { cause: error });
   }
+}
+
+/**
+ * Makes the folder of a container's log file, as only some runtimes do themselves.
+ *
+ * @throws {InvalidValue} at `/config/logPath` when it cannot be made.
+ */
+export async function makeFolderOf(logPath: string, podFolder: string): Promise<void> {
+  await makeLogFolder(dirname(join(podFolder, logPath)), "/config/logPath");
 }

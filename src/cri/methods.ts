@@ -1,6 +1,6 @@
 /**
- * What the gateway knows of each RPC besides its messages: how long it may take, whether it may be
- * repeated, and the sub-messages without which some runtime dies.
+ * What the gateway knows of each RPC besides its messages: how long it may take, and whether it
+ * may be repeated.
  */
 import type { Rpc } from "../gen/methods.ts";
 
@@ -11,11 +11,6 @@ export interface CallRule {
   readonly timeoutField?: string;
   /** May be sent again while the runtime is unavailable: reads, and what CRI documents as idempotent. */
   readonly retry?: true;
-  /**
-   * Message fields that must be there. containerd and cri-dockerd dereference them unchecked: one
-   * request without them ends the daemon, with every client's streams.
-   */
-  readonly required?: readonly string[];
 }
 
 const second = 1000;
@@ -32,12 +27,12 @@ export const callRules: { readonly [R in Rpc]: CallRule } = {
   "RuntimeService/Version": read,
   "RuntimeService/Status": read,
   "RuntimeService/RuntimeConfig": read,
-  "RuntimeService/UpdateRuntimeConfig": { ...mutation, required: ["runtimeConfig.networkConfig"] },
+  "RuntimeService/UpdateRuntimeConfig": mutation,
 
   "RuntimeService/ListPodSandbox": lists,
   "RuntimeService/StreamPodSandboxes": stream,
   "RuntimeService/PodSandboxStatus": read,
-  "RuntimeService/RunPodSandbox": { deadlineMs: 4 * minute, required: ["config.metadata"] },
+  "RuntimeService/RunPodSandbox": { deadlineMs: 4 * minute },
   "RuntimeService/StopPodSandbox": idempotent,
   "RuntimeService/RemovePodSandbox": idempotent,
   "RuntimeService/UpdatePodSandboxResources": mutation,
@@ -48,19 +43,16 @@ export const callRules: { readonly [R in Rpc]: CallRule } = {
   "RuntimeService/StreamPodSandboxMetrics": stream,
   "RuntimeService/ListMetricDescriptors": read,
   "RuntimeService/CheckpointPod": { deadlineMs: 10 * minute },
-  "RuntimeService/RestorePod": { deadlineMs: 10 * minute, required: ["config.metadata"] },
+  "RuntimeService/RestorePod": { deadlineMs: 10 * minute },
 
   "RuntimeService/ListContainers": lists,
   "RuntimeService/StreamContainers": stream,
   "RuntimeService/ContainerStatus": read,
-  "RuntimeService/CreateContainer": {
-    deadlineMs: 4 * minute,
-    required: ["config.metadata", "config.image", "sandboxConfig.metadata"],
-  },
+  "RuntimeService/CreateContainer": { deadlineMs: 4 * minute },
   "RuntimeService/StartContainer": mutation,
   "RuntimeService/StopContainer": { ...idempotent, timeoutField: "timeout" },
   "RuntimeService/RemoveContainer": idempotent,
-  "RuntimeService/UpdateContainerResources": { ...mutation, required: ["linux"] },
+  "RuntimeService/UpdateContainerResources": mutation,
   "RuntimeService/ContainerStats": read,
   "RuntimeService/ListContainerStats": lists,
   "RuntimeService/StreamContainerStats": stream,
@@ -75,9 +67,9 @@ export const callRules: { readonly [R in Rpc]: CallRule } = {
 
   "ImageService/ListImages": lists,
   "ImageService/StreamImages": stream,
-  "ImageService/ImageStatus": { ...read, required: ["image"] },
-  "ImageService/PullImage": { deadlineMs: 30 * minute, required: ["image"] },
-  "ImageService/RemoveImage": { ...idempotent, required: ["image"] },
+  "ImageService/ImageStatus": read,
+  "ImageService/PullImage": { deadlineMs: 30 * minute },
+  "ImageService/RemoveImage": idempotent,
   "ImageService/ImageFsInfo": read,
 };
 

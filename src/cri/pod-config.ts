@@ -6,39 +6,31 @@ import type { Runtime } from "./channel.ts";
 import type { Input } from "./codec.ts";
 import { identify } from "./identity.ts";
 import { logFolderOf, makeLogFolder } from "./log-folders.ts";
-import { missing, wrong } from "./refusals.ts";
+import { refusal } from "./refusals.ts";
 import { withKeptConfig } from "./sandbox-config.ts";
 
 /** The label that every pod made through Crest carries: what `--allow-unmanaged` is about. */
 export const managedLabel = "crest/managed";
 
-/** Longer ones fail on every runtime, and leave a pod behind on cri-dockerd. */
-const hostNameBytes = 64;
-
 /**
  * Fills in what is missing: `metadata.uid` and `namespace`, the cgroup parent (without one containerd has no
  * stats of any pod), the log directory below `logRoot`, and our label.
  *
- * @throws {GatewayError} `invalid_request`: no name, or what this runtime could not use.
+ * @throws {InvalidValue} what this runtime could not use.
  */
 export async function completePodConfig(
   runtime: Runtime,
   config: Input<PodSandboxConfig>,
   logRoot: string,
 ): Promise<Input<PodSandboxConfig>> {
-  const name = config.metadata?.name;
-  if (!name) throw missing("/metadata/name", 'a pod needs a name: {"metadata": {"name": "web"}}');
   const metadata = {
     ...config.metadata,
-    name,
     uid: config.metadata?.uid || randomUUID(),
     namespace: config.metadata?.namespace || "default",
   };
   await refuseNames(runtime, metadata);
-  if (Buffer.byteLength(config.hostname ?? "") > hostNameBytes)
-    throw wrong("/hostname", `must be at most ${hostNameBytes} bytes`);
   const logDirectory = config.logDirectory || logFolderOf(logRoot, metadata);
-  await makeLogFolder(logDirectory, "/logDirectory");
+  await makeLogFolder(logDirectory, "/config/logDirectory");
   const cgroupParent = config.linux?.cgroupParent || (await defaultCgroupParent(runtime));
   return withKeptConfig(runtime, {
     ...config,
@@ -77,6 +69,6 @@ async function refuseNames(runtime: Runtime, metadata: Input<PodSandboxMetadata>
   for (const field of rule?.fields ?? []) {
     const value = metadata[field] ?? "";
     if (rule && !rule.pattern.test(value))
-      throw wrong(`/metadata/${field}`, `${rule.detail}, got ${JSON.stringify(value)}`);
+      throw refusal(`/config/metadata/${field}`, `${rule.detail}, got ${JSON.stringify(value)}`);
   }
 }

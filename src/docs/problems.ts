@@ -41,7 +41,7 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   },
   command_not_found: {
     happened:
-      "There is no such program in the container: not at that path, or on none of the paths that the image's `PATH` names.",
+      "There is no such program in the container: not at that path, or on none of the paths that the image's `PATH` names. Or what stands there is no program: a folder, a file that nobody may execute.",
     remedy:
       'Give the program\'s full path. No shell interprets a command: for pipes and variables run one, `["sh", "-c", "..."]`, if the image has it.',
   },

@@ -165,11 +165,37 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
   };
 }
 
+/** A pointer into `message` by canonical names, in the spelling that the caller took for them. */
+export function respell(pointer: string, message: JsonObject): string {
+  let at: unknown = message;
+  const parts = pointer.split("/").map((part) => {
+    const key = spellingIn(at, part);
+    if (part !== "") at = (at as JsonObject | undefined)?.[key];
+    return key;
+  });
+  return parts.join("/");
+}
+
+/** The name by which an object says something of a field; its canonical one when it says nothing. */
+function spellingIn(object: unknown, name: string): string {
+  if (typeof object !== "object" || object === null) return name;
+  const snake = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  const says = (key: string): boolean => ((object as JsonObject)[key] ?? undefined) !== undefined;
+  return !says(name) && says(snake) ? snake : name;
+}
+
+/** What stands at the end of a path of canonical names, by either spelling. */
+function memberOf(object: JsonObject, keys: readonly string[]): JsonObject | undefined {
+  let at: unknown = object;
+  for (const key of keys) at = (at as JsonObject | undefined)?.[spellingIn(at, key)];
+  return at as JsonObject | undefined;
+}
+
 /** `invalid_request` whose sentence is its first mistake. */
-export function invalid(errors: readonly FieldError[]): GatewayError {
+export function invalid(errors: readonly FieldError[], cause?: unknown): GatewayError {
   const [first] = errors;
   const where = first?.parameter ?? (first?.pointer || "the body");
-  return new GatewayError("invalid_request", `Invalid ${where}: ${first?.detail}`, { errors });
+  return new GatewayError("invalid_request", `Invalid ${where}: ${first?.detail}`, { errors, cause });
 }
 
 class BadParameter extends Error {}
@@ -187,13 +213,8 @@ function put(target: JsonObject, keys: readonly string[], value: unknown): void 
 
 /** A parameter counts as given when it says something: `verbose=false` asks for nothing. */
 function isGiven(message: JsonObject, keys: readonly string[]): boolean {
-  const snake = (key: string): string => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  let at: unknown = message;
-  for (const key of keys) {
-    const object = at as JsonObject | undefined;
-    at = object?.[key] ?? object?.[snake(key)];
-  }
-  return at !== undefined && at !== null && at !== false;
+  const value: unknown = memberOf(message, keys);
+  return value !== undefined && value !== null && value !== false;
 }
 
 /** Text of the path or the query -> the JSON value of a field: `running` is CONTAINER_RUNNING, `?verbose` is true. */

@@ -2,13 +2,13 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Caller } from "../auth/authorize.ts";
 import type { Runtime } from "../cri/channel.ts";
-import { encodeRequest } from "../cri/codec.ts";
+import { encodeCallers } from "../cri/codec.ts";
 import type { Inventory } from "../cri/inventory.ts";
 import type { Prepare } from "../cri/prepare.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { InvalidValue } from "../wire/invalid-value.ts";
-import { type Binder, invalid, type JsonObject, type Parts } from "./bind.ts";
+import { type Binder, invalid, type JsonObject, type Parts, respell } from "./bind.ts";
 import type { Share } from "./sharing.ts";
 
 export interface Gateway {
@@ -46,11 +46,17 @@ export function whenGone(reply: FastifyReply): (cancel: () => void) => void {
 }
 
 /** Encodes what a binder bound. @throws {GatewayError} `invalid_request`, with the places as the caller wrote them. */
-export function encodeBound(rpc: Rpc, message: JsonObject, { locate }: Binder): Buffer {
+export function encodeBound(rpc: Rpc, message: JsonObject, binder: Binder): Buffer {
   try {
-    return encodeRequest(rpc, message);
+    return encodeCallers(rpc, message);
   } catch (error) {
-    if (!(error instanceof InvalidValue)) throw error;
-    throw invalid(error.mistakes.map(({ pointer, detail }) => locate(pointer, detail)));
+    throw located(error, message, binder);
   }
+}
+
+/** What is wrong with a message, told where the caller wrote it; any other error as it is. */
+export function located(error: unknown, message: JsonObject, { locate }: Binder): unknown {
+  if (!(error instanceof InvalidValue)) return error;
+  const errors = error.mistakes.map(({ pointer, detail }) => locate(respell(pointer, message), detail));
+  return invalid(errors, error);
 }

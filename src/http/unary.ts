@@ -23,7 +23,7 @@ import type { UnaryRoute } from "../routes/define.ts";
 import type { Written } from "../wire/write-json.ts";
 import { execAnswer } from "./answer.ts";
 import { type Bound, createBinder, type OwnValues } from "./bind.ts";
-import { encodeBound, type Gateway, type Handler, partsOf, whenGone } from "./gateway.ts";
+import { encodeBound, type Gateway, type Handler, located, partsOf, whenGone } from "./gateway.ts";
 import { negotiate } from "./negotiate.ts";
 import { pathOf } from "./problems.ts";
 
@@ -59,8 +59,7 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
     if (route.allow === "pull") authorize(route, caller, pulledReference(bound));
     let wire = encodeBound(rpc, bound.message, binder);
     if (target && (await resolveTarget(bound, caller))) wire = encodeBound(rpc, bound.message, binder);
-    if (prepare.handles(rpc))
-      wire = encodeRequest(rpc, await prepare.complete(rpc, decodeRequest(rpc, wire)));
+    if (prepare.handles(rpc)) wire = await complete(wire, bound);
     const deadlineMs = deadlineOf(rpc, bound.message);
     const onCancel = whenGone(reply);
     const subject = bound.message as Subject;
@@ -81,6 +80,14 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
     });
     return sendWritten(reply, { bytes: shared.value, release: shared.release });
   };
+
+  async function complete(wire: Buffer, { message }: Bound): Promise<Buffer> {
+    try {
+      return encodeRequest(rpc, await prepare.complete(rpc, decodeRequest(rpc, wire)));
+    } catch (error) {
+      throw located(error, message, binder);
+    }
+  }
 
   /** Puts the full id in place; whether that changed the request. */
   async function resolveTarget({ message }: Bound, caller: Caller): Promise<boolean> {

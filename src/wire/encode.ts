@@ -12,6 +12,7 @@
  */
 import { DELIMITED, type Descriptors, enumOf, type Field, messageOf, wireTypeOf } from "./descriptor.ts";
 import { enumCodec, isWellFormed, type ScalarCodec, scalarCodec, textCodec, Wrong } from "./encode-scalar.ts";
+import { breaks, type FieldRule, type FieldRules } from "./field-rule.ts";
 import { describe, InvalidValue, jsonPointer, type Mistake, MOST_MISTAKES } from "./invalid-value.ts";
 import { nearest } from "./nearest.ts";
 import { Sink, SinkFull } from "./sink.ts";
@@ -56,18 +57,19 @@ interface Plan {
   /** Either spelling of a field to its place in `fields`. */
   readonly places: ReadonlyMap<string, number>;
   readonly shorthand: string | undefined;
+  readonly rules: readonly (readonly [field: string, rule: FieldRule])[];
 }
 
 /** Enough mistakes. */
 class Stop extends Error {}
 
-/** An encoder for the messages of a table. Messages are prepared when they are first used. */
-export function createEncoder(descriptors: Descriptors): Encode {
+/** An encoder for the messages of a table. Messages are prepared when they are first used. Refuses what breaks `rules`, too. */
+export function createEncoder(descriptors: Descriptors, rules: FieldRules = {}): Encode {
   const plans = new Map<string, Plan>();
   const planOf = (name: string): Plan => {
     const known = plans.get(name);
     if (known !== undefined) return known;
-    const plan = prepare(name, descriptors, planOf);
+    const plan = prepare(name, descriptors, { planOf, rules: Object.entries(rules[name] ?? {}) });
     plans.set(name, plan);
     return plan;
   };
@@ -96,14 +98,19 @@ export function createEncoder(descriptors: Descriptors): Encode {
   };
 }
 
-function prepare(name: string, descriptors: Descriptors, planOf: (name: string) => Plan): Plan {
+function prepare(
+  name: string,
+  descriptors: Descriptors,
+  { planOf, rules }: { readonly planOf: (name: string) => Plan; readonly rules: Plan["rules"] },
+): Plan {
   const { fields, shorthand } = messageOf(descriptors, name);
   const places = new Map<string, number>();
   fields.forEach((field, place) => {
     places.set(field.name, place);
     places.set(field.proto, place);
   });
-  return { name, fields, shorthand, places, puts: fields.map((field) => putOf(field, descriptors, planOf)) };
+  const puts = fields.map((field) => putOf(field, descriptors, planOf));
+  return { name, fields, shorthand, places, puts, rules };
 }
 
 function putOf(field: Field, descriptors: Descriptors, planOf: (name: string) => Plan): Put {
@@ -153,6 +160,7 @@ function putMembers(encoding: Encoding, plan: Plan, value: unknown): void {
   if (!isObject(value))
     return void refuse(encoding, `must be an object${also}, got ${describe(value, true)}`);
   if (encoding.path.length > MAX_DEPTH) return void refuse(encoding, "must not be nested so deeply");
+  const mistakes = encoding.mistakes.length;
   const keys: (string | undefined)[] = new Array(plan.fields.length);
   for (const key of Object.keys(value)) {
     const place = plan.places.get(key);
@@ -167,6 +175,31 @@ function putMembers(encoding: Encoding, plan: Plan, value: unknown): void {
     const member = key === undefined ? undefined : value[key];
     if (key !== undefined && member !== undefined && member !== null)
       at(encoding, key, () => plan.puts[place]?.(encoding, member));
+  }
+  // What has the wrong type, or is not known, has been told.
+  if (plan.rules.length > 0 && encoding.mistakes.length === mistakes)
+    checkRules(encoding, plan, { value, keys });
+}
+
+function checkRules(
+  encoding: Encoding,
+  { fields, rules }: Plan,
+  {
+    value,
+    keys,
+  }: { readonly value: { readonly [key: string]: unknown }; readonly keys: readonly (string | undefined)[] },
+): void {
+  const members: { [field: string]: unknown } = {};
+  const spelling = new Map<string, string>();
+  fields.forEach(({ name }, place) => {
+    const key = keys[place];
+    if (key === undefined) return;
+    members[name] = value[key];
+    spelling.set(name, key);
+  });
+  for (const [field, rule] of rules) {
+    const detail = breaks(rule, field, members);
+    if (detail !== undefined) at(encoding, spelling.get(field) ?? field, () => refuse(encoding, detail));
   }
 }
 

@@ -16,9 +16,9 @@ export class InvalidValue extends Error {
   /** All mistakes that were found, in the order of the message's fields; at most {@link MOST_MISTAKES}. */
   readonly mistakes: readonly Mistake[];
 
-  constructor(message: string, mistakes: readonly [Mistake, ...Mistake[]]) {
+  constructor(message: string, mistakes: readonly [Mistake, ...Mistake[]], options?: ErrorOptions) {
     const [{ pointer, detail }] = mistakes;
-    super(`Cannot encode ${message}: ${pointer === "" ? "" : `${pointer} `}${detail}`);
+    super(`Cannot encode ${message}: ${pointer === "" ? "" : `${pointer} `}${detail}`, options);
     this.pointer = pointer;
     this.detail = detail;
     this.mistakes = mistakes;

@@ -329,14 +329,13 @@ test("verbose info that does not read falls back to the status", async (t) => {
   }
 });
 
-test("resources for Windows alone still carry what cri-dockerd dies without", async (t) => {
+test("resources for Windows alone would change nothing, and are refused", async (t) => {
   for (const manner of mannerNames) {
     const { ask, fake } = await liveGateway(t, manner);
     const { id } = fake.addContainer();
     const answer = await ask(`PATCH /v1/containers/${id}/resources`, { windows: { cpuShares: "1" } });
-    assert.equal(answer.status, 204, answer.text);
-    const [call] = fake.callsOf("RuntimeService/UpdateContainerResources");
-    assert.deepEqual(call?.request.linux, {});
-    assert.deepEqual(fake.crashes, []);
+    assert.equal(answer.status, 400, answer.text);
+    assert.equal(answer.at("errors.0.pointer"), "/linux");
+    assert.deepEqual(fake.callsOf("RuntimeService/UpdateContainerResources"), []);
   }
 });

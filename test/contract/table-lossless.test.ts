@@ -22,6 +22,7 @@ import { createGateway, seed, type TestApp, type TestGateway } from "./table-gat
 import {
   fieldAt,
   fullMessage,
+  keepRules,
   leafPaths,
   type Message,
   messageArbitrary,
@@ -81,16 +82,6 @@ function complete(route: UnaryRoute, message: Message): Message {
       putAt(message, "image.image", "an/image:1");
       putAt(message, "image.userSpecifiedImage", "image:1");
       break;
-    case "RuntimeService/UpdateContainerResources":
-      message.linux ??= {};
-      break;
-    case "RuntimeService/UpdateRuntimeConfig":
-      message.runtimeConfig ??= {};
-      (message.runtimeConfig as Message).networkConfig ??= {};
-      break;
-    case "RuntimeService/ExecSync":
-      message.cmd = ["a command", ...((message.cmd as string[] | undefined) ?? [])];
-      break;
   }
   return message;
 }
@@ -110,7 +101,8 @@ async function sendBody(route: UnaryRoute, message: Message): Promise<{ sent: Me
   const it = caseOf(fake, route);
   for (const [field, value] of it.lands)
     if (!route.query || valueAtPath(route, field)) putAt(lands, field, value);
-  const body = complete(route, settable(route, structuredClone(message)));
+  const lawful = keepRules(methods[route.rpc].request, structuredClone(message));
+  const body = complete(route, settable(route, lawful));
   const stop = fake.on(route.rpc, responseBytes(route.rpc, fullMessage(methods[route.rpc].response)));
   fake.calls.length = 0;
   const answer = await open.ask(targetOf(it), { json: asBody(route, body) });
@@ -207,14 +199,14 @@ test(`any text in path and query arrives as it was sent (seed ${seed})`, async (
   );
 });
 
-test("64-bit parameters arrive without lost digits", async () => {
+test("parameters that are numbers arrive as they were sent, and others are refused", async () => {
   const id = subjectOf(
     fake,
     unaryRoutes.find(({ id }) => id === "stopContainer") as UnaryRoute,
     "containerId",
   );
   const stop = fake.on("RuntimeService/StopContainer", {});
-  for (const timeout of ["0", "9007199254740993", "9223372036854775807", "-9223372036854775808"]) {
+  for (const timeout of ["0", "9007199254", "9223372036"]) {
     fake.calls.length = 0;
     const answer = await open.ask(`POST /v1/containers/${id}/stop?timeout=${timeout}`);
     assert.equal(answer.status, 204, answer.text);
@@ -224,7 +216,18 @@ test("64-bit parameters arrive without lost digits", async () => {
     );
   }
   fake.calls.length = 0;
-  for (const timeout of ["9223372036854775808", "1e3", "0x10", "1.0", " 1", "+1", "01", ""]) {
+  for (const timeout of [
+    "9223372037",
+    "9223372036854775808",
+    "-1",
+    "1e3",
+    "0x10",
+    "1.0",
+    " 1",
+    "+1",
+    "01",
+    "",
+  ]) {
     const answer = await open.ask(`POST /v1/containers/${id}/stop?timeout=${encodeURIComponent(timeout)}`);
     assert.equal(answer.status, 400, timeout);
     assert.equal(answer.json<{ errors: { parameter: string }[] }>().errors[0]?.parameter, "timeout");

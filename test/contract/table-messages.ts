@@ -1,9 +1,11 @@
 /** CRI's messages for tests: the fields of the descriptor table, messages with every field set, random ones. */
 import { fromBinary, type JsonObject, toJson } from "@bufbuild/protobuf";
 import fc, { type Arbitrary } from "fast-check";
+import { requestRules } from "../../src/cri/request-rules.ts";
 import { descriptors } from "../../src/gen/descriptors.ts";
 import { methods, type Rpc } from "../../src/gen/methods.ts";
 import { enumOf, type Field, messageOf } from "../../src/wire/descriptor.ts";
+import { breaks } from "../../src/wire/field-rule.ts";
 import { criSchema, decodeMessage, encodeMessage } from "../support/fake-runtime/schema.ts";
 
 /** A message as the gateway's callers write it: canonical JSON, but for `KeyValue.value`, which is text. */
@@ -97,6 +99,52 @@ export function fullMessage(message: string): Message {
     return field.repeated ? [one(field), one(field)] : one(field);
   };
   return build(message);
+}
+
+/** What keeps the rules of requests where a generated value does not. */
+const lawful: { readonly [field: string]: unknown } = {
+  "ContainerConfig.workingDir": "/a folder",
+  "ContainerConfig.logPath": "a name/0.log",
+  "ContainerConfig.metadata": { name: "a name" },
+  "ContainerConfig.image": { image: "an/image:1", userSpecifiedImage: "image:1" },
+  "ContainerMetadata.name": "a name",
+  "PodSandboxConfig.metadata": { name: "a name", uid: "an uid", namespace: "a namespace" },
+  "PodSandboxConfig.hostname": "a-host",
+  "PodSandboxMetadata.name": "a name",
+  "ImageSpec.image": "an/image:1",
+  "KeyValue.key": "A_NAME",
+  "Mount.containerPath": "in it",
+  "Mount.hostPath": "/on the node",
+  "Device.containerPath": "/dev/in it",
+  "Device.hostPath": "/dev/on the node",
+  "Device.permissions": "rw",
+  "RuntimeConfig.networkConfig": {},
+  "UpdateRuntimeConfigRequest.runtimeConfig": { networkConfig: {} },
+  "UpdateContainerResourcesRequest.linux": {},
+  "ExecSyncRequest.cmd": ["a command"],
+};
+
+/** The message, in which what breaks a rule of requests is replaced, or left out. */
+export function keepRules(message: string, value: Message): Message {
+  const kept: Message = { ...value };
+  for (const [field, rule] of Object.entries(requestRules[message] ?? {})) {
+    if (breaks(rule, field, kept) === undefined) continue;
+    kept[field] =
+      rule.minimum === undefined ? lawful[`${message}.${field}`] : lawfulNumber(fieldAt(message, field));
+  }
+  for (const field of fieldsOf(message)) {
+    const member = kept[field.name];
+    if (field.kind !== "message" || field.map || member === undefined) continue;
+    kept[field.name] = field.repeated
+      ? (member as Message[]).map((item) => keepRules(field.type, item))
+      : keepRules(field.type, member as Message);
+  }
+  return withoutAbsent(kept);
+}
+
+function lawfulNumber({ type, repeated }: Field): unknown {
+  const number = type.endsWith("64") ? "7" : 7;
+  return repeated ? [number] : number;
 }
 
 const text = fc.oneof(

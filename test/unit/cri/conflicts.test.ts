@@ -42,6 +42,8 @@ interface Row {
 const run = "RuntimeService/RunPodSandbox";
 const create = "RuntimeService/CreateContainer";
 const start = "RuntimeService/StartContainer";
+const update = "RuntimeService/UpdateContainerResources";
+const network = "RuntimeService/UpdateRuntimeConfig";
 const execSync = "RuntimeService/ExecSync";
 const pull = "ImageService/PullImage";
 const imageStatus = "ImageService/ImageStatus";
@@ -294,6 +296,104 @@ const rows: readonly Row[] = [
   { rpc: imageStatus, text: "content digest sha256:ab: not found", code: "runtime_error" },
   { rpc: start, text: "failed to mount /x: no such device", code: "runtime_error" },
   { rpc: start, text: "mount source not found", code: "runtime_error", grpc: INTERNAL },
+
+  {
+    rpc: create,
+    text: `failed to get container spec opts: failed to generate user string: user group "5" is specified without user`,
+    code: "invalid_request",
+  },
+  {
+    rpc: create,
+    text: `mount callback failed on /var/lib/containerd/tmpmounts/containerd-mount1: no users found`,
+    code: "invalid_request",
+  },
+  { rpc: create, text: `invalid USER value "99999999999": uid out of range`, code: "invalid_request" },
+  {
+    rpc: start,
+    text: `unable to start container process: unable to setup user: uids and gids must be in range 0-2147483647: unknown`,
+    code: "invalid_request",
+  },
+  {
+    rpc: create,
+    text: `failed to generate apparmor spec opts: apparmor is not supported`,
+    code: "invalid_request",
+  },
+  {
+    rpc: create,
+    text: `failed to generate seccomp spec opts: invalid profile "zzz"`,
+    code: "invalid_request",
+  },
+  {
+    rpc: run,
+    text: `cannot load seccomp profile "/no/such": open /no/such: no such file or directory`,
+    code: "invalid_request",
+  },
+  { rpc: create, text: `spec: the format of 'level' "bad" is not correct`, code: "invalid_request" },
+  { rpc: create, text: `spec: no privileged container allowed in sandbox`, code: "invalid_request" },
+  { rpc: run, text: `required only one gid mapping, but got 0 gid mapping(s)`, code: "invalid_request" },
+  {
+    rpc: create,
+    text: `failed to generate spec: failed to mkdir "/proc/no/x": mkdir /proc/no: no such file or directory`,
+    code: "invalid_request",
+  },
+  {
+    rpc: create,
+    text: `failed to generate spec: path "/tmp" is mounted on "/" but it is not a shared mount`,
+    code: "invalid_request",
+  },
+  {
+    rpc: create,
+    text: `failed to generate spec: lstat /dev/no: no such file or directory`,
+    code: "invalid_request",
+  },
+  { rpc: create, text: `failed to generate spec: not a device node`, code: "invalid_request" },
+  {
+    rpc: create,
+    text: `CDI device injection failed: unresolvable CDI devices vendor.com/x=no`,
+    code: "invalid_request",
+  },
+  {
+    rpc: start,
+    text: `error mounting "/etc/hostname" to rootfs at "/bin": mount /etc/hostname:/bin, flags: 0x5000: not a directory: unknown`,
+    code: "invalid_request",
+  },
+  {
+    rpc: start,
+    text: `error during container init: mkdir /bin/busybox: not a directory: unknown`,
+    code: "invalid_request",
+  },
+  {
+    rpc: start,
+    text: `error setting cgroup config for procHooks process: the maximum allowed cpu-shares is 262144: unknown`,
+    code: "invalid_request",
+  },
+  {
+    rpc: update,
+    text: `exit status 1: failed to write "99": write /sys/fs/cgroup/cpuset/crest/ab/cpuset.cpus: numerical result out of range\n: unknown`,
+    code: "invalid_request",
+  },
+  {
+    rpc: update,
+    text: `exit status 1: unable to set memory limit to 1000 (current usage: 221184, peak usage: 2256896)\n: unknown`,
+    code: "invalid_request",
+  },
+  {
+    rpc: update,
+    text: `exit status 1: invalid configuration: cannot use unified on cgroup v1\n: unknown`,
+    code: "invalid_request",
+  },
+  {
+    rpc: run,
+    text: `unable to apply cgroup configuration: mkdir /sys/fs/cgroup/cpuset/a\nb: invalid argument: unknown`,
+    code: "invalid_request",
+  },
+  { rpc: run, text: `failed to set label ""="x": key required: unknown`, code: "invalid_request" },
+  { rpc: network, text: `get routes: invalid CIDR address: nope`, code: "invalid_request" },
+  {
+    rpc: start,
+    text: 'unable to start container process: exec: "/etc/passwd": permission denied: unknown',
+    code: "command_not_found",
+  },
 ];
 
 for (const { rpc, text, code, grpc = status.UNKNOWN } of rows) {

@@ -1,0 +1,82 @@
+/**
+ * What CRI's types do not say of a request, told before the call, with the field.
+ *
+ * Runtimes on Linux refuse these things each at a moment and in words of its own: often only when the
+ * container starts, and as an error of unknown kind. Some do something else: containerd kills at once when
+ * a stop's timeout overflows. And some die: containerd and cri-dockerd dereference the messages that are
+ * required here unchecked, and one request without them ends the daemon, with every client's streams.
+ */
+import type { FieldRule, FieldRules } from "../wire/field-rule.ts";
+
+/** Runtimes count time-outs in nanoseconds, in 64 bits. */
+const seconds: FieldRule = { minimum: 0n, maximum: 9_223_372_036n };
+const port: FieldRule = { minimum: 0n, maximum: 65_535n };
+const absolutePath: FieldRule = { pattern: { matches: /^\//, detail: "must be an absolute path" } };
+/** -1 lifts the limit. */
+const memory: FieldRule = { minimum: -1n };
+/** So CRI says it; containerd fails with an error of unknown kind. */
+const group: FieldRule = { onlyWith: ["runAsUser", "runAsUsername"] };
+
+export const requestRules: FieldRules = {
+  UpdateRuntimeConfigRequest: { runtimeConfig: { required: "the node's pod network" } },
+  RuntimeConfig: { networkConfig: { required: "the node's pod network" } },
+  RestorePodRequest: { config: { required: "the pod's config" } },
+  UpdateContainerResourcesRequest: {
+    linux: { required: 'the resources to change, {"linux": {"cpuShares": "512"}}' },
+  },
+  PullImageRequest: { image: { required: 'what to pull, {"image": "busybox:1.35"}' } },
+  ExecSyncRequest: {
+    cmd: { required: 'what to run, {"cmd": ["ls", "-l"]}' },
+    timeout: seconds,
+  },
+  StopContainerRequest: { timeout: seconds },
+  CheckpointContainerRequest: { timeout: seconds },
+  PodSandboxConfig: {
+    metadata: { required: 'a pod has a name, {"metadata": {"name": "web"}}' },
+    // Longer ones fail on every runtime, and leave a pod behind on cri-dockerd.
+    hostname: { maxBytes: 64 },
+  },
+  PodSandboxMetadata: { name: { required: 'a pod has a name, {"metadata": {"name": "web"}}' } },
+  PortMapping: { containerPort: port, hostPort: port },
+  ContainerConfig: {
+    metadata: { required: 'a container has a name, {"metadata": {"name": "app"}}' },
+    image: { required: 'a container has an image, {"image": "busybox:1.35"}' },
+    workingDir: absolutePath,
+    logPath: {
+      pattern: {
+        matches: /^(?!.*(^|\/)\.\.(\/|$))/s,
+        detail: 'must stay below the pod\'s log directory, without ".."',
+      },
+    },
+  },
+  ContainerMetadata: { name: { required: 'a container has a name, {"metadata": {"name": "app"}}' } },
+  ImageSpec: { image: { required: 'a reference, "busybox:1.35"' } },
+  KeyValue: {
+    key: {
+      required: "a variable needs a name",
+      pattern: { matches: /^[^=\0]*$/, detail: 'must be a name without "="' },
+    },
+  },
+  Mount: {
+    containerPath: { required: 'where the mount appears, "/data"' },
+    hostPath: { ...absolutePath, required: 'what is mounted, "/srv/data"', unless: "image" },
+  },
+  Device: {
+    containerPath: { required: 'where the device appears, "/dev/fuse"' },
+    hostPath: { ...absolutePath, required: 'the device, "/dev/fuse"' },
+    permissions: { pattern: { matches: /^[rwm]*$/, detail: 'must be of the letters "r", "w" and "m"' } },
+  },
+  LinuxContainerResources: {
+    cpuPeriod: { minimum: 0n },
+    cpuShares: { minimum: 0n },
+    memoryLimitInBytes: memory,
+    memorySwapLimitInBytes: memory,
+    oomScoreAdj: { minimum: -1000n, maximum: 1000n },
+  },
+  Int64Value: { value: { minimum: 0n } },
+  LinuxContainerSecurityContext: { runAsGroup: group, supplementalGroups: { minimum: 0n } },
+  LinuxSandboxSecurityContext: {
+    runAsGroup: { onlyWith: ["runAsUser"] },
+    supplementalGroups: { minimum: 0n },
+  },
+};

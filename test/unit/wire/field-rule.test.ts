@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fieldAt } from "../../../src/cri/codec.ts";
+import { requestRules } from "../../../src/cri/request-rules.ts";
+import { createEncoder } from "../../../src/wire/encode.ts";
+import { breaks, type FieldRule, type FieldRules } from "../../../src/wire/field-rule.ts";
+import { InvalidValue } from "../../../src/wire/invalid-value.ts";
+import { table } from "./table.ts";
+
+interface Row {
+  readonly rule: FieldRule;
+  readonly kept: readonly unknown[];
+  readonly broken: readonly unknown[];
+  readonly says?: RegExp;
+}
+
+const rows: readonly Row[] = [
+  { rule: { required: "a name" }, kept: ["x", {}, 0], broken: [undefined, null, "", []], says: /a name/ },
+  {
+    rule: { minimum: 0n },
+    kept: [undefined, "0", 0, "9223372036854775807", ["1", 2]],
+    broken: ["-1", -1, ["1", "-9223372036854775808"]],
+    says: /^must be at least 0$/,
+  },
+  {
+    rule: { minimum: 1n, maximum: 9n },
+    kept: ["1", 9],
+    broken: ["0", "10", 10],
+    says: /^must be from 1 to 9$/,
+  },
+  { rule: { maxBytes: 4 }, kept: ["abcd", "", undefined], broken: ["abcde", "ééé"], says: /at most 4 bytes/ },
+  {
+    rule: { pattern: { matches: /^\//, detail: "must be a path" } },
+    kept: ["/", "", undefined, {}],
+    broken: ["x/y"],
+    says: /^must be a path$/,
+  },
+];
+
+test("a rule takes what keeps it and says what would be right of the rest", () => {
+  for (const { rule, kept, broken, says = /./ } of rows) {
+    for (const value of kept) assert.equal(breaks(rule, "field", { field: value }), undefined);
+    for (const value of broken) assert.match(breaks(rule, "field", { field: value }) ?? "", says);
+  }
+});
+
+test("a field that needs another one is refused without it", () => {
+  const rule = { onlyWith: ["user", "name"] };
+  assert.equal(breaks(rule, "group", {}), undefined);
+  assert.equal(breaks(rule, "group", { group: {}, name: "x" }), undefined);
+  assert.match(breaks(rule, "group", { group: {}, name: "" }) ?? "", /without user or name/);
+});
+
+test("what stands in for a field waives that it must be there, and nothing else", () => {
+  const rule = { required: "a path", unless: "image", pattern: { matches: /^\//, detail: "absolute" } };
+  assert.equal(breaks(rule, "path", { image: {} }), undefined);
+  assert.equal(breaks(rule, "path", { image: {}, path: "x" }), "absolute");
+  assert.match(breaks(rule, "path", {}) ?? "", /a path/);
+});
+
+const rules: FieldRules = {
+  Thing: { hostPath: { required: "a path", pattern: { matches: /^\//, detail: "must be absolute" } } },
+};
+
+function pointersOf(value: unknown): readonly string[] {
+  try {
+    createEncoder(table, rules)("Thing", value);
+    return [];
+  } catch (error) {
+    if (error instanceof InvalidValue) return error.mistakes.map(({ pointer }) => pointer);
+    throw error;
+  }
+}
+
+test("encode() points to what breaks a rule in the sender's spelling", () => {
+  assert.deepEqual(pointersOf({ hostPath: "/a" }), []);
+  assert.deepEqual(pointersOf({ hostPath: "a" }), ["/hostPath"]);
+  assert.deepEqual(pointersOf({ host_path: "a" }), ["/host_path"]);
+  assert.deepEqual(pointersOf({}), ["/hostPath"]);
+});
+
+test("encode() holds no rule against a message whose fields are not what they should be", () => {
+  assert.deepEqual(pointersOf({ hostPath: 1 }), ["/hostPath"]);
+  assert.deepEqual(pointersOf({ unknownField: 1 }), ["/unknownField"]);
+});
+
+test("every rule of requests is about a field that there is", () => {
+  for (const [message, fields] of Object.entries(requestRules)) {
+    for (const [field, rule] of Object.entries(fields)) {
+      for (const name of [field, ...(rule.onlyWith ?? []), ...(rule.unless ? [rule.unless] : [])])
+        assert.ok(fieldAt(message, name), `${message}.${name}`);
+    }
+  }
+});
