@@ -85,11 +85,11 @@ export function withStats(runtime: Runtime): Runtime {
   return { ...runtime, call };
 }
 
-/** containerd lists no stats at all when one pod has no cgroup parent. */
+/** containerd lists no stats at all when one pod has no cgroup parent, containerd 1.6 also when one has stopped. */
 function failsWhole(error: unknown): boolean {
   return (
     error instanceof GatewayError &&
     error.grpcCode === "UNKNOWN" &&
-    /cgroup ?path is empty/i.test(error.message)
+    /cgroup ?path is empty|sandbox container "\w+" is not in ready state/i.test(error.message)
   );
 }
