@@ -64,8 +64,10 @@ export function withStats(runtime: Runtime): Runtime {
       ? { filter: { id: filter.id, labelSelector: filter.labelSelector } }
       : {};
     const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", pods, options);
-    const answers = items.map(async ({ id, state }) => {
-      if (state !== "SANDBOX_READY") return [];
+    const found: PodSandboxStats[] = [];
+    // One after the other: containerd 1.6 dies of two at once (it writes a map while it reads it).
+    for (const { id, state } of items) {
+      if (state !== "SANDBOX_READY") continue;
       try {
         const { stats } = await invoke(
           runtime,
@@ -73,13 +75,12 @@ export function withStats(runtime: Runtime): Runtime {
           { podSandboxId: id },
           options,
         );
-        return stats ? [stats] : [];
+        if (stats) found.push(stats);
       } catch (error) {
-        if (error instanceof GatewayError && error.code !== "runtime_unavailable") return [];
-        throw error;
+        if (!(error instanceof GatewayError) || error.code === "runtime_unavailable") throw error;
       }
-    });
-    return encodeReply("RuntimeService/ListPodSandboxStats", { stats: (await Promise.all(answers)).flat() });
+    }
+    return encodeReply("RuntimeService/ListPodSandboxStats", { stats: found });
   }
 
   return { ...runtime, call };
