@@ -40,6 +40,8 @@ export interface Guard {
 
 /** An id as the fuzzed document has it. */
 const idInPath = /^\/v1\/(pods|containers)\/([0-9a-f]{16,64})(?=[/?]|$)/;
+/** A shorter one may be the prefix of something that shall stay. */
+const shortIdInPath = /^\/v1\/(pods|containers)\/[0-9a-f]{1,15}(?=[/?]|$)/;
 const longestWaitSeconds = 0;
 
 export async function startGuard(options: GuardOptions): Promise<Guard> {
@@ -49,7 +51,8 @@ export async function startGuard(options: GuardOptions): Promise<Guard> {
   /** What the fuzzer made, oldest first: requests that end something get these, and nothing else. */
   const made: { readonly [kind in Kind]: string[] } = { pods: [], containers: [] };
 
-  function aimed(method: string, url: string): string {
+  function aimed(method: string, given: string): string {
+    const url = given.replace(shortIdInPath, (_, kind: Kind) => `/v1/${kind}/${nobody}f`);
     if (method === "DELETE")
       return url
         .replace(/(?<=^\/v1\/images\/)[^?]+/, removable)
