@@ -46,7 +46,7 @@ const rows: readonly Row[] = [
   {
     code: "pod_stats_need_cgroup_parent",
     description:
-      "Listing pod stats fails as a whole when one pod has no cgroup parent; Crest gives each one and otherwise asks pod by pod.",
+      "Listing pod stats fails as a whole when one pod has no cgroup parent, on 1.6 also when one has stopped; Crest gives each one and otherwise asks pod by pod.",
     of: { containerd: every },
   },
   {

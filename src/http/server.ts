@@ -115,13 +115,12 @@ export function createServer(options: ServerOptions): FastifyInstance {
     checkQuery(request.url);
     if (openPaths.has(pathOf(request.url))) return;
     callers.set(request, options.authenticate(authorizationOf(request)));
+    // Before Fastify looks at the body: where nothing takes one, its manners are no matter.
+    if (request.is404) throw routeRefusal(request);
   });
 
   app.setNotFoundHandler((request) => {
-    const path = pathOf(request.url);
-    const allowed = allowedMethods(routes, path);
-    if (allowed.length === 0) throw new GatewayError("route_not_found", `No route ${request.method} ${path}`);
-    throw methodRefusal(`${path} does not take ${request.method}`, allowed);
+    throw routeRefusal(request);
   });
 
   app.setErrorHandler((thrown, request, reply) => {
@@ -196,6 +195,14 @@ function toGatewayError(thrown: unknown): unknown {
     default:
       return thrown;
   }
+}
+
+/** Nobody takes this method at this path: 405 where others are taken, else 404. */
+function routeRefusal({ method, url }: FastifyRequest): GatewayError {
+  const path = pathOf(url);
+  const allowed = allowedMethods(routes, path);
+  if (allowed.length > 0) return methodRefusal(`${path} does not take ${method}`, allowed);
+  return new GatewayError("route_not_found", `No route ${method} ${path}`);
 }
 
 function methodRefusal(sentence: string, allowed: readonly string[]): GatewayError {

@@ -64,8 +64,10 @@ export function withStats(runtime: Runtime): Runtime {
       ? { filter: { id: filter.id, labelSelector: filter.labelSelector } }
       : {};
     const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", pods, options);
-    const answers = items.map(async ({ id, state }) => {
-      if (state !== "SANDBOX_READY") return [];
+    const found: PodSandboxStats[] = [];
+    // One after the other: containerd 1.6 dies of two at once (it writes a map while it reads it).
+    for (const { id, state } of items) {
+      if (state !== "SANDBOX_READY") continue;
       try {
         const { stats } = await invoke(
           runtime,
@@ -73,23 +75,22 @@ export function withStats(runtime: Runtime): Runtime {
           { podSandboxId: id },
           options,
         );
-        return stats ? [stats] : [];
+        if (stats) found.push(stats);
       } catch (error) {
-        if (error instanceof GatewayError && error.code !== "runtime_unavailable") return [];
-        throw error;
+        if (!(error instanceof GatewayError) || error.code === "runtime_unavailable") throw error;
       }
-    });
-    return encodeReply("RuntimeService/ListPodSandboxStats", { stats: (await Promise.all(answers)).flat() });
+    }
+    return encodeReply("RuntimeService/ListPodSandboxStats", { stats: found });
   }
 
   return { ...runtime, call };
 }
 
-/** containerd lists no stats at all when one pod has no cgroup parent. */
+/** containerd lists no stats at all when one pod has no cgroup parent, containerd 1.6 also when one has stopped. */
 function failsWhole(error: unknown): boolean {
   return (
     error instanceof GatewayError &&
     error.grpcCode === "UNKNOWN" &&
-    /cgroup ?path is empty/i.test(error.message)
+    /cgroup ?path is empty|sandbox container "\w+" is not in ready state/i.test(error.message)
   );
 }

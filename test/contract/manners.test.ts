@@ -204,6 +204,24 @@ test("a stop that the runtime reports as failed though the container has stopped
   assert.equal((await ask(`POST /v1/containers/${id}/stop`)).status, 204);
 });
 
+test("containerd 1.6, which dies of reading the stats of two pods at once, is asked for one after the other", async (t) => {
+  const { fake, ask } = await liveGateway(t, "containerd-1.6");
+  const config = { linux: { cgroupParent: "/crest" } };
+  for (const state of ["ready", "ready", "ready", "not ready"] as const) fake.addPod({ config, state });
+  let [now, most] = [0, 0];
+  fake.on("RuntimeService/PodSandboxStats", async (_request, call) => {
+    most = Math.max(most, ++now);
+    const answer = await call.next();
+    await new Promise(setImmediate);
+    now--;
+    return answer;
+  });
+  const answer = await ask("GET /v1/stats/pods");
+  assert.equal(answer.status, 200, answer.text);
+  assert.equal((JSON.parse(answer.text) as { stats: unknown[] }).stats.length, 3);
+  assert.equal(most, 1);
+});
+
 test("what is not implemented names the RPC, the runtime and its version", async (t) => {
   const cases: readonly (readonly [MannerName, string, string])[] = [
     [

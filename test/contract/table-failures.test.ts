@@ -1,5 +1,6 @@
 /** How every route fails: a runtime that is down or hangs, and requests that reach no handler. */
 import assert from "node:assert/strict";
+import { METHODS } from "node:http";
 import { after, before, test } from "node:test";
 import { routes } from "../../src/routes/index.ts";
 import { eventually } from "../support/eventually.ts";
@@ -98,7 +99,8 @@ test("a method that a path does not take is 405 and says which it takes", async 
       const taken = new Set(matching.map(methodOf));
       if (taken.has("GET")) taken.add("HEAD");
       fake.calls.length = 0;
-      for (const method of ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]) {
+      // CONNECT has no path.
+      for (const method of METHODS.filter((name) => name !== "CONNECT")) {
         if (taken.has(method)) continue;
         const answer = await open.ask(`${method} ${path}`);
         assert.equal(answer.headers.allow, [...taken].sort().join(", "), method);
@@ -109,6 +111,12 @@ test("a method that a path does not take is 405 and says which it takes", async 
       assert.deepEqual(fake.calls, []);
     });
   }
+});
+
+test("a body does not hide that nobody takes it", async () => {
+  const body = { body: "text", headers: { "content-type": "text/plain" } };
+  problemOf(await open.ask("PUT /v1/pods", body), { status: 405, code: "method_not_allowed" });
+  problemOf(await open.ask("POST /v1/nope", body), { status: 404, code: "route_not_found" });
 });
 
 test("a path that no route has is 404", async () => {

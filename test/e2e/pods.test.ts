@@ -5,6 +5,7 @@ import type {
   ContainerStatsResponse,
   ListContainersResponse,
   ListPodSandboxResponse,
+  ListPodSandboxStatsResponse,
   PodSandboxStatsResponse,
   RuntimeConfigResponse,
   StatusResponse,
@@ -256,6 +257,15 @@ test("stats of a container and of its pod are there", { skip }, async () => {
   );
   assert.equal(ofPod.stats?.linux?.network?.defaultInterface?.name, "eth0");
   await removePod(crest(), pod);
+});
+
+test("a stopped pod does not take the stats of the others with it", { skip }, async () => {
+  const [running, stopped] = [await runPod(crest()), await runPod(crest())];
+  assertDone(await crest().post(`${stopped.path}/stop`));
+  const { stats } = bodyOf(await crest().get<ListPodSandboxStatsResponse>("/v1/stats/pods"));
+  const ids = stats.map(({ attributes }) => attributes?.id);
+  assert.deepEqual([ids.includes(running.id), ids.includes(stopped.id)], [true, false]);
+  for (const pod of [running, stopped]) await removePod(crest(), pod);
 });
 
 test("ids may be shortened as far as they stay unique", { skip }, async () => {

@@ -9,7 +9,7 @@ const meanings = {
   "403": "The grant is missing; the problem names the flag that gives it.",
   "404": "There is none.",
   "406": "None of the media types in `Accept` can be answered.",
-  "409": "The state does not allow it, or the name is taken.",
+  "409": "The state does not allow it, the name is taken, or several ids begin so.",
   "413": "The body is over 1 MiB.",
   "415": "The body is not `application/json`.",
   "422": "The registry refused the credentials, or the output is too large.",
@@ -32,6 +32,7 @@ export function failuresOf(route: Route): Schema {
   const calls = route.kind !== "custom" || route.uses.length > 0;
   if (calls) add("501", "502", "503", "504");
   if (route.path !== undefined) add("404", "409");
+  if (route.kind === "list" && route.filters?.pod !== undefined) add("409");
   if (route.kind === "unary" && route.body !== undefined) add("413", "415", "409");
   if (route.kind === "session") add("426", "429");
   else if (route.kind === "list" || route.success !== 204) add("406");

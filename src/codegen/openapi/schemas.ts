@@ -32,8 +32,8 @@ const scalars: { readonly [type: string]: Schema } = {
   int32: { type: "integer", format: "int32" },
   uint32,
   // Never a union with integers: no generator makes a type of that which is pleasant to use.
-  int64: { type: "string", format: "int64", pattern: "^-?[0-9]{1,19}$" },
-  uint64: { type: "string", format: "uint64", pattern: "^[0-9]{1,20}$" },
+  int64: { type: "string", format: "int64", pattern: "^(0|-?[1-9][0-9]{0,18})$" },
+  uint64: { type: "string", format: "uint64", pattern: "^(0|[1-9][0-9]{0,19})$" },
   bytes: { type: "string", format: "byte", contentEncoding: "base64" },
 };
 

@@ -120,6 +120,11 @@ export function podStatsItems(world: World, { filter }: ListRequest): object[] {
   const bare = pods.find((pod) => containerd && !pod.config.linux?.cgroupParent);
   if (bare !== undefined)
     throw unknown(`failed to obtain metrics for sandbox "${bare.id}": cgroupPath is empty`);
+  const stopped = pods.find(({ state }) => state === "SANDBOX_NOTREADY");
+  if (stopped !== undefined && world.manner.name === "containerd-1.6")
+    throw unknown(
+      `failed to decode sandbox container metrics for sandbox "${stopped.id}": failed to get pod sandbox stats since sandbox container "${stopped.id}" is not in ready state`,
+    );
   return pods.filter(({ state }) => state === "SANDBOX_READY").map((pod) => podStatsOf(world, pod));
 }
 

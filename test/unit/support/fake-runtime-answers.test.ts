@@ -446,6 +446,16 @@ const pods: Row[] = [
     ok,
     unimplemented,
   ),
+  rowOfFive(
+    "ListPodSandboxStats when one pod has stopped",
+    ({ client, runtime }) => {
+      runtime.addPod({ state: "not ready", config: { linux: { cgroupParent: "/pods" } } });
+      return client.call("RuntimeService/ListPodSandboxStats", {});
+    },
+    [failed(/not in ready state/), ok, ok],
+    ok,
+    unimplemented,
+  ),
   row(
     "CreateContainer without user_specified_image",
     (bench) => create(bench, bench.runtime.addPod().id, { image: { image: busybox.image } }),

@@ -1,0 +1,37 @@
+/** The description of requests that reach the runtime: CRI's messages do not say what operations need. */
+import type { OpenApiDocument, Schema } from "./openapi-document.ts";
+
+interface Narrowing {
+  /** What the operation needs. */
+  readonly required?: readonly string[];
+  /** Beside what the property's own schema says. */
+  readonly properties?: { readonly [name: string]: Schema };
+}
+
+const name: Schema = { pattern: "^[a-z0-9]{4,12}$" };
+
+const narrowings: { readonly [component: string]: Narrowing } = {
+  RunPodBody: { required: ["metadata"] },
+  CreateContainerBody: { required: ["metadata", "image"] },
+  PodSandboxConfig: { required: ["metadata"] },
+  PullImageRequest: { required: ["image"] },
+  ExecSyncBody: { required: ["cmd"], properties: { cmd: { minItems: 1 } } },
+  UpdateContainerResourcesBody: { required: ["linux"] },
+  RestorePodRequest: { required: ["config"] },
+  PodSandboxMetadataInput: { required: ["name"], properties: { name } },
+  ContainerMetadataInput: { required: ["name"], properties: { name } },
+  ImageSpecInput: { required: ["image"], properties: { image: { minLength: 1 } } },
+};
+
+/** A copy in which bodies are required to have what their operations need. */
+export function narrowedDocument(document: OpenApiDocument): OpenApiDocument {
+  const schemas = Object.entries(document.components.schemas).map(([component, schema]) => {
+    const { required, properties = {} } = narrowings[component] ?? {};
+    if (required === undefined) return [component, schema] as const;
+    const members = Object.entries(schema.properties ?? {}).map(
+      ([member, of]) => [member, { ...of, ...properties[member] }] as const,
+    );
+    return [component, { ...schema, required, properties: Object.fromEntries(members) }] as const;
+  });
+  return { ...document, components: { ...document.components, schemas: Object.fromEntries(schemas) } };
+}

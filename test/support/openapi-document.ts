@@ -1,0 +1,114 @@
+/** The published description of the API, as tests read it. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { repositoryRoot } from "./repository.ts";
+
+/** A JSON Schema of the document; only what ours say. */
+export interface Schema {
+  readonly $ref?: string;
+  readonly type?: string;
+  readonly format?: string;
+  readonly pattern?: string;
+  readonly enum?: readonly unknown[];
+  readonly minLength?: number;
+  readonly minItems?: number;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly properties?: { readonly [name: string]: Schema };
+  readonly additionalProperties?: Schema | false;
+  readonly required?: readonly string[];
+  readonly items?: Schema;
+  readonly anyOf?: readonly Schema[];
+  readonly description?: string;
+  readonly default?: unknown;
+}
+
+export interface Parameter {
+  readonly name: string;
+  readonly in: "path" | "query";
+  readonly required?: boolean;
+  readonly schema: Schema;
+}
+
+interface Content {
+  readonly [mediaType: string]: { readonly schema: Schema };
+}
+
+export interface DocumentedResponse {
+  readonly $ref?: string;
+  readonly content?: Content;
+}
+
+export interface Operation {
+  readonly operationId: string;
+  readonly parameters?: readonly Parameter[];
+  readonly requestBody?: { readonly content: Content };
+  readonly responses: { readonly [status: string]: DocumentedResponse };
+}
+
+export interface OpenApiDocument {
+  readonly paths: { readonly [path: string]: { readonly [method: string]: Operation } };
+  readonly components: { readonly schemas: { readonly [name: string]: Schema } };
+}
+
+/** openapi/openapi.json. */
+export function publishedDocument(): OpenApiDocument {
+  return JSON.parse(
+    readFileSync(join(repositoryRoot(), "openapi", "openapi.json"), "utf8"),
+  ) as OpenApiDocument;
+}
+
+/** An operation, and where it is. */
+export interface PlacedOperation extends Operation {
+  /** In capitals. */
+  readonly method: string;
+  readonly path: string;
+}
+
+export function operationsOf({ paths }: OpenApiDocument): readonly PlacedOperation[] {
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({
+      ...operation,
+      ...{ method: method.toUpperCase(), path },
+    })),
+  );
+}
+
+const prefix = "#/components/schemas/";
+
+/** The name of the component that a schema refers to. */
+export const componentOf = ({ $ref }: Schema): string | undefined => $ref?.slice(prefix.length);
+
+/** What a schema says, its reference followed. @throws when it refers to nothing. */
+export function resolved(document: OpenApiDocument, schema: Schema): Schema {
+  const name = componentOf(schema);
+  if (name === undefined) return schema;
+  const component = document.components.schemas[name];
+  if (component === undefined) throw new Error(`Cannot find the component: ${name}`);
+  return component;
+}
+
+/** The schema of an operation's body. */
+export const bodySchemaOf = ({ requestBody }: Operation): Schema | undefined =>
+  requestBody?.content["application/json"]?.schema;
+
+/** The names of the components that bodies of requests are made of. */
+export function inputComponents(document: OpenApiDocument): ReadonlySet<string> {
+  const found = new Set<string>();
+  const visit = (schema: Schema): void => {
+    const name = componentOf(schema);
+    if (name !== undefined && !found.has(name)) {
+      found.add(name);
+      visit(resolved(document, schema));
+    }
+    const { items, additionalProperties, properties = {} } = schema;
+    for (const inside of [items, additionalProperties || undefined, ...Object.values(properties)]) {
+      if (inside !== undefined) visit(inside);
+    }
+  };
+  for (const operation of operationsOf(document)) {
+    const body = bodySchemaOf(operation);
+    if (body !== undefined) visit(body);
+  }
+  return found;
+}
