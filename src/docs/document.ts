@@ -35,10 +35,16 @@ export interface Parameter {
   readonly example?: unknown;
 }
 
+export interface Header {
+  readonly $ref?: string;
+  readonly description?: string;
+  readonly schema?: Schema;
+}
+
 export interface Response {
   readonly $ref?: string;
   readonly description?: string;
-  readonly headers?: { readonly [name: string]: { readonly description?: string; readonly schema?: Schema } };
+  readonly headers?: { readonly [name: string]: Header };
   readonly content?: { readonly [mediaType: string]: Media };
   /** What each line is when the answer comes as NDJSON. */
   readonly "x-crest-ndjson-item"?: Schema;
@@ -69,6 +75,7 @@ export interface ApiDocument {
   readonly components: {
     readonly schemas: { readonly [name: string]: Schema };
     readonly responses?: { readonly [name: string]: Response };
+    readonly headers?: { readonly [name: string]: Header };
   };
 }
 

@@ -7,7 +7,7 @@ import { answers, ExecAnswer, Problem } from "../../routes/answers.ts";
 import type { ListRoute, OwnParameter, Route, UnaryRoute } from "../../routes/define.ts";
 import type { CustomRouteId } from "../../routes/index.ts";
 import { type Field, messageOf } from "../../wire/descriptor.ts";
-import { failuresOf } from "./failures.ts";
+import { failuresOf, headerComponents } from "./failures.ts";
 import { introduction, notes, tagOf, tags } from "./prose.ts";
 import {
   type Components,
@@ -56,9 +56,11 @@ export function openApi(routes: readonly Route[], version: string): Schema {
       responses: {
         Problem: {
           description: "What went wrong; `code` says what kind of problem it is.",
+          headers: { "X-Request-Id": { $ref: "#/components/headers/X-Request-Id" } },
           content: { "application/problem+json": { schema: reference("Problem") } },
         },
       },
+      headers: headerComponents,
       schemas: Object.fromEntries(Object.entries(components.schemas).sort(([a], [b]) => (a < b ? -1 : 1))),
     },
   };
@@ -270,11 +272,20 @@ function success(route: Route, components: Components, plain: (schema: object) =
       },
     };
   }
-  const requestId = { "X-Request-Id": { description: "Name of this request.", schema: { type: "string" } } };
-  if (route.kind === "list") return { "200": listSuccess(route, components, requestId) };
+  const requestId = { "X-Request-Id": { $ref: "#/components/headers/X-Request-Id" } };
+  if (route.kind === "list") {
+    const page = listSuccess(route, components, requestId);
+    return route.volatile ? { "200": page } : { "200": page, "304": unchanged(requestId) };
+  }
   if (route.success === 204) return { "204": { description: "It is done.", headers: requestId } };
   const schema = answerSchema(route, components, plain);
-  const location = { Location: { description: "Path of what was created.", schema: { type: "string" } } };
+  const location = {
+    Location: {
+      description: "Path of what was created.",
+      required: true,
+      schema: { type: "string" },
+    },
+  };
   return {
     [String(route.success)]: {
       description: route.success === 201 ? "It was created." : "The answer.",
@@ -298,6 +309,18 @@ function answerSchema(
     : components.message(methods[route.rpc].response, "output");
 }
 
+const etag = {
+  ETag: {
+    description: "Validator of this page, for If-None-Match.",
+    schema: { type: "string", pattern: '^W/"[A-Za-z0-9_-]{22}"$' },
+  },
+};
+
+const unchanged = (headers: Schema): Schema => ({
+  description: "The page is still the one that `If-None-Match` names.",
+  headers: { ...headers, ...etag },
+});
+
 function listSuccess(route: ListRoute, components: Components, headers: Schema): Schema {
   const reply = methods[route.rpc].response;
   const item = locate(reply, route.items).field;
@@ -313,12 +336,9 @@ function listSuccess(route: ListRoute, components: Components, headers: Schema):
     },
     required: isAlwaysThere(item) ? [route.items] : [],
   });
-  const etag = {
-    ETag: { description: "Validator of this page, for If-None-Match.", schema: { type: "string" } },
-  };
   return {
     description:
-      "One page, in one stable order. With `Accept: application/x-ndjson` the items come as lines instead.",
+      "One page, in one stable order. With `Accept: application/x-ndjson` the items come as lines instead, and without an ETag.",
     headers: { ...headers, ...(route.volatile ? {} : etag) },
     content: { "application/json": { schema } },
     "x-crest-ndjson-item": components.message(item.type, "output"),
