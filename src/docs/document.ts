@@ -16,14 +16,11 @@ export interface Schema {
   readonly minimum?: number;
   readonly maximum?: number;
   readonly deprecated?: boolean;
-  readonly example?: unknown;
-  readonly examples?: readonly unknown[];
 }
 
 export interface Media {
   readonly schema?: Schema;
   readonly example?: unknown;
-  readonly examples?: { readonly [name: string]: { readonly value?: unknown } };
 }
 
 export interface Parameter {

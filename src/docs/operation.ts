@@ -160,7 +160,7 @@ function example({ example: value }: Media): Piece {
 
 function requestFigure(document: ApiDocument, route: Route): Html {
   return html`<figure class="code"><figcaption>curl</figcaption>
-<pre><code class="curl">${curlLine(document, route)}</code></pre></figure>
+<pre><code class="curl">${curlLine(route)}</code></pre></figure>
 ${tryForm(document, route)}`;
 }
 

@@ -310,7 +310,7 @@ export const examples: { readonly [routeId: string]: Example } = {
     answer: { exitCode: 0, stdout: "/www\nC.UTF-8\n", stderr: "", encoding: "utf8", lossy: false },
   },
   execContainer: {
-    parameters: { containerId, command: ["sh", "-c", "echo $LANG"], stdout: true, stderr: true },
+    parameters: { containerId, command: ["ls", "-l"] },
     subprotocol: "v5.channel.k8s.io",
   },
   attachContainer: {

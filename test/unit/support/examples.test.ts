@@ -37,7 +37,7 @@ test("a request has the example's values, with what stands for them here", () =>
   assert.equal((body as { image: { image: string } }).image.image, "127.0.0.1:5000/team/site:1.4");
   assert.equal(
     story.request("execContainer").target.replace(/[0-9a-f]{64}/, "ID"),
-    "/v1/containers/ID/exec?command=sh&command=-c&command=echo%20%24LANG&stdout=true&stderr=true",
+    "/v1/containers/ID/exec?command=ls&command=-l",
   );
 });
 
