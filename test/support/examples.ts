@@ -91,7 +91,7 @@ interface StoryAnswer {
 }
 
 export interface StoryOptions {
-  /** Text of the examples -> what stands for it here: `registry.example` -> `127.0.0.1:41234`. */
+  /** Text of the examples -> what stands for it here: `docker.io/library/nginx` -> `127.0.0.1:41234/library/nginx`. */
   readonly places: { readonly [text: string]: string };
   /**
    * Default: exact. By shape, what is there must be of the example's type, messages may be absent and other

@@ -24,15 +24,15 @@ const labels = { app: "web" };
 const podLabels = { app: "web", "crest/managed": "true" };
 const uid = "c391e930-1985-40ce-a997-1baecc76ada4";
 
-const site = "registry.example/team/site:1.4";
-const siteId = "sha256:2b4b2242c8fcfc85d16580d2632f11bfc8f53b861a40ef0f3d9acdcbfaccce6e";
-const siteDigest =
-  "registry.example/team/site@sha256:d1a4c2c893844450c5d4aa49fc8d0e86c3aae610c070b171e17da23bc50316a8";
-const siteImage = {
-  id: siteId,
-  repoTags: [site],
-  repoDigests: [siteDigest],
-  size: "1983744",
+const nginx = "docker.io/library/nginx:1.27";
+const nginxId = "sha256:2b4b2242c8fcfc85d16580d2632f11bfc8f53b861a40ef0f3d9acdcbfaccce6e";
+const nginxDigest =
+  "docker.io/library/nginx@sha256:d1a4c2c893844450c5d4aa49fc8d0e86c3aae610c070b171e17da23bc50316a8";
+const nginxImage = {
+  id: nginxId,
+  repoTags: [nginx],
+  repoDigests: [nginxDigest],
+  size: "72950530",
   username: "",
   pinned: false,
 };
@@ -42,13 +42,8 @@ const podCreatedAt = "1795462420767709282";
 
 const containerMetadata = { name: "server", attempt: 0 };
 const containerCreatedAt = "1795462422835749213";
-const containerImage = {
-  image: site,
-  annotations: {},
-  userSpecifiedImage: "",
-  runtimeHandler: "",
-  imageRef: "",
-};
+const containerImage = { annotations: {}, userSpecifiedImage: "", runtimeHandler: "", imageRef: "" };
+const busyboxId = "sha256:94a5918e3be18f4ed61e88a9934fb972bfca420cba38a447fc03342603bf3666";
 
 const mountpoint = "/var/lib/crest/containerd/io.containerd.snapshotter.v1.overlayfs";
 const containerStats = {
@@ -164,12 +159,12 @@ export const examples: { readonly [routeId: string]: Example } = {
     },
   },
 
-  pullImage: { body: { image: { image: site } }, answer: { imageRef: siteId } },
-  listImages: { parameters: { image: site, limit: 10 }, answer: { images: [siteImage] } },
-  getImage: { parameters: { image: site }, answer: { image: siteImage, info: {} } },
+  pullImage: { body: { image: { image: nginx } }, answer: { imageRef: nginxId } },
+  listImages: { parameters: { image: nginx, limit: 10 }, answer: { images: [nginxImage] } },
+  getImage: { parameters: { image: nginx }, answer: { image: nginxImage, info: {} } },
   removeImage: {
-    parameters: { image: site, dryRun: false },
-    answer: { id: siteId, repoTags: [site], repoDigests: [siteDigest], dryRun: false },
+    parameters: { image: nginx, dryRun: false },
+    answer: { id: nginxId, repoTags: [nginx], repoDigests: [nginxDigest], dryRun: false },
   },
 
   runPod: {
@@ -237,8 +232,9 @@ export const examples: { readonly [routeId: string]: Example } = {
     parameters: { podSandboxId },
     body: {
       metadata: { name: "server" },
-      image: { image: site },
-      workingDir: "/www",
+      image: { image: "busybox:latest" },
+      command: ["httpd", "-f", "-p", "8080"],
+      workingDir: "/tmp",
       envs: [{ key: "LANG", value: "C.UTF-8" }],
       labels,
     },
@@ -254,8 +250,8 @@ export const examples: { readonly [routeId: string]: Example } = {
           id: containerId,
           podSandboxId,
           metadata: containerMetadata,
-          image: containerImage,
-          imageRef: siteId,
+          image: { ...containerImage, image: "busybox:latest" },
+          imageRef: busyboxId,
           state: "CONTAINER_RUNNING",
           createdAt: containerCreatedAt,
           labels,
@@ -276,8 +272,8 @@ export const examples: { readonly [routeId: string]: Example } = {
         startedAt: "1795462423035287347",
         finishedAt: "0",
         exitCode: 0,
-        image: containerImage,
-        imageRef: siteDigest,
+        image: { ...containerImage, image: "docker.io/library/busybox:1.35" },
+        imageRef: busyboxId,
         reason: "",
         message: "",
         labels,
@@ -307,10 +303,10 @@ export const examples: { readonly [routeId: string]: Example } = {
   execSync: {
     parameters: { containerId, encoding: "utf8" },
     body: { cmd: ["sh", "-c", "pwd; echo $LANG"], timeout: "10" },
-    answer: { exitCode: 0, stdout: "/www\nC.UTF-8\n", stderr: "", encoding: "utf8", lossy: false },
+    answer: { exitCode: 0, stdout: "/tmp\nC.UTF-8\n", stderr: "", encoding: "utf8", lossy: false },
   },
   execContainer: {
-    parameters: { containerId, command: ["ls", "-l"] },
+    parameters: { containerId, command: ["ls", "-l", "/"] },
     subprotocol: "v5.channel.k8s.io",
   },
   attachContainer: {
@@ -371,7 +367,7 @@ export const examples: { readonly [routeId: string]: Example } = {
                   name: "container_cpu_usage_seconds_total",
                   timestamp: "1795462425068676704",
                   metricType: "COUNTER",
-                  labelValues: [containerId, "server", site],
+                  labelValues: [containerId, "server", "docker.io/library/busybox:1.35"],
                   value: { value: "19" },
                 },
               ],

@@ -1,5 +1,4 @@
 /** Images for registries, made by the product's own code. */
-import type { Busybox } from "../../../src/embedded/busybox.ts";
 import { buildImage, type Image } from "../../../src/embedded/image.ts";
 import {
   type PushableImage,
@@ -12,21 +11,6 @@ import {
 export function smallImage(content: string): Image {
   return buildImage({
     entries: [{ kind: "file", path: "content", mode: 0o644, bytes: Buffer.from(content) }],
-  });
-}
-
-/** A web server on port 8080, with one page. */
-export function webImage({ binary }: Busybox): Image {
-  return buildImage({
-    entries: [
-      { kind: "directory", path: "bin", mode: 0o755 },
-      { kind: "file", path: "bin/busybox", mode: 0o755, bytes: binary },
-      { kind: "symlink", path: "bin/sh", mode: 0o777, target: "busybox" },
-      { kind: "directory", path: "www", mode: 0o755 },
-      { kind: "file", path: "www/index.html", mode: 0o644, bytes: Buffer.from("hello\n") },
-    ],
-    env: ["PATH=/bin"],
-    cmd: ["busybox", "httpd", "-f", "-p", "8080", "-h", "/www"],
   });
 }
 

@@ -72,7 +72,7 @@ test("what the document shows stands in the page: bodies to send, answers, queri
     if (answer !== undefined)
       assert.ok(section.includes(JSON.stringify(answer, undefined, 2)), operation.operationId);
   }
-  assert.ok(sectionOf("execContainer").includes("/exec?command=ls&command=-l"));
+  assert.ok(sectionOf("execContainer").includes("/exec?command=ls&command=-l&command=%2F"));
   assert.ok(sectionOf("forwardPorts").includes("/portforward?ports=8080"));
 });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createStory, examples, type Story } from "../../support/examples.ts";
 
-const places = { "registry.example": "127.0.0.1:5000", "/var/lib/crest": "/tmp/folder" };
+const places = { "docker.io/library/nginx": "127.0.0.1:5000/library/nginx", "/var/lib/crest": "/tmp/folder" };
 const pod = "a".repeat(64);
 
 /** An answer that the example of an operation could be, with some texts replaced. */
@@ -34,10 +34,14 @@ test("a request has the example's values, with what stands for them here", () =>
   story.hold("runPod", said("runPod", { [example.pod]: pod }));
   const { method, target, body } = story.request("createContainer");
   assert.deepEqual([method, target], ["POST", `/v1/pods/${pod}/containers`]);
-  assert.equal((body as { image: { image: string } }).image.image, "127.0.0.1:5000/team/site:1.4");
+  assert.deepEqual((body as { image: object }).image, { image: "busybox:latest" });
+  assert.equal(
+    story.request("listImages").target,
+    "/v1/images?image=127.0.0.1%3A5000%2Flibrary%2Fnginx%3A1.27&limit=10",
+  );
   assert.equal(
     story.request("execContainer").target.replace(/[0-9a-f]{64}/, "ID"),
-    "/v1/containers/ID/exec?command=ls&command=-l",
+    "/v1/containers/ID/exec?command=ls&command=-l&command=%2F",
   );
 });
 
