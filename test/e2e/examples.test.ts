@@ -1,11 +1,14 @@
 /** The examples of the published document, run as one story on the real containerd: a stale one fails. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { eventually } from "../support/eventually.ts";
 import { createStory, examples, onFake, type Story } from "../support/examples.ts";
 import { type Registry, startRegistry } from "../support/registry.ts";
 import { openSession, runtimeMajor, type Session } from "./clients/session.ts";
+import { bodyOf } from "./support/api.ts";
 import { push, smallImage } from "./support/images.ts";
 import { reasonToSkip } from "./support/machine.ts";
+import type { ExecAnswer } from "./support/pods.ts";
 import { useGateway } from "./support/suite.ts";
 
 const skip = await reasonToSkip({ registry: true });
@@ -70,7 +73,15 @@ async function ask(story: Story, id: string): Promise<void> {
   story.hold(id, await crest().send(method, target, { body }));
 }
 
+/** Whether the example's container has come so far as to listen. */
+async function isServing(story: Story): Promise<boolean> {
+  const body = { cmd: ["sh", "-c", "netstat -ltn | grep -q :8080"], timeout: "10" };
+  const answer = await crest().post<ExecAnswer>(story.request("execSync").target, body);
+  return bodyOf(answer).exitCode === 0;
+}
+
 async function open(story: Story, id: string, run: (session: Session) => Promise<unknown>): Promise<void> {
+  if (id === "forwardPorts") await eventually(() => isServing(story), { timeoutMs: 20_000, intervalMs: 30 });
   const { target } = story.request(id);
   const { subprotocol = "" } = examples.get(id) ?? {};
   const session = await openSession(crest(), target, { subprotocols: [subprotocol] });
