@@ -16,14 +16,11 @@ export interface Schema {
   readonly minimum?: number;
   readonly maximum?: number;
   readonly deprecated?: boolean;
-  readonly example?: unknown;
-  readonly examples?: readonly unknown[];
 }
 
 export interface Media {
   readonly schema?: Schema;
   readonly example?: unknown;
-  readonly examples?: { readonly [name: string]: { readonly value?: unknown } };
 }
 
 export interface Parameter {
@@ -35,10 +32,16 @@ export interface Parameter {
   readonly example?: unknown;
 }
 
+export interface Header {
+  readonly $ref?: string;
+  readonly description?: string;
+  readonly schema?: Schema;
+}
+
 export interface Response {
   readonly $ref?: string;
   readonly description?: string;
-  readonly headers?: { readonly [name: string]: { readonly description?: string; readonly schema?: Schema } };
+  readonly headers?: { readonly [name: string]: Header };
   readonly content?: { readonly [mediaType: string]: Media };
   /** What each line is when the answer comes as NDJSON. */
   readonly "x-crest-ndjson-item"?: Schema;
@@ -69,6 +72,7 @@ export interface ApiDocument {
   readonly components: {
     readonly schemas: { readonly [name: string]: Schema };
     readonly responses?: { readonly [name: string]: Response };
+    readonly headers?: { readonly [name: string]: Header };
   };
 }
 

@@ -1,5 +1,12 @@
 /** One operation: what it is and needs, what goes in and comes out, how it fails, how to call it. */
-import { type ApiDocument, componentOf, type Media, type Response, type Route } from "./document.ts";
+import {
+  type ApiDocument,
+  componentOf,
+  type Header,
+  type Media,
+  type Response,
+  type Route,
+} from "./document.ts";
 import { type Html, html, type Piece } from "./html.ts";
 import { inline, prose } from "./markdown.ts";
 import { curlLine, sessionScript, tryForm } from "./request.ts";
@@ -106,7 +113,7 @@ function answers(document: ApiDocument, { operation: { responses } }: Route): Ht
   );
   const failures = entries.filter(([status]) => Number(status) >= 400);
   return html`<h4>Answer</h4>
-${entries.filter(([status]) => Number(status) < 400).map(([status, response]) => answer(status, response, view))}
+${entries.filter(([status]) => Number(status) < 400).map(([status, response]) => answer(document, status, response, view))}
 <details class="tree failures"><summary>Failures <span class="statuses">${failures.map(([status]) => `${status} `)}</span></summary>
 <dl>${failures.map(
     ([status, { description = "" }]) =>
@@ -121,8 +128,16 @@ function responseOf(document: ApiDocument, response: Response): Response {
   return name === undefined ? response : (document.components.responses?.[name] ?? {});
 }
 
-function answer(status: string, response: Response, view: View): Html {
-  const { description = "", headers = {}, content = {}, "x-crest-ndjson-item": item } = response;
+function headerOf({ components }: ApiDocument, header: Header): Header {
+  const name = componentOf(header);
+  return name === undefined ? header : (components.headers?.[name] ?? {});
+}
+
+function answer(document: ApiDocument, status: string, response: Response, view: View): Html {
+  const { description = "", content = {}, "x-crest-ndjson-item": item } = response;
+  const headers = Object.entries(response.headers ?? {}).map(
+    ([name, header]) => [name, headerOf(document, header)] as const,
+  );
   return html`<div class="answer"><p><strong class="status">${status}</strong> ${inline(description)}</p>
 ${Object.entries(content).map(([type, media]) => {
   const inner = componentOf(innermost(media.schema ?? {}));
@@ -130,8 +145,8 @@ ${Object.entries(content).map(([type, media]) => {
 })}
 ${item !== undefined && html`<p class="type">${typeOf(item)}, <code>application/x-ndjson</code></p>${expandable(componentOf(item) ?? "", view)}`}
 ${
-  Object.keys(headers).length > 0 &&
-  html`<ul class="headers">${Object.entries(headers).map(
+  headers.length > 0 &&
+  html`<ul class="headers">${headers.map(
     ([name, { description: about = "", schema }]) =>
       html`<li><code>${name}</code> ${inline(about)}${schema?.enum !== undefined && html` ${typeOf(schema)}.`}</li>`,
   )}</ul>`
@@ -145,7 +160,7 @@ function example({ example: value }: Media): Piece {
 
 function requestFigure(document: ApiDocument, route: Route): Html {
   return html`<figure class="code"><figcaption>curl</figcaption>
-<pre><code class="curl">${curlLine(document, route)}</code></pre></figure>
+<pre><code class="curl">${curlLine(route)}</code></pre></figure>
 ${tryForm(document, route)}`;
 }
 

@@ -5,7 +5,6 @@
  */
 import { type ApiDocument, type Operation, type Parameter, type Route, resolve } from "./document.ts";
 import { type Html, html, type Piece } from "./html.ts";
-import { sampleBody } from "./sample.ts";
 
 /** Where a gateway that runs as root keeps its token. */
 export const usualTokenFile = "/var/lib/crest/token";
@@ -19,19 +18,19 @@ function address({ path }: Route, parameter: (name: string) => Piece): Html {
   return html`<span data-origin="http">${usualOrigin}</span>${parts}`;
 }
 
-/** The body that someone begins with, in a line if it is short; undefined for an operation without one. */
-export function bodyText(document: ApiDocument, { requestBody }: Operation): string | undefined {
+/** The example's body, in a line if it is short; undefined for an operation without one. */
+export function bodyText({ requestBody }: Operation): string | undefined {
   const media = requestBody?.content["application/json"];
   if (media === undefined) return undefined;
-  const value = sampleBody(document, media);
+  const value = media.example ?? {};
   const line = JSON.stringify(value);
   return line.length <= lineLength ? line : JSON.stringify(value, undefined, 2);
 }
 
 /** The operation as a command for a shell. A path parameter is a shell variable until it is filled in. */
-export function curlLine(document: ApiDocument, route: Route): Html {
+export function curlLine(route: Route): Html {
   const { method, operation } = route;
-  const body = bodyText(document, operation);
+  const body = bodyText(operation);
   const answersBody = "200" in operation.responses;
   const usualMethod = body === undefined ? "GET" : "POST";
   const lines: Piece[] = [
@@ -44,16 +43,14 @@ export function curlLine(document: ApiDocument, route: Route): Html {
   return html`${lines.map((line, index) => (index === 0 ? line : html` \\\n  ${line}`))}`;
 }
 
-/** What a WebSocket's query says when someone only looks. */
-const sessionQueries: { readonly [parameter: string]: string } = {
-  command: "command=ls&command=-l",
-  ports: "ports=80",
-};
-
 /** A session as a script: it prints what comes, channel by channel. */
 export function sessionScript(route: Route): Html {
   const { parameters = [], responses } = route.operation;
-  const queries = parameters.map(({ name }) => sessionQueries[name]).filter((query) => query !== undefined);
+  const queries = parameters
+    .filter((parameter) => parameter.in === "query" && parameter.example !== undefined)
+    .flatMap(({ name, example }) =>
+      [example].flat().map((value) => `${name}=${encodeURIComponent(String(value))}`),
+    );
   const protocol = responses["101"]?.headers?.["Sec-WebSocket-Protocol"]?.schema?.enum?.[0];
   const where = address(route, (name) => name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase());
   const query = queries.length > 0 && `?${queries.join("&")}`;
@@ -77,7 +74,7 @@ socket.onclose = ({ code }) => console.log("end", code);`;
 /** Fields for the parameters and the body, and a place for the answer. The browser shows it and sends it. */
 export function tryForm(document: ApiDocument, { method, operation }: Route): Html {
   const { operationId: id, parameters = [] } = operation;
-  const body = bodyText(document, operation);
+  const body = bodyText(operation);
   const rows = Math.min(16, Math.max(3, body?.split("\n").length ?? 0));
   return html`<details class="try">
 <summary>Try it</summary>
@@ -106,7 +103,7 @@ function parameterField(document: ApiDocument, id: string, parameter: Parameter)
   const control =
     choices.length > 0
       ? html`<select ${attributes}><option value="">not set${standard !== "" && `: ${standard}`}</option>${choices.map((value) => html`<option>${String(value)}</option>`)}</select>`
-      : html`<input ${attributes} placeholder="${String(example ?? standard)}" spellcheck="false" autocapitalize="off">`;
+      : html`<input ${attributes} placeholder="${standard === "" ? String(example ?? "") : standard}" spellcheck="false" autocapitalize="off">`;
   return html`<p class="input"><label for="${field}">${name}${required && html` <span class="flag must">required</span>`}</label>
 ${control}</p>
 `;

@@ -7,6 +7,7 @@ import type { TestContext } from "node:test";
 import { type App, type AppOptions, createApp } from "../../src/app.ts";
 import { type ConnectOptions, connect } from "../../src/cri/channel.ts";
 import type { LogEntry } from "../../src/http/server.ts";
+import { checkAnswer } from "../support/document.ts";
 import { createFakeRuntime, type FakeRuntime, type MannerName } from "../support/fake-runtime.ts";
 
 export const token = "a-token-for-live-gateways";
@@ -73,7 +74,12 @@ export async function liveGateway(
   });
   return {
     ...{ fake, app, port, dataDir, logged },
-    ask: (target, json, headers = {}) => ask({ agent, port }, target, { json, headers }),
+    async ask(target, json, headers = {}) {
+      const answer = await ask({ agent, port }, target, { json, headers });
+      const [method = "", path = ""] = target.split(" ");
+      checkAnswer(method, path, answer);
+      return answer;
+    },
   };
 }
 

@@ -7,6 +7,7 @@ import { type App, createApp } from "../../src/app.ts";
 import { type ConnectOptions, connect } from "../../src/cri/channel.ts";
 import { allGrants, type Grant, type Grants, type GrantWord } from "../../src/grants.ts";
 import type { LogEntry } from "../../src/http/server.ts";
+import { checkAnswer } from "../support/document.ts";
 import { createFakeRuntime, type FakeRuntime, type MannerName } from "../support/fake-runtime.ts";
 
 /** CREST_TEST_SEED makes a run repeatable; without it each run is new. */
@@ -136,13 +137,15 @@ async function ask(app: App, target: string, options: Ask): Promise<Answer> {
     },
     ...(body === undefined ? {} : { payload: body }),
   });
-  return {
+  const answer = {
     status: response.statusCode,
     headers: response.headers as Answer["headers"],
     bytes: response.rawPayload,
     text: response.payload,
     json: () => JSON.parse(response.payload),
   };
+  checkAnswer(method, url, answer);
+  return answer;
 }
 
 /** The body of a problem. */

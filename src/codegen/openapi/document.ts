@@ -7,7 +7,8 @@ import { answers, ExecAnswer, Problem } from "../../routes/answers.ts";
 import type { ListRoute, OwnParameter, Route, UnaryRoute } from "../../routes/define.ts";
 import type { CustomRouteId } from "../../routes/index.ts";
 import { type Field, messageOf } from "../../wire/descriptor.ts";
-import { failuresOf } from "./failures.ts";
+import { type Example, examples } from "./examples.ts";
+import { failuresOf, headerComponents } from "./failures.ts";
 import { introduction, notes, tagOf, tags } from "./prose.ts";
 import {
   type Components,
@@ -56,9 +57,11 @@ export function openApi(routes: readonly Route[], version: string): Schema {
       responses: {
         Problem: {
           description: "What went wrong; `code` says what kind of problem it is.",
+          headers: { "X-Request-Id": { $ref: "#/components/headers/X-Request-Id" } },
           content: { "application/problem+json": { schema: reference("Problem") } },
         },
       },
+      headers: headerComponents,
       schemas: Object.fromEntries(Object.entries(components.schemas).sort(([a], [b]) => (a < b ? -1 : 1))),
     },
   };
@@ -75,7 +78,8 @@ function sentBothWays(routes: readonly Route[]): ReadonlySet<string> {
 }
 
 function operation(route: Route, components: Components, plain: (schema: object) => Schema): Schema {
-  const body = route.kind === "unary" ? requestBody(route, components) : undefined;
+  const example = examples[route.id] ?? {};
+  const body = route.kind === "unary" ? requestBody(route, components, example) : undefined;
   const note = notes[route.id];
   const rpcs =
     route.kind === "custom"
@@ -99,9 +103,9 @@ function operation(route: Route, components: Components, plain: (schema: object)
     ...(description.length > 0 ? { description: description.join("\n\n") } : {}),
     "x-cri-rpc": rpcs.length === 1 ? rpcs[0] : rpcs,
     "x-crest-grant": route.allow,
-    ...parametersOf(route, components),
+    ...parametersOf(route, components, example),
     ...(body === undefined ? {} : { requestBody: body }),
-    responses: { ...success(route, components, plain), ...failuresOf(route) },
+    responses: { ...success(route, { components, plain, example }), ...failuresOf(route) },
   };
 }
 
@@ -115,7 +119,11 @@ function orderOf({ order }: ListRoute): string {
 
 // ---- What is sent ----
 
-function parametersOf(route: Route, components: Components): { readonly parameters?: readonly Schema[] } {
+function parametersOf(
+  route: Route,
+  components: Components,
+  { parameters: values = {} }: Example,
+): { readonly parameters?: readonly Schema[] } {
   const parameters: Schema[] = [];
   const request = route.kind === "custom" ? undefined : methods[route.rpc].request;
   for (const name of Object.keys(route.path ?? {})) {
@@ -145,7 +153,11 @@ function parametersOf(route: Route, components: Components): { readonly paramete
     parameters.push({ name, in: "query", description: own.description, schema: ownSchema(own) });
   }
   if (route.kind === "list") parameters.push(...pageParameters(route));
-  return parameters.length > 0 ? { parameters } : {};
+  const shown = parameters.map((parameter) => {
+    const example = values[String(parameter.name)];
+    return example === undefined ? parameter : { ...parameter, example };
+  });
+  return shown.length > 0 ? { parameters: shown } : {};
 }
 
 function describePath(name: string): Schema {
@@ -194,12 +206,19 @@ function pageParameters(route: ListRoute): readonly Schema[] {
   ];
 }
 
-function requestBody(route: UnaryRoute, components: Components): Schema | undefined {
+function requestBody(
+  route: UnaryRoute,
+  components: Components,
+  { body: example }: Example,
+): Schema | undefined {
   if (route.body === undefined) return undefined;
   const name = `${route.id.slice(0, 1).toUpperCase()}${route.id.slice(1)}Body`;
   const schema = bodySchema(route, components, name);
-  return { required: true, content: { "application/json": { schema } } };
+  return { required: true, content: { "application/json": media(schema, example) } };
 }
+
+const media = (schema: Schema, example: object | undefined): Schema =>
+  example === undefined ? { schema } : { schema, example };
 
 /** The request's fields that path and query leave, with those of a spread field in its place. */
 function bodySchema(route: UnaryRoute, components: Components, name: string): Schema {
@@ -256,7 +275,13 @@ function locate(message: string, path: string): { readonly message: string; read
 
 // ---- What is answered ----
 
-function success(route: Route, components: Components, plain: (schema: object) => Schema): Schema {
+interface Making {
+  readonly components: Components;
+  readonly plain: (schema: object) => Schema;
+  readonly example: Example;
+}
+
+function success(route: Route, { components, plain, example }: Making): Schema {
   if (route.kind === "session") {
     return {
       "101": {
@@ -265,21 +290,32 @@ function success(route: Route, components: Components, plain: (schema: object) =
           "Sec-WebSocket-Protocol": {
             description: "The subprotocol that is spoken.",
             schema: { type: "string", enum: route.subprotocols },
+            ...(example.subprotocol === undefined ? {} : { example: example.subprotocol }),
           },
         },
       },
     };
   }
-  const requestId = { "X-Request-Id": { description: "Name of this request.", schema: { type: "string" } } };
-  if (route.kind === "list") return { "200": listSuccess(route, components, requestId) };
+  const requestId = { "X-Request-Id": { $ref: "#/components/headers/X-Request-Id" } };
+  if (route.kind === "list") {
+    const page = listSuccess(route, { components, headers: requestId, example });
+    return route.volatile ? { "200": page } : { "200": page, "304": unchanged(requestId) };
+  }
   if (route.success === 204) return { "204": { description: "It is done.", headers: requestId } };
   const schema = answerSchema(route, components, plain);
-  const location = { Location: { description: "Path of what was created.", schema: { type: "string" } } };
+  const location = {
+    Location: {
+      description: "Path of what was created.",
+      required: true,
+      schema: { type: "string" },
+      ...(example.location === undefined ? {} : { example: example.location }),
+    },
+  };
   return {
     [String(route.success)]: {
       description: route.success === 201 ? "It was created." : "The answer.",
       headers: { ...requestId, ...("location" in route && route.location ? location : {}) },
-      content: { "application/json": { schema } },
+      content: { "application/json": media(schema, example.answer) },
     },
   };
 }
@@ -298,7 +334,22 @@ function answerSchema(
     : components.message(methods[route.rpc].response, "output");
 }
 
-function listSuccess(route: ListRoute, components: Components, headers: Schema): Schema {
+const etag = {
+  ETag: {
+    description: "Validator of this page, for If-None-Match.",
+    schema: { type: "string", pattern: '^W/"[A-Za-z0-9_-]{22}"$' },
+  },
+};
+
+const unchanged = (headers: Schema): Schema => ({
+  description: "The page is still the one that `If-None-Match` names.",
+  headers: { ...headers, ...etag },
+});
+
+function listSuccess(
+  route: ListRoute,
+  { components, headers, example }: Omit<Making, "plain"> & { readonly headers: Schema },
+): Schema {
   const reply = methods[route.rpc].response;
   const item = locate(reply, route.items).field;
   const about = comments[reply];
@@ -313,14 +364,11 @@ function listSuccess(route: ListRoute, components: Components, headers: Schema):
     },
     required: isAlwaysThere(item) ? [route.items] : [],
   });
-  const etag = {
-    ETag: { description: "Validator of this page, for If-None-Match.", schema: { type: "string" } },
-  };
   return {
     description:
-      "One page, in one stable order. With `Accept: application/x-ndjson` the items come as lines instead.",
+      "One page, in one stable order. With `Accept: application/x-ndjson` the items come as lines instead, and without an ETag.",
     headers: { ...headers, ...(route.volatile ? {} : etag) },
-    content: { "application/json": { schema } },
+    content: { "application/json": media(schema, example.answer) },
     "x-crest-ndjson-item": components.message(item.type, "output"),
   };
 }

@@ -1,4 +1,5 @@
 /** Which failures an operation has, by what it is. */
+import { type ErrorCode, errorTable } from "../../errors.ts";
 import type { Route } from "../../routes/define.ts";
 import type { Schema } from "./schemas.ts";
 
@@ -23,6 +24,46 @@ const meanings = {
 
 type Status = keyof typeof meanings;
 
+const isSession = (route: Route): boolean => route.kind === "session";
+const hasBody = (route: Route): boolean => route.kind === "unary" && route.body !== undefined;
+/** A body is read, and refused, also where the operation has none. */
+const readsBody = (route: Route): boolean => !route.http.startsWith("GET ");
+const ofContainer = (route: Route): boolean => route.path !== undefined && "containerId" in route.path;
+const hasId = (route: Route): boolean =>
+  ofContainer(route) || (route.path !== undefined && "podSandboxId" in route.path);
+const of =
+  (...ids: readonly string[]) =>
+  ({ id }: Route): boolean =>
+    ids.includes(id);
+const never = (): boolean => false;
+
+/** The operations that answer a code; a code that stands not here belongs to all that have its status. */
+const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
+  invalid_json: readsBody,
+  bad_reference: of("pullImage", "createContainer", "getImage", "removeImage"),
+  unknown_handler: of("runPod", "createContainer"),
+  command_not_found: of("createContainer", "startContainer", "execSync", "execContainer"),
+  // Of requests that reach no operation.
+  route_not_found: never,
+  image_not_found: of("createContainer", "pullImage"),
+  not_found: (route) => route.id !== "pullImage",
+  already_running: of("startContainer"),
+  already_exited: of("startContainer"),
+  not_running: ofContainer,
+  pod_not_ready: of("createContainer", "startContainer", "forwardPorts", "getPodStats", "updatePodResources"),
+  name_reserved: of("runPod", "createContainer"),
+  image_in_use: of("removeImage"),
+  ambiguous_id: (route) => hasId(route) || filtersPods(route),
+  registry_unauthorized: of("pullImage"),
+  output_too_large: of("execSync"),
+  registry_unreachable: of("pullImage"),
+  too_many_sessions: isSession,
+  shutting_down: isSession,
+  exec_timeout: of("execSync"),
+};
+
+const filtersPods = (route: Route): boolean => route.kind === "list" && "pod" in (route.filters ?? {});
+
 /** The responses of everything that may go wrong; `default` stands for what no one foresaw. */
 export function failuresOf(route: Route): Schema {
   const statuses = new Set<Status>(["400", "401", "403"]);
@@ -30,23 +71,76 @@ export function failuresOf(route: Route): Schema {
     for (const status of more) statuses.add(status);
   };
   const calls = route.kind !== "custom" || route.uses.length > 0;
-  if (calls) add("501", "502", "503", "504");
+  if (calls) add("429", "501", "502", "503", "504");
   if (route.path !== undefined) add("404", "409");
-  if (route.kind === "list" && route.filters?.pod !== undefined) add("409");
-  if (route.kind === "unary" && route.body !== undefined) add("413", "415", "409");
-  if (route.kind === "session") add("426", "429");
-  else if (route.kind === "list" || route.success !== 204) add("406");
-  if (route.id === "pullImage" || route.id === "createContainer") add("404");
-  if (route.id === "pullImage" || route.id === "execSync") add("422");
+  if (filtersPods(route)) add("409");
+  if (readsBody(route)) add("413", "415");
+  if (hasBody(route)) add("409");
+  if (isSession(route)) add("426");
+  else if (route.kind === "list" || (route.kind !== "session" && route.success !== 204)) add("406");
+  if (of("pullImage", "createContainer")(route)) add("404");
+  if (of("pullImage", "execSync")(route)) add("422");
   return {
-    ...Object.fromEntries([...statuses].sort().map((status) => [status, problem(meanings[status])])),
+    ...Object.fromEntries([...statuses].sort().map((status) => [status, problem(status, route)])),
     default: { $ref: "#/components/responses/Problem" },
   };
 }
 
-function problem(description: string): Schema {
+function problem(status: Status, route: Route): Schema {
+  const codes = codesOf(Number(status), route).map((code) => `\`${code}\``);
   return {
-    description,
+    description: `${meanings[status]} Its \`code\`: ${codes.join(", ")}.`,
+    headers: problemHeaders(status),
     content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
   };
 }
+
+function codesOf(status: number, route: Route): readonly string[] {
+  return Object.entries(errorTable).flatMap(([code, row]) =>
+    row.status === status && (only[code as ErrorCode]?.(route) ?? true) ? [code] : [],
+  );
+}
+
+/** The headers that problems have besides those of all answers, by their status. */
+const headers = {
+  "401": {
+    "WWW-Authenticate": {
+      description: "The scheme that the token is sent by.",
+      required: true,
+      schema: { type: "string", const: "Bearer" },
+    },
+  },
+  "426": {
+    Upgrade: { description: "What to upgrade to.", schema: { type: "string", const: "websocket" } },
+    "Sec-WebSocket-Version": {
+      description: "The version to speak, where another one was asked for.",
+      schema: { type: "string", const: "13" },
+    },
+  },
+  "503": {
+    "Retry-After": {
+      description: "Seconds after which to try again.",
+      schema: { type: "string", pattern: "^[0-9]+$" },
+    },
+  },
+} as const satisfies { readonly [S in Status]?: Schema };
+
+/** References to the components of `headerComponents`: each operation has them many times over. */
+function problemHeaders(status: string): Schema {
+  const own = Object.keys(headers[status as keyof typeof headers] ?? {});
+  return Object.fromEntries(
+    ["X-Request-Id", ...own].map((name) => [name, { $ref: `#/components/headers/${name}` }]),
+  );
+}
+
+/** The headers of problems, by name. */
+export const headerComponents: Schema = {
+  "X-Request-Id": {
+    description: "Name of this request.",
+    required: true,
+    schema: { type: "string", pattern: "^[A-Za-z0-9._-]{1,64}$" },
+  },
+  ...headers["401"],
+  ...headers["426"],
+  ...headers["503"],
+};

@@ -3,8 +3,10 @@
  * What comes is kept by channel, unless the test takes it itself.
  */
 import assert from "node:assert/strict";
+import type { IncomingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
 import { type RawData, WebSocket } from "ws";
+import { checkAnswer } from "../../support/document.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type Answer, createApi } from "../support/api.ts";
 
@@ -98,8 +100,20 @@ function dial(place: Place, path: string, options: OpenOptions): WebSocket {
 export function openSession(place: Place, path: string, options: OpenOptions = {}): Promise<Session> {
   const socket = dial(place, path, options);
   const session = follow(socket, options);
+  const { pathname, search } = urlOf(place, path, options.query);
   return new Promise((resolve, reject) => {
-    socket.once("upgrade", ({ socket: connection }) => {
+    const check = (status: number, headers: IncomingHttpHeaders, text: string): void => {
+      try {
+        checkAnswer("GET", pathname + search, { status, headers, text });
+      } catch (error) {
+        socket.terminate();
+        reject(error);
+      }
+    };
+    socket.once("upgrade", ({ socket: connection, headers }) => {
+      // What the handshake itself consists of is RFC 6455's.
+      const { upgrade: _upgrade, "sec-websocket-accept": _accept, ...others } = headers;
+      check(101, others, "");
       socket.once("open", () => resolve({ ...session, connection }));
     });
     socket.once("error", reject);
@@ -112,6 +126,7 @@ export function openSession(place: Place, path: string, options: OpenOptions = {
       response.on("end", () => {
         const { statusCode = 0, headers } = response;
         const isJson = /\bjson\b/.test(headers["content-type"] ?? "");
+        check(statusCode, headers, text);
         reject(
           new Refused({ status: statusCode, headers, text, body: isJson ? JSON.parse(text) : undefined }),
         );

@@ -1,8 +1,12 @@
-/** A client of the gateway's HTTP for tests: nothing is retried, normalised or thrown because of a status. */
+/**
+ * A client of the gateway's HTTP for tests: nothing is retried, normalised or thrown because of a status. Every
+ * answer is held against the published document.
+ */
 import assert from "node:assert/strict";
 import { Agent, type IncomingHttpHeaders, request } from "node:http";
 import type { ErrorCode } from "../../../src/errors.ts";
 import type { Problem as AnyProblem } from "../../../src/http/problems.ts";
+import { checkAnswer } from "../../support/document.ts";
 
 export interface Answer<Body = unknown> {
   readonly status: number;
@@ -50,7 +54,7 @@ export function createApi(address: string, token: string): Api {
       if (value === undefined) delete headers[name];
       else headers[name] = value;
     }
-    return new Promise((resolve, reject) => {
+    const answer = await new Promise<Answer<Body>>((resolve, reject) => {
       const outgoing = request({ ...where, method, path, headers, agent, timeout: timeoutMs }, (incoming) => {
         const chunks: Buffer[] = [];
         incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -70,6 +74,8 @@ export function createApi(address: string, token: string): Api {
       outgoing.on("error", reject);
       outgoing.end(text);
     });
+    checkAnswer(method, path, answer);
+    return answer;
   }
 
   return {

@@ -52,6 +52,30 @@ test("sessions have lines to paste and no form, everything else has both", () =>
   }
 });
 
+test("what the document shows stands in the page: bodies to send, answers, queries of sessions", () => {
+  const sectionOf = (id: string): string => {
+    const start = reference.indexOf(`id="${id}"`);
+    const text = reference.slice(start, reference.indexOf("</section>", start));
+    return text.replaceAll("&quot;", '"').replaceAll("&amp;", "&");
+  };
+  for (const { operation } of routesOf(document)) {
+    const section = sectionOf(operation.operationId);
+    const body = operation.requestBody?.content["application/json"]?.example;
+    if (body !== undefined) {
+      const texts = [JSON.stringify(body), JSON.stringify(body, undefined, 2)];
+      assert.ok(
+        texts.some((text) => section.includes(`>\n${text}</textarea>`)),
+        operation.operationId,
+      );
+    }
+    const answer = operation.responses["200"]?.content?.["application/json"]?.example;
+    if (answer !== undefined)
+      assert.ok(section.includes(JSON.stringify(answer, undefined, 2)), operation.operationId);
+  }
+  assert.ok(sectionOf("execContainer").includes("/exec?command=ls&command=-l&command=%2F"));
+  assert.ok(sectionOf("forwardPorts").includes("/portforward?ports=8080"));
+});
+
 test("the guide of sessions names every close code that is not an HTTP status", () => {
   const start = reference.indexOf('id="sessions"');
   const guide = reference.slice(start, reference.indexOf("</section>", start));

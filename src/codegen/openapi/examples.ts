@@ -1,0 +1,380 @@
+/**
+ * An example of each operation, by route id. They tell one story, which tests run against a gateway: a pod with
+ * a web server, from the pull of an image to the end of all. The answers are those of `crest up` with Debian's
+ * containerd 1.6, or of the newer runtime that an operation needs.
+ *
+ * Long lists that are the same for everybody (`rpcs`, `quirks`, `grants`) show a few of their items.
+ */
+
+export interface Example {
+  /** Parameters of path and query, as their schemas have them. */
+  readonly parameters?: { readonly [name: string]: unknown };
+  readonly body?: object;
+  /** The body of the success. */
+  readonly answer?: object;
+  /** The `Location` of what was created. */
+  readonly location?: string;
+  /** The subprotocol of a session. */
+  readonly subprotocol?: string;
+}
+
+const podSandboxId = "e21d3d7330166eb75a35888abe2006c8b2baff743281269a89a0e3be419abdd7";
+const containerId = "3f3228d2245d6a30a71dd32114b0adb6d5cce71547a06eef107147fb7c1ba80f";
+const labels = { app: "web" };
+const podLabels = { app: "web", "crest/managed": "true" };
+const uid = "c391e930-1985-40ce-a997-1baecc76ada4";
+
+const nginx = "docker.io/library/nginx:1.27";
+const nginxId = "sha256:2b4b2242c8fcfc85d16580d2632f11bfc8f53b861a40ef0f3d9acdcbfaccce6e";
+const nginxDigest =
+  "docker.io/library/nginx@sha256:d1a4c2c893844450c5d4aa49fc8d0e86c3aae610c070b171e17da23bc50316a8";
+const nginxImage = {
+  id: nginxId,
+  repoTags: [nginx],
+  repoDigests: [nginxDigest],
+  size: "72950530",
+  username: "",
+  pinned: false,
+};
+
+const podMetadata = { name: "web", uid, namespace: "demo", attempt: 0 };
+const podCreatedAt = "1795462420767709282";
+
+const containerMetadata = { name: "server", attempt: 0 };
+const containerCreatedAt = "1795462422835749213";
+const containerImage = { annotations: {}, userSpecifiedImage: "", runtimeHandler: "", imageRef: "" };
+const busyboxId = "sha256:94a5918e3be18f4ed61e88a9934fb972bfca420cba38a447fc03342603bf3666";
+
+const mountpoint = "/var/lib/crest/containerd/io.containerd.snapshotter.v1.overlayfs";
+const containerStats = {
+  attributes: { id: containerId, metadata: containerMetadata, labels, annotations: {} },
+  cpu: {
+    timestamp: "1795462425068676704",
+    usageCoreNanoSeconds: { value: "19844994" },
+    usageNanoCores: { value: "560913" },
+  },
+  memory: {
+    timestamp: "1795462425068676704",
+    workingSetBytes: { value: "495616" },
+    availableBytes: { value: "0" },
+    usageBytes: { value: "532480" },
+    rssBytes: { value: "53248" },
+    pageFaults: { value: "913" },
+    majorPageFaults: { value: "0" },
+  },
+  writableLayer: {
+    timestamp: "1795462425001155179",
+    fsId: { mountpoint },
+    usedBytes: { value: "20480" },
+    inodesUsed: { value: "8" },
+  },
+};
+const podStats = {
+  attributes: { id: podSandboxId, metadata: podMetadata, labels: podLabels, annotations: {} },
+  linux: {
+    cpu: {
+      timestamp: "1795462425097318790",
+      usageCoreNanoSeconds: { value: "193819196" },
+      usageNanoCores: { value: "560913" },
+    },
+    memory: {
+      timestamp: "1795462425097318790",
+      workingSetBytes: { value: "18071552" },
+      availableBytes: { value: "0" },
+      usageBytes: { value: "18837504" },
+      rssBytes: { value: "4743168" },
+      pageFaults: { value: "6050" },
+      majorPageFaults: { value: "79" },
+    },
+    network: {
+      timestamp: "0",
+      defaultInterface: {
+        name: "eth0",
+        rxBytes: { value: "1472" },
+        rxErrors: { value: "0" },
+        txBytes: { value: "542" },
+        txErrors: { value: "0" },
+      },
+      interfaces: [],
+    },
+    process: { timestamp: "1795462425097318790", processCount: { value: "1" } },
+    containers: [containerStats],
+  },
+};
+
+export const examples: { readonly [routeId: string]: Example } = {
+  getVersion: {
+    answer: {
+      version: "0.1.0",
+      runtimeName: "containerd",
+      runtimeVersion: "1.6.20~ds1",
+      runtimeApiVersion: "v1",
+    },
+  },
+  getRuntimeStatus: {
+    answer: {
+      status: {
+        conditions: [
+          { type: "RuntimeReady", status: true, reason: "", message: "" },
+          { type: "NetworkReady", status: true, reason: "", message: "" },
+        ],
+      },
+      info: {},
+      runtimeHandlers: [],
+    },
+  },
+  getRuntimeConfig: { answer: { linux: { cgroupDriver: "CGROUPFS" } } },
+  getCapabilities: {
+    answer: {
+      runtimeName: "containerd",
+      runtimeVersion: "1.6.20~ds1",
+      rpcs: [
+        { rpc: "RuntimeService/Version", support: "answered" },
+        { rpc: "RuntimeService/StreamContainers", support: "unimplemented" },
+        { rpc: "RuntimeService/RestorePod", support: "unknown" },
+      ],
+      quirks: [
+        {
+          code: "image_filter_ignored",
+          description: "ListImages answers every image whatever the filter says; Crest applies it.",
+        },
+      ],
+    },
+  },
+  getGrants: {
+    answer: { name: "token", grants: [{ grant: "read:pods" }, { grant: "run" }, { grant: "pull" }] },
+  },
+  setNetworkConfig: { body: { podCidr: "10.88.0.0/16" } },
+  getImageFilesystems: {
+    answer: {
+      imageFilesystems: [
+        {
+          timestamp: "1795462425001155179",
+          fsId: { mountpoint },
+          usedBytes: { value: "4059136" },
+          inodesUsed: { value: "299" },
+        },
+      ],
+      containerFilesystems: [],
+    },
+  },
+
+  pullImage: { body: { image: { image: nginx } }, answer: { imageRef: nginxId } },
+  listImages: { parameters: { image: nginx, limit: 10 }, answer: { images: [nginxImage] } },
+  getImage: { parameters: { image: nginx }, answer: { image: nginxImage, info: {} } },
+  removeImage: {
+    parameters: { image: nginx, dryRun: false },
+    answer: { id: nginxId, repoTags: [nginx], repoDigests: [nginxDigest], dryRun: false },
+  },
+
+  runPod: {
+    body: { metadata: { name: "web", namespace: "demo" }, labels },
+    answer: { podSandboxId },
+    location: `/v1/pods/${podSandboxId}`,
+  },
+  listPods: {
+    parameters: { state: "SANDBOX_READY", labelSelector: "app=web", limit: 10 },
+    answer: {
+      items: [
+        {
+          id: podSandboxId,
+          metadata: podMetadata,
+          state: "SANDBOX_READY",
+          createdAt: podCreatedAt,
+          labels: podLabels,
+          annotations: {},
+          runtimeHandler: "",
+        },
+      ],
+    },
+  },
+  getPod: {
+    parameters: { podSandboxId },
+    answer: {
+      status: {
+        id: podSandboxId,
+        metadata: podMetadata,
+        state: "SANDBOX_READY",
+        createdAt: podCreatedAt,
+        network: { ip: "10.90.24.2", additionalIps: [] },
+        linux: {
+          namespaces: { options: { network: "POD", pid: "POD", ipc: "POD", targetId: "" } },
+        },
+        labels: podLabels,
+        annotations: {},
+        runtimeHandler: "",
+      },
+      info: {},
+      containersStatuses: [],
+      timestamp: "0",
+    },
+  },
+  getPodStats: { parameters: { podSandboxId }, answer: { stats: podStats } },
+  listPodStats: { parameters: { labelSelector: "app=web", limit: 10 }, answer: { stats: [podStats] } },
+  updatePodResources: {
+    parameters: { podSandboxId },
+    body: { resources: { cpuShares: "512", memoryLimitInBytes: "67108864" } },
+  },
+  forwardPorts: { parameters: { podSandboxId, ports: [8080] }, subprotocol: "v4.channel.k8s.io" },
+  checkpointPod: { parameters: { podSandboxId }, body: { outputPath: "/var/lib/crest/checkpoints/web" } },
+  restorePod: {
+    body: {
+      checkpointPath: "/var/lib/crest/checkpoints/web",
+      config: { metadata: { name: "web", namespace: "demo", attempt: 1 }, labels },
+    },
+    answer: { podSandboxId, restoredContainers: [{ name: "server", containerId }] },
+    location: `/v1/pods/${podSandboxId}`,
+  },
+  stopPod: { parameters: { podSandboxId } },
+  removePod: { parameters: { podSandboxId } },
+
+  createContainer: {
+    parameters: { podSandboxId },
+    body: {
+      metadata: { name: "server" },
+      image: { image: "busybox:latest" },
+      command: ["httpd", "-f", "-p", "8080"],
+      workingDir: "/tmp",
+      envs: [{ key: "LANG", value: "C.UTF-8" }],
+      labels,
+    },
+    answer: { containerId },
+    location: `/v1/containers/${containerId}`,
+  },
+  startContainer: { parameters: { containerId } },
+  listContainers: {
+    parameters: { state: "CONTAINER_RUNNING", pod: podSandboxId, labelSelector: "app=web", limit: 10 },
+    answer: {
+      containers: [
+        {
+          id: containerId,
+          podSandboxId,
+          metadata: containerMetadata,
+          image: { ...containerImage, image: "busybox:latest" },
+          imageRef: busyboxId,
+          state: "CONTAINER_RUNNING",
+          createdAt: containerCreatedAt,
+          labels,
+          annotations: {},
+          imageId: "",
+        },
+      ],
+    },
+  },
+  getContainer: {
+    parameters: { containerId },
+    answer: {
+      status: {
+        id: containerId,
+        metadata: containerMetadata,
+        state: "CONTAINER_RUNNING",
+        createdAt: containerCreatedAt,
+        startedAt: "1795462423035287347",
+        finishedAt: "0",
+        exitCode: 0,
+        image: { ...containerImage, image: "docker.io/library/busybox:1.35" },
+        imageRef: busyboxId,
+        reason: "",
+        message: "",
+        labels,
+        annotations: {},
+        mounts: [],
+        logPath: `/var/lib/crest/logs/demo_web_${uid}/server/0.log`,
+        resources: {
+          linux: {
+            cpuPeriod: "0",
+            cpuQuota: "0",
+            cpuShares: "0",
+            memoryLimitInBytes: "0",
+            oomScoreAdj: "0",
+            cpusetCpus: "",
+            cpusetMems: "",
+            hugepageLimits: [],
+            unified: {},
+            memorySwapLimitInBytes: "0",
+          },
+        },
+        imageId: "",
+        stopSignal: "SIGNAL_RUNTIME_DEFAULT",
+      },
+      info: {},
+    },
+  },
+  execSync: {
+    parameters: { containerId, encoding: "utf8" },
+    body: { cmd: ["sh", "-c", "pwd; echo $LANG"], timeout: "10" },
+    answer: { exitCode: 0, stdout: "/tmp\nC.UTF-8\n", stderr: "", encoding: "utf8", lossy: false },
+  },
+  execContainer: {
+    parameters: { containerId, command: ["ls", "-l", "/"] },
+    subprotocol: "v5.channel.k8s.io",
+  },
+  attachContainer: {
+    parameters: { containerId, stdout: true, stderr: true },
+    subprotocol: "v5.channel.k8s.io",
+  },
+  getContainerStats: { parameters: { containerId }, answer: { stats: containerStats } },
+  listContainerStats: {
+    parameters: { pod: podSandboxId, labelSelector: "app=web", limit: 10 },
+    answer: { stats: [containerStats] },
+  },
+  updateContainerResources: {
+    parameters: { containerId },
+    body: { linux: { cpuShares: "512", memoryLimitInBytes: "67108864" } },
+  },
+  reopenContainerLog: { parameters: { containerId } },
+  checkpointContainer: {
+    parameters: { containerId },
+    body: { location: "/var/lib/crest/checkpoints/server.tar", timeout: "60" },
+  },
+  stopContainer: { parameters: { containerId, timeout: "2" } },
+  waitContainer: {
+    parameters: { containerId, timeout: 30 },
+    answer: {
+      exited: true,
+      state: "CONTAINER_EXITED",
+      exitCode: 143,
+      reason: "Error",
+      message: "",
+      finishedAt: "1795462425265545839",
+    },
+  },
+  removeContainer: { parameters: { containerId } },
+
+  listMetricDescriptors: {
+    answer: {
+      descriptors: [
+        {
+          name: "container_cpu_usage_seconds_total",
+          help: "Cumulative cpu time consumed in seconds.",
+          labelKeys: ["id", "name", "image"],
+        },
+      ],
+    },
+  },
+  listPodMetrics: {
+    parameters: { limit: 10 },
+    answer: {
+      podMetrics: [
+        {
+          podSandboxId,
+          metrics: [],
+          containerMetrics: [
+            {
+              containerId,
+              metrics: [
+                {
+                  name: "container_cpu_usage_seconds_total",
+                  timestamp: "1795462425068676704",
+                  metricType: "COUNTER",
+                  labelValues: [containerId, "server", "docker.io/library/busybox:1.35"],
+                  value: { value: "19" },
+                },
+              ],
+            },
+          ],
+        },
+      ],
+    },
+  },
+};

@@ -1,0 +1,79 @@
+/**
+ * Examples of the published document: each operation has one that fits its schemas, and those of what no real
+ * runtime here can do run on the fake one.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Rpc } from "../../src/gen/methods.ts";
+import { routes } from "../../src/routes/index.ts";
+import { checkValue, published } from "../support/document.ts";
+import { createStory, examples, onFake, successOf } from "../support/examples.ts";
+import { managed, rpcsOf } from "./table-cases.ts";
+import { createGateway } from "./table-gateway.ts";
+import { type Message, responseBytes } from "./table-messages.ts";
+
+test("every operation has an example of all that it takes and answers, and it fits", async (t) => {
+  assert.ok(published.length > 30);
+  for (const { path, operation } of published) {
+    await t.test(operation.operationId, () => {
+      const example = examples.get(operation.operationId);
+      assert.ok(example);
+      const { parameters = [], requestBody } = operation;
+      const [, success] = successOf(operation);
+      const inPath = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name]) => name);
+      const shown = example.parameters.map(({ name }) => name);
+      for (const name of inPath)
+        assert.ok(name !== undefined && shown.includes(name), `no example of ${name}`);
+      if (parameters.length > inPath.length && !/^(get|execSync)/.test(operation.operationId))
+        assert.ok(shown.length > inPath.length, "no example of a query");
+      for (const { name, schema, example: value } of parameters)
+        if (value !== undefined) checkValue(`${name} of the example`, schema, value);
+
+      const sent = requestBody?.content["application/json"];
+      assert.equal(example.body === undefined, sent === undefined, "the body of the request");
+      if (sent) checkValue("the example's body", sent.schema, example.body);
+
+      const answered = success.content?.["application/json"];
+      assert.equal(example.answer === undefined, answered === undefined, "the body of the answer");
+      if (answered) checkValue("the example's answer", answered.schema, example.answer);
+      assert.equal(example.location === undefined, success.headers?.Location === undefined, "Location");
+      assert.equal(example.subprotocol === undefined, example.status !== 101, "the subprotocol");
+    });
+  }
+});
+
+test("each operation that containerd lacks answers its example as the document says", async (t) => {
+  const gateway = await createGateway("containerd-2.1");
+  t.after(() => gateway.close());
+  const { fake } = gateway;
+  const app = gateway.open();
+  const pod = fake.addPod({ labels: managed, config: { linux: { cgroupParent: "/crest" } } });
+  const container = fake.addContainer({ pod, state: "running" });
+  const ran = new Set<string>();
+  for (const id of onFake) {
+    await t.test(id, async () => {
+      const route = routes.find((one) => one.id === id);
+      assert.ok(route);
+      const [rpc] = rpcsOf(route) as readonly [Rpc];
+      const { parameters, answer = {} } = examples.get(id) ?? {};
+      fake.on(rpc, responseBytes(rpc, answer as Message));
+      const story = createStory({
+        places: Object.fromEntries(
+          (parameters ?? []).flatMap(({ name, example }) =>
+            name === "podSandboxId"
+              ? [[example, pod.id]]
+              : name === "containerId"
+                ? [[example, container.id]]
+                : [],
+          ),
+        ),
+      });
+      const { method, target, body } = story.request(id);
+      fake.calls.length = 0;
+      story.hold(id, await app.ask(`${method} ${target}`, body === undefined ? {} : { json: body }));
+      assert.equal(fake.callsOf(rpc).length, 1);
+      ran.add(id);
+    });
+  }
+  assert.deepEqual(ran, onFake);
+});

@@ -1,0 +1,94 @@
+/** The examples of the published document, run as one story on the real containerd: a stale one fails. */
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { eventually } from "../support/eventually.ts";
+import { createStory, examples, onFake, type Story } from "../support/examples.ts";
+import { type Registry, startRegistry } from "../support/registry.ts";
+import { openSession, runtimeMajor, type Session } from "./clients/session.ts";
+import { bodyOf } from "./support/api.ts";
+import { push, smallImage } from "./support/images.ts";
+import { reasonToSkip } from "./support/machine.ts";
+import type { ExecAnswer } from "./support/pods.ts";
+import { useGateway } from "./support/suite.ts";
+
+const skip = await reasonToSkip({ registry: true });
+
+let registry: Registry;
+const crest = useGateway(skip, {
+  async prepare() {
+    registry = await startRegistry();
+    await push(registry, smallImage("nginx"), { name: "library/nginx", tags: ["1.27"] });
+  },
+});
+after(() => registry?.close());
+
+/** Every operation that the real runtime has, in an order that makes sense. */
+const order = [
+  ...["getVersion", "getRuntimeStatus", "getCapabilities", "getGrants", "setNetworkConfig"],
+  ...["pullImage", "listImages", "getImage"],
+  ...["runPod", "listPods", "getPod"],
+  ...["createContainer", "startContainer", "listContainers", "getContainer"],
+  ...["execSync", "execContainer", "attachContainer", "forwardPorts"],
+  ...["getContainerStats", "listContainerStats", "getPodStats", "listPodStats", "getImageFilesystems"],
+  ...["updateContainerResources", "reopenContainerLog"],
+  ...["stopContainer", "waitContainer", "removeContainer", "stopPod", "removePod", "removeImage"],
+] as const;
+
+/** What a session does once it stands. */
+const sessions: { readonly [id: string]: (session: Session) => Promise<unknown> } = {
+  async execContainer(session) {
+    assert.equal((await session.status()).status, "Success");
+    assert.match(session.text(1), / tmp\n/);
+  },
+  attachContainer: (session) => session.close(),
+  async forwardPorts(session) {
+    await session.send(0, "GET / HTTP/1.0\r\n\r\n");
+    await session.until(/HTTP\/1\.\d 404 /, { on: 0 });
+    await session.close();
+  },
+};
+
+test("each operation that containerd has answers its example as the document says", { skip }, async (t) => {
+  const gateway = crest();
+  const isNewer = (await runtimeMajor(gateway)) > 1 || /^v?1\.[7-9]/.test(await runtimeVersion());
+  const places = {
+    "docker.io/library/nginx": `${registry.address}/library/nginx`,
+    "/var/lib/crest": gateway.dataDir,
+  };
+  const story = createStory({ places, by: isNewer ? "shape" : "exact" });
+  for (const id of order) {
+    await t.test(id, async () => {
+      const run = sessions[id];
+      await (run === undefined ? ask(story, id) : open(story, id, run));
+    });
+  }
+});
+
+async function runtimeVersion(): Promise<string> {
+  return (await crest().get<{ readonly runtimeVersion: string }>("/v1/version")).body.runtimeVersion;
+}
+
+async function ask(story: Story, id: string): Promise<void> {
+  const { method, target, body } = story.request(id);
+  story.hold(id, await crest().send(method, target, { body }));
+}
+
+/** Whether the example's container has come so far as to listen. */
+async function isServing(story: Story): Promise<boolean> {
+  const body = { cmd: ["sh", "-c", "netstat -ltn | grep -q :8080"], timeout: "10" };
+  const answer = await crest().post<ExecAnswer>(story.request("execSync").target, body);
+  return bodyOf(answer).exitCode === 0;
+}
+
+async function open(story: Story, id: string, run: (session: Session) => Promise<unknown>): Promise<void> {
+  if (id === "forwardPorts") await eventually(() => isServing(story), { timeoutMs: 20_000, intervalMs: 30 });
+  const { target } = story.request(id);
+  const { subprotocol = "" } = examples.get(id) ?? {};
+  const session = await openSession(crest(), target, { subprotocols: [subprotocol] });
+  assert.equal(session.socket.protocol, subprotocol);
+  await run(session);
+}
+
+test("no example is left that nothing runs", () => {
+  assert.deepEqual([...order, ...onFake].sort(), [...examples.keys()].sort());
+});

@@ -1,0 +1,239 @@
+/**
+ * Answers held against the published document: nothing that it does not tell, and nothing missing that it
+ * promises. Requests may be wrong on purpose: what refuses them is held to it too.
+ */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+import { openApiFile } from "../../src/version.ts";
+
+type Json = { readonly [key: string]: unknown };
+
+interface Header {
+  readonly required?: boolean;
+  readonly schema: Json;
+}
+
+export interface PublishedResponse {
+  readonly description: string;
+  readonly headers?: { readonly [name: string]: Json };
+  readonly content?: {
+    readonly [mediaType: string]: { readonly schema: Json; readonly example?: unknown };
+  };
+  readonly "x-crest-ndjson-item"?: Json;
+}
+
+export interface PublishedParameter {
+  readonly name: string;
+  readonly in: "path" | "query" | "header";
+  readonly schema: Json;
+  readonly example?: unknown;
+}
+
+export interface PublishedOperation {
+  readonly operationId: string;
+  readonly parameters?: readonly PublishedParameter[];
+  readonly requestBody?: {
+    readonly content: { readonly [mediaType: string]: { readonly schema: Json; readonly example?: unknown } };
+  };
+  readonly responses: { readonly [status: string]: PublishedResponse };
+}
+
+interface PublishedDocument {
+  readonly paths: { readonly [path: string]: { readonly [method: string]: PublishedOperation } };
+  readonly components: {
+    readonly headers: { readonly [name: string]: Header };
+    readonly responses: { readonly [name: string]: PublishedResponse };
+    readonly schemas: { readonly [name: string]: Json };
+  };
+}
+
+/** An answer, whichever client took it. */
+export interface Received {
+  readonly status: number;
+  /** By lower-case name. */
+  readonly headers: { readonly [name: string]: string | readonly string[] | undefined };
+  /** The body; empty when there is none. */
+  readonly text: string;
+}
+
+/** An operation where it stands. */
+export interface Published {
+  readonly method: string;
+  /** `/v1/pods/{podSandboxId}`. */
+  readonly path: string;
+  readonly operation: PublishedOperation;
+}
+
+const document = JSON.parse(readFileSync(openApiFile, "utf8")) as PublishedDocument;
+
+/** Every operation of the document. */
+export const published: readonly Published[] = Object.entries(document.paths).flatMap(([path, item]) =>
+  Object.entries(item).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
+);
+
+/** Headers that belong to the connection or to any message, and that no API describes. */
+const plumbing: ReadonlySet<string> = new Set([
+  "connection",
+  "content-length",
+  "content-type",
+  "date",
+  "keep-alive",
+  "transfer-encoding",
+]);
+
+/** Statuses of what goes wrong before an operation is reached, or that are bugs: `default` stands for them. */
+const anywhere: ReadonlySet<number> = new Set([408, 431, 500]);
+
+/**
+ * Holds the answer to `method target` against the document. Paths outside of /v1 are not its subject; where it
+ * has no operation the answer must be a problem.
+ *
+ * @throws {AssertionError} that says what the document does not have, or what the answer lacks.
+ */
+export function checkAnswer(method: string, target: string, answer: Received): void {
+  const what = `${method} ${target} -> ${answer.status}`;
+  const path = target.replace(/\?.*$/s, "");
+  if (!/^\/v1(\/|$)/.test(path)) return;
+  const found = operationAt(method, path);
+  if (found === undefined) {
+    assert.ok(answer.status >= 400, `${what}: the document has no such operation`);
+    checkProblem(what, method, answer);
+    return;
+  }
+  const { responses } = found.operation;
+  const stated = responses[answer.status];
+  if (stated !== undefined) {
+    checkResponse(what, method, stated, answer);
+    return;
+  }
+  const isForeseen = !anywhere.has(answer.status) && problemIn(answer)?.grpcCode === undefined;
+  assert.ok(!isForeseen, `${what}: the document has only ${Object.keys(responses)} for it: ${answer.text}`);
+  checkProblem(what, method, answer);
+}
+
+/** The operation that a request reaches; HEAD reaches that of GET. */
+export function operationAt(method: string, path: string): Published | undefined {
+  const verb = method === "HEAD" ? "GET" : method;
+  const here = published.filter((one) => one.method === verb && matcherOf(one.path).test(path));
+  return here.find((one) => one.path === path) ?? here[0];
+}
+
+/** Only images' names have slashes; an id may be empty, which is a mistake of the caller. */
+function matcherOf(pattern: string): RegExp {
+  return new RegExp(`^${pattern.replace("{image}", ".*").replace(/\{\w+\}/g, "[^/]*")}$`, "s");
+}
+
+function checkProblem(what: string, method: string, answer: Received): void {
+  const { Problem } = document.components.responses;
+  assert.ok(Problem);
+  // What a method or a path that is none is told has headers of HTTP, and no operation to say so.
+  const { allow: _allow, "www-authenticate": _scheme, ...headers } = answer.headers;
+  checkResponse(what, method, Problem, { ...answer, headers });
+}
+
+function checkResponse(what: string, method: string, stated: PublishedResponse, answer: Received): void {
+  checkHeaders(what, stated, answer);
+  if (method === "HEAD") {
+    assert.equal(answer.text, "", what);
+    return;
+  }
+  const type = String(answer.headers["content-type"] ?? "").replace(/;.*$/, "");
+  const item = stated["x-crest-ndjson-item"];
+  if (item !== undefined && type === "application/x-ndjson") {
+    assert.ok(answer.text === "" || answer.text.endsWith("\n"), `${what}: the last line is not whole`);
+    for (const line of answer.text.split("\n").slice(0, -1)) checkValue(what, item, JSON.parse(line));
+    return;
+  }
+  const types = Object.keys(stated.content ?? {});
+  if (types.length === 0) {
+    assert.deepEqual([answer.text, type], ["", ""], `${what}: the document has no body for it`);
+    return;
+  }
+  const media = stated.content?.[type];
+  assert.ok(media, `${what}: the document has ${types} for it, not "${type}"`);
+  const value: unknown = JSON.parse(answer.text);
+  checkValue(what, media.schema, value);
+  if (type !== "application/problem+json") {
+    // Pages say that they can be asked for again; lines cannot.
+    const isPage = stated.headers?.ETag !== undefined;
+    assert.equal("etag" in answer.headers, isPage, `${what}: ETag`);
+    return;
+  }
+  const codes = codesOf(stated);
+  const { code } = value as { readonly code: string };
+  assert.ok(
+    codes.length === 0 || codes.includes(code),
+    `${what}: the document has the codes ${codes}, not ${answer.text}`,
+  );
+}
+
+/** The codes that a response's description tells: "Its `code`: `conflict`, `name_reserved`." */
+function codesOf({ description }: PublishedResponse): readonly string[] {
+  const list = /Its `code`: (.*)\.$/.exec(description)?.[1] ?? "";
+  return Array.from(list.matchAll(/`(\w+)`/g), ([, code = ""]) => code);
+}
+
+function checkHeaders(what: string, stated: PublishedResponse, { headers }: Received): void {
+  const described = new Map<string, Header>();
+  for (const [name, header] of Object.entries(stated.headers ?? {})) {
+    const component = typeof header.$ref === "string" ? header.$ref.replace(/^.*\//, "") : undefined;
+    const resolved = component === undefined ? header : document.components.headers[component];
+    described.set(name.toLowerCase(), resolved as unknown as Header);
+  }
+  for (const [name, { required = false, schema }] of described) {
+    const value = headers[name];
+    assert.ok(value !== undefined || !required, `${what}: the header ${name} is missing`);
+    if (value !== undefined) checkValue(`${what}, header ${name}`, schema, value);
+  }
+  const others = Object.keys(headers).filter((name) => !described.has(name) && !plumbing.has(name));
+  assert.deepEqual(others, [], `${what}: the document does not have these headers`);
+}
+
+function problemIn({ headers, text }: Received): Json | undefined {
+  return /^application\/problem\+json/.test(String(headers["content-type"] ?? ""))
+    ? (JSON.parse(text) as Json)
+    : undefined;
+}
+
+// ---- Schemas ----
+
+/**
+ * An object takes no member that its schema does not have. The published schemas of answers are open, because
+ * a later gateway may say more; the one under test may not say what it does not publish.
+ */
+function closed(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(closed);
+  if (typeof schema !== "object" || schema === null) return schema;
+  const copy = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, closed(value)]));
+  const isObject = copy.type === "object" && copy.properties !== undefined;
+  return isObject ? { additionalProperties: false, ...copy } : copy;
+}
+
+const ajv = new Ajv2020({
+  strict: false,
+  allErrors: true,
+  formats: {
+    int32: { type: "number", validate: (value) => Number.isInteger(value) && value === (value | 0) },
+    // Of integers: an unsigned one of 32 bits, whose bounds its schema has. Of texts: digits of 64 bits.
+    int64: (text) => BigInt(text) === BigInt.asIntN(64, BigInt(text)),
+    uint64: (text) => BigInt(text) === BigInt.asUintN(64, BigInt(text)),
+    byte: (text) => Buffer.from(text, "base64").toString("base64") === text,
+    double: { type: "number", validate: Number.isFinite },
+    "uri-reference": (text) => URL.canParse(text, "http://localhost"),
+  },
+});
+ajv.addSchema({ $id: "crest", components: closed(document.components) as Json });
+const compiled = new Map<string, ValidateFunction>();
+
+/** Holds a value to a schema of the document, strictly. */
+export function checkValue(what: string, schema: Json, value: unknown): void {
+  const text = JSON.stringify(closed(schema)).replaceAll('"#/components/', '"crest#/components/');
+  const validate = compiled.get(text) ?? ajv.compile(JSON.parse(text));
+  compiled.set(text, validate);
+  if (validate(value)) return;
+  const places = (validate.errors ?? []).map(
+    ({ instancePath, message, params }) => `${instancePath || "/"} ${message} ${JSON.stringify(params)}`,
+  );
+  assert.fail(`${what}: not as the document has it: ${places.join("; ")}\n${JSON.stringify(value)}`);
+}
