@@ -11,10 +11,10 @@ const module = join(folder, "tour");
 const program = join(module, "tour");
 const client = join(module, "crest", "crest.gen.go");
 const binaries = join(folder, "bin");
-/** Proxy, checksums and toolchain stay what the machine has set. */
-const env = { GOMODCACHE: join(folder, "modules"), GOCACHE: join(folder, "build"), GOBIN: binaries };
+/** Proxy, checksums, toolchain and build cache stay what the machine has set. */
+const env = { GOMODCACHE: join(folder, "modules"), GOBIN: binaries };
 /** Without the last, the cache can be removed by nobody but root. */
-const flags = ["-trimpath", "-buildvcs=false", "-modcacherw"] as const;
+const flags = ["-buildvcs=false", "-modcacherw"] as const;
 
 /** The package of oapi-codegen: types, client, and the server and document that it adds by default. */
 export const go: Language = {
