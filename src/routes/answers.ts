@@ -1,6 +1,6 @@
 /**
  * The answers that are Crest's own and not CRI's, as schemas: the published document and the handlers'
- * types derive from them.
+ * types derive from them. A part with an `$id` is a component of that name.
  *
  * Import types only, but for generating the document: TypeBox costs a tenth of a second to load.
  */
@@ -8,6 +8,10 @@ import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import type { CustomRouteId } from "./index.ts";
 
 const closed = { additionalProperties: false } as const;
+
+/** Words, one of which it is: as `enum`, since generators make a type of its own of each part of an `anyOf`. */
+const oneOf = <const Words extends readonly string[]>(words: Words, description: string) =>
+  Type.Unsafe<Words[number]>({ type: "string", enum: words, description });
 
 export const Problem = Type.Object(
   {
@@ -41,7 +45,7 @@ export const Problem = Type.Object(
             parameter: Type.Optional(Type.String({ description: "Name of a path or query parameter." })),
             detail: Type.String({ description: "What is wrong there." }),
           },
-          closed,
+          { ...closed, $id: "ProblemError", description: "One mistake in a request, and its place." },
         ),
         { description: "The places of the mistakes, on a request that is invalid." },
       ),
@@ -71,7 +75,7 @@ export const Grants = Type.Object(
             Type.Array(Type.String(), { description: "Registries or paths that pulls are denied." }),
           ),
         },
-        closed,
+        { ...closed, $id: "Granted", description: "One thing that the caller may do." },
       ),
       { description: "All that the caller may do." },
     ),
@@ -87,15 +91,12 @@ export const Capabilities = Type.Object(
       Type.Object(
         {
           rpc: Type.String({ description: "Service and RPC: `RuntimeService/ListContainers`." }),
-          support: Type.Union(
-            [Type.Literal("answered"), Type.Literal("unimplemented"), Type.Literal("unknown")],
-            {
-              description:
-                "Whether the runtime has it; `unknown` until it was really used, where asking would change something.",
-            },
+          support: oneOf(
+            ["answered", "unimplemented", "unknown"],
+            "Whether the runtime has it; `unknown` until it was really used, where asking would change something.",
           ),
         },
-        closed,
+        { ...closed, $id: "RpcSupport", description: "Whether a runtime has an RPC." },
       ),
       { description: "Every RPC of CRI v1." },
     ),
@@ -105,7 +106,7 @@ export const Capabilities = Type.Object(
           code: Type.String({ description: "Stable name of the quirk." }),
           description: Type.String({ description: "What the runtime does, and what Crest does about it." }),
         },
-        closed,
+        { ...closed, $id: "Quirk", description: "One way in which a runtime differs from others." },
       ),
       { description: "Where this runtime and version differ from others." },
     ),
@@ -154,9 +155,7 @@ export const ExecAnswer = Type.Object(
     exitCode: Type.Integer({ format: "int32", description: "Exit code of the command." }),
     stdout: Type.String({ description: "What it wrote to its standard output, in the encoding below." }),
     stderr: Type.String({ description: "What it wrote to its standard error, in the encoding below." }),
-    encoding: Type.Union([Type.Literal("utf8"), Type.Literal("base64")], {
-      description: "How the output is written.",
-    }),
+    encoding: oneOf(["utf8", "base64"], "How the output is written."),
     lossy: Type.Boolean({
       description: "Whether bytes that are not UTF-8 were replaced: ask for base64 to have them.",
     }),

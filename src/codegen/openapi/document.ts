@@ -22,8 +22,14 @@ import {
 
 /** The document of `routes`; the same input gives the same bytes. */
 export function openApi(routes: readonly Route[], version: string): Schema {
-  const components = createComponents(sentBothWays(routes));
-  const plain = (schema: object): Schema => JSON.parse(JSON.stringify(schema)) as Schema;
+  const components = createComponents(sentBothWays(routes), demanded(routes));
+  // A part with an `$id` is a component: to parts without a name, clients could not give a type.
+  const plain = (schema: object): Schema =>
+    JSON.parse(JSON.stringify(schema), (_key, part) => {
+      if (typeof part?.$id !== "string") return part;
+      const { $id, ...rest } = part;
+      return components.define($id, rest);
+    });
   components.define("Problem", plain(Problem));
   components.define("ExecAnswer", plain(ExecAnswer));
   const paths: { [path: string]: { [method: string]: Schema } } = {};
@@ -75,6 +81,17 @@ function sentBothWays(routes: readonly Route[]): ReadonlySet<string> {
   const inputs = reachable(rpcs.map((rpc) => methods[rpc].request));
   const outputs = reachable(rpcs.map((rpc) => methods[rpc].response));
   return new Set([...inputs].filter((name) => outputs.has(name)));
+}
+
+/** Message fields of replies, as `Message.field`, without which the answer would have been 404. */
+function demanded(routes: readonly Route[]): ReadonlySet<string> {
+  return new Set(
+    routes.flatMap((route) =>
+      route.kind === "unary" && route.answer !== undefined
+        ? [`${methods[route.rpc].response}.${route.answer}`]
+        : [],
+    ),
+  );
 }
 
 function operation(route: Route, components: Components, plain: (schema: object) => Schema): Schema {

@@ -40,6 +40,7 @@ export const notes: { readonly [id: string]: string } = {
     "Waits for the command's end: for interactive commands there is the WebSocket of the same path. Output is bounded by the runtime, to 16 MiB on most.",
   stopContainer: "`timeout` is in seconds; 0 kills at once.",
   removeImage: "All names of the image go with it, whichever was given; the answer says which.",
+  getImage: "Crest answers 404 for an image that is not on the node.",
   pullImage: "Waits until the image is there. `auth` is never logged.",
   waitContainer: "When the timeout passes first the answer says `exited: false`; ask again.",
   getCapabilities: "Asks the runtime with requests that change nothing, once.",

@@ -37,8 +37,14 @@ const scalars: { readonly [type: string]: Schema } = {
   bytes: { type: "string", format: "byte", contentEncoding: "base64" },
 };
 
-/** `sentBothWays`: the messages that stand in requests and in replies. */
-export function createComponents(sentBothWays: ReadonlySet<string>): Components {
+/**
+ * `sentBothWays`: the messages that stand in requests and in replies. `demanded`: message fields, as
+ * `Message.field`, that no reply lacks.
+ */
+export function createComponents(
+  sentBothWays: ReadonlySet<string>,
+  demanded: ReadonlySet<string>,
+): Components {
   const schemas: { [name: string]: Schema } = {};
   const components: Components = {
     schemas,
@@ -79,7 +85,8 @@ export function createComponents(sentBothWays: ReadonlySet<string>): Components 
 
   function messageSchema(name: string, direction: Direction): Schema {
     const { fields } = messageOf(descriptors, name);
-    const required = direction === "input" ? [] : fields.filter(isAlwaysThere).map((field) => field.name);
+    const isRequired = (field: Field) => isAlwaysThere(field) || demanded.has(`${name}.${field.name}`);
+    const required = direction === "input" ? [] : fields.filter(isRequired).map((field) => field.name);
     return {
       type: "object",
       ...describe(name),

@@ -1,0 +1,48 @@
+/** What the published document must keep to, so that generated clients are pleasant to use. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { methods } from "../../../src/gen/methods.ts";
+import { routes } from "../../../src/routes/index.ts";
+import { repositoryRoot } from "../../support/repository.ts";
+
+interface Schema {
+  readonly properties?: { readonly [name: string]: Schema };
+  readonly required?: readonly string[];
+}
+
+const document = JSON.parse(readFileSync(join(repositoryRoot(), "openapi", "openapi.json"), "utf8"));
+const components: { readonly [name: string]: Schema } = document.components.schemas;
+
+/** Each schema below `value`, by its JSON pointer. */
+function* schemasIn(value: unknown, pointer = ""): Generator<readonly [pointer: string, schema: object]> {
+  if (typeof value !== "object" || value === null) return;
+  if (!Array.isArray(value)) yield [pointer, value];
+  for (const [key, part] of Object.entries(value)) yield* schemasIn(part, `${pointer}/${key}`);
+}
+
+test("every object with properties is a component, so that its type has a name", () => {
+  const nameless = [...schemasIn(document)].filter(
+    ([pointer, schema]) => "properties" in schema && !/^\/components\/schemas\/\w+$/.test(pointer),
+  );
+  assert.deepEqual(nameless, []);
+});
+
+test("nothing is a choice of schemas: clients make a type of its own of each", () => {
+  const choices = [...schemasIn(document)].filter(([, schema]) =>
+    ["anyOf", "oneOf", "allOf"].some((keyword) => keyword in schema),
+  );
+  assert.deepEqual(choices, []);
+});
+
+test("what an answer would be 404 without is required in it", () => {
+  const demanding = routes.flatMap((route) =>
+    route.kind === "unary" && route.answer !== undefined ? [{ ...route, answer: route.answer }] : [],
+  );
+  assert.ok(demanding.length > 0);
+  for (const { id, rpc, answer } of demanding) {
+    const component = components[methods[rpc].response.replace(/Response$/, "Reply")];
+    assert.ok(component?.required?.includes(answer), `${id} may lack ${answer}`);
+  }
+});
