@@ -27,7 +27,7 @@ import { type ChosenProtocols, checkHandshake, chooseProtocol } from "./websocke
 export interface SessionOptions {
   readonly registry: SessionRegistry;
   readonly limits: Limits;
-  /** How long a command's status may come after its output has ended. */
+  /** See `CommandSessionOptions`. */
   readonly statusGraceMs: number;
   readonly streamHost?: string | undefined;
   readonly streamCa?: string | undefined;

@@ -267,15 +267,18 @@ test("sizes without a terminal go nowhere", async (t) => {
   );
 });
 
-test("a status that never comes is given up after the grace: exit unknown, and 1000", async (t) => {
+test("a status that never comes behind much input is given up after the grace: exit unknown, and 1000", async (t) => {
   const gateway = await sessionGateway(t, { sessions: { statusGraceMs: 50 } });
   gateway.streams.behaviour = command({ stdout: "all of it", status: undefined });
-  const client = gateway.open(exec(gateway));
+  const client = gateway.open(exec(gateway, interactive));
+  await client.opened;
+  await client.send(channel.stdin, Buffer.alloc(128 * 1024));
   assert.equal((await client.closed).code, 1000);
   assert.equal(client.text(channel.stdout), "all of it");
   const { status, reason, message } = JSON.parse(client.text(channel.status));
   assert.deepEqual([status, reason], ["Failure", "InternalError"]);
   assert.match(message, /^exit unknown: /);
+  newest(gateway).drain();
   await newest(gateway).closed;
 });
 

@@ -38,6 +38,8 @@ export interface SpdyConnection {
   readonly goneAway: boolean;
   /** Drops the connection at once. Only so does containerd kill what runs in it. */
   destroy(): void;
+  /** The same once what was written has left for the network, after `withinMs` at the latest. */
+  destroySoon(withinMs: number): Promise<void>;
 }
 
 /** What a stream holds for its reader before the connection is paused; Node's own default differs by version. */
@@ -54,11 +56,14 @@ const maxPings = 100;
 export interface SpdyStream extends Duplex {
   /** Whether the peer ended its half, by FIN or reset. False for one that the connection's end cut short. */
   readonly complete: boolean;
+  /** What was written so far, without what still waits for its turn. */
+  readonly sentBytes: number;
 }
 
 class OpenStream extends Duplex implements SpdyStream {
   readonly id: number;
   complete = false;
+  sentBytes = 0;
   /** Nothing more is taken from the peer. What a broken one sends after its FIN is not listened to. */
   ended = false;
   readonly #connection: Connection;
@@ -88,6 +93,7 @@ class OpenStream extends Duplex implements SpdyStream {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.sentBytes += chunk.length;
     this.#connection.write(this.id, chunk, callback);
   }
 
@@ -182,6 +188,14 @@ class Connection implements SpdyConnection {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  async destroySoon(withinMs: number): Promise<void> {
+    const late = setTimeout(() => this.destroy(), withinMs);
+    const left = Promise.all([...this.#streams.values()].map(passed)).then(() => passed(this.#socket));
+    await Promise.race([left, this.closed]);
+    clearTimeout(late);
+    this.destroy();
   }
 
   write(id: number, chunk: Buffer, callback: () => void): void {
@@ -306,6 +320,15 @@ class Connection implements SpdyConnection {
     }
     this.#streams.clear();
   }
+}
+
+/** Settles when what was written to `sink` has been taken, or will never be. */
+function passed(sink: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    if (sink.destroyed || sink.writableFinished) resolve();
+    else if (sink.writableEnded) sink.once("finish", resolve).once("close", resolve);
+    else sink.write(Buffer.alloc(0), () => resolve());
+  });
 }
 
 function streamIdOf(payload: Buffer): number {
