@@ -356,6 +356,24 @@ test("the end of the gateway closes every session with 1001 and drops the runtim
   await Promise.all(gateway.streams.sessions.map((session) => session.closed));
 });
 
+test("the end of the gateway waits a moment, and no longer, for clients that do not answer", async (t) => {
+  // Longer than a test may take.
+  const gateway = await sessionGateway(t, { sessions: { limits: { graceMs: 3_600_000 } } });
+  gateway.streams.behaviour = cat;
+  const clients = [
+    gateway.open(exec(gateway, interactive)),
+    gateway.open(`${gateway.container}/attach?stdin=true&stdout=true`),
+    gateway.open(`${gateway.pod}/portforward?ports=80`, { subprotocols: [v4] }),
+  ];
+  await Promise.all(clients.map(({ opened }) => opened));
+  for (const { socket } of clients) socket.pause();
+  await gateway.app.close();
+  for (const { socket } of clients) socket.resume();
+  const codes = await Promise.all(clients.map(({ closed }) => closed.then(({ code }) => code)));
+  assert.deepEqual(codes, [1001, 1001, 1001]);
+  await Promise.all(gateway.streams.sessions.map((session) => session.closed));
+});
+
 test("a message over 1 MiB closes its session with 1009, and no other", async (t) => {
   const gateway = await sessionGateway(t);
   gateway.streams.behaviour = cat;
