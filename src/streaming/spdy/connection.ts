@@ -123,6 +123,12 @@ class Connection implements SpdyConnection {
   readonly #streams = new Map<number, OpenStream>();
   /** Streams that have no room: while there is one, the socket is not read. */
   readonly #full = new Set<OpenStream>();
+  /**
+   * What has come for one stream in the read that is being parsed. containerd sends a frame for each write
+   * of the process, often 4 KiB; handed on together they cost one message, and one write to the client.
+   */
+  #received: Buffer[] = [];
+  #receiver: OpenStream | undefined;
   /** Writers that wait for the socket to drain, or to close. */
   #waiting: (() => void)[] = [];
   readonly #pings = new Map<
@@ -154,7 +160,9 @@ class Connection implements SpdyConnection {
     socket.on("data", (chunk: Buffer) => {
       try {
         parser.push(chunk);
+        this.#deliver();
       } catch (error) {
+        this.#deliver();
         this.#fail(error as Error);
       }
     });
@@ -237,14 +245,31 @@ class Connection implements SpdyConnection {
     // Of a stream that we gave up, or never opened: nobody wants it.
     const stream = this.#streams.get(id);
     if (!stream || stream.ended) return;
-    if (chunk.length > 0 && !stream.push(chunk)) {
-      this.#full.add(stream);
-      this.#socket.pause();
+    if (chunk.length > 0) {
+      if (this.#receiver !== stream) this.#deliver();
+      this.#receiver = stream;
+      this.#received.push(chunk);
     }
-    if (fin) stream.endReading(true);
+    if (!fin) return;
+    this.#deliver();
+    stream.endReading(true);
+  }
+
+  /** Hands on what has been gathered. */
+  #deliver(): void {
+    const stream = this.#receiver;
+    if (!stream) return;
+    const [first, ...others] = this.#received;
+    const chunk = others.length === 0 ? first : Buffer.concat(this.#received);
+    this.#receiver = undefined;
+    this.#received = [];
+    if (stream.push(chunk)) return;
+    this.#full.add(stream);
+    this.#socket.pause();
   }
 
   #control(type: number, flags: number, payload: Buffer): void {
+    this.#deliver();
     switch (type) {
       case frameType.synStream:
         // Servers of the CRI open no streams.
