@@ -31,7 +31,7 @@ export interface AppOptions extends Pick<ServerOptions, "requestTimeoutMs"> {
 /** What WebSocket sessions are bounded by; each has a default. */
 export interface SessionSettings {
   readonly limits?: Partial<Limits>;
-  /** How long a command's status may come after its output has ended; default 30 s. */
+  /** How long a command's status may come after its output has ended, where it may be missing; default 30 s. */
   readonly statusGraceMs?: number;
   /** Sessions open at once; default 1000, as many as a runtime has tokens for. */
   readonly mostSessions?: number;

@@ -22,3 +22,9 @@ export function owedAnswer(socket: Socket): ServerResponse | undefined {
   if (response !== undefined && !response.req.complete) response = before.get(response);
   return response === undefined || response.writableFinished || response.destroyed ? undefined : response;
 }
+
+/** The connection speaks no HTTP any more. Kept, its last request and answer would live as long as it does. */
+export function forgetAnswer(socket: Socket): void {
+  newest.get(socket)?.detachSocket(socket);
+  newest.delete(socket);
+}

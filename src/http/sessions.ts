@@ -21,13 +21,14 @@ import type { SessionRegistry } from "../streaming/registry.ts";
 import { type Prepared, type WaitingClient, whileThere } from "../streaming/while-there.ts";
 import { type Bound, createBinder, invalid } from "./bind.ts";
 import { encodeBound, type Gateway, partsOf } from "./gateway.ts";
+import { forgetAnswer } from "./pending-answers.ts";
 import { routerPath } from "./register.ts";
 import { type ChosenProtocols, checkHandshake, chooseProtocol } from "./websockets.ts";
 
 export interface SessionOptions {
   readonly registry: SessionRegistry;
   readonly limits: Limits;
-  /** How long a command's status may come after its output has ended. */
+  /** See `CommandSessionOptions`. */
   readonly statusGraceMs: number;
   readonly streamHost?: string | undefined;
   readonly streamCa?: string | undefined;
@@ -76,6 +77,9 @@ export function registerSession(
     wsHandler: (socket: WebSocket, request: FastifyRequest) => {
       const begin = ready.get(request);
       if (!begin) throw new TypeError("A WebSocket without a session");
+      forgetAnswer(request.raw.socket);
+      // The plugin's listener would keep request and reply as long; the bridge has one of its own.
+      socket.removeAllListeners("error");
       begin(socket);
     },
   });

@@ -22,11 +22,14 @@ export interface BridgeOptions {
 
 /** A bridged session, for whoever counts and ends them. */
 export interface Bridged {
-  /** Ends it from our side. */
-  end(code: number, reason: string): void;
+  /** Ends it from our side; a client that does not answer is cut off after `graceMs`. */
+  end(code: number, reason: string, graceMs?: number): void;
   /** Settles when both sides are gone. */
   readonly ended: Promise<void>;
 }
+
+/** What a client sent before it left may still take this long to go out. */
+export const flushMs = 2000;
 
 /** What a terminal sends for the end of its input: closing the stream would close its output too. */
 const endOfTransmission = Buffer.from([4]);
@@ -85,7 +88,9 @@ export function bridge(socket: Socket, session: CommandSession, options: BridgeO
   // Clients wait for a first message as the sign that the session stands.
   send(streams.stdout ? channel.stdout : streams.stderr ? channel.stderr : channel.status, Buffer.alloc(0));
 
+  let isOver = false;
   void session.outcome.then(async (outcome) => {
+    isOver = true;
     // What has come goes out first.
     await outputs;
     if ("lost" in outcome) {
@@ -105,10 +110,12 @@ export function bridge(socket: Socket, session: CommandSession, options: BridgeO
 
   return {
     end: live.close,
-    ended: live.closed.then(() => {
+    ended: live.closed.then(async () => {
       clearInterval(ping);
-      // Dropping the connection, and nothing gentler, makes containerd 2 kill what runs in it.
-      session.connection.destroy();
+      // Dropping the connection, and nothing gentler, makes containerd 2 kill what runs in it. Before that
+      // the client's last words go out.
+      if (isOver) session.connection.destroy();
+      else await session.connection.destroySoon(flushMs);
     }),
   };
 }

@@ -5,7 +5,7 @@
  */
 import type { Duplex } from "node:stream";
 import { readText } from "./read-text.ts";
-import type { SpdyConnection } from "./spdy/connection.ts";
+import type { SpdyConnection, SpdyStream } from "./spdy/connection.ts";
 
 /** Which streams a session has, as the RPC was asked. */
 export interface StreamChoice {
@@ -19,7 +19,7 @@ export interface StreamChoice {
 export type Outcome = { readonly status: string } | { readonly lost: string };
 
 export interface CommandSession {
-  readonly stdin: Duplex | undefined;
+  readonly stdin: SpdyStream | undefined;
   readonly stdout: Duplex | undefined;
   readonly stderr: Duplex | undefined;
   /** Takes terminal sizes, with a terminal. */
@@ -30,13 +30,19 @@ export interface CommandSession {
 
 export interface CommandSessionOptions {
   /**
-   * How long to wait for the status once all output has ended. containerd never sends it when the process
-   * left more than about 128 KiB of its stdin unread.
+   * How long to wait for the status once all output has ended, where the process may have left much of its
+   * stdin unread; 0: for ever. Elsewhere it is waited for as long as the connection stands: a busy runtime
+   * may be minutes late.
    */
   readonly statusGraceMs: number;
 }
 
 const maxStatusBytes = 64 * 1024;
+/**
+ * containerd never sends the status when more was left unread than lies in its pipes: about 128 KiB. The
+ * first of them alone takes so much. How much was read nobody tells, so what was sent is what counts.
+ */
+const harmlessStdinBytes = 64 * 1024;
 
 /** Opens the session's streams; the server wants all of them within 30 s. */
 export function createCommandSession(
@@ -44,7 +50,7 @@ export function createCommandSession(
   streams: StreamChoice,
   { statusGraceMs }: CommandSessionOptions,
 ): CommandSession {
-  const open = (streamtype: string, wanted: boolean): Duplex | undefined =>
+  const open = (streamtype: string, wanted: boolean): SpdyStream | undefined =>
     wanted ? connection.createStream({ streamtype }) : undefined;
   const error = connection.createStream({ streamtype: "error" });
   const stdin = open("stdin", streams.stdin);
@@ -62,14 +68,25 @@ export function createCommandSession(
     stderr,
     resize,
     connection,
-    outcome: outcomeOf(connection, error, { outputs, statusGraceMs }),
+    outcome: outcomeOf(connection, error, {
+      outputs,
+      statusGraceMs,
+      mayLackStatus: () => stdin !== undefined && stdin.sentBytes > harmlessStdinBytes,
+    }),
   };
+}
+
+interface Ends {
+  readonly outputs: readonly Duplex[];
+  readonly statusGraceMs: number;
+  /** Whether the runtime may be one that never sends the status. */
+  readonly mayLackStatus: () => boolean;
 }
 
 function outcomeOf(
   connection: SpdyConnection,
   error: Duplex,
-  { outputs, statusGraceMs }: { readonly outputs: readonly Duplex[]; readonly statusGraceMs: number },
+  { outputs, statusGraceMs, mayLackStatus }: Ends,
 ): Promise<Outcome> {
   const lost = connection.closed.then((failed) => {
     if (connection.goneAway)
@@ -82,9 +99,12 @@ function outcomeOf(
   let grace: NodeJS.Timeout | undefined;
   const noStatus = new Promise<Outcome>((resolve) => {
     const begin = (): void => {
-      if (settled || outputs.length === 0) return;
+      if (settled || outputs.length === 0 || statusGraceMs === 0) return;
       const message = "exit unknown: the runtime sent no status after the output had ended";
-      grace = setTimeout(() => resolve({ status: failure(message) }), statusGraceMs);
+      grace = setTimeout(() => {
+        if (mayLackStatus()) resolve({ status: failure(message) });
+        else grace?.refresh();
+      }, statusGraceMs);
       grace.unref();
     };
     void Promise.all(outputs.map((stream) => new Promise((over) => stream.once("end", over)))).then(begin);

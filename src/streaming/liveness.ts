@@ -4,7 +4,9 @@
  * A paused socket reads nothing: it sees no pong, answers no ping and cannot take part in closing. A client
  * that takes its time to read, as behind a pager, answers no ping either, until it has read what lies
  * before it: so a missing answer tells that a client has gone only when nothing was sent to it meanwhile.
- * Otherwise TCP finds out.
+ * Otherwise TCP finds out: pings and pongs keep it sending, and one that has gone acknowledges nothing. On
+ * Linux that takes about a quarter of an hour (`net.ipv4.tcp_retries2`); Node can set no shorter one. TCP's
+ * own keep-alive would add nothing, since it asks only while nothing is on its way.
  */
 import { closeCode, type Socket } from "./socket.ts";
 
@@ -33,8 +35,11 @@ export interface Liveness {
   sent(): void;
   /** False once the session is being closed: what still comes is not listened to. */
   readonly open: boolean;
-  /** Closes with a code, once; a client that does not answer is cut off after the grace. */
-  close(code: number, reason: string): void;
+  /**
+   * Closes with a code, once; a client that does not answer is cut off after the grace, `graceMs` of the
+   * limits by default. A shorter one counts also when it comes later.
+   */
+  close(code: number, reason: string, graceMs?: number): void;
   /** Settles when the socket is closed, from whichever side. */
   readonly closed: Promise<void>;
 }
@@ -52,15 +57,23 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
   let lastAnswered = 0;
   /** The last ping that went out before the last output; none at first. */
   let beforeOutput = -1;
-  let closing: NodeJS.Timeout | undefined;
+  let closing = false;
+  let cutOff: NodeJS.Timeout | undefined;
+  let cutOffAt = Number.POSITIVE_INFINITY;
   let ended: () => void = () => {};
   const closed = new Promise<void>((resolve) => {
     ended = resolve;
   });
 
-  function close(code: number, reason: string): void {
+  function close(code: number, reason: string, graceMs = limits.graceMs): void {
+    const at = performance.now() + graceMs;
+    if (at < cutOffAt) {
+      cutOffAt = at;
+      clearTimeout(cutOff);
+      cutOff = setTimeout(() => socket.terminate(), graceMs).unref();
+    }
     if (closing) return;
-    closing = setTimeout(() => socket.terminate(), limits.graceMs).unref();
+    closing = true;
     if (socket.isPaused) socket.resume();
     socket.close(code, reason);
   }
@@ -100,7 +113,7 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
   socket.on("error", () => close(closeCode.badMessage, ""));
   socket.on("close", () => {
     clearInterval(timer);
-    clearTimeout(closing);
+    clearTimeout(cutOff);
     ended();
   });
   return {
@@ -113,7 +126,7 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
       beforeOutput = pings;
     },
     get open() {
-      return closing === undefined;
+      return !closing;
     },
     close,
     closed,

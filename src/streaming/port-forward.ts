@@ -7,7 +7,7 @@
  *
  * Source: Kubernetes' portforward protocol, v4 framing over WebSocket, portforward.k8s.io over SPDY.
  */
-import { type Bridged, pour } from "./bridge.ts";
+import { type Bridged, flushMs, pour } from "./bridge.ts";
 import { channelCodec, type Subprotocol } from "./channels.ts";
 import { keepAlive, type Limits } from "./liveness.ts";
 import { pumpOut } from "./outflow.ts";
@@ -25,8 +25,6 @@ export interface Forwarded {
 }
 
 const maxRefusalBytes = 16 * 1024;
-/** What was sent may still take this long to arrive. */
-const flushMs = 2000;
 
 /** Opens the streams of one forwarded connection. */
 export function createForwarded(connection: SpdyConnection, port: number): Forwarded {

@@ -12,7 +12,10 @@ export interface SessionRegistry {
   reserve(giveUp: (why: GatewayError) => void): Place;
   /** Sessions that are open or about to be. */
   readonly count: number;
-  /** Ends all sessions with a close code and takes no more. Settles when they are gone. */
+  /**
+   * Ends all sessions with a close code and takes no more. Settles when they are gone; clients that do not
+   * answer are cut off after a second.
+   */
   close(code: number, reason: string): Promise<void>;
 }
 
@@ -22,6 +25,9 @@ export interface Place {
   /** It did not come to a session. May be called again. */
   release(): void;
 }
+
+/** Who is there answers at once; a gateway that ends waits for no other. */
+const farewellMs = 1000;
 
 export function createSessionRegistry({ most }: { readonly most: number }): SessionRegistry {
   const open = new Set<Bridged>();
@@ -57,14 +63,14 @@ export function createSessionRegistry({ most }: { readonly most: number }): Sess
             open.delete(session);
             release();
           });
-          if (closing) session.end(closing.code, closing.reason);
+          if (closing) session.end(closing.code, closing.reason, farewellMs);
         },
       };
     },
     async close(code, reason) {
       closing = { code, reason };
       for (const giveUp of pending) giveUp(refusal());
-      for (const session of open) session.end(code, reason);
+      for (const session of open) session.end(code, reason, farewellMs);
       while (open.size > 0) await Promise.all([...open].map(({ ended }) => ended));
     },
   };

@@ -3,14 +3,12 @@
  * out of and into a command, and what a thousand idle sessions hold.
  */
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { rssBytes } from "../e2e/clients/process-memory.ts";
 import { openSession } from "../e2e/clients/session.ts";
 import { type Gateway, startGateway } from "../e2e/support/gateway.ts";
 import { reasonToSkip } from "../e2e/support/machine.ts";
 import { type Resource, runContainer, runPod } from "../e2e/support/pods.ts";
 import type { Bench } from "./bench.ts";
-import { type Goal, goalsTable } from "./report/goals.ts";
 import { median, percentile, ratio, spread } from "./report/statistics.ts";
 import { number, range, table } from "./report/table.ts";
 import { inTurn } from "./rounds.ts";
@@ -27,9 +25,7 @@ const width = 20;
 /** How long the last of many things may take. */
 const settleMs = 1000;
 
-/** Measures and prints. Alone, without an argument, it prints its goals too. */
-export async function benchStreaming(bench?: Bench): Promise<void> {
-  if (bench === undefined) return await alone(benchStreaming);
+export async function streaming(bench: Bench): Promise<void> {
   const skip = await reasonToSkip();
   if (skip !== false) {
     bench.print(`streaming: left out: ${skip}\n`);
@@ -147,23 +143,3 @@ async function bytesIn(side: Side): Promise<number> {
   await command.ended;
   return (bulkBytes / 1024 / 1024 / (performance.now() - begunMs)) * 1000;
 }
-
-/** Runs a benchmark without the others. */
-async function alone(benchmark: (bench: Bench) => Promise<void>): Promise<void> {
-  const goals: Goal[] = [];
-  const cleaning: (() => Promise<void>)[] = [];
-  try {
-    await benchmark({
-      plan: { rounds: 8, readMs: 150, codecMs: 0, starts: 0 },
-      folder: "",
-      print: (text) => void process.stdout.write(`${text}\n`),
-      goal: (goal) => goals.push(goal),
-      onEnd: (clean) => cleaning.unshift(clean),
-    });
-  } finally {
-    for (const clean of cleaning) await clean();
-  }
-  if (goals.length > 0) process.stdout.write(goalsTable(goals));
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await benchStreaming();

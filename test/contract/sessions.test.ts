@@ -267,15 +267,18 @@ test("sizes without a terminal go nowhere", async (t) => {
   );
 });
 
-test("a status that never comes is given up after the grace: exit unknown, and 1000", async (t) => {
+test("a status that never comes behind much input is given up after the grace: exit unknown, and 1000", async (t) => {
   const gateway = await sessionGateway(t, { sessions: { statusGraceMs: 50 } });
   gateway.streams.behaviour = command({ stdout: "all of it", status: undefined });
-  const client = gateway.open(exec(gateway));
+  const client = gateway.open(exec(gateway, interactive));
+  await client.opened;
+  await client.send(channel.stdin, Buffer.alloc(128 * 1024));
   assert.equal((await client.closed).code, 1000);
   assert.equal(client.text(channel.stdout), "all of it");
   const { status, reason, message } = JSON.parse(client.text(channel.status));
   assert.deepEqual([status, reason], ["Failure", "InternalError"]);
   assert.match(message, /^exit unknown: /);
+  newest(gateway).drain();
   await newest(gateway).closed;
 });
 
@@ -350,6 +353,24 @@ test("the end of the gateway closes every session with 1001 and drops the runtim
     assert.deepEqual(await client.closed, { code: 1001, reason: "the gateway is shutting down" });
   }
   await closed;
+  await Promise.all(gateway.streams.sessions.map((session) => session.closed));
+});
+
+test("the end of the gateway waits a moment, and no longer, for clients that do not answer", async (t) => {
+  // Longer than a test may take.
+  const gateway = await sessionGateway(t, { sessions: { limits: { graceMs: 3_600_000 } } });
+  gateway.streams.behaviour = cat;
+  const clients = [
+    gateway.open(exec(gateway, interactive)),
+    gateway.open(`${gateway.container}/attach?stdin=true&stdout=true`),
+    gateway.open(`${gateway.pod}/portforward?ports=80`, { subprotocols: [v4] }),
+  ];
+  await Promise.all(clients.map(({ opened }) => opened));
+  for (const { socket } of clients) socket.pause();
+  await gateway.app.close();
+  for (const { socket } of clients) socket.resume();
+  const codes = await Promise.all(clients.map(({ closed }) => closed.then(({ code }) => code)));
+  assert.deepEqual(codes, [1001, 1001, 1001]);
   await Promise.all(gateway.streams.sessions.map((session) => session.closed));
 });
 

@@ -37,7 +37,8 @@ let container: Resource;
 /** containerd 2 kills what runs in a session that was dropped, 1.x never does. */
 let killsAbandoned = false;
 const crest = useGateway(skip, {
-  args: [`--max-sessions=${many}`],
+  // Hardly any grace: a status that is late must not need it.
+  args: [`--max-sessions=${many}`, "--status-grace=1ms"],
   async prepare(gateway) {
     pod = await runPod(gateway);
     container = await runContainer(gateway, pod);
@@ -164,12 +165,11 @@ test("a gateway that is stopped says 1001 to every session and ends in time", { 
   await assertAbandoned(mark);
 });
 
-test("a gateway that is stopped does not wait for a client whose input nobody reads", { skip }, async (t) => {
-  const gateway = await beside(t, crest());
-  const { session } = await sleeping(gateway, { stdin: true });
+/** Types what nobody reads, until it is on its way in every pipe and buffer. It goes on until the session ends. */
+async function typeUntilHeld(session: Session): Promise<{ readonly over: Promise<void> }> {
   const chunk = Buffer.alloc(64 * 1024);
   let sent = 0;
-  const flood = (async () => {
+  const over = (async () => {
     for (;;) {
       await session.type(chunk);
       sent += chunk.length;
@@ -184,10 +184,17 @@ test("a gateway that is stopped does not wait for a client whose input nobody re
     },
     { timeoutMs: 30_000, intervalMs: 500 },
   );
+  return { over };
+}
+
+test("a gateway that is stopped does not wait for a client whose input nobody reads", { skip }, async (t) => {
+  const gateway = await beside(t, crest());
+  const { session } = await sleeping(gateway, { stdin: true });
+  const typing = await typeUntilHeld(session);
   const begunMs = performance.now();
   gateway.process.kill("SIGTERM");
   assert.equal((await session.ended).code, 1001);
-  await flood;
+  await typing.over;
   assert.deepEqual(await gateway.process.exit, { code: 0, signal: null });
   assert.ok(performance.now() - begunMs < 5000);
 });
@@ -232,14 +239,27 @@ test("much unread stdin hides the exit code: after the grace the status says so"
   const go = `/tmp/go-${newMark()}`;
   const script = `until [ -e ${go} ]; do sleep 0.05; done; echo done; exit 7`;
   const session = await open(gateway, command(script, { stdin: true, stdout: true }));
-  for (let turn = 0; turn < 16; turn++) await session.type(Buffer.alloc(64 * 1024));
+  const typing = await typeUntilHeld(session);
   const begunMs = performance.now();
   await exec(crest(), container, `touch ${go}`);
   const status = await session.status();
   assert.ok(performance.now() - begunMs < 10_000);
+  await typing.over;
   assert.equal(session.text(), "done\n");
   assert.equal(status.status, "Failure");
   assert.match(`${status.reason}: ${status.message}`, /^InternalError: exit unknown/);
+});
+
+test("an exit code that is late is waited for, however little grace there is", { skip }, async () => {
+  const wanted = Array.from({ length: 20 }, (_, index) => index);
+  const codes = await Promise.all(
+    wanted.map(async (index) => {
+      const session = await open(crest(), command(`read line; exit ${index}`, { stdin: true, stdout: true }));
+      await session.type("go\n");
+      return exitCodeOf(await session.status());
+    }),
+  );
+  assert.deepEqual(codes, wanted);
 });
 
 test("a container that is killed ends the commands in it", { skip }, async () => {

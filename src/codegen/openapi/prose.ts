@@ -45,9 +45,9 @@ export const notes: { readonly [id: string]: string } = {
   waitContainer: "When the timeout passes first the answer says `exited: false`; ask again.",
   getCapabilities: "Asks the runtime with requests that change nothing, once.",
   execContainer:
-    'Every message is a channel byte and its payload: 0 stdin, 1 stdout, 2 stderr, 3 the status as JSON, 4 terminal sizes (`{"Width":80,"Height":24}`), 255 half-close (v5). The first message is empty and says that the session stands. Browsers offer the token as the subprotocol `base64url.bearer.authorization.k8s.io.TOKEN` beside a real one. With no stream named, stdout and stderr are meant. On containerd before 2.0, CRI-O and cri-dockerd a command goes on when its client leaves.',
+    'Every message is a channel byte and its payload: 0 stdin, 1 stdout, 2 stderr, 3 the status as JSON, 4 terminal sizes (`{"Width":80,"Height":24}`), 255 half-close (v5). The first message is empty and says that the session stands. Browsers offer the token as the subprotocol `base64url.bearer.authorization.k8s.io.TOKEN` beside a real one. With no stream named, stdout and stderr are meant. On containerd before 2.0, CRI-O and cri-dockerd a command goes on when its client leaves. containerd ends stdin when the command closes its stdout, and never sends the status of a command that left more than about 128 KiB of its stdin unread: after `--status-grace` the status says `exit unknown`.',
   attachContainer:
-    "Speaks as exec does. Attaching to a container with `stdinOnce`: the first client that leaves ends its stdin. A client that reads too slowly is dropped (4408), so that it does not stop the container.",
+    "Speaks as exec does. Attaching to a container with `stdinOnce`: the first client that leaves ends its stdin. Without `stdinOnce` the container's stdin stays open whatever clients do; on containerd a half-close then ends the output of the attachment, too. containerd answers a little before it begins to hand on: a line that is written in that moment can be missed. A client that reads too slowly is dropped (4408), so that it does not stop the container.",
   forwardPorts:
     "Port i of the query has channel 2i for data and 2i+1 for errors; the first message on each is the port, as two bytes in little-endian order. With `raw=true` and one port, messages are the bytes.",
 };

@@ -38,6 +38,8 @@ export interface SpdyConnection {
   readonly goneAway: boolean;
   /** Drops the connection at once. Only so does containerd kill what runs in it. */
   destroy(): void;
+  /** The same once what was written has left for the network, after `withinMs` at the latest. */
+  destroySoon(withinMs: number): Promise<void>;
 }
 
 /** What a stream holds for its reader before the connection is paused; Node's own default differs by version. */
@@ -54,11 +56,14 @@ const maxPings = 100;
 export interface SpdyStream extends Duplex {
   /** Whether the peer ended its half, by FIN or reset. False for one that the connection's end cut short. */
   readonly complete: boolean;
+  /** What was written so far, without what still waits for its turn. */
+  readonly sentBytes: number;
 }
 
 class OpenStream extends Duplex implements SpdyStream {
   readonly id: number;
   complete = false;
+  sentBytes = 0;
   /** Nothing more is taken from the peer. What a broken one sends after its FIN is not listened to. */
   ended = false;
   readonly #connection: Connection;
@@ -88,6 +93,7 @@ class OpenStream extends Duplex implements SpdyStream {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.sentBytes += chunk.length;
     this.#connection.write(this.id, chunk, callback);
   }
 
@@ -117,6 +123,12 @@ class Connection implements SpdyConnection {
   readonly #streams = new Map<number, OpenStream>();
   /** Streams that have no room: while there is one, the socket is not read. */
   readonly #full = new Set<OpenStream>();
+  /**
+   * What has come for one stream in the read that is being parsed. containerd sends a frame for each write
+   * of the process, often 4 KiB; handed on together they cost one message, and one write to the client.
+   */
+  #received: Buffer[] = [];
+  #receiver: OpenStream | undefined;
   /** Writers that wait for the socket to drain, or to close. */
   #waiting: (() => void)[] = [];
   readonly #pings = new Map<
@@ -148,7 +160,9 @@ class Connection implements SpdyConnection {
     socket.on("data", (chunk: Buffer) => {
       try {
         parser.push(chunk);
+        this.#deliver();
       } catch (error) {
+        this.#deliver();
         this.#fail(error as Error);
       }
     });
@@ -182,6 +196,14 @@ class Connection implements SpdyConnection {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  async destroySoon(withinMs: number): Promise<void> {
+    const late = setTimeout(() => this.destroy(), withinMs);
+    const left = Promise.all([...this.#streams.values()].map(passed)).then(() => passed(this.#socket));
+    await Promise.race([left, this.closed]);
+    clearTimeout(late);
+    this.destroy();
   }
 
   write(id: number, chunk: Buffer, callback: () => void): void {
@@ -223,14 +245,31 @@ class Connection implements SpdyConnection {
     // Of a stream that we gave up, or never opened: nobody wants it.
     const stream = this.#streams.get(id);
     if (!stream || stream.ended) return;
-    if (chunk.length > 0 && !stream.push(chunk)) {
-      this.#full.add(stream);
-      this.#socket.pause();
+    if (chunk.length > 0) {
+      if (this.#receiver !== stream) this.#deliver();
+      this.#receiver = stream;
+      this.#received.push(chunk);
     }
-    if (fin) stream.endReading(true);
+    if (!fin) return;
+    this.#deliver();
+    stream.endReading(true);
+  }
+
+  /** Hands on what has been gathered. */
+  #deliver(): void {
+    const stream = this.#receiver;
+    if (!stream) return;
+    const [first, ...others] = this.#received;
+    const chunk = others.length === 0 ? first : Buffer.concat(this.#received);
+    this.#receiver = undefined;
+    this.#received = [];
+    if (stream.push(chunk)) return;
+    this.#full.add(stream);
+    this.#socket.pause();
   }
 
   #control(type: number, flags: number, payload: Buffer): void {
+    this.#deliver();
     switch (type) {
       case frameType.synStream:
         // Servers of the CRI open no streams.
@@ -306,6 +345,15 @@ class Connection implements SpdyConnection {
     }
     this.#streams.clear();
   }
+}
+
+/** Settles when what was written to `sink` has been taken, or will never be. */
+function passed(sink: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    if (sink.destroyed || sink.writableFinished) resolve();
+    else if (sink.writableEnded) sink.once("finish", resolve).once("close", resolve);
+    else sink.write(Buffer.alloc(0), () => resolve());
+  });
 }
 
 function streamIdOf(payload: Buffer): number {

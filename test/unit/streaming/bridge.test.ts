@@ -9,15 +9,29 @@ import { createSpdyConnection } from "../../../src/streaming/spdy/connection.ts"
 import { eventually } from "../../support/eventually.ts";
 import { webSocketPair } from "../../support/spdy-sockets.ts";
 
-/** A terminal's session at a runtime whose kernel takes nothing any more. */
+/** A terminal's session at a runtime whose kernel takes nothing any more, until `take` is called. */
 async function stuck(t: TestContext) {
   const [client, server] = await webSocketPair(t);
   const streams = { stdin: true, stdout: true, stderr: false, tty: true };
-  const connection = createSpdyConnection(new Duplex({ read() {}, write() {} }));
+  const taken: Buffer[] = [];
+  let isTaking = false;
+  let take = (): void => undefined;
+  const runtime = new Duplex({
+    read() {},
+    write(chunk: Buffer, _encoding, done) {
+      taken.push(chunk);
+      take = () => {
+        isTaking = true;
+        done();
+      };
+      if (isTaking) done();
+    },
+  });
+  const connection = createSpdyConnection(runtime);
   const session = createCommandSession(connection, streams, { statusGraceMs: 1000 });
   const codec = channelCodec("v5.channel.k8s.io");
   const bridged = bridge(server, session, { streams, codec, limits: defaultLimits, neverStall: false });
-  return { client, server, session, bridged };
+  return { client, server, session, bridged, taken, take: () => take() };
 }
 
 test("sizes, ends of input and input that the runtime does not take hold the client", async (t) => {
@@ -50,6 +64,18 @@ test("a held client goes free when the session ends", async (t) => {
   const code = new Promise((resolve) => client.once("close", resolve));
   assert.equal(await code, 1012);
   await bridged.ended;
+});
+
+test("a client's last words go out before the connection is dropped", async (t) => {
+  const { client, session, bridged, taken, take } = await stuck(t);
+  await eventually(() => taken.length > 0);
+  client.send("\0last words");
+  client.terminate();
+  await eventually(() => session.stdin?.sentBytes === "last words".length);
+  take();
+  await bridged.ended;
+  assert.ok(Buffer.concat(taken).includes("last words"));
+  await session.connection.closed;
 });
 
 test("messages behind the close are not listened to", async (t) => {

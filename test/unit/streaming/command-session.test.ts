@@ -65,8 +65,17 @@ test("a status over 64 KiB is cut", async (t) => {
   assert.deepEqual(await session.outcome, { status: "y".repeat(64 * 1024) });
 });
 
-test("without a status the outcome is unknown once the grace after the outputs' end is over", async (t) => {
-  const { session, server } = await begin(t, outputs, 100);
+/** Input of which a runtime's pipes hold all, and a byte more. */
+const harmless = Buffer.alloc(64 * 1024);
+const muchInput = Buffer.alloc(harmless.length + 1);
+
+async function endOutputs(server: ServerSession): Promise<void> {
+  for (const type of ["stdout", "stderr"]) (await server.stream(type)).end();
+}
+
+test("with much input and no status the outcome is unknown once the grace after the outputs' end is over", async (t) => {
+  const { session, server } = await begin(t, everything, 100);
+  session.stdin?.write(muchInput);
   (await server.stream("stdout")).end();
   await session.connection.ping();
   let isSettled = false;
@@ -83,9 +92,37 @@ test("without a status the outcome is unknown once the grace after the outputs' 
   assert.equal(JSON.parse(outcome.status).status, "Failure");
 });
 
+test("a status that is late is waited for however long it takes where no input can have held it up", async (t) => {
+  for (const [streams, input, graceMs] of [
+    [outputs, undefined, 5],
+    [everything, undefined, 5],
+    [everything, harmless, 5],
+    [everything, muchInput, 0],
+  ] as const) {
+    const { session, server } = await begin(t, streams, graceMs);
+    if (input) session.stdin?.write(input);
+    await endOutputs(server);
+    await session.connection.ping();
+    const begun = performance.now();
+    await eventually(() => performance.now() - begun > 300);
+    await finish(server, exited(3));
+    assert.deepEqual(await session.outcome, { status: exited(3) });
+  }
+});
+
+test("input that comes after the end of the outputs may hold the status up, too", async (t) => {
+  const { session, server } = await begin(t, everything, 20);
+  await endOutputs(server);
+  await session.connection.ping();
+  session.stdin?.write(muchInput);
+  const outcome = await session.outcome;
+  assert.match("status" in outcome ? outcome.status : "", /exit unknown/);
+});
+
 test("a status that comes within the grace counts", async (t) => {
-  const { session, server } = await begin(t, outputs, 60_000);
-  for (const type of ["stdout", "stderr"]) (await server.stream(type)).end();
+  const { session, server } = await begin(t, everything, 60_000);
+  session.stdin?.write(muchInput);
+  await endOutputs(server);
   await session.connection.ping();
   await (await server.stream("error")).write(success);
   (await server.stream("error")).reset();

@@ -153,6 +153,16 @@ describe("keepAlive()", { concurrency: true }, () => {
     assert.ok(performance.now() - begun >= 49);
   });
 
+  test("a shorter grace counts, also for a close that has begun", async (t) => {
+    const [client, server] = await webSocketPair(t);
+    client.pause();
+    const live = keepAlive(server, { ...never, graceMs: 3_600_000 });
+    live.close(1000, "");
+    live.close(1001, "", 50);
+    live.close(1001, "", 3_600_000);
+    await live.closed;
+  });
+
   test("closed settles when the client goes, in order or not", async (t) => {
     for (const go of ["close", "terminate"] as const) {
       const [client, server] = await webSocketPair(t);

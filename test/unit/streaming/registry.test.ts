@@ -9,12 +9,12 @@ const ignore = (): void => undefined;
 
 /** A session that ends when it is told to, or `over()` says so. */
 function session() {
-  const told: [number, string][] = [];
+  const told: unknown[] = [];
   let over = ignore;
   const ended = new Promise<void>((resolve) => {
     over = resolve;
   });
-  const bridged: Bridged = { end: (code, reason) => void told.push([code, reason]), ended };
+  const bridged: Bridged = { end: (...how) => void told.push(how), ended };
   return { bridged, told, over };
 }
 
@@ -59,7 +59,7 @@ test("close() ends all sessions with its code, takes no more, and waits until th
   const closed = registry.close(1001, "going").then(() => {
     isClosed = true;
   });
-  for (const { told } of sessions) assert.deepEqual(told, [[1001, "going"]]);
+  for (const { told } of sessions) assert.deepEqual(told, [[1001, "going", 1000]]);
   assert.throws(() => registry.reserve(ignore), isError("shutting_down"));
   sessions[0]?.over();
   await eventually(() => registry.count === 1);
@@ -80,7 +80,7 @@ test("close() gives up what is being prepared, and ends what stands a moment lat
   assert.ok(isError("shutting_down")(reasons[0]));
   const { bridged, told, over } = session();
   place.hold(bridged);
-  assert.deepEqual(told, [[1001, "going"]]);
+  assert.deepEqual(told, [[1001, "going", 1000]]);
   over();
   await eventually(() => registry.count === 0);
 });

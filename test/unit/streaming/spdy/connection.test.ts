@@ -362,6 +362,37 @@ test("closed tells an end in order from a failure, and goneAway what the peer sa
   assert.equal(broken.client.destroyed, true);
 });
 
+test("destroySoon() drops the connection when all that was written has left, half-closed or not", async (t) => {
+  for (const end of [false, true]) {
+    const pair = await connected(t);
+    const { ours, theirs } = await openStream(pair, "stdin");
+    pair.session.stopReading();
+    const bytes = 16 * mebibyte;
+    ours.write(Buffer.alloc(bytes));
+    await stillValue(() => pair.client.bytesWritten - pair.client.writableLength);
+    assert.ok(pair.client.writableLength > 0);
+    ours.write("last words");
+    if (end) ours.end();
+    const dropped = pair.connection.destroySoon(60_000);
+    theirs.input.resume();
+    pair.session.readAgain();
+    await dropped;
+    await pair.session.closed;
+    assert.equal(theirs.receivedBytes, bytes + "last words".length);
+    assert.deepEqual(pair.session.controls, []);
+  }
+});
+
+test("destroySoon() does not wait for a peer that takes nothing, nor when all is over", async (t) => {
+  const pair = await connected(t);
+  const { ours } = await openStream(pair, "stdin");
+  pair.session.stopReading();
+  ours.write(Buffer.alloc(32 * mebibyte));
+  await pair.connection.destroySoon(50);
+  await pair.connection.closed;
+  await pair.connection.destroySoon(60_000);
+});
+
 test("what has come stays readable after the end, also beside writes that were waiting", async (t) => {
   const pair = await connected(t);
   const { ours, theirs } = await openStream(pair, "data");
