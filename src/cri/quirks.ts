@@ -50,6 +50,11 @@ const rows: readonly Row[] = [
     of: { containerd: every },
   },
   {
+    code: "pod_stats_one_at_a_time",
+    description: "Dies of reading the stats of two pods at once; Crest asks for one after the other.",
+    of: { containerd: before(2, 0) },
+  },
+  {
     code: "usage_nano_cores_missing",
     description: "The CPU rate is not always filled in; Crest computes it from the second reading on.",
     of: { containerd: every, docker: every },

@@ -1,19 +1,27 @@
 /**
  * A runtime whose stats are as CRI means them: CPU rates are there from the second reading on, and one pod
- * without stats does not take those of all others with it.
+ * without stats does not take those of all others with it, nor two readings at once the runtime.
  */
 import type { Runtime } from "../cri/channel.ts";
 import { decodeReply, decodeRequest, encodeReply, type Input } from "../cri/codec.ts";
+import { identify } from "../cri/identity.ts";
 import { invoke } from "../cri/invoke.ts";
+import { quirksOf } from "../cri/quirks.ts";
 import { GatewayError } from "../errors.ts";
 import type { ContainerStats, CpuUsage, PodSandboxStats } from "../gen/messages.ts";
 import type { Methods, Rpc } from "../gen/methods.ts";
 import { createCpuRates } from "./cpu-rate.ts";
 
+const ofPods: ReadonlySet<Rpc> = new Set<Rpc>([
+  "RuntimeService/PodSandboxStats",
+  "RuntimeService/ListPodSandboxStats",
+]);
+
 type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
 export function withStats(runtime: Runtime): Runtime {
   const rates = createCpuRates();
+  let latest: Promise<unknown> = Promise.resolve();
 
   /** Whether a rate was put in. Zero counts as left out: runtimes say it at the first reading. */
   function fillCpu(id: string, cpu: Draft<CpuUsage> | undefined): boolean {
@@ -46,12 +54,25 @@ export function withStats(runtime: Runtime): Runtime {
   ): Promise<Buffer> {
     const fill = fillers[rpc];
     if (!fill) return runtime.call(rpc, ...rest);
-    const wire = await runtime.call(rpc, ...rest).catch((error: unknown) => {
-      if (rpc !== "RuntimeService/ListPodSandboxStats" || !failsWhole(error)) throw error;
-      return podByPod(...rest);
-    });
+    const read = (): Promise<Buffer> =>
+      runtime.call(rpc, ...rest).catch((error: unknown) => {
+        if (rpc !== "RuntimeService/ListPodSandboxStats" || !failsWhole(error)) throw error;
+        return podByPod(...rest);
+      });
+    const wire = await (ofPods.has(rpc) && (await diesOfTwo()) ? afterOthers(read) : read());
     const reply = decodeReply(rpc, wire);
     return fill(reply) ? encodeReply(rpc, reply) : wire;
+  }
+
+  async function diesOfTwo(): Promise<boolean> {
+    const { name, version } = await identify(completed);
+    return quirksOf(name, version).some(({ code }) => code === "pod_stats_one_at_a_time");
+  }
+
+  function afterOthers<T>(read: () => Promise<T>): Promise<T> {
+    const turn = latest.then(read);
+    latest = turn.catch(() => undefined);
+    return turn;
   }
 
   /** The stats of each pod that has some. */
@@ -65,7 +86,7 @@ export function withStats(runtime: Runtime): Runtime {
       : {};
     const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", pods, options);
     const found: PodSandboxStats[] = [];
-    // One after the other: containerd 1.6 dies of two at once (it writes a map while it reads it).
+    // One after the other: containerd 1.6 writes a map of all while it reads it.
     for (const { id, state } of items) {
       if (state !== "SANDBOX_READY") continue;
       try {
@@ -83,7 +104,8 @@ export function withStats(runtime: Runtime): Runtime {
     return encodeReply("RuntimeService/ListPodSandboxStats", { stats: found });
   }
 
-  return { ...runtime, call };
+  const completed: Runtime = { ...runtime, call };
+  return completed;
 }
 
 /** containerd lists no stats at all when one pod has no cgroup parent, containerd 1.6 also when one has stopped. */
