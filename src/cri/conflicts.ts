@@ -134,7 +134,7 @@ const sayings: readonly Saying[] = [
   },
   {
     // Of names, labels and the sandbox.
-    text: /label key and value greater than maximum size|\bkey required\b|only \[a-zA-Z0-9\]\S* are allowed|sethostname: invalid argument|is not in a separate kernel namespace|is a relative path|pod level PID namespace requested|no privileged container allowed/,
+    text: /no command specified|label key and value greater than maximum size|\bkey required\b|only \[a-zA-Z0-9\]\S* are allowed|sethostname: invalid argument|is not in a separate kernel namespace|is a relative path|pod level PID namespace requested|no privileged container allowed/,
     code: "invalid_request",
     of: creations,
   },

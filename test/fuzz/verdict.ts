@@ -2,18 +2,7 @@
 import type { Seen } from "./guard.ts";
 
 /** Failures of a runtime that are known. */
-const explained: readonly RegExp[] = [
-  /127\.0\.0\.1:1: connect: connection refused/,
-  // What this machine does not have.
-  /apparmor is not supported/,
-  /cannot use unified on cgroup v1/,
-  // Callers' mistakes that containerd calls UNKNOWN, and that nothing but its text tells from a failure.
-  /is specified without user/,
-  /failed to mkdir [\\"]+: mkdir : no such file/,
-  /cannot load seccomp profile/,
-  /invalid CIDR address/,
-  /failed to set label .*: key required/,
-];
+const explained: readonly RegExp[] = [/127\.0\.0\.1:1: connect: connection refused/];
 
 /** A line for each kind of 502 that nothing explains: it may be a caller's mistake, which is 400. */
 export function unexplained(seen: readonly Seen[]): readonly string[] {
