@@ -80,6 +80,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: 65_000,
     forceCloseConnections: "idle",
+    // Fastify's own answer is no problem document, and would leave the connection of a handshake open for ever.
+    return503OnClosing: false,
     genReqId: ({ headers }) => {
       const given = headers["x-request-id"];
       return typeof given === "string" && requestId.test(given) ? given : randomUUID();
@@ -106,9 +108,14 @@ export function createServer(options: ServerOptions): FastifyInstance {
     done(null, body),
   );
 
+  let isClosing = false;
+  app.addHook("preClose", async () => {
+    isClosing = true;
+  });
   app.addHook("onRequest", async (request, reply) => {
     noteAnswer(request.raw.socket, reply.raw);
     reply.header("x-request-id", request.id);
+    if (isClosing) throw new GatewayError("shutting_down", "The gateway is shutting down");
     const host = hostOf(request.raw, request.originalUrl);
     options.guardHost({ host, origin: request.headers.origin });
     checkCodings(request.raw);

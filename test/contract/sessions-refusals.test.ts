@@ -1,5 +1,7 @@
 /** What never becomes a WebSocket: every refusal is an HTTP problem before the 101, and leaves nothing behind. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { test } from "node:test";
 import { status } from "@grpc/grpc-js";
 import type { Grants } from "../../src/grants.ts";
@@ -11,6 +13,7 @@ import {
   base64,
   type GatewayOptions,
   type HandshakeOptions,
+  handshakeBytes,
   type Refused,
   type SessionGateway,
   sessionGateway,
@@ -368,6 +371,36 @@ test("a session that is being prepared when the gateway ends is 503", async (t) 
   const { status: code, problem } = await answer;
   assert.deepEqual([code, problem.code], [503, "shutting_down"]);
   await eventually(() => gateway.fake.callsOf("RuntimeService/Exec")[0]?.cancelled);
+  await closed;
+});
+
+test("what comes in while the gateway ends is 503, and holds nothing up", async (t) => {
+  const gateway = await sessionGateway(t);
+  const requests = [
+    handshakeBytes(gateway.port, `${gateway.container}/exec?command=ls`),
+    `GET /v1/pods HTTP/1.1\r\nHost: 127.0.0.1:${gateway.port}\r\n\r\n`,
+  ];
+  const begun = requests.map((text) => {
+    const socket = connect({ port: gateway.port, host: "127.0.0.1" });
+    t.after(() => socket.destroy());
+    socket.write(text.slice(0, -2));
+    return socket;
+  });
+  await Promise.all(begun.map((socket) => once(socket, "connect")));
+  // By the time of its answer both have been accepted and read.
+  await gateway.count();
+  const closed = gateway.app.close(2000);
+  for (const socket of begun) {
+    let text = "";
+    socket.setEncoding("utf8").on("data", (chunk: string) => {
+      text += chunk;
+    });
+    socket.write("\r\n");
+    await once(socket, "end");
+    assert.match(text, /^HTTP\/1\.1 503 /);
+    assert.match(text, /\r\nx-request-id: /i);
+    assert.match(text, /"code":"shutting_down"/);
+  }
   await closed;
 });
 

@@ -58,7 +58,6 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   output_too_large: of("execSync"),
   registry_unreachable: of("pullImage"),
   too_many_sessions: isSession,
-  shutting_down: isSession,
   exec_timeout: of("execSync"),
 };
 
