@@ -15,7 +15,7 @@ const layers: readonly (readonly string[])[] = [
   ["gateway"],
   ["app", "banner"],
   ["http", "console", "embedded"],
-  ["streaming", "logs", "events", "pulls", "stats", "auth", "docs"],
+  ["streaming", "logs", "events", "pulls", "stats", "auth", "tls", "docs"],
   ["cri", "routes"],
   ["gen"],
   ["wire"],
