@@ -12,6 +12,7 @@ import { discover } from "./cri/discover.ts";
 import { invoke } from "./cri/invoke.ts";
 import { removeAllPods } from "./cri/remove-pods.ts";
 import { StartError } from "./errors.ts";
+import { lockFolder } from "./folder-lock.ts";
 import type { LogEntry } from "./http/server.ts";
 import { loadTls } from "./tls/identity.ts";
 
@@ -44,6 +45,19 @@ type Serving = Extract<Command, { readonly config: Config }>;
 export async function runGateway({ name, config }: Serving, options: GatewayOptions): Promise<number> {
   const tls = await readTls(config);
   const token = await loadToken(config.tokenFile);
+  const lock = await lockFolder(config.dataDir);
+  try {
+    return await runLocked({ name, config }, options, { token, tls });
+  } finally {
+    await lock.close();
+  }
+}
+
+async function runLocked(
+  { name, config }: Serving,
+  options: GatewayOptions,
+  { token, tls }: { readonly token: string; readonly tls: TlsSettings | undefined },
+): Promise<number> {
   const backend = name === "up" ? await startPrivate(config, options.say) : await findRuntime(config);
   try {
     const app = createApp({

@@ -6,33 +6,35 @@ export interface Drain {
   readonly isDraining: boolean;
   /** An answer is under way. */
   note(response: ServerResponse): void;
-  /** Refuses from now on. Settles when no answer is under way; may be called again. */
+  /** Refuses from now on, and keeps no connection. Settles when no answer is under way; may be called again. */
   begin(): Promise<void>;
 }
 
 export function createDrain(): Drain {
   let isDraining = false;
-  let underWay = 0;
+  const underWay = new Set<ServerResponse>();
   let settle = (): void => {};
   const done = new Promise<void>((resolve) => {
     settle = resolve;
   });
   const look = (): void => {
-    if (isDraining && underWay === 0) settle();
+    if (isDraining && underWay.size === 0) settle();
   };
   return {
     get isDraining() {
       return isDraining;
     },
     note(response) {
-      underWay++;
+      underWay.add(response);
+      if (isDraining) response.shouldKeepAlive = false;
       response.once("close", () => {
-        underWay--;
+        underWay.delete(response);
         look();
       });
     },
     begin() {
       isDraining = true;
+      for (const response of underWay) response.shouldKeepAlive = false;
       look();
       return done;
     },

@@ -121,11 +121,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
     noteAnswer(request.raw.socket, reply.raw);
     reply.header("x-request-id", request.id);
     if (!isHandshake(request.raw)) drain.note(reply.raw);
-    if (drain.isDraining) {
-      reply.header("connection", "close");
-      if (!healthPaths.has(pathOf(request.url))) {
-        throw new GatewayError("shutting_down", "The gateway is shutting down");
-      }
+    if (drain.isDraining && !healthPaths.has(pathOf(request.url))) {
+      throw new GatewayError("shutting_down", "The gateway is shutting down");
     }
     const host = hostOf(request.raw, request.originalUrl);
     options.guardHost({ host, origin: request.headers.origin });
