@@ -8,6 +8,7 @@ import type { Server as HttpsServer } from "node:https";
 import { connect as connectTo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import { createHostGuard } from "./auth/hosts.ts";
 import { createAuthenticator } from "./auth/token.ts";
 import { formatHost, isLoopback } from "./config/addresses.ts";
@@ -116,7 +117,7 @@ export function createApp({ config, token, log, requestTimeoutMs, ...options }: 
       renewal?.close();
       const told = sessions.close(closeCode.goingAway, "the gateway is shutting down");
       // Whoever passed the socket goes on listening: what comes now is for the next gateway.
-      if ("fd" in listen) server.server.close();
+      const released = "fd" in listen ? promisify(server.server.close.bind(server.server))() : undefined;
       const ended = Promise.all([drain.begin(), told]).then(() => lingerMs);
       const late = sleep(drainMs, 0, { ref: false });
       const waitMs = await Promise.race([ended, late, hurry.then(() => 0)]);
@@ -125,7 +126,7 @@ export function createApp({ config, token, log, requestTimeoutMs, ...options }: 
       };
       // Again and again: until the end, somebody may still connect and say nothing.
       const timer = setInterval(cutOff, lingerMs);
-      const closed = Promise.all([told, server.close()]);
+      const closed = Promise.all([told, released, server.close()]);
       if (waitMs === 0) setImmediate(cutOff);
       await Promise.race([closed, hurry]);
       clearInterval(timer);
@@ -179,7 +180,7 @@ async function adopt(server: ReturnType<typeof createServer>, fd: number, hasTls
       `--listen=fd:${fd} is ${formatHost(bound.address)}:${bound.port}, not loopback, which is refused without TLS: add --tls-cert=FILE and --tls-key=FILE`,
     );
   }
-  return addressOf(server, hasTls);
+  return bound === null || typeof bound === "string" ? `unix:fd:${fd}` : addressOf(server, hasTls);
 }
 
 /** Puts renewed certificates into use: connections that are open go on with theirs. */

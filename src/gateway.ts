@@ -14,6 +14,7 @@ import { removeAllPods } from "./cri/remove-pods.ts";
 import { StartError } from "./errors.ts";
 import { lockFolder } from "./folder-lock.ts";
 import type { LogEntry } from "./http/server.ts";
+import { createNotify, type Notify } from "./service-manager.ts";
 import { loadTls } from "./tls/identity.ts";
 
 export interface GatewayOptions {
@@ -25,6 +26,8 @@ export interface GatewayOptions {
   readonly stopRequested: Promise<string>;
   /** Settles when it shall end without waiting for answers under way. */
   readonly stopAgain: Promise<unknown>;
+  /** Where a service manager waits to be told that the gateway serves, and that it ends. */
+  readonly notifySocket?: string | undefined;
 }
 
 /** The runtime that a gateway stands in front of. */
@@ -58,6 +61,7 @@ async function runLocked(
   options: GatewayOptions,
   { token, tls }: { readonly token: string; readonly tls: TlsSettings | undefined },
 ): Promise<number> {
+  const notify = createNotifier(options);
   const backend = name === "up" ? await startPrivate(config, options.say) : await findRuntime(config);
   try {
     const app = createApp({
@@ -76,11 +80,13 @@ async function runLocked(
       const address = await app.listen();
       const runtime = await describe(backend.runtime);
       options.say(banner({ ...{ command: name, config, address, runtime }, validTo: tls?.identity.validTo }));
+      await notify("READY=1", `STATUS=Serves ${address} in front of ${runtime}`);
       const reason = await Promise.race([
         options.stopRequested.then((signal) => ({ code: 0, text: `${signal}: stopping` })),
         backend.exited.then((text) => ({ code: 1, text: `The private runtime ended: ${text}` })),
       ]);
       options.say(reason.text);
+      void notify("STOPPING=1");
       return reason.code;
     } finally {
       await app.close(config.drain, options.stopAgain);
@@ -88,6 +94,16 @@ async function runLocked(
   } finally {
     await backend.close();
   }
+}
+
+/** Without a service manager nothing is said; one that does not hear is no reason to end. */
+function createNotifier({ notifySocket, log }: GatewayOptions): Notify {
+  if (notifySocket === undefined) return async () => {};
+  const notify = createNotify(notifySocket);
+  return (...variables) =>
+    notify(...variables).catch((error: Error) =>
+      log(logLine({ level: "warn", message: error.message, error })),
+    );
 }
 
 async function startPrivate(config: Config, say: (line: string) => void): Promise<Backend> {

@@ -13,7 +13,7 @@ const sourceRoot = join(process.cwd(), "src");
 const layers: readonly (readonly string[])[] = [
   ["main"],
   ["gateway"],
-  ["app", "banner", "folder-lock"],
+  ["app", "banner", "folder-lock", "service-manager"],
   ["http", "console", "embedded"],
   ["streaming", "logs", "events", "pulls", "stats", "auth", "tls", "docs"],
   ["cri", "routes"],
