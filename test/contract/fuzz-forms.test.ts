@@ -44,6 +44,9 @@ const peculiar = (): Peculiar => ({
   logDirectory: word.map((name) => join(gateway.dataDir, "logs", name)),
   logPath: word.map((name) => `${name}/0.log`),
   hostname: word,
+  // 64-bit integers are strings, of which JSON Schema cannot say a range.
+  timeout: fc.constantFrom("0", "10", "9223372036"),
+  oomScoreAdj: fc.constantFrom("-1000", "0", "1000"),
 });
 
 const bodyOf = (operation: PlacedOperation): Arbitrary<Json> =>
