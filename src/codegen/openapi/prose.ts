@@ -25,6 +25,7 @@ export const tags = [
 export function tagOf(route: Route): string {
   const [, path = ""] = route.http.split(" ");
   if (/\/containers/.test(path)) return "containers";
+  if (path.startsWith("/v1/metrics/")) return "runtime";
   if (/\/pods/.test(path)) return "pods";
   if (/\/image/.test(path)) return "images";
   return path === "/v1/grants" ? "gateway" : "runtime";
