@@ -21,6 +21,8 @@ export interface GatewayOptions {
   readonly log: (line: string) => void;
   /** Settles with the reason when the gateway shall end. */
   readonly stopRequested: Promise<string>;
+  /** Called once with the address when it serves: `http://127.0.0.1:8585`, `unix:/path`. */
+  readonly ready?: (address: string) => void;
 }
 
 /** The runtime that a gateway stands in front of. */
@@ -60,6 +62,7 @@ export async function runGateway({ name, config }: Serving, options: GatewayOpti
     try {
       const address = await app.listen();
       options.say(banner({ command: name, config, address, runtime: await describe(backend.runtime) }));
+      options.ready?.(address);
       const reason = await Promise.race([
         options.stopRequested.then((signal) => ({ code: 0, text: `${signal}: stopping` })),
         backend.exited.then((text) => ({ code: 1, text: `The private runtime ended: ${text}` })),
