@@ -28,6 +28,8 @@ export interface GatewayOptions {
   readonly stopAgain: Promise<unknown>;
   /** Where a service manager waits to be told that the gateway serves, and that it ends. */
   readonly notifySocket?: string | undefined;
+  /** Called once with the address when it serves: `http://127.0.0.1:8585`, `unix:/path`. */
+  readonly ready?: (address: string) => void;
 }
 
 /** The runtime that a gateway stands in front of. */
@@ -81,6 +83,7 @@ async function runLocked(
       const runtime = await describe(backend.runtime);
       options.say(banner({ ...{ command: name, config, address, runtime }, validTo: tls?.identity.validTo }));
       await notify("READY=1", `STATUS=Serves ${address} in front of ${runtime}`);
+      options.ready?.(address);
       const reason = await Promise.race([
         options.stopRequested.then((signal) => ({ code: 0, text: `${signal}: stopping` })),
         backend.exited.then((text) => ({ code: 1, text: `The private runtime ended: ${text}` })),

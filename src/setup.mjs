@@ -30,12 +30,12 @@ function run(step, command, args) {
   if (status !== 0) stop(`${step} failed: ${error?.message ?? ""}\n${stdout ?? ""}${stderr ?? ""}`);
 }
 
-/** Removes what was built from a source that is gone: a deleted test must not run on. */
+/** Removes what has no source: a deleted test must not run on, and the package holds what is built now. */
 function removeStale(directory) {
   for (const entry of readdirSync(directory, { withFileTypes: true, recursive: true })) {
     const built = join(entry.parentPath ?? entry.path, entry.name);
-    const source = built.slice("dist/".length).replace(/\.js(\.map)?$/, ".ts");
-    if (entry.isFile() && /\.js(\.map)?$/.test(entry.name) && !existsSync(source)) rmSync(built);
+    const source = built.slice("dist/".length).replace(/\.(d\.ts|js)$/, ".ts");
+    if (entry.isFile() && !existsSync(source)) rmSync(built);
   }
 }
 

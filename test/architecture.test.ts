@@ -11,7 +11,8 @@ const sourceRoot = join(process.cwd(), "src");
 
 /** From the top down: a file imports from its own layer's folder, or from layers below. */
 const layers: readonly (readonly string[])[] = [
-  ["main"],
+  ["main", "index"],
+  ["start-gateway"],
   ["gateway"],
   ["app", "banner", "folder-lock", "service-manager"],
   ["http", "console", "embedded"],

@@ -20,6 +20,7 @@ import { managedLabel } from "../cri/pod-config.ts";
 import { GatewayError } from "../errors.ts";
 import type { Grant } from "../grants.ts";
 import type { UnaryRoute } from "../routes/define.ts";
+import { version } from "../version.ts";
 import type { Written } from "../wire/write-json.ts";
 import { execAnswer } from "./answer.ts";
 import { type Bound, createBinder, type OwnValues } from "./bind.ts";
@@ -78,6 +79,7 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
       const written = writeReply(rpc, answer, pool);
       return { value: written.bytes, release: written.release };
     });
+    if (route.tells === "version") reply.header("crest-version", version);
     return sendWritten(reply, { bytes: shared.value, release: shared.release });
   };
 

@@ -97,6 +97,9 @@ export interface OwnParameter {
 /** How an answer is written that is not the RPC's response as it stands; one implementation each. */
 export type Answer = "execOutput";
 
+/** What an answer says of the gateway in a header, beside what the runtime says of itself; one implementation each. */
+export type Tells = "version";
+
 /** Filters of lists that are applied here as well; one implementation each. */
 export type Refinement = "imageNames";
 
@@ -138,6 +141,7 @@ export function unary<
       /** Where what was created is found; its parameters are fields of the response. */
       readonly location?: `/v1/${string}{${keyof Response<R> & string}}`;
       readonly writes?: Answer;
+      readonly tells?: Tells;
     } & Omitted<Unbound<R, Values<P> | Values<Q>, B>>,
 ): UnaryRoute {
   return { kind: "unary", ...(route as object) } as unknown as UnaryRoute;
@@ -241,6 +245,7 @@ export interface UnaryRoute extends AnyRoute {
   readonly answer?: string;
   readonly location?: string;
   readonly writes?: Answer;
+  readonly tells?: Tells;
 }
 
 export interface ListRoute extends AnyRoute {

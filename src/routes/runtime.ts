@@ -9,6 +9,7 @@ export const runtime = [
     allow: "read:runtime",
     summary: "Show the runtime's name and versions",
     success: 200,
+    tells: "version",
     omit: { version: "the version of the client's kubelet API, which no runtime reads" },
   }),
   unary({

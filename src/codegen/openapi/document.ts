@@ -331,7 +331,11 @@ function success(route: Route, { components, plain, example }: Making): Schema {
   return {
     [String(route.success)]: {
       description: route.success === 201 ? "It was created." : "The answer.",
-      headers: { ...requestId, ...("location" in route && route.location ? location : {}) },
+      headers: {
+        ...requestId,
+        ...("location" in route && route.location ? location : {}),
+        ...("tells" in route && route.tells === "version" ? crestVersion : {}),
+      },
       content: { "application/json": media(schema, example.answer) },
     },
   };
@@ -350,6 +354,14 @@ function answerSchema(
     ? reference("ExecAnswer")
     : components.message(methods[route.rpc].response, "output");
 }
+
+const crestVersion = {
+  "Crest-Version": {
+    description: "The gateway's own version, which is this document's too.",
+    required: true,
+    schema: { type: "string" },
+  },
+};
 
 const etag = {
   ETag: {

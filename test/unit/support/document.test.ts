@@ -21,11 +21,13 @@ const answer = (status: number, body: unknown, others: object = {}): Received =>
     ...others,
   },
 });
+const versioned = (body: unknown, others: object = {}): Received =>
+  answer(200, body, { "crest-version": "0.1.0", ...others });
 const fails = (why: RegExp, target: string, received: Received, method = "GET"): void =>
   assert.throws(() => checkAnswer(method, target, received), { name: "AssertionError", message: why });
 
 test("what the document has passes", () => {
-  checkAnswer("GET", "/v1/version", answer(200, version));
+  checkAnswer("GET", "/v1/version", versioned(version));
   checkAnswer("GET", "/v1/version?x=1", answer(400, { ...problem, status: 400, code: "invalid_request" }));
   checkAnswer("GET", "/v1/pods/abc", answer(404, problem));
   checkAnswer("DELETE", "/v1/pods/abc", { status: 204, headers: { "x-request-id": "a" }, text: "" });
@@ -35,7 +37,7 @@ test("what the document has passes", () => {
 });
 
 test("a member that the document does not have is refused, at any depth", () => {
-  fails(/additional properties.*"build"/, "/v1/version", answer(200, { ...version, build: "" }));
+  fails(/additional properties.*"build"/, "/v1/version", versioned({ ...version, build: "" }));
   const status = {
     ...{ status: { conditions: [{ type: "", status: true, reason: "", message: "", since: "1" }] } },
     ...{ info: {}, runtimeHandlers: [] },
@@ -46,11 +48,11 @@ test("a member that the document does not have is refused, at any depth", () => 
 
 test("a member that the document promises is missed", () => {
   const { runtimeName: _name, ...rest } = version;
-  fails(/required property 'runtimeName'/, "/v1/version", answer(200, rest));
+  fails(/required property 'runtimeName'/, "/v1/version", versioned(rest));
 });
 
 test("values are held to their type and format", () => {
-  fails(/\/version must be string/, "/v1/version", answer(200, { ...version, version: 1 }));
+  fails(/\/version must be string/, "/v1/version", versioned({ ...version, version: 1 }));
   const int64 = { type: "string", format: "int64", pattern: "^-?[0-9]{1,19}$" };
   checkValue("time", int64, "9223372036854775807");
   assert.throws(() => checkValue("time", int64, "9223372036854775808"), /format "int64"/);
@@ -63,7 +65,7 @@ test("a status, a code and a media type that the document does not have are refu
   fails(
     /application\/json for it, not "text\/html"/,
     "/v1/version",
-    answer(200, version, { "content-type": "text/html" }),
+    versioned(version, { "content-type": "text/html" }),
   );
   fails(/no body for it/, "/v1/pods/a", answer(204, {}), "DELETE");
   fails(/no such operation/, "/v1/nothing", answer(200, {}));
@@ -76,9 +78,10 @@ test("`default` is for what the runtime said, and for what comes before any oper
 });
 
 test("headers are held to the document: promised ones are there, others are not", () => {
-  fails(/x-request-id is missing/, "/v1/version", answer(200, version, { "x-request-id": undefined }));
+  fails(/x-request-id is missing/, "/v1/version", versioned(version, { "x-request-id": undefined }));
+  fails(/crest-version is missing/, "/v1/version", answer(200, version));
   fails(/location is missing/, "/v1/pods", answer(201, { podSandboxId: "a" }), "POST");
-  fails(/does not have these headers/, "/v1/version", answer(200, version, { etag: 'W/"x"' }));
+  fails(/does not have these headers/, "/v1/version", versioned(version, { etag: 'W/"x"' }));
   fails(/ETag/, "/v1/pods", answer(200, { items: [] }));
   fails(/pattern/, "/v1/pods", answer(200, { items: [] }, { etag: "x" }));
 });

@@ -1,0 +1,267 @@
+/** The npm package: what is in it, that it installs and runs where nothing of ours is, and that programs can import it. */
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { version } from "../../src/version.ts";
+import { repositoryRoot } from "../support/repository.ts";
+import { command, exitCodeOf, openSession } from "./clients/session.ts";
+import { type Api, bodyOf, createApi } from "./support/api.ts";
+import { newFolder, readyLine, removeFolder } from "./support/gateway.ts";
+import { reasonToSkip } from "./support/machine.ts";
+import { exec, removePod, runContainer, runPod } from "./support/pods.ts";
+import { type Program, type ProgramOptions, runToEnd, start } from "./support/program.ts";
+import { useGateway } from "./support/suite.ts";
+
+const skip = await reasonToSkip();
+const root = repositoryRoot();
+/** Has the package and what npm installed for it, and nothing else. */
+const folder = newFolder();
+const upstream = useGateway(skip);
+
+/** What npm tells the scripts that it runs would have another npm work in their folder. */
+const inFolder: ProgramOptions = { cwd: folder, env: { npm_config_local_prefix: undefined } };
+const quiet = ["--no-fund", "--no-audit", "--loglevel=error"];
+
+interface Packed {
+  readonly filename: string;
+  readonly files: readonly { readonly path: string }[];
+}
+
+let packed: Packed;
+const programs = new Set<Program>();
+before(async () => {
+  // What prepack prints would stand before the answer.
+  const answer = await run(
+    ["npm", "pack", "--json", "--foreground-scripts=false", `--pack-destination=${folder}`],
+    {
+      ...inFolder,
+      cwd: root,
+    },
+  );
+  [packed] = JSON.parse(answer) as [Packed];
+  await run(["npm", "install", "--omit=dev", ...quiet, join(folder, packed.filename)]);
+});
+after(async () => {
+  for (const program of programs) await stop(program);
+  await removeFolder(folder);
+});
+
+/** Runs a program in the folder of the installed package. @returns What it printed. */
+async function run(argv: readonly [string, ...string[]], options = inFolder): Promise<string> {
+  const { code, stdout, stderr } = await runToEnd(argv, options);
+  assert.equal(code, 0, `${argv.join(" ")}: ${stdout}${stderr}`);
+  return stdout;
+}
+
+async function stop(program: Program): Promise<void> {
+  programs.delete(program);
+  program.killGroup("SIGTERM");
+  await program.ended;
+}
+
+const socket = () => join(upstream().dataDir, "containerd.sock");
+
+test("the package holds the program, its types, the document and the licence, and nothing of its making", () => {
+  const paths = packed.files.map(({ path }) => path);
+  const others = paths.filter(
+    (path) => !/^dist\/src\/.*\.js$|^src\/docs\/assets\/[^/]*\.(js|css)$/.test(path),
+  );
+  assert.deepEqual(others.sort(), [
+    "LICENSE",
+    "README.md",
+    "dist/src/errors.d.ts",
+    "dist/src/index.d.ts",
+    "dist/src/start-gateway.d.ts",
+    "dist/src/version.d.ts",
+    "openapi/openapi.json",
+    "package.json",
+  ]);
+  assert.deepEqual(
+    paths.filter((path) => path.includes("codegen") || path.includes("test")),
+    [],
+  );
+  const installed = join(folder, "node_modules", "crest-cri");
+  const withMaps = paths.filter((path) =>
+    /sourceMappingURL=/.test(readFileSync(join(installed, path), "utf8")),
+  );
+  assert.deepEqual(withMaps, []);
+});
+
+test("of what is installed with it one package alone has a script, and no tool comes along", () => {
+  const lock = JSON.parse(readFileSync(join(folder, "package-lock.json"), "utf8"));
+  const installed = Object.entries(lock.packages as { [path: string]: { hasInstallScript?: boolean } });
+  // That of protobufjs, which comes with grpc-js, warns of version ranges and does nothing else.
+  assert.deepEqual(
+    installed.filter(([, { hasInstallScript }]) => hasInstallScript).map(([path]) => path),
+    ["node_modules/protobufjs"],
+  );
+  const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  // Some of what the tests use is what fastify and grpc-js use, too.
+  const shared = ["@grpc/proto-loader", "@types/node", "ajv", "ws"];
+  assert.deepEqual(
+    Object.keys(devDependencies).filter((name) => `node_modules/${name}` in lock.packages),
+    shared,
+  );
+});
+
+interface Served {
+  readonly api: Api;
+  readonly address: string;
+  readonly token: string;
+}
+
+/** Has `use` ask what `crest serve` answers, which `crest` starts with its files in `dataDir`. */
+async function serve(
+  crest: readonly [string, ...string[]],
+  dataDir: string,
+  use: (served: Served) => Promise<void>,
+): Promise<void> {
+  const flags = [`--runtime-endpoint=${socket()}`, `--data-dir=${dataDir}`, "--listen=127.0.0.1:0", "-A"];
+  const program = start([...crest, "serve", ...flags], inFolder);
+  try {
+    const [, address = ""] = await program.until(readyLine);
+    programs.add(program);
+    const token = readFileSync(join(dataDir, "token"), "utf8").trim();
+    const api = createApi(address, token);
+    await use({ api, address, token });
+    api.close();
+  } finally {
+    if (programs.has(program)) await stop(program);
+    await removeFolder(dataDir);
+  }
+}
+
+const npx24 = ["npx", "--yes", "--package=node@24", "--"] as const;
+
+for (const [node, crest] of [
+  [process.version, ["npx", "crest-cri"]],
+  ["v24.", [...npx24, "crest"]],
+] as const) {
+  test(`${crest.join(" ")} serves, and its version is the same wherever it says one`, { skip }, async () => {
+    const said = await run([...crest, "version"]);
+    assert.ok(said.startsWith(`crest ${version} (CRI v1, Node ${node}`), said);
+    const document = JSON.parse(await run([...crest, "openapi"]));
+    assert.equal(document.info.version, version);
+
+    await serve(crest, newFolder(), async ({ api, address }) => {
+      assert.equal(await run(["curl", "--silent", "--fail", `${address}/readyz`]), "ok\n");
+      const answer = await api.get<{ runtimeName: string }>("/v1/version");
+      assert.equal(bodyOf(answer).runtimeName, "containerd");
+      assert.equal(answer.headers["crest-version"], version);
+      assert.deepEqual(bodyOf(await api.get("/openapi.json")), document);
+      for (const path of ["/docs", "/docs/assets/theme.css"]) bodyOf(await api.get(path));
+    });
+  });
+}
+
+test("under Node's permission model it reads its packages and its folder, writes the latter, and runs nothing", {
+  skip,
+}, async () => {
+  const dataDir = newFolder();
+  const permissions = [
+    ...["--permission", `--allow-fs-read=${folder}/node_modules/`],
+    ...[`--allow-fs-read=${dataDir}`, `--allow-fs-write=${dataDir}`],
+  ];
+  const node = [...npx24, "node", ...permissions] as const;
+  const tries = [
+    "readFileSync('/etc/passwd')",
+    `readFileSync(${JSON.stringify(join(folder, "package.json"))})`,
+    `writeFileSync(${JSON.stringify(join(folder, "node_modules", "made"))}, '')`,
+    "spawnSync('/bin/true')",
+  ];
+  const script = tries.map(
+    (code) => `try { ${code}; said.push(''); } catch (error) { said.push(error.code); }`,
+  );
+  const refused = await run([
+    ...node,
+    "--eval",
+    `const { readFileSync, writeFileSync } = require("fs"), { spawnSync } = require("child_process"), said = [];
+${script.join("\n")}
+console.log(JSON.stringify(said));`,
+  ]);
+  assert.deepEqual(
+    JSON.parse(refused),
+    tries.map(() => "ERR_ACCESS_DENIED"),
+  );
+
+  await serve([...node, join("node_modules", ".bin", "crest")], dataDir, async ({ api, ...place }) => {
+    for (const path of ["/openapi.json", "/docs/assets/theme.css"]) bodyOf(await api.get(path));
+    const pod = await runPod(api);
+    const container = await runContainer(api, pod);
+    assert.equal((await exec(api, container, "echo out")).stdout, "out\n");
+    const session = await openSession(place, `${container.path}/exec`, { query: command("exit 3") });
+    assert.equal(exitCodeOf(await session.status()), 3);
+    await removePod(api, pod);
+  });
+});
+
+test("a TypeScript program starts and ends a gateway, and compiles against the types", { skip }, async () => {
+  const dataDir = newFolder();
+  const flags = [`--data-dir=${dataDir}`, "--listen=127.0.0.1:0", `--runtime-endpoint=${socket()}`];
+  mkdirSync(join(folder, "program"));
+  writeFileSync(join(folder, "program", "package.json"), '{ "type": "module" }\n');
+  writeFileSync(
+    join(folder, "program", "main.ts"),
+    `
+import { readFileSync } from "node:fs";
+import { type RunningGateway, StartError, startGateway, version } from "crest-cri";
+import document from "crest-cri/openapi.json" with { type: "json" };
+
+const flags = ${JSON.stringify(flags)};
+const lines: string[] = [];
+const gateway: RunningGateway = await startGateway("serve", [...flags, "--allow-read"], {
+  say: (text) => lines.push(text),
+});
+const token = readFileSync(gateway.tokenFile, "utf8").trim();
+const answer = await fetch(gateway.address + "/v1/version", { headers: { authorization: "Bearer " + token } });
+await answer.text();
+await gateway.close();
+await gateway.close();
+const code: number = await gateway.ended;
+
+const refusals: string[] = [];
+for (const mistake of [["--alow-read"], ["--help"], ["--listen=unix:/no/such/folder/socket"]]) {
+  await startGateway("serve", [...flags.slice(0, 1), ...flags.slice(2), ...mistake]).catch((error: unknown) => {
+    if (error instanceof StartError) refusals.push(error.message);
+  });
+}
+console.log(JSON.stringify({
+  ...{ version, code, refusals },
+  said: lines.join("\\n"),
+  status: answer.status,
+  header: answer.headers.get("crest-version"),
+  documented: document.info.version,
+}));
+`,
+  );
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const [, example = ""] = /```ts\n([^`]*from "crest-cri"[^`]*)```/.exec(readme) ?? [];
+  assert.notEqual(example, "", "README.md shows how a program starts a gateway");
+  writeFileSync(join(folder, "program", "readme.ts"), example);
+  const compilerOptions = {
+    ...{ target: "es2023", lib: ["es2023"], module: "nodenext", strict: true, skipLibCheck: false },
+    ...{ exactOptionalPropertyTypes: true, resolveJsonModule: true, outDir: "built" },
+    ...{ types: ["node"], typeRoots: [join(root, "node_modules", "@types")] },
+  };
+  writeFileSync(
+    join(folder, "program", "tsconfig.json"),
+    JSON.stringify({ compilerOptions, files: ["main.ts", "readme.ts"] }),
+  );
+  try {
+    const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
+    await run([process.execPath, compiler, "-p", join(folder, "program")]);
+    const result = JSON.parse(await run([process.execPath, join("program", "built", "main.js")]));
+    assert.deepEqual(
+      [result.version, result.header, result.documented, result.status, result.code],
+      [version, version, version, 200, 0],
+    );
+    assert.match(result.said, readyLine);
+    assert.equal(result.refusals.length, 3);
+    assert.match(result.refusals[0], /--alow-read: unknown flag, the nearest is --allow-read/);
+    assert.match(result.refusals[1], /--help: starts no gateway/);
+    assert.match(result.refusals[2], /Cannot listen on \/no\/such\/folder\/socket/);
+  } finally {
+    await removeFolder(dataDir);
+  }
+});
