@@ -5,9 +5,11 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { version } from "../../src/version.ts";
 import { repositoryRoot } from "../support/repository.ts";
-import { bodyOf, createApi } from "./support/api.ts";
+import { command, exitCodeOf, openSession } from "./clients/session.ts";
+import { type Api, bodyOf, createApi } from "./support/api.ts";
 import { newFolder, readyLine, removeFolder } from "./support/gateway.ts";
 import { reasonToSkip } from "./support/machine.ts";
+import { exec, removePod, runContainer, runPod } from "./support/pods.ts";
 import { type Program, type ProgramOptions, runToEnd, start } from "./support/program.ts";
 import { useGateway } from "./support/suite.ts";
 
@@ -103,46 +105,96 @@ test("of what is installed with it one package alone has a script, and no tool c
   );
 });
 
-for (const [node, command] of [
+interface Served {
+  readonly api: Api;
+  readonly address: string;
+  readonly token: string;
+}
+
+/** Has `use` ask what `crest serve` answers, which `crest` starts with its files in `dataDir`. */
+async function serve(
+  crest: readonly [string, ...string[]],
+  dataDir: string,
+  use: (served: Served) => Promise<void>,
+): Promise<void> {
+  const flags = [`--runtime-endpoint=${socket()}`, `--data-dir=${dataDir}`, "--listen=127.0.0.1:0", "-A"];
+  const program = start([...crest, "serve", ...flags], inFolder);
+  try {
+    const [, address = ""] = await program.until(readyLine);
+    programs.add(program);
+    const token = readFileSync(join(dataDir, "token"), "utf8").trim();
+    const api = createApi(address, token);
+    await use({ api, address, token });
+    api.close();
+  } finally {
+    if (programs.has(program)) await stop(program);
+    await removeFolder(dataDir);
+  }
+}
+
+const npx24 = ["npx", "--yes", "--package=node@24", "--"] as const;
+
+for (const [node, crest] of [
   [process.version, ["npx", "crest-cri"]],
-  ["v24.", ["npx", "--yes", "--package=node@24", "--", "crest"]],
+  ["v24.", [...npx24, "crest"]],
 ] as const) {
-  test(`${command.join(" ")} serves, and its version is the same wherever it says one`, {
-    skip,
-  }, async () => {
-    const said = await run([...command, "version"]);
+  test(`${crest.join(" ")} serves, and its version is the same wherever it says one`, { skip }, async () => {
+    const said = await run([...crest, "version"]);
     assert.ok(said.startsWith(`crest ${version} (CRI v1, Node ${node}`), said);
-    const document = JSON.parse(await run([...command, "openapi"]));
+    const document = JSON.parse(await run([...crest, "openapi"]));
     assert.equal(document.info.version, version);
 
-    const dataDir = newFolder();
-    const program = start(
-      [
-        ...command,
-        ...["serve", `--data-dir=${dataDir}`, "--listen=127.0.0.1:0"],
-        ...[`--runtime-endpoint=${socket()}`, "--allow-read"],
-      ],
-      inFolder,
-    );
-    programs.add(program);
-    try {
-      const [, address = ""] = await program.until(readyLine);
+    await serve(crest, newFolder(), async ({ api, address }) => {
       assert.equal(await run(["curl", "--silent", "--fail", `${address}/readyz`]), "ok\n");
-      const token = readFileSync(join(dataDir, "token"), "utf8").trim();
-      const api = createApi(address, token);
       const answer = await api.get<{ runtimeName: string }>("/v1/version");
       assert.equal(bodyOf(answer).runtimeName, "containerd");
       assert.equal(answer.headers["crest-version"], version);
       assert.deepEqual(bodyOf(await api.get("/openapi.json")), document);
-      assert.equal((await api.get("/docs")).status, 200);
-      assert.equal((await api.get("/docs/assets/theme.css")).status, 200);
-      api.close();
-    } finally {
-      await stop(program);
-      await removeFolder(dataDir);
-    }
+      for (const path of ["/docs", "/docs/assets/theme.css"]) bodyOf(await api.get(path));
+    });
   });
 }
+
+test("under Node's permission model it reads its packages and its folder, writes the latter, and runs nothing", {
+  skip,
+}, async () => {
+  const dataDir = newFolder();
+  const permissions = [
+    ...["--permission", `--allow-fs-read=${folder}/node_modules/`],
+    ...[`--allow-fs-read=${dataDir}`, `--allow-fs-write=${dataDir}`],
+  ];
+  const node = [...npx24, "node", ...permissions] as const;
+  const tries = [
+    "readFileSync('/etc/passwd')",
+    `readFileSync(${JSON.stringify(join(folder, "package.json"))})`,
+    `writeFileSync(${JSON.stringify(join(folder, "node_modules", "made"))}, '')`,
+    "spawnSync('/bin/true')",
+  ];
+  const script = tries.map(
+    (code) => `try { ${code}; said.push(''); } catch (error) { said.push(error.code); }`,
+  );
+  const refused = await run([
+    ...node,
+    "--eval",
+    `const { readFileSync, writeFileSync } = require("fs"), { spawnSync } = require("child_process"), said = [];
+${script.join("\n")}
+console.log(JSON.stringify(said));`,
+  ]);
+  assert.deepEqual(
+    JSON.parse(refused),
+    tries.map(() => "ERR_ACCESS_DENIED"),
+  );
+
+  await serve([...node, join("node_modules", ".bin", "crest")], dataDir, async ({ api, ...place }) => {
+    for (const path of ["/openapi.json", "/docs/assets/theme.css"]) bodyOf(await api.get(path));
+    const pod = await runPod(api);
+    const container = await runContainer(api, pod);
+    assert.equal((await exec(api, container, "echo out")).stdout, "out\n");
+    const session = await openSession(place, `${container.path}/exec`, { query: command("exit 3") });
+    assert.equal(exitCodeOf(await session.status()), 3);
+    await removePod(api, pod);
+  });
+});
 
 test("a TypeScript program starts and ends a gateway, and compiles against the types", { skip }, async () => {
   const dataDir = newFolder();
