@@ -28,30 +28,26 @@ const maxSocketPathBytes = 107;
 export async function lockFolder(folder: string): Promise<FolderLock> {
   await mkdir(folder, { recursive: true, mode: 0o700 }).catch(cannotLock(folder));
   const path = join(folder, "gateway.lock");
-  const own = `${path}.${randomBytes(6).toString("hex")}`;
   const server = createServer((socket) => socket.on("error", () => undefined).end(`${process.pid}\n`));
-  await withShortPath(own, (short) => listen(server, short)).catch(cannotLock(folder));
-  const close = () => new Promise<void>((resolve) => server.close(() => resolve()));
   try {
-    await chmod(own, 0o600);
-    while (!(await placed(own, path))) {
+    while (!(await withShortPath(path, (short) => listens(server, short)))) {
+      const found = await stat(path).catch(absent);
       const owner = await withShortPath(path, ownerOf);
       if (owner !== undefined) {
         throw new StartError(`The data folder is in use by process ${owner}: its lock is ${path}.`);
       }
-      await removeDead(path);
+      if (found) await removeDead(path, found.ino);
     }
+    await chmod(path, 0o600);
   } catch (error) {
-    await close();
+    if (server.listening) await closed(server);
     throw error instanceof StartError ? error : cannotLock(folder)(error as NodeJS.ErrnoException);
-  } finally {
-    await rm(own, { force: true });
   }
   server.unref();
   return {
     async close() {
       await rm(path, { force: true });
-      await close();
+      await closed(server);
     },
   };
 }
@@ -65,21 +61,24 @@ function cannotLock(folder: string): (error: NodeJS.ErrnoException) => never {
   };
 }
 
-function listen(server: Server, path: string): Promise<void> {
+/** Whether the server has taken the path; false when there is something. */
+function listens(server: Server, path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    server.once("error", reject).listen(path, resolve);
+    const failed = (error: NodeJS.ErrnoException): void => {
+      if (error.code === "EADDRINUSE") resolve(false);
+      else reject(error);
+    };
+    server.once("error", failed).listen(path, () => {
+      server.off("error", failed);
+      resolve(true);
+    });
   });
 }
 
-/** Puts the socket in its place, unless there is one: only then is this false. */
-async function placed(own: string, path: string): Promise<boolean> {
-  try {
-    await link(own, path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw error;
-  }
+const closed = (server: Server) => new Promise<void>((resolve) => server.close(() => resolve()));
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== "ENOENT") throw error;
 }
 
 /** The pid, or words for one that does not say it; undefined when nobody is there. */
@@ -103,14 +102,12 @@ function ownerOf(path: string): Promise<string | undefined> {
   });
 }
 
-/** Takes a socket away that nobody answers; one that has been put there meanwhile is put back. */
-async function removeDead(path: string): Promise<void> {
+/** Takes the socket away that nobody answered; another one that has been put there meanwhile is put back. */
+async function removeDead(path: string, inode: number): Promise<void> {
   const dead = `${path}.${randomBytes(6).toString("hex")}`;
   try {
-    const seen = await stat(path);
     await rename(path, dead);
-    const taken = await stat(dead);
-    if (taken.ino !== seen.ino) await link(dead, path);
+    if ((await stat(dead)).ino !== inode) await link(dead, path);
   } catch (error) {
     // Somebody else was faster: the next look says who.
     const { code } = error as NodeJS.ErrnoException;
