@@ -62,3 +62,13 @@ export function parseCommandLine(
 export function readCommandLine(): Command {
   return parseCommandLine(process.argv.slice(2), process.env);
 }
+
+/**
+ * The socket on which whoever started this process, systemd for one, waits to be told that it serves
+ * (sd_notify(3)). Taken out of the environment: a containerd that is started later would speak there, too.
+ */
+export function takeNotifySocket(): string | undefined {
+  const { NOTIFY_SOCKET: socket } = process.env;
+  delete process.env.NOTIFY_SOCKET;
+  return socket === "" ? undefined : socket;
+}

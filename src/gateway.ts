@@ -3,7 +3,7 @@
  * order, whatever the reason.
  */
 import { readFile } from "node:fs/promises";
-import { createApp } from "./app.ts";
+import { createApp, type TlsSettings } from "./app.ts";
 import { loadToken } from "./auth/token.ts";
 import { banner } from "./banner.ts";
 import type { Command, Config } from "./config.ts";
@@ -12,7 +12,10 @@ import { discover } from "./cri/discover.ts";
 import { invoke } from "./cri/invoke.ts";
 import { removeAllPods } from "./cri/remove-pods.ts";
 import { StartError } from "./errors.ts";
+import { lockFolder } from "./folder-lock.ts";
 import type { LogEntry } from "./http/server.ts";
+import { createNotify, type Notify } from "./service-manager.ts";
+import { loadTls } from "./tls/identity.ts";
 
 export interface GatewayOptions {
   /** Prints a line for the person at the terminal. */
@@ -21,6 +24,10 @@ export interface GatewayOptions {
   readonly log: (line: string) => void;
   /** Settles with the reason when the gateway shall end. */
   readonly stopRequested: Promise<string>;
+  /** Settles when it shall end without waiting for answers under way. */
+  readonly stopAgain: Promise<unknown>;
+  /** Where a service manager waits to be told that the gateway serves, and that it ends. */
+  readonly notifySocket?: string | undefined;
 }
 
 /** The runtime that a gateway stands in front of. */
@@ -33,22 +40,34 @@ interface Backend {
 
 type Serving = Extract<Command, { readonly config: Config }>;
 
-/** How long answers under way may take once the gateway ends. */
-const drainMs = 5000;
-
 /**
  * Runs until it is told to stop or the private runtime ends. Answers the process's exit code.
  *
  * @throws {StartError} when it cannot start; nothing is left running then.
  */
 export async function runGateway({ name, config }: Serving, options: GatewayOptions): Promise<number> {
+  const tls = await readTls(config);
   const token = await loadToken(config.tokenFile);
+  const lock = await lockFolder(config.dataDir);
+  try {
+    return await runLocked({ name, config }, options, { token, tls });
+  } finally {
+    await lock.close();
+  }
+}
+
+async function runLocked(
+  { name, config }: Serving,
+  options: GatewayOptions,
+  { token, tls }: { readonly token: string; readonly tls: TlsSettings | undefined },
+): Promise<number> {
+  const notify = createNotifier(options);
   const backend = name === "up" ? await startPrivate(config, options.say) : await findRuntime(config);
   try {
     const app = createApp({
       config,
       token,
-      runtime: backend.runtime,
+      ...{ runtime: backend.runtime, tls },
       sessions: {
         limits: { idleMs: config.sessionIdle, maxMs: config.sessionMax },
         statusGraceMs: config.statusGrace,
@@ -59,19 +78,32 @@ export async function runGateway({ name, config }: Serving, options: GatewayOpti
     });
     try {
       const address = await app.listen();
-      options.say(banner({ command: name, config, address, runtime: await describe(backend.runtime) }));
+      const runtime = await describe(backend.runtime);
+      options.say(banner({ ...{ command: name, config, address, runtime }, validTo: tls?.identity.validTo }));
+      await notify("READY=1", `STATUS=Serves ${address} in front of ${runtime}`);
       const reason = await Promise.race([
         options.stopRequested.then((signal) => ({ code: 0, text: `${signal}: stopping` })),
         backend.exited.then((text) => ({ code: 1, text: `The private runtime ended: ${text}` })),
       ]);
       options.say(reason.text);
+      void notify("STOPPING=1");
       return reason.code;
     } finally {
-      await app.close(drainMs);
+      await app.close(config.drain, options.stopAgain);
     }
   } finally {
     await backend.close();
   }
+}
+
+/** Without a service manager nothing is said; one that does not hear is no reason to end. */
+function createNotifier({ notifySocket, log }: GatewayOptions): Notify {
+  if (notifySocket === undefined) return async () => {};
+  const notify = createNotify(notifySocket);
+  return (...variables) =>
+    notify(...variables).catch((error: Error) =>
+      log(logLine({ level: "warn", message: error.message, error })),
+    );
 }
 
 async function startPrivate(config: Config, say: (line: string) => void): Promise<Backend> {
@@ -102,6 +134,17 @@ async function findRuntime(config: Config): Promise<Backend> {
   return { runtime, exited: new Promise(() => {}), close: async () => runtime.close() };
 }
 
+/** Before anything is started: a bad certificate costs no time. */
+async function readTls({ tlsCert, tlsKey, tlsClientCa }: Config): Promise<TlsSettings | undefined> {
+  if (tlsCert === undefined || tlsKey === undefined) return undefined;
+  const files = {
+    cert: tlsCert,
+    key: tlsKey,
+    ...(tlsClientCa === undefined ? {} : { clientCa: tlsClientCa }),
+  };
+  return { files, identity: await loadTls(files) };
+}
+
 async function readStreamCa(path: string | undefined): Promise<string | undefined> {
   if (path === undefined) return undefined;
   return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
@@ -125,7 +168,7 @@ async function describe(runtime: Runtime): Promise<string> {
   }
 }
 
-/** One line of JSON for what went wrong on our side or the runtime's. */
+/** One line of JSON, for what went wrong on our side or the runtime's most of all. */
 function logLine({ error, ...entry }: LogEntry): string {
   const { stack, cause } = error instanceof Error ? error : { stack: String(error), cause: undefined };
   const detail =

@@ -42,11 +42,13 @@ async function main(): Promise<void> {
     }
     case "serve":
     case "up": {
+      const { takeNotifySocket } = await import("./config.ts");
       const { runGateway } = await import("./gateway.ts");
       const code = await runGateway(command, {
         say: (line) => process.stdout.write(`${line}\n`),
         log: (line) => process.stderr.write(`${line}\n`),
-        stopRequested: stopRequested(),
+        ...stopSignals(),
+        notifySocket: takeNotifySocket(),
       });
       process.exit(code);
     }
@@ -68,13 +70,15 @@ function surviveReaders(goesOn: boolean): void {
 }
 
 /**
- * Settles with the name of the first signal to stop; SIGHUP is a terminal that was closed. A second one
- * changes nothing: cleaning up takes its seconds.
+ * The first signal to stop, by name, and the second; SIGHUP is a terminal that was closed. Further ones change
+ * nothing: removing a private runtime takes its seconds.
  */
-function stopRequested(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-      process.on(signal, () => resolve(signal));
-    }
-  });
+function stopSignals(): { stopRequested: Promise<string>; stopAgain: Promise<string> } {
+  const signals: ((signal: string) => void)[] = [];
+  const next = () => new Promise<string>((resolve) => void signals.push(resolve));
+  const both = { stopRequested: next(), stopAgain: next() };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => signals.shift()?.(signal));
+  }
+  return both;
 }

@@ -13,9 +13,9 @@ const sourceRoot = join(process.cwd(), "src");
 const layers: readonly (readonly string[])[] = [
   ["main"],
   ["gateway"],
-  ["app", "banner"],
+  ["app", "banner", "folder-lock", "service-manager"],
   ["http", "console", "embedded"],
-  ["streaming", "logs", "events", "pulls", "stats", "auth", "docs"],
+  ["streaming", "logs", "events", "pulls", "stats", "auth", "tls", "docs"],
   ["cri", "routes"],
   ["gen"],
   ["wire"],

@@ -57,22 +57,43 @@ function normalizeIp(text: string): string | undefined {
   return new URL(`http://[${bare}]`).hostname.slice(1, -1);
 }
 
-/** `HOST:PORT` on loopback, or `unix:/path`. */
+/** Whether only this machine reaches it: `localhost` or a loopback literal, without brackets. */
+export function isLoopback(host: string): boolean {
+  return /^(localhost|::1|127\..*)$/.test(host);
+}
+
+/** Whether it is no address but all of them: nobody calls the gateway so. */
+export function isEveryAddress(host: string): boolean {
+  return host === "0.0.0.0" || host === "::";
+}
+
+/** systemd passes its sockets from here on; those below are the standard streams. */
+const firstInheritedFd = 3;
+
+/** `HOST:PORT`, `unix:/path` or `fd:3`. Whether the host is one that needs TLS is not looked at. */
 export function readListenAddress(text: string, options: ReadOptions): ListenAddress {
   if (text.startsWith("unix:")) return { path: readUnixPath(text.slice("unix:".length), options) };
-  const usage = "write 127.0.0.1:8585, [::1]:8585 or unix:/path";
+  const usage = "write 127.0.0.1:8585, [::1]:8585, unix:/path or fd:3";
   const [, written, digits] = /^(\[[^\]]*\]|[^:]*):([^:]*)$/.exec(text) ?? [];
   if (written === undefined || digits === undefined) {
     throw new StartError(`no address with a port (IPv6 in brackets): ${usage}`);
+  }
+  if (written === "fd") {
+    if (!/^\d{1,4}$/.test(digits) || Number(digits) < firstInheritedFd) {
+      throw new StartError(`bad descriptor "${digits}": systemd's first socket is fd:${firstInheritedFd}`);
+    }
+    return { fd: Number(digits) };
   }
   const port = Number(digits);
   if (!/^\d{1,5}$/.test(digits) || port > 65535) {
     throw new StartError(`bad port "${digits}": a port is a number from 0 to 65535`);
   }
+  if (written === "") throw new StartError(`no host, write 0.0.0.0:${digits} for every address`);
   const host = written.toLowerCase() === "localhost" ? "localhost" : normalizeIp(written);
-  if (host === undefined || !/^(localhost|::1|127\..*)$/.test(host)) {
-    const what = written === "" ? "listening on every address" : `"${written}", which is not loopback,`;
-    throw new StartError(`${what} is refused while there is no TLS: ${usage}`);
+  if (host === undefined) {
+    throw new StartError(
+      `"${written}" is no IP address, and a name could come to mean another one: ${usage}`,
+    );
   }
   return { host, port };
 }

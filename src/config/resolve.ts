@@ -2,7 +2,8 @@
 import { isAbsolute, join } from "node:path";
 import { StartError } from "../errors.ts";
 import { type Grants, grantWordNames } from "../grants.ts";
-import { formatHost } from "./addresses.ts";
+import { formatHost, isEveryAddress } from "./addresses.ts";
+import { checkListening } from "./check-listening.ts";
 import type { ServingCommand } from "./commands.ts";
 import { parseEnvFile } from "./env-file.ts";
 import { grantKey, type PlainSettings, type Setting, settings } from "./schema.ts";
@@ -52,7 +53,9 @@ export function resolveConfig(command: ServingCommand, flags: WrittenSettings, a
   }
   const allowGiven = settings.some(({ group, key }) => group === "grants" && written.has(key));
   const grants = readGrants(values, { allByDefault: command === "up" && !allowGiven });
-  return Object.freeze({ ...completePlain(values, around), grants });
+  const plain = completePlain(values, around);
+  checkListening(plain, written);
+  return Object.freeze({ ...plain, grants });
 }
 
 function defaultOf(setting: Setting): readonly Written[] | undefined {
@@ -84,7 +87,8 @@ function completePlain(values: Values, { env, uid }: Surroundings): Omit<Config,
   const read = Object.fromEntries(plain.map(({ key }) => [key, values[key]])) as unknown as PlainSettings;
 
   const dataDir = read.dataDir ?? defaultDataDir(env, uid);
-  const own = "host" in read.listen ? [formatHost(read.listen.host)] : [];
+  const { listen } = read;
+  const own = "host" in listen && !isEveryAddress(listen.host) ? [formatHost(listen.host)] : [];
   const always = settings.find(({ key }) => key === "acceptHost")?.default as readonly string[];
   return {
     ...read,

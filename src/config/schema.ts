@@ -9,8 +9,14 @@ import type { Static, TProperties, TSchema } from "@sinclair/typebox";
 import { type GrantWord, grantWordNames, grantWords } from "../grants.ts";
 import { type Annotations, Type } from "./setting.ts";
 
-/** Where the gateway listens. An IPv6 host stands without brackets; port 0 takes a free one. */
-export type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+/**
+ * Where the gateway listens. An IPv6 host stands without brackets; port 0 takes a free one. `fd` is a
+ * socket that listens already, inherited from whoever started the process.
+ */
+export type ListenAddress =
+  | { readonly host: string; readonly port: number }
+  | { readonly path: string }
+  | { readonly fd: number };
 
 /** The settings other than grants, in the order of the help text. */
 const plain = {
@@ -41,9 +47,31 @@ const plain = {
     type: "string",
     format: "listen-address",
     placeholder: "ADDRESS",
-    description: "Where to listen: a loopback address with a port (0 takes a free one), or unix:/path.",
+    description:
+      "Where to listen: an address with a port (0 takes a free one), unix:/path, or fd:3 for a socket that systemd listens on. An address that is not loopback needs --tls-cert.",
     default: "127.0.0.1:8585",
   }),
+  tlsCert: Type.Optional(
+    Type.String({
+      group: "where",
+      format: "path",
+      placeholder: "FILE",
+      description:
+        "The gateway's certificate (PEM), the ones between it and its authority behind it. Read again when it changes.",
+      defaultText: "none, and no TLS",
+      example: "/etc/crest/tls.crt",
+    }),
+  ),
+  tlsKey: Type.Optional(
+    Type.String({
+      group: "where",
+      format: "path",
+      placeholder: "FILE",
+      description: "The private key (PEM, not encrypted) of --tls-cert. Read again when it changes.",
+      defaultText: "none",
+      example: "/etc/crest/tls.key",
+    }),
+  ),
   dataDir: Type.Optional(
     Type.String({
       group: "where",
@@ -87,11 +115,22 @@ const plain = {
       example: "/var/lib/crest/token",
     }),
   ),
+  tlsClientCa: Type.Optional(
+    Type.String({
+      group: "who",
+      format: "path",
+      placeholder: "FILE",
+      description:
+        "The certificate authority (PEM) of clients: they must show a certificate of it, besides the token. Read again when it changes.",
+      defaultText: "none, the token alone is asked for",
+      example: "/etc/crest/clients.crt",
+    }),
+  ),
   acceptHost: Type.Array(Type.String({ format: "host-name" }), {
     group: "who",
     placeholder: "NAME,...",
     description:
-      "The names that a request's Host header may have, besides the default and the address of --listen.",
+      "The names that a request's Host header may have, besides the default and the address of --listen. Needed where --listen is every address.",
     default: ["localhost", "127.0.0.1", "[::1]"],
   }),
   maxSessions: Type.Unsafe<number>({
@@ -127,6 +166,14 @@ const plain = {
     description:
       "How long to wait for a command's exit status once its output has ended, when over 64 KiB went to its stdin: containerd never sends it when much of that was left unread. 0 waits for ever.",
     default: "30s",
+  }),
+  drain: Type.Unsafe<number>({
+    group: "start",
+    type: "string",
+    format: "duration",
+    placeholder: "DURATION",
+    description: "How long answers under way may take when the gateway is told to stop; 0 ends them at once.",
+    default: "10s",
   }),
   install: Type.Boolean({
     group: "start",

@@ -19,7 +19,9 @@ const longestPauseMs = 5000;
 export function serveHalfClosed(server: Server): void {
   // Node's own switch, which its types leave out: without it the end of the client's side ends ours.
   Object.assign(server, { httpAllowHalfOpen: true });
-  server.on("connection", (socket) => socket.once("end", () => outlive(socket)));
+  for (const event of ["connection", "secureConnection"]) {
+    server.on(event, (socket: Socket) => socket.once("end", () => outlive(socket)));
+  }
 }
 
 function outlive(socket: Socket): void {

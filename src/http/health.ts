@@ -8,10 +8,12 @@ import type { Runtime } from "../cri/channel.ts";
 import { invoke } from "../cri/invoke.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";
 import { docsPaths } from "./docs.ts";
+import type { Drain } from "./drain.ts";
 
 export interface HealthOptions {
   readonly runtime: Runtime;
   readonly sessions: Pick<SessionRegistry, "count">;
+  readonly drain: Pick<Drain, "isDraining">;
   /** @throws {GatewayError} `unauthenticated` when the header holds no valid token. */
   authenticate(authorization: string | undefined): Caller;
 }
@@ -22,7 +24,7 @@ const freshMs = 1000;
 
 export function registerHealth(
   app: FastifyInstance,
-  { runtime, sessions, authenticate }: HealthOptions,
+  { runtime, sessions, drain, authenticate }: HealthOptions,
 ): void {
   let asked = Number.NEGATIVE_INFINITY;
   let answer: Promise<boolean> = Promise.resolve(false);
@@ -43,6 +45,7 @@ export function registerHealth(
   app.get("/readyz", async (request, reply) => {
     const verbose = (request.query as { readonly verbose?: unknown }).verbose !== undefined;
     if (verbose) requireGrant("read:runtime", authenticate(request.headers.authorization));
+    if (drain.isDraining) return reply.code(503).type("text/plain").send("the gateway is shutting down\n");
     const answers = await runtimeAnswers();
     const lines = verbose
       ? [`runtime ${answers ? "ok" : "does not answer"}`, `sessions ${sessions.count}`]
@@ -54,5 +57,8 @@ export function registerHealth(
   });
 }
 
+/** What probes ask, and are told also while the gateway ends. */
+export const healthPaths: ReadonlySet<string> = new Set(["/livez", "/readyz"]);
+
 /** Paths that answer without a token. */
-export const openPaths: ReadonlySet<string> = new Set(["/livez", "/readyz", "/openapi.json", ...docsPaths]);
+export const openPaths: ReadonlySet<string> = new Set([...healthPaths, "/openapi.json", ...docsPaths]);

@@ -9,9 +9,12 @@ import { problemMediaType, problemOf } from "./problems.ts";
 /** A request line with all headers may be as long as this. */
 export const maxHeaderBytes = 16 * 1024;
 
-/** Answers what Node's parser stumbled over: broken HTTP, headers too large, too slow. */
+/**
+ * Answers what Node's parser stumbled over: broken HTTP, headers too large, too slow. Whoever has not come
+ * through a TLS handshake could not read an answer.
+ */
 export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
+  if (!/^(HPE|ERR_HTTP)_/.test(error.code ?? "") || !socket.writable) {
     socket.destroy();
     return;
   }

@@ -3,7 +3,9 @@
  * and problems for whatever goes wrong, also before a route is found.
  */
 import { randomUUID } from "node:crypto";
+import type { Server } from "node:http";
 import type { Socket } from "node:net";
+import type { SecureContextOptions } from "node:tls";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import type { Caller } from "../auth/authorize.ts";
 import type { HostGuard } from "../auth/hosts.ts";
@@ -17,19 +19,22 @@ import type { BufferPool } from "../wire/buffer-pool.ts";
 import { InvalidJson } from "../wire/parse-json.ts";
 import { registerDocs } from "./docs.ts";
 import { registerDocuments } from "./documents.ts";
+import type { Drain } from "./drain.ts";
 import type { Gateway } from "./gateway.ts";
 import { serveHalfClosed } from "./half-closed.ts";
 import { handlers } from "./handlers.ts";
-import { openPaths, registerHealth } from "./health.ts";
+import { isHandshake } from "./handshake.ts";
+import { healthPaths, openPaths, registerHealth } from "./health.ts";
 import { checkCodings, checkQuery, hostOf, originForm } from "./http-manners.ts";
+import { createListener } from "./listener.ts";
 import { allMethods, allowedMethods } from "./methods.ts";
 import { noteAnswer } from "./pending-answers.ts";
 import { pathOf, sendProblem } from "./problems.ts";
-import { answerClientError, maxHeaderBytes, refuse } from "./raw-answer.ts";
+import { answerClientError, refuse } from "./raw-answer.ts";
 import { registerRoutes } from "./register.ts";
 import { registerSession, type SessionOptions } from "./sessions.ts";
 import { createSharing } from "./sharing.ts";
-import { type ChosenProtocols, registerWebSockets, WebSocketOnlyMessage } from "./websockets.ts";
+import { type ChosenProtocols, registerWebSockets } from "./websockets.ts";
 
 export interface ServerOptions {
   readonly runtime: Runtime;
@@ -42,17 +47,23 @@ export interface ServerOptions {
   authenticate(authorization: string | undefined): Caller;
   /** Milliseconds in which a request must have come whole; default 60,000. What its answer takes is not counted. */
   readonly requestTimeoutMs?: number;
+  /** The server's certificate; absent: no TLS. With a `ca`, clients must show a certificate, too. */
+  readonly tls?: SecureContextOptions | undefined;
+  /** Called with each server below: there are two where a name has two addresses. */
+  readonly onListener?: (listener: Server) => void;
+  readonly drain: Drain;
   /** Called with what no caller is told: failures of the gateway, and what the runtime did wrong. */
   log(entry: LogEntry): void;
 }
 
 export interface LogEntry {
-  readonly level: "error" | "warn";
+  readonly level: "error" | "warn" | "info";
   readonly message: string;
-  readonly requestId: string;
-  readonly method: string;
-  readonly path: string;
-  readonly error: unknown;
+  /** Of the request that it is about, if it is about one. */
+  readonly requestId?: string;
+  readonly method?: string;
+  readonly path?: string;
+  readonly error?: unknown;
 }
 
 /** Bodies are configurations; 1 MiB is a large one. */
@@ -68,17 +79,11 @@ export function createServer(options: ServerOptions): FastifyInstance {
   const app = Fastify({
     bodyLimit: bodyLimitBytes,
     routerOptions: { maxParamLength },
-    http: {
-      IncomingMessage: WebSocketOnlyMessage,
-      maxHeaderSize: maxHeaderBytes,
-      headersTimeout: requestTimeoutMs,
-      connectionsCheckingInterval: requestTimeoutMs / 10,
-      // Node would refuse without a problem; `hostOf` does.
-      requireHostHeader: false,
+    serverFactory: (handler) => {
+      const listener = createListener(handler, { requestTimeoutMs, tls: options.tls });
+      options.onListener?.(listener);
+      return listener;
     },
-    connectionTimeout: 0,
-    requestTimeout: requestTimeoutMs,
-    keepAliveTimeout: 65_000,
     forceCloseConnections: "idle",
     // Fastify's own answer is no problem document, and would leave the connection of a handshake open for ever.
     return503OnClosing: false,
@@ -108,14 +113,17 @@ export function createServer(options: ServerOptions): FastifyInstance {
     done(null, body),
   );
 
-  let isClosing = false;
+  const { drain } = options;
   app.addHook("preClose", async () => {
-    isClosing = true;
+    void drain.begin();
   });
   app.addHook("onRequest", async (request, reply) => {
     noteAnswer(request.raw.socket, reply.raw);
     reply.header("x-request-id", request.id);
-    if (isClosing) throw new GatewayError("shutting_down", "The gateway is shutting down");
+    if (!isHandshake(request.raw)) drain.note(reply.raw);
+    if (drain.isDraining && !healthPaths.has(pathOf(request.url))) {
+      throw new GatewayError("shutting_down", "The gateway is shutting down");
+    }
     const host = hostOf(request.raw, request.originalUrl);
     options.guardHost({ host, origin: request.headers.origin });
     checkCodings(request.raw);

@@ -1,5 +1,5 @@
-/** A certificate for 127.0.0.1 and ::1 that signs itself, made anew for every test. */
-import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
+/** Certificates for 127.0.0.1 and ::1, made anew for every test: alone, or of an authority. */
+import { generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 
 export interface Certificate {
   /** PEM. */
@@ -21,27 +21,76 @@ const oid = (hex: string): Buffer => der(6, Buffer.from(hex, "hex"));
 const time = (date: Date): Buffer =>
   der(0x17, Buffer.from(`${date.toISOString().slice(2, 19).replace(/\D/g, "")}Z`));
 
+/** Common name and, in RFC 5280's terms, issuer. */
+const nameOf = (commonName: string): Buffer =>
+  sequence(der(0x31, sequence(oid("550403"), der(0x0c, Buffer.from(commonName)))));
+
+interface Wanted {
+  readonly subject: string;
+  readonly issuer: string;
+  readonly isAuthority?: boolean;
+  readonly validity?: Validity;
+}
+
+/** In days from now; by default from yesterday to tomorrow. */
+export interface Validity {
+  readonly fromDays?: number;
+  readonly toDays?: number;
+}
+
+const dayMs = 24 * 60 * 60 * 1000;
+
 /** RFC 5280: version 3, ECDSA with SHA-256, a subject alternative name for each loopback address. */
-export function selfSigned(): Certificate {
-  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
+function issue(
+  { subject, issuer, isAuthority = false, validity: { fromDays = -1, toDays = 1 } = {} }: Wanted,
+  { publicKey, signer }: { readonly publicKey: KeyObject; readonly signer: KeyObject },
+): string {
   const ecdsaWithSha256 = sequence(oid("2a8648ce3d040302"));
-  const name = sequence(der(0x31, sequence(oid("550403"), der(0x0c, Buffer.from("streams")))));
-  const day = 24 * 60 * 60 * 1000;
-  const validity = sequence(time(new Date(Date.now() - day)), time(new Date(Date.now() + day)));
+  const at = (days: number): Buffer => time(new Date(Date.now() + days * dayMs));
   const loopback = [Buffer.from([127, 0, 0, 1]), Buffer.from("00000000000000000000000000000001", "hex")];
   const names = sequence(...loopback.map((address) => der(0x87, address)));
-  const extensions = der(0xa3, sequence(sequence(oid("551d11"), der(4, names))));
+  const yes = der(1, Buffer.from([0xff]));
+  const constraints = sequence(oid("551d13"), yes, der(4, sequence(...(isAuthority ? [yes] : []))));
+  const extensions = der(0xa3, sequence(constraints, sequence(oid("551d11"), der(4, names))));
   const body = sequence(
     der(0xa0, der(2, Buffer.from([2]))),
     der(2, Buffer.from([1]), randomBytes(15)),
-    ecdsaWithSha256,
-    ...[name, validity, name],
+    ...[ecdsaWithSha256, nameOf(issuer), sequence(at(fromDays), at(toDays)), nameOf(subject)],
     publicKey.export({ type: "spki", format: "der" }),
     extensions,
   );
-  const certificate = sequence(body, ecdsaWithSha256, bitString(sign("sha256", body, privateKey)));
+  const certificate = sequence(body, ecdsaWithSha256, bitString(sign("sha256", body, signer)));
+  return `-----BEGIN CERTIFICATE-----\n${certificate.toString("base64").replace(/.{64}/g, "$&\n")}\n-----END CERTIFICATE-----\n`;
+}
+
+const newKey = () => generateKeyPairSync("ec", { namedCurve: "prime256v1" });
+const pemOf = (key: KeyObject): string => String(key.export({ type: "pkcs8", format: "pem" }));
+
+/** A certificate that signs itself. */
+export function selfSigned(validity: Validity = {}): Certificate {
+  const { publicKey, privateKey } = newKey();
+  const cert = issue({ subject: "streams", issuer: "streams", validity }, { publicKey, signer: privateKey });
+  return { key: pemOf(privateKey), cert };
+}
+
+export interface Authority {
+  /** PEM. */
+  readonly cert: string;
+  issue(subject: string): Certificate;
+}
+
+export function createAuthority(name: string): Authority {
+  const own = newKey();
+  const signer = own.privateKey;
+  const cert = issue(
+    { subject: name, issuer: name, isAuthority: true },
+    { publicKey: own.publicKey, signer },
+  );
   return {
-    key: String(privateKey.export({ type: "pkcs8", format: "pem" })),
-    cert: `-----BEGIN CERTIFICATE-----\n${certificate.toString("base64").replace(/.{64}/g, "$&\n")}\n-----END CERTIFICATE-----\n`,
+    cert,
+    issue(subject) {
+      const { publicKey, privateKey } = newKey();
+      return { key: pemOf(privateKey), cert: issue({ subject, issuer: name }, { publicKey, signer }) };
+    },
   };
 }

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type ClientOptions, WebSocket } from "ws";
-import { type App, createApp, type SessionSettings } from "../../src/app.ts";
+import { type App, createApp, type SessionSettings, type TlsSettings } from "../../src/app.ts";
 import { connect } from "../../src/cri/channel.ts";
 import type { Grants } from "../../src/grants.ts";
 import type { LogEntry } from "../../src/http/server.ts";
@@ -30,6 +30,8 @@ export interface GatewayOptions {
   readonly streamHost?: string;
   /** How long a call of the runtime may take. */
   readonly deadlineMs?: number;
+  /** Clients of it give their `ca`; `count` and `refusal` speak no TLS. */
+  readonly tls?: TlsSettings;
 }
 
 export interface SessionGateway {
@@ -68,7 +70,7 @@ export async function sessionGateway(
       return streams.streamUrl(stream);
     },
   });
-  const { deadlineMs, streamHost, sessions } = options;
+  const { deadlineMs, streamHost, sessions, tls } = options;
   const runtime = connect({
     runtimeEndpoint: fake.socket,
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
@@ -83,7 +85,7 @@ export async function sessionGateway(
       grants: options.grants ?? { all: true, allow: {}, deny: {} },
       ...(streamHost === undefined ? {} : { streamHost }),
     },
-    ...{ runtime, token },
+    ...{ runtime, token, tls },
     log: (entry) => logged.push(entry),
     // A client that a test leaves behind shall not hold the end up.
     sessions: { ...sessions, limits: { graceMs: 1000, ...sessions?.limits } },
@@ -111,7 +113,7 @@ export async function sessionGateway(
       return Number(/^sessions (\d+)$/m.exec(text)?.[1]);
     },
     open(path, openOptions = {}) {
-      const client = createClient(`ws://127.0.0.1:${port}${path}`, openOptions);
+      const client = createClient(`${tls ? "wss" : "ws"}://127.0.0.1:${port}${path}`, openOptions);
       clients.push(client);
       return client;
     },

@@ -83,9 +83,9 @@ test(".env.example has every variable, and its lines read back to the defaults",
   };
   assert.deepEqual(read(lines.filter((line) => !examples.has(line.slice(1, line.indexOf("="))))), read([]));
   assert.deepEqual(Object.keys(read(lines)).sort(), [
-    ...["acceptHost", "configFile", "dataDir", "grants", "imageEndpoint", "install", "listen"],
+    ...["acceptHost", "configFile", "dataDir", "drain", "grants", "imageEndpoint", "install", "listen"],
     ...["maxSessions", "runtimeEndpoint", "sessionIdle", "sessionMax", "statusGrace", "streamCa"],
-    ...["streamHost", "tokenFile"],
+    ...["streamHost", "tlsCert", "tlsClientCa", "tlsKey", "tokenFile"],
   ]);
   assert.equal(read(lines).dataDir, "/var/lib/crest");
 });

@@ -53,7 +53,10 @@ test("what is read has the types that the schema says", () => {
     assert.equal(Array.isArray(value), form === "list", key);
   }
   // The compiler's side of it.
-  const listen: { readonly host: string; readonly port: number } | { readonly path: string } = config.listen;
+  const listen:
+    | { readonly host: string; readonly port: number }
+    | { readonly path: string }
+    | { readonly fd: number } = config.listen;
   const texts: readonly (string | undefined)[] = [
     config.runtimeEndpoint,
     config.streamHost,

@@ -52,6 +52,7 @@ test("serve without flags has the defaults and no grant", () => {
       sessionIdle: 14_400_000,
       sessionMax: 0,
       statusGrace: 30_000,
+      drain: 10_000,
       install: false,
       grants: { all: false, allow: {}, deny: {} },
     },
@@ -71,7 +72,10 @@ test("every setting arrives, from flags with = and with a space", () => {
   const expected = {
     runtimeEndpoint: "/run/a.sock",
     imageEndpoint: "/run/b.sock",
-    listen: { path: "/run/crest.sock" },
+    listen: { host: "0.0.0.0", port: 443 },
+    tlsCert: "/work/tls.crt",
+    tlsKey: "/tls.key",
+    tlsClientCa: "/clients.crt",
     dataDir: "/data",
     streamHost: "::1",
     streamCa: "/work/ca.pem",
@@ -81,15 +85,13 @@ test("every setting arrives, from flags with = and with a space", () => {
     sessionIdle: 90_000,
     sessionMax: 7_200_000,
     statusGrace: 250,
+    drain: 0,
     install: false,
     grants: { all: true, allow: {}, deny: {} },
   };
   const flags = [
-    ...[
-      "--runtime-endpoint=unix:///run/a.sock",
-      "--image-endpoint=/run/b.sock",
-      "--listen=unix:/run/crest.sock",
-    ],
+    ...["--runtime-endpoint=unix:///run/a.sock", "--image-endpoint=/run/b.sock", "--listen=0.0.0.0:443"],
+    ...["--tls-cert=tls.crt", "--tls-key=/tls.key", "--tls-client-ca=/clients.crt", "--drain=0"],
     ...["--data-dir=/data", "--stream-host=[::1]", "--stream-ca=ca.pem", "--token-file=/secret/token"],
     ...["--accept-host=Crest.Example,10.1.2.3", "--allow-all"],
     ...["--max-sessions=7", "--session-idle=90s", "--session-max=2h", "--status-grace=250ms"],
@@ -162,29 +164,65 @@ test("the address of --listen may stand in a Host header", () => {
   ]);
 });
 
-test("listen refuses what is not loopback while there is no TLS", () => {
-  const others = [
-    "0.0.0.0",
-    "[::]",
-    "10.0.0.1",
-    "example.org",
-    "localhost.example",
-    "[::ffff:127.0.0.1]",
-    "127.1",
-  ];
-  for (const host of others) {
-    const what = `--listen=${host}:80: "${host}", which is not loopback,`;
+test("listen refuses what is not loopback without TLS, and takes it with TLS", () => {
+  const tls = ["--tls-cert=/c", "--tls-key=/k"];
+  for (const host of ["0.0.0.0", "[::]", "10.0.0.1", "[fd00::7]", "[::ffff:7f00:1]"]) {
+    const remedy = "add --tls-cert=FILE and --tls-key=FILE, or write 127.0.0.1:80";
     refused(
       `serve --listen=${host}:80`,
       {},
-      `${what} is refused while there is no TLS: write 127.0.0.1:8585, [::1]:8585 or unix:/path`,
+      `--listen=${host}:80: not loopback, which is refused without TLS: ${remedy}`,
+    );
+    const { listen } = config(["serve", `--listen=${host}:80`, "--accept-host=a", ...tls]);
+    assert.deepEqual(listen, { host: host.replace(/[[\]]/g, ""), port: 80 });
+  }
+  for (const host of ["example.org", "localhost.example", "127.1"]) {
+    refused(["serve", `--listen=${host}:80`, ...tls], {}, /is no IP address, and a name could come to mean/);
+  }
+  refused("serve --listen=:80", {}, "--listen=:80: no host, write 0.0.0.0:80 for every address");
+  refused(
+    "serve",
+    { env: { CREST_LISTEN: "10.0.0.1:80" } },
+    /^CREST_LISTEN=10\.0\.0\.1:80 \(environment\): /,
+  );
+});
+
+test("an address of its own may stand in a Host header, every address may not and needs another name", () => {
+  const tls = ["--tls-cert=/c", "--tls-key=/k"];
+  const always = ["localhost", "127.0.0.1", "[::1]"];
+  const names = (...flags: readonly string[]) => config(["serve", ...tls, ...flags]).acceptHost;
+  assert.deepEqual(names("--listen=[fd00::7]:80"), [...always, "[fd00::7]"]);
+  assert.deepEqual(names("--listen=0.0.0.0:80", "--accept-host=n7"), [...always, "n7"]);
+  for (const host of ["0.0.0.0", "[::]"]) {
+    refused(
+      ["serve", `--listen=${host}:80`, ...tls],
+      {},
+      `--listen=${host}:80: every address has no name of its own, add --accept-host=NAME for what clients call it`,
     );
   }
+});
+
+test("TLS needs both files, and no Unix socket", () => {
+  refused("serve --tls-cert=/c", {}, "--tls-cert=/c: has no key, add --tls-key=FILE");
+  refused("serve --tls-key=/k", {}, "--tls-key=/k: has no certificate, add --tls-cert=FILE");
   refused(
-    "serve --listen=:80",
+    "serve --tls-client-ca=/ca",
     {},
-    /^--listen=:80: listening on every address is refused while there is no TLS/,
+    /^--tls-client-ca=\/ca: clients show certificates over TLS only, add/,
   );
+  refused(
+    "serve --listen=unix:/s --tls-cert=/c --tls-key=/k",
+    {},
+    "--listen=unix:/s: a Unix socket needs no TLS, leave --tls-cert and --tls-key out",
+  );
+  assert.equal(config("serve --tls-cert=/c --tls-key=/k").tlsCert, "/c", "loopback may have it");
+});
+
+test("listen takes a socket that listens already", () => {
+  assert.deepEqual(config("serve --listen=fd:3").listen, { fd: 3 });
+  for (const bad of ["fd:0", "fd:2", "fd:", "fd:x", "fd:-1"]) {
+    refused(`serve --listen=${bad}`, {}, /bad descriptor ".*": systemd's first socket is fd:3/);
+  }
 });
 
 test("each value that does not read is refused by place, mistake and remedy", () => {
@@ -198,7 +236,7 @@ test("each value that does not read is refused by place, mistake and remedy", ()
     ["--listen=127.0.0.1:", /bad port ""/],
     [
       "--listen=127.0.0.1",
-      /no address with a port .*: write 127\.0\.0\.1:8585, \[::1\]:8585 or unix:\/path$/,
+      /no address with a port .*: write 127\.0\.0\.1:8585, \[::1\]:8585, unix:\/path or fd:3$/,
     ],
     ["--listen=8585", /no address with a port/],
     ["--listen=::1:8585", /IPv6 in brackets/],

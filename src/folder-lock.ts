@@ -1,0 +1,132 @@
+/** One gateway per data folder. */
+import { randomBytes } from "node:crypto";
+import { closeSync, openSync } from "node:fs";
+import { chmod, link, mkdir, rename, rm, stat } from "node:fs/promises";
+import { connect, createServer, type Server } from "node:net";
+import { join } from "node:path";
+import { StartError } from "./errors.ts";
+
+export interface FolderLock {
+  /** Gives the folder free. */
+  close(): Promise<void>;
+}
+
+/** Who holds a lock answers at once; one that is stopped, or of another user, holds it all the same. */
+const answerMs = 1000;
+/** Room in `sockaddr_un.sun_path`, less the final NUL. */
+const maxSocketPathBytes = 107;
+
+/**
+ * Takes the folder, which is made when absent, for as long as this process lives.
+ *
+ * The lock is a Unix socket that answers with its owner's pid. When the process ends in whatever way nobody
+ * answers it any more, so that no pid of a file has to be believed, which in containers that share the folder
+ * would be the same one for all. It needs no program, as flock would.
+ *
+ * @throws {StartError} naming the pid, when it is taken; when the folder cannot be written.
+ */
+export async function lockFolder(folder: string): Promise<FolderLock> {
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch(cannotLock(folder));
+  const path = join(folder, "gateway.lock");
+  const own = `${path}.${randomBytes(6).toString("hex")}`;
+  const server = createServer((socket) => socket.on("error", () => undefined).end(`${process.pid}\n`));
+  await withShortPath(own, (short) => listen(server, short)).catch(cannotLock(folder));
+  const close = () => new Promise<void>((resolve) => server.close(() => resolve()));
+  try {
+    await chmod(own, 0o600);
+    while (!(await placed(own, path))) {
+      const owner = await withShortPath(path, ownerOf);
+      if (owner !== undefined) {
+        throw new StartError(`The data folder is in use by process ${owner}: its lock is ${path}.`);
+      }
+      await removeDead(path);
+    }
+  } catch (error) {
+    await close();
+    throw error instanceof StartError ? error : cannotLock(folder)(error as NodeJS.ErrnoException);
+  } finally {
+    await rm(own, { force: true });
+  }
+  server.unref();
+  return {
+    async close() {
+      await rm(path, { force: true });
+      await close();
+    },
+  };
+}
+
+function cannotLock(folder: string): (error: NodeJS.ErrnoException) => never {
+  return (error) => {
+    throw new StartError(
+      `Cannot use the data folder ${folder}: ${error.code ?? error.message}, choose another with --data-dir`,
+      { cause: error },
+    );
+  };
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject).listen(path, resolve);
+  });
+}
+
+/** Puts the socket in its place, unless there is one: only then is this false. */
+async function placed(own: string, path: string): Promise<boolean> {
+  try {
+    await link(own, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** The pid, or words for one that does not say it; undefined when nobody is there. */
+function ownerOf(path: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    let text = "";
+    const socket = connect(path);
+    const silent = (): void => {
+      resolve("(which does not answer)");
+      socket.destroy();
+    };
+    socket.setTimeout(answerMs, silent).setEncoding("utf8");
+    socket.on("data", (chunk: string) => {
+      text += chunk;
+    });
+    socket.on("end", () => resolve(text.trim() || undefined));
+    socket.on("error", ({ code }: NodeJS.ErrnoException) => {
+      if (code === "ECONNREFUSED" || code === "ENOENT") resolve(undefined);
+      else resolve(code === "EACCES" ? "(another user's)" : `(${code})`);
+    });
+  });
+}
+
+/** Takes a socket away that nobody answers; one that has been put there meanwhile is put back. */
+async function removeDead(path: string): Promise<void> {
+  const dead = `${path}.${randomBytes(6).toString("hex")}`;
+  try {
+    const seen = await stat(path);
+    await rename(path, dead);
+    const taken = await stat(dead);
+    if (taken.ino !== seen.ino) await link(dead, path);
+  } catch (error) {
+    // Somebody else was faster: the next look says who.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT" && code !== "EEXIST") throw error;
+  }
+  await rm(dead, { force: true });
+}
+
+/** A path that is too long for a Unix socket leads over the folder's descriptor. */
+async function withShortPath<T>(path: string, use: (path: string) => Promise<T>): Promise<T> {
+  if (Buffer.byteLength(path) <= maxSocketPathBytes) return await use(path);
+  const slash = path.lastIndexOf("/");
+  const folder = openSync(path.slice(0, slash), "r");
+  try {
+    return await use(`/proc/self/fd/${folder}${path.slice(slash)}`);
+  } finally {
+    closeSync(folder);
+  }
+}

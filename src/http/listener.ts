@@ -1,0 +1,66 @@
+/** The HTTP server below Fastify, with TLS or without. */
+import { createServer as createPlain, type RequestListener, type Server } from "node:http";
+import { createServer as createSecure } from "node:https";
+import type { Socket } from "node:net";
+import type { SecureContextOptions } from "node:tls";
+import { maxHeaderBytes } from "./raw-answer.ts";
+import { WebSocketOnlyMessage } from "./websockets.ts";
+
+export interface ListenerOptions {
+  /** Milliseconds in which a request must have come whole. */
+  readonly requestTimeoutMs: number;
+  /** With its `ca`, clients must show a certificate of that authority. Absent: no TLS. */
+  readonly tls?: SecureContextOptions | undefined;
+}
+
+/** Who opens a connection speaks TLS at once. */
+const handshakeTimeoutMs = 10_000;
+
+/** Builds the server without listening. */
+export function createListener(handler: RequestListener, { requestTimeoutMs, tls }: ListenerOptions): Server {
+  const http = {
+    IncomingMessage: WebSocketOnlyMessage,
+    maxHeaderSize: maxHeaderBytes,
+    headersTimeout: requestTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    connectionsCheckingInterval: requestTimeoutMs / 10,
+    keepAliveTimeout: 65_000,
+    // Node would refuse without a problem; `hostOf` does.
+    requireHostHeader: false,
+  };
+  if (tls === undefined) return createPlain(http, handler);
+  const needsClient = tls.ca !== undefined;
+  const server = createSecure(
+    {
+      ...http,
+      ...tls,
+      // As it is without TLS: see half-closed.ts.
+      allowHalfOpen: true,
+      handshakeTimeout: handshakeTimeoutMs,
+      requestCert: needsClient,
+      rejectUnauthorized: needsClient,
+    },
+    handler,
+  );
+  endHandshakes(server);
+  return server;
+}
+
+/** Makes `closeAllConnections` end also those whose handshake has not come to its end: Node's own forgets them. */
+function endHandshakes(server: Server): void {
+  const begun = new Map<string, Socket>();
+  const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
+  server.on("connection", (socket: Socket) => {
+    const peer = peerOf(socket);
+    begun.set(peer, socket);
+    socket.once("close", () => {
+      if (begun.get(peer) === socket) begun.delete(peer);
+    });
+  });
+  server.on("secureConnection", (socket: Socket) => begun.delete(peerOf(socket)));
+  const closeOthers = server.closeAllConnections.bind(server);
+  server.closeAllConnections = () => {
+    closeOthers();
+    for (const socket of begun.values()) socket.destroy();
+  };
+}

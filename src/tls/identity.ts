@@ -1,0 +1,105 @@
+/** What the gateway proves itself with to its clients: read from files, and checked before it is used. */
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { createSecureContext, type SecureContextOptions } from "node:tls";
+import { StartError } from "../errors.ts";
+
+/** Absolute paths of PEM files. */
+export interface TlsFiles {
+  /** The certificate, then the ones between it and its authority. */
+  readonly cert: string;
+  readonly key: string;
+  /** Clients must show a certificate of one of these authorities. */
+  readonly clientCa?: string;
+}
+
+export interface TlsIdentity {
+  readonly context: SecureContextOptions;
+  /** Whether two identities are the same is whether these are. */
+  readonly contents: readonly string[];
+  readonly validTo: Date;
+}
+
+/** Of TLS 1.2 only what keeps old connections secret when the key is lost, and is authenticated. */
+const ciphers = [
+  ...["TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"],
+  ...["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"],
+  ...["ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"],
+  ...["ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305"],
+].join(":");
+
+/**
+ * Reads the files.
+ *
+ * @throws {StartError} that names the flag and the file: unreadable, no PEM, encrypted, expired or not valid
+ *   yet, a key of another certificate, too weak for TLS.
+ */
+export async function loadTls({ cert, key, clientCa }: TlsFiles): Promise<TlsIdentity> {
+  const certText = await read("--tls-cert", cert);
+  const keyText = await read("--tls-key", key);
+  const caText = clientCa === undefined ? undefined : await read("--tls-client-ca", clientCa);
+  const leaf = certificatesOf(certText, `--tls-cert: ${cert}`)[0];
+  checkDates(leaf, `--tls-cert: ${cert}`);
+  if (!leaf.checkPrivateKey(keyOf(keyText, `--tls-key: ${key}`))) {
+    throw new StartError(`--tls-key: ${key} is not the key of ${cert}`);
+  }
+  if (caText !== undefined) {
+    for (const authority of certificatesOf(caText, `--tls-client-ca: ${clientCa}`)) {
+      checkDates(authority, `--tls-client-ca: ${clientCa}`);
+    }
+  }
+  const context: SecureContextOptions = {
+    ...{ cert: certText, key: keyText, ciphers, minVersion: "TLSv1.2" },
+    ...(caText === undefined ? {} : { ca: caText }),
+  };
+  try {
+    createSecureContext(context);
+  } catch (error) {
+    throw new StartError(`--tls-cert: ${cert} cannot be used: ${messageOf(error)}`, { cause: error });
+  }
+  return { context, contents: [certText, keyText, caText ?? ""], validTo: new Date(leaf.validTo) };
+}
+
+async function read(flag: string, path: string): Promise<string> {
+  return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    throw new StartError(`${flag}: cannot read ${path}: ${error.code ?? error.message}`, { cause: error });
+  });
+}
+
+const certificatePem = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/** @throws {StartError} when there is none, or one that is broken. */
+function certificatesOf(text: string, place: string): readonly [X509Certificate, ...X509Certificate[]] {
+  try {
+    const [first, ...others] = (text.match(certificatePem) ?? []).map((pem) => new X509Certificate(pem));
+    if (first) return [first, ...others];
+  } catch (error) {
+    throw new StartError(`${place} holds a broken certificate: ${messageOf(error)}`, { cause: error });
+  }
+  throw new StartError(`${place} holds no certificate: it must be PEM`);
+}
+
+function checkDates({ validFrom, validTo }: X509Certificate, place: string): void {
+  if (new Date(validTo).getTime() < Date.now()) {
+    throw new StartError(`${place} expired on ${new Date(validTo).toISOString()}`);
+  }
+  if (new Date(validFrom).getTime() > Date.now()) {
+    throw new StartError(`${place} is not valid before ${new Date(validFrom).toISOString()}`);
+  }
+}
+
+function keyOf(text: string, place: string): KeyObject {
+  // OpenSSL would ask for the passphrase on the terminal.
+  if (/^-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/m.test(text)) {
+    throw new StartError(`${place} is encrypted, and nobody is there to type its passphrase: decrypt it`);
+  }
+  try {
+    return createPrivateKey(text);
+  } catch (error) {
+    throw new StartError(`${place} holds no private key: it must be PEM`, { cause: error });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
