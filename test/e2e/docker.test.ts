@@ -1,6 +1,16 @@
 /** The image and the compose file, on a Docker engine and in front of a containerd of their own. */
 import assert from "node:assert/strict";
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { get, type RequestOptions } from "node:https";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { removeAllPods } from "../../src/cri/remove-pods.ts";
@@ -9,15 +19,19 @@ import { listProcesses } from "../../src/embedded/processes.ts";
 import { version } from "../../src/version.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free-port.ts";
+import { hasVenv } from "../support/packages.ts";
 import { repositoryRoot } from "../support/repository.ts";
+import { createAuthority } from "../support/spdy-certificate.ts";
 import { command, openSession } from "./clients/session.ts";
 import { type Api, bodyOf, createApi } from "./support/api.ts";
+import { readPodSpec } from "./support/daemon-set.ts";
 import { type DockerEngine, importBase, missingForDocker, startDocker } from "./support/docker-engine.ts";
 import { newFolder, removeFolder } from "./support/gateway.ts";
 import { reasonToSkip } from "./support/machine.ts";
 import { containerStatus, exec, removePod, runContainer, runPod } from "./support/pods.ts";
+import { yamlTools } from "./support/yaml-tools.ts";
 
-const missing = await missingForDocker();
+const missing = [...(await missingForDocker()), ...(hasVenv() ? [] : ["python3-venv"])];
 const skip = (await reasonToSkip()) || (missing.length > 0 && `needs the packages ${missing.join(", ")}`);
 
 /** A user that this machine does not know. */
@@ -25,6 +39,9 @@ const nobody = 65532;
 const folder = newFolder();
 const runtimeFolder = join(folder, "runtime");
 const dataDir = join(folder, "data");
+const tlsFolder = join(folder, "tls");
+const tlsDataDir = join(folder, "tls-data");
+const authority = createAuthority("of the test");
 let embedded: Embedded;
 let engine: DockerEngine;
 let env: { readonly [name: string]: string };
@@ -41,6 +58,7 @@ before(async () => {
     ...{ BASE: "node:of-this-machine", GRANTS: "--allow-all" },
     ...{ RUNTIME_FOLDER: runtimeFolder, CREST_RUNTIME_ENDPOINT: embedded.socket, CREST_DATA_DIR: dataDir },
     CREST_LISTEN: `127.0.0.1:${await freePort()}`,
+    ...{ TLS_FOLDER: tlsFolder, TLS_DATA_DIR: tlsDataDir, TLS_LISTEN: `0.0.0.0:${await freePort()}` },
   };
 });
 after(async () => {
@@ -49,6 +67,14 @@ after(async () => {
   await removeFolder(runtimeFolder);
   await removeFolder(folder);
 });
+
+/** Makes a folder, and files in it, as user 65532 wants to find them. */
+function makeFolder(path: string, files: { readonly [name: string]: string } = {}): void {
+  mkdirSync(path, { mode: 0o700 });
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text, { mode: 0o600 });
+  for (const own of [path, ...Object.keys(files).map((name) => join(path, name))])
+    chownSync(own, nobody, nobody);
+}
 
 async function compose(...args: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await engine.compose(args, { cwd: repositoryRoot(), env });
@@ -91,10 +117,9 @@ test("the image builds, and has the program and nothing that only its making nee
 });
 
 test("compose starts a gateway that gets ready, without rights, and runs a pod", { skip }, async () => {
-  mkdirSync(dataDir, { mode: 0o700 });
-  chownSync(dataDir, nobody, nobody);
+  makeFolder(dataDir);
   await compose("up", "--detach", "--no-build");
-  const container = await compose("ps", "--quiet");
+  const container = await compose("ps", "--quiet", "crest");
   await untilHealthy(container);
 
   const facts = await evaluate(container, 'console.log(fs.readFileSync("/proc/1/status", "utf8"))');
@@ -121,9 +146,73 @@ test("compose starts a gateway that gets ready, without rights, and runs a pod",
   } finally {
     api.close();
   }
+});
 
-  await compose("down");
+test("its other service is for other machines, and asks clients for a certificate", { skip }, async () => {
+  const { cert, key } = authority.issue("node");
+  makeFolder(tlsFolder, { "tls.crt": cert, "tls.key": key, "clients.crt": authority.cert });
+  makeFolder(tlsDataDir);
+  const override = join(folder, "clients.yml");
+  const environment = { CREST_TLS_CLIENT_CA: "/tls/clients.crt" };
+  writeFileSync(override, JSON.stringify({ services: { "crest-tls": { environment } } }));
+  const files = ["--file=docker-compose.yml", `--file=${override}`];
+  await compose(...files, "up", "--detach", "--no-build", "crest-tls");
+  await untilHealthy(await compose(...files, "ps", "--quiet", "crest-tls"));
+
+  const port = Number(env.TLS_LISTEN?.split(":")[1]);
+  const trusting = { host: "127.0.0.1", port, path: "/v1/version", ca: authority.cert };
+  const token = readFileSync(join(tlsDataDir, "token"), "utf8").trim();
+  const headers = { authorization: `Bearer ${token}` };
+  const statusOf = (options: RequestOptions) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      get(options, (answer) => resolve(answer.resume().statusCode)).on("error", reject);
+    });
+  const client = authority.issue("client");
+  assert.equal(await statusOf({ ...trusting, ...client, headers }), 200);
+  assert.equal(await statusOf({ ...trusting, ...client }), 401);
+  await assert.rejects(statusOf({ ...trusting, headers }));
+});
+
+test("compose leaves no container behind", { skip }, async () => {
+  await compose("--profile=tls", "down");
   assert.equal(await engine.docker("ps", "--all", "--quiet"), "");
+});
+
+test("the image gets ready with what the DaemonSet gives it, and no more", { skip }, async () => {
+  const { securityContext: user, containers } = await readPodSpec(await yamlTools());
+  const { args, env: variables, securityContext, readinessProbe } = containers[0];
+  assert.deepEqual(securityContext.capabilities, { drop: ["ALL"] });
+  assert.deepEqual(
+    [securityContext.readOnlyRootFilesystem, securityContext.allowPrivilegeEscalation],
+    [true, false],
+  );
+  // As a kubelet lays it out: the file is root's, behind two links.
+  const secret = join(folder, "secret");
+  mkdirSync(join(secret, "..revision"), { recursive: true });
+  writeFileSync(join(secret, "..revision", "token"), "a token of the test's\n".replaceAll(" ", "-"), {
+    mode: 0o400,
+  });
+  symlinkSync("..revision", join(secret, "..data"));
+  symlinkSync("..data/token", join(secret, "token"));
+  const listen = `127.0.0.1:${await freePort()}`;
+  const container = await engine.docker(
+    ...["run", "--detach", "--network=host", "--read-only", "--cap-drop=ALL"],
+    ...["--security-opt=no-new-privileges", `--user=${user.runAsUser}:${user.runAsGroup}`],
+    ...[`--volume=${runtimeFolder}:/run/containerd:ro`, `--volume=${secret}:/token:ro`, "--tmpfs=/data"],
+    ...variables.map(({ name, value }) => `--env=${name}=${name === "CREST_LISTEN" ? listen : value}`),
+    ...["crest", ...args],
+  );
+  try {
+    const ask = async () => (await fetch(`http://${listen}${readinessProbe.httpGet.path}`)).status === 200;
+    await eventually(ask, { timeoutMs: 30_000, intervalMs: 100 }).catch(async (error: Error) => {
+      throw new Error(`${error.message}: ${await engine.docker("logs", container)}`);
+    });
+    const api = createApi(`http://${listen}`, "a-token-of-the-test's");
+    bodyOf(await api.get("/v1/pods"));
+    api.close();
+  } finally {
+    await engine.docker("rm", "--force", container);
+  }
 });
 
 /** A pod, a command in it, a session on the node's loopback, a log at the same path on both sides. */

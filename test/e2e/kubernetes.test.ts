@@ -6,12 +6,11 @@ import { after, before, test } from "node:test";
 import { parseCommandLine } from "../../src/config.ts";
 import { openPaths } from "../../src/http/health.ts";
 import { hasVenv } from "../support/packages.ts";
-import { repositoryRoot } from "../support/repository.ts";
+import { manifest, readPodSpec } from "./support/daemon-set.ts";
 import { newFolder } from "./support/gateway.ts";
 import { type YamlTools, yamlTools } from "./support/yaml-tools.ts";
 
 const skip = hasVenv() ? false : "needs Python with venv (package python3-venv)";
-const manifest = join(repositoryRoot(), "deploy", "kubernetes", "crest.yaml");
 const releases = ["1.30", "1.37"] as const;
 const folder = newFolder();
 let tools: YamlTools;
@@ -19,36 +18,6 @@ before(async () => {
   if (skip === false) tools = await yamlTools();
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
-
-/** What this test looks at of a DaemonSet. */
-interface DaemonSet {
-  readonly kind: "DaemonSet";
-  readonly spec: { readonly template: { readonly spec: PodSpec } };
-}
-interface PodSpec {
-  readonly hostNetwork: boolean;
-  readonly volumes: readonly { readonly name: string; readonly hostPath?: { readonly path: string } }[];
-  readonly containers: readonly [Container];
-}
-interface Container {
-  readonly args: readonly string[];
-  readonly env: readonly { readonly name: string; readonly value: string }[];
-  readonly ports: readonly [{ readonly name: string; readonly containerPort: number }];
-  readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
-  readonly startupProbe: Probe;
-  readonly livenessProbe: Probe;
-  readonly readinessProbe: Probe;
-}
-interface Probe {
-  readonly httpGet: { readonly host: string; readonly port: string; readonly path: string };
-}
-
-async function podSpec(): Promise<PodSpec> {
-  const documents = await tools.parse<DaemonSet | { readonly kind: "Namespace" }>(manifest);
-  const daemonSet = documents.find((document) => document.kind === "DaemonSet");
-  assert.ok(daemonSet !== undefined);
-  return daemonSet.spec.template.spec;
-}
 
 test("the manifest is valid in old and new releases, and a wrong name in it is not", { skip }, async () => {
   const wrong = join(folder, "wrong.yaml");
@@ -63,7 +32,7 @@ test("the manifest is valid in old and new releases, and a wrong name in it is n
 });
 
 test("the gateway takes each variable that it sets, and listens where the probes ask", { skip }, async () => {
-  const { containers, volumes, hostNetwork } = await podSpec();
+  const { containers, volumes, hostNetwork } = await readPodSpec(tools);
   const { args, env, ports, volumeMounts, ...probes } = containers[0];
   const variables = Object.fromEntries(env.map(({ name, value }) => [name, value]));
   const command = parseCommandLine(args, variables, { uid: 0, cwd: "/" });
