@@ -76,7 +76,21 @@ function makeFolder(path: string, files: { readonly [name: string]: string } = {
     chownSync(own, nobody, nobody);
 }
 
-async function compose(...args: readonly string[]): Promise<string> {
+/** Beside the file itself: clients need certificates, and tests do not wait long for the health checks. */
+const changes = {
+  services: {
+    crest: { healthcheck: { interval: "1s" } },
+    "crest-tls": {
+      healthcheck: { interval: "1s" },
+      environment: { CREST_TLS_CLIENT_CA: "/tls/clients.crt" },
+    },
+  },
+};
+
+async function compose(...rest: readonly string[]): Promise<string> {
+  const override = join(folder, "compose.json");
+  writeFileSync(override, JSON.stringify(changes));
+  const args = ["--file=docker-compose.yml", `--file=${override}`, ...rest];
   const { code, stdout, stderr } = await engine.compose(args, { cwd: repositoryRoot(), env });
   assert.equal(code, 0, `docker-compose ${args.join(" ")}: ${stdout}${stderr}`);
   return stdout.trim();
@@ -152,12 +166,8 @@ test("its other service is for other machines, and asks clients for a certificat
   const { cert, key } = authority.issue("node");
   makeFolder(tlsFolder, { "tls.crt": cert, "tls.key": key, "clients.crt": authority.cert });
   makeFolder(tlsDataDir);
-  const override = join(folder, "clients.yml");
-  const environment = { CREST_TLS_CLIENT_CA: "/tls/clients.crt" };
-  writeFileSync(override, JSON.stringify({ services: { "crest-tls": { environment } } }));
-  const files = ["--file=docker-compose.yml", `--file=${override}`];
-  await compose(...files, "up", "--detach", "--no-build", "crest-tls");
-  await untilHealthy(await compose(...files, "ps", "--quiet", "crest-tls"));
+  await compose("up", "--detach", "--no-build", "crest-tls");
+  await untilHealthy(await compose("ps", "--quiet", "crest-tls"));
 
   const port = Number(env.TLS_LISTEN?.split(":")[1]);
   const trusting = { host: "127.0.0.1", port, path: "/v1/version", ca: authority.cert };
