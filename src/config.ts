@@ -11,7 +11,7 @@ import { parseFlags } from "./config/flags.ts";
 import { helpText } from "./config/help.ts";
 import { type Config, type Environment, resolveConfig } from "./config/resolve.ts";
 
-export { envExample } from "./config/help.ts";
+export { envExample, settingsTable } from "./config/help.ts";
 export type { Config } from "./config/resolve.ts";
 export type { ListenAddress } from "./config/schema.ts";
 

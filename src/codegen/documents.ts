@@ -1,5 +1,6 @@
 /**
- * The tables in src/ -> the documents that are published: openapi/openapi.json and .env.example.
+ * The tables in src/ -> the documents that are published: openapi/openapi.json, .env.example, and parts of
+ * README.md.
  *
  * `node dist/src/codegen/documents.js` writes them; with `--check` it writes nothing and fails when they
  * are not what it would write. Runs after src/gen is current and built, for it imports that.
@@ -10,10 +11,12 @@ import { envExample } from "../config.ts";
 import { routes } from "../routes/index.ts";
 import { version } from "../version.ts";
 import { openApi } from "./openapi/document.ts";
+import { readme } from "./readme.ts";
 
 const wanted: ReadonlyMap<string, string> = new Map([
   [join("openapi", "openapi.json"), `${JSON.stringify(openApi(routes, version), null, 2)}\n`],
   [".env.example", envExample()],
+  ["README.md", readme(readFileSync("README.md", "utf8"))],
 ]);
 
 function present(path: string): string | undefined {

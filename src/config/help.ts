@@ -1,4 +1,4 @@
-/** Texts for people, made from the schema: `--help` and `.env.example`. Plain, without colours. */
+/** Texts for people, made from the schema: `--help`, `.env.example`, the README's table. Plain, without colours. */
 import { type CommandName, commandNames, commands, type ServingCommand } from "./commands.ts";
 import { type Setting, settings } from "./schema.ts";
 import type { Group } from "./setting.ts";
@@ -115,6 +115,25 @@ export function envExample(): string {
   ]);
   return lines([...wrapComment(intro), ...sections]);
 }
+
+/** Every flag as a table in Markdown, but for the denials, which are the grants' names again. */
+export function settingsTable(): string {
+  const rows = settings
+    .filter(({ group }) => group !== "denials")
+    .map((setting) => {
+      const flag = [...(setting.short ? [`-${setting.short}`] : []), usage(setting)];
+      const only = setting.command ? ` Only with \`crest ${setting.command}\`.` : "";
+      const fallback = setting.default === false ? "off" : defaultText(setting);
+      const cells = [
+        ...[flag.map(code).join(", "), code(setting.variable)],
+        ...[setting.description + only, fallback],
+      ];
+      return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+    });
+  return lines(["| flag | variable | what it does | default |", "|---|---|---|---|", ...rows]);
+}
+
+const code = (text: string): string => `\`${text}\``;
 
 function example(setting: Setting): string[] {
   // A file cannot name another one.

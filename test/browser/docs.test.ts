@@ -341,7 +341,7 @@ test("the lines of a WebSocket reach the runtime, from the page's own console", 
     return calls.length > 0 && calls;
   });
   assert.ok(call);
-  assert.deepEqual((call.request as { cmd?: readonly string[] }).cmd, ["ls", "-l"]);
+  assert.deepEqual((call.request as { cmd?: readonly string[] }).cmd, ["ls", "-l", "/"]);
 });
 
 test("the anchors of the problems page work", { skip }, async (t) => {

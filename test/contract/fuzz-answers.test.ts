@@ -13,7 +13,6 @@ import {
   resolved,
 } from "../support/openapi-document.ts";
 import { createDice } from "../unit/gen/dice.ts";
-import { createAnswerCheck } from "./fuzz-answers.ts";
 import { createFuzzGateway, type FuzzGateway, type Subjects } from "./fuzz-gateway.ts";
 import { valid } from "./fuzz-values.ts";
 import { tornText } from "./fuzz-wounds.ts";
@@ -23,7 +22,6 @@ const numRuns = 60;
 const image = "busybox:1.36";
 const published = publishedDocument();
 const narrowed = narrowedDocument(published);
-const checkAnswer = createAnswerCheck(published);
 
 let gateway: FuzzGateway;
 let subjects: Subjects;
@@ -121,8 +119,7 @@ test("every answer has a status, a media type and a body that its operation docu
     await t.test(operation.operationId, async () => {
       subjects = gateway.newSubjects();
       const property = fc.asyncProperty(urlOf(operation), bodyOf(operation), async (url, body) => {
-        const answer = await gateway.ask(operation.method, url, body);
-        checkAnswer(operation, answer, `${operation.method} ${url} ${body?.slice(0, 2000)}`);
+        await gateway.ask(operation, url, body);
       });
       await fc.assert(property, { seed, numRuns });
       assert.deepEqual(gateway.errors, []);

@@ -16,7 +16,6 @@ import {
 } from "../support/openapi-document.ts";
 import { protoName, tolerantDocument } from "../support/tolerant-document.ts";
 import { createDice } from "../unit/gen/dice.ts";
-import { createAnswerCheck } from "./fuzz-answers.ts";
 import { createFuzzGateway, type FuzzGateway, type Subjects } from "./fuzz-gateway.ts";
 import { type Json, type Peculiar, reformed, valid } from "./fuzz-values.ts";
 import { unaryRoutes } from "./table-cases.ts";
@@ -26,7 +25,6 @@ import { seed } from "./table-gateway.ts";
 const numRuns = 30;
 const document = narrowedDocument(publishedDocument());
 const withBody = operationsOf(document).filter((operation) => bodySchemaOf(operation) !== undefined);
-const checkAnswer = createAnswerCheck();
 
 let gateway: FuzzGateway;
 let subjects: Subjects;
@@ -44,6 +42,9 @@ const peculiar = (): Peculiar => ({
   logDirectory: word.map((name) => join(gateway.dataDir, "logs", name)),
   logPath: word.map((name) => `${name}/0.log`),
   hostname: word,
+  // 64-bit integers are strings, of which JSON Schema cannot say a range.
+  timeout: fc.constantFrom("0", "10", "9223372036"),
+  oomScoreAdj: fc.constantFrom("-1000", "0", "1000"),
 });
 
 const bodyOf = (operation: PlacedOperation): Arbitrary<Json> =>
@@ -62,8 +63,7 @@ test("a valid body is taken, in every form, and reaches the runtime as the same 
       const send = async (body: Json): Promise<readonly Buffer[]> => {
         const text = JSON.stringify(body);
         gateway.sent.length = 0;
-        const answer = await gateway.ask(operation.method, urlOf(operation), text);
-        checkAnswer(operation, answer, text);
+        const answer = await gateway.ask(operation, urlOf(operation), text);
         assert.equal(answer.status, route.success, `${text}: ${answer.text}`);
         return gateway.sent.filter(({ rpc }) => rpc === route.rpc).map(({ bytes }) => bytes);
       };

@@ -1,4 +1,5 @@
 /** A gateway for random requests: its runtime answers everything, and what reaches it is kept as bytes. */
+import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,19 +8,15 @@ import { createApp } from "../../src/app.ts";
 import { connect, type Runtime } from "../../src/cri/channel.ts";
 import type { Rpc } from "../../src/gen/methods.ts";
 import type { LogEntry } from "../../src/http/server.ts";
+import { checkAnswer, type Received } from "../support/document.ts";
 import {
   createFakeRuntime,
   type FakeContainer,
   type FakePod,
   type FakeRuntime,
 } from "../support/fake-runtime.ts";
+import type { PlacedOperation } from "../support/openapi-document.ts";
 import { everything, token } from "./table-gateway.ts";
-
-export interface FuzzAnswer {
-  readonly status: number;
-  readonly contentType: string | undefined;
-  readonly text: string;
-}
 
 /** What requests are about: a pod, and a running container in it. */
 export interface Subjects {
@@ -36,8 +33,8 @@ export interface FuzzGateway {
   readonly errors: readonly LogEntry[];
   /** New ones, for an operation that may be about to remove them. */
   newSubjects(): Subjects;
-  /** `body` goes out as it is. */
-  ask(method: string, url: string, body?: string): Promise<FuzzAnswer>;
+  /** `body` goes out as it is. The answer is as the operation's description has it, by one of its statuses. */
+  ask(operation: PlacedOperation, url: string, body?: string): Promise<Received>;
   close(): Promise<void>;
 }
 
@@ -75,7 +72,7 @@ export async function createFuzzGateway(): Promise<FuzzGateway> {
       const pod = fake.addPod({ config: { logDirectory, linux: { cgroupParent: "/crest" } } });
       return { pod, container: fake.addContainer({ pod }) };
     },
-    async ask(method, url, body) {
+    async ask({ method, responses }, url, body) {
       const answered = new AbortController();
       const limit = delay(answerTimeoutMs, undefined, { signal: answered.signal }).then(() => {
         throw new Error(`${method} ${url}: no answer to ${body}`);
@@ -90,8 +87,15 @@ export async function createFuzzGateway(): Promise<FuzzGateway> {
       });
       limit.catch(() => undefined);
       const response = await Promise.race([answer, limit]).finally(() => answered.abort());
-      const contentType = response.headers["content-type"];
-      return { status: response.statusCode, contentType: contentType as string, text: response.payload };
+      const received = {
+        status: response.statusCode,
+        headers: response.headers as Received["headers"],
+        text: response.payload,
+      };
+      const what = `${method} ${url} ${body?.slice(0, 2000)}: ${received.status} ${received.text}`;
+      assert.ok(received.status in responses, `a status that is not documented: ${what}`);
+      checkAnswer(method, url, received);
+      return received;
     },
     async close() {
       await close();

@@ -29,7 +29,10 @@ export function valid(document: OpenApiDocument, schema: Schema, peculiar: Pecul
   const { type, pattern, format, minLength = 0, minItems = 0, minimum, maximum } = said;
   const { items, properties, additionalProperties, required, enum: choices } = said;
   if (choices !== undefined) return fc.constantFrom(...(choices as readonly Json[]));
-  if (format === "int64" && type === "string") return decimal(-(2n ** 63n), 2n ** 63n - 1n);
+  if (format === "int64" && type === "string") {
+    const least = pattern?.startsWith("^(-1|") ? -1n : pattern?.startsWith("^(0|[") ? 0n : -(2n ** 63n);
+    return decimal(least, 2n ** 63n - 1n);
+  }
   if (format === "uint64") return decimal(0n, 2n ** 64n - 1n);
   switch (type) {
     case "boolean":
@@ -55,8 +58,9 @@ export function valid(document: OpenApiDocument, schema: Schema, peculiar: Pecul
       });
     }
     default:
-      if (pattern !== undefined) return fc.stringMatching(new RegExp(pattern));
-      return minLength === 0 ? text : text.filter((value) => value.length >= minLength);
+      return (pattern === undefined ? text : fc.stringMatching(new RegExp(pattern))).filter(
+        (value) => value.length >= minLength,
+      );
   }
 }
 

@@ -152,14 +152,14 @@ test("what a runtime dereferences unchecked is refused at its place", { skip }, 
   const before = containerdNow();
   const metadata = { name: newName() };
   for (const [routeId, body, pointer] of [
-    ["runPod", {}, "/metadata/name"],
-    ["runPod", { metadata: null }, "/metadata/name"],
+    ["runPod", {}, "/metadata"],
+    ["runPod", { metadata: null }, "/metadata"],
     ["runPod", { metadata: { name: "" } }, "/metadata/name"],
-    ["createContainer", {}, "/metadata/name"],
+    ["createContainer", {}, "/metadata"],
     ["createContainer", { metadata: {} }, "/metadata/name"],
     ["createContainer", { metadata }, "/image"],
     ["createContainer", { metadata, image: null }, "/image"],
-    ["createContainer", { metadata, image: {} }, "/image"],
+    ["createContainer", { metadata, image: {} }, "/image/image"],
     ["createContainer", { metadata, image: "" }, "/image"],
     ["createContainer", { metadata, image, sandboxConfig: {} }, "/sandboxConfig/metadata"],
     ["createContainer", { metadata, image, sandboxConfig: { metadata: null } }, "/sandboxConfig/metadata"],
@@ -168,7 +168,7 @@ test("what a runtime dereferences unchecked is refused at its place", { skip }, 
     ["execSync", {}, "/cmd"],
     ["pullImage", {}, "/image"],
     ["pullImage", { image: null }, "/image"],
-    ["pullImage", { image: { image: "" } }, "/image"],
+    ["pullImage", { image: { image: "" } }, "/image/image"],
   ] as const) {
     const answer = await send(routeId, { what: "", body });
     const problem = problemOf(answer, 400, "invalid_request");

@@ -64,8 +64,9 @@ export async function startGuard(options: GuardOptions): Promise<Guard> {
           idInPath,
           (_, kind: Kind) => `/v1/${kind}/${ends ? (made[kind][0] ?? nobody) : lasting[kind]}`,
         )
-        .replace(/(?<=[?&]timeout=)\d+(?=&|$)/, (seconds) =>
-          String(Math.min(Number(seconds), longestWaitSeconds)),
+        // What is out of range stays so: it is to be refused.
+        .replace(/(?<=[?&]timeout=)\d{1,4}(?=&|$)/, (seconds) =>
+          Number(seconds) > 3600 ? seconds : String(Math.min(Number(seconds), longestWaitSeconds)),
         )
         // The default is a minute.
         .replace(/(?<=\/wait)\??(?=[^?]*$)(?!.*timeout=)/, `?timeout=${longestWaitSeconds}&`)

@@ -10,17 +10,25 @@ interface Narrowing {
 
 const name: Schema = { pattern: "^[a-z0-9]{4,12}$" };
 
+const path: Schema = { pattern: "^/[a-z]{1,8}$" };
+
 const narrowings: { readonly [component: string]: Narrowing } = {
   RunPodBody: { required: ["metadata"] },
   CreateContainerBody: { required: ["metadata", "image"] },
   PodSandboxConfig: { required: ["metadata"] },
   PullImageRequest: { required: ["image"] },
-  ExecSyncBody: { required: ["cmd"], properties: { cmd: { minItems: 1 } } },
+  ExecSyncBody: { required: ["cmd"] },
   UpdateContainerResourcesBody: { required: ["linux"] },
   RestorePodRequest: { required: ["config"] },
   PodSandboxMetadataInput: { required: ["name"], properties: { name } },
   ContainerMetadataInput: { required: ["name"], properties: { name } },
-  ImageSpecInput: { required: ["image"], properties: { image: { minLength: 1 } } },
+  ImageSpecInput: { required: ["image"] },
+  ContainerConfig: { required: ["metadata", "image"] },
+  KeyValue: { required: ["key"] },
+  MountInput: { required: ["containerPath", "hostPath"], properties: { hostPath: path } },
+  Device: { required: ["containerPath", "hostPath"], properties: { hostPath: path } },
+  LinuxContainerSecurityContext: { required: ["runAsUser"] },
+  LinuxSandboxSecurityContext: { required: ["runAsUser"] },
 };
 
 /** A copy in which bodies are required to have what their operations need. */

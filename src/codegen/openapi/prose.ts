@@ -25,10 +25,14 @@ export const tags = [
 export function tagOf(route: Route): string {
   const [, path = ""] = route.http.split(" ");
   if (/\/containers/.test(path)) return "containers";
+  if (path.startsWith("/v1/metrics/")) return "runtime";
   if (/\/pods/.test(path)) return "pods";
   if (/\/image/.test(path)) return "images";
   return path === "/v1/grants" ? "gateway" : "runtime";
 }
+
+const cgroupNote =
+  "containerd measures the pod's cgroup parent. Pods that were run without one share `/crest`, and have its numbers together: give a pod its own `linux.cgroupParent`, such as `/crest/web`, to have its own. What its containers use is told one by one in any case.";
 
 /** What an operation does that its RPC does not say, by route id. */
 export const notes: { readonly [id: string]: string } = {
@@ -42,6 +46,8 @@ export const notes: { readonly [id: string]: string } = {
   removeImage: "All names of the image go with it, whichever was given; the answer says which.",
   getImage: "Crest answers 404 for an image that is not on the node.",
   pullImage: "Waits until the image is there. `auth` is never logged.",
+  getPodStats: cgroupNote,
+  listPodStats: cgroupNote,
   waitContainer: "When the timeout passes first the answer says `exited: false`; ask again.",
   getCapabilities: "Asks the runtime with requests that change nothing, once.",
   execContainer:

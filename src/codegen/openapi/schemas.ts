@@ -5,9 +5,11 @@
  * is sent nothing is required. `...Response` is named `...Reply`, because generators for Go put
  * `ListContainersResponse` beside `listContainers` themselves.
  */
+import { requestRules } from "../../cri/request-rules.ts";
 import { comments } from "../../gen/comments.ts";
 import { descriptors } from "../../gen/descriptors.ts";
 import { type Field, messageOf } from "../../wire/descriptor.ts";
+import type { FieldRule } from "../../wire/field-rule.ts";
 
 export type Schema = { readonly [keyword: string]: unknown };
 export type Direction = "input" | "output";
@@ -63,11 +65,12 @@ export function createComponents(
 
     field(message, field, direction) {
       const description = comments[`${message}.${field.name}`];
-      const one = valueSchema(field, direction);
+      const rule = direction === "input" ? requestRules[message]?.[field.name] : undefined;
+      const one = { ...valueSchema(field, direction), ...keywordsOf(rule, field) };
       const schema = field.map
         ? { type: "object", additionalProperties: one }
         : field.repeated
-          ? { type: "array", items: one }
+          ? { type: "array", items: one, ...(rule?.required === undefined ? {} : { minItems: 1 }) }
           : one;
       return {
         ...schema,
@@ -124,6 +127,31 @@ export function createComponents(
   }
 
   return components;
+}
+
+/**
+ * A rule in the words of JSON Schema, as far as it has them without a name for each message: what must be
+ * there, or stand beside another field, is told in words only. No generator would make a pleasant type of it.
+ */
+function keywordsOf(rule: FieldRule | undefined, field: Field): Schema {
+  if (rule === undefined || field.kind === "message") return {};
+  const { required, unless, minimum, maximum, maxBytes, pattern } = rule;
+  const isNeeded = required !== undefined && unless === undefined;
+  if (minimum !== undefined && field.type.endsWith("64")) return { pattern: decimalsFrom(minimum) };
+  return {
+    ...(isNeeded && !field.repeated ? { minLength: 1 } : {}),
+    ...(minimum === undefined ? {} : { minimum: Number(minimum) }),
+    ...(maximum === undefined ? {} : { maximum: Number(maximum) }),
+    ...(maxBytes === undefined ? {} : { maxLength: maxBytes }),
+    // Empty is as good as absent.
+    ...(pattern === undefined ? {} : { pattern: `${isNeeded ? "" : "^$|"}${pattern.matches.source}` }),
+  };
+}
+
+/** A pattern of 64-bit integers that are not below `minimum`, as closely as one can be read. */
+function decimalsFrom(minimum: bigint): string {
+  const negative = minimum === 0n ? "" : minimum === -1n ? "-1|" : "-[1-9][0-9]{0,18}|";
+  return `^(${negative}0|[1-9][0-9]{0,18})$`;
 }
 
 /** Out of the gateway scalars, enums, lists and maps are always there; only messages may be absent. */
