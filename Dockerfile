@@ -1,0 +1,27 @@
+# Crest in front of a runtime that is there (crest serve). The base needs Node 20.19 or newer as `node`
+# in its PATH, npm for the build, and no shell for the run.
+ARG BASE=node:22-slim
+
+FROM ${BASE} AS build
+WORKDIR /opt/crest
+COPY package.json package-lock.json tsconfig.json ./
+COPY src src
+# In one step, so that neither npm's cache nor the compiler becomes a layer. No package needs its scripts.
+RUN npm ci --ignore-scripts --no-audit --no-fund --cache=/tmp/npm \
+ && node node_modules/typescript/bin/tsc \
+ && npm prune --ignore-scripts --no-audit --no-fund --cache=/tmp/npm --omit=dev \
+ && rm -rf /tmp/npm
+
+FROM ${BASE}
+COPY --from=build /opt/crest/node_modules /opt/crest/node_modules
+COPY --from=build /opt/crest/dist/src /opt/crest/dist/src
+COPY package.json /opt/crest/
+COPY openapi /opt/crest/openapi
+COPY src/docs/assets /opt/crest/src/docs/assets
+COPY deploy/docker/ready.mjs /opt/crest/
+ENV NODE_ENV=production CREST_DATA_DIR=/var/lib/crest
+# Nobody's number: on the node it may own the data folder, and nothing else.
+USER 65532:65532
+ENTRYPOINT ["node", "/opt/crest/dist/src/main.js"]
+CMD ["serve"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["node", "/opt/crest/ready.mjs"]
