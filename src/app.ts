@@ -15,6 +15,7 @@ import { formatHost, isLoopback } from "./config/addresses.ts";
 import type { Config, ListenAddress } from "./config.ts";
 import type { Runtime } from "./cri/channel.ts";
 import { createInventory } from "./cri/inventory.ts";
+import { withPodCgroups } from "./cri/pod-cgroup.ts";
 import { createPrepare } from "./cri/prepare.ts";
 import { StartError } from "./errors.ts";
 import { createDrain } from "./http/drain.ts";
@@ -77,7 +78,7 @@ export interface App {
 export function createApp({ config, token, log, requestTimeoutMs, ...options }: AppOptions): App {
   const checkToken = createAuthenticator(token);
   const caller = { name: "token", grants: config.grants };
-  const runtime = withStats(options.runtime);
+  const runtime = withStats(withPodCgroups(options.runtime));
   const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};
   const sessions = createSessionRegistry({ most: mostSessions });
   const drain = createDrain();

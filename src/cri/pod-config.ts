@@ -6,6 +6,7 @@ import type { Runtime } from "./channel.ts";
 import type { Input } from "./codec.ts";
 import { identify } from "./identity.ts";
 import { logFolderOf, makeLogFolder } from "./log-folders.ts";
+import { podCgroup } from "./pod-cgroup.ts";
 import { refusal } from "./refusals.ts";
 import { withKeptConfig } from "./sandbox-config.ts";
 
@@ -13,8 +14,8 @@ import { withKeptConfig } from "./sandbox-config.ts";
 export const managedLabel = "crest/managed";
 
 /**
- * Fills in what is missing: `metadata.uid` and `namespace`, the cgroup parent (without one containerd has no
- * stats of any pod), the log directory below `logRoot`, and our label.
+ * Fills in what is missing: `metadata.uid` and `namespace`, a cgroup parent of its own (without one containerd has
+ * no stats of any pod), the log directory below `logRoot`, and our label.
  *
  * @throws {InvalidValue} what this runtime could not use.
  */
@@ -31,17 +32,13 @@ export async function completePodConfig(
   await refuseNames(runtime, metadata);
   const logDirectory = config.logDirectory || logFolderOf(logRoot, metadata);
   await makeLogFolder(logDirectory, "/config/logDirectory");
-  const cgroupParent = config.linux?.cgroupParent || (await defaultCgroupParent(runtime));
+  const cgroupParent = config.linux?.cgroupParent || podCgroup(await cgroupDriver(runtime), metadata.uid);
   return withKeptConfig(runtime, {
     ...config,
     ...{ metadata, logDirectory },
     labels: { ...config.labels, [managedLabel]: "true" },
     linux: { ...config.linux, cgroupParent },
   });
-}
-
-async function defaultCgroupParent(runtime: Runtime): Promise<string> {
-  return (await cgroupDriver(runtime)) === "SYSTEMD" ? "crest.slice" : "/crest";
 }
 
 interface NameRule {

@@ -1,13 +1,15 @@
 /** Removes every pod of a runtime: what a private one does before it ends. */
 import { connect } from "./channel.ts";
 import { invoke } from "./invoke.ts";
+import { withPodCgroups } from "./pod-cgroup.ts";
 
 /** Pods at once: their network teardown takes most of the time. */
 const width = 8;
 
 /** @throws {GatewayError} when one could not be removed; the others are tried all the same. */
 export async function removeAllPods(socket: string): Promise<void> {
-  const runtime = connect({ runtimeEndpoint: socket });
+  const connection = connect({ runtimeEndpoint: socket });
+  const runtime = withPodCgroups(connection);
   try {
     const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", {});
     const waiting = items.map(({ id }) => id);
@@ -25,6 +27,6 @@ export async function removeAllPods(socket: string): Promise<void> {
     await Promise.all(Array.from({ length: width }, worker));
     if (failures.length > 0) throw failures[0];
   } finally {
-    runtime.close();
+    connection.close();
   }
 }

@@ -41,7 +41,7 @@ for (const manner of mannerNames) {
     assert.match(uid, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     assert.deepEqual(valueAt(config, "metadata"), { name: "web", uid, namespace: "default" });
     assert.deepEqual(valueAt(config, "labels"), { "crest/managed": "true" });
-    assert.equal(valueAt(config, "linux.cgroupParent"), "/crest");
+    assert.equal(valueAt(config, "linux.cgroupParent"), `/crest/${uid.replaceAll("-", "_")}`);
     const logDirectory = join(gateway.dataDir, "logs", `default_web_${uid}`);
     assert.equal(valueAt(config, "logDirectory"), logDirectory);
     assert.ok(statSync(logDirectory).isDirectory());
@@ -80,7 +80,8 @@ for (const manner of mannerNames) {
     }
     for (const name of ["a", "b"]) {
       const { config } = await podSent(gateway, { metadata: { name } });
-      assert.equal(valueAt(config, "linux.cgroupParent"), "crest.slice");
+      const uid = String(valueAt(config, "metadata.uid"));
+      assert.equal(valueAt(config, "linux.cgroupParent"), `crest-${uid.replaceAll("-", "_")}.slice`);
     }
     // A runtime that has no RuntimeConfig says so each time it is asked: once.
     assert.equal(fake.callsOf("RuntimeService/RuntimeConfig").length, 1);
@@ -203,7 +204,7 @@ test("the annotation is written where the runtime forgets the config, and only t
     }
     // Neither what the status gives back, nor what goes without saying.
     assert.deepEqual(JSON.parse(text?.[annotation] ?? ""), {
-      linux: { cgroupParent: "/crest" },
+      linux: { cgroupParent: "/crest/u" },
       logDirectory: join(gateway.dataDir, "logs", "default_web_u"),
       hostname: "h",
     });
@@ -310,7 +311,7 @@ test("what a newer containerd keeps of the config is dropped where this CRI cann
     const { sandboxConfig } = await containerSent(gateway, id);
     assert.equal(valueAt(sandboxConfig, "hostname"), "h");
     assert.deepEqual(valueAt(sandboxConfig, "portMappings"), [{ protocol: "SCTP", containerPort: 80 }]);
-    assert.deepEqual(valueAt(sandboxConfig, "linux"), { cgroupParent: "/crest" });
+    assert.deepEqual(valueAt(sandboxConfig, "linux"), { cgroupParent: "/crest/u" });
   }
 });
 

@@ -1,5 +1,7 @@
 /** The life of pods and containers, by HTTP, on the real containerd. */
 import assert from "node:assert/strict";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import type {
   ContainerStatsResponse,
@@ -340,4 +342,27 @@ test("an image may be named by a string or an object, a tag or an id", { skip },
   const byId = await createContainer(crest(), pod, { image: imageRef });
   assert.equal((await containerStatus(crest(), byId)).imageRef, imageRef);
   await removePod(crest(), pod);
+});
+
+test("a pod's numbers are its own, and its cgroup goes with it", { skip }, async () => {
+  const folders = (uid: string): readonly string[] => {
+    const name = uid.replaceAll("-", "_");
+    return ["", ...readdirSync("/sys/fs/cgroup")]
+      .map((hierarchy) => join("/sys/fs/cgroup", hierarchy, "crest", name))
+      .filter((folder) => existsSync(folder));
+  };
+  const usedBy = async (path: string): Promise<number> => {
+    const { stats } = bodyOf(await crest().get<PodSandboxStatsResponse>(`${path}/stats`));
+    return Number(stats?.linux?.cpu?.usageCoreNanoSeconds?.value);
+  };
+  const [busy, idle] = [await runPod(crest()), await runPod(crest())];
+  const script = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
+  await exited(crest(), await runContainer(crest(), busy, shell(script)));
+  assert.ok((await usedBy(idle.path)) < (await usedBy(busy.path)) / 2);
+  for (const pod of [busy, idle]) {
+    const { metadata } = await podStatus(crest(), pod);
+    assert.ok(folders(metadata?.uid ?? "").length > 0);
+    await removePod(crest(), pod);
+    assert.deepEqual(folders(metadata?.uid ?? ""), []);
+  }
 });

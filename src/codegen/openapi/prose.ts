@@ -31,13 +31,10 @@ export function tagOf(route: Route): string {
   return path === "/v1/grants" ? "gateway" : "runtime";
 }
 
-const cgroupNote =
-  "containerd measures the pod's cgroup parent. Pods that were run without one share `/crest`, and have its numbers together: give a pod its own `linux.cgroupParent`, such as `/crest/web`, to have its own. What its containers use is told one by one in any case.";
-
 /** What an operation does that its RPC does not say, by route id. */
 export const notes: { readonly [id: string]: string } = {
   runPod:
-    "What is missing is filled in: `metadata.uid`, `metadata.namespace` (`default`), a log directory below the gateway's data folder, a cgroup parent. The pod gets the label `crest/managed=true`.",
+    "What is missing is filled in: `metadata.uid`, `metadata.namespace` (`default`), a log directory below the gateway's data folder, a cgroup parent of its own. The pod gets the label `crest/managed=true`.",
   createContainer:
     "The pod's config, which CRI wants here again, is recalled from the runtime; `sandboxConfig` overrides it. `logPath` is filled in when it is missing.",
   execSync:
@@ -46,8 +43,8 @@ export const notes: { readonly [id: string]: string } = {
   removeImage: "All names of the image go with it, whichever was given; the answer says which.",
   getImage: "Crest answers 404 for an image that is not on the node.",
   pullImage: "Waits until the image is there. `auth` is never logged.",
-  getPodStats: cgroupNote,
-  listPodStats: cgroupNote,
+  getPodStats:
+    "containerd measures the pod's cgroup parent. Each pod gets one of its own unless it names one; pods that name the same have their numbers together.",
   waitContainer: "When the timeout passes first the answer says `exited: false`; ask again.",
   getCapabilities: "Asks the runtime with requests that change nothing, once.",
   execContainer:

@@ -1,0 +1,48 @@
+/**
+ * The cgroup of a pod that names no parent for its own: one for each pod, because runtimes measure a pod by
+ * it, and `/crest/POD` or `crest-POD.slice`, so that all of them lie together.
+ *
+ * runc makes the folders on the way to a container's cgroup and leaves them there. systemd removes an empty
+ * slice by itself; cgroupfs does not, so the gateway does once the pod is gone. Where it may not, an empty
+ * folder stays.
+ */
+import { readdir, rmdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { PodSandbox } from "../gen/messages.ts";
+import type { CgroupDriver } from "./cgroup-driver.ts";
+import type { Runtime } from "./channel.ts";
+import { decodeRequest } from "./codec.ts";
+import { invoke } from "./invoke.ts";
+
+const cgroups = "/sys/fs/cgroup";
+
+/** The cgroup parent of the pod with this uid, as the runtime wants it written. */
+export function podCgroup(driver: CgroupDriver, uid: string): string {
+  const name = uid.replace(/[^A-Za-z0-9]/g, "_");
+  return driver === "SYSTEMD" ? `crest-${name}.slice` : `/crest/${name}`;
+}
+
+/** A runtime that takes the cgroups of the pods along that it removes. */
+export function withPodCgroups(runtime: Runtime): Runtime {
+  return {
+    ...runtime,
+    async call(rpc, request, options) {
+      if (rpc !== "RuntimeService/RemovePodSandbox") return runtime.call(rpc, request, options);
+      const { podSandboxId: id } = decodeRequest("RuntimeService/RemovePodSandbox", request);
+      const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", { filter: { id } });
+      const reply = await runtime.call(rpc, request, options);
+      for (const pod of items) if (pod.id === id) await removePodCgroup(pod);
+      return reply;
+    },
+  };
+}
+
+/** Removes the folders of a pod that has gone, if they are there; never fails. */
+async function removePodCgroup({ metadata }: PodSandbox): Promise<void> {
+  if (!metadata?.uid) return;
+  const path = podCgroup("CGROUPFS", metadata.uid);
+  // Version 1 has a hierarchy for each controller, version 2 the only one.
+  const hierarchies = ["", ...(await readdir(cgroups).catch(() => []))];
+  // An empty folder is all that can go; whatever else is there stays.
+  await Promise.all(hierarchies.map((name) => rmdir(join(cgroups, name, path)).catch(() => undefined)));
+}
