@@ -183,23 +183,21 @@ function putMembers(encoding: Encoding, plan: Plan, value: unknown): void {
 
 function checkRules(
   encoding: Encoding,
-  { fields, rules }: Plan,
+  { fields, places, rules }: Plan,
   {
     value,
     keys,
   }: { readonly value: { readonly [key: string]: unknown }; readonly keys: readonly (string | undefined)[] },
 ): void {
   const members: { [field: string]: unknown } = {};
-  const spelling = new Map<string, string>();
-  fields.forEach(({ name }, place) => {
+  for (let place = 0; place < keys.length; place++) {
     const key = keys[place];
-    if (key === undefined) return;
-    members[name] = value[key];
-    spelling.set(name, key);
-  });
+    if (key !== undefined) members[fields[place]?.name ?? key] = value[key];
+  }
   for (const [field, rule] of rules) {
     const detail = breaks(rule, field, members);
-    if (detail !== undefined) at(encoding, spelling.get(field) ?? field, () => refuse(encoding, detail));
+    if (detail === undefined) continue;
+    at(encoding, keys[places.get(field) ?? -1] ?? field, () => refuse(encoding, detail));
   }
 }
 

@@ -48,6 +48,8 @@ const { listen } = Server.prototype;
 Server.prototype.listen = function (this: Server, ...rest: unknown[]): Server {
   this.once("listening", () => {
     const address = this.address();
+    // A gateway's lock on its folder serves nobody.
+    if (typeof address === "string" && address.endsWith("gateway.lock")) return;
     if (!listened) report({ listening: { port: typeof address === "object" ? (address?.port ?? 0) : 0 } });
     listened = true;
   });

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Child, startChild } from "../process/child.ts";
 
@@ -9,8 +9,9 @@ export interface Crest {
   readonly headers: { readonly authorization: string };
 }
 
-/** Starts `crest serve` as a user would, with a token and one grant. `folder` is its own. */
-export function startCrest(runtimeSocket: string, folder: string): Crest {
+/** Starts `crest serve` as a user would, with a token and one grant. It makes a folder of its own below `parent`. */
+export function startCrest(runtimeSocket: string, parent: string): Crest {
+  const folder = mkdtempSync(join(parent, "crest-"));
   const token = randomBytes(32).toString("base64url");
   const tokenFile = join(folder, "token");
   writeFileSync(tokenFile, token, { mode: 0o600 });
