@@ -1,35 +1,23 @@
 /** Who may use a route: the token, the grants of the route and of its fields, and whose pod it is. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import type { Grant } from "../../src/grants.ts";
 import { routes } from "../../src/routes/index.ts";
-import type { FakeRuntime } from "../support/fake-runtime.ts";
 import { type Case, caseOf, grantsOf, targetOf, unaryRoutes } from "./table-cases.ts";
 import { answering, answerUnserved, each, send, statusOn, successOf } from "./table-checks.ts";
 import {
   type Answer,
   allBut,
-  createGateway,
   everything,
   exactly,
   flagOf,
   nothing,
   problemOf,
-  type TestApp,
-  type TestGateway,
+  sharedGateway,
   token,
 } from "./table-gateway.ts";
 
-let gateway: TestGateway;
-let fake: FakeRuntime;
-let open: TestApp;
-
-before(async () => {
-  gateway = await createGateway("containerd-2.1");
-  fake = gateway.fake;
-  open = gateway.open();
-});
-after(() => gateway.close());
+const { gateway, fake, open } = await sharedGateway();
 
 test("without the token a route is a bare 401, whatever else is wrong", async (t) => {
   const closed = gateway.open(nothing);

@@ -3,13 +3,12 @@
  * descriptor table and written by protobuf-es.
  */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import fc from "fast-check";
 import { methods } from "../../src/gen/methods.ts";
 import type { UnaryRoute } from "../../src/routes/define.ts";
-import type { FakeRuntime } from "../support/fake-runtime.ts";
 import { caseOf, listRoutes, targetOf, unaryRoutes } from "./table-cases.ts";
-import { createGateway, seed, type TestApp, type TestGateway } from "./table-gateway.ts";
+import { seed, sharedGateway } from "./table-gateway.ts";
 import {
   canonicalResponse,
   fieldAt,
@@ -25,16 +24,7 @@ import {
 
 const runs = { seed, numRuns: 15, includeErrorInReport: true };
 
-let gateway: TestGateway;
-let fake: FakeRuntime;
-let open: TestApp;
-
-before(async () => {
-  gateway = await createGateway("containerd-2.1");
-  fake = gateway.fake;
-  open = gateway.open();
-});
-after(() => gateway.close());
+const { fake, open } = await sharedGateway();
 
 let readings = 0;
 

@@ -1,23 +1,13 @@
 /** Bodies: what is taken of every route that has one, and refused of every other. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { methods } from "../../src/gen/methods.ts";
-import type { FakeRuntime } from "../support/fake-runtime.ts";
 import { bodyFields, caseOf, targetOf, unaryRoutes } from "./table-cases.ts";
 import { answerUnserved, each, statusOn, successOf, writing } from "./table-checks.ts";
-import { createGateway, everything, problemOf, type TestApp, type TestGateway } from "./table-gateway.ts";
+import { everything, problemOf, sharedGateway } from "./table-gateway.ts";
 import { fieldAt, recordedForm } from "./table-messages.ts";
 
-let gateway: TestGateway;
-let fake: FakeRuntime;
-let open: TestApp;
-
-before(async () => {
-  gateway = await createGateway("containerd-2.1");
-  fake = gateway.fake;
-  open = gateway.open();
-});
-after(() => gateway.close());
+const { gateway, fake, open } = await sharedGateway();
 
 test("a body that is not JSON is 400 with the place, and asks nothing", async (t) => {
   const broken = [

@@ -1,24 +1,15 @@
 /** How every route fails: a runtime that is down or hangs, and requests that reach no handler. */
 import assert from "node:assert/strict";
 import { METHODS } from "node:http";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { routes } from "../../src/routes/index.ts";
 import { eventually } from "../support/eventually.ts";
-import { type FakeRuntime, hanging } from "../support/fake-runtime.ts";
+import { hanging } from "../support/fake-runtime.ts";
 import { caseOf, methodOf, patternOf, rpcsOf, sessionRoutes, targetOf } from "./table-cases.ts";
 import { answering, answerUnserved, asking, each, send, successOf } from "./table-checks.ts";
-import { createGateway, everything, problemOf, type TestApp, type TestGateway } from "./table-gateway.ts";
+import { createGateway, everything, problemOf, sharedGateway } from "./table-gateway.ts";
 
-let gateway: TestGateway;
-let fake: FakeRuntime;
-let open: TestApp;
-
-before(async () => {
-  gateway = await createGateway("containerd-2.1");
-  fake = gateway.fake;
-  open = gateway.open();
-});
-after(() => gateway.close());
+const { fake, open } = await sharedGateway();
 
 test("a runtime that is down is 503 with Retry-After, and may be asked again", async (t) => {
   const down = await createGateway("containerd-2.1");

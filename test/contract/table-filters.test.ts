@@ -1,24 +1,15 @@
 /** What is chosen of a list: by labels, image, pod and state, whatever of it the runtime does itself. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import fc from "fast-check";
-import { type FakeRuntime, mannerNames } from "../support/fake-runtime.ts";
+import { mannerNames } from "../support/fake-runtime.ts";
 import { listRoutes } from "./table-cases.ts";
-import { createGateway, problemOf, seed, type TestApp, type TestGateway } from "./table-gateway.ts";
+import { createGateway, problemOf, seed, sharedGateway } from "./table-gateway.ts";
 import { type Item, idsOf, lines, type Page, parseLines, populate } from "./table-list-world.ts";
 import { valueAt } from "./table-messages.ts";
 
-let gateway: TestGateway;
-let fake: FakeRuntime;
-let open: TestApp;
-
-before(async () => {
-  gateway = await createGateway("containerd-2.1");
-  fake = gateway.fake;
-  open = gateway.open();
-  populate(fake, 40);
-});
-after(() => gateway.close());
+const { fake, open } = await sharedGateway();
+populate(fake, 40);
 
 interface Term {
   readonly key: string;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after } from "node:test";
 import { type App, createApp } from "../../src/app.ts";
 import { type ConnectOptions, connect } from "../../src/cri/channel.ts";
 import { allGrants, type Grant, type Grants, type GrantWord } from "../../src/grants.ts";
@@ -120,6 +121,13 @@ export async function createGateway(manner: MannerName): Promise<TestGateway> {
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** The gateway that the tests of a file share, with its runtime and its app of every grant; gone after the last. */
+export async function sharedGateway() {
+  const gateway = await createGateway("containerd-2.1");
+  after(() => gateway.close());
+  return { gateway, fake: gateway.fake, open: gateway.open() };
 }
 
 async function ask(app: App, target: string, options: Ask): Promise<Answer> {

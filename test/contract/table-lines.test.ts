@@ -1,24 +1,15 @@
 /** Lists as lines: one item each, as they come. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { mannerOf } from "../support/fake-runtime/manners/all.ts";
-import { type FakeRuntime, type MannerName, mannerNames } from "../support/fake-runtime.ts";
+import { type MannerName, mannerNames } from "../support/fake-runtime.ts";
 import { listRoutes } from "./table-cases.ts";
-import { createGateway, problemOf, type TestApp, type TestGateway } from "./table-gateway.ts";
+import { createGateway, problemOf, sharedGateway } from "./table-gateway.ts";
 import { type Item, lines, type Page, parseLines, populate } from "./table-list-world.ts";
 import { valueAt } from "./table-messages.ts";
 
-let gateway: TestGateway;
-let fake: FakeRuntime;
-let open: TestApp;
-
-before(async () => {
-  gateway = await createGateway("containerd-2.1");
-  fake = gateway.fake;
-  open = gateway.open();
-  populate(fake, 40);
-});
-after(() => gateway.close());
+const { fake, open } = await sharedGateway();
+populate(fake, 40);
 
 test("lines come from the streaming RPC where the runtime has it, and from the list elsewhere", async (t) => {
   for (const manner of mannerNames) {

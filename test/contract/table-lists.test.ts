@@ -1,25 +1,15 @@
 /** Lists: one order, pages and validators, whatever the order and the manners of the runtime. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import fc from "fast-check";
 import { methods } from "../../src/gen/methods.ts";
-import type { FakeRuntime } from "../support/fake-runtime.ts";
 import { listRoutes } from "./table-cases.ts";
-import { createGateway, problemOf, seed, type TestApp, type TestGateway } from "./table-gateway.ts";
+import { createGateway, problemOf, seed, sharedGateway } from "./table-gateway.ts";
 import { type Item, idsOf, metricsOf, type Page, populate } from "./table-list-world.ts";
 import { fieldAt, valueAt } from "./table-messages.ts";
 
-let gateway: TestGateway;
-let fake: FakeRuntime;
-let open: TestApp;
-
-before(async () => {
-  gateway = await createGateway("containerd-2.1");
-  fake = gateway.fake;
-  open = gateway.open();
-  populate(fake, 40);
-});
-after(() => gateway.close());
+const { fake, open } = await sharedGateway();
+populate(fake, 40);
 
 const etagged = listRoutes.filter(({ volatile }) => !volatile);
 

@@ -4,11 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import fc from "fast-check";
 import { methods, type Rpc } from "../../src/gen/methods.ts";
 import type { UnaryRoute } from "../../src/routes/define.ts";
-import type { FakeRuntime } from "../support/fake-runtime.ts";
 import {
   asBody,
   caseOf,
@@ -18,7 +17,7 @@ import {
   targetOf,
   unaryRoutes,
 } from "./table-cases.ts";
-import { createGateway, seed, type TestApp, type TestGateway } from "./table-gateway.ts";
+import { seed, sharedGateway } from "./table-gateway.ts";
 import {
   fieldAt,
   fullMessage,
@@ -35,16 +34,7 @@ import {
 
 const runs = { seed, numRuns: 15, includeErrorInReport: true };
 
-let gateway: TestGateway;
-let fake: FakeRuntime;
-let open: TestApp;
-
-before(async () => {
-  gateway = await createGateway("containerd-2.1");
-  fake = gateway.fake;
-  open = gateway.open();
-});
-after(() => gateway.close());
+const { gateway, fake, open } = await sharedGateway();
 
 const withBody = unaryRoutes.filter(({ body }) => body !== undefined);
 

@@ -3,13 +3,13 @@
  * fake runtime that speaks real gRPC.
  */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { methods } from "../../src/gen/methods.ts";
 import { allGrants } from "../../src/grants.ts";
 import type { Route } from "../../src/routes/define.ts";
 import { routes } from "../../src/routes/index.ts";
 import { mannerOf } from "../support/fake-runtime/manners/all.ts";
-import { type FakeRuntime, type MannerName, mannerNames } from "../support/fake-runtime.ts";
+import { type MannerName, mannerNames } from "../support/fake-runtime.ts";
 import { caseOf, grantsOf, listRoutes, type PlainRoute, plainRoutes, unaryRoutes } from "./table-cases.ts";
 import {
   answering,
@@ -22,19 +22,10 @@ import {
   successOf,
   withId,
 } from "./table-checks.ts";
-import { createGateway, nothing, problemOf, type TestApp, type TestGateway } from "./table-gateway.ts";
+import { createGateway, nothing, problemOf, sharedGateway } from "./table-gateway.ts";
 import { fieldAt, valueAt } from "./table-messages.ts";
 
-let gateway: TestGateway;
-let fake: FakeRuntime;
-let open: TestApp;
-
-before(async () => {
-  gateway = await createGateway("containerd-2.1");
-  fake = gateway.fake;
-  open = gateway.open();
-});
-after(() => gateway.close());
+const { gateway, fake, open } = await sharedGateway();
 
 for (const manner of mannerNames) {
   test(`every route answers its success on ${manner}, asking its own RPC with what path and query say`, async (t) => {
