@@ -6,8 +6,6 @@ import { readFile } from "node:fs/promises";
 import type { FastifyInstance } from "fastify";
 import { assets } from "../docs/assets.ts";
 import type { ApiDocument } from "../docs/document.ts";
-import { problemsPage } from "../docs/problems-page.ts";
-import { referencePage } from "../docs/reference-page.ts";
 import { openApiFile, version } from "../version.ts";
 import { noneMatch, weakEtag } from "./etag.ts";
 
@@ -40,12 +38,17 @@ const files: readonly File[] = [
   {
     ...{ path: "/docs", mediaType: "text/html" },
     // Made from the document when someone asks: it cannot be stale, and a gateway that nobody reads pays nothing.
-    read: async () =>
-      Buffer.from(referencePage(JSON.parse(await readFile(openApiFile, "utf8")) as ApiDocument)),
+    async read() {
+      const { referencePage } = await import("../docs/reference-page.ts");
+      return Buffer.from(referencePage(JSON.parse(await readFile(openApiFile, "utf8")) as ApiDocument));
+    },
   },
   {
     ...{ path: "/docs/problems", mediaType: "text/html" },
-    read: async () => Buffer.from(problemsPage(version)),
+    async read() {
+      const { problemsPage } = await import("../docs/problems-page.ts");
+      return Buffer.from(problemsPage(version));
+    },
   },
   ...assets.map(({ name, mediaType, file }) => ({
     ...{ path: `/docs/assets/${name}`, mediaType },

@@ -72,6 +72,15 @@ const bodyLimitBytes = 1024 * 1024;
 const maxParamLength = 1024;
 const requestId = /^[A-Za-z0-9._-]{1,64}$/;
 
+/**
+ * No route has a schema: the wire's own codecs check what comes. Fastify would load its compilers all the
+ * same, which is an eighth of the time to start.
+ */
+const noCompiler = (): never => {
+  throw new TypeError("A route has a schema, which nothing here compiles");
+};
+const compilersFactory = { buildValidator: noCompiler, buildSerializer: noCompiler };
+
 /** Builds the server without listening. */
 export function createServer(options: ServerOptions): FastifyInstance {
   const { requestTimeoutMs = 60_000 } = options;
@@ -79,6 +88,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   const app = Fastify({
     bodyLimit: bodyLimitBytes,
     routerOptions: { maxParamLength },
+    schemaController: { compilersFactory },
     serverFactory: (handler) => {
       const listener = createListener(handler, { requestTimeoutMs, tls: options.tls });
       options.onListener?.(listener);
