@@ -258,9 +258,16 @@ function significant(literal: string): string {
   const [mantissa = "", exponent = "0"] = literal.replace(/^-/, "").toLowerCase().split("e");
   const [whole = "", fraction = ""] = mantissa.split(".");
   const digits = (whole + fraction).replace(/^0+/, "");
-  const trimmed = digits.replace(/0+$/, "");
+  const trimmed = withoutLastZeros(digits);
   if (trimmed === "") return "0";
   return `${trimmed}e${Number(exponent) - fraction.length + digits.length - trimmed.length}`;
+}
+
+// Not /0+$/, which looks for the end from each of a million zeros in the middle.
+function withoutLastZeros(digits: string): string {
+  let end = digits.length;
+  while (digits[end - 1] === "0") end--;
+  return digits.slice(0, end);
 }
 
 function shorten(name: string): string {

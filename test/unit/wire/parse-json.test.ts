@@ -103,6 +103,12 @@ test("parseJson() refuses numbers that a double cannot hold", () => {
   }
 });
 
+test("parseJson() is through with a number of a million digits", () => {
+  const zeros = "0".repeat(1_000_000);
+  assert.match(refusal(`{"a":1${zeros}1e-1000001}`), /does not fit a double without loss/);
+  assert.equal(parse(`1${zeros}e-1000000`), 1);
+});
+
 test("parseJson() keeps __proto__ a plain member", () => {
   const value = parse('{"__proto__": {"polluted": true}}') as { [key: string]: unknown };
   assert.deepEqual(Object.keys(value), ["__proto__"]);
