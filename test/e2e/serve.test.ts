@@ -5,6 +5,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { removeAllPods } from "../../src/cri/remove-pods.ts";
 import { createEmbedded, type Embedded } from "../../src/embedded/containerd.ts";
+import { createDaemon } from "../../src/embedded/daemon.ts";
+import { pathsOf } from "../../src/embedded/paths.ts";
+import { eventually } from "../support/eventually.ts";
 import { bodyOf, createApi, problemOf } from "./support/api.ts";
 import { newFolder, readyLine, removeFolder, startGateway } from "./support/gateway.ts";
 import { reasonToSkip } from "./support/machine.ts";
@@ -216,4 +219,28 @@ test("a runtime that was named and is not there yet is waited for", { skip }, as
   problemOf(await api.get("/v1/version"), 503, "runtime_unavailable");
   api.close();
   assert.equal((await stop(program)).code, 0);
+});
+
+// The last one: its daemon is another one than the others'.
+test("callers do not notice that the runtime's daemon restarts, readiness does", { skip }, async () => {
+  const crest = await startGateway("serve", { args: [inFront(), "-A"] });
+  try {
+    const first = bodyOf(
+      await crest.post<{ podSandboxId: string }>("/v1/pods", { metadata: { name: "first" } }),
+      201,
+    );
+    process.kill(embedded.pid, "SIGKILL");
+    await embedded.exited;
+    const pods = crest.get<{ items: readonly { id: string }[] }>("/v1/pods");
+    const images = crest.get("/v1/images");
+    const run = crest.post("/v1/pods", { metadata: { name: "second" } });
+    assert.equal((await crest.get("/readyz")).status, 503);
+    await createDaemon(pathsOf(dataDir));
+    assert.ok(bodyOf(await pods).items.some(({ id }) => id === first.podSandboxId));
+    bodyOf(await images);
+    bodyOf(await run, 201);
+    await eventually(async () => (await crest.get("/readyz")).status === 200);
+  } finally {
+    await crest.close();
+  }
 });

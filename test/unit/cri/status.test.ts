@@ -46,6 +46,19 @@ test("a runtime that is unavailable may be asked again in a second", () => {
   assert.deepEqual(error.headers, { "retry-after": "1" });
 });
 
+test("a runtime that does not know its containers yet is starting", () => {
+  for (const [code, text] of [
+    [status.UNKNOWN, "server is not initialized yet"],
+    [status.UNAVAILABLE, "server is not initialized yet: unavailable"],
+  ] as const) {
+    const starting = serviceError(code, text);
+    assert.ok(isStarting(starting));
+    const error = fromStatus("RuntimeService/StartContainer", starting);
+    assert.equal(error.code, "runtime_unavailable");
+    assert.deepEqual(error.headers, { "retry-after": "1" });
+  }
+});
+
 test("UNIMPLEMENTED of a whole service is a runtime that is starting", () => {
   const starting = serviceError(status.UNIMPLEMENTED, "unknown service runtime.v1.RuntimeService");
   assert.ok(isStarting(starting));
