@@ -47,7 +47,10 @@ export interface Runtime {
    * cancels it. Without a deadline unless one is given.
    */
   stream(rpc: Rpc, request: Uint8Array, options?: CallOptions): AsyncIterable<Buffer>;
-  /** What this runtime said to an RPC so far: something, or that it does not have it. */
+  /**
+   * What the runtime said to an RPC over the present connection: something, or that it does not have it. Behind
+   * the next connection there may be a newer one.
+   */
   seen(rpc: Rpc): "answered" | "unimplemented" | undefined;
   /**
    * Calls `dropped` once, when the present connection to RuntimeService has ended: what was learnt of the
@@ -105,14 +108,16 @@ export function connect(options: ConnectOptions): Runtime {
   const runtimeSide = open(endpoint, options);
   const imageSide = imageEndpoint === endpoint ? runtimeSide : open(imageEndpoint, options);
 
-  const seen = new Map<Rpc, "answered" | "unimplemented">();
+  const sideOf = (rpc: Rpc): Side => (rpc.startsWith("ImageService/") ? imageSide : runtimeSide);
+
   /** Remembers that the runtime has an RPC, or not. What went wrong on the way says neither. */
   function note(rpc: Rpc, error?: ServiceError): void {
-    if (error?.code === status.UNIMPLEMENTED && !isStarting(error)) seen.set(rpc, "unimplemented");
-    else if (error === undefined || !onTheWay.has(error.code)) seen.set(rpc, "answered");
+    const lacks = error?.code === status.UNIMPLEMENTED;
+    if (error !== undefined && (isStarting(error) || (onTheWay.has(error.code) && !lacks))) return;
+    const { seen, client } = sideOf(rpc);
+    seen.set(rpc, lacks ? "unimplemented" : "answered");
+    if (seen.size === 1) whenDropped(client, () => seen.clear());
   }
-
-  const sideOf = (rpc: Rpc): Side => (rpc.startsWith("ImageService/") ? imageSide : runtimeSide);
 
   return {
     endpoint,
@@ -193,12 +198,8 @@ export function connect(options: ConnectOptions): Runtime {
         }
       }
     },
-    seen: (rpc) => seen.get(rpc),
-    whenDropped(dropped) {
-      const channel = runtimeSide.client.getChannel();
-      if (channel.getConnectivityState(false) !== connectivityState.READY) dropped();
-      else channel.watchConnectivityState(connectivityState.READY, Number.POSITIVE_INFINITY, () => dropped());
-    },
+    seen: (rpc) => sideOf(rpc).seen.get(rpc),
+    whenDropped: (dropped) => whenDropped(runtimeSide.client, dropped),
     close() {
       runtimeSide.client.close();
       imageSide.client.close();
@@ -206,9 +207,11 @@ export function connect(options: ConnectOptions): Runtime {
   };
 }
 
-/** An endpoint, and whether it is away. */
+/** An endpoint, and what is known of it. */
 interface Side {
   readonly client: Client;
+  /** Over the present connection. */
+  readonly seen: Map<Rpc, "answered" | "unimplemented">;
   pauseAfter(attempt: Omit<Attempt, "connected">): number | undefined;
   answered(): void;
 }
@@ -224,13 +227,22 @@ function open(path: string, { outageMs: waitMs = outageMs }: ConnectOptions): Si
     "grpc.max_reconnect_backoff_ms": 250,
   });
   const outage = createOutage(waitMs);
-  const isConnected = (): boolean =>
-    client.getChannel().getConnectivityState(false) === connectivityState.READY;
   return {
-    client,
-    pauseAfter: (attempt) => outage.pauseAfter({ ...attempt, connected: isConnected() }),
+    ...{ client, seen: new Map() },
+    pauseAfter: (attempt) => outage.pauseAfter({ ...attempt, connected: isConnected(client) }),
     answered: outage.end,
   };
+}
+
+const isConnected = (client: Client): boolean =>
+  client.getChannel().getConnectivityState(false) === connectivityState.READY;
+
+function whenDropped(client: Client, dropped: () => void): void {
+  if (!isConnected(client)) dropped();
+  else
+    client
+      .getChannel()
+      .watchConnectivityState(connectivityState.READY, Number.POSITIVE_INFINITY, () => dropped());
 }
 
 /** When a call that begins now must have ended, as grpc-js has it. */

@@ -371,6 +371,22 @@ test("what the runtime said to an RPC is remembered, and not what went wrong on 
   assert.equal(runtime.seen("RuntimeService/Version"), "answered");
 });
 
+test("what a runtime said is forgotten with its connection: a newer one may be back", async (t) => {
+  const { fake, runtime } = await bench(t);
+  const rpcs = ["RuntimeService/RuntimeConfig", "ImageService/ImageFsInfo"] as const;
+  for (const rpc of rpcs) {
+    fake.on(rpc, failing(status.UNIMPLEMENTED, "unknown method"), { once: true });
+    await failure(runtime.call(rpc, nothing));
+    assert.equal(runtime.seen(rpc), "unimplemented");
+  }
+  await fake.restart();
+  await eventually(() => rpcs.every((rpc) => runtime.seen(rpc) === undefined));
+  for (const rpc of rpcs) {
+    await runtime.call(rpc, nothing);
+    assert.equal(runtime.seen(rpc), "answered");
+  }
+});
+
 test("who waits for the end of the connection is told once", async (t) => {
   const { fake, runtime } = await bench(t);
   let told = 0;
