@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { methods } from "../../../src/gen/methods.ts";
 import { routes } from "../../../src/routes/index.ts";
-import { publishedDocument } from "../../support/openapi-document.ts";
+import { inputComponents, publishedDocument } from "../../support/openapi-document.ts";
 
 const document = publishedDocument();
 const components = document.components.schemas;
@@ -27,6 +27,14 @@ test("nothing is a choice of schemas: clients make a type of its own of each", (
     ["anyOf", "oneOf", "allOf"].some((keyword) => keyword in schema),
   );
   assert.deepEqual(choices, []);
+});
+
+test("what callers send is closed, what they get is open: a later gateway may say more", () => {
+  const inputs = inputComponents(document);
+  for (const [name, { properties, additionalProperties }] of Object.entries(components)) {
+    if (properties === undefined) continue;
+    assert.equal(additionalProperties, inputs.has(name) ? false : undefined, name);
+  }
 });
 
 test("what an answer would be 404 without is required in it", () => {
