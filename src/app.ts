@@ -78,15 +78,15 @@ export interface App {
 export function createApp({ config, token, log, requestTimeoutMs, ...options }: AppOptions): App {
   const checkToken = createAuthenticator(token);
   const caller = { name: "token", grants: config.grants };
-  const runtime = withStats(withPodCgroups(options.runtime));
+  const inventory = createInventory(options.runtime);
+  const runtime = withStats(withPodCgroups(options.runtime, (id) => inventory.podOf("pod", id)));
   const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};
   const sessions = createSessionRegistry({ most: mostSessions });
   const drain = createDrain();
   const listeners: Server[] = [];
   const { tls } = options;
   const server = createServer({
-    runtime,
-    inventory: createInventory(runtime),
+    ...{ runtime, inventory },
     prepare: createPrepare({ runtime, logRoot: join(config.dataDir, "logs") }),
     pool: createBufferPool(),
     guardHost: createHostGuard(config.acceptHost),

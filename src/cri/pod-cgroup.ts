@@ -8,11 +8,10 @@
  */
 import { readdir, rmdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { PodSandbox } from "../gen/messages.ts";
 import type { CgroupDriver } from "./cgroup-driver.ts";
 import type { Runtime } from "./channel.ts";
 import { decodeRequest } from "./codec.ts";
-import { invoke } from "./invoke.ts";
+import type { PodFacts } from "./inventory.ts";
 
 const cgroups = "/sys/fs/cgroup";
 
@@ -22,25 +21,29 @@ export function podCgroup(driver: CgroupDriver, uid: string): string {
   return driver === "SYSTEMD" ? `crest-${name}.slice` : `/crest/${name}`;
 }
 
-/** A runtime that takes the cgroups of the pods along that it removes. */
-export function withPodCgroups(runtime: Runtime): Runtime {
+/** A runtime that takes the cgroups of the pods along that it removes. `podOf` tells of a pod that is there. */
+export function withPodCgroups(runtime: Runtime, podOf: (id: string) => Promise<PodFacts>): Runtime {
   return {
     ...runtime,
     async call(rpc, request, options) {
       if (rpc !== "RuntimeService/RemovePodSandbox") return runtime.call(rpc, request, options);
-      const { podSandboxId: id } = decodeRequest("RuntimeService/RemovePodSandbox", request);
-      const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", { filter: { id } });
+      const { podSandboxId } = decodeRequest("RuntimeService/RemovePodSandbox", request);
+      // Before it goes. Of a pod that is not there the runtime has its own to say.
+      const pod = await podOf(podSandboxId).catch(() => undefined);
       const reply = await runtime.call(rpc, request, options);
-      for (const pod of items) if (pod.id === id) await removePodCgroup(pod);
+      if (pod !== undefined) await removePodCgroup(pod.uid);
       return reply;
     },
   };
 }
 
-/** Removes the folders of a pod that has gone, if they are there; never fails. */
-async function removePodCgroup({ metadata }: PodSandbox): Promise<void> {
-  if (!metadata?.uid) return;
-  const path = podCgroup("CGROUPFS", metadata.uid);
+/** Removes the folders of the pod with this uid, which has gone, if they are there; never fails. */
+export async function removePodCgroup(uid: string): Promise<void> {
+  if (uid !== "") await removeEmptyCgroup(podCgroup("CGROUPFS", uid));
+}
+
+/** Removes a cgroup, `/crest/POD`, if nothing is in it; never fails. */
+async function removeEmptyCgroup(path: string): Promise<void> {
   // Version 1 has a hierarchy for each controller, version 2 the only one.
   const hierarchies = ["", ...(await readdir(cgroups).catch(() => []))];
   // An empty folder is all that can go; whatever else is there stays.

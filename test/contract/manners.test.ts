@@ -257,3 +257,16 @@ test("what is not implemented names the RPC, the runtime and its version", async
     assert.equal(gateway.fake.callsOf("RuntimeService/Version").length, 1, "asked once");
   }
 });
+
+test("a pod is looked up once to be removed, by its id or a prefix of it", async (t) => {
+  const { fake, ask } = await liveGateway(t);
+  for (const digits of [64, 12]) {
+    const { id } = fake.addPod();
+    fake.calls.length = 0;
+    assert.equal((await ask(`DELETE /v1/pods/${id.slice(0, digits)}`)).status, 204);
+    assert.deepEqual(
+      fake.calls.map(({ rpc }) => rpc),
+      ["RuntimeService/ListPodSandbox", "RuntimeService/RemovePodSandbox"],
+    );
+  }
+});
