@@ -42,6 +42,17 @@ export async function removePodCgroup(uid: string): Promise<void> {
   if (uid !== "") await removeEmptyCgroup(podCgroup("CGROUPFS", uid));
 }
 
+/**
+ * The same of a pod that a runtime left when it was killed, by the cgroup of one of its containers:
+ * `/crest/POD/CONTAINER`, which goes too. Other cgroups are not looked at.
+ */
+export async function removeCgroupsOf(container: string): Promise<void> {
+  const [, pod] = /^(\/crest\/\w+)\/\w+$/.exec(container) ?? [];
+  if (pod === undefined) return;
+  await removeEmptyCgroup(container);
+  await removeEmptyCgroup(pod);
+}
+
 /** Removes a cgroup, `/crest/POD`, if nothing is in it; never fails. */
 async function removeEmptyCgroup(path: string): Promise<void> {
   // Version 1 has a hierarchy for each controller, version 2 the only one.
