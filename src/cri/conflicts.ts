@@ -156,6 +156,12 @@ const sayings: readonly Saying[] = [
     code: "invalid_request",
     of: [...begins, "RuntimeService/UpdateContainerResources"],
   },
+  {
+    // A sysctl that a pod's namespaces do not have, or a value that it cannot have.
+    text: /(open|write) \/proc\/sys\/\S+: /,
+    code: "invalid_request",
+    of: ["RuntimeService/RunPodSandbox"],
+  },
   { text: /invalid CIDR address/, code: "invalid_request", of: ["RuntimeService/UpdateRuntimeConfig"] },
   { text: /message larger than max|short write/, code: "output_too_large", of: ["RuntimeService/ExecSync"] },
   { text: /timeout .* exceeded|deadline exceeded/, code: "exec_timeout", of: ["RuntimeService/ExecSync"] },
