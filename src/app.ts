@@ -6,7 +6,6 @@ import { rm } from "node:fs/promises";
 import type { Server } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import { connect as connectTo } from "node:net";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { createHostGuard } from "./auth/hosts.ts";
@@ -15,6 +14,7 @@ import { formatHost, isLoopback } from "./config/addresses.ts";
 import type { Config, ListenAddress } from "./config.ts";
 import type { Runtime } from "./cri/channel.ts";
 import { createInventory } from "./cri/inventory.ts";
+import { logRootOf } from "./cri/log-folders.ts";
 import { withPodCgroups } from "./cri/pod-cgroup.ts";
 import { createPrepare } from "./cri/prepare.ts";
 import { StartError } from "./errors.ts";
@@ -87,7 +87,7 @@ export function createApp({ config, token, log, requestTimeoutMs, ...options }: 
   const { tls } = options;
   const server = createServer({
     ...{ runtime, inventory },
-    prepare: createPrepare({ runtime, logRoot: join(config.dataDir, "logs") }),
+    prepare: createPrepare({ runtime, logRoot: logRootOf(config.dataDir) }),
     pool: createBufferPool(),
     guardHost: createHostGuard(config.acceptHost),
     authenticate(authorization) {

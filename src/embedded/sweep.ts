@@ -8,7 +8,8 @@
 
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { removeCgroupsOf } from "../cri/pod-cgroup.ts";
+import { logRootOf } from "../cri/log-folders.ts";
+import { cgroupName, removeCgroupsOf, removeCgroupsWhere } from "../cri/pod-cgroup.ts";
 import { run } from "./command.ts";
 import { currentMounts, unmountBelow } from "./mounts.ts";
 import { removeNetwork } from "./network.ts";
@@ -79,11 +80,14 @@ async function deleteContainers({ runcRoot }: Paths): Promise<void> {
 }
 
 /** runc knows no container that it was only just making, nor the cgroups of pods; the containers' bundles tell both. */
-async function removeCgroups({ state }: Paths): Promise<void> {
+async function removeCgroups({ state, dataDir }: Paths): Promise<void> {
   for (const bundle of tasksIn(state)) {
     const path = cgroupIn(join(bundle, "config.json"));
     if (path !== undefined) await removeCgroupsOf(path);
   }
+  // Of a pod whose making containerd gave up when its gateway was killed, there is only the folder of its logs.
+  const pods = foldersBelow(logRootOf(dataDir), 1).map((folder) => cgroupName(basename(folder)));
+  await removeCgroupsWhere((name) => pods.some((pod) => pod.endsWith(`_${name}`)));
 }
 
 /** What an OCI runtime configuration says; undefined when it was not written to its end. */

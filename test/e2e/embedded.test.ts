@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -242,6 +242,23 @@ test("what was killed together with its containerd and shims is cleaned up too",
   const embedded = await start(dataDir);
   await embedded.close();
   assert.deepEqual(tracesOf(marks), []);
+});
+
+test("the cgroup of a pod whose making was cut off goes when its folder of logs tells of it", {
+  skip,
+}, async () => {
+  const dataDir = newDataDir();
+  // Where version 1 is mounted it has a hierarchy for each controller.
+  const [hierarchy] = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"].filter((folder) => existsSync(folder));
+  const [ours, another] = [randomUUID(), randomUUID()].map((uid) => ({
+    log: join(dataDir, "logs", `default_web_${uid}`),
+    cgroup: `${hierarchy}${podCgroup("CGROUPFS", uid)}`,
+  }));
+  assert.ok(ours && another);
+  for (const folder of [ours.log, ours.cgroup, another.cgroup]) mkdirSync(folder, { recursive: true });
+  await (await start(dataDir)).close();
+  assert.deepEqual([existsSync(ours.cgroup), existsSync(another.cgroup)], [false, true]);
+  rmdirSync(another.cgroup);
 });
 
 test("two data folders have two runtimes, and closing one does not disturb the other", { skip }, async () => {
