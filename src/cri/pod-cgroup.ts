@@ -1,27 +1,32 @@
 /**
  * The cgroup of a pod that names no parent for its own: one for each pod, because runtimes measure a pod by
- * it, and `/crest/POD` or `crest-POD.slice`, so that all of them lie together.
+ * it, and `/crest/POD` or `/crest.slice/crest-POD.slice`, so that all of them lie together.
  *
- * runc makes the folders on the way to a container's cgroup and leaves them there. systemd removes an empty
- * slice by itself; cgroupfs does not, so the gateway does once the pod is gone. Where it may not, an empty
- * folder stays.
+ * Whoever removes a pod leaves its cgroup: runc the folders that it made on the way to a container's, systemd a
+ * slice that it was asked for. So the gateway removes it once the pod is gone, or did not come to be. Where it
+ * may not, an empty one stays.
  */
+import { execFile } from "node:child_process";
 import { readdir, rmdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { CgroupDriver } from "./cgroup-driver.ts";
 import type { Runtime } from "./channel.ts";
 import { decodeRequest } from "./codec.ts";
 import type { PodFacts } from "./inventory.ts";
 
 const cgroups = "/sys/fs/cgroup";
+const stopTimeoutMs = 5_000;
 
-/** The cgroup parent of the pod with this uid, as the runtime wants it written. */
+/**
+ * The cgroup parent of the pod with this uid, as the runtime wants it written: its whole path, also that of a
+ * slice, as a kubelet has it. Runtimes start the pod by the last part, but containerd measures it by all of it.
+ */
 export function podCgroup(driver: CgroupDriver, uid: string): string {
   const name = cgroupName(uid);
-  return driver === "SYSTEMD" ? `crest-${name}.slice` : `/crest/${name}`;
+  return driver === "SYSTEMD" ? `/crest.slice/crest-${name}.slice` : `/crest/${name}`;
 }
 
-/** A text as names of cgroups have it. */
+/** A text as names of cgroups have it. A dash in a slice's name would be one more slice on the way to it. */
 export const cgroupName = (text: string): string => text.replace(/[^A-Za-z0-9]/g, "_");
 
 /**
@@ -56,20 +61,25 @@ export function withPodCgroups(runtime: Runtime, podOf: (id: string) => Promise<
   };
 }
 
-/** Removes the folders of the pod with this uid, which has gone, if they are there; never fails. */
+/** Removes the cgroup of the pod with this uid, which has gone, if it is there; never fails. */
 export async function removePodCgroup(uid: string): Promise<void> {
-  if (uid !== "") await removeEmptyCgroup(podCgroup("CGROUPFS", uid));
+  if (uid === "") return;
+  const slice = podCgroup("SYSTEMD", uid);
+  const states = await Promise.all((await foldersOf(slice)).map(stateOf));
+  // Never one that is used: another attempt of the pod has the same uid.
+  if (states.includes("empty") && !states.includes("used")) await stopSlice(basename(slice));
+  await removeFolders(podCgroup("CGROUPFS", uid));
 }
 
 /**
- * The same of a pod that a runtime left when it was killed, by the cgroup of one of its containers:
+ * The same of a pod that a runtime with cgroupfs left when it was killed, by the cgroup of one of its containers:
  * `/crest/POD/CONTAINER`, which goes too. Other cgroups are not looked at.
  */
 export async function removeCgroupsOf(container: string): Promise<void> {
   const [, pod] = /^(\/crest\/\w+)\/\w+$/.exec(container) ?? [];
   if (pod === undefined) return;
-  await removeEmptyCgroup(container);
-  await removeEmptyCgroup(pod);
+  await removeFolders(container);
+  await removeFolders(pod);
 }
 
 /**
@@ -77,17 +87,40 @@ export async function removeCgroupsOf(container: string): Promise<void> {
  * given the names of cgroups below `/crest`.
  */
 export async function removeCgroupsWhere(wasOurs: (name: string) => boolean): Promise<void> {
-  const below = (hierarchy: string) => readdir(join(cgroups, hierarchy, "crest")).catch(() => []);
-  const names = new Set((await Promise.all((await hierarchies()).map(below))).flat());
-  for (const name of names) if (wasOurs(name)) await removeEmptyCgroup(`/crest/${name}`);
+  const listed = (await foldersOf("crest")).map((folder) => readdir(folder).catch(() => []));
+  const names = new Set((await Promise.all(listed)).flat());
+  for (const name of names) if (wasOurs(name)) await removeFolders(`/crest/${name}`);
 }
 
-/** Removes a cgroup, `/crest/POD`, if nothing is in it; never fails. */
-async function removeEmptyCgroup(path: string): Promise<void> {
-  // An empty folder is all that can go; whatever else is there stays.
-  const removals = (await hierarchies()).map((name) => rmdir(join(cgroups, name, path)));
-  await Promise.allSettled(removals);
+/** Removes a cgroup of cgroupfs. An empty folder is all that can go; whatever else is there stays. */
+async function removeFolders(path: string): Promise<void> {
+  await Promise.allSettled((await foldersOf(path)).map((folder) => rmdir(folder)));
 }
 
-/** Version 1 has one for each controller, version 2 the only one. */
-const hierarchies = async (): Promise<readonly string[]> => ["", ...(await readdir(cgroups).catch(() => []))];
+/** Where a cgroup is: version 1 has a hierarchy for each controller, version 2 the only one. */
+async function foldersOf(path: string): Promise<readonly string[]> {
+  const hierarchies = ["", ...(await readdir(cgroups).catch(() => []))];
+  return hierarchies.map((name) => join(cgroups, name, path));
+}
+
+/** Whether a cgroup is there, and has others in it: those of containers. */
+async function stateOf(folder: string): Promise<"absent" | "empty" | "used"> {
+  try {
+    const entries = await readdir(folder, { withFileTypes: true });
+    return entries.some((entry) => entry.isDirectory()) ? "used" : "empty";
+  } catch {
+    return "absent";
+  }
+}
+
+/** To systemd a slice is a unit, which it keeps, with its cgroup, until it is told to stop it. */
+function stopSlice(name: string): Promise<void> {
+  return new Promise((resolve) => {
+    try {
+      execFile("systemctl", ["stop", "--", name], { timeout: stopTimeoutMs }, () => resolve());
+    } catch {
+      // Node's permission model throws.
+      resolve();
+    }
+  });
+}
