@@ -148,6 +148,32 @@ test("a mutation is not sent twice over a restart", async (t) => {
   assert.equal(fake.callsOf("RuntimeService/StopContainer").length, 2);
 });
 
+test("what was removed when the runtime went is not missed when it is asked again", async (t) => {
+  for (const manner of mannerNames) {
+    const { fake, ask } = await liveGateway(t, manner, { recoveryMs: 20 });
+    for (const [rpc, target] of [
+      ["RuntimeService/StopContainer", () => `POST /v1/containers/${fake.addContainer().id}/stop?timeout=0`],
+      ["RuntimeService/RemoveContainer", () => `DELETE /v1/containers/${fake.addContainer().id}`],
+      ["RuntimeService/StopPodSandbox", () => `POST /v1/pods/${fake.addPod().id}/stop`],
+      ["RuntimeService/RemovePodSandbox", () => `DELETE /v1/pods/${fake.addPod().id}`],
+    ] as const) {
+      await fake.up();
+      fake.on(
+        rpc,
+        async (_request, call) => {
+          await call.next();
+          await fake.stop();
+          await fake.start();
+          return {};
+        },
+        { once: true },
+      );
+      const answer = await ask(target());
+      assert.equal(answer.status, 204, `${manner}, ${rpc}: ${answer.text}`);
+    }
+  }
+});
+
 test("while the runtime is down everything is 503, and all is well when it is back", async (t) => {
   for (const manner of mannerNames) {
     const { fake, ask, logged } = await liveGateway(t, manner);
