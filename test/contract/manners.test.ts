@@ -210,6 +210,24 @@ async function answersAgain(ask: LiveGateway["ask"]): Promise<void> {
   await eventually(async () => (await ask("GET /v1/version")).status === 200);
 }
 
+test("a reply that is no protobuf is the runtime's failure, not the gateway's", async (t) => {
+  const { fake, ask, logged } = await liveGateway(t);
+  const { id } = fake.addContainer({ state: "running" });
+  for (const [rpc, target, body] of [
+    ["RuntimeService/Version", "GET /v1/version"],
+    ["RuntimeService/ListContainers", "GET /v1/containers"],
+    ["RuntimeService/ContainerStats", `GET /v1/containers/${id}/stats`],
+    ["RuntimeService/ExecSync", `POST /v1/containers/${id}/exec`, { cmd: ["ls"] }],
+  ] as const) {
+    fake.on(rpc, Buffer.from("0a05616263", "hex"), { once: true });
+    const answer = await ask(target, body);
+    assert.equal(answer.status, 502, answer.text);
+    assert.equal(answer.at("code"), "runtime_error");
+    assert.match(String(answer.at("detail")), /^Cannot read the runtime's reply: /);
+  }
+  assert.ok(logged.every(({ level }) => level === "warn"));
+});
+
 test("a runtime that is another one behind a restart is known by its new name", async (t) => {
   const { fake, ask } = await liveGateway(t, "containerd-2.1", { recoveryMs: 20 });
   const detail = async (): Promise<string> => String((await ask("GET /v1/metrics/descriptors")).at("detail"));
