@@ -26,7 +26,7 @@ export function withStats(runtime: Runtime): Runtime {
 
   /** Whether a rate was put in. Zero counts as left out: runtimes say it at the first reading. */
   function fillCpu(id: string, cpu: Draft<CpuUsage> | undefined): boolean {
-    if (!cpu?.usageCoreNanoSeconds) return false;
+    if (id === "" || !cpu?.usageCoreNanoSeconds) return false;
     const said = cpu.usageNanoCores?.value ?? "0";
     const rate = rates.rateOf(id, cpu.timestamp, cpu.usageCoreNanoSeconds.value);
     if (said !== "0" || rate === undefined) return false;
