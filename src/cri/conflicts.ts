@@ -76,12 +76,15 @@ const commands: readonly Rpc[] = [
   "RuntimeService/Exec",
 ];
 
+/** A pod or container of the same name is there, or in the making. */
+export const nameTaken = /is reserved for|Conflict\. The container name/;
+
 /**
  * The first that matches counts. Texts repeat what the caller wrote: a pattern has a space or a quote in it
  * that no image reference could bring along.
  */
 const sayings: readonly Saying[] = [
-  { text: /is reserved for|Conflict\. The container name/, code: "name_reserved", of: creations },
+  { text: nameTaken, code: "name_reserved", of: creations },
   {
     text: /failed to resolve image|does not resolve to an image ID|No such image/,
     code: "image_not_found",

@@ -12,6 +12,7 @@ import { basename, join } from "node:path";
 import type { CgroupDriver } from "./cgroup-driver.ts";
 import type { Runtime } from "./channel.ts";
 import { decodeRequest } from "./codec.ts";
+import { nameTaken } from "./conflicts.ts";
 import type { PodFacts } from "./inventory.ts";
 
 const cgroups = "/sys/fs/cgroup";
@@ -47,7 +48,8 @@ export function withPodCgroups(runtime: Runtime, podOf: (id: string) => Promise<
       return await runtime.call(rpc, request, options);
     } catch (error) {
       const { config } = decodeRequest("RuntimeService/RunPodSandbox", request);
-      await removePodCgroup(config?.metadata?.uid ?? "");
+      // Who has the name may have the uid too, and its cgroup.
+      if (!nameTaken.test(String(error))) await removePodCgroup(config?.metadata?.uid ?? "");
       throw error;
     }
   };

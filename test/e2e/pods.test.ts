@@ -376,3 +376,14 @@ test("a pod that fails when it has its cgroup leaves none", { skip }, async () =
   problemOf(await crest().post("/v1/pods", config), 400, "invalid_request");
   assert.deepEqual(cgroupFolders(uid), []);
 });
+
+test("a pod that is refused for its name leaves the cgroup to who has it", { skip }, async () => {
+  const config = { metadata: { name: newName(), uid: randomUUID(), namespace: "n" } };
+  const pod = await runPod(crest(), config);
+  assertDone(await crest().post(`${pod.path}/stop`));
+  const before = cgroupFolders(config.metadata.uid);
+  assert.ok(before.length > 0);
+  problemOf(await crest().post("/v1/pods", config), 409, "name_reserved");
+  assert.deepEqual(cgroupFolders(config.metadata.uid), before);
+  await removePod(crest(), pod);
+});
