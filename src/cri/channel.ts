@@ -144,6 +144,7 @@ export function connect(options: ConnectOptions): Runtime {
             note(rpc);
             yield message as Buffer;
           }
+          answered();
           note(rpc);
           return;
         } catch (error) {

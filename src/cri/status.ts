@@ -22,7 +22,7 @@ const overLimit = /message larger than max/i;
 /** While it starts, containerd does not know its own CRI service yet, and then not its containers. Nothing was begun. */
 export function isStarting({ code, details }: ServiceError): boolean {
   if (code === status.UNIMPLEMENTED) return /unknown service/.test(details);
-  return details.startsWith("server is not initialized yet");
+  return /^server is not initialized yet/.test(details);
 }
 
 /** Turns what a gRPC call rejected with into the problem that the caller sees. Keeps the runtime's text. */
