@@ -6,7 +6,6 @@ import { rm } from "node:fs/promises";
 import type { Server } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import { connect as connectTo } from "node:net";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { createHostGuard } from "./auth/hosts.ts";
@@ -15,6 +14,7 @@ import { formatHost, isLoopback } from "./config/addresses.ts";
 import type { Config, ListenAddress } from "./config.ts";
 import type { Runtime } from "./cri/channel.ts";
 import { createInventory } from "./cri/inventory.ts";
+import { logRootOf } from "./cri/log-folders.ts";
 import { withPodCgroups } from "./cri/pod-cgroup.ts";
 import { createPrepare } from "./cri/prepare.ts";
 import { StartError } from "./errors.ts";
@@ -78,16 +78,16 @@ export interface App {
 export function createApp({ config, token, log, requestTimeoutMs, ...options }: AppOptions): App {
   const checkToken = createAuthenticator(token);
   const caller = { name: "token", grants: config.grants };
-  const runtime = withStats(withPodCgroups(options.runtime));
+  const inventory = createInventory(options.runtime);
+  const runtime = withStats(withPodCgroups(options.runtime, (id) => inventory.podOf("pod", id)));
   const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};
   const sessions = createSessionRegistry({ most: mostSessions });
   const drain = createDrain();
   const listeners: Server[] = [];
   const { tls } = options;
   const server = createServer({
-    runtime,
-    inventory: createInventory(runtime),
-    prepare: createPrepare({ runtime, logRoot: join(config.dataDir, "logs") }),
+    ...{ runtime, inventory },
+    prepare: createPrepare({ runtime, logRoot: logRootOf(config.dataDir) }),
     pool: createBufferPool(),
     guardHost: createHostGuard(config.acceptHost),
     authenticate(authorization) {

@@ -163,7 +163,7 @@ async function describe(runtime: Runtime): Promise<string> {
       runtime,
       "RuntimeService/Version",
       {},
-      { deadlineMs: 2000 },
+      { deadlineMs: 2000, atOnce: true },
     );
     return `${runtimeName} ${runtimeVersion} at ${runtime.endpoint}`;
   } catch {

@@ -46,7 +46,7 @@ async function probe(socket: string): Promise<string | undefined> {
   }
   const runtime = connect({ runtimeEndpoint: socket });
   try {
-    await invoke(runtime, "RuntimeService/Version", {}, { deadlineMs: probeMs });
+    await invoke(runtime, "RuntimeService/Version", {}, { deadlineMs: probeMs, atOnce: true });
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

@@ -202,7 +202,7 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   },
   runtime_unavailable: {
     happened:
-      "The runtime does not answer on its socket: it is down, restarting, or not ready yet. Reads and repeatable changes were tried several times before this was said.",
+      "The runtime does not answer on its socket: it is down, restarting, or not ready yet. In the first 5 s requests wait for its return, but for those that it may have begun with and that must not be done twice.",
     remedy:
       "Wait for `/readyz` to answer 200, or as long as `Retry-After` says. After a request that creates something, look whether it was created before you send it again.",
   },

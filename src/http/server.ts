@@ -15,8 +15,9 @@ import type { Prepare } from "../cri/prepare.ts";
 import { GatewayError } from "../errors.ts";
 import { routes } from "../routes/index.ts";
 import { offeredProtocols, offeredToken } from "../streaming/channels.ts";
-import type { BufferPool } from "../wire/buffer-pool.ts";
+import { type BufferPool, OutputTooLarge } from "../wire/buffer-pool.ts";
 import { InvalidJson } from "../wire/parse-json.ts";
+import { Malformed } from "../wire/read.ts";
 import { registerDocs } from "./docs.ts";
 import { registerDocuments } from "./documents.ts";
 import type { Drain } from "./drain.ts";
@@ -200,13 +201,20 @@ function hasLeft(thrown: unknown, { raw }: FastifyRequest): boolean {
   return (thrown as { readonly code?: unknown } | null)?.code === "ECONNRESET" && !raw.complete;
 }
 
-/** What Fastify and the parsers throw, as rows of the error table; the rest stays what it is. */
+/** What Fastify, the parsers and the writers throw, as rows of the error table; the rest stays what it is. */
 function toGatewayError(thrown: unknown): unknown {
   if (thrown instanceof InvalidJson) {
     return new GatewayError("invalid_json", thrown.message, {
       errors: [{ pointer: thrown.pointer, detail: thrown.detail }],
     });
   }
+  // Of the runtime: what we encode ourselves is neither.
+  if (thrown instanceof Malformed)
+    return new GatewayError("runtime_error", `Cannot read the runtime's reply: ${thrown.message}`, {
+      cause: thrown,
+    });
+  if (thrown instanceof OutputTooLarge)
+    return new GatewayError("reply_too_large", thrown.message, { cause: thrown });
   switch ((thrown as { readonly code?: unknown } | null)?.code) {
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
       return new GatewayError(

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { listProcesses } from "../../src/embedded/processes.ts";
-import { eventually } from "../support/eventually.ts";
+import { eventually, untilStill } from "../support/eventually.ts";
 import {
   channel,
   command,
@@ -175,15 +175,7 @@ async function typeUntilHeld(session: Session): Promise<{ readonly over: Promise
       sent += chunk.length;
     }
   })().catch(() => undefined);
-  let seen = 0;
-  await eventually(
-    () => {
-      const before = seen;
-      seen = sent;
-      return seen > 0 && seen === before;
-    },
-    { timeoutMs: 30_000, intervalMs: 500 },
-  );
+  await untilStill(() => sent);
   return { over };
 }
 
