@@ -154,6 +154,23 @@ test("a client that leaves in the middle of its body leaves no trace", async (t)
   assert.deepEqual(gateway.logged, []);
 });
 
+test("requests that wait behind another's answer end with their connection", async (t) => {
+  const gateway = await liveGateway(t);
+  const rpcs = ["RuntimeService/Version", "RuntimeService/RuntimeConfig", "RuntimeService/Status"] as const;
+  for (const rpc of rpcs) gateway.fake.on(rpc, hanging());
+  const targets = ["GET /v1/version", "GET /v1/runtime/config", "GET /v1/runtime/status"];
+  const socket = await begin(gateway, targets.map((target) => requestText(gateway, target)).join(""));
+  const calls = await eventually(() => {
+    const found = rpcs.flatMap((rpc) => gateway.fake.callsOf(rpc));
+    return found.length === rpcs.length && found;
+  });
+  socket.resetAndDestroy();
+  await eventually(() => calls.every(({ cancelled }) => cancelled));
+  assert.deepEqual(gateway.logged, []);
+  // No answer is under way any more.
+  await gateway.app.close(3_600_000);
+});
+
 test("an answer that nobody takes any more gives its memory back", async (t) => {
   const gateway = await liveGateway(t);
   for (let i = 0; i < 200; i++) gateway.fake.addPod({ annotations: { large: "x".repeat(20_000) } });
