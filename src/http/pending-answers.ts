@@ -31,6 +31,11 @@ function firstOf(socket: Socket): Set<ServerResponse> {
   return answers;
 }
 
+/** Whether an answer has yet to leave before another message may be written. */
+export function isBusy(socket: Socket): boolean {
+  return (owed.get(socket)?.size ?? 0) > 0;
+}
+
 /** The last answer that is owed to a request which has come in whole; undefined when there is none. */
 export function owedAnswer(socket: Socket): ServerResponse | undefined {
   return [...(owed.get(socket) ?? [])]

@@ -28,6 +28,9 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
   );
 }
 
+/** How long a client has to read a refusal and to end its side. */
+const lingerMs = 1000;
+
 /** Writes a problem behind the answers that are still owed, and ends the connection. */
 export function refuse(socket: Socket, refusal: GatewayError): void {
   const owed = owedAnswer(socket);
@@ -49,4 +52,8 @@ export function refuse(socket: Socket, refusal: GatewayError): void {
   socket.end(
     `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? ""}\r\n${lines.join("")}\r\n${body}`,
   );
+  // Node may have let go of the connection: nobody else would end it. Closed at once, with something unread, it
+  // would be reset, and the answer lost.
+  const late = setTimeout(() => socket.destroy(), lingerMs).unref();
+  socket.resume().once("close", () => clearTimeout(late));
 }

@@ -91,8 +91,9 @@ export function createServer(options: ServerOptions): FastifyInstance {
       const given = headers["x-request-id"];
       return typeof given === "string" && requestId.test(given) ? given : randomUUID();
     },
-    frameworkErrors: (error, _request, reply) => {
-      reply.header("x-request-id", reply.request.id);
+    frameworkErrors: (error, { id, raw }, reply) => {
+      noteAnswer(raw.socket, reply.raw);
+      reply.header("x-request-id", id);
       sendProblem(
         reply,
         new GatewayError("invalid_request", `Cannot read the request's URL: ${error.message}`),

@@ -5,6 +5,8 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { GatewayError } from "../errors.ts";
 import type { SessionRoute } from "../routes/define.ts";
 import { bearerPrefix, isProtocolList, offeredProtocols, type Subprotocol } from "../streaming/channels.ts";
+import { isHandshake } from "./handshake.ts";
+import { isBusy } from "./pending-answers.ts";
 
 /** The subprotocol of a handshake, chosen before `ws` asks for it. */
 export type ChosenProtocols = WeakMap<IncomingMessage, string>;
@@ -24,7 +26,8 @@ export class WebSocketOnlyMessage extends IncomingMessage {
 
   get upgrade(): boolean {
     if (!this[asked]) return false;
-    return this.method === "CONNECT" || this.headers.upgrade?.toLowerCase() === "websocket";
+    // Behind an answer that is still owed nobody could answer it, and nobody would own its connection.
+    return this.method === "CONNECT" || (isHandshake(this) && !isBusy(this.socket));
   }
 
   set upgrade(value: boolean) {
