@@ -3,7 +3,6 @@
  * and problems for whatever goes wrong, also before a route is found.
  */
 import { randomUUID } from "node:crypto";
-import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import type { SecureContextOptions } from "node:tls";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
@@ -49,8 +48,6 @@ export interface ServerOptions {
   readonly requestTimeoutMs?: number;
   /** The server's certificate; absent: no TLS. With a `ca`, clients must show a certificate, too. */
   readonly tls?: SecureContextOptions | undefined;
-  /** Called with each server below: there are two where a name has two addresses. */
-  readonly onListener?: (listener: Server) => void;
   readonly drain: Drain;
   /** Called with what no caller is told: failures of the gateway, and what the runtime did wrong. */
   log(entry: LogEntry): void;
@@ -79,11 +76,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   const app = Fastify({
     bodyLimit: bodyLimitBytes,
     routerOptions: { maxParamLength },
-    serverFactory: (handler) => {
-      const listener = createListener(handler, { requestTimeoutMs, tls: options.tls });
-      options.onListener?.(listener);
-      return listener;
-    },
+    serverFactory: (handler) => createListener(handler, { requestTimeoutMs, tls: options.tls }),
     forceCloseConnections: "idle",
     // Fastify's own answer is no problem document, and would leave the connection of a handshake open for ever.
     return503OnClosing: false,
