@@ -122,8 +122,9 @@ export function createServer(options: ServerOptions): FastifyInstance {
     options.guardHost({ host, origin: request.headers.origin });
     checkCodings(request.raw);
     checkQuery(request.url);
-    if (openPaths.has(pathOf(request.url))) return;
-    callers.set(request, options.authenticate(authorizationOf(request)));
+    if (!openPaths.has(pathOf(request.url))) {
+      callers.set(request, options.authenticate(authorizationOf(request)));
+    }
     // Before Fastify looks at the body: where nothing takes one, its manners are no matter.
     if (request.is404) throw routeRefusal(request);
   });
@@ -209,7 +210,7 @@ function toGatewayError(thrown: unknown): unknown {
 /** Nobody takes this method at this path: 405 where others are taken, else 404. */
 function routeRefusal({ method, url }: FastifyRequest): GatewayError {
   const path = pathOf(url);
-  const allowed = allowedMethods(routes, path);
+  const allowed = openPaths.has(path) ? ["GET", "HEAD"] : allowedMethods(routes, path);
   if (allowed.length > 0) return methodRefusal(`${path} does not take ${method}`, allowed);
   return new GatewayError("route_not_found", `No route ${method} ${path}`);
 }

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { METHODS } from "node:http";
 import { test } from "node:test";
+import { openPaths } from "../../src/http/health.ts";
 import { routes } from "../../src/routes/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { hanging } from "../support/fake-runtime.ts";
@@ -108,6 +109,17 @@ test("a body does not hide that nobody takes it", async () => {
   const body = { body: "text", headers: { "content-type": "text/plain" } };
   problemOf(await open.ask("PUT /v1/pods", body), { status: 405, code: "method_not_allowed" });
   problemOf(await open.ask("POST /v1/nope", body), { status: 404, code: "route_not_found" });
+});
+
+test("what answers without a token takes GET and HEAD, and says so", async () => {
+  for (const path of openPaths) {
+    const answer = await open.ask(`POST ${path}`, {
+      body: "text",
+      headers: { "content-type": "text/plain" },
+    });
+    problemOf(answer, { status: 405, code: "method_not_allowed", path });
+    assert.equal(answer.headers.allow, "GET, HEAD", path);
+  }
 });
 
 test("a path that no route has is 404", async () => {
