@@ -24,7 +24,7 @@ import type { TlsFiles, TlsIdentity } from "./tls/identity.ts";
 import { watchTls } from "./tls/watch.ts";
 import { createBufferPool } from "./wire/buffer-pool.ts";
 
-export interface AppOptions extends Pick<ServerOptions, "requestTimeoutMs"> {
+export interface AppOptions extends Pick<ServerOptions, "requestTimeoutMs" | "stallTimeoutMs"> {
   readonly config: Pick<Config, "listen" | "dataDir" | "acceptHost" | "grants" | "streamHost">;
   readonly runtime: Runtime;
   /** What callers prove themselves with. */
@@ -71,7 +71,14 @@ export interface App {
   readonly server: ReturnType<typeof createServer>;
 }
 
-export function createApp({ config, token, log, requestTimeoutMs, ...options }: AppOptions): App {
+export function createApp({
+  config,
+  token,
+  log,
+  requestTimeoutMs,
+  stallTimeoutMs,
+  ...options
+}: AppOptions): App {
   const checkToken = createAuthenticator(token);
   const caller = { name: "token", grants: config.grants };
   const runtime = withStats(withPodCgroups(options.runtime));
@@ -98,6 +105,7 @@ export function createApp({ config, token, log, requestTimeoutMs, ...options }: 
       streamCa,
     },
     ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
+    ...(stallTimeoutMs === undefined ? {} : { stallTimeoutMs }),
   });
   const { listen } = config;
   const listener = server.server;

@@ -46,6 +46,8 @@ export interface ServerOptions {
   authenticate(authorization: string | undefined): Caller;
   /** Milliseconds in which a request must have come whole; default 60,000. What its answer takes is not counted. */
   readonly requestTimeoutMs?: number;
+  /** Milliseconds for which a client may take nothing of its answer; default 300,000: someone may be reading. */
+  readonly stallTimeoutMs?: number;
   /** The server's certificate; absent: no TLS. With a `ca`, clients must show a certificate, too. */
   readonly tls?: SecureContextOptions | undefined;
   readonly drain: Drain;
@@ -71,12 +73,13 @@ const requestId = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** Builds the server without listening. */
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { requestTimeoutMs = 60_000 } = options;
+  const { requestTimeoutMs = 60_000, stallTimeoutMs = 300_000 } = options;
   const callers = new WeakMap<FastifyRequest, Caller>();
   const app = Fastify({
     bodyLimit: bodyLimitBytes,
     routerOptions: { maxParamLength },
-    serverFactory: (handler) => createListener(handler, { requestTimeoutMs, tls: options.tls }),
+    serverFactory: (handler) =>
+      createListener(handler, { requestTimeoutMs, stallTimeoutMs, tls: options.tls }),
     forceCloseConnections: "idle",
     // Fastify's own answer is no problem document, and would leave the connection of a handshake open for ever.
     return503OnClosing: false,

@@ -1,8 +1,9 @@
 /** Clients that leave before their answer: the call behind it is cancelled, and nobody calls it a bug. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
-import { type FakeRuntime, hanging, type RpcName } from "../support/fake-runtime.ts";
+import { type FakeRuntime, hanging, held, type RpcName } from "../support/fake-runtime.ts";
 import { type LiveGateway, liveGateway } from "./live-gateway.ts";
 import { begin, goodHeaders, requestText } from "./raw-http.ts";
 
@@ -183,6 +184,30 @@ test("an answer that nobody takes any more gives its memory back", async (t) => 
   const answer = await gateway.ask("GET /v1/pods");
   assert.equal((answer.at("items") as readonly unknown[]).length, 200);
   assert.deepEqual(gateway.logged, []);
+});
+
+test("a client that takes nothing of its answer loses it, whoever it is", async (t) => {
+  const gateway = await liveGateway(t, "containerd-2.1", { stallTimeoutMs: 100 });
+  const page = `GET /docs HTTP/1.1\r\nHost: 127.0.0.1:${gateway.port}\r\n\r\n`;
+  // More than the kernel takes for it.
+  const socket = await begin(gateway, page.repeat(30));
+  t.after(() => socket.destroy());
+  socket.pause();
+  await eventually(async () => (await connectionsOf(gateway)) === 1);
+  await eventually(async () => (await connectionsOf(gateway)) === 0);
+});
+
+test("who waits for an answer is not hurried, and idle connections end as before", async (t) => {
+  const gateway = await liveGateway(t, "containerd-2.1", { stallTimeoutMs: 50 });
+  const { server } = gateway.app.server;
+  const gate = held();
+  gateway.fake.on("RuntimeService/Version", gate.answer);
+  const answer = gateway.ask("GET /v1/version");
+  await Promise.all([gate.arrived, once(server, "timeout")]);
+  server.keepAliveTimeout = 10;
+  gate.release();
+  assert.equal((await answer).status, 200);
+  await eventually(async () => (await connectionsOf(gateway)) === 0);
 });
 
 function connectionsOf({ app }: LiveGateway): Promise<number> {
