@@ -196,7 +196,7 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   },
   runtime_error: {
     happened:
-      "The runtime failed, and its words, in `detail`, say no more than that. It may have done part of the work.",
+      "The runtime failed, and its words, in `detail`, say no more than that; or what it answered cannot be read. It may have done part of the work.",
     remedy: "Look at the state of what the request was about, and into the runtime's own log on the node.",
     members: { grpcCode: "The gRPC status that the runtime answered with." },
   },

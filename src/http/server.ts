@@ -16,6 +16,7 @@ import { routes } from "../routes/index.ts";
 import { offeredProtocols, offeredToken } from "../streaming/channels.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { InvalidJson } from "../wire/parse-json.ts";
+import { Malformed } from "../wire/read.ts";
 import { registerDocs } from "./docs.ts";
 import { registerDocuments } from "./documents.ts";
 import type { Drain } from "./drain.ts";
@@ -193,6 +194,11 @@ function toGatewayError(thrown: unknown): unknown {
   if (thrown instanceof InvalidJson) {
     return new GatewayError("invalid_json", thrown.message, {
       errors: [{ pointer: thrown.pointer, detail: thrown.detail }],
+    });
+  }
+  if (thrown instanceof Malformed) {
+    return new GatewayError("runtime_error", `Cannot read what the runtime answered: ${thrown.message}`, {
+      cause: thrown,
     });
   }
   switch ((thrown as { readonly code?: unknown } | null)?.code) {
