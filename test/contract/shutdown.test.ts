@@ -160,7 +160,7 @@ test("a second gateway on the same folder is refused with the pid of the first, 
   const second = spawnCrest(args, { ready });
   assert.equal((await second.exit).code, 1);
   const lock = join(dataDir, "gateway.lock");
-  const refusal = `The data folder is in use by process ${crest.pid}: its lock is ${lock}.`;
+  const refusal = `The data folder is in use by process ${crest.pid}: its lock is ${lock}, choose another with --data-dir`;
   assert.equal(second.output(), `crest: ${refusal}\n`);
   assert.equal((await fetch(`${address}/livez`)).status, 200);
   crest.kill("SIGKILL");
