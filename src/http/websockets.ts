@@ -35,9 +35,17 @@ export class WebSocketOnlyMessage extends IncomingMessage {
   }
 }
 
+/**
+ * Pings that a client may send before it reads the answer to the first. `ws` ends the session at 60, which who
+ * reads behind a pager and asks every five seconds has sent after five minutes; this is four hours. (Its types lack
+ * the option.)
+ */
+const unreadPongs = { maxPendingAutoPongs: 2880 };
+
 export function registerWebSockets(app: FastifyInstance, chosen: ChosenProtocols): void {
   app.register(websocket, {
     options: {
+      ...unreadPongs,
       maxPayload: maxPayloadBytes,
       // Compression costs memory for each session, and terminals send little.
       perMessageDeflate: false,
