@@ -88,17 +88,19 @@ export function checkHandshake({ method, headers }: FastifyRequest): void {
 /**
  * The subprotocol to speak; undefined when none was offered.
  *
- * @throws {GatewayError} `invalid_request` where only unknown ones are offered, or what is no list of names.
+ * @throws {GatewayError} `invalid_request` where only unknown ones or the token are offered, or what is no list
+ *   of names.
  */
 export function chooseProtocol(route: SessionRoute, { headers }: IncomingMessage): Subprotocol | undefined {
   const header = headers["sec-websocket-protocol"];
-  const offered = offeredProtocols(header).filter((name) => !name.startsWith(bearerPrefix));
+  const all = offeredProtocols(header);
+  const offered = all.filter((name) => !name.startsWith(bearerPrefix));
   const found = route.subprotocols.find((name) => offered.includes(name));
-  if (found === undefined && offered.length > 0) {
-    throw new GatewayError(
-      "invalid_request",
-      `Cannot speak ${offered.join(", ")}: this WebSocket has ${route.subprotocols.join(", ")}`,
-    );
+  if (found === undefined && all.length > 0) {
+    // Who offered some fails the connection when none is answered: the command would have run for nobody.
+    const what =
+      offered.length > 0 ? `Cannot speak ${offered.join(", ")}` : "The token is no protocol to speak";
+    throw new GatewayError("invalid_request", `${what}: this WebSocket has ${route.subprotocols.join(", ")}`);
   }
   if (!isProtocolList(header)) {
     throw new GatewayError("invalid_request", "Sec-WebSocket-Protocol is no list of different names");
