@@ -33,6 +33,8 @@ const lingerMs = 1000;
 
 /** Writes a problem behind the answers that are still owed, and ends the connection. */
 export function refuse(socket: Socket, refusal: GatewayError): void {
+  // Node does not listen for the error of a connection that it lets go of, and would end the process with it.
+  socket.on("error", () => socket.destroy());
   const owed = owedAnswer(socket);
   if (owed !== undefined) {
     owed.once("finish", () => refuse(socket, refusal));

@@ -186,6 +186,18 @@ test("an answer that nobody takes any more gives its memory back", async (t) => 
   assert.deepEqual(gateway.logged, []);
 });
 
+test("a client that resets its connection after a CONNECT, or before, ends nothing but that", async (t) => {
+  const gateway = await liveGateway(t);
+  const request = `CONNECT a:1 HTTP/1.1\r\n${goodHeaders(gateway)}\r\n`;
+  for (let i = 0; i < 20; i++) {
+    const socket = await begin(gateway, request);
+    if (i % 2 === 0) await once(socket, "data");
+    socket.resetAndDestroy();
+  }
+  await eventually(async () => (await connectionsOf(gateway)) === 0);
+  assert.equal((await gateway.ask("GET /livez")).status, 200);
+});
+
 test("a client that takes nothing of its answer loses it, whoever it is", async (t) => {
   const gateway = await liveGateway(t, "containerd-2.1", { stallTimeoutMs: 100 });
   const page = `GET /docs HTTP/1.1\r\nHost: 127.0.0.1:${gateway.port}\r\n\r\n`;
