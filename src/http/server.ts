@@ -23,7 +23,7 @@ import type { Drain } from "./drain.ts";
 import type { Gateway } from "./gateway.ts";
 import { serveHalfClosed } from "./half-closed.ts";
 import { handlers } from "./handlers.ts";
-import { isHandshake } from "./handshake.ts";
+import { isUpgraded } from "./handshake.ts";
 import { healthPaths, openPaths, registerHealth } from "./health.ts";
 import { checkCodings, checkQuery, hostOf, originForm } from "./http-manners.ts";
 import { createListener } from "./listener.ts";
@@ -118,7 +118,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   app.addHook("onRequest", async (request, reply) => {
     noteAnswer(request.raw.socket, reply.raw);
     reply.header("x-request-id", request.id);
-    if (!isHandshake(request.raw)) drain.note(reply.raw);
+    if (!isUpgraded(request.raw)) drain.note(reply.raw);
     if (drain.isDraining && !healthPaths.has(pathOf(request.url))) {
       throw new GatewayError("shutting_down", "The gateway is shutting down");
     }

@@ -12,6 +12,7 @@ import { isBusy } from "./pending-answers.ts";
 export type ChosenProtocols = WeakMap<IncomingMessage, string>;
 
 const asked = Symbol("asked for an upgrade");
+const granted = Symbol("is upgraded");
 
 /** Larger messages end a session: a client may split what it sends. */
 const maxPayloadBytes = 1024 * 1024;
@@ -23,11 +24,13 @@ const maxPayloadBytes = 1024 * 1024;
 export class WebSocketOnlyMessage extends IncomingMessage {
   /** What the parser said. Node's constructor sets it before fields of ours would be there. */
   declare [asked]: boolean;
+  declare [granted]?: boolean;
 
   get upgrade(): boolean {
     if (!this[asked]) return false;
     // Behind an answer that is still owed nobody could answer it, and nobody would own its connection.
-    return this.method === "CONNECT" || (isHandshake(this) && !isBusy(this.socket));
+    this[granted] ??= this.method === "CONNECT" || (isHandshake(this) && !isBusy(this.socket));
+    return this[granted];
   }
 
   set upgrade(value: boolean) {

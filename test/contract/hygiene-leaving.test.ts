@@ -172,6 +172,18 @@ test("requests that wait behind another's answer end with their connection", asy
   await gateway.app.close(3_600_000);
 });
 
+test("a client that leaves behind a handshake that had to wait is noticed", async (t) => {
+  const gateway = await liveGateway(t);
+  gateway.fake.on("RuntimeService/Version", hanging());
+  const { id } = gateway.fake.addContainer();
+  const headers = ["Connection: Upgrade", "Upgrade: websocket"];
+  const waiting = requestText(gateway, `GET /v1/containers/${id}/exec`, { headers });
+  const socket = await begin(gateway, requestText(gateway, "GET /v1/version") + waiting);
+  const call = await eventually(() => gateway.fake.callsOf("RuntimeService/Version")[0]);
+  socket.destroy();
+  await eventually(() => call.cancelled);
+});
+
 test("an answer that nobody takes any more gives its memory back", async (t) => {
   const gateway = await liveGateway(t);
   for (let i = 0; i < 200; i++) gateway.fake.addPod({ annotations: { large: "x".repeat(20_000) } });
