@@ -3,7 +3,6 @@
  * and problems for whatever goes wrong, also before a route is found.
  */
 import { randomUUID } from "node:crypto";
-import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import type { SecureContextOptions } from "node:tls";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
@@ -24,7 +23,7 @@ import type { Drain } from "./drain.ts";
 import type { Gateway } from "./gateway.ts";
 import { serveHalfClosed } from "./half-closed.ts";
 import { handlers } from "./handlers.ts";
-import { isHandshake } from "./handshake.ts";
+import { isUpgraded } from "./handshake.ts";
 import { healthPaths, openPaths, registerHealth } from "./health.ts";
 import { checkCodings, checkQuery, hostOf, originForm } from "./http-manners.ts";
 import { createListener } from "./listener.ts";
@@ -48,10 +47,10 @@ export interface ServerOptions {
   authenticate(authorization: string | undefined): Caller;
   /** Milliseconds in which a request must have come whole; default 60,000. What its answer takes is not counted. */
   readonly requestTimeoutMs?: number;
+  /** Milliseconds for which a client may take nothing of its answer; default 300,000: someone may be reading. */
+  readonly stallTimeoutMs?: number;
   /** The server's certificate; absent: no TLS. With a `ca`, clients must show a certificate, too. */
   readonly tls?: SecureContextOptions | undefined;
-  /** Called with each server below: there are two where a name has two addresses. */
-  readonly onListener?: (listener: Server) => void;
   readonly drain: Drain;
   /** Called with what no caller is told: failures of the gateway, and what the runtime did wrong. */
   log(entry: LogEntry): void;
@@ -84,17 +83,14 @@ const compilersFactory = { buildValidator: noCompiler, buildSerializer: noCompil
 
 /** Builds the server without listening. */
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { requestTimeoutMs = 60_000 } = options;
+  const { requestTimeoutMs = 60_000, stallTimeoutMs = 300_000 } = options;
   const callers = new WeakMap<FastifyRequest, Caller>();
   const app = Fastify({
     bodyLimit: bodyLimitBytes,
     routerOptions: { maxParamLength },
     schemaController: { compilersFactory },
-    serverFactory: (handler) => {
-      const listener = createListener(handler, { requestTimeoutMs, tls: options.tls });
-      options.onListener?.(listener);
-      return listener;
-    },
+    serverFactory: (handler) =>
+      createListener(handler, { requestTimeoutMs, stallTimeoutMs, tls: options.tls }),
     forceCloseConnections: "idle",
     // Fastify's own answer is no problem document, and would leave the connection of a handshake open for ever.
     return503OnClosing: false,
@@ -102,8 +98,9 @@ export function createServer(options: ServerOptions): FastifyInstance {
       const given = headers["x-request-id"];
       return typeof given === "string" && requestId.test(given) ? given : randomUUID();
     },
-    frameworkErrors: (error, _request, reply) => {
-      reply.header("x-request-id", reply.request.id);
+    frameworkErrors: (error, { id, raw }, reply) => {
+      noteAnswer(raw.socket, reply.raw);
+      reply.header("x-request-id", id);
       sendProblem(
         reply,
         new GatewayError("invalid_request", `Cannot read the request's URL: ${error.message}`),
@@ -131,7 +128,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   app.addHook("onRequest", async (request, reply) => {
     noteAnswer(request.raw.socket, reply.raw);
     reply.header("x-request-id", request.id);
-    if (!isHandshake(request.raw)) drain.note(reply.raw);
+    if (!isUpgraded(request.raw)) drain.note(reply.raw);
     if (drain.isDraining && !healthPaths.has(pathOf(request.url))) {
       throw new GatewayError("shutting_down", "The gateway is shutting down");
     }
@@ -139,8 +136,9 @@ export function createServer(options: ServerOptions): FastifyInstance {
     options.guardHost({ host, origin: request.headers.origin });
     checkCodings(request.raw);
     checkQuery(request.url);
-    if (openPaths.has(pathOf(request.url))) return;
-    callers.set(request, options.authenticate(authorizationOf(request)));
+    if (!openPaths.has(pathOf(request.url))) {
+      callers.set(request, options.authenticate(authorizationOf(request)));
+    }
     // Before Fastify looks at the body: where nothing takes one, its manners are no matter.
     if (request.is404) throw routeRefusal(request);
   });
@@ -233,7 +231,7 @@ function toGatewayError(thrown: unknown): unknown {
 /** Nobody takes this method at this path: 405 where others are taken, else 404. */
 function routeRefusal({ method, url }: FastifyRequest): GatewayError {
   const path = pathOf(url);
-  const allowed = allowedMethods(routes, path);
+  const allowed = openPaths.has(path) ? ["GET", "HEAD"] : allowedMethods(routes, path);
   if (allowed.length > 0) return methodRefusal(`${path} does not take ${method}`, allowed);
   return new GatewayError("route_not_found", `No route ${method} ${path}`);
 }

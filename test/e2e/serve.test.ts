@@ -149,7 +149,10 @@ test("a token file that cannot be read or made is one sentence", { skip }, async
   for (const [path, refusal] of [
     [isFolder, `Cannot read the token file ${isFolder}: EISDIR`],
     ["/dev/null/token", "Cannot read the token file /dev/null/token: ENOTDIR"],
-    ["/dev/null/none/token", "Cannot make the token file /dev/null/none/token: ENOTDIR"],
+    [
+      "/dev/null/none/token",
+      "Cannot make the token file /dev/null/none/token: ENOTDIR, choose another with --token-file or --data-dir",
+    ],
   ] as const) {
     const flags = [inFront(), `--data-dir=${folder}`, "--listen=127.0.0.1:0", `--token-file=${path}`];
     assert.equal(refusalOf(await runToEnd(crestCommand("serve", ...flags))), `crest: ${refusal}\n`);
