@@ -81,7 +81,10 @@ for (const manner of mannerNames) {
     for (const name of ["a", "b"]) {
       const { config } = await podSent(gateway, { metadata: { name } });
       const uid = String(valueAt(config, "metadata.uid"));
-      assert.equal(valueAt(config, "linux.cgroupParent"), `crest-${uid.replaceAll("-", "_")}.slice`);
+      assert.equal(
+        valueAt(config, "linux.cgroupParent"),
+        `/crest.slice/crest-${uid.replaceAll("-", "_")}.slice`,
+      );
     }
     // A runtime that has no RuntimeConfig says so each time it is asked: once.
     assert.equal(fake.callsOf("RuntimeService/RuntimeConfig").length, 1);
