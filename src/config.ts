@@ -5,6 +5,7 @@
  * Flags beat the environment, which beats the file: setting by setting, whole values. Whatever is
  * unknown or does not read stops the start; nothing is guessed and nothing is dropped.
  */
+import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
 import type { ServingCommand } from "./config/commands.ts";
 import { parseFlags } from "./config/flags.ts";
@@ -53,9 +54,16 @@ export function parseCommandLine(
     env,
     uid: "uid" in options ? options.uid : process.getuid?.(),
     cwd: options.cwd ?? process.cwd(),
-    readFile: options.readFile ?? ((path) => readFileSync(path, "utf8")),
+    readFile: options.readFile ?? readText,
   });
   return { name: command, config };
+}
+
+/** Bytes that are not UTF-8 would become other ones, in a path for one, and nobody would be told. */
+function readText(path: string): string {
+  const bytes = readFileSync(path);
+  if (!isUtf8(bytes)) throw new Error("it is not UTF-8");
+  return bytes.toString("utf8");
 }
 
 /** `parseCommandLine` of this process. */

@@ -34,7 +34,9 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
       const found = await stat(path).catch(absent);
       const owner = await withShortPath(path, ownerOf);
       if (owner !== undefined) {
-        throw new StartError(`The data folder is in use by process ${owner}: its lock is ${path}.`);
+        throw new StartError(
+          `The data folder is in use by process ${owner}: its lock is ${path}, choose another with --data-dir`,
+        );
       }
       if (found) await removeDead(path, found.ino);
     }

@@ -8,7 +8,7 @@ import { loadToken } from "./auth/token.ts";
 import { banner } from "./banner.ts";
 import type { Command, Config } from "./config.ts";
 import { connect, type Runtime } from "./cri/channel.ts";
-import { discover } from "./cri/discover.ts";
+import { discover, whyUnreachable } from "./cri/discover.ts";
 import { invoke } from "./cri/invoke.ts";
 import { removeAllPods } from "./cri/remove-pods.ts";
 import { StartError } from "./errors.ts";
@@ -163,11 +163,11 @@ async function describe(runtime: Runtime): Promise<string> {
       runtime,
       "RuntimeService/Version",
       {},
-      { deadlineMs: 2000 },
+      { deadlineMs: 2000, atOnce: true },
     );
     return `${runtimeName} ${runtimeVersion} at ${runtime.endpoint}`;
-  } catch {
-    return `${runtime.endpoint}, which does not answer yet`;
+  } catch (error) {
+    return `${runtime.endpoint}, which does not answer yet: ${whyUnreachable(error)}`;
   }
 }
 

@@ -15,7 +15,7 @@ if (major < 20 || (major === 20 && minor < 19)) {
 
 const time = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0);
 if (time("node_modules/.package-lock.json") < time("package-lock.json")) {
-  run("Installing packages", "npm", ["ci", "--no-fund", "--no-audit", "--loglevel=error"]);
+  run("Installing packages", "npm", ["ci", "--include=dev", "--no-fund", "--no-audit", "--loglevel=error"]);
 }
 run("Building", process.execPath, [join("node_modules", "typescript", "bin", "tsc")]);
 removeStale("dist");

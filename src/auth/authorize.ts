@@ -25,17 +25,15 @@ export function authorize(route: { readonly allow: Access }, caller: Caller, ref
   if (route.allow === "authenticated") return;
   requireGrant(route.allow, caller, reference);
   if (untilPodPolicy.has(route.allow) && !canUse("host", caller)) {
-    throw refusal(
-      "host",
-      undefined,
-      `besides ${describeGrant(route.allow)}, because what a pod may ask of the node is not narrowed yet`,
-    );
+    throw refusal("host", caller, {
+      why: `besides ${describeGrant(route.allow)}, because what a pod may ask of the node is not narrowed yet`,
+    });
   }
 }
 
 /** What a single field or parameter needs besides its route's grant. @throws {GatewayError} `not_capable`. */
 export function requireGrant(grant: Grant, caller: Caller, resource?: string): void {
-  if (!canUse(grant, caller, resource)) throw refusal(grant, resource);
+  if (!canUse(grant, caller, resource)) throw refusal(grant, caller, { resource });
 }
 
 /**
@@ -56,8 +54,11 @@ export const canChangeUnmanaged = (caller: Caller): boolean => canUse("unmanaged
 export function canUse(grant: Grant, { grants }: Caller, resource?: string): boolean {
   const [word, kind] = grant.split(":") as [GrantWord, string | undefined];
   if (covers(grants.deny[word], { kind, resource, denies: true })) return false;
-  return grants.all || covers(grants.allow[word], { kind, resource, denies: false });
+  return isAllowed(grants, word, { kind, resource, denies: false });
 }
+
+const isAllowed = ({ all, allow }: Grants, word: GrantWord, use: Use): boolean =>
+  all || covers(allow[word], use);
 
 interface Use {
   readonly kind: string | undefined;
@@ -80,19 +81,41 @@ function covers(entry: true | readonly string[] | undefined, { kind, resource, d
  * without a port is granted as it stands, and denied on every port.
  */
 function isBelow(reference: string, prefix: string, denies: boolean): boolean {
+  if (denies && !hasPort(prefix) && hasPort(reference))
+    return isBelow(withoutPort(reference), prefix, denies);
   if (!reference.startsWith(prefix)) return false;
   const rest = reference.slice(prefix.length);
-  const isRegistry = !prefix.includes("/");
-  return rest === "" || prefix.endsWith("/") || (isRegistry && !denies ? /^\// : /^[/:@]/).test(rest);
+  // Behind a registry a colon begins a port, behind a path a tag.
+  return rest === "" || prefix.endsWith("/") || (prefix.includes("/") ? /^[/:@]/ : /^\//).test(rest);
 }
 
-function refusal(grant: Grant, resource: string | undefined, why?: string): GatewayError {
-  const [word] = grant.split(":");
-  const flag = grant === "pull" && resource ? `--allow-pull=${resource}` : describeGrant(grant);
+const hasPort = (reference: string): boolean => /^[^/]+:\d+(\/|$)/.test(reference);
+const withoutPort = (reference: string): string => reference.replace(/:\d+(?=\/|$)/, "");
+
+interface RefusalOptions {
+  readonly resource?: string | undefined;
+  readonly why?: string;
+}
+
+/** Names the flag that would grant it, and the one that takes it away, which beats every grant. */
+function refusal(grant: Grant, { grants }: Caller, { resource, why }: RefusalOptions): GatewayError {
+  const [word, kind] = grant.split(":") as [GrantWord, string | undefined];
+  const denial = grants.deny[word];
+  const isDenied = covers(denial, { kind, resource, denies: true });
+  const isGranted = isAllowed(grants, word, { kind, resource, denies: false });
+  // A prefix has neither tag nor digest.
+  const allow =
+    word === "pull" && resource
+      ? `--allow-pull=${resource.replace(/(:[^/@]*)?(@.*)?$/, "")}`
+      : describeGrant(grant);
+  const flags = [
+    ...(isDenied ? [`without --deny-${word}${denial === true ? "" : `=${denial?.join(",")}`}`] : []),
+    ...(isGranted ? [] : [`with ${allow}`]),
+  ];
   const to = resource ? ` to "${resource}"` : "";
   return new GatewayError(
     "not_capable",
-    `Requires ${word} access${to}${why ? `, ${why}` : ""}, run again with ${flag}`,
+    `Requires ${word} access${to}${why ? `, ${why}` : ""}, run again ${flags.join(" and ")}`,
     {
       members: { grant, ...(resource ? { resource } : {}) },
     },

@@ -22,7 +22,10 @@ export async function loadToken(path: string): Promise<string> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== "EEXIST")
-      throw new StartError(`Cannot make the token file ${path}: ${code ?? error}`, { cause: error });
+      throw new StartError(
+        `Cannot make the token file ${path}: ${code ?? error}, choose another with --token-file or --data-dir`,
+        { cause: error },
+      );
   }
   const cannotRead = (error: NodeJS.ErrnoException): never => {
     throw new StartError(`Cannot read the token file ${path}: ${error.code}`, { cause: error });

@@ -3,8 +3,10 @@
  *
  * Everything above speaks `Runtime`, so that a faster transport can take grpc-js's place.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   Client,
+  type ClientReadableStream,
   type ClientUnaryCall,
   connectivityState,
   credentials,
@@ -14,11 +16,14 @@ import {
 } from "@grpc/grpc-js";
 import { methods, type Rpc } from "../gen/methods.ts";
 import { callRules } from "./methods.ts";
+import { type Attempt, createOutage } from "./outage.ts";
 import { fromStatus, isStarting } from "./status.ts";
 
 export interface CallOptions {
   /** Milliseconds from now until `deadline_exceeded`; default: the RPC's own (`methods.ts`). `Infinity`: none. */
   readonly deadlineMs?: number;
+  /** Fails at once when the runtime is away, for who asks just that. Default: its return is waited for. */
+  readonly atOnce?: boolean;
   /**
    * Called once with a function that cancels this call. A plain callback rather than an AbortSignal,
    * which would double the cost of a small read.
@@ -31,8 +36,8 @@ export interface Runtime {
    * Calls a unary RPC. `request` is the encoded message; the answer is the encoded reply, which the
    * caller owns.
    *
-   * Reads, and mutations that CRI documents as idempotent, are tried up to three times while the
-   * runtime is unavailable, inside the deadline.
+   * While the runtime is away, as when it restarts, its return is waited for inside the deadline: by reads
+   * and mutations that CRI documents as idempotent, and by every call that was not sent yet.
    *
    * @throws {GatewayError} by the error table; a cancelled call rejects with `CallCancelled`.
    */
@@ -42,7 +47,10 @@ export interface Runtime {
    * cancels it. Without a deadline unless one is given.
    */
   stream(rpc: Rpc, request: Uint8Array, options?: CallOptions): AsyncIterable<Buffer>;
-  /** What this runtime said to an RPC so far: something, or that it does not have it. */
+  /**
+   * What the runtime said to an RPC over the present connection: something, or that it does not have it. Behind
+   * the next connection there may be a newer one.
+   */
   seen(rpc: Rpc): "answered" | "unimplemented" | undefined;
   /**
    * Calls `dropped` once, when the present connection to RuntimeService has ended: what was learnt of the
@@ -67,6 +75,8 @@ export interface ConnectOptions {
   readonly imageEndpoint?: string;
   /** Replaces every RPC's own deadline, in milliseconds. For tests. */
   readonly deadlineMs?: number;
+  /** Milliseconds from the beginning of an outage within which calls wait for its end; default 5 s. */
+  readonly outageMs?: number;
 }
 
 /**
@@ -74,9 +84,8 @@ export interface ConnectOptions {
  * would refuse 4 MiB: 5,000 containers are 5 MB.
  */
 const maxMessageBytes = 128 * 1024 * 1024;
-const attempts = 3;
-/** Before the first attempt to connect again, give or take a fifth. */
-const reconnectMs = 100;
+/** A daemon with many containers takes seconds to know them all again. */
+const outageMs = 5000;
 /**
  * Milliseconds, 24 days: beyond, a call has no deadline. A command's timeout may be any 64-bit number, and
  * for one too far ahead grpc-js throws where nobody can catch it, which would end the gateway.
@@ -96,54 +105,65 @@ const asIs = (bytes: Uint8Array): Buffer =>
 export function connect(options: ConnectOptions): Runtime {
   const endpoint = socketPath(options.runtimeEndpoint);
   const imageEndpoint = socketPath(options.imageEndpoint ?? options.runtimeEndpoint);
-  const runtimeClient = open(endpoint);
-  const imageClient = imageEndpoint === endpoint ? runtimeClient : open(imageEndpoint);
+  const runtimeSide = open(endpoint, options);
+  const imageSide = imageEndpoint === endpoint ? runtimeSide : open(imageEndpoint, options);
 
-  const seen = new Map<Rpc, "answered" | "unimplemented">();
+  const sideOf = (rpc: Rpc): Side => (rpc.startsWith("ImageService/") ? imageSide : runtimeSide);
+
   /** Remembers that the runtime has an RPC, or not. What went wrong on the way says neither. */
   function note(rpc: Rpc, error?: ServiceError): void {
-    if (error?.code === status.UNIMPLEMENTED && !isStarting(error)) seen.set(rpc, "unimplemented");
-    else if (error === undefined || !onTheWay.has(error.code)) seen.set(rpc, "answered");
+    const lacks = error?.code === status.UNIMPLEMENTED;
+    if (error !== undefined && (isStarting(error) || (onTheWay.has(error.code) && !lacks))) return;
+    const { seen, client } = sideOf(rpc);
+    seen.set(rpc, lacks ? "unimplemented" : "answered");
+    if (seen.size === 1) whenDropped(client, () => seen.clear());
   }
-
-  const clientOf = (rpc: Rpc): Client => (rpc.startsWith("ImageService/") ? imageClient : runtimeClient);
 
   return {
     endpoint,
     imageEndpoint,
-    async *stream(rpc, request, { deadlineMs, onCancel } = {}) {
-      const limit = deadlineMs === undefined ? {} : { deadline: Date.now() + deadlineMs };
-      const call = clientOf(rpc).makeServerStreamRequest(
-        methods[rpc].path,
-        asIs,
-        asIs,
-        request,
-        new Metadata(),
-        limit,
-      );
+    async *stream(rpc, request, { deadlineMs, atOnce, onCancel } = {}) {
+      const { client, pauseAfter, answered } = sideOf(rpc);
+      const deadline = deadlineOf(deadlineMs ?? Number.POSITIVE_INFINITY);
       let cancelled = false;
+      let current: ClientReadableStream<Buffer> | undefined;
       onCancel?.(() => {
         cancelled = true;
-        call.cancel();
+        current?.cancel();
       });
-      try {
-        for await (const message of call) {
+      for (let attempt = 1; ; attempt++) {
+        if (cancelled) throw new CallCancelled(`${rpc}: cancelled by the caller`);
+        const { path } = methods[rpc];
+        const call = client.makeServerStreamRequest(path, asIs, asIs, request, new Metadata(), { deadline });
+        current = call;
+        let repeatable = true;
+        try {
+          for await (const message of call) {
+            repeatable = false;
+            answered();
+            note(rpc);
+            yield message as Buffer;
+          }
+          answered();
           note(rpc);
-          yield message as Buffer;
+          return;
+        } catch (error) {
+          const failure = error as ServiceError;
+          if (cancelled) throw new CallCancelled(`${rpc}: cancelled by the caller`, { cause: error });
+          note(rpc, failure);
+          const pause = atOnce ? undefined : pauseAfter({ failure, attempt, repeatable });
+          if (pause === undefined || Date.now() + pause >= deadline) throw fromStatus(rpc, failure);
+          await sleep(pause);
+        } finally {
+          call.cancel();
         }
-        note(rpc);
-      } catch (error) {
-        note(rpc, error as ServiceError);
-        if (cancelled) throw new CallCancelled(`${rpc}: cancelled by the caller`, { cause: error });
-        throw fromStatus(rpc, error as ServiceError);
-      } finally {
-        call.cancel();
       }
     },
-    async call(rpc, request, { deadlineMs, onCancel } = {}) {
+    async call(rpc, request, { deadlineMs, atOnce, onCancel } = {}) {
+      const { client, pauseAfter, answered } = sideOf(rpc);
       const rule = callRules[rpc];
-      const limitMs = options.deadlineMs ?? deadlineMs ?? rule.deadlineMs;
-      const deadline = limitMs > farthestMs ? Number.POSITIVE_INFINITY : Date.now() + limitMs;
+      const repeatable = rule.retry === true;
+      const deadline = deadlineOf(options.deadlineMs ?? deadlineMs ?? rule.deadlineMs);
       let cancelled = false;
       let current: ClientUnaryCall | undefined;
       onCancel?.(() => {
@@ -155,7 +175,7 @@ export function connect(options: ConnectOptions): Runtime {
         try {
           const reply = await new Promise<Buffer>((resolve, reject) => {
             current = withoutStack(() =>
-              clientOf(rpc).makeUnaryRequest(
+              client.makeUnaryRequest(
                 methods[rpc].path,
                 asIs,
                 asIs,
@@ -166,43 +186,69 @@ export function connect(options: ConnectOptions): Runtime {
               ),
             );
           });
+          answered();
           note(rpc);
           return reply;
         } catch (error) {
           const failure = error as ServiceError;
           if (cancelled) throw new CallCancelled(`${rpc}: cancelled by the caller`, { cause: error });
           note(rpc, failure);
-          const again = rule.retry && failure.code === status.UNAVAILABLE && attempt < attempts;
-          // The last attempt comes behind grpc-js's own pause before it connects again, within which it fails at once.
-          const pauseMs = reconnectMs * attempt * (1 + Math.random());
-          if (!again || Date.now() + pauseMs >= deadline) throw fromStatus(rpc, failure);
-          await new Promise((resolve) => setTimeout(resolve, pauseMs));
+          const pause = atOnce ? undefined : pauseAfter({ failure, attempt, repeatable });
+          if (pause === undefined || Date.now() + pause >= deadline) throw fromStatus(rpc, failure);
+          await sleep(pause);
         }
       }
     },
-    seen: (rpc) => seen.get(rpc),
-    whenDropped(dropped) {
-      const channel = runtimeClient.getChannel();
-      if (channel.getConnectivityState(false) !== connectivityState.READY) dropped();
-      else channel.watchConnectivityState(connectivityState.READY, Number.POSITIVE_INFINITY, () => dropped());
-    },
+    seen: (rpc) => sideOf(rpc).seen.get(rpc),
+    whenDropped: (dropped) => whenDropped(runtimeSide.client, dropped),
     close() {
-      runtimeClient.close();
-      imageClient.close();
+      runtimeSide.client.close();
+      imageSide.client.close();
     },
   };
 }
 
-function open(path: string): Client {
-  return new Client(`unix:${path}`, credentials.createInsecure(), {
+/** An endpoint, and what is known of it. */
+interface Side {
+  readonly client: Client;
+  /** Over the present connection. */
+  readonly seen: Map<Rpc, "answered" | "unimplemented">;
+  pauseAfter(attempt: Omit<Attempt, "connected">): number | undefined;
+  answered(): void;
+}
+
+function open(path: string, { outageMs: waitMs = outageMs }: ConnectOptions): Side {
+  const client = new Client(`unix:${path}`, credentials.createInsecure(), {
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": maxMessageBytes,
     // A list of 1,000 arrives in one go; with HTTP/2's own 64 KiB the runtime stops 16 times to be let go on.
     "grpc-node.flow_control_window": 1024 * 1024,
-    // Back soon after the runtime restarted: 1.1 s after a 12 s outage, instead of 3.0 s.
-    "grpc.initial_reconnect_backoff_ms": reconnectMs,
-    "grpc.max_reconnect_backoff_ms": 1000,
+    // Back soon after the runtime is: there is no network between, and an attempt costs next to nothing.
+    "grpc.initial_reconnect_backoff_ms": 100,
+    "grpc.max_reconnect_backoff_ms": 250,
   });
+  const outage = createOutage(waitMs);
+  return {
+    ...{ client, seen: new Map() },
+    pauseAfter: (attempt) => outage.pauseAfter({ ...attempt, connected: isConnected(client) }),
+    answered: outage.end,
+  };
+}
+
+const isConnected = (client: Client): boolean =>
+  client.getChannel().getConnectivityState(false) === connectivityState.READY;
+
+function whenDropped(client: Client, dropped: () => void): void {
+  if (!isConnected(client)) dropped();
+  else
+    client
+      .getChannel()
+      .watchConnectivityState(connectivityState.READY, Number.POSITIVE_INFINITY, () => dropped());
+}
+
+/** When a call that begins now must have ended, as grpc-js has it. */
+function deadlineOf(limitMs: number): number {
+  return limitMs > farthestMs ? Number.POSITIVE_INFINITY : Date.now() + limitMs;
 }
 
 /**

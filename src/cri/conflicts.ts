@@ -76,12 +76,15 @@ const commands: readonly Rpc[] = [
   "RuntimeService/Exec",
 ];
 
+/** A pod or container of the same name is there, or in the making. */
+export const nameTaken = /is reserved for|Conflict\. The container name/;
+
 /**
  * The first that matches counts. Texts repeat what the caller wrote: a pattern has a space or a quote in it
  * that no image reference could bring along.
  */
 const sayings: readonly Saying[] = [
-  { text: /is reserved for|Conflict\. The container name/, code: "name_reserved", of: creations },
+  { text: nameTaken, code: "name_reserved", of: creations },
   {
     text: /failed to resolve image|does not resolve to an image ID|No such image/,
     code: "image_not_found",
@@ -155,6 +158,12 @@ const sayings: readonly Saying[] = [
     text: /failed to write "[^"]*": write \S+: (invalid argument|numerical result out of range)|the (maximum|minimum) allowed cpu-shares|unable to set memory limit|cannot use unified|apply cgroup configuration: mkdir [\s\S]*: invalid argument/,
     code: "invalid_request",
     of: [...begins, "RuntimeService/UpdateContainerResources"],
+  },
+  {
+    // A sysctl that a pod's namespaces do not have, or a value that it cannot have.
+    text: /(open|write) \/proc\/sys\/\S+: /,
+    code: "invalid_request",
+    of: ["RuntimeService/RunPodSandbox"],
   },
   { text: /invalid CIDR address/, code: "invalid_request", of: ["RuntimeService/UpdateRuntimeConfig"] },
   { text: /message larger than max|short write/, code: "output_too_large", of: ["RuntimeService/ExecSync"] },

@@ -41,16 +41,28 @@ async function probe(socket: string): Promise<string | undefined> {
   try {
     if (!(await stat(socket)).isSocket()) return "is not a socket";
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    return code === "ENOENT" ? "does not exist" : code === "EACCES" ? "permission denied" : String(error);
+    return whyUnreachable(error);
   }
   const runtime = connect({ runtimeEndpoint: socket });
   try {
-    await invoke(runtime, "RuntimeService/Version", {}, { deadlineMs: probeMs });
+    await invoke(runtime, "RuntimeService/Version", {}, { deadlineMs: probeMs, atOnce: true });
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return whyUnreachable(error);
   } finally {
     runtime.close();
   }
+}
+
+const reasons: { readonly [code: string]: string } = {
+  EACCES: "permission denied, run Crest as root or in the group of the socket",
+  ECONNREFUSED: "nobody listens on it",
+  ENOENT: "does not exist",
+};
+
+/** Why a runtime's socket does not answer, for a terminal: of an error of the file system, or of a call. */
+export function whyUnreachable(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = /^(E[A-Z]+)\b|\bconnect (E[A-Z]+)\b/.exec(message)?.slice(1).find(Boolean);
+  return reasons[code ?? ""] ?? message;
 }

@@ -13,6 +13,7 @@ export interface PodFacts {
   readonly id: string;
   readonly namespace: string;
   readonly name: string;
+  readonly uid: string;
   readonly labels: { readonly [key: string]: string };
 }
 
@@ -31,7 +32,11 @@ export interface Inventory {
    * @throws {GatewayError} `not_found`; `ambiguous_id` with the candidates.
    */
   resolve(kind: Kind, id: string, options?: { readonly mustExist?: boolean }): Promise<string>;
-  /** The pod of a pod or container id (full). @throws {GatewayError} `not_found`. */
+  /**
+   * The pod of a pod or container id (full), without asking if it was seen, as by `resolve`.
+   *
+   * @throws {GatewayError} `not_found`.
+   */
   podOf(kind: Kind, id: string): Promise<PodFacts>;
 }
 
@@ -49,6 +54,7 @@ export function createInventory(runtime: Runtime): Inventory {
       id: pod.id,
       namespace: pod.metadata?.namespace ?? "",
       name: pod.metadata?.name ?? "",
+      uid: pod.metadata?.uid ?? "",
       labels: pod.labels,
     }));
     for (const pod of found) remember(pods, pod.id, pod);

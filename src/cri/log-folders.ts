@@ -8,6 +8,9 @@ import type { PodSandboxMetadata } from "../gen/messages.ts";
 import type { Input } from "./codec.ts";
 import { refusal } from "./refusals.ts";
 
+/** The folder of all logs in a data folder. */
+export const logRootOf = (dataDir: string): string => join(dataDir, "logs");
+
 /** A pod's own folder below `logRoot`. */
 export function logFolderOf(logRoot: string, pod: Input<PodSandboxMetadata>): string {
   return join(logRoot, [pod.namespace, pod.name, pod.uid].map((part) => safeName(part ?? "")).join("_"));

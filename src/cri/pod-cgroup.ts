@@ -3,17 +3,17 @@
  * it, and `/crest/POD` or `/crest.slice/crest-POD.slice`, so that all of them lie together.
  *
  * Whoever removes a pod leaves its cgroup: runc the folders that it made on the way to a container's, systemd a
- * slice that it was asked for. So the gateway removes it once the pod is gone. Where it may not, an empty one
- * stays.
+ * slice that it was asked for. So the gateway removes it once the pod is gone, or did not come to be. Where it
+ * may not, an empty one stays.
  */
 import { execFile } from "node:child_process";
 import { readdir, rmdir } from "node:fs/promises";
 import { basename, join } from "node:path";
-import type { PodSandbox } from "../gen/messages.ts";
 import type { CgroupDriver } from "./cgroup-driver.ts";
 import type { Runtime } from "./channel.ts";
 import { decodeRequest } from "./codec.ts";
-import { invoke } from "./invoke.ts";
+import { nameTaken } from "./conflicts.ts";
+import type { PodFacts } from "./inventory.ts";
 
 const cgroups = "/sys/fs/cgroup";
 const stopTimeoutMs = 5_000;
@@ -23,39 +23,86 @@ const stopTimeoutMs = 5_000;
  * slice, as a kubelet has it. Runtimes start the pod by the last part, but containerd measures it by all of it.
  */
 export function podCgroup(driver: CgroupDriver, uid: string): string {
-  // A dash in a slice's name would be one more slice on the way to it.
-  const name = uid.replace(/[^A-Za-z0-9]/g, "_");
+  const name = cgroupName(uid);
   return driver === "SYSTEMD" ? `/crest.slice/crest-${name}.slice` : `/crest/${name}`;
 }
 
-/** A runtime that takes the cgroups of the pods along that it removes. */
-export function withPodCgroups(runtime: Runtime): Runtime {
+/** A text as names of cgroups have it. A dash in a slice's name would be one more slice on the way to it. */
+export const cgroupName = (text: string): string => text.replace(/[^A-Za-z0-9]/g, "_");
+
+/**
+ * A runtime that takes the cgroups of the pods along that it removes, and of those that it cannot run. `podOf`
+ * tells of a pod that is there.
+ */
+export function withPodCgroups(runtime: Runtime, podOf: (id: string) => Promise<PodFacts>): Runtime {
+  const remove: Runtime["call"] = async (rpc, request, options) => {
+    const { podSandboxId } = decodeRequest("RuntimeService/RemovePodSandbox", request);
+    // Before it goes. Of a pod that is not there the runtime has its own to say.
+    const pod = await podOf(podSandboxId).catch(() => undefined);
+    const reply = await runtime.call(rpc, request, options);
+    if (pod !== undefined) await removePodCgroup(pod.uid);
+    return reply;
+  };
+  const run: Runtime["call"] = async (rpc, request, options) => {
+    try {
+      return await runtime.call(rpc, request, options);
+    } catch (error) {
+      const { config } = decodeRequest("RuntimeService/RunPodSandbox", request);
+      // Who has the name may have the uid too, and its cgroup.
+      if (!nameTaken.test(String(error))) await removePodCgroup(config?.metadata?.uid ?? "");
+      throw error;
+    }
+  };
   return {
     ...runtime,
-    async call(rpc, request, options) {
-      if (rpc !== "RuntimeService/RemovePodSandbox") return runtime.call(rpc, request, options);
-      const { podSandboxId: id } = decodeRequest("RuntimeService/RemovePodSandbox", request);
-      const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", { filter: { id } });
-      const reply = await runtime.call(rpc, request, options);
-      for (const pod of items) if (pod.id === id) await removePodCgroup(pod);
-      return reply;
+    call(rpc, request, options) {
+      if (rpc === "RuntimeService/RemovePodSandbox") return remove(rpc, request, options);
+      if (rpc === "RuntimeService/RunPodSandbox") return run(rpc, request, options);
+      return runtime.call(rpc, request, options);
     },
   };
 }
 
-/** Removes the cgroup of a pod that has gone, if it is there; never fails. */
-async function removePodCgroup({ metadata }: PodSandbox): Promise<void> {
-  if (!metadata?.uid) return;
-  // Version 1 has a hierarchy for each controller, version 2 the only one.
-  const hierarchies = ["", ...(await readdir(cgroups).catch(() => []))];
-  const foldersOf = (path: string) => hierarchies.map((name) => join(cgroups, name, path));
-  const slice = podCgroup("SYSTEMD", metadata.uid);
-  const states = await Promise.all(foldersOf(slice).map(stateOf));
+/** Removes the cgroup of the pod with this uid, which has gone, if it is there; never fails. */
+export async function removePodCgroup(uid: string): Promise<void> {
+  if (uid === "") return;
+  const slice = podCgroup("SYSTEMD", uid);
+  const states = await Promise.all((await foldersOf(slice)).map(stateOf));
   // Never one that is used: another attempt of the pod has the same uid.
   if (states.includes("empty") && !states.includes("used")) await stopSlice(basename(slice));
-  // An empty folder is all that can go; whatever else is there stays.
-  const folders = foldersOf(podCgroup("CGROUPFS", metadata.uid));
-  await Promise.all(folders.map((folder) => rmdir(folder).catch(() => undefined)));
+  await removeFolders(podCgroup("CGROUPFS", uid));
+}
+
+/**
+ * The same of a pod that a runtime with cgroupfs left when it was killed, by the cgroup of one of its containers:
+ * `/crest/POD/CONTAINER`, which goes too. Other cgroups are not looked at.
+ */
+export async function removeCgroupsOf(container: string): Promise<void> {
+  const [, pod] = /^(\/crest\/\w+)\/\w+$/.exec(container) ?? [];
+  if (pod === undefined) return;
+  await removeFolders(container);
+  await removeFolders(pod);
+}
+
+/**
+ * The same of pods that were killed while they were made, so that nothing else of them is left. `wasOurs` is
+ * given the names of cgroups below `/crest`.
+ */
+export async function removeCgroupsWhere(wasOurs: (name: string) => boolean): Promise<void> {
+  const listed = (await foldersOf("crest")).map((folder) => readdir(folder).catch(() => []));
+  const names = new Set((await Promise.all(listed)).flat());
+  for (const name of names) if (wasOurs(name)) await removeFolders(`/crest/${name}`);
+}
+
+/** Removes a cgroup of cgroupfs. An empty folder is all that can go; whatever else is there stays. */
+async function removeFolders(path: string): Promise<void> {
+  await Promise.allSettled((await foldersOf(path)).map((folder) => rmdir(folder)));
+}
+
+/** Where a cgroup is: version 1 has a hierarchy for each controller, version 2 the only one. */
+async function foldersOf(path: string): Promise<readonly string[]> {
+  const hierarchies = ["", ...(await readdir(cgroups).catch(() => []))];
+  return hierarchies.map((name) => join(cgroups, name, path));
 }
 
 /** Whether a cgroup is there, and has others in it: those of containers. */

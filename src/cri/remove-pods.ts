@@ -1,24 +1,25 @@
 /** Removes every pod of a runtime: what a private one does before it ends. */
 import { connect } from "./channel.ts";
 import { invoke } from "./invoke.ts";
-import { withPodCgroups } from "./pod-cgroup.ts";
+import { removePodCgroup } from "./pod-cgroup.ts";
 
 /** Pods at once: their network teardown takes most of the time. */
 const width = 8;
 
 /** @throws {GatewayError} when one could not be removed; the others are tried all the same. */
 export async function removeAllPods(socket: string): Promise<void> {
-  const connection = connect({ runtimeEndpoint: socket });
-  const runtime = withPodCgroups(connection);
+  const runtime = connect({ runtimeEndpoint: socket });
   try {
     const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", {});
-    const waiting = items.map(({ id }) => id);
+    const waiting = [...items];
     const failures: unknown[] = [];
     const worker = async (): Promise<void> => {
-      for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+      for (let pod = waiting.pop(); pod !== undefined; pod = waiting.pop()) {
         try {
-          await invoke(runtime, "RuntimeService/StopPodSandbox", { podSandboxId: id });
-          await invoke(runtime, "RuntimeService/RemovePodSandbox", { podSandboxId: id });
+          const podSandboxId = pod.id;
+          await invoke(runtime, "RuntimeService/StopPodSandbox", { podSandboxId });
+          await invoke(runtime, "RuntimeService/RemovePodSandbox", { podSandboxId });
+          await removePodCgroup(pod.metadata?.uid ?? "");
         } catch (error) {
           failures.push(error);
         }
@@ -27,6 +28,6 @@ export async function removeAllPods(socket: string): Promise<void> {
     await Promise.all(Array.from({ length: width }, worker));
     if (failures.length > 0) throw failures[0];
   } finally {
-    connection.close();
+    runtime.close();
   }
 }

@@ -5,6 +5,7 @@
  */
 import { GatewayError } from "../errors.ts";
 import type { PodSandboxConfig, PodSandboxStatus } from "../gen/messages.ts";
+import { parseJson } from "../wire/parse-json.ts";
 import type { Runtime } from "./channel.ts";
 import { type Input, readLenient } from "./codec.ts";
 import { isRuntime } from "./identity.ts";
@@ -63,11 +64,12 @@ export async function recallSandboxConfig(
   return config?.metadata ? config : fromStatus(status);
 }
 
-/** containerd keeps the request's config, in its own JSON (snake_case, enums by number). */
+/** containerd keeps the request's config, in its own JSON (snake_case, enums and 64-bit integers as numbers). */
 function fromInfo(info: string | undefined): Input<PodSandboxConfig> | undefined {
   if (!info) return undefined;
   try {
-    return readConfig((JSON.parse(info) as { config?: unknown }).config);
+    const { config } = parseJson(Buffer.from(info), { exactIntegers: true }) as { config?: unknown };
+    return readConfig(config);
   } catch {
     return undefined;
   }

@@ -19,9 +19,10 @@ const byStatus: { readonly [code: number]: ErrorCode } = {
 /** Both ends say this of a message over their limit: the runtime of its reply, grpc-js of what arrives. */
 const overLimit = /message larger than max/i;
 
-/** While it starts, containerd does not know its own CRI service yet. */
-export function isStarting(error: ServiceError): boolean {
-  return error.code === status.UNIMPLEMENTED && /unknown service/.test(error.details);
+/** While it starts, containerd does not know its own CRI service yet, and then not its containers. Nothing was begun. */
+export function isStarting({ code, details }: ServiceError): boolean {
+  if (code === status.UNIMPLEMENTED) return /unknown service/.test(details);
+  return /^server is not initialized yet/.test(details);
 }
 
 /** Turns what a gRPC call rejected with into the problem that the caller sees. Keeps the runtime's text. */

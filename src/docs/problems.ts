@@ -54,7 +54,7 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
     happened:
       "The operation, or a field of the request, needs a grant that the gateway was not started with, or that was denied. The runtime was not asked.",
     remedy:
-      "Have the gateway started with the flag that `detail` names, if the caller is meant to do this. A `--deny-*` flag beats every allow. [getGrants](/docs#getGrants) answers what you may do.",
+      "Have the gateway started as `detail` says, if the caller is meant to do this: with the flag that grants it, without the one that denies it. A denial beats every grant. [getGrants](/docs#getGrants) answers what you may do.",
     members: {
       grant: "The grant that is missing: `exec`, `read:pods`.",
       resource: "What it would be for, where the grant can be narrowed.",
@@ -196,13 +196,13 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   },
   runtime_error: {
     happened:
-      "The runtime failed, and its words, in `detail`, say no more than that. It may have done part of the work.",
+      "The runtime failed, and its words, in `detail`, say no more than that; or what it answered cannot be read. It may have done part of the work.",
     remedy: "Look at the state of what the request was about, and into the runtime's own log on the node.",
     members: { grpcCode: "The gRPC status that the runtime answered with." },
   },
   runtime_unavailable: {
     happened:
-      "The runtime does not answer on its socket: it is down, restarting, or not ready yet. Reads and repeatable changes were tried several times before this was said.",
+      "The runtime does not answer on its socket: it is down, restarting, or not ready yet. In the first 5 s requests wait for its return, but for those that it may have begun with and that must not be done twice.",
     remedy:
       "Wait for `/readyz` to answer 200, or as long as `Retry-After` says. After a request that creates something, look whether it was created before you send it again.",
   },

@@ -15,10 +15,17 @@ export interface CommandOptions {
 export class CommandError extends Error {
   override readonly name = "CommandError";
   readonly stderr: string;
+  /** What ended it, where it did not end by itself. */
+  readonly signal: NodeJS.Signals | undefined;
 
-  constructor(argv: readonly string[], outcome: string, stderr: string) {
+  constructor(
+    argv: readonly string[],
+    outcome: string,
+    { stderr = "", signal }: { readonly stderr?: string; readonly signal?: NodeJS.Signals | null } = {},
+  ) {
     super(`Cannot run "${argv.join(" ")}": ${outcome}${stderr === "" ? "" : `: ${stderr}`}`);
     this.stderr = stderr;
+    this.signal = signal ?? undefined;
   }
 }
 
@@ -58,10 +65,11 @@ export function run(argv: readonly string[], options: CommandOptions = {}): Prom
     // A command that ends before it has read everything is judged by its status, not by EPIPE.
     child.stdin?.on("error", () => undefined);
     child.stdin?.end(options.input);
-    child.on("error", (error) => reject(new CommandError(argv, error.message, "")));
+    child.on("error", (error) => reject(new CommandError(argv, error.message)));
     child.on("close", (code, signal) => {
-      if (code === 0) resolve(Buffer.concat(stdout).toString());
-      else reject(new CommandError(argv, outcomeOf(code, signal), Buffer.concat(stderr).toString().trim()));
+      if (code === 0) return resolve(Buffer.concat(stdout).toString());
+      const said = { stderr: Buffer.concat(stderr).toString().trim(), signal };
+      reject(new CommandError(argv, outcomeOf(code, signal), said));
     });
   });
 }

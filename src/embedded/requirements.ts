@@ -124,7 +124,7 @@ export async function requirePieces(options: RequireOptions): Promise<void> {
  * Installs Debian packages.
  *
  * A first try that fails is repeated once after `apt-get update`: on a fresh machine the package
- * lists are empty or name versions that the mirror no longer has.
+ * lists are empty or name versions that the mirror no longer has. Not one that Ctrl-C has ended.
  *
  * @throws {StartError} with what apt-get said.
  */
@@ -135,7 +135,8 @@ export async function install(packages: readonly string[], report: (step: string
   report(`Installing ${packages.join(", ")}`);
   try {
     return await aptGet(["install", "-y", "--no-install-recommends", ...packages]);
-  } catch {
+  } catch (error) {
+    if (error instanceof CommandError && error.signal !== undefined) throw failure(packages, error);
     report("Updating the package lists");
   }
   try {
@@ -143,9 +144,14 @@ export async function install(packages: readonly string[], report: (step: string
     report(`Installing ${packages.join(", ")}`);
     await aptGet(["install", "-y", "--no-install-recommends", ...packages]);
   } catch (error) {
-    const said = error instanceof CommandError ? error.stderr : String(error);
-    throw new StartError(`Cannot install ${packages.join(", ")}: apt-get said: ${said}`, { cause: error });
+    throw failure(packages, error);
   }
+}
+
+function failure(packages: readonly string[], error: unknown): StartError {
+  const { signal, stderr } = error instanceof CommandError ? error : { stderr: String(error) };
+  const why = signal === undefined ? `apt-get said: ${stderr}` : `apt-get was ended by ${signal}`;
+  return new StartError(`Cannot install ${packages.join(", ")}: ${why}`, { cause: error });
 }
 
 async function aptGet(args: readonly string[]): Promise<void> {

@@ -2,12 +2,14 @@
  * Removes from the machine whatever a runtime of ours left, however it ended.
  *
  * Invariant: only what is provably ours is touched. Processes are told by their whole command line,
- * which has our paths; containers by runc's records in our folder; mounts and network namespaces by
- * being below our folder; links, rules and CNI's records by the network's name.
+ * which has our paths; containers and cgroups by runc's and containerd's records in our folder; mounts and
+ * network namespaces by being below our folder; links, rules and CNI's records by the network's name.
  */
 
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { logRootOf } from "../cri/log-folders.ts";
+import { cgroupName, removeCgroupsOf, removeCgroupsWhere } from "../cri/pod-cgroup.ts";
 import { run } from "./command.ts";
 import { currentMounts, unmountBelow } from "./mounts.ts";
 import { removeNetwork } from "./network.ts";
@@ -29,7 +31,7 @@ export function sweep(paths: Paths): Promise<void> {
   // Each needs those before it: containerd starts shims, shims reap containers, containers hold mounts.
   // The second look is for a container that was being made during the first.
   const containers = [deleteContainers, endShims, deleteContainers];
-  const steps = [endContainerd, ...containers, unmountAll, removeNetwork, removeFiles];
+  const steps = [endContainerd, ...containers, removeCgroups, unmountAll, removeNetwork, removeFiles];
   return forEachInTurn(steps, (step) => step(paths));
 }
 
@@ -62,7 +64,7 @@ async function endShims({ socket, state, runcRoot }: Paths): Promise<void> {
   );
   await endProcesses(creators);
   // A shim's socket is outside our folders; its address stands in the folder of its container.
-  for (const task of foldersBelow(join(state, "io.containerd.runtime.v2.task"), 2)) {
+  for (const task of tasksIn(state)) {
     for (const record of ["address", "bootstrap.json"].map((name) => join(task, name)).filter(existsSync)) {
       const address = /\/run\/containerd\/s\/[0-9a-f]{64}/.exec(readFileSync(record, "utf8"))?.[0];
       if (address !== undefined) rmSync(address, { force: true });
@@ -76,6 +78,33 @@ async function deleteContainers({ runcRoot }: Paths): Promise<void> {
     await run(["runc", "--root", dirname(container), "delete", "--force", basename(container)]);
   });
 }
+
+/** runc knows no container that it was only just making, nor the cgroups of pods; the containers' bundles tell both. */
+async function removeCgroups({ state, dataDir }: Paths): Promise<void> {
+  for (const bundle of tasksIn(state)) {
+    const path = cgroupIn(join(bundle, "config.json"));
+    if (path !== undefined) await removeCgroupsOf(path);
+  }
+  // Of a pod whose making containerd gave up when its gateway was killed, there is only the folder of its logs.
+  const pods = foldersBelow(logRootOf(dataDir), 1).map((folder) => cgroupName(basename(folder)));
+  await removeCgroupsWhere((name) => pods.some((pod) => pod.endsWith(`_${name}`)));
+}
+
+/** What an OCI runtime configuration says; undefined when it was not written to its end. */
+function cgroupIn(config: string): string | undefined {
+  try {
+    const { linux } = JSON.parse(readFileSync(config, "utf8")) as {
+      readonly linux?: { cgroupsPath?: string };
+    };
+    return linux?.cgroupsPath;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The folders of the containers that have, or had, a shim. */
+const tasksIn = (state: string): readonly string[] =>
+  foldersBelow(join(state, "io.containerd.runtime.v2.task"), 2);
 
 async function unmountAll({ state, root }: Paths): Promise<void> {
   await unmountBelow(state);

@@ -6,10 +6,8 @@ import { readFile } from "node:fs/promises";
 import type { FastifyInstance } from "fastify";
 import { assets } from "../docs/assets.ts";
 import type { ApiDocument } from "../docs/document.ts";
-import { problemsPage } from "../docs/problems-page.ts";
-import { referencePage } from "../docs/reference-page.ts";
 import { openApiFile, version } from "../version.ts";
-import { noneMatch, weakEtag } from "./etag.ts";
+import { type OwnFile, registerFile } from "./own-file.ts";
 
 /** Nothing but the gateway's own files may run or be loaded; nothing may frame the page or take a form's content. */
 const headers = {
@@ -30,25 +28,24 @@ const headers = {
   "cache-control": "no-cache",
 } as const;
 
-interface File {
-  readonly path: string;
-  readonly mediaType: string;
-  readonly read: () => Promise<Uint8Array>;
-}
-
-const files: readonly File[] = [
+const files: readonly Omit<OwnFile, "headers">[] = [
   {
-    ...{ path: "/docs", mediaType: "text/html" },
+    ...{ path: "/docs", type: "text/html; charset=utf-8" },
     // Made from the document when someone asks: it cannot be stale, and a gateway that nobody reads pays nothing.
-    read: async () =>
-      Buffer.from(referencePage(JSON.parse(await readFile(openApiFile, "utf8")) as ApiDocument)),
+    async read() {
+      const { referencePage } = await import("../docs/reference-page.ts");
+      return Buffer.from(referencePage(JSON.parse(await readFile(openApiFile, "utf8")) as ApiDocument));
+    },
   },
   {
-    ...{ path: "/docs/problems", mediaType: "text/html" },
-    read: async () => Buffer.from(problemsPage(version)),
+    ...{ path: "/docs/problems", type: "text/html; charset=utf-8" },
+    async read() {
+      const { problemsPage } = await import("../docs/problems-page.ts");
+      return Buffer.from(problemsPage(version));
+    },
   },
   ...assets.map(({ name, mediaType, file }) => ({
-    ...{ path: `/docs/assets/${name}`, mediaType },
+    ...{ path: `/docs/assets/${name}`, type: `${mediaType}; charset=utf-8` },
     read: () => readFile(file),
   })),
 ];
@@ -58,18 +55,5 @@ export const docsPaths: readonly string[] = ["/docs/", ...files.map(({ path }) =
 
 export function registerDocs(app: FastifyInstance): void {
   app.get("/docs/", async (_request, reply) => reply.headers(headers).redirect("/docs", 308));
-  for (const { path, mediaType, read } of files) {
-    let file: Promise<{ readonly bytes: Uint8Array; readonly etag: string }> | undefined;
-    app.get(path, async (request, reply) => {
-      file ??= read().then((bytes) => ({ bytes, etag: weakEtag(bytes) }));
-      const { bytes, etag } = await file.catch((error: unknown) => {
-        // What cannot be read now may be later.
-        file = undefined;
-        throw error;
-      });
-      reply.headers({ ...headers, etag });
-      if (noneMatch(request.headers["if-none-match"], etag)) return reply.code(304).send();
-      return reply.type(`${mediaType}; charset=utf-8`).send(bytes);
-    });
-  }
+  for (const file of files) registerFile(app, { ...file, headers });
 }

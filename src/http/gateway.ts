@@ -40,7 +40,7 @@ export function whenGone(reply: FastifyReply): (cancel: () => void) => void {
       if (!raw.writableFinished) cancel();
     };
     // Who left while something else was asked first does not leave again.
-    if (raw.closed) left();
+    if (raw.destroyed) left();
     else raw.once("close", left);
   };
 }

@@ -8,7 +8,7 @@
  */
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
-import { isHandshake } from "./handshake.ts";
+import { isUpgraded } from "./handshake.ts";
 import { owedAnswer } from "./pending-answers.ts";
 
 /** The first question comes after answers that take no time; each later one after twice the pause. */
@@ -27,7 +27,7 @@ export function serveHalfClosed(server: Server): void {
 function outlive(socket: Socket): void {
   const owed = owedAnswer(socket);
   // A WebSocket's end is its own server's business.
-  if (owed === undefined || isHandshake(owed.req)) return;
+  if (owed === undefined || isUpgraded(owed.req)) return;
   if (owed.headersSent) {
     socket.end();
     return;

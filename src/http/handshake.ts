@@ -5,3 +5,8 @@ import type { IncomingMessage } from "node:http";
 export function isHandshake({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === "websocket";
 }
+
+/** Whether Node has let go of its connection, to which only a WebSocket's server listens from then on. */
+export function isUpgraded(request: IncomingMessage & { readonly upgrade?: boolean }): boolean {
+  return request.upgrade === true;
+}

@@ -33,7 +33,7 @@ export function registerHealth(
     const now = performance.now();
     if (now - asked > freshMs) {
       asked = now;
-      answer = invoke(runtime, "RuntimeService/Version", {}, { deadlineMs: probeMs }).then(
+      answer = invoke(runtime, "RuntimeService/Version", {}, { deadlineMs: probeMs, atOnce: true }).then(
         () => true,
         () => false,
       );

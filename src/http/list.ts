@@ -242,8 +242,6 @@ const refinements: {
  * the list. The first message is awaited before the status line, so that a failure is still a problem.
  */
 function createLines(route: ListRoute, { runtime, pool }: Gateway) {
-  let streams = route.stream !== undefined;
-
   function* linesOf(rpc: Rpc, wire: Buffer, field: string, wanted: Wanted | undefined): Generator<Buffer> {
     const items = replyItems(rpc, wire, field);
     const chosen: number[] = [];
@@ -278,14 +276,13 @@ function createLines(route: ListRoute, { runtime, pool }: Gateway) {
   return async (reply: FastifyReply, wire: Buffer, wanted: Wanted | undefined): Promise<FastifyReply> => {
     reply.type(ndjson);
     const onCancel = whenGone(reply);
-    if (streams && route.stream) {
+    if (route.stream && runtime.seen(route.stream) !== "unimplemented") {
       const messages = runtime.stream(route.stream, wire, { onCancel })[Symbol.asyncIterator]();
       try {
         const first = await messages.next();
         return reply.send(Readable.from(fromStream(route.stream, first, messages, wanted)));
       } catch (error) {
         if (!(error instanceof GatewayError && error.code === "not_implemented")) throw error;
-        streams = false;
       }
     }
     const answer = await perform(runtime, route.rpc, wire, { subject: {}, options: { onCancel } });

@@ -3,12 +3,15 @@ import { createServer as createPlain, type RequestListener, type Server } from "
 import { createServer as createSecure } from "node:https";
 import type { Socket } from "node:net";
 import type { SecureContextOptions } from "node:tls";
+import { isBusy } from "./pending-answers.ts";
 import { maxHeaderBytes } from "./raw-answer.ts";
 import { WebSocketOnlyMessage } from "./websockets.ts";
 
 export interface ListenerOptions {
   /** Milliseconds in which a request must have come whole. */
   readonly requestTimeoutMs: number;
+  /** Milliseconds for which a client may take nothing of its answer. */
+  readonly stallTimeoutMs: number;
   /** With its `ca`, clients must show a certificate of that authority. Absent: no TLS. */
   readonly tls?: SecureContextOptions | undefined;
 }
@@ -17,7 +20,17 @@ export interface ListenerOptions {
 const handshakeTimeoutMs = 10_000;
 
 /** Builds the server without listening. */
-export function createListener(handler: RequestListener, { requestTimeoutMs, tls }: ListenerOptions): Server {
+export function createListener(handler: RequestListener, options: ListenerOptions): Server {
+  const server = createBare(handler, options);
+  // For who neither reads nor leaves, the answer and its connection would be kept for ever.
+  return server.setTimeout(options.stallTimeoutMs, (socket: Socket) => {
+    const waits = isBusy(socket) && socket.writableLength === 0;
+    // Idle ones are Node's to end, but not beside a listener.
+    if (!waits) socket.destroy();
+  });
+}
+
+function createBare(handler: RequestListener, { requestTimeoutMs, tls }: ListenerOptions): Server {
   const http = {
     IncomingMessage: WebSocketOnlyMessage,
     maxHeaderSize: maxHeaderBytes,

@@ -28,8 +28,13 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
   );
 }
 
+/** How long a client has to read a refusal and to end its side. */
+const lingerMs = 1000;
+
 /** Writes a problem behind the answers that are still owed, and ends the connection. */
 export function refuse(socket: Socket, refusal: GatewayError): void {
+  // Node does not listen for the error of a connection that it lets go of, and would end the process with it.
+  socket.on("error", () => socket.destroy());
   const owed = owedAnswer(socket);
   if (owed !== undefined) {
     owed.once("finish", () => refuse(socket, refusal));
@@ -49,4 +54,8 @@ export function refuse(socket: Socket, refusal: GatewayError): void {
   socket.end(
     `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? ""}\r\n${lines.join("")}\r\n${body}`,
   );
+  // Node may have let go of the connection: nobody else would end it. Closed at once, with something unread, it
+  // would be reset, and the answer lost.
+  const late = setTimeout(() => socket.destroy(), lingerMs).unref();
+  socket.resume().once("close", () => clearTimeout(late));
 }

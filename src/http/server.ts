@@ -3,7 +3,6 @@
  * and problems for whatever goes wrong, also before a route is found.
  */
 import { randomUUID } from "node:crypto";
-import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import type { SecureContextOptions } from "node:tls";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
@@ -15,15 +14,16 @@ import type { Prepare } from "../cri/prepare.ts";
 import { GatewayError } from "../errors.ts";
 import { routes } from "../routes/index.ts";
 import { offeredProtocols, offeredToken } from "../streaming/channels.ts";
-import type { BufferPool } from "../wire/buffer-pool.ts";
+import { type BufferPool, OutputTooLarge } from "../wire/buffer-pool.ts";
 import { InvalidJson } from "../wire/parse-json.ts";
+import { Malformed } from "../wire/read.ts";
 import { registerDocs } from "./docs.ts";
 import { registerDocuments } from "./documents.ts";
 import type { Drain } from "./drain.ts";
 import type { Gateway } from "./gateway.ts";
 import { serveHalfClosed } from "./half-closed.ts";
 import { handlers } from "./handlers.ts";
-import { isHandshake } from "./handshake.ts";
+import { isUpgraded } from "./handshake.ts";
 import { healthPaths, openPaths, registerHealth } from "./health.ts";
 import { checkCodings, checkQuery, hostOf, originForm } from "./http-manners.ts";
 import { createListener } from "./listener.ts";
@@ -47,10 +47,10 @@ export interface ServerOptions {
   authenticate(authorization: string | undefined): Caller;
   /** Milliseconds in which a request must have come whole; default 60,000. What its answer takes is not counted. */
   readonly requestTimeoutMs?: number;
+  /** Milliseconds for which a client may take nothing of its answer; default 300,000: someone may be reading. */
+  readonly stallTimeoutMs?: number;
   /** The server's certificate; absent: no TLS. With a `ca`, clients must show a certificate, too. */
   readonly tls?: SecureContextOptions | undefined;
-  /** Called with each server below: there are two where a name has two addresses. */
-  readonly onListener?: (listener: Server) => void;
   readonly drain: Drain;
   /** Called with what no caller is told: failures of the gateway, and what the runtime did wrong. */
   log(entry: LogEntry): void;
@@ -72,18 +72,25 @@ const bodyLimitBytes = 1024 * 1024;
 const maxParamLength = 1024;
 const requestId = /^[A-Za-z0-9._-]{1,64}$/;
 
+/**
+ * No route has a schema: the wire's own codecs check what comes. Fastify would load its compilers all the
+ * same, which is an eighth of the time to start.
+ */
+const noCompiler = (): never => {
+  throw new TypeError("A route has a schema, which nothing here compiles");
+};
+const compilersFactory = { buildValidator: noCompiler, buildSerializer: noCompiler };
+
 /** Builds the server without listening. */
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { requestTimeoutMs = 60_000 } = options;
+  const { requestTimeoutMs = 60_000, stallTimeoutMs = 300_000 } = options;
   const callers = new WeakMap<FastifyRequest, Caller>();
   const app = Fastify({
     bodyLimit: bodyLimitBytes,
     routerOptions: { maxParamLength },
-    serverFactory: (handler) => {
-      const listener = createListener(handler, { requestTimeoutMs, tls: options.tls });
-      options.onListener?.(listener);
-      return listener;
-    },
+    schemaController: { compilersFactory },
+    serverFactory: (handler) =>
+      createListener(handler, { requestTimeoutMs, stallTimeoutMs, tls: options.tls }),
     forceCloseConnections: "idle",
     // Fastify's own answer is no problem document, and would leave the connection of a handshake open for ever.
     return503OnClosing: false,
@@ -91,8 +98,9 @@ export function createServer(options: ServerOptions): FastifyInstance {
       const given = headers["x-request-id"];
       return typeof given === "string" && requestId.test(given) ? given : randomUUID();
     },
-    frameworkErrors: (error, _request, reply) => {
-      reply.header("x-request-id", reply.request.id);
+    frameworkErrors: (error, { id, raw }, reply) => {
+      noteAnswer(raw.socket, reply.raw);
+      reply.header("x-request-id", id);
       sendProblem(
         reply,
         new GatewayError("invalid_request", `Cannot read the request's URL: ${error.message}`),
@@ -120,7 +128,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   app.addHook("onRequest", async (request, reply) => {
     noteAnswer(request.raw.socket, reply.raw);
     reply.header("x-request-id", request.id);
-    if (!isHandshake(request.raw)) drain.note(reply.raw);
+    if (!isUpgraded(request.raw)) drain.note(reply.raw);
     if (drain.isDraining && !healthPaths.has(pathOf(request.url))) {
       throw new GatewayError("shutting_down", "The gateway is shutting down");
     }
@@ -128,8 +136,9 @@ export function createServer(options: ServerOptions): FastifyInstance {
     options.guardHost({ host, origin: request.headers.origin });
     checkCodings(request.raw);
     checkQuery(request.url);
-    if (openPaths.has(pathOf(request.url))) return;
-    callers.set(request, options.authenticate(authorizationOf(request)));
+    if (!openPaths.has(pathOf(request.url))) {
+      callers.set(request, options.authenticate(authorizationOf(request)));
+    }
     // Before Fastify looks at the body: where nothing takes one, its manners are no matter.
     if (request.is404) throw routeRefusal(request);
   });
@@ -190,13 +199,20 @@ function hasLeft(thrown: unknown, { raw }: FastifyRequest): boolean {
   return (thrown as { readonly code?: unknown } | null)?.code === "ECONNRESET" && !raw.complete;
 }
 
-/** What Fastify and the parsers throw, as rows of the error table; the rest stays what it is. */
+/** What Fastify, the parsers and the writers throw, as rows of the error table; the rest stays what it is. */
 function toGatewayError(thrown: unknown): unknown {
   if (thrown instanceof InvalidJson) {
     return new GatewayError("invalid_json", thrown.message, {
       errors: [{ pointer: thrown.pointer, detail: thrown.detail }],
     });
   }
+  // Of the runtime: what we encode ourselves is neither.
+  if (thrown instanceof Malformed)
+    return new GatewayError("runtime_error", `Cannot read the runtime's reply: ${thrown.message}`, {
+      cause: thrown,
+    });
+  if (thrown instanceof OutputTooLarge)
+    return new GatewayError("reply_too_large", thrown.message, { cause: thrown });
   switch ((thrown as { readonly code?: unknown } | null)?.code) {
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
       return new GatewayError(
@@ -215,7 +231,7 @@ function toGatewayError(thrown: unknown): unknown {
 /** Nobody takes this method at this path: 405 where others are taken, else 404. */
 function routeRefusal({ method, url }: FastifyRequest): GatewayError {
   const path = pathOf(url);
-  const allowed = allowedMethods(routes, path);
+  const allowed = openPaths.has(path) ? ["GET", "HEAD"] : allowedMethods(routes, path);
   if (allowed.length > 0) return methodRefusal(`${path} does not take ${method}`, allowed);
   return new GatewayError("route_not_found", `No route ${method} ${path}`);
 }

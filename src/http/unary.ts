@@ -143,7 +143,7 @@ function senderOf(route: UnaryRoute, { pool }: Gateway): Send {
 
 /** Sends pooled text. Its memory goes back when the response has closed and never before: Node may still be sending it. */
 export function sendWritten(reply: FastifyReply, { bytes, release }: Written): FastifyReply {
-  if (reply.raw.closed) {
+  if (reply.raw.destroyed) {
     release();
     return reply.hijack();
   }

@@ -1,15 +1,23 @@
 /** The WebSocket server under the routes: `@fastify/websocket`, with what it leaves open closed. */
 import { IncomingMessage } from "node:http";
+// Before `ws`, which is behind the plugin.
+import "./unmask.ts";
 import websocket, { type WebSocket } from "@fastify/websocket";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { GatewayError } from "../errors.ts";
 import type { SessionRoute } from "../routes/define.ts";
 import { bearerPrefix, isProtocolList, offeredProtocols, type Subprotocol } from "../streaming/channels.ts";
+import { isHandshake } from "./handshake.ts";
+import { isBusy } from "./pending-answers.ts";
+import { takeBack } from "./unmask.ts";
+
+takeBack();
 
 /** The subprotocol of a handshake, chosen before `ws` asks for it. */
 export type ChosenProtocols = WeakMap<IncomingMessage, string>;
 
 const asked = Symbol("asked for an upgrade");
+const granted = Symbol("is upgraded");
 
 /** Larger messages end a session: a client may split what it sends. */
 const maxPayloadBytes = 1024 * 1024;
@@ -21,10 +29,13 @@ const maxPayloadBytes = 1024 * 1024;
 export class WebSocketOnlyMessage extends IncomingMessage {
   /** What the parser said. Node's constructor sets it before fields of ours would be there. */
   declare [asked]: boolean;
+  declare [granted]?: boolean;
 
   get upgrade(): boolean {
     if (!this[asked]) return false;
-    return this.method === "CONNECT" || this.headers.upgrade?.toLowerCase() === "websocket";
+    // Behind an answer that is still owed nobody could answer it, and nobody would own its connection.
+    this[granted] ??= this.method === "CONNECT" || (isHandshake(this) && !isBusy(this.socket));
+    return this[granted];
   }
 
   set upgrade(value: boolean) {
@@ -32,9 +43,17 @@ export class WebSocketOnlyMessage extends IncomingMessage {
   }
 }
 
+/**
+ * Pings that a client may send before it reads the answer to the first. `ws` ends the session at 60, which who
+ * reads behind a pager and asks every five seconds has sent after five minutes; this is four hours. (Its types lack
+ * the option.)
+ */
+const unreadPongs = { maxPendingAutoPongs: 2880 };
+
 export function registerWebSockets(app: FastifyInstance, chosen: ChosenProtocols): void {
   app.register(websocket, {
     options: {
+      ...unreadPongs,
       maxPayload: maxPayloadBytes,
       // Compression costs memory for each session, and terminals send little.
       perMessageDeflate: false,
@@ -77,17 +96,19 @@ export function checkHandshake({ method, headers }: FastifyRequest): void {
 /**
  * The subprotocol to speak; undefined when none was offered.
  *
- * @throws {GatewayError} `invalid_request` where only unknown ones are offered, or what is no list of names.
+ * @throws {GatewayError} `invalid_request` where only unknown ones or the token are offered, or what is no list
+ *   of names.
  */
 export function chooseProtocol(route: SessionRoute, { headers }: IncomingMessage): Subprotocol | undefined {
   const header = headers["sec-websocket-protocol"];
-  const offered = offeredProtocols(header).filter((name) => !name.startsWith(bearerPrefix));
+  const all = offeredProtocols(header);
+  const offered = all.filter((name) => !name.startsWith(bearerPrefix));
   const found = route.subprotocols.find((name) => offered.includes(name));
-  if (found === undefined && offered.length > 0) {
-    throw new GatewayError(
-      "invalid_request",
-      `Cannot speak ${offered.join(", ")}: this WebSocket has ${route.subprotocols.join(", ")}`,
-    );
+  if (found === undefined && all.length > 0) {
+    // Who offered some fails the connection when none is answered: the command would have run for nobody.
+    const what =
+      offered.length > 0 ? `Cannot speak ${offered.join(", ")}` : "The token is no protocol to speak";
+    throw new GatewayError("invalid_request", `${what}: this WebSocket has ${route.subprotocols.join(", ")}`);
   }
   if (!isProtocolList(header)) {
     throw new GatewayError("invalid_request", "Sec-WebSocket-Protocol is no list of different names");

@@ -1,13 +1,12 @@
 /**
  * The answers that are Crest's own and not CRI's, as schemas: the published document and the handlers'
- * types derive from them. A part with an `$id` is a component of that name.
+ * types derive from them. A part with an `$id` is a component of that name. All are open: a later gateway may say
+ * more, and a client that was generated of a closed schema would refuse it.
  *
  * Import types only, but for generating the document: TypeBox costs a tenth of a second to load.
  */
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import type { CustomRouteId } from "./index.ts";
-
-const closed = { additionalProperties: false } as const;
 
 /** Words, one of which it is: as `enum`, since generators make a type of its own of each part of an `anyOf`. */
 const oneOf = <const Words extends readonly string[]>(words: Words, description: string) =>
@@ -45,7 +44,7 @@ export const Problem = Type.Object(
             parameter: Type.Optional(Type.String({ description: "Name of a path or query parameter." })),
             detail: Type.String({ description: "What is wrong there." }),
           },
-          { ...closed, $id: "ProblemError", description: "One mistake in a request, and its place." },
+          { $id: "ProblemError", description: "One mistake in a request, and its place." },
         ),
         { description: "The places of the mistakes, on a request that is invalid." },
       ),
@@ -75,12 +74,12 @@ export const Grants = Type.Object(
             Type.Array(Type.String(), { description: "Registries or paths that pulls are denied." }),
           ),
         },
-        { ...closed, $id: "Granted", description: "One thing that the caller may do." },
+        { $id: "Granted", description: "One thing that the caller may do." },
       ),
       { description: "All that the caller may do." },
     ),
   },
-  { ...closed, description: "What the caller may do." },
+  { description: "What the caller may do." },
 );
 
 export const Capabilities = Type.Object(
@@ -96,7 +95,7 @@ export const Capabilities = Type.Object(
             "Whether the runtime has it; `unknown` until it was really used, where asking would change something.",
           ),
         },
-        { ...closed, $id: "RpcSupport", description: "Whether a runtime has an RPC." },
+        { $id: "RpcSupport", description: "Whether a runtime has an RPC." },
       ),
       { description: "Every RPC of CRI v1." },
     ),
@@ -106,12 +105,12 @@ export const Capabilities = Type.Object(
           code: Type.String({ description: "Stable name of the quirk." }),
           description: Type.String({ description: "What the runtime does, and what Crest does about it." }),
         },
-        { ...closed, $id: "Quirk", description: "One way in which a runtime differs from others." },
+        { $id: "Quirk", description: "One way in which a runtime differs from others." },
       ),
       { description: "Where this runtime and version differ from others." },
     ),
   },
-  { ...closed, description: "What a runtime can do." },
+  { description: "What a runtime can do." },
 );
 
 const state = Type.String({
@@ -137,7 +136,7 @@ export const WaitAnswer = Type.Object(
       Type.String({ format: "int64", description: "When it exited, in nanoseconds since the Unix epoch." }),
     ),
   },
-  { ...closed, description: "How a container ended, or that it has not." },
+  { description: "How a container ended, or that it has not." },
 );
 
 export const RemovedImage = Type.Object(
@@ -147,7 +146,7 @@ export const RemovedImage = Type.Object(
     repoDigests: Type.Array(Type.String(), { description: "Its names with a digest: all of them went." }),
     dryRun: Type.Boolean({ description: "Whether nothing was removed." }),
   },
-  { ...closed, description: "An image that was removed, or would be." },
+  { description: "An image that was removed, or would be." },
 );
 
 export const ExecAnswer = Type.Object(
@@ -160,7 +159,7 @@ export const ExecAnswer = Type.Object(
       description: "Whether bytes that are not UTF-8 were replaced: ask for base64 to have them.",
     }),
   },
-  { ...closed, description: "How a command ended, and what it wrote." },
+  { description: "How a command ended, and what it wrote." },
 );
 
 /** Custom route -> its answer. */

@@ -30,9 +30,9 @@ export function createCpuRates(): CpuRates {
       const before = readings.get(id);
       const now = { timestamp: BigInt(timestamp), used: BigInt(used) };
       const passed = before === undefined ? 0n : now.timestamp - before.timestamp;
-      if (before !== undefined && passed < shortest) return before.rate;
-      // A counter that went back belongs to a process that was started anew.
-      const spent = before === undefined ? -1n : now.used - before.used;
+      if (before !== undefined && passed < shortest && passed > -second) return before.rate;
+      // A counter that went back belongs to a process that was started anew, a time to a clock that was set.
+      const spent = before === undefined || passed < 0n ? -1n : now.used - before.used;
       const rate = spent < 0n ? undefined : String((spent * second) / passed);
       readings.delete(id);
       readings.set(id, { ...now, rate });

@@ -2,12 +2,13 @@
  * A runtime whose stats are as CRI means them: CPU rates are there from the second reading on, and one pod
  * without stats does not take those of all others with it, nor two readings at once the runtime.
  */
-import type { Runtime } from "../cri/channel.ts";
+import type { CallOptions, Runtime } from "../cri/channel.ts";
 import { decodeReply, decodeRequest, encodeReply, type Input } from "../cri/codec.ts";
 import { identify } from "../cri/identity.ts";
 import { invoke } from "../cri/invoke.ts";
+import { callRules } from "../cri/methods.ts";
 import { quirksOf } from "../cri/quirks.ts";
-import { GatewayError } from "../errors.ts";
+import { type ErrorCode, GatewayError } from "../errors.ts";
 import type { ContainerStats, CpuUsage, PodSandboxStats } from "../gen/messages.ts";
 import type { Methods, Rpc } from "../gen/methods.ts";
 import { createCpuRates } from "./cpu-rate.ts";
@@ -25,7 +26,7 @@ export function withStats(runtime: Runtime): Runtime {
 
   /** Whether a rate was put in. Zero counts as left out: runtimes say it at the first reading. */
   function fillCpu(id: string, cpu: Draft<CpuUsage> | undefined): boolean {
-    if (!cpu?.usageCoreNanoSeconds) return false;
+    if (id === "" || !cpu?.usageCoreNanoSeconds) return false;
     const said = cpu.usageNanoCores?.value ?? "0";
     const rate = rates.rateOf(id, cpu.timestamp, cpu.usageCoreNanoSeconds.value);
     if (said !== "0" || rate === undefined) return false;
@@ -48,16 +49,14 @@ export function withStats(runtime: Runtime): Runtime {
     "RuntimeService/ListPodSandboxStats": ({ stats }) => stats.map(fillPod).includes(true),
   };
 
-  async function call<R extends Rpc>(
-    rpc: R,
-    ...rest: [Uint8Array, Parameters<Runtime["call"]>[2]?]
-  ): Promise<Buffer> {
+  async function call<R extends Rpc>(rpc: R, request: Uint8Array, options?: CallOptions): Promise<Buffer> {
     const fill = fillers[rpc];
-    if (!fill) return runtime.call(rpc, ...rest);
+    if (!fill) return runtime.call(rpc, request, options);
+    const left = countdown(rpc, options);
     const read = (): Promise<Buffer> =>
-      runtime.call(rpc, ...rest).catch((error: unknown) => {
+      runtime.call(rpc, request, left()).catch((error: unknown) => {
         if (rpc !== "RuntimeService/ListPodSandboxStats" || !failsWhole(error)) throw error;
-        return podByPod(...rest);
+        return podByPod(request, left);
       });
     const wire = await (ofPods.has(rpc) && (await diesOfTwo()) ? afterOthers(read) : read());
     const reply = decodeReply(rpc, wire);
@@ -76,15 +75,12 @@ export function withStats(runtime: Runtime): Runtime {
   }
 
   /** The stats of each pod that has some. */
-  async function podByPod(
-    request: Uint8Array,
-    options: Parameters<Runtime["call"]>[2] = {},
-  ): Promise<Buffer> {
+  async function podByPod(request: Uint8Array, left: () => CallOptions): Promise<Buffer> {
     const { filter } = decodeRequest("RuntimeService/ListPodSandboxStats", request);
     const pods: Input<Methods["RuntimeService/ListPodSandbox"]["request"]> = filter
       ? { filter: { id: filter.id, labelSelector: filter.labelSelector } }
       : {};
-    const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", pods, options);
+    const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", pods, left());
     const found: PodSandboxStats[] = [];
     // One after the other: containerd 1.6 writes a map of all while it reads it.
     for (const { id, state } of items) {
@@ -94,11 +90,11 @@ export function withStats(runtime: Runtime): Runtime {
           runtime,
           "RuntimeService/PodSandboxStats",
           { podSandboxId: id },
-          options,
+          left(),
         );
         if (stats) found.push(stats);
       } catch (error) {
-        if (!(error instanceof GatewayError) || error.code === "runtime_unavailable") throw error;
+        if (!(error instanceof GatewayError) || ends.has(error.code)) throw error;
       }
     }
     return encodeReply("RuntimeService/ListPodSandboxStats", { stats: found });
@@ -106,6 +102,15 @@ export function withStats(runtime: Runtime): Runtime {
 
   const completed: Runtime = { ...runtime, call };
   return completed;
+}
+
+/** Of one pod, and all the same nothing more can be asked. */
+const ends: ReadonlySet<string> = new Set<ErrorCode>(["runtime_unavailable", "deadline_exceeded"]);
+
+/** What a call may still take when others come before it, or are made in its stead. */
+function countdown(rpc: Rpc, options: CallOptions = {}): () => CallOptions {
+  const end = performance.now() + (options.deadlineMs ?? callRules[rpc].deadlineMs);
+  return () => ({ ...options, deadlineMs: end - performance.now() });
 }
 
 /** containerd lists no stats at all when one pod has no cgroup parent, containerd 1.6 also when one has stopped. */

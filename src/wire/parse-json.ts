@@ -32,16 +32,24 @@ export class InvalidJson extends Error {
 /** Deepest nesting of objects and lists. */
 export const MAX_JSON_DEPTH = 64;
 
+export interface ParseOptions {
+  /**
+   * Integers beyond the safe ones become strings of their digits; default false: they become the doubles next
+   * to them. For 64-bit integers of a peer that writes them as numbers.
+   */
+  readonly exactIntegers?: boolean;
+}
+
 /**
  * Parses JSON from UTF-8 bytes.
  *
  * @throws {InvalidJson} for anything that is not exactly one JSON text without loss.
  */
-export function parseJson(bytes: Uint8Array): unknown {
+export function parseJson(bytes: Uint8Array, options: ParseOptions = {}): unknown {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const text = buffer.toString("utf8");
   if (!isUtf8(bytes)) throw notUtf8(buffer, text);
-  const parser = new Parser(text);
+  const parser = new Parser(text, options);
   return parser.parse();
 }
 
@@ -61,6 +69,7 @@ function placeOf(text: string, index: number): { line: number; column: number } 
 }
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
+const INTEGER = /^-?[0-9]+$/;
 const TAB = 0x09;
 const LINE_FEED = 0x0a;
 const RETURN = 0x0d;
@@ -86,11 +95,13 @@ const ESCAPES: ReadonlyMap<string, string> = new Map([
 
 class Parser {
   readonly #text: string;
+  readonly #exactIntegers: boolean;
   readonly #path: (string | number)[] = [];
   #at = 0;
 
-  constructor(text: string) {
+  constructor(text: string, { exactIntegers = false }: ParseOptions) {
     this.#text = text;
+    this.#exactIntegers = exactIntegers;
   }
 
   parse(): unknown {
@@ -189,11 +200,12 @@ class Parser {
     return String.fromCharCode(Number.parseInt(this.#text.slice(start, this.#at), 16));
   }
 
-  #number(): number {
+  #number(): number | string {
     const start = this.#at;
     if (!this.#match(NUMBER)) throw this.#expected("a digit");
     const literal = this.#text.slice(start, this.#at);
     const value = Number(literal);
+    if (this.#exactIntegers && !Number.isSafeInteger(value) && INTEGER.test(literal)) return literal;
     if (survives(literal, value)) return value;
     this.#at = start;
     throw this.#error("the number does not fit a double without loss");
@@ -258,9 +270,16 @@ function significant(literal: string): string {
   const [mantissa = "", exponent = "0"] = literal.replace(/^-/, "").toLowerCase().split("e");
   const [whole = "", fraction = ""] = mantissa.split(".");
   const digits = (whole + fraction).replace(/^0+/, "");
-  const trimmed = digits.replace(/0+$/, "");
+  const trimmed = withoutLastZeros(digits);
   if (trimmed === "") return "0";
   return `${trimmed}e${Number(exponent) - fraction.length + digits.length - trimmed.length}`;
+}
+
+// Not /0+$/, which looks for the end from each of a million zeros in the middle.
+function withoutLastZeros(digits: string): string {
+  let end = digits.length;
+  while (digits[end - 1] === "0") end--;
+  return digits.slice(0, end);
 }
 
 function shorten(name: string): string {

@@ -1,4 +1,4 @@
-/** The two ways to run a command that the bench compares, with the same face. */
+/** The ways to run a command that the bench compares, with the same face. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
@@ -9,6 +9,7 @@ import { dial } from "../../src/streaming/dial.ts";
 import { channel, openSession } from "../e2e/clients/session.ts";
 import type { Gateway } from "../e2e/support/gateway.ts";
 import type { Resource } from "../e2e/support/pods.ts";
+import { type Child, startChild } from "./process/child.ts";
 
 export interface Streams {
   readonly stdin?: boolean;
@@ -31,7 +32,7 @@ export interface Command {
 
 export interface Side {
   run(words: readonly string[], streams: Streams): Promise<Command>;
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** Counts bytes that come, for those who wait for some. */
@@ -75,7 +76,7 @@ export function crestSide(gateway: Gateway, { path }: Resource): Side {
         drop: () => session.socket.terminate(),
       };
     },
-    close: () => undefined,
+    close: async () => undefined,
   };
 }
 
@@ -100,15 +101,20 @@ function frameOf(bytes: Buffer): Buffer {
   return frame;
 }
 
-/** To the runtime itself: the RPC, and SPDY. */
-export function directSide({ dataDir }: Gateway, { id }: Resource): Side {
+/** To the runtime itself: the RPC, and SPDY. `reach` may name another place that the session is dialled at. */
+export function directSide(
+  { dataDir }: Gateway,
+  { id }: Resource,
+  reach = async (url: URL): Promise<URL> => url,
+): Side {
   const runtime = connect({ runtimeEndpoint: join(dataDir, "containerd.sock") });
   return {
     async run(words, { stdin = false, stdout = false, tty = false }) {
       const { add, output } = counter();
       const asked = { stdin, stdout, tty };
       const { url } = await invoke(runtime, "RuntimeService/Exec", { containerId: id, cmd: words, ...asked });
-      const connection = await dial(url, { protocol: "v4.channel.k8s.io" });
+      const { href } = await reach(new URL(url));
+      const connection = await dial(href, { protocol: "v4.channel.k8s.io" });
       const session = createCommandSession(
         connection,
         { ...asked, stderr: false },
@@ -125,7 +131,24 @@ export function directSide({ dataDir }: Gateway, { id }: Resource): Side {
         drop: () => connection.destroy(),
       };
     },
-    close: () => runtime.close(),
+    close: async () => runtime.close(),
+  };
+}
+
+/** The same with a relay between, which does nothing but pass the bytes on. */
+export function relaySide(gateway: Gateway, container: Resource): Side {
+  let relay: Child | undefined;
+  const side = directSide(gateway, container, async (url) => {
+    relay ??= startChild("servers/relay", { args: [url.port] });
+    const { port } = await relay.listening;
+    return Object.assign(url, { port: String(port) });
+  });
+  return {
+    ...side,
+    async close() {
+      await side.close();
+      await relay?.stop();
+    },
   };
 }
 

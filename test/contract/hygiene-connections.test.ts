@@ -52,6 +52,23 @@ test("other upgrades are passed over", async (t) => {
   }
 });
 
+test("a handshake behind an answer that is still owed is refused in its turn", async (t) => {
+  const gateway = await liveGateway(t);
+  const { id } = gateway.fake.addContainer();
+  const gate = held();
+  gateway.fake.on("RuntimeService/Version", gate.answer);
+  for (const first of ["GET /v1/version", "GET /%zz"]) {
+    const second = requestText(gateway, `GET /v1/containers/${id}/exec?command=true`, { headers: handshake });
+    const answers = rawAnswers(gateway, requestText(gateway, first) + second);
+    if (first === "GET /v1/version") await gate.arrived;
+    gate.release();
+    // And then the connection is closed.
+    const statuses = (await answers).map(({ status }) => status);
+    assert.deepEqual(statuses, [first === "GET /%zz" ? 400 : 200, 426]);
+  }
+  assert.equal(gateway.fake.callsOf("RuntimeService/Exec").length, 0);
+});
+
 test("a WebSocket handshake to a route that is none is a problem, never 101", async (t) => {
   const gateway = await liveGateway(t);
   const { id } = gateway.fake.addContainer();

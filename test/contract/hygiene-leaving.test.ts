@@ -1,8 +1,9 @@
 /** Clients that leave before their answer: the call behind it is cancelled, and nobody calls it a bug. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
-import { type FakeRuntime, hanging, type RpcName } from "../support/fake-runtime.ts";
+import { type FakeRuntime, hanging, held, type RpcName } from "../support/fake-runtime.ts";
 import { type LiveGateway, liveGateway } from "./live-gateway.ts";
 import { begin, goodHeaders, requestText } from "./raw-http.ts";
 
@@ -154,6 +155,35 @@ test("a client that leaves in the middle of its body leaves no trace", async (t)
   assert.deepEqual(gateway.logged, []);
 });
 
+test("requests that wait behind another's answer end with their connection", async (t) => {
+  const gateway = await liveGateway(t);
+  const rpcs = ["RuntimeService/Version", "RuntimeService/RuntimeConfig", "RuntimeService/Status"] as const;
+  for (const rpc of rpcs) gateway.fake.on(rpc, hanging());
+  const targets = ["GET /v1/version", "GET /v1/runtime/config", "GET /v1/runtime/status"];
+  const socket = await begin(gateway, targets.map((target) => requestText(gateway, target)).join(""));
+  const calls = await eventually(() => {
+    const found = rpcs.flatMap((rpc) => gateway.fake.callsOf(rpc));
+    return found.length === rpcs.length && found;
+  });
+  socket.resetAndDestroy();
+  await eventually(() => calls.every(({ cancelled }) => cancelled));
+  assert.deepEqual(gateway.logged, []);
+  // No answer is under way any more.
+  await gateway.app.close(3_600_000);
+});
+
+test("a client that leaves behind a handshake that had to wait is noticed", async (t) => {
+  const gateway = await liveGateway(t);
+  gateway.fake.on("RuntimeService/Version", hanging());
+  const { id } = gateway.fake.addContainer();
+  const headers = ["Connection: Upgrade", "Upgrade: websocket"];
+  const waiting = requestText(gateway, `GET /v1/containers/${id}/exec`, { headers });
+  const socket = await begin(gateway, requestText(gateway, "GET /v1/version") + waiting);
+  const call = await eventually(() => gateway.fake.callsOf("RuntimeService/Version")[0]);
+  socket.destroy();
+  await eventually(() => call.cancelled);
+});
+
 test("an answer that nobody takes any more gives its memory back", async (t) => {
   const gateway = await liveGateway(t);
   for (let i = 0; i < 200; i++) gateway.fake.addPod({ annotations: { large: "x".repeat(20_000) } });
@@ -166,6 +196,42 @@ test("an answer that nobody takes any more gives its memory back", async (t) => 
   const answer = await gateway.ask("GET /v1/pods");
   assert.equal((answer.at("items") as readonly unknown[]).length, 200);
   assert.deepEqual(gateway.logged, []);
+});
+
+test("a client that resets its connection after a CONNECT, or before, ends nothing but that", async (t) => {
+  const gateway = await liveGateway(t);
+  const request = `CONNECT a:1 HTTP/1.1\r\n${goodHeaders(gateway)}\r\n`;
+  for (let i = 0; i < 20; i++) {
+    const socket = await begin(gateway, request);
+    if (i % 2 === 0) await once(socket, "data");
+    socket.resetAndDestroy();
+  }
+  await eventually(async () => (await connectionsOf(gateway)) === 0);
+  assert.equal((await gateway.ask("GET /livez")).status, 200);
+});
+
+test("a client that takes nothing of its answer loses it, whoever it is", async (t) => {
+  const gateway = await liveGateway(t, "containerd-2.1", { stallTimeoutMs: 100 });
+  const page = `GET /docs HTTP/1.1\r\nHost: 127.0.0.1:${gateway.port}\r\n\r\n`;
+  // More than the kernel takes for it.
+  const socket = await begin(gateway, page.repeat(30));
+  t.after(() => socket.destroy());
+  socket.pause();
+  await eventually(async () => (await connectionsOf(gateway)) === 1);
+  await eventually(async () => (await connectionsOf(gateway)) === 0);
+});
+
+test("who waits for an answer is not hurried, and idle connections end as before", async (t) => {
+  const gateway = await liveGateway(t, "containerd-2.1", { stallTimeoutMs: 50 });
+  const { server } = gateway.app.server;
+  const gate = held();
+  gateway.fake.on("RuntimeService/Version", gate.answer);
+  const answer = gateway.ask("GET /v1/version");
+  await Promise.all([gate.arrived, once(server, "timeout")]);
+  server.keepAliveTimeout = 10;
+  gate.release();
+  assert.equal((await answer).status, 200);
+  await eventually(async () => (await connectionsOf(gateway)) === 0);
 });
 
 function connectionsOf({ app }: LiveGateway): Promise<number> {

@@ -33,7 +33,7 @@ export interface LiveGateway {
 }
 
 export interface LiveOptions
-  extends Pick<AppOptions, "requestTimeoutMs">,
+  extends Pick<AppOptions, "requestTimeoutMs" | "stallTimeoutMs">,
     Pick<ConnectOptions, "deadlineMs"> {
   /** How long the fake stays down on a restart. */
   readonly recoveryMs?: number;
@@ -43,7 +43,7 @@ export interface LiveOptions
 export async function liveGateway(
   t: Pick<TestContext, "after">,
   manner: MannerName = "containerd-2.1",
-  { requestTimeoutMs, deadlineMs, recoveryMs }: LiveOptions = {},
+  { requestTimeoutMs, stallTimeoutMs, deadlineMs, recoveryMs }: LiveOptions = {},
 ): Promise<LiveGateway> {
   const fake = await createFakeRuntime({ manner, ...(recoveryMs === undefined ? {} : { recoveryMs }) });
   const dataDir = await mkdtemp(join(tmpdir(), "crest-live-"));
@@ -62,6 +62,7 @@ export async function liveGateway(
     ...{ runtime, token },
     log: (entry) => logged.push(entry),
     ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
+    ...(stallTimeoutMs === undefined ? {} : { stallTimeoutMs }),
   });
   const port = Number(new URL(await app.listen()).port);
   const agent = new Agent({ keepAlive: true });

@@ -148,6 +148,32 @@ test("a mutation is not sent twice over a restart", async (t) => {
   assert.equal(fake.callsOf("RuntimeService/StopContainer").length, 2);
 });
 
+test("what was removed when the runtime went is not missed when it is asked again", async (t) => {
+  for (const manner of mannerNames) {
+    const { fake, ask } = await liveGateway(t, manner, { recoveryMs: 20 });
+    for (const [rpc, target] of [
+      ["RuntimeService/StopContainer", () => `POST /v1/containers/${fake.addContainer().id}/stop?timeout=0`],
+      ["RuntimeService/RemoveContainer", () => `DELETE /v1/containers/${fake.addContainer().id}`],
+      ["RuntimeService/StopPodSandbox", () => `POST /v1/pods/${fake.addPod().id}/stop`],
+      ["RuntimeService/RemovePodSandbox", () => `DELETE /v1/pods/${fake.addPod().id}`],
+    ] as const) {
+      await fake.up();
+      fake.on(
+        rpc,
+        async (_request, call) => {
+          await call.next();
+          await fake.stop();
+          await fake.start();
+          return {};
+        },
+        { once: true },
+      );
+      const answer = await ask(target());
+      assert.equal(answer.status, 204, `${manner}, ${rpc}: ${answer.text}`);
+    }
+  }
+});
+
 test("while the runtime is down everything is 503, and all is well when it is back", async (t) => {
   for (const manner of mannerNames) {
     const { fake, ask, logged } = await liveGateway(t, manner);
@@ -183,6 +209,24 @@ test("while the runtime is down everything is 503, and all is well when it is ba
 async function answersAgain(ask: LiveGateway["ask"]): Promise<void> {
   await eventually(async () => (await ask("GET /v1/version")).status === 200);
 }
+
+test("a reply that is no protobuf is the runtime's failure, not the gateway's", async (t) => {
+  const { fake, ask, logged } = await liveGateway(t);
+  const { id } = fake.addContainer({ state: "running" });
+  for (const [rpc, target, body] of [
+    ["RuntimeService/Version", "GET /v1/version"],
+    ["RuntimeService/ListContainers", "GET /v1/containers"],
+    ["RuntimeService/ContainerStats", `GET /v1/containers/${id}/stats`],
+    ["RuntimeService/ExecSync", `POST /v1/containers/${id}/exec`, { cmd: ["ls"] }],
+  ] as const) {
+    fake.on(rpc, Buffer.from("0a05616263", "hex"), { once: true });
+    const answer = await ask(target, body);
+    assert.equal(answer.status, 502, answer.text);
+    assert.equal(answer.at("code"), "runtime_error");
+    assert.match(String(answer.at("detail")), /^Cannot read the runtime's reply: /);
+  }
+  assert.ok(logged.every(({ level }) => level === "warn"));
+});
 
 test("a runtime that is another one behind a restart is known by its new name", async (t) => {
   const { fake, ask } = await liveGateway(t, "containerd-2.1", { recoveryMs: 20 });
@@ -255,5 +299,18 @@ test("what is not implemented names the RPC, the runtime and its version", async
       assert.match(String(answer.at("detail")), /: (unknown method|method) \w+/);
     }
     assert.equal(gateway.fake.callsOf("RuntimeService/Version").length, 1, "asked once");
+  }
+});
+
+test("a pod is looked up once to be removed, by its id or a prefix of it", async (t) => {
+  const { fake, ask } = await liveGateway(t);
+  for (const digits of [64, 12]) {
+    const { id } = fake.addPod();
+    fake.calls.length = 0;
+    assert.equal((await ask(`DELETE /v1/pods/${id.slice(0, digits)}`)).status, 204);
+    assert.deepEqual(
+      fake.calls.map(({ rpc }) => rpc),
+      ["RuntimeService/ListPodSandbox", "RuntimeService/RemovePodSandbox"],
+    );
   }
 });

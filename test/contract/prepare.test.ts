@@ -140,6 +140,8 @@ for (const manner of mannerNames) {
           seccomp: { profileType: "RuntimeDefault" },
         },
         overhead: { cpuShares: "512" },
+        // What cgroups of version 1 call no limit: more than a double holds.
+        resources: { memoryLimitInBytes: "9223372036854771712", cpuQuota: "-1" },
       },
     });
     const { sandboxConfig } = await containerSent(gateway, id);

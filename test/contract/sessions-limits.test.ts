@@ -107,6 +107,27 @@ test("a slow reader of exec is waited for however long it takes, and misses noth
   assert.deepEqual(statuses, [success]);
 });
 
+test("a slow reader of exec may ask many times whether the gateway is there", async (t) => {
+  const gateway = await sessionGateway(t);
+  gateway.streams.behaviour = flood();
+  let received = 0;
+  const slow = gateway.open(exec(gateway, "&stdout=true"), {
+    onMessage: (message) => (received += message.length),
+  });
+  await slow.opened;
+  slow.socket.pause();
+  const [session] = gateway.streams.sessions;
+  assert.ok(session);
+  await stillValue(() => (session.socket as unknown as { bytesWritten: number }).bytesWritten);
+  // kubectl's every five seconds, for most of an hour.
+  for (let pings = 0; pings < 500; pings++) slow.socket.ping();
+  let answered = 0;
+  slow.socket.on("pong", () => answered++);
+  const before = received;
+  slow.socket.resume();
+  await eventually(() => answered === 500 && received > before);
+});
+
 test("a slow reader of attach is dropped with 4408 and never stalls the container", async (t) => {
   const gateway = await sessionGateway(t, { sessions: { limits: { graceMs: 20_000 } } });
   const bytes = 64 * mebibyte;

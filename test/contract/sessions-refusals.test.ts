@@ -71,6 +71,23 @@ test("without a token, or with a wrong one, nobody comes in", async (t) => {
   assert.deepEqual(asked(gateway), []);
 });
 
+test("a token beside which no protocol is offered opens nothing: its client could not use it", async (t) => {
+  const gateway = await sessionGateway(t);
+  const { problem } = await refused(
+    gateway,
+    `${gateway.container}/exec?command=ls`,
+    [400, "invalid_request"],
+    {
+      headers: { authorization: undefined, "sec-websocket-protocol": encoded(token) },
+    },
+  );
+  assert.equal(
+    problem.detail,
+    `The token is no protocol to speak: this WebSocket has ${v5}, ${v4}, v4.base64.channel.k8s.io`,
+  );
+  assert.deepEqual(asked(gateway), []);
+});
+
 test("a token in a query is none", async (t) => {
   const gateway = await sessionGateway(t);
   await refused(gateway, `${gateway.container}/exec?command=ls&token=${token}`, [401, "unauthenticated"], {

@@ -75,6 +75,15 @@ test("connections that say nothing do not hold the end up", async (t) => {
   await gateway.app.close(3_600_000);
 });
 
+test("a refused CONNECT whose client stays does not hold the end up", async (t) => {
+  const gateway = await liveGateway(t);
+  const socket = connect({ port: gateway.port, host: "127.0.0.1", allowHalfOpen: true });
+  t.after(() => socket.destroy());
+  socket.on("error", () => undefined).write("CONNECT a:1 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await new Promise((resolve) => socket.once("end", resolve).resume());
+  await gateway.app.close(3_600_000);
+});
+
 interface Served {
   readonly fake: FakeRuntime;
   readonly crest: CrestProcess;
@@ -151,7 +160,7 @@ test("a second gateway on the same folder is refused with the pid of the first, 
   const second = spawnCrest(args, { ready });
   assert.equal((await second.exit).code, 1);
   const lock = join(dataDir, "gateway.lock");
-  const refusal = `The data folder is in use by process ${crest.pid}: its lock is ${lock}.`;
+  const refusal = `The data folder is in use by process ${crest.pid}: its lock is ${lock}, choose another with --data-dir`;
   assert.equal(second.output(), `crest: ${refusal}\n`);
   assert.equal((await fetch(`${address}/livez`)).status, 200);
   crest.kill("SIGKILL");

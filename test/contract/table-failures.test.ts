@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import { METHODS } from "node:http";
 import { test } from "node:test";
+import { openPaths } from "../../src/http/health.ts";
 import { routes } from "../../src/routes/index.ts";
 import { eventually } from "../support/eventually.ts";
-import { hanging } from "../support/fake-runtime.ts";
+import { hanging, rpcNames } from "../support/fake-runtime.ts";
 import { caseOf, methodOf, patternOf, rpcsOf, sessionRoutes, targetOf } from "./table-cases.ts";
-import { answering, answerUnserved, asking, each, send, successOf } from "./table-checks.ts";
+import { answering, answerUnserved, asking, each, reading, send, successOf } from "./table-checks.ts";
 import { createGateway, everything, problemOf, sharedGateway } from "./table-gateway.ts";
 
 const { fake, open } = await sharedGateway();
@@ -108,6 +109,36 @@ test("a body does not hide that nobody takes it", async () => {
   const body = { body: "text", headers: { "content-type": "text/plain" } };
   problemOf(await open.ask("PUT /v1/pods", body), { status: 405, code: "method_not_allowed" });
   problemOf(await open.ask("POST /v1/nope", body), { status: 404, code: "route_not_found" });
+});
+
+test("a runtime whose replies are no protobuf is 502, and no bug of the gateway", async (t) => {
+  const broken = await createGateway("containerd-2.1");
+  t.after(() => broken.close());
+  const app = broken.open();
+  const some = reading.filter((route) => rpcsOf(route).length > 0);
+  const cases = some.map((route) => ({ route, it: caseOf(broken.fake, route) }));
+  for (const rpc of rpcNames) broken.fake.on(rpc, new Uint8Array(12).fill(0xff));
+  for (const { route, it } of cases) {
+    await t.test(`${route.id}: ${route.http}`, async () => {
+      const answer = await send(app, it, it.query);
+      const { detail } = problemOf(answer, { status: 502, code: "runtime_error", path: it.path });
+      assert.equal(
+        detail,
+        "Cannot read the runtime's reply: Malformed protobuf: a number has more than ten bytes",
+      );
+    });
+  }
+});
+
+test("what answers without a token takes GET and HEAD, and says so", async () => {
+  for (const path of openPaths) {
+    const answer = await open.ask(`POST ${path}`, {
+      body: "text",
+      headers: { "content-type": "text/plain" },
+    });
+    problemOf(answer, { status: 405, code: "method_not_allowed", path });
+    assert.equal(answer.headers.allow, "GET, HEAD", path);
+  }
 });
 
 test("a path that no route has is 404", async () => {

@@ -1,75 +1,28 @@
 /** The embedded runtime on the real containerd, with real pods: what it starts, and that nothing of it stays. */
 
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Client, credentials } from "@grpc/grpc-js";
+import { connect } from "../../src/cri/channel.ts";
+import { invoke } from "../../src/cri/invoke.ts";
+import { podCgroup } from "../../src/cri/pod-cgroup.ts";
+import { removeAllPods } from "../../src/cri/remove-pods.ts";
 import { createEmbedded, type Embedded, type EmbeddedOptions } from "../../src/embedded/containerd.ts";
-import { missingPackages } from "../../src/embedded/requirements.ts";
 import { StartError } from "../../src/errors.ts";
+import { freePort } from "../support/free-port.ts";
+import { newFolder } from "./support/gateway.ts";
+import { reasonToSkip } from "./support/machine.ts";
+import { allKinds, kindsOf, marksOf as marksOfIds, tracesOf } from "./support/traces.ts";
 
 const skip = await reasonToSkip();
 
-async function reasonToSkip(): Promise<string | false> {
-  if (process.platform !== "linux" || process.geteuid?.() !== 0) return "needs Linux and root";
-  const missing = await missingPackages();
-  return missing.length > 0 ? `needs the packages ${missing.join(", ")}` : false;
-}
-
-// --- The few CRI messages that a pod needs, in protobuf's wire format, and the calls. ---
-
-function field(number: number, value: Buffer | string | number): Buffer {
-  if (typeof value === "number") return Buffer.concat([varint(number << 3), varint(value)]);
-  const bytes = Buffer.from(value);
-  return Buffer.concat([varint((number << 3) | 2), varint(bytes.length), bytes]);
-}
-
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  for (let rest = value; ; rest >>>= 7) {
-    if (rest < 128) return Buffer.from([...bytes, rest]);
-    bytes.push((rest & 127) | 128);
-  }
-}
-
-function message(...fields: readonly Buffer[]): Buffer {
-  return Buffer.concat(fields);
-}
-
-/** Ids are 64 hexadecimal digits: found in an answer without decoding it. */
-function idsIn(answer: Buffer): readonly string[] {
-  return [...new Set(answer.toString("latin1").match(/(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])/g) ?? [])];
-}
-
-async function cri(socket: string, rpc: string, request: Buffer): Promise<Buffer> {
-  const client = new Client(`unix:${socket}`, credentials.createInsecure());
-  const same = (bytes: Buffer) => bytes;
-  try {
-    return await new Promise((resolve, reject) => {
-      client.makeUnaryRequest(`/runtime.v1.RuntimeService/${rpc}`, same, same, request, (error, answer) =>
-        error ? reject(error) : resolve(answer ?? Buffer.alloc(0)),
-      );
-    });
-  } finally {
-    client.close();
-  }
-}
-
-async function removePods(socket: string): Promise<void> {
-  for (const pod of idsIn(await cri(socket, "ListPodSandbox", Buffer.alloc(0)))) {
-    await cri(socket, "StopPodSandbox", field(1, pod));
-    await cri(socket, "RemovePodSandbox", field(1, pod));
-  }
-}
-
 interface Pod {
+  /** Of the pod, its container and its cgroup. */
   readonly ids: readonly string[];
   readonly hostPort: number;
 }
@@ -77,28 +30,32 @@ interface Pod {
 /** A pod with a host port, where a busybox in it says hello over HTTP; it does when this resolves. */
 async function runPod(socket: string): Promise<Pod> {
   const hostPort = await freePort();
-  const config = message(
-    field(1, message(field(1, "e2e"), field(2, randomUUID()), field(3, "default"))),
-    field(5, message(field(2, 80), field(3, hostPort))),
-    field(8, Buffer.alloc(0)),
-  );
-  const [pod = ""] = idsIn(await cri(socket, "RunPodSandbox", field(1, config)));
-  const container = message(
-    field(1, field(1, "main")),
-    field(2, field(1, "busybox:1.35")),
-    field(3, "sh"),
-    ...["-c", "echo hello >/tmp/index.html; exec httpd -f -p 80 -h /tmp"].map((arg) => field(4, arg)),
-    field(15, Buffer.alloc(0)),
-  );
-  const created = await cri(
-    socket,
-    "CreateContainer",
-    message(field(1, pod), field(2, container), field(3, config)),
-  );
-  const [id = ""] = idsIn(created);
-  await cri(socket, "StartContainer", field(1, id));
-  while (!(await answers(hostPort))) await sleep(20);
-  return { ids: [pod, id], hostPort };
+  const uid = randomUUID();
+  const cgroupParent = podCgroup("CGROUPFS", uid);
+  const sandboxConfig = {
+    metadata: { name: "e2e", uid, namespace: "default" },
+    portMappings: [{ containerPort: 80, hostPort }],
+    linux: { cgroupParent },
+  };
+  const config = {
+    metadata: { name: "main" },
+    image: { image: "busybox:1.35" },
+    command: ["sh"],
+    args: ["-c", "echo hello >/tmp/index.html; exec httpd -f -p 80 -h /tmp"],
+    linux: {},
+  };
+  const runtime = connect({ runtimeEndpoint: socket });
+  try {
+    const made = await invoke(runtime, "RuntimeService/RunPodSandbox", { config: sandboxConfig });
+    const { podSandboxId } = made;
+    const request = { podSandboxId, config, sandboxConfig };
+    const { containerId } = await invoke(runtime, "RuntimeService/CreateContainer", request);
+    await invoke(runtime, "RuntimeService/StartContainer", { containerId });
+    while (!(await answers(hostPort))) await sleep(20);
+    return { ids: [podSandboxId, containerId, cgroupParent], hostPort };
+  } finally {
+    runtime.close();
+  }
 }
 
 async function answers(port: number): Promise<boolean> {
@@ -109,68 +66,11 @@ async function answers(port: number): Promise<boolean> {
   );
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, resolve));
-  const address = server.address();
-  server.close();
-  assert.ok(typeof address === "object" && address !== null);
-  return address.port;
-}
-
-// --- What a runtime has on the machine. ---
-
-/** The marks that tell what is of the runtime of `dataDir`; taken while its pods run. */
-function marksOf(dataDir: string, pods: readonly Pod[]): readonly string[] {
-  const network = networkOf(dataDir);
-  const subnet = readFileSync(join(dataDir, "subnet"), "utf8").replace(/0\/24\n$/, "");
-  const ids = pods.flatMap((pod) => pod.ids);
-  return [dataDir, network, subnet, ...portsOf(network), ...ids, ...shimSocketsOf(dataDir, ids)];
-}
-
-function shimSocketsOf(dataDir: string, ids: readonly string[]): readonly string[] {
-  const tasks = join(dataDir, "containerd-state", "io.containerd.runtime.v2.task", "k8s.io");
-  return ids
-    .map((id) => join(tasks, id, "address"))
-    .filter((path) => existsSync(path))
-    .flatMap((path) => /[0-9a-f]{64}$/.exec(readFileSync(path, "utf8").trim())?.[0] ?? []);
-}
-
-/** Everything on the machine that has one of `marks`, as lines. */
-function traces(marks: readonly string[]): readonly string[] {
-  const has = (text: string) => marks.some((mark) => text.includes(mark));
-  const withMark = (title: string, texts: readonly string[]) =>
-    texts.filter(has).map((text) => `${title} ${text}`);
-  const processes = readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    // A zombie has no command line, and is its parent's to reap.
-    .filter((pid) => procFile(pid, "cmdline") !== "")
-    .map((pid) => [pid, procFile(pid, "cmdline").replaceAll("\0", " "), procFile(pid, "cgroup")].join(" "));
-  const network = ["/run/netns", "/run/containerd", "/var/lib/cni"];
-  const ownFiles = marks
-    .filter((mark) => mark.startsWith("/"))
-    .flatMap((dataDir) => ["containerd-state", "containerd.sock"].map((name) => join(dataDir, name)));
-  return [
-    ...withMark("process", processes),
-    ...withMark("mount", readFileSync("/proc/self/mountinfo", "utf8").split("\n")),
-    ...withMark("link", readdirSync("/sys/class/net")),
-    ...withMark("rule", execFileSync("iptables-save", { encoding: "utf8" }).split("\n")),
-    ...withMark("cgroup", pathsBelow(["/sys/fs/cgroup"], "d")),
-    ...withMark("file", pathsBelow([...network, ...ownFiles], "f,d,s")),
-  ];
-}
-
-/** By find(1), which goes on when others remove what it is looking at. */
-function pathsBelow(folders: readonly string[], types: string): readonly string[] {
-  return spawnSync("find", [...folders, "-type", types], { encoding: "utf8" }).stdout.split("\n");
-}
-
-/** The kinds of traces that a running pod has: what the tests prove to be gone. */
-const allKinds = ["cgroup", "file", "link", "mount", "process", "rule"];
-
-function kindsOf(lines: readonly string[]): readonly string[] {
-  return [...new Set(lines.map((line) => line.split(" ")[0] ?? ""))].sort();
-}
+const marksOf = (dataDir: string, pods: readonly Pod[]): readonly string[] =>
+  marksOfIds(
+    dataDir,
+    pods.flatMap(({ ids }) => ids),
+  );
 
 function procFile(pid: string, name: string): string {
   try {
@@ -178,15 +78,6 @@ function procFile(pid: string, name: string): string {
   } catch {
     return "";
   }
-}
-
-function networkOf(dataDir: string): string {
-  return JSON.parse(readFileSync(join(dataDir, "cni", "10-crest.conflist"), "utf8")).name;
-}
-
-/** The host's ends of the pods' links. */
-function portsOf(network: string): readonly string[] {
-  return readdirSync(`/sys/class/net/${network}/brif`);
 }
 
 function ctr(socket: string, ...args: readonly string[]): readonly string[] {
@@ -212,13 +103,13 @@ after(async () => {
 });
 
 function newDataDir(): string {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), "crest-e2e-")));
+  const folder = newFolder();
   folders.push(folder);
   return folder;
 }
 
 async function start(dataDir: string, options: Partial<EmbeddedOptions> = {}): Promise<Embedded> {
-  const defaults = { dataDir, report: () => undefined, removePods, install: false };
+  const defaults = { dataDir, report: () => undefined, removePods: removeAllPods, install: false };
   const embedded = await createEmbedded({ ...defaults, ...options });
   open.push(embedded);
   return embedded;
@@ -260,10 +151,10 @@ test("createEmbedded() runs a pod of its own images, and close() leaves nothing 
 
   const pod = await runPod(embedded.socket);
   const marks = marksOf(dataDir, [pod]);
-  assert.deepEqual(kindsOf(traces(marks)), allKinds);
+  assert.deepEqual(kindsOf(tracesOf(marks)), allKinds);
 
   await Promise.all([embedded.close(), embedded.close()]);
-  assert.deepEqual(traces(marks), []);
+  assert.deepEqual(tracesOf(marks), []);
 });
 
 test("the pause image's process reaps orphans and ends at the first SIGTERM", { skip }, async () => {
@@ -280,7 +171,9 @@ test("the pause image's process reaps orphans and ends at the first SIGTERM", { 
   while (children().length > 1) await sleep(20);
   assert.deepEqual(children(), [waitedFor]);
 
-  await cri(embedded.socket, "RemoveContainer", field(1, container));
+  const runtime = connect({ runtimeEndpoint: embedded.socket });
+  await invoke(runtime, "RuntimeService/RemoveContainer", { containerId: container });
+  runtime.close();
   const startedAtMs = Date.now();
   process.kill(Number(pid), "SIGTERM");
   while (procFile(pid, "cmdline") !== "") await sleep(20);
@@ -298,7 +191,7 @@ test("close() leaves nothing when the runtime cannot remove its pods", { skip },
   const marks = marksOf(dataDir, [await runPod(embedded.socket)]);
   await embedded.close();
   assert.deepEqual(steps.slice(-2), ["Removing pods", "Cannot remove the pods in order: no"]);
-  assert.deepEqual(traces(marks), []);
+  assert.deepEqual(tracesOf(marks), []);
 
   const again = await start(dataDir, { report: (step) => steps.push(step) });
   assert.equal(steps.at(-1), "Removing pods", "its records are removed at the next start");
@@ -316,7 +209,7 @@ test("a killed gateway's pods are removed at the next start on the folder, its i
   const marks = marksOf(dataDir, pods);
   child.kill("SIGKILL");
   await once(child, "exit");
-  assert.deepEqual(kindsOf(traces(marks)), allKinds);
+  assert.deepEqual(kindsOf(tracesOf(marks)), allKinds);
 
   const steps: string[] = [];
   const embedded = await start(dataDir, { report: (step) => steps.push(step) });
@@ -327,13 +220,13 @@ test("a killed gateway's pods are removed at the next start on the folder, its i
   ]);
   const ids = pods.flatMap((pod) => pod.ids);
   assert.deepEqual(
-    traces(marks).filter((trace) => ids.some((id) => trace.includes(id))),
+    tracesOf(marks).filter((trace) => ids.some((id) => trace.includes(id))),
     [],
   );
   assert.deepEqual(ctr(socket, "containers", "ls", "--quiet"), []);
   await runPod(socket);
   await embedded.close();
-  assert.deepEqual(traces(marks), []);
+  assert.deepEqual(tracesOf(marks), []);
 });
 
 test("what was killed together with its containerd and shims is cleaned up too", { skip }, async () => {
@@ -342,13 +235,30 @@ test("what was killed together with its containerd and shims is cleaned up too",
   const pod = await runPod(join(dataDir, "containerd.sock"));
   const marks = marksOf(dataDir, [pod]);
   child.kill("SIGKILL");
-  for (const line of traces(marks)) {
+  for (const line of tracesOf(marks)) {
     const [kind, pid] = line.split(" ");
     if (kind === "process" && line.includes("containerd")) process.kill(Number(pid), "SIGKILL");
   }
   const embedded = await start(dataDir);
   await embedded.close();
-  assert.deepEqual(traces(marks), []);
+  assert.deepEqual(tracesOf(marks), []);
+});
+
+test("the cgroup of a pod whose making was cut off goes when its folder of logs tells of it", {
+  skip,
+}, async () => {
+  const dataDir = newDataDir();
+  // Where version 1 is mounted it has a hierarchy for each controller.
+  const [hierarchy] = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"].filter((folder) => existsSync(folder));
+  const [ours, another] = [randomUUID(), randomUUID()].map((uid) => ({
+    log: join(dataDir, "logs", `default_web_${uid}`),
+    cgroup: `${hierarchy}${podCgroup("CGROUPFS", uid)}`,
+  }));
+  assert.ok(ours && another);
+  for (const folder of [ours.log, ours.cgroup, another.cgroup]) mkdirSync(folder, { recursive: true });
+  await (await start(dataDir)).close();
+  assert.deepEqual([existsSync(ours.cgroup), existsSync(another.cgroup)], [false, true]);
+  rmdirSync(another.cgroup);
 });
 
 test("two data folders have two runtimes, and closing one does not disturb the other", { skip }, async () => {
@@ -358,10 +268,10 @@ test("two data folders have two runtimes, and closing one does not disturb the o
   const subnet = (dataDir: string) => readFileSync(join(dataDir, "subnet"), "utf8");
   assert.notEqual(subnet(one), subnet(two));
   const marks = marksOf(one, [firstPod]);
-  const other = traces(marksOf(two, [secondPod]));
+  const other = tracesOf(marksOf(two, [secondPod]));
   await first.close();
-  assert.deepEqual(traces(marks), []);
-  assert.deepEqual(traces(marksOf(two, [secondPod])), other);
+  assert.deepEqual(tracesOf(marks), []);
+  assert.deepEqual(tracesOf(marksOf(two, [secondPod])), other);
   assert.ok(await answers(secondPod.hostPort));
   await second.close();
 });
@@ -388,5 +298,5 @@ test("exited resolves when containerd ends by itself, and close() still cleans u
   process.kill(embedded.pid, "SIGKILL");
   assert.match(await embedded.exited, /^containerd was ended by SIGKILL; its log is /);
   await embedded.close();
-  assert.deepEqual(traces(marks), []);
+  assert.deepEqual(tracesOf(marks), []);
 });

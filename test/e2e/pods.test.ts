@@ -1,5 +1,6 @@
 /** The life of pods and containers, by HTTP, on the real containerd. */
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -344,13 +345,15 @@ test("an image may be named by a string or an object, a tag or an id", { skip },
   await removePod(crest(), pod);
 });
 
+/** The folders of the cgroup of the pod with this uid. */
+function cgroupFolders(uid: string): readonly string[] {
+  const name = uid.replaceAll("-", "_");
+  return ["", ...readdirSync("/sys/fs/cgroup")]
+    .map((hierarchy) => join("/sys/fs/cgroup", hierarchy, "crest", name))
+    .filter((folder) => existsSync(folder));
+}
+
 test("a pod's numbers are its own, and its cgroup goes with it", { skip }, async () => {
-  const folders = (uid: string): readonly string[] => {
-    const name = uid.replaceAll("-", "_");
-    return ["", ...readdirSync("/sys/fs/cgroup")]
-      .map((hierarchy) => join("/sys/fs/cgroup", hierarchy, "crest", name))
-      .filter((folder) => existsSync(folder));
-  };
   const usedBy = async (path: string): Promise<number> => {
     const { stats } = bodyOf(await crest().get<PodSandboxStatsResponse>(`${path}/stats`));
     return Number(stats?.linux?.cpu?.usageCoreNanoSeconds?.value);
@@ -361,8 +364,26 @@ test("a pod's numbers are its own, and its cgroup goes with it", { skip }, async
   assert.ok((await usedBy(idle.path)) < (await usedBy(busy.path)) / 2);
   for (const pod of [busy, idle]) {
     const { metadata } = await podStatus(crest(), pod);
-    assert.ok(folders(metadata?.uid ?? "").length > 0);
+    assert.ok(cgroupFolders(metadata?.uid ?? "").length > 0);
     await removePod(crest(), pod);
-    assert.deepEqual(folders(metadata?.uid ?? ""), []);
+    assert.deepEqual(cgroupFolders(metadata?.uid ?? ""), []);
   }
+});
+
+test("a pod that fails when it has its cgroup leaves none", { skip }, async () => {
+  const uid = randomUUID();
+  const config = { metadata: { name: newName(), uid }, linux: { sysctls: { "net.ipv4.no_such": "1" } } };
+  problemOf(await crest().post("/v1/pods", config), 400, "invalid_request");
+  assert.deepEqual(cgroupFolders(uid), []);
+});
+
+test("a pod that is refused for its name leaves the cgroup to who has it", { skip }, async () => {
+  const config = { metadata: { name: newName(), uid: randomUUID(), namespace: "n" } };
+  const pod = await runPod(crest(), config);
+  assertDone(await crest().post(`${pod.path}/stop`));
+  const before = cgroupFolders(config.metadata.uid);
+  assert.ok(before.length > 0);
+  problemOf(await crest().post("/v1/pods", config), 409, "name_reserved");
+  assert.deepEqual(cgroupFolders(config.metadata.uid), before);
+  await removePod(crest(), pod);
 });

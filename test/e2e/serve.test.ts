@@ -2,33 +2,24 @@
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { removeAllPods } from "../../src/cri/remove-pods.ts";
-import { createEmbedded, type Embedded } from "../../src/embedded/containerd.ts";
+import { after, test } from "node:test";
+import { createDaemon } from "../../src/embedded/daemon.ts";
+import { pathsOf } from "../../src/embedded/paths.ts";
+import { eventually } from "../support/eventually.ts";
 import { bodyOf, createApi, problemOf } from "./support/api.ts";
 import { newFolder, readyLine, removeFolder, startGateway } from "./support/gateway.ts";
 import { reasonToSkip } from "./support/machine.ts";
 import { crestCommand, type Ended, type Program, runToEnd, start } from "./support/program.ts";
+import { useRuntime } from "./support/suite.ts";
 
 const skip = await reasonToSkip();
 
-let embedded: Embedded;
-const dataDir = newFolder();
+const { dataDir, runtime: embedded } = useRuntime(skip);
 /** Token, sockets and data of the gateways. */
 const folder = newFolder();
-before(async () => {
-  if (skip !== false) return;
-  embedded = await createEmbedded({
-    ...{ dataDir, install: false },
-    report: () => undefined,
-    removePods: removeAllPods,
-  });
-});
 const programs: Program[] = [];
 after(async () => {
   for (const program of programs) await stop(program).catch(() => undefined);
-  await embedded?.close();
-  await removeFolder(dataDir);
   await removeFolder(folder);
 });
 
@@ -37,7 +28,7 @@ async function stop(program: Program): Promise<Ended> {
   return await program.ended;
 }
 
-const inFront = () => `--runtime-endpoint=${embedded.socket}`;
+const inFront = () => `--runtime-endpoint=${embedded().socket}`;
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
 
 /** Asserts that a start was refused in one sentence, and answers it. */
@@ -158,7 +149,10 @@ test("a token file that cannot be read or made is one sentence", { skip }, async
   for (const [path, refusal] of [
     [isFolder, `Cannot read the token file ${isFolder}: EISDIR`],
     ["/dev/null/token", "Cannot read the token file /dev/null/token: ENOTDIR"],
-    ["/dev/null/none/token", "Cannot make the token file /dev/null/none/token: ENOTDIR"],
+    [
+      "/dev/null/none/token",
+      "Cannot make the token file /dev/null/none/token: ENOTDIR, choose another with --token-file or --data-dir",
+    ],
   ] as const) {
     const flags = [inFront(), `--data-dir=${folder}`, "--listen=127.0.0.1:0", `--token-file=${path}`];
     assert.equal(refusalOf(await runToEnd(crestCommand("serve", ...flags))), `crest: ${refusal}\n`);
@@ -177,7 +171,7 @@ function discovering(script: string): Program {
 test("the first socket that answers is the runtime, in the order of the well-known ones", {
   skip,
 }, async () => {
-  const link = (path: string) => `mkdir -p "$(dirname ${path})" && ln -s ${embedded.socket} ${path}`;
+  const link = (path: string) => `mkdir -p "$(dirname ${path})" && ln -s ${embedded().socket} ${path}`;
   const crio = discovering(link("/run/crio/crio.sock"));
   await crio.until(/ {2}runtime {2}containerd \S+ at \/run\/crio\/crio\.sock\n/);
   assert.equal((await stop(crio)).code, 0);
@@ -216,4 +210,28 @@ test("a runtime that was named and is not there yet is waited for", { skip }, as
   problemOf(await api.get("/v1/version"), 503, "runtime_unavailable");
   api.close();
   assert.equal((await stop(program)).code, 0);
+});
+
+// The last one: its daemon is another one than the others'.
+test("callers do not notice that the runtime's daemon restarts, readiness does", { skip }, async () => {
+  const crest = await startGateway("serve", { args: [inFront(), "-A"] });
+  try {
+    const first = bodyOf(
+      await crest.post<{ podSandboxId: string }>("/v1/pods", { metadata: { name: "first" } }),
+      201,
+    );
+    process.kill(embedded().pid, "SIGKILL");
+    await embedded().exited;
+    const pods = crest.get<{ items: readonly { id: string }[] }>("/v1/pods");
+    const images = crest.get("/v1/images");
+    const run = crest.post("/v1/pods", { metadata: { name: "second" } });
+    assert.equal((await crest.get("/readyz")).status, 503);
+    await createDaemon(pathsOf(dataDir));
+    assert.ok(bodyOf(await pods).items.some(({ id }) => id === first.podSandboxId));
+    bodyOf(await images);
+    bodyOf(await run, 201);
+    await eventually(async () => (await crest.get("/readyz")).status === 200);
+  } finally {
+    await crest.close();
+  }
 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { eventually } from "../support/eventually.ts";
+import { eventually, untilStill } from "../support/eventually.ts";
 import { watchMemory } from "./clients/process-memory.ts";
 import { type OpenOptions, openSession, refusal, type Session, v4 } from "./clients/session.ts";
 import { anyProblemOf, problemOf } from "./support/api.ts";
@@ -157,15 +157,7 @@ test("a peer that never reads stalls its own session only", { skip }, async (t) 
   const flood = (async () => {
     for (; sent < most; sent += chunk.length) await stalled.send(0, chunk);
   })().catch(() => undefined);
-  let seen = 0;
-  await eventually(
-    () => {
-      const before = seen;
-      seen = sent;
-      return seen > 0 && seen === before;
-    },
-    { timeoutMs: 30_000, intervalMs: 500 },
-  );
+  await untilStill(() => sent);
   t.diagnostic(`stalled with ${Math.round(sent / MiB)} MiB on the way`);
   await eventually(() => dataOf(stalled, 1).toString() === "greetings\n", busy);
 

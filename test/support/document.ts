@@ -3,50 +3,15 @@
  * promises. Requests may be wrong on purpose: what refuses them is held to it too.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
-import { openApiFile } from "../../src/version.ts";
-
-type Json = { readonly [key: string]: unknown };
-
-interface Header {
-  readonly required?: boolean;
-  readonly schema: Json;
-}
-
-export interface PublishedResponse {
-  readonly description: string;
-  readonly headers?: { readonly [name: string]: Json };
-  readonly content?: {
-    readonly [mediaType: string]: { readonly schema: Json; readonly example?: unknown };
-  };
-  readonly "x-crest-ndjson-item"?: Json;
-}
-
-export interface PublishedParameter {
-  readonly name: string;
-  readonly in: "path" | "query" | "header";
-  readonly schema: Json;
-  readonly example?: unknown;
-}
-
-export interface PublishedOperation {
-  readonly operationId: string;
-  readonly parameters?: readonly PublishedParameter[];
-  readonly requestBody?: {
-    readonly content: { readonly [mediaType: string]: { readonly schema: Json; readonly example?: unknown } };
-  };
-  readonly responses: { readonly [status: string]: PublishedResponse };
-}
-
-interface PublishedDocument {
-  readonly paths: { readonly [path: string]: { readonly [method: string]: PublishedOperation } };
-  readonly components: {
-    readonly headers: { readonly [name: string]: Header };
-    readonly responses: { readonly [name: string]: PublishedResponse };
-    readonly schemas: { readonly [name: string]: Json };
-  };
-}
+import {
+  type DocumentedHeader,
+  type DocumentedResponse,
+  operationsOf,
+  type PlacedOperation,
+  publishedDocument,
+  type Schema,
+} from "./openapi-document.ts";
 
 /** An answer, whichever client took it. */
 export interface Received {
@@ -57,20 +22,8 @@ export interface Received {
   readonly text: string;
 }
 
-/** An operation where it stands. */
-export interface Published {
-  readonly method: string;
-  /** `/v1/pods/{podSandboxId}`. */
-  readonly path: string;
-  readonly operation: PublishedOperation;
-}
-
-const document = JSON.parse(readFileSync(openApiFile, "utf8")) as PublishedDocument;
-
-/** Every operation of the document. */
-export const published: readonly Published[] = Object.entries(document.paths).flatMap(([path, item]) =>
-  Object.entries(item).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
-);
+const document = publishedDocument();
+const published = operationsOf(document);
 
 /** Headers that belong to the connection or to any message, and that no API describes. */
 const plumbing: ReadonlySet<string> = new Set([
@@ -101,7 +54,7 @@ export function checkAnswer(method: string, target: string, answer: Received): v
     checkProblem(what, method, answer);
     return;
   }
-  const { responses } = found.operation;
+  const { responses } = found;
   const stated = responses[answer.status];
   if (stated !== undefined) {
     checkResponse(what, method, stated, answer);
@@ -113,7 +66,7 @@ export function checkAnswer(method: string, target: string, answer: Received): v
 }
 
 /** The operation that a request reaches; HEAD reaches that of GET. */
-export function operationAt(method: string, path: string): Published | undefined {
+export function operationAt(method: string, path: string): PlacedOperation | undefined {
   const verb = method === "HEAD" ? "GET" : method;
   const here = published.filter((one) => one.method === verb && matcherOf(one.path).test(path));
   return here.find((one) => one.path === path) ?? here[0];
@@ -132,7 +85,7 @@ function checkProblem(what: string, method: string, answer: Received): void {
   checkResponse(what, method, Problem, { ...answer, headers });
 }
 
-function checkResponse(what: string, method: string, stated: PublishedResponse, answer: Received): void {
+function checkResponse(what: string, method: string, stated: DocumentedResponse, answer: Received): void {
   checkHeaders(what, stated, answer);
   if (method === "HEAD") {
     assert.equal(answer.text, "", what);
@@ -169,19 +122,20 @@ function checkResponse(what: string, method: string, stated: PublishedResponse, 
 }
 
 /** The codes that a response's description tells: "Its `code`: `conflict`, `name_reserved`." */
-function codesOf({ description }: PublishedResponse): readonly string[] {
+function codesOf({ description = "" }: DocumentedResponse): readonly string[] {
   const list = /Its `code`: (.*)\.$/.exec(description)?.[1] ?? "";
   return Array.from(list.matchAll(/`(\w+)`/g), ([, code = ""]) => code);
 }
 
-function checkHeaders(what: string, stated: PublishedResponse, { headers }: Received): void {
-  const described = new Map<string, Header>();
+function checkHeaders(what: string, stated: DocumentedResponse, { headers }: Received): void {
+  const described = new Map<string, DocumentedHeader>();
   for (const [name, header] of Object.entries(stated.headers ?? {})) {
-    const component = typeof header.$ref === "string" ? header.$ref.replace(/^.*\//, "") : undefined;
-    const resolved = component === undefined ? header : document.components.headers[component];
-    described.set(name.toLowerCase(), resolved as unknown as Header);
+    const component = header.$ref?.replace(/^.*\//, "");
+    const said = component === undefined ? header : document.components.headers[component];
+    assert.ok(said, component);
+    described.set(name.toLowerCase(), said);
   }
-  for (const [name, { required = false, schema }] of described) {
+  for (const [name, { required = false, schema = {} }] of described) {
     const value = headers[name];
     assert.ok(value !== undefined || !required, `${what}: the header ${name} is missing`);
     if (value !== undefined) checkValue(`${what}, header ${name}`, schema, value);
@@ -190,10 +144,9 @@ function checkHeaders(what: string, stated: PublishedResponse, { headers }: Rece
   assert.deepEqual(others, [], `${what}: the document does not have these headers`);
 }
 
-function problemIn({ headers, text }: Received): Json | undefined {
-  return /^application\/problem\+json/.test(String(headers["content-type"] ?? ""))
-    ? (JSON.parse(text) as Json)
-    : undefined;
+function problemIn({ headers, text }: Received): { readonly grpcCode?: string } | undefined {
+  const type = String(headers["content-type"] ?? "");
+  return /^application\/problem\+json/.test(type) ? JSON.parse(text) : undefined;
 }
 
 // ---- Schemas ----
@@ -223,11 +176,11 @@ const ajv = new Ajv2020({
     "uri-reference": (text) => URL.canParse(text, "http://localhost"),
   },
 });
-ajv.addSchema({ $id: "crest", components: closed(document.components) as Json });
+ajv.addSchema({ $id: "crest", components: closed(document.components) as object });
 const compiled = new Map<string, ValidateFunction>();
 
 /** Holds a value to a schema of the document, strictly. */
-export function checkValue(what: string, schema: Json, value: unknown): void {
+export function checkValue(what: string, schema: Schema, value: unknown): void {
   const text = JSON.stringify(closed(schema)).replaceAll('"#/components/', '"crest#/components/');
   const validate = compiled.get(text) ?? ajv.compile(JSON.parse(text));
   compiled.set(text, validate);

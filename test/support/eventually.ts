@@ -33,3 +33,14 @@ export async function eventually<Value>(
     await delay(intervalMs);
   }
 }
+
+/** Waits until a number above 0 stays what it is: that of the bytes that fit into all buffers on a way. */
+export async function untilStill(current: () => number): Promise<void> {
+  let seen = 0;
+  const isStill = () => {
+    const before = seen;
+    seen = current();
+    return seen > 0 && seen === before;
+  };
+  await eventually(isStill, { timeoutMs: 30_000, intervalMs: 500 });
+}

@@ -10,7 +10,7 @@
  * All else is equal, and no key is missing or more.
  */
 import assert from "node:assert/strict";
-import { type Published, type PublishedOperation, published } from "./document.ts";
+import { type Operation, operationsOf, type PlacedOperation, publishedDocument } from "./openapi-document.ts";
 
 /**
  * Operations whose example runs on the fake runtime: Debian's containerd does not have their RPC, and no
@@ -44,14 +44,15 @@ export interface PublishedExample {
 
 /** The example of every operation, by operationId. */
 export const examples: ReadonlyMap<string, PublishedExample> = new Map(
-  published.map((one) => [one.operation.operationId, exampleOf(one)]),
+  operationsOf(publishedDocument()).map((operation) => [operation.operationId, exampleOf(operation)]),
 );
 
-function exampleOf({ method, path, operation }: Published): PublishedExample {
+function exampleOf(operation: PlacedOperation): PublishedExample {
   const [status = "", response] = successOf(operation);
   const headers = response?.headers ?? {};
   return {
-    ...{ id: operation.operationId, method, path, status: Number(status) },
+    ...{ id: operation.operationId, status: Number(status) },
+    ...{ method: operation.method, path: operation.path },
     parameters: (operation.parameters ?? []).flatMap(({ example, ...parameter }) =>
       example === undefined ? [] : [{ ...parameter, example }],
     ),
@@ -63,7 +64,7 @@ function exampleOf({ method, path, operation }: Published): PublishedExample {
 }
 
 /** The response that an operation has when all is well. */
-export function successOf({ responses }: PublishedOperation) {
+export function successOf({ responses }: Operation) {
   const found = Object.entries(responses).find(([status]) => Number(status) < 300);
   assert.ok(found);
   return found;

@@ -1,7 +1,6 @@
 /** The published description of the API, as tests read it. */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { repositoryRoot } from "./repository.ts";
+import { openApiFile } from "../../src/version.ts";
 
 /** A JSON Schema of the document; only what ours say. */
 export interface Schema {
@@ -28,15 +27,27 @@ export interface Parameter {
   readonly in: "path" | "query";
   readonly required?: boolean;
   readonly schema: Schema;
+  readonly example?: unknown;
 }
 
 interface Content {
-  readonly [mediaType: string]: { readonly schema: Schema };
+  readonly [mediaType: string]: { readonly schema: Schema; readonly example?: unknown };
+}
+
+/** A header of a response, or a reference to one. */
+export interface DocumentedHeader {
+  readonly $ref?: string;
+  readonly required?: boolean;
+  readonly schema?: Schema;
+  readonly example?: unknown;
 }
 
 export interface DocumentedResponse {
   readonly $ref?: string;
+  readonly description?: string;
+  readonly headers?: { readonly [name: string]: DocumentedHeader };
   readonly content?: Content;
+  readonly "x-crest-ndjson-item"?: Schema;
 }
 
 export interface Operation {
@@ -48,14 +59,16 @@ export interface Operation {
 
 export interface OpenApiDocument {
   readonly paths: { readonly [path: string]: { readonly [method: string]: Operation } };
-  readonly components: { readonly schemas: { readonly [name: string]: Schema } };
+  readonly components: {
+    readonly headers: { readonly [name: string]: DocumentedHeader };
+    readonly responses: { readonly [name: string]: DocumentedResponse };
+    readonly schemas: { readonly [name: string]: Schema };
+  };
 }
 
 /** openapi/openapi.json. */
 export function publishedDocument(): OpenApiDocument {
-  return JSON.parse(
-    readFileSync(join(repositoryRoot(), "openapi", "openapi.json"), "utf8"),
-  ) as OpenApiDocument;
+  return JSON.parse(readFileSync(openApiFile, "utf8")) as OpenApiDocument;
 }
 
 /** An operation, and where it is. */

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { type Command, type Config, envExample, parseCommandLine } from "../../src/config.ts";
 import { StartError } from "../../src/errors.ts";
+import { tempDir } from "../support/temp-dir.ts";
 
 type Env = { readonly [name: string]: string | undefined };
 interface Given {
@@ -120,6 +123,18 @@ test("CREST_CONFIG names the file, and --config beats it", () => {
   const env = { CREST_CONFIG: "/a" };
   assert.equal(config("serve", { env, files }).dataDir, "/from-a");
   assert.equal(config("serve --config=b", { env, files }).dataDir, "/from-b");
+});
+
+test("a file that is no text stops the start: its values would be other ones", async (t) => {
+  const path = join(await tempDir(t), "crest.env");
+  writeFileSync(path, Buffer.from("CREST_DATA_DIR=/srv/caf\xe9\n", "latin1"));
+  assert.throws(() => parseCommandLine(["serve", `--config=${path}`], {}, { uid: 0 }), {
+    name: "StartError",
+    message: `--config=${path}: cannot be read: it is not UTF-8`,
+  });
+  writeFileSync(path, "CREST_DATA_DIR=/srv/café\n");
+  const command = parseCommandLine(["serve", `--config=${path}`], {}, { uid: 0 });
+  assert.equal("config" in command && command.config.dataDir, "/srv/café");
 });
 
 test("a file that cannot be read stops the start, with the place that named it", () => {

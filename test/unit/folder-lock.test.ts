@@ -9,7 +9,9 @@ import { lockFolder } from "../../src/folder-lock.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
 const inUse = (folder: string, owner: number | string) =>
-  new StartError(`The data folder is in use by process ${owner}: its lock is ${folder}/gateway.lock.`);
+  new StartError(
+    `The data folder is in use by process ${owner}: its lock is ${folder}/gateway.lock, choose another with --data-dir`,
+  );
 
 /** A process that holds the folder. */
 async function holder(t: TestContext, folder: string): Promise<ChildProcess & { readonly pid: number }> {

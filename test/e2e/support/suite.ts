@@ -1,6 +1,8 @@
-/** One gateway for all tests of a file. */
+/** One gateway, or one private runtime, for all tests of a file. */
 import { after, before } from "node:test";
-import { type Gateway, type GatewayOptions, startGateway } from "./gateway.ts";
+import { removeAllPods } from "../../../src/cri/remove-pods.ts";
+import { createEmbedded, type Embedded } from "../../../src/embedded/containerd.ts";
+import { type Gateway, type GatewayOptions, newFolder, removeFolder, startGateway } from "./gateway.ts";
 
 export interface SuiteOptions extends GatewayOptions {
   /** Makes what all the tests need, once the gateway serves. */
@@ -22,5 +24,31 @@ export function useGateway(skip: string | false, options: SuiteOptions = {}): ()
   return () => {
     if (gateway === undefined) throw new Error("Cannot use the gateway: it has not started");
     return gateway;
+  };
+}
+
+/** The same with a private runtime in `dataDir`, a fresh folder, and no gateway in front of it. */
+export function useRuntime(
+  skip: string | false,
+  prepare: (runtime: Embedded) => void = () => undefined,
+): { readonly dataDir: string; readonly runtime: () => Embedded } {
+  const dataDir = newFolder();
+  let embedded: Embedded | undefined;
+  before(async () => {
+    if (skip !== false) return;
+    const quietly = { report: () => undefined, install: false };
+    embedded = await createEmbedded({ ...quietly, dataDir, removePods: removeAllPods });
+    prepare(embedded);
+  });
+  after(async () => {
+    await embedded?.close();
+    await removeFolder(dataDir);
+  });
+  return {
+    dataDir,
+    runtime() {
+      if (embedded === undefined) throw new Error("Cannot use the runtime: it has not started");
+      return embedded;
+    },
   };
 }

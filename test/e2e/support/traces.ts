@@ -12,13 +12,22 @@ export const allKinds = ["cgroup", "file", "link", "mount", "process", "rule"];
 
 /**
  * The marks of the runtime in `dataDir`: its folder, network, subnet, the host's ends of its pods' links,
- * and the ids of pods and containers. Taken while the pods run.
+ * the ids of pods and containers, and the sockets of their shims. Taken while the pods run.
  */
 export function marksOf(dataDir: string, ids: readonly string[]): readonly string[] {
   const conflist = readFileSync(join(dataDir, "cni", "10-crest.conflist"), "utf8");
   const network = (JSON.parse(conflist) as { readonly name: string }).name;
   const subnet = readFileSync(join(dataDir, "subnet"), "utf8").replace(/0\/24\n$/, "");
-  return [dataDir, network, subnet, ...readdirSync(`/sys/class/net/${network}/brif`), ...ids];
+  const ports = readdirSync(`/sys/class/net/${network}/brif`);
+  return [dataDir, network, subnet, ...ports, ...ids, ...shimSocketsOf(dataDir, ids)];
+}
+
+function shimSocketsOf(dataDir: string, ids: readonly string[]): readonly string[] {
+  const tasks = join(dataDir, "containerd-state", "io.containerd.runtime.v2.task", "k8s.io");
+  return ids
+    .map((id) => join(tasks, id, "address"))
+    .filter((path) => existsSync(path))
+    .flatMap((path) => /[0-9a-f]{64}$/.exec(readFileSync(path, "utf8").trim())?.[0] ?? []);
 }
 
 /** Everything on the machine that has one of `marks`, one line each, which begins with its kind. */

@@ -102,7 +102,7 @@ export function statusInfo({ manner }: World): Info {
 }
 
 function json(info: object): Info {
-  return { info: JSON.stringify(info) };
+  return { info: JSON.stringify(info).replace(/"\\u0000(-?\d+)"/g, "$1") };
 }
 
 /** The part of an OCI spec that tells secrets. */
@@ -146,5 +146,6 @@ function goValue(value: unknown): unknown {
     return goMessage(value as ReflectMessage);
   // The bytes of an environment variable are a string in the older definition of these runtimes.
   if (value instanceof Uint8Array) return Buffer.from(value).toString();
-  return typeof value === "bigint" ? Number(value) : value;
+  // A number in all its digits, which JSON.stringify could not write: `json` takes the marks away.
+  return typeof value === "bigint" ? `\u0000${value}` : value;
 }

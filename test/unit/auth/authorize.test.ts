@@ -9,6 +9,7 @@ import {
   requireManaged,
 } from "../../../src/auth/authorize.ts";
 import { normalReference } from "../../../src/auth/reference.ts";
+import { readImagePrefix } from "../../../src/config/image-prefix.ts";
 import { GatewayError } from "../../../src/errors.ts";
 import { allGrants, type Grant, type GrantSet, grantWordNames } from "../../../src/grants.ts";
 
@@ -137,6 +138,7 @@ test("a denied prefix beats the wider grant, on every port of a registry", () =>
       "Quay.io/team/app",
       "evil/app",
       "evil/a/b",
+      "docker.io:443/evil/app",
     ]) {
       assert.equal(canUse("pull", allow, normalReference(reference)), false, reference);
     }
@@ -154,8 +156,17 @@ test("a narrowed pull is let through while its image is not known, and held when
   const error = refusal(() => authorize({ allow: "pull" }, narrowed, "quay.io/team/app:1"));
   assert.match(
     error.message,
-    /^Requires pull access to "quay.io\/team\/app:1", run again with --allow-pull=quay.io/,
+    /^Requires pull access to "quay.io\/team\/app:1", run again with --allow-pull=quay.io\/team\/app$/,
   );
+  for (const [reference, prefix] of [
+    ["localhost:5000/app", "localhost:5000/app"],
+    [`quay.io/app@sha256:${"a".repeat(64)}`, "quay.io/app"],
+    [`quay.io/app:1@sha256:${"a".repeat(64)}`, "quay.io/app"],
+  ] as const) {
+    const { message } = refusal(() => requireGrant("pull", narrowed, normalReference(reference)));
+    assert.ok(message.endsWith(`run again with --allow-pull=${prefix}`), message);
+    requireGrant("pull", caller({ pull: [readImagePrefix(prefix)] }), normalReference(reference));
+  }
   assert.deepEqual(error.members, { grant: "pull", resource: "quay.io/team/app:1" });
 });
 
@@ -197,6 +208,28 @@ test("run and checkpoint need host too: until pods have a policy they are root o
   }
 });
 
+test("the refusal of what is denied names the denial, which no grant would beat", () => {
+  const refused = (who: Caller, grant: Grant, resource?: string): string =>
+    refusal(() => requireGrant(grant, who, resource)).message;
+  assert.equal(
+    refused(caller({}, { exec: true }, true), "exec"),
+    "Requires exec access, run again without --deny-exec",
+  );
+  assert.equal(
+    refused(caller({ read: true }, { read: ["pods", "stats"] }), "read:pods"),
+    "Requires read access, run again without --deny-read=pods,stats",
+  );
+  assert.equal(
+    refused(caller({}, { exec: true }), "exec"),
+    "Requires exec access, run again without --deny-exec and with --allow-exec",
+  );
+  const image = "quay.io/team/app:1";
+  assert.equal(
+    refused(caller({ pull: true }, { pull: ["quay.io/team"] }), "pull", image),
+    `Requires pull access to "${image}", run again without --deny-pull=quay.io/team`,
+  );
+});
+
 test("a pod that Crest did not make is changed with the grant `unmanaged` only", () => {
   const pod = { namespace: "kube-system", name: "dns", managed: false };
   requireManaged({ ...pod, managed: true }, nothing);
@@ -206,7 +239,7 @@ test("a pod that Crest did not make is changed with the grant `unmanaged` only",
     assert.equal(canChangeUnmanaged(who), false);
     const error = refusal(() => requireManaged(pod, who));
     assert.deepEqual(error.members, { grant: "unmanaged", resource: "kube-system/dns" });
-    assert.match(error.message, /to "kube-system\/dns", run again with --allow-unmanaged$/);
+    assert.match(error.message, /to "kube-system\/dns", run again with(out --deny| --allow)-unmanaged$/);
   }
   assert.equal(canChangeUnmanaged(everything), true);
 });

@@ -1,19 +1,12 @@
 /** What the published document must keep to, so that generated clients are pleasant to use. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
 import { methods } from "../../../src/gen/methods.ts";
 import { routes } from "../../../src/routes/index.ts";
-import { repositoryRoot } from "../../support/repository.ts";
+import { inputComponents, publishedDocument } from "../../support/openapi-document.ts";
 
-interface Schema {
-  readonly properties?: { readonly [name: string]: Schema };
-  readonly required?: readonly string[];
-}
-
-const document = JSON.parse(readFileSync(join(repositoryRoot(), "openapi", "openapi.json"), "utf8"));
-const components: { readonly [name: string]: Schema } = document.components.schemas;
+const document = publishedDocument();
+const components = document.components.schemas;
 
 /** Each schema below `value`, by its JSON pointer. */
 function* schemasIn(value: unknown, pointer = ""): Generator<readonly [pointer: string, schema: object]> {
@@ -34,6 +27,14 @@ test("nothing is a choice of schemas: clients make a type of its own of each", (
     ["anyOf", "oneOf", "allOf"].some((keyword) => keyword in schema),
   );
   assert.deepEqual(choices, []);
+});
+
+test("what callers send is closed, what they get is open: a later gateway may say more", () => {
+  const inputs = inputComponents(document);
+  for (const [name, { properties, additionalProperties }] of Object.entries(components)) {
+    if (properties === undefined) continue;
+    assert.equal(additionalProperties, inputs.has(name) ? false : undefined, name);
+  }
 });
 
 test("what an answer would be 404 without is required in it", () => {

@@ -215,6 +215,72 @@ test("a read outlives a restart of the runtime", async (t) => {
   assert.equal((await invoke(runtime, "RuntimeService/Version", {})).runtimeName, "cri-o");
 });
 
+/** Makes the call when the runtime has gone, and starts the runtime again behind it. */
+async function whileAway<T>(
+  { fake, runtime }: { readonly fake: FakeRuntime; readonly runtime: Runtime },
+  call: () => Promise<T>,
+): Promise<T> {
+  await fake.stop();
+  await new Promise<void>((resolve) => runtime.whenDropped(resolve));
+  const result = call();
+  result.catch(() => undefined);
+  await new Promise((resolve) => setImmediate(resolve));
+  await fake.start();
+  return await result;
+}
+
+test("a call that could not be sent waits for the runtime's return, whatever it does", async (t) => {
+  const both = await bench(t);
+  const { fake, runtime } = both;
+  await runtime.call("RuntimeService/Version", nothing);
+  for (const rpc of ["RuntimeService/Version", "RuntimeService/UpdateRuntimeConfig"] as const) {
+    fake.calls.length = 0;
+    await whileAway(both, () => runtime.call(rpc, nothing));
+    assert.equal(fake.callsOf(rpc).length, 1);
+  }
+  await whileAway(both, async () => {
+    for await (const _ of runtime.stream("RuntimeService/StreamContainers", nothing));
+  });
+});
+
+test("a call that the runtime has not begun with, because it is starting, is made again", async (t) => {
+  const { fake, runtime } = await bench(t);
+  const rpc = "RuntimeService/UpdateRuntimeConfig";
+  let answers = 0;
+  fake.on(rpc, (request, call) =>
+    answers++ < 5 ? failing(status.UNKNOWN, "server is not initialized yet")(request, call) : call.next(),
+  );
+  await runtime.call(rpc, nothing);
+  assert.equal(answers, 6);
+});
+
+test("a call that was sent when the runtime went is not made again where that would do it twice", async (t) => {
+  const { fake, runtime } = await bench(t);
+  const rpc = "RuntimeService/UpdateRuntimeConfig";
+  fake.on(rpc, async () => {
+    await fake.restart();
+    return {};
+  });
+  assert.equal((await failure(runtime.call(rpc, nothing))).code, "runtime_unavailable");
+  await runtime.call("RuntimeService/Version", nothing);
+  assert.equal(fake.callsOf(rpc).length, 1);
+});
+
+test("a runtime that is away is told of at once to who asks that, and when it stays away", async (t) => {
+  for (const { outageMs, atOnce } of [
+    { outageMs: 0, atOnce: false },
+    { outageMs: 60_000, atOnce: true },
+  ]) {
+    const { fake, runtime } = await bench(t, { outageMs });
+    await fake.stop();
+    const error = await failure(
+      runtime.call("RuntimeService/Version", nothing, { atOnce, deadlineMs: 60_000 }),
+    );
+    assert.equal(error.code, "runtime_unavailable");
+    assert.deepEqual(error.headers, { "retry-after": "1" });
+  }
+});
+
 test("replies may be far over the 4 MiB of grpc-js", async (t) => {
   const { fake, runtime } = await bench(t);
   fake.on("RuntimeService/ListContainers", sized(20 << 20));
@@ -303,6 +369,22 @@ test("what the runtime said to an RPC is remembered, and not what went wrong on 
   fake.on("RuntimeService/Version", failing(status.UNKNOWN, "no"));
   await failure(runtime.call("RuntimeService/Version", nothing));
   assert.equal(runtime.seen("RuntimeService/Version"), "answered");
+});
+
+test("what a runtime said is forgotten with its connection: a newer one may be back", async (t) => {
+  const { fake, runtime } = await bench(t);
+  const rpcs = ["RuntimeService/RuntimeConfig", "ImageService/ImageFsInfo"] as const;
+  for (const rpc of rpcs) {
+    fake.on(rpc, failing(status.UNIMPLEMENTED, "unknown method"), { once: true });
+    await failure(runtime.call(rpc, nothing));
+    assert.equal(runtime.seen(rpc), "unimplemented");
+  }
+  await fake.restart();
+  await eventually(() => rpcs.every((rpc) => runtime.seen(rpc) === undefined));
+  for (const rpc of rpcs) {
+    await runtime.call(rpc, nothing);
+    assert.equal(runtime.seen(rpc), "answered");
+  }
 });
 
 test("who waits for the end of the connection is told once", async (t) => {

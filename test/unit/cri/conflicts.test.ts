@@ -164,6 +164,11 @@ const rows: readonly Row[] = [
     text: 'failed to create containerd task: sysctl "vm.x" is not in a separate kernel namespace',
     code: "invalid_request",
   },
+  {
+    rpc: run,
+    text: "error during container init: open /proc/sys/net/ipv4/no_such: no such file or directory: unknown",
+    code: "invalid_request",
+  },
   { rpc: run, text: "requested logDir for sbox ID is a relative path: logs", code: "invalid_request" },
   {
     rpc: create,

@@ -5,9 +5,10 @@ import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { status } from "@grpc/grpc-js";
-import { discover, wellKnownSockets } from "../../../src/cri/discover.ts";
+import { connect } from "../../../src/cri/channel.ts";
+import { discover, wellKnownSockets, whyUnreachable } from "../../../src/cri/discover.ts";
 import { invoke } from "../../../src/cri/invoke.ts";
-import { StartError } from "../../../src/errors.ts";
+import { GatewayError, StartError } from "../../../src/errors.ts";
 import { createFakeRuntime, type FakeRuntime, failing, hanging } from "../../support/fake-runtime.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 
@@ -91,6 +92,22 @@ test("when none answers, each is listed with why", async (t) => {
   assert.match(why.get(at("http.sock")) ?? "", /^Version failed: /);
   assert.match(lines.at(-1) ?? "", /--runtime-endpoint/);
   assert.match(lines.at(-1) ?? "", /crest up/);
+});
+
+test("a socket that may not be used is said to be, with what would help", async () => {
+  const words = "permission denied, run Crest as root or in the group of the socket";
+  const ofStat = Object.assign(new Error("EACCES: permission denied, stat '/run/x.sock'"), {
+    code: "EACCES",
+  });
+  const ofCall = new GatewayError(
+    "runtime_unavailable",
+    "Version failed: No connection established. Last error: Error: connect EACCES /run/x.sock. Resolution note: ",
+  );
+  for (const error of [ofStat, ofCall]) assert.equal(whyUnreachable(error), words);
+  const runtime = connect({ runtimeEndpoint: "/nowhere/x.sock" });
+  const error = await invoke(runtime, "RuntimeService/Version", {}).catch((thrown: unknown) => thrown);
+  runtime.close();
+  assert.equal(whyUnreachable(error), "does not exist");
 });
 
 test("a socket on which nobody listens any more is passed over", async (t) => {

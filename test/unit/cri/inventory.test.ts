@@ -109,12 +109,13 @@ test("what begins no id is not found, digits or not", async (t) => {
 test("the pod of a container is found once and remembered", async (t) => {
   for (const manner of mannerNames) {
     const { fake, inventory } = await bench(t, manner);
-    const pod = fake.addPod({ name: "web", namespace: "prod", labels: { app: "web" } });
+    const pod = fake.addPod({ name: "web", namespace: "prod", uid: "u-1", labels: { app: "web" } });
     const container = fake.addContainer({ pod });
     const facts = await inventory.podOf("container", container.id);
     assert.equal(facts.id, pod.id);
     assert.equal(facts.namespace, "prod");
     assert.equal(facts.name, "web");
+    assert.equal(facts.uid, "u-1");
     assert.equal(facts.labels.app, "web");
     const asked = fake.calls.length;
     assert.deepEqual(await inventory.podOf("container", container.id), facts);

@@ -1,7 +1,7 @@
 /** gRPC status -> problem code. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { status } from "@grpc/grpc-js";
+import { type ServiceError, status } from "@grpc/grpc-js";
 import { fromStatus, isStarting } from "../../../src/cri/status.ts";
 import type { ErrorCode } from "../../../src/errors.ts";
 import { serviceError } from "./stub-runtime.ts";
@@ -44,6 +44,28 @@ test("every status but OK has a row", () => {
 test("a runtime that is unavailable may be asked again in a second", () => {
   const error = fromStatus("RuntimeService/Version", serviceError(status.UNAVAILABLE, "Connection dropped"));
   assert.deepEqual(error.headers, { "retry-after": "1" });
+});
+
+test("a runtime that does not know its containers yet is starting", () => {
+  for (const [code, text] of [
+    [status.UNKNOWN, "server is not initialized yet"],
+    [status.UNAVAILABLE, "server is not initialized yet: unavailable"],
+  ] as const) {
+    const starting = serviceError(code, text);
+    assert.ok(isStarting(starting));
+    const error = fromStatus("RuntimeService/StartContainer", starting);
+    assert.equal(error.code, "runtime_unavailable");
+    assert.deepEqual(error.headers, { "retry-after": "1" });
+  }
+});
+
+test("what is no gRPC error has a message alone", () => {
+  const error = Object.assign(new Error("out of file descriptors"), {}) as ServiceError;
+  assert.ok(!isStarting(error));
+  assert.equal(
+    fromStatus("RuntimeService/Version", error).message,
+    "Version failed: out of file descriptors",
+  );
 });
 
 test("UNIMPLEMENTED of a whole service is a runtime that is starting", () => {

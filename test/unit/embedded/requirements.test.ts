@@ -1,12 +1,18 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
 import {
+  install,
   installCommand,
   type Machine,
   missingPackages,
   requirePieces,
 } from "../../../src/embedded/requirements.ts";
 import { StartError } from "../../../src/errors.ts";
+
+const skip = process.platform === "win32" ? "needs a POSIX shell" : false;
 
 /** A machine that has everything but what `lacks` names: programs, files, or a static binary's path. */
 function machine(lacks: readonly string[], other: Partial<Machine> = {}): Machine {
@@ -55,4 +61,35 @@ test("requirePieces() refuses another system and another user in one sentence", 
   assert.equal(await refusal(darwin), "The embedded containerd needs Linux, and this is darwin.");
   const user = machine(["ctr"], { uid: 1000 });
   assert.equal(await refusal(user), "The embedded containerd needs root, and this is user 1000.");
+});
+
+/** Puts an apt-get that does what `script` says before the machine's own, and answers what is said of an installation. */
+async function installing(t: TestContext, script: string): Promise<{ error: StartError; steps: string[] }> {
+  const folder = mkdtempSync(join(tmpdir(), "crest-apt-"));
+  const { PATH } = process.env;
+  t.after(() => {
+    process.env.PATH = PATH;
+    rmSync(folder, { recursive: true });
+  });
+  writeFileSync(join(folder, "apt-get"), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  process.env.PATH = `${folder}:${PATH}`;
+  const steps: string[] = [];
+  const error = await install(["a", "b"], (step) => steps.push(step)).then(
+    () => assert.fail("nothing was installed"),
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(error instanceof StartError);
+  return { error, steps };
+}
+
+test("install() tries again behind fresh package lists, and says what apt-get said", { skip }, async (t) => {
+  const { error, steps } = await installing(t, 'echo "E: no such package" >&2; exit 100');
+  assert.deepEqual(steps, ["Installing a, b", "Updating the package lists"]);
+  assert.equal(error.message, "Cannot install a, b: apt-get said: E: no such package");
+});
+
+test("install() is over when Ctrl-C ends apt-get", { skip }, async (t) => {
+  const { error, steps } = await installing(t, "kill -INT $$");
+  assert.deepEqual(steps, ["Installing a, b"]);
+  assert.equal(error.message, "Cannot install a, b: apt-get was ended by SIGINT");
 });

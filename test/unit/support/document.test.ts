@@ -98,8 +98,7 @@ test("every line is held to the item's schema", () => {
 });
 
 test("a path finds its operation, images with their slashes, HEAD that of GET", () => {
-  const idOf = (method: string, path: string): string | undefined =>
-    operationAt(method, path)?.operation.operationId;
+  const idOf = (method: string, path: string): string | undefined => operationAt(method, path)?.operationId;
   assert.equal(idOf("POST", "/v1/pods/restore"), "restorePod");
   assert.equal(idOf("HEAD", "/v1/images/docker.io/library/busybox:latest"), "getImage");
   assert.equal(idOf("POST", "/v1/containers//stop"), "stopContainer");

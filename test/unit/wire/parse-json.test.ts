@@ -103,6 +103,21 @@ test("parseJson() refuses numbers that a double cannot hold", () => {
   }
 });
 
+test("parseJson() is through with a number of a million digits", () => {
+  const zeros = "0".repeat(1_000_000);
+  assert.match(refusal(`{"a":1${zeros}1e-1000001}`), /does not fit a double without loss/);
+  assert.equal(parse(`1${zeros}e-1000000`), 1);
+});
+
+test("parseJson() keeps all digits of integers where it is told to", () => {
+  const exact = (text: string) => parseJson(Buffer.from(text), { exactIntegers: true });
+  assert.equal(exact("9223372036854771712"), "9223372036854771712");
+  assert.equal(exact("-9007199254740993"), "-9007199254740993");
+  assert.equal(exact("9007199254740991"), 9_007_199_254_740_991);
+  assert.equal(exact("1e300"), 1e300);
+  assert.equal(parse("9223372036854771712"), 2 ** 63 - 4096);
+});
+
 test("parseJson() keeps __proto__ a plain member", () => {
   const value = parse('{"__proto__": {"polluted": true}}') as { [key: string]: unknown };
   assert.deepEqual(Object.keys(value), ["__proto__"]);

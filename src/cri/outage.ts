@@ -1,0 +1,57 @@
+/**
+ * A runtime that is away, as a daemon is for a second or two when it restarts. Callers wait for it, so that
+ * they need not know. What is waited for is the outage from its beginning, not each call: of a runtime that
+ * stays away everyone is told at once.
+ */
+import { type ServiceError, status } from "@grpc/grpc-js";
+import { isStarting } from "./status.ts";
+
+/** An attempt at a call that failed. */
+export interface Attempt {
+  readonly failure: ServiceError;
+  /** Counted from 1. */
+  readonly attempt: number;
+  /** Whether the runtime may be asked the same twice. */
+  readonly repeatable: boolean;
+  /** Whether the connection stands: then it was the runtime who spoke. */
+  readonly connected: boolean;
+}
+
+export interface Outage {
+  /** Milliseconds until the call shall be tried again; undefined when it shall not. */
+  pauseAfter(attempt: Attempt): number | undefined;
+  /** The runtime has answered. */
+  end(): void;
+}
+
+/** Before the next attempt; up to twice as much, not the same for everyone. */
+const pauseMs = 100;
+/** Attempts at a runtime that is there and says that it is unavailable. */
+const mostAttempts = 3;
+
+/** `waitMs`: how long an outage is waited for. `now`: a clock in milliseconds. */
+export function createOutage(waitMs: number, now: () => number = () => performance.now()): Outage {
+  let since: number | undefined;
+  return {
+    pauseAfter({ failure, attempt, repeatable, connected }) {
+      const isUnavailable = failure.code === status.UNAVAILABLE;
+      const hasBegun = !isStarting(failure) && !isUnsent(failure);
+      const pause = pauseMs * (1 + Math.random());
+      if (connected && hasBegun) {
+        since = undefined;
+        return isUnavailable && repeatable && attempt < mostAttempts ? pause * attempt : undefined;
+      }
+      if (hasBegun && !(isUnavailable && repeatable)) return undefined;
+      since ??= now();
+      return now() + pause - since < waitMs ? pause : undefined;
+    },
+    end() {
+      since = undefined;
+    },
+  };
+}
+
+/** Whether a call failed before it was sent: no call is done twice that is made again then. */
+function isUnsent({ code, details }: ServiceError): boolean {
+  return code === status.UNAVAILABLE && details.startsWith("No connection established");
+}

@@ -1,0 +1,121 @@
+/** Where a server listens: an address, a Unix socket, or a socket that whoever started the process passed. */
+import { lstat, rm, stat } from "node:fs/promises";
+import type { Server } from "node:http";
+import { connect, type ListenOptions } from "node:net";
+import { dirname } from "node:path";
+import { formatHost, isLoopback } from "../config/addresses.ts";
+import type { ListenAddress } from "../config.ts";
+import { StartError } from "../errors.ts";
+
+/**
+ * Listens and answers the address: `http://127.0.0.1:8585`, `https://10.0.0.7:8585`, `unix:/path`.
+ *
+ * A Unix socket is its owner's only. One that a killed gateway left behind is taken away; whatever else is
+ * there stays.
+ *
+ * @throws {StartError}
+ */
+export async function listenOn(
+  server: Server,
+  listen: ListenAddress,
+  { hasTls }: { readonly hasTls: boolean },
+): Promise<string> {
+  if ("path" in listen) {
+    await listenOnPath(server, listen.path);
+    return `unix:${listen.path}`;
+  }
+  if ("host" in listen) {
+    const where = `${formatHost(listen.host)}:${listen.port}`;
+    await bind(server, listen).catch((error: NodeJS.ErrnoException) => {
+      throw cannotListen(where, reasonOf(error), error);
+    });
+    return addressOf(server, hasTls);
+  }
+  await bind(server, listen).catch((error: NodeJS.ErrnoException) => {
+    const why = `no socket was passed as this descriptor (${error.code ?? error.message})`;
+    throw cannotListen(`fd:${listen.fd}`, why, error);
+  });
+  const bound = server.address();
+  if (bound === null || typeof bound === "string") return `unix:fd:${listen.fd}`;
+  if (!isLoopback(bound.address) && !hasTls) {
+    throw new StartError(
+      `--listen=fd:${listen.fd} is ${formatHost(bound.address)}:${bound.port}, not loopback, which is refused without TLS: add --tls-cert=FILE and --tls-key=FILE`,
+    );
+  }
+  return addressOf(server, hasTls);
+}
+
+/** Settles when nobody is let in any more and every connection has ended, if it listened at all. */
+export function stopListening(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()));
+}
+
+function addressOf(server: Server, hasTls: boolean): string {
+  const bound = server.address();
+  if (bound === null || typeof bound === "string") throw new TypeError("The server has no address");
+  return `${hasTls ? "https" : "http"}://${formatHost(bound.address)}:${bound.port}`;
+}
+
+function bind(server: Server, where: ListenOptions | { readonly fd: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const listening = (): void => {
+      server.off("error", failed);
+      resolve();
+    };
+    const failed = (error: Error): void => {
+      server.off("listening", listening);
+      reject(error);
+    };
+    server.once("listening", listening).once("error", failed).listen(where);
+  });
+}
+
+async function listenOnPath(server: Server, path: string): Promise<void> {
+  // Node says EACCES for a folder that is not there.
+  await stat(dirname(path)).catch((error: NodeJS.ErrnoException) => {
+    const why = error.code === "ENOENT" ? "its folder does not exist" : reasonOf(error);
+    throw cannotListen(path, why, error);
+  });
+  await removeDeadSocket(path).catch((error: NodeJS.ErrnoException) => {
+    throw error instanceof StartError ? error : cannotListen(path, reasonOf(error), error);
+  });
+  // For its owner only, from the first moment. The path is bound before `bind` returns: nobody else in this
+  // process makes a file meanwhile.
+  const umask = process.umask(0o177);
+  let bound: Promise<void>;
+  try {
+    bound = bind(server, { path });
+  } finally {
+    process.umask(umask);
+  }
+  await bound.catch((error: NodeJS.ErrnoException) => {
+    throw cannotListen(path, reasonOf(error), error);
+  });
+}
+
+/** A socket that a killed gateway left behind is in the way; one that is answered is not ours to take. */
+async function removeDeadSocket(path: string): Promise<void> {
+  const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+  });
+  if (!found) return;
+  // The kernel refuses connections to files of any other kind as if they were dead sockets.
+  if (!found.isSocket()) throw cannotListen(path, "there is something that is no socket");
+  const refused = await new Promise<boolean>((resolve) => {
+    const probe = connect(path);
+    probe.once("connect", () => {
+      probe.destroy();
+      resolve(false);
+    });
+    probe.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "ECONNREFUSED"));
+  });
+  if (refused) await rm(path, { force: true });
+}
+
+function reasonOf({ code, message }: NodeJS.ErrnoException): string {
+  return code === "EADDRINUSE" ? "something else listens there" : (code ?? message);
+}
+
+function cannotListen(where: string, why: string, cause?: unknown): StartError {
+  return new StartError(`Cannot listen on ${where}: ${why}, choose another with --listen`, { cause });
+}
