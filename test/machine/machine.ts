@@ -150,7 +150,7 @@ const hooks = [
   'chroot "$1" passwd --delete root >&2',
   'echo "/dev/vda / ext4 defaults 0 1" > "$1/etc/fstab"',
   'echo node > "$1/etc/hostname"',
-  'printf "[Match]\\nType=ether\\n[Network]\\nDHCP=yes\\n" > "$1/etc/systemd/network/80-dhcp.network"',
+  'printf "[Match]\\nName=en*\\n[Network]\\nDHCP=yes\\n" > "$1/etc/systemd/network/80-dhcp.network"',
   'chroot "$1" systemctl enable systemd-networkd ssh >&2',
   // Without KVM it computes slowly, and npm's connections time out when it opens many at once.
   'echo maxsockets=4 > "$1/etc/npmrc"',

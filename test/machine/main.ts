@@ -253,7 +253,7 @@ test("compose, with BuildKit: the image, in front of the node's containerd", { s
     "DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends docker.io docker-cli docker-compose docker-buildx > /root/apt.log 2>&1",
   );
   // No registry is reached from here: a base of what is on the machine.
-  await machine.run(`tar -C / --exclude='tmp/*' -c bin lib lib64 sbin tmp etc/ssl etc/alternatives etc/npmrc \\
+  await machine.run(`tar -C / --exclude='tmp/*' -c bin lib lib64 sbin tmp etc/ssl etc/alternatives etc/npmrc usr/lib64 \\
     usr/bin/{node,npm,sh,dash,env,rm,mkdir} usr/share/{nodejs,npm,ca-certificates} usr/lib/x86_64-linux-gnu \\
     usr/local/share/ca-certificates | docker import - node:22-slim`);
   const began = performance.now();
