@@ -279,7 +279,7 @@ test("compose, with BuildKit: the image, in front of the node's containerd", { s
 
 test("Kubernetes: the manifest and its Secret, on Podman", { skip }, async (t) => {
   await machine.run(
-    "DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends podman crun kubernetes-client > /root/apt.log 2>&1",
+    "DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends podman catatonit crun kubernetes-client > /root/apt.log 2>&1",
   );
   await machine.run(
     "docker save crest | podman load; podman tag docker.io/library/crest localhost/crest || true",
@@ -287,7 +287,7 @@ test("Kubernetes: the manifest and its Secret, on Podman", { skip }, async (t) =
   await machine.run("head -c 32 /dev/urandom | base64 > /root/FILE");
   const [, secret = ""] = /^(kubectl create secret .*)$/m.exec(lines("sh kubernetes")) ?? [];
   await machine.run(`cd /root; ${secret} --dry-run=client --output=yaml > secret.yaml; podman kube play secret.yaml
-    podman kube play --network=host crest/deploy/kubernetes/crest.yaml`);
+    podman kube play crest/deploy/kubernetes/crest.yaml`);
   await eventually(() => answersVersion({ token: "/root/FILE" }).then(() => true), {
     timeoutMs: 120_000,
     intervalMs: 1000,
