@@ -1,7 +1,7 @@
 /**
  * `node dist/test/machine/main.js [--accelerator kvm]`: the README's ways to start Crest, each by the README's own
  * lines, on a Debian that has Node and nothing of ours, and curl through each. In QEMU, with systemd as the first
- * process and cgroups of version 2; without KVM it takes most of an hour.
+ * process and cgroups of version 2; without KVM it takes half an hour.
  */
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
