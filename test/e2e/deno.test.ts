@@ -9,7 +9,7 @@ import { command, exitCodeOf, openSession } from "./clients/session.ts";
 import { type Api, bodyOf, createApi } from "./support/api.ts";
 import { newFolder, readyLine, removeFolder } from "./support/gateway.ts";
 import { reasonToSkip } from "./support/machine.ts";
-import { exec, podStatus, removePod, runContainer, runPod } from "./support/pods.ts";
+import { exec, podStatus, removePodAndCgroup, runContainer, runPod } from "./support/pods.ts";
 import { type Program, runToEnd, start } from "./support/program.ts";
 import { useGateway } from "./support/suite.ts";
 
@@ -84,7 +84,7 @@ test("on Deno a pod runs, with commands by HTTP and by WebSocket, and a forwarde
   });
   assert.equal(await forwarded.until(/served\n/), "served\n");
   await forwarded.close();
-  await removePod(api, pod);
+  await removePodAndCgroup(api, pod);
 });
 
 test("on Deno the reference and the document are served", { skip }, async () => {

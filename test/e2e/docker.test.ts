@@ -28,7 +28,7 @@ import { readPodSpec } from "./support/daemon-set.ts";
 import { type DockerEngine, importBase, missingForDocker, startDocker } from "./support/docker-engine.ts";
 import { newFolder, removeFolder } from "./support/gateway.ts";
 import { reasonToSkip } from "./support/machine.ts";
-import { containerStatus, exec, removePod, runContainer, runPod } from "./support/pods.ts";
+import { containerStatus, exec, removePodAndCgroup, runContainer, runPod } from "./support/pods.ts";
 import { yamlTools } from "./support/yaml-tools.ts";
 
 const missing = [...(await missingForDocker()), ...(hasVenv() ? [] : ["python3-venv"])];
@@ -240,7 +240,7 @@ async function runThroughIt(
   const { logPath } = await containerStatus(api, app);
   assert.ok(logPath.startsWith(`${dataDir}/logs/`), logPath);
   await eventually(() => /to the log/.test(readFileSync(logPath, "utf8")));
-  await removePod(api, pod);
+  await removePodAndCgroup(api, pod);
 }
 
 test("nothing of the engine stays", { skip }, async () => {

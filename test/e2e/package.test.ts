@@ -9,7 +9,7 @@ import { command, exitCodeOf, openSession } from "./clients/session.ts";
 import { type Api, bodyOf, createApi } from "./support/api.ts";
 import { newFolder, readyLine, removeFolder } from "./support/gateway.ts";
 import { reasonToSkip } from "./support/machine.ts";
-import { exec, removePod, runContainer, runPod } from "./support/pods.ts";
+import { exec, removePodAndCgroup, runContainer, runPod } from "./support/pods.ts";
 import { type Program, type ProgramOptions, runToEnd, start } from "./support/program.ts";
 import { useGateway } from "./support/suite.ts";
 
@@ -192,7 +192,7 @@ console.log(JSON.stringify(said));`,
     assert.equal((await exec(api, container, "echo out")).stdout, "out\n");
     const session = await openSession(place, `${container.path}/exec`, { query: command("exit 3") });
     assert.equal(exitCodeOf(await session.status()), 3);
-    await removePod(api, pod);
+    await removePodAndCgroup(api, pod);
   });
 });
 

@@ -1,6 +1,7 @@
 /** Pods and containers by the gateway's HTTP, for tests that need some. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { removePodCgroup } from "../../../src/cri/pod-cgroup.ts";
 import type {
   ContainerStatus,
   ContainerStatusResponse,
@@ -97,4 +98,11 @@ export async function exec(api: Api, container: Resource, script: string): Promi
 /** Removes a pod with all that is in it. */
 export async function removePod(api: Api, pod: Resource): Promise<void> {
   assertDone(await api.delete(pod.path));
+}
+
+/** The same by a gateway that may not touch cgroups: the pod's empty one stays, which is the test's to remove. */
+export async function removePodAndCgroup(api: Api, pod: Resource): Promise<void> {
+  const { metadata } = await podStatus(api, pod);
+  await removePod(api, pod);
+  await removePodCgroup(metadata?.uid ?? "");
 }
