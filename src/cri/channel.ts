@@ -119,11 +119,19 @@ export function connect(options: ConnectOptions): Runtime {
     if (seen.size === 1) whenDropped(client, () => seen.clear());
   }
 
+  /** Settles when a call that failed shall be made again. @throws {GatewayError} its failure, when it shall not. */
+  async function untilNext(rpc: Rpc, { deadline, atOnce, ...attempt }: Failed): Promise<void> {
+    note(rpc, attempt.failure);
+    const pause = atOnce ? undefined : sideOf(rpc).pauseAfter(attempt);
+    if (pause === undefined || Date.now() + pause >= deadline) throw fromStatus(rpc, attempt.failure);
+    await sleep(pause);
+  }
+
   return {
     endpoint,
     imageEndpoint,
     async *stream(rpc, request, { deadlineMs, atOnce, onCancel } = {}) {
-      const { client, pauseAfter, answered } = sideOf(rpc);
+      const { client, answered } = sideOf(rpc);
       const deadline = deadlineOf(deadlineMs ?? Number.POSITIVE_INFINITY);
       let cancelled = false;
       let current: ClientReadableStream<Buffer> | undefined;
@@ -132,7 +140,7 @@ export function connect(options: ConnectOptions): Runtime {
         current?.cancel();
       });
       for (let attempt = 1; ; attempt++) {
-        if (cancelled) throw new CallCancelled(`${rpc}: cancelled by the caller`);
+        if (cancelled) throw cancellation(rpc);
         const { path } = methods[rpc];
         const call = client.makeServerStreamRequest(path, asIs, asIs, request, new Metadata(), { deadline });
         current = call;
@@ -148,19 +156,15 @@ export function connect(options: ConnectOptions): Runtime {
           note(rpc);
           return;
         } catch (error) {
-          const failure = error as ServiceError;
-          if (cancelled) throw new CallCancelled(`${rpc}: cancelled by the caller`, { cause: error });
-          note(rpc, failure);
-          const pause = atOnce ? undefined : pauseAfter({ failure, attempt, repeatable });
-          if (pause === undefined || Date.now() + pause >= deadline) throw fromStatus(rpc, failure);
-          await sleep(pause);
+          if (cancelled) throw cancellation(rpc, error);
+          await untilNext(rpc, { failure: error as ServiceError, attempt, repeatable, deadline, atOnce });
         } finally {
           call.cancel();
         }
       }
     },
     async call(rpc, request, { deadlineMs, atOnce, onCancel } = {}) {
-      const { client, pauseAfter, answered } = sideOf(rpc);
+      const { client, answered } = sideOf(rpc);
       const rule = callRules[rpc];
       const repeatable = rule.retry === true;
       const deadline = deadlineOf(options.deadlineMs ?? deadlineMs ?? rule.deadlineMs);
@@ -171,7 +175,7 @@ export function connect(options: ConnectOptions): Runtime {
         current?.cancel();
       });
       for (let attempt = 1; ; attempt++) {
-        if (cancelled) throw new CallCancelled(`${rpc}: cancelled by the caller`);
+        if (cancelled) throw cancellation(rpc);
         try {
           const reply = await new Promise<Buffer>((resolve, reject) => {
             current = withoutStack(() =>
@@ -190,12 +194,8 @@ export function connect(options: ConnectOptions): Runtime {
           note(rpc);
           return reply;
         } catch (error) {
-          const failure = error as ServiceError;
-          if (cancelled) throw new CallCancelled(`${rpc}: cancelled by the caller`, { cause: error });
-          note(rpc, failure);
-          const pause = atOnce ? undefined : pauseAfter({ failure, attempt, repeatable });
-          if (pause === undefined || Date.now() + pause >= deadline) throw fromStatus(rpc, failure);
-          await sleep(pause);
+          if (cancelled) throw cancellation(rpc, error);
+          await untilNext(rpc, { failure: error as ServiceError, attempt, repeatable, deadline, atOnce });
         }
       }
     },
@@ -207,6 +207,16 @@ export function connect(options: ConnectOptions): Runtime {
     },
   };
 }
+
+/** An attempt at a call that failed, and how long more may be made. */
+interface Failed extends Omit<Attempt, "connected"> {
+  /** As grpc-js has it. */
+  readonly deadline: number;
+  readonly atOnce: boolean | undefined;
+}
+
+const cancellation = (rpc: Rpc, cause?: unknown): CallCancelled =>
+  new CallCancelled(`${rpc}: cancelled by the caller`, cause === undefined ? undefined : { cause });
 
 /** An endpoint, and what is known of it. */
 interface Side {
