@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { install } from "../../src/embedded/requirements.ts";
+import { command } from "../e2e/support/command.ts";
 import { type Ended, runToEnd, start } from "../e2e/support/program.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free-port.ts";
@@ -106,15 +107,7 @@ export async function createMachine({ accelerator, report }: MachineOptions): Pr
       run,
       close,
       async send(file, path) {
-        const { code, stderr } = await runToEnd([
-          "scp",
-          ...options,
-          "-P",
-          String(port),
-          file,
-          `root@127.0.0.1:${path}`,
-        ]);
-        if (code !== 0) throw new Error(`Cannot copy ${file}: ${stderr}`);
+        await command(["scp", ...options, "-P", String(port), file, `root@127.0.0.1:${path}`]);
       },
       async reboot() {
         // The connection may end before the command does.
@@ -179,7 +172,7 @@ async function ensureDisk(report: (step: string) => void): Promise<string> {
       ...hooks.map((hook) => `--customize-hook=${hook}`),
       ...[suite, root, "http://deb.debian.org/debian"],
     ],
-    { KEY: key },
+    { env: { KEY: key } },
   );
   for (const name of ["vmlinuz", "initrd.img"]) {
     const file = readdirSync(join(root, "boot")).find((one) => one.startsWith(`${name}-`));
@@ -190,11 +183,6 @@ async function ensureDisk(report: (step: string) => void): Promise<string> {
   rmSync(root, { recursive: true });
   renameSync(making, folder);
   return folder;
-}
-
-async function command(argv: readonly [string, ...string[]], env = {}): Promise<void> {
-  const { code, stdout, stderr } = await runToEnd(argv, { env });
-  if (code !== 0) throw new Error(`${argv[0]} ended with ${code}: ${stdout}${stderr}`);
 }
 
 /** The commits of the repository, as one file that git can clone. */

@@ -94,6 +94,27 @@ const curl = (rest: string, { token = "/var/lib/crest/token" } = {}) =>
     `curl --silent --show-error --fail-with-body -H "Authorization: Bearer $(cat ${token})" ${rest}`,
   );
 
+/** Posts JSON, and answers the JSON that comes. */
+const post = async (path: string, body: object): Promise<{ readonly [name: string]: unknown }> =>
+  JSON.parse(await curl(`--json '${JSON.stringify(body)}' ${api}${path}`));
+
+/** Answers the id of a new pod. */
+async function runPod(name: string): Promise<string> {
+  return String((await post("/v1/pods", { metadata: { name } })).podSandboxId);
+}
+
+/** The runtime knows what a pod takes, by its cgroup. */
+async function isMeasured(pod: string): Promise<void> {
+  const { stats } = JSON.parse(await curl(`${api}/v1/pods/${pod}/stats`));
+  assert.ok(Number(stats.linux.memory.usageBytes.value) > 0, JSON.stringify(stats));
+}
+
+/** Installs Debian packages, named with spaces between. */
+const installThere = (packages: string) =>
+  machine.run(
+    `DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ${packages} > /root/apt.log 2>&1`,
+  );
+
 async function answersVersion(options?: { token?: string }): Promise<void> {
   const answer = JSON.parse(await curl(`${api}/v1/version`, options));
   assert.deepEqual([answer.version, answer.runtimeName], [version, "containerd"]);
@@ -121,10 +142,7 @@ test("npm start: packages, build, and the tour; Ctrl-C leaves nothing", { skip }
   ])
     assert.ok(said.includes(part), `${part}: ${said}`);
   assert.equal((await machine.run(podCgroups)).trim(), "crest");
-  const [, pod = ""] =
-    /"podSandboxId":"(\w+)"/.exec(await curl(`--json '{"metadata": {"name": "left"}}' ${api}/v1/pods`)) ?? [];
-  const { stats } = JSON.parse(await curl(`${api}/v1/pods/${pod}/stats`));
-  assert.ok(Number(stats.linux.memory.usageBytes.value) > 0, JSON.stringify(stats));
+  await isMeasured(await runPod("left"));
   assert.match(await started.interrupt(), /Removing pods/);
   assert.equal(await machine.run(leftovers), "");
   assert.equal((await machine.run(podCgroups)).trim(), "crest");
@@ -178,21 +196,14 @@ test("systemd: the unit, its restart, another user, and a reboot", { skip }, asy
 
   // A pod, its stats and its end, in systemd's own cgroups.
   await machine.run("echo CREST_ALLOW_ALL=true >> /etc/crest/crest.env; systemctl restart crest");
-  const [, pod = ""] =
-    /"podSandboxId":"(\w+)"/.exec(await curl(`--json '{"metadata": {"name": "one"}}' ${api}/v1/pods`)) ?? [];
+  const pod = await runPod("one");
   const config = { metadata: { name: "c" }, image: "busybox:latest", command: ["sleep", "1000"] };
-  const [, container = ""] =
-    /"containerId":"(\w+)"/.exec(
-      await curl(`--json '${JSON.stringify(config)}' ${api}/v1/pods/${pod}/containers`),
-    ) ?? [];
+  const { containerId: container } = await post(`/v1/pods/${pod}/containers`, config);
   await curl(`-X POST ${api}/v1/containers/${container}/start`);
-  const ran = JSON.parse(
-    await curl(`--json '{"cmd": ["echo", "hello"]}' ${api}/v1/containers/${container}/exec`),
-  );
+  const ran = await post(`/v1/containers/${container}/exec`, { cmd: ["echo", "hello"] });
   assert.equal(ran.stdout, "hello\n");
   assert.match(await machine.run(podCgroups), /^crest\.slice\/crest-\w+\.slice\/cri-containerd-\w+\.scope$/m);
-  const { stats } = JSON.parse(await curl(`${api}/v1/pods/${pod}/stats`));
-  assert.ok(Number(stats.linux.memory.usageBytes.value) > 0, JSON.stringify(stats));
+  await isMeasured(pod);
 
   // The pod outlives the gateway, and no client is refused meanwhile.
   const codes = await machine.run(`
@@ -249,9 +260,7 @@ test("TLS: an address that others reach, with a certificate", { skip }, async (t
 });
 
 test("compose, with BuildKit: the image, in front of the node's containerd", { skip }, async (t) => {
-  await machine.run(
-    "DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends docker.io docker-cli docker-compose docker-buildx > /root/apt.log 2>&1",
-  );
+  await installThere("docker.io docker-cli docker-compose docker-buildx");
   // No registry is reached from here: a base of what is on the machine.
   await machine.run(`tar -C / --exclude='tmp/*' -c bin lib lib64 sbin tmp etc/ssl etc/alternatives etc/npmrc usr/lib64 usr/lib/ssl \\
     usr/bin/{node,npm,sh,dash,env,rm,mkdir} usr/share/{nodejs,npm,ca-certificates} usr/lib/x86_64-linux-gnu \\
@@ -278,9 +287,7 @@ test("compose, with BuildKit: the image, in front of the node's containerd", { s
 });
 
 test("Kubernetes: the manifest and its Secret, on Podman", { skip }, async (t) => {
-  await machine.run(
-    "DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends podman catatonit crun kubernetes-client > /root/apt.log 2>&1",
-  );
+  await installThere("podman catatonit crun kubernetes-client");
   await machine.run(
     "docker save crest | podman load; podman tag docker.io/library/crest localhost/crest || true",
   );

@@ -1,4 +1,4 @@
-import type { Argv } from "./command.ts";
+import type { Argv } from "../e2e/support/command.ts";
 
 /** A program that a language needs, and the Debian packages that bring it. */
 export interface Tool {

@@ -8,13 +8,13 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { install } from "../../src/embedded/requirements.ts";
+import { command } from "../e2e/support/command.ts";
 import { reasonToSkip } from "../e2e/support/machine.ts";
 import { go } from "./build/go.ts";
 import { java } from "./build/java.ts";
 import { lint } from "./build/lint.ts";
 import { python3 } from "./build/python.ts";
 import { typescript } from "./build/typescript.ts";
-import { command } from "./command.ts";
 import type { Language, Tool } from "./language.ts";
 import { startWorld } from "./world.ts";
 

@@ -2,8 +2,8 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { once } from "../../sdk/cache.ts";
-import { command } from "../../sdk/command.ts";
 import { repositoryRoot } from "../../support/repository.ts";
+import { command } from "./command.ts";
 import { type Ended, runToEnd } from "./program.ts";
 
 /** The validator has the schemas of each Kubernetes release in it, and asks no network. */

@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { command } from "../../e2e/support/command.ts";
 import { documentPath, once, sourceFolder, workFolder } from "../cache.ts";
-import { command } from "../command.ts";
 import type { Language } from "../language.ts";
 import { versions } from "../versions.ts";
 

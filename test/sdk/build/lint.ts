@@ -1,6 +1,7 @@
 /** Redocly's `recommended` rules over the document, where a warning fails too. */
+
+import { command } from "../../e2e/support/command.ts";
 import { documentPath } from "../cache.ts";
-import { command } from "../command.ts";
 import { installNpm, npmFolder, npmProgram } from "./npm.ts";
 
 /** @throws {Error} with what the linter found. */

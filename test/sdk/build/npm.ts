@@ -1,8 +1,8 @@
 /** The npm packages of the TypeScript client and of the linter, which are one package with one lock file. */
 import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { command } from "../../e2e/support/command.ts";
 import { once, sourceFolder, workFolder } from "../cache.ts";
-import { command } from "../command.ts";
 import { versions } from "../versions.ts";
 
 const source = sourceFolder("typescript");

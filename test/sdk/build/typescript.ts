@@ -1,7 +1,7 @@
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
+import { command } from "../../e2e/support/command.ts";
 import { documentPath, sourceFolder } from "../cache.ts";
-import { command } from "../command.ts";
 import type { Language } from "../language.ts";
 import { versions } from "../versions.ts";
 import { installNpm, npmFolder, npmProgram } from "./npm.ts";

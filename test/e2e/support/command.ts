@@ -1,4 +1,4 @@
-import { type ProgramOptions, start } from "../e2e/support/program.ts";
+import { type ProgramOptions, start } from "./program.ts";
 
 export type Argv = readonly [string, ...string[]];
 
