@@ -13,6 +13,7 @@ import { createInventory } from "./cri/inventory.ts";
 import { logRootOf } from "./cri/log-folders.ts";
 import { withPodCgroups } from "./cri/pod-cgroup.ts";
 import { createPrepare } from "./cri/prepare.ts";
+import { descriptorLimit, shareDescriptors } from "./http/descriptors.ts";
 import { createDrain } from "./http/drain.ts";
 import { listenOn, stopListening } from "./http/listen.ts";
 import { createServer, type LogEntry, type ServerOptions } from "./http/server.ts";
@@ -68,7 +69,7 @@ export interface App {
    */
   close(drainMs?: number, hurry?: Promise<unknown>): Promise<void>;
   /** Answers a request without a socket, for tests. */
-  readonly server: ReturnType<typeof createServer>;
+  readonly server: ReturnType<typeof createServer>["app"];
 }
 
 export function createApp({
@@ -84,10 +85,17 @@ export function createApp({
   const inventory = createInventory(options.runtime);
   const runtime = withStats(withPodCgroups(options.runtime, (id) => inventory.podOf("pod", id)));
   const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};
-  const sessions = createSessionRegistry({ most: mostSessions });
+  const { maxConnections, maxStreams } = shareDescriptors(descriptorLimit(), mostSessions);
+  if (maxStreams < mostSessions) {
+    log({
+      level: "warn",
+      message: `This process may have too few open files for ${mostSessions} sessions: it takes ${maxStreams}; raise LimitNOFILE or ulimit -n, or set --max-sessions`,
+    });
+  }
+  const sessions = createSessionRegistry({ most: maxStreams });
   const drain = createDrain();
   const { tls } = options;
-  const server = createServer({
+  const { app: server, warmUp } = createServer({
     ...{ runtime, inventory },
     prepare: createPrepare({ runtime, logRoot: logRootOf(config.dataDir) }),
     pool: createBufferPool(),
@@ -109,6 +117,7 @@ export function createApp({
   });
   const { listen } = config;
   const listener = server.server;
+  if (maxConnections !== undefined) limitConnections(listener, maxConnections, log);
   let renewal: { close(): void } | undefined;
   return {
     server,
@@ -116,6 +125,9 @@ export function createApp({
       await server.ready();
       const address = await listenOn(listener, listen, { hasTls: tls !== undefined });
       if (tls !== undefined) renewal = renew(tls, listener, log);
+      void warmUp().catch((error: unknown) => {
+        log({ level: "error", message: "Cannot load what sessions or the pages need", error });
+      });
       return address;
     },
     async close(drainMs = 0, hurry = new Promise(() => {})) {
@@ -139,6 +151,20 @@ export function createApp({
 
 /** How long clients have for the end of an answer that was given, and silent ones to go. */
 const lingerMs = 500;
+
+/** How often a refused connection is logged. */
+const dropLogMs = 60_000;
+
+/** Closes connections beyond `max` at once. Whoever runs the gateway should know that this happens. */
+function limitConnections(listener: Server, max: number, log: AppOptions["log"]): void {
+  listener.maxConnections = max;
+  let loggedAt = Number.NEGATIVE_INFINITY;
+  listener.on("drop", () => {
+    if (performance.now() - loggedAt < dropLogMs) return;
+    loggedAt = performance.now();
+    log({ level: "warn", message: `Refused a connection: ${max} are open, as many as the open files allow` });
+  });
+}
 
 /** Puts renewed certificates into use: connections that are open go on with theirs. */
 function renew(

@@ -20,7 +20,7 @@ export function createHostGuard(accepted: readonly string[]): HostGuard {
     if (host === undefined || !isAccepted(host)) {
       throw new GatewayError(
         "host_not_allowed",
-        `Host "${host ?? ""}" is not a name of this gateway: use ${[...names].join(", ")}, or run again with --accept-host`,
+        `Host "${host ?? ""}" is not a name that this gateway accepts: run it again with --accept-host for this name`,
       );
     }
     if (origin === undefined) return;

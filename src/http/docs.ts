@@ -7,7 +7,7 @@ import type { FastifyInstance } from "fastify";
 import { assets } from "../docs/assets.ts";
 import type { ApiDocument } from "../docs/document.ts";
 import { openApiFile, version } from "../version.ts";
-import { type OwnFile, registerFile } from "./own-file.ts";
+import { type Load, type OwnFile, registerFile } from "./own-file.ts";
 
 /** Nothing but the gateway's own files may run or be loaded; nothing may frame the page or take a form's content. */
 const headers = {
@@ -31,7 +31,7 @@ const headers = {
 const files: readonly Omit<OwnFile, "headers">[] = [
   {
     ...{ path: "/docs", type: "text/html; charset=utf-8" },
-    // Made from the document when someone asks: it cannot be stale, and a gateway that nobody reads pays nothing.
+    // Made from the document that is served, so that the two cannot differ.
     async read() {
       const { referencePage } = await import("../docs/reference-page.ts");
       return Buffer.from(referencePage(JSON.parse(await readFile(openApiFile, "utf8")) as ApiDocument));
@@ -53,7 +53,7 @@ const files: readonly Omit<OwnFile, "headers">[] = [
 /** Where this answers, without a token. */
 export const docsPaths: readonly string[] = ["/docs/", ...files.map(({ path }) => path)];
 
-export function registerDocs(app: FastifyInstance): void {
+export function registerDocs(app: FastifyInstance): readonly Load[] {
   app.get("/docs/", async (_request, reply) => reply.headers(headers).redirect("/docs", 308));
-  for (const file of files) registerFile(app, { ...file, headers });
+  return files.map((file) => registerFile(app, { ...file, headers }));
 }

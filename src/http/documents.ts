@@ -2,11 +2,12 @@
 import { readFile } from "node:fs/promises";
 import type { FastifyInstance } from "fastify";
 import { openApiFile } from "../version.ts";
-import { registerFile } from "./own-file.ts";
+import { type Load, registerFile } from "./own-file.ts";
 
-export function registerDocuments(app: FastifyInstance): void {
-  registerFile(app, {
+export function registerDocuments(app: FastifyInstance): readonly Load[] {
+  const load = registerFile(app, {
     ...{ path: "/openapi.json", type: "application/json", headers: { "cache-control": "no-cache" } },
     read: () => readFile(openApiFile),
   });
+  return [load];
 }

@@ -3,7 +3,7 @@ import { createServer as createPlain, type RequestListener, type Server } from "
 import { createServer as createSecure } from "node:https";
 import type { Socket } from "node:net";
 import type { SecureContextOptions } from "node:tls";
-import { isBusy } from "./pending-answers.ts";
+import { isBusy, noteAnswer, owesTooMuch } from "./pending-answers.ts";
 import { maxHeaderBytes } from "./raw-answer.ts";
 import { WebSocketOnlyMessage } from "./websockets.ts";
 
@@ -21,8 +21,15 @@ const handshakeTimeoutMs = 10_000;
 
 /** Builds the server without listening. */
 export function createListener(handler: RequestListener, options: ListenerOptions): Server {
-  const server = createBare(handler, options);
-  // For who neither reads nor leaves, the answer and its connection would be kept for ever.
+  const server = createBare((request, response) => {
+    const { socket } = request;
+    // What was read together with the request that ended the connection still comes here.
+    if (socket.destroyed) return;
+    noteAnswer(socket, response);
+    if (owesTooMuch(socket)) socket.destroy();
+    else handler(request, response);
+  }, options);
+  // A client that stops reading would otherwise pin its response and socket forever.
   return server.setTimeout(options.stallTimeoutMs, (socket: Socket) => {
     const waits = isBusy(socket) && socket.writableLength === 0;
     // Idle ones are Node's to end, but not beside a listener.

@@ -11,6 +11,17 @@ import type { Socket } from "node:net";
 /** In the order of their requests. */
 const owed = new WeakMap<Socket, Set<ServerResponse>>();
 
+/**
+ * Requests that a client may send ahead of their answers. Each holds memory until it is answered, and nothing else
+ * limits their number: one connection could fill the process.
+ */
+export const maxOwedAnswers = 100;
+
+/** Whether the connection owes so many answers that it must end. */
+export function owesTooMuch(socket: Socket): boolean {
+  return (owed.get(socket)?.size ?? 0) > maxOwedAnswers;
+}
+
 /** Notes that a request has come: `response` will be its answer. It emits `close`, whatever happens. */
 export function noteAnswer(socket: Socket, response: ServerResponse): void {
   const answers = owed.get(socket) ?? firstOf(socket);

@@ -5,6 +5,12 @@ import { isHandshake } from "./handshake.ts";
 
 export const problemMediaType = "application/problem+json";
 
+/**
+ * What every answer has that sets nothing else: it is of this moment and for this caller, and is what its media type
+ * says. The gateway's own pages and documents may be kept, and replace `cache-control`.
+ */
+export const apiHeaders = { "cache-control": "no-store", "x-content-type-options": "nosniff" } as const;
+
 /** The body of a problem. Members with no value are left out. */
 export interface Problem {
   readonly type: string;

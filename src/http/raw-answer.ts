@@ -4,7 +4,7 @@ import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { GatewayError } from "../errors.ts";
 import { owedAnswer } from "./pending-answers.ts";
-import { problemMediaType, problemOf } from "./problems.ts";
+import { apiHeaders, problemMediaType, problemOf } from "./problems.ts";
 
 /** A request line with all headers may be as long as this. */
 export const maxHeaderBytes = 16 * 1024;
@@ -44,6 +44,7 @@ export function refuse(socket: Socket, refusal: GatewayError): void {
   const id = randomUUID();
   const body = JSON.stringify(problemOf(refusal, { requestId: id }));
   const headers = {
+    ...apiHeaders,
     ...refusal.headers,
     "content-type": problemMediaType,
     "content-length": Buffer.byteLength(body),

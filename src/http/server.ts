@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { SecureContextOptions } from "node:tls";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import type { Caller } from "../auth/authorize.ts";
@@ -29,10 +30,10 @@ import { checkCodings, checkQuery, hostOf, originForm } from "./http-manners.ts"
 import { createListener } from "./listener.ts";
 import { allMethods, allowedMethods } from "./methods.ts";
 import { noteAnswer } from "./pending-answers.ts";
-import { pathOf, sendProblem } from "./problems.ts";
+import { apiHeaders, pathOf, sendProblem } from "./problems.ts";
 import { answerClientError, refuse } from "./raw-answer.ts";
 import { registerRoutes } from "./register.ts";
-import { registerSession, type SessionOptions } from "./sessions.ts";
+import { loadDialler, registerSession, type SessionOptions } from "./sessions.ts";
 import { createSharing } from "./sharing.ts";
 import { type ChosenProtocols, registerWebSockets } from "./websockets.ts";
 
@@ -81,8 +82,17 @@ const noCompiler = (): never => {
 };
 const compilersFactory = { buildValidator: noCompiler, buildSerializer: noCompiler };
 
+export interface Server {
+  readonly app: FastifyInstance;
+  /**
+   * Reads and imports what the first requests would otherwise have to. Call it when the server listens: an import
+   * that fails later, because all file descriptors are in use, fails for the rest of the process's life.
+   */
+  warmUp(): Promise<void>;
+}
+
 /** Builds the server without listening. */
-export function createServer(options: ServerOptions): FastifyInstance {
+export function createServer(options: ServerOptions): Server {
   const { requestTimeoutMs = 60_000, stallTimeoutMs = 300_000 } = options;
   const callers = new WeakMap<FastifyRequest, Caller>();
   const app = Fastify({
@@ -98,9 +108,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
       const given = headers["x-request-id"];
       return typeof given === "string" && requestId.test(given) ? given : randomUUID();
     },
-    frameworkErrors: (error, { id, raw }, reply) => {
-      noteAnswer(raw.socket, reply.raw);
-      reply.header("x-request-id", id);
+    frameworkErrors: (error, { id }, reply) => {
+      reply.headers(apiHeaders).header("x-request-id", id);
       sendProblem(
         reply,
         new GatewayError("invalid_request", `Cannot read the request's URL: ${error.message}`),
@@ -126,9 +135,10 @@ export function createServer(options: ServerOptions): FastifyInstance {
     void drain.begin();
   });
   app.addHook("onRequest", async (request, reply) => {
-    noteAnswer(request.raw.socket, reply.raw);
-    reply.header("x-request-id", request.id);
-    if (!isUpgraded(request.raw)) drain.note(reply.raw);
+    reply.headers(apiHeaders).header("x-request-id", request.id);
+    // Node makes no response for an upgrade: the plugin makes this one.
+    if (isUpgraded(request.raw)) noteAnswer(request.raw.socket, reply.raw);
+    else drain.note(reply.raw);
     if (drain.isDraining && !healthPaths.has(pathOf(request.url))) {
       throw new GatewayError("shutting_down", "The gateway is shutting down");
     }
@@ -174,8 +184,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     },
   };
   const chosen: ChosenProtocols = new WeakMap();
-  registerDocuments(app);
-  registerDocs(app);
+  const loads = [...registerDocuments(app), ...registerDocs(app)];
   registerHealth(app, { ...options, sessions: options.sessions.registry });
   registerWebSockets(app, chosen);
   // In a scope of its own, which begins when the WebSocket server stands.
@@ -184,7 +193,16 @@ export function createServer(options: ServerOptions): FastifyInstance {
       registerSession(scope, route, { gateway, sessions: options.sessions, chosen }),
     );
   });
-  return app;
+  return {
+    app,
+    async warmUp() {
+      // One after the other, with requests in between: each takes its milliseconds.
+      for (const load of [loadDialler, ...loads]) {
+        await load();
+        await nextTurn();
+      }
+    },
+  };
 }
 
 /** A browser cannot set headers of a WebSocket: it offers the token as a subprotocol. */

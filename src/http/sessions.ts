@@ -163,6 +163,9 @@ function forwardOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptio
   };
 }
 
+/** Only sessions need an HTTP client, whose import takes as long as half of the start. */
+export const loadDialler = () => import("../streaming/dial.ts");
+
 type SessionRpc = "RuntimeService/Exec" | "RuntimeService/Attach" | "RuntimeService/PortForward";
 
 /** Calls the RPC and dials what it answers, once. Without a client it does not begin, and nothing is left open. */
@@ -185,8 +188,7 @@ async function open(
   client.check();
   const answer = await callRuntime(gateway.runtime, rpc as SessionRpc, message, { onCancel });
   const options: DialOptions = { protocol, streamHost: sessions.streamHost, ca: sessions.streamCa, onCancel };
-  // Only sessions need an HTTP client.
-  const { dial } = await import("../streaming/dial.ts");
+  const { dial } = await loadDialler();
   client.check();
   const connection = await dial(answer.url, options);
   if (client.gone) connection.destroy();

@@ -4,11 +4,11 @@
  * what of it is the price of any process between.
  */
 import { join } from "node:path";
-import { rssBytes } from "../e2e/clients/process-memory.ts";
 import { openSession } from "../e2e/clients/session.ts";
 import { type Gateway, startGateway } from "../e2e/support/gateway.ts";
 import { reasonToSkip } from "../e2e/support/machine.ts";
 import { type Resource, runContainer, runPod } from "../e2e/support/pods.ts";
+import { rssBytes } from "../support/process-memory.ts";
 import type { Bench } from "./bench.ts";
 import { median, percentile, ratio, spread } from "./report/statistics.ts";
 import { number, range, table } from "./report/table.ts";

@@ -450,3 +450,34 @@ test("health is answered without a token, and to nobody under a strange Host", a
     problemIn(strange, { status: 403, code: "host_not_allowed" });
   }
 });
+
+test("every answer forbids guessing its type, and every answer of the API forbids storing it", async (t) => {
+  const gateway = await liveGateway(t);
+  const { id } = gateway.fake.addContainer({ state: "running" });
+  const api: readonly (readonly [start: string, status: number])[] = [
+    ["GET /v1/version", 200],
+    ["GET /v1/containers", 200],
+    [`GET /v1/containers/${id}`, 200],
+    [`POST /v1/containers/${id}/stop`, 204],
+    ["GET /v1/grants", 200],
+    ["GET /livez", 200],
+    ["GET /readyz", 200],
+    ["GET /v1/nope", 404],
+    ["GET /%zz", 400],
+    ["PUT /v1/pods", 405],
+    [`GET /v1/containers/${id}/exec?command=ls`, 426],
+    ["CONNECT localhost:1", 405],
+    ["GET /v1/version HTTP/9", 400],
+  ];
+  for (const [start, status] of api) {
+    const { headers, ...answer } = await rawAnswer(gateway, requestText(gateway, start));
+    assert.equal(answer.status, status, start);
+    assert.equal(headers["cache-control"], "no-store", start);
+    assert.equal(headers["x-content-type-options"], "nosniff", start);
+  }
+  for (const path of ["/docs", "/docs/problems", "/openapi.json"]) {
+    const { headers } = await rawAnswer(gateway, requestText(gateway, `GET ${path}`));
+    assert.equal(headers["cache-control"], "no-cache", path);
+    assert.equal(headers["x-content-type-options"], "nosniff", path);
+  }
+});

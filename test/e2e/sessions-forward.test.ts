@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { eventually, untilStill } from "../support/eventually.ts";
-import { watchMemory } from "./clients/process-memory.ts";
+import { watchMemory } from "../support/process-memory.ts";
 import { type OpenOptions, openSession, refusal, type Session, v4 } from "./clients/session.ts";
 import { anyProblemOf, problemOf } from "./support/api.ts";
 import { reasonToSkip } from "./support/machine.ts";

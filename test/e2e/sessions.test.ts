@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { eventually } from "../support/eventually.ts";
-import { watchMemory } from "./clients/process-memory.ts";
+import { watchMemory } from "../support/process-memory.ts";
 import {
   base64,
   channel,

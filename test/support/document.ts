@@ -27,12 +27,14 @@ const published = operationsOf(document);
 
 /** Headers that belong to the connection or to any message, and that no API describes. */
 const plumbing: ReadonlySet<string> = new Set([
+  "cache-control",
   "connection",
   "content-length",
   "content-type",
   "date",
   "keep-alive",
   "transfer-encoding",
+  "x-content-type-options",
 ]);
 
 /** Statuses of what goes wrong before an operation is reached, or that are bugs: `default` stands for them. */

@@ -14,6 +14,8 @@ export interface SpawnCrestOptions {
   readonly cwd?: string;
   /** How long `ready` waits; 15,000 by default. */
   readonly readyTimeoutMs?: number;
+  /** The process's limit of open files; this process's by default. */
+  readonly maxOpenFiles?: number;
 }
 
 export interface CrestProcess {
@@ -44,7 +46,8 @@ function mainFile(): string {
 /** Starts the built `crest` with this Node. */
 export function spawnCrest(args: readonly string[], options: SpawnCrestOptions): CrestProcess {
   const environment: NodeJS.ProcessEnv = { ...process.env, ...options.env };
-  const child = spawn(process.execPath, [mainFile(), ...args], {
+  const limit = options.maxOpenFiles === undefined ? "" : `ulimit -n ${options.maxOpenFiles}; `;
+  const child = spawn("/bin/sh", ["-c", `${limit}exec "$@"`, "sh", process.execPath, mainFile(), ...args], {
     cwd: options.cwd,
     env: environment,
     stdio: ["ignore", "pipe", "pipe"],

@@ -131,3 +131,12 @@ test("no name at all is taken when none is accepted", () => {
   const closed = createHostGuard([]);
   for (const host of ["localhost", "127.0.0.1", ""]) assert.throws(() => closed({ host }), { status: 403 });
 });
+
+test("a refusal names what the caller sent, and none of the names that are accepted", () => {
+  const check = () => guard({ host: "evil.example" });
+  assert.throws(check, (error: Error) => {
+    assert.match(error.message, /"evil\.example"/);
+    assert.doesNotMatch(error.message, /localhost|127\.0\.0\.1|::1|node\.example/i);
+    return true;
+  });
+});

@@ -2,8 +2,14 @@
 import { readFileSync } from "node:fs";
 
 /** The resident set of a process, in bytes. */
-export function rssBytes(pid: number | undefined): number {
-  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+export const rssBytes = (pid: number | undefined): number => statusBytes(pid, "VmRSS");
+
+/** The largest resident set that a process has had, in bytes. */
+export const peakRssBytes = (pid: number | undefined): number => statusBytes(pid, "VmHWM");
+
+function statusBytes(pid: number | undefined, field: string): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const kilobytes = new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)?.[1];
   if (kilobytes === undefined) throw new Error(`Cannot read the memory of process ${pid}`);
   return Number(kilobytes) * 1024;
 }
