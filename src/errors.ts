@@ -57,6 +57,7 @@ export const errorTable = {
   runtime_unavailable: { status: 503, title: "The runtime is unavailable", retryable: true },
   shutting_down: { status: 503, title: "Shutting down", retryable: true },
   deadline_exceeded: { status: 504, title: "The runtime did not answer in time", retryable: true },
+  outcome_unknown: { status: 504, title: "Outcome unknown" },
   exec_timeout: { status: 504, title: "The command took longer than its timeout" },
   // A bug of ours.
   internal: { status: 500, title: "Internal error" },

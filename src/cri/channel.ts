@@ -15,6 +15,7 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { methods, type Rpc } from "../gen/methods.ts";
+import "./header-limit.ts";
 import { callRules } from "./methods.ts";
 import { type Attempt, createOutage } from "./outage.ts";
 import { fromStatus, isStarting } from "./status.ts";
@@ -36,10 +37,11 @@ export interface Runtime {
    * Calls a unary RPC. `request` is the encoded message; the answer is the encoded reply, which the
    * caller owns.
    *
-   * While the runtime is away, as when it restarts, its return is waited for inside the deadline: by reads
-   * and mutations that CRI documents as idempotent, and by every call that was not sent yet.
+   * While the runtime is away, as when it restarts, these calls wait for its return inside their deadline: reads,
+   * mutations that CRI documents as idempotent, and every call that was not sent yet.
    *
-   * @throws {GatewayError} by the error table; a cancelled call rejects with `CallCancelled`.
+   * @throws {GatewayError} by the error table; `outcome_unknown` when a call that must not be repeated was sent
+   *   and its answer was lost. A cancelled call rejects with `CallCancelled`.
    */
   call(rpc: Rpc, request: Uint8Array, options?: CallOptions): Promise<Buffer>;
   /**
@@ -98,6 +100,9 @@ const onTheWay: ReadonlySet<status> = new Set([
   status.DEADLINE_EXCEEDED,
 ]);
 
+/** A runtime counts its deadline from a moment of its own: it may give up this much before we do. */
+const deadlineSlackMs = 100;
+
 const asIs = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
@@ -114,16 +119,16 @@ export function connect(options: ConnectOptions): Runtime {
   function note(rpc: Rpc, error?: ServiceError): void {
     const lacks = error?.code === status.UNIMPLEMENTED;
     if (error !== undefined && (isStarting(error) || (onTheWay.has(error.code) && !lacks))) return;
-    const { seen, client } = sideOf(rpc);
-    seen.set(rpc, lacks ? "unimplemented" : "answered");
-    if (seen.size === 1) whenDropped(client, () => seen.clear());
+    sideOf(rpc).remember(rpc, lacks ? "unimplemented" : "answered");
   }
 
-  /** Settles when a call that failed shall be made again. @throws {GatewayError} its failure, when it shall not. */
+  /** Settles when it is time for the next attempt. @throws {GatewayError} the failure, when there is none. */
   async function untilNext(rpc: Rpc, { deadline, atOnce, ...attempt }: Failed): Promise<void> {
     note(rpc, attempt.failure);
     const pause = atOnce ? undefined : sideOf(rpc).pauseAfter(attempt);
-    if (pause === undefined || Date.now() + pause >= deadline) throw fromStatus(rpc, attempt.failure);
+    if (pause === undefined || Date.now() + pause >= deadline) {
+      throw fromStatus(rpc, atDeadline(attempt.failure, deadline));
+    }
     await sleep(pause);
   }
 
@@ -200,12 +205,25 @@ export function connect(options: ConnectOptions): Runtime {
       }
     },
     seen: (rpc) => sideOf(rpc).seen.get(rpc),
-    whenDropped: (dropped) => whenDropped(runtimeSide.client, dropped),
+    whenDropped: runtimeSide.whenDropped,
     close() {
       runtimeSide.client.close();
       imageSide.client.close();
     },
   };
+}
+
+/**
+ * A failure at the end of the call's time as what it is. A Go server whose handler is past its deadline resets the
+ * stream with CANCEL instead of answering, and nobody here has cancelled the call.
+ */
+function atDeadline(failure: ServiceError, deadline: number): ServiceError {
+  if (failure.code !== status.CANCELLED || Date.now() + deadlineSlackMs < deadline) return failure;
+  return Object.assign(new Error("Deadline exceeded", { cause: failure }), {
+    code: status.DEADLINE_EXCEEDED,
+    details: `Deadline exceeded: the runtime gave the call up (${failure.details})`,
+    metadata: failure.metadata,
+  });
 }
 
 /** An attempt at a call that failed, and how long more may be made. */
@@ -222,7 +240,11 @@ const cancellation = (rpc: Rpc, cause?: unknown): CallCancelled =>
 interface Side {
   readonly client: Client;
   /** Over the present connection. */
-  readonly seen: Map<Rpc, "answered" | "unimplemented">;
+  readonly seen: ReadonlyMap<Rpc, "answered" | "unimplemented">;
+  /** Fills `seen`, until the connection is dropped. */
+  remember(rpc: Rpc, what: "answered" | "unimplemented"): void;
+  /** As `Runtime.whenDropped`, for this connection. A function that waits already is not added again. */
+  whenDropped(dropped: () => void): void;
   pauseAfter(attempt: Omit<Attempt, "connected">): number | undefined;
   answered(): void;
 }
@@ -238,8 +260,18 @@ function open(path: string, { outageMs: waitMs = outageMs }: ConnectOptions): Si
     "grpc.max_reconnect_backoff_ms": 250,
   });
   const outage = createOutage(waitMs);
+  const seen = new Map<Rpc, "answered" | "unimplemented">();
+  const forget = (): void => seen.clear();
+  const whenDropped = createDropWatch(client);
   return {
-    ...{ client, seen: new Map() },
+    client,
+    seen,
+    remember(rpc, what) {
+      if (seen.get(rpc) === what) return;
+      seen.set(rpc, what);
+      whenDropped(forget);
+    },
+    whenDropped,
     pauseAfter: (attempt) => outage.pauseAfter({ ...attempt, connected: isConnected(client) }),
     answered: outage.end,
   };
@@ -248,12 +280,22 @@ function open(path: string, { outageMs: waitMs = outageMs }: ConnectOptions): Si
 const isConnected = (client: Client): boolean =>
   client.getChannel().getConnectivityState(false) === connectivityState.READY;
 
-function whenDropped(client: Client, dropped: () => void): void {
-  if (!isConnected(client)) dropped();
-  else
-    client
-      .getChannel()
-      .watchConnectivityState(connectivityState.READY, Number.POSITIVE_INFINITY, () => dropped());
+/** Watches the connection once, however many wait for its end: a watcher in grpc-js stays until it fires. */
+function createDropWatch(client: Client): (dropped: () => void) => void {
+  const waiting = new Set<() => void>();
+  return (dropped) => {
+    if (!isConnected(client)) {
+      dropped();
+      return;
+    }
+    waiting.add(dropped);
+    if (waiting.size > 1) return;
+    client.getChannel().watchConnectivityState(connectivityState.READY, Number.POSITIVE_INFINITY, () => {
+      const all = [...waiting];
+      waiting.clear();
+      for (const one of all) one();
+    });
+  };
 }
 
 /** When a call that begins now must have ended, as grpc-js has it. */

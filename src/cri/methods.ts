@@ -11,6 +11,11 @@ export interface CallRule {
   readonly timeoutField?: string;
   /** May be sent again while the runtime is unavailable: reads, and what CRI documents as idempotent. */
   readonly retry?: true;
+  /**
+   * How a caller finds out whether the call was carried out when its answer was lost, as the end of a sentence.
+   * Given exactly for calls whose repetition does something else, or fails. Callers may repeat all others.
+   */
+  readonly lookWith?: string;
 }
 
 const second = 1000;
@@ -19,7 +24,10 @@ const minute = 60 * second;
 const read: CallRule = { deadlineMs: 10 * second, retry: true };
 const lists: CallRule = { deadlineMs: 30 * second, retry: true };
 const idempotent: CallRule = { deadlineMs: 2 * minute, retry: true };
+/** Sets what the caller names: a repetition sets the same again. */
 const mutation: CallRule = { deadlineMs: 2 * minute };
+const lookForPod = "look for the pod's name in GET /v1/pods";
+const lookForCheckpoint = "look on the node for the file that the request names";
 /** A stream has no deadline: it ends with its reader. */
 const stream: CallRule = { deadlineMs: Number.POSITIVE_INFINITY };
 
@@ -32,7 +40,7 @@ export const callRules: { readonly [R in Rpc]: CallRule } = {
   "RuntimeService/ListPodSandbox": lists,
   "RuntimeService/StreamPodSandboxes": stream,
   "RuntimeService/PodSandboxStatus": read,
-  "RuntimeService/RunPodSandbox": { deadlineMs: 4 * minute },
+  "RuntimeService/RunPodSandbox": { deadlineMs: 4 * minute, lookWith: lookForPod },
   "RuntimeService/StopPodSandbox": idempotent,
   "RuntimeService/RemovePodSandbox": idempotent,
   "RuntimeService/UpdatePodSandboxResources": mutation,
@@ -42,14 +50,20 @@ export const callRules: { readonly [R in Rpc]: CallRule } = {
   "RuntimeService/ListPodSandboxMetrics": lists,
   "RuntimeService/StreamPodSandboxMetrics": stream,
   "RuntimeService/ListMetricDescriptors": read,
-  "RuntimeService/CheckpointPod": { deadlineMs: 10 * minute },
-  "RuntimeService/RestorePod": { deadlineMs: 10 * minute },
+  "RuntimeService/CheckpointPod": { deadlineMs: 10 * minute, lookWith: lookForCheckpoint },
+  "RuntimeService/RestorePod": { deadlineMs: 10 * minute, lookWith: lookForPod },
 
   "RuntimeService/ListContainers": lists,
   "RuntimeService/StreamContainers": stream,
   "RuntimeService/ContainerStatus": read,
-  "RuntimeService/CreateContainer": { deadlineMs: 4 * minute },
-  "RuntimeService/StartContainer": mutation,
+  "RuntimeService/CreateContainer": {
+    deadlineMs: 4 * minute,
+    lookWith: "look for the container's name in GET /v1/containers",
+  },
+  "RuntimeService/StartContainer": {
+    ...mutation,
+    lookWith: "look at the container's state with GET /v1/containers/{id}",
+  },
   "RuntimeService/StopContainer": { ...idempotent, timeoutField: "timeout" },
   "RuntimeService/RemoveContainer": idempotent,
   "RuntimeService/UpdateContainerResources": mutation,
@@ -57,10 +71,15 @@ export const callRules: { readonly [R in Rpc]: CallRule } = {
   "RuntimeService/ListContainerStats": lists,
   "RuntimeService/StreamContainerStats": stream,
   "RuntimeService/ReopenContainerLog": mutation,
-  "RuntimeService/CheckpointContainer": { deadlineMs: 10 * minute },
+  "RuntimeService/CheckpointContainer": { deadlineMs: 10 * minute, lookWith: lookForCheckpoint },
   "RuntimeService/GetContainerEvents": stream,
 
-  "RuntimeService/ExecSync": { deadlineMs: 20 * second, timeoutField: "timeout" },
+  "RuntimeService/ExecSync": {
+    deadlineMs: 20 * second,
+    timeoutField: "timeout",
+    lookWith: "look for what the command does: it may have run, or run still",
+  },
+  // These three give out a URL. Nothing happens before a client connects to it.
   "RuntimeService/Exec": { deadlineMs: 10 * second },
   "RuntimeService/Attach": { deadlineMs: 10 * second },
   "RuntimeService/PortForward": { deadlineMs: 10 * second },

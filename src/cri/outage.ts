@@ -4,7 +4,7 @@
  * stays away everyone is told at once.
  */
 import { type ServiceError, status } from "@grpc/grpc-js";
-import { isStarting } from "./status.ts";
+import { isStarting, isUnsent } from "./status.ts";
 
 /** An attempt at a call that failed. */
 export interface Attempt {
@@ -49,9 +49,4 @@ export function createOutage(waitMs: number, now: () => number = () => performan
       since = undefined;
     },
   };
-}
-
-/** Whether a call failed before it was sent: no call is done twice that is made again then. */
-function isUnsent({ code, details }: ServiceError): boolean {
-  return code === status.UNAVAILABLE && details.startsWith("No connection established");
 }

@@ -9,6 +9,7 @@
 import { execFile } from "node:child_process";
 import { readdir, rmdir } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { GatewayError } from "../errors.ts";
 import type { CgroupDriver } from "./cgroup-driver.ts";
 import type { Runtime } from "./channel.ts";
 import { decodeRequest } from "./codec.ts";
@@ -48,8 +49,10 @@ export function withPodCgroups(runtime: Runtime, podOf: (id: string) => Promise<
       return await runtime.call(rpc, request, options);
     } catch (error) {
       const { config } = decodeRequest("RuntimeService/RunPodSandbox", request);
-      // Who has the name may have the uid too, and its cgroup.
-      if (!nameTaken.test(String(error))) await removePodCgroup(config?.metadata?.uid ?? "");
+      // The pod that has the name may have the uid too, and its cgroup. A lost answer may be that of a running pod.
+      const mayBeInUse =
+        nameTaken.test(String(error)) || (error instanceof GatewayError && error.code === "outcome_unknown");
+      if (!mayBeInUse) await removePodCgroup(config?.metadata?.uid ?? "");
       throw error;
     }
   };

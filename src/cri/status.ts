@@ -2,6 +2,8 @@
 import { type ServiceError, status } from "@grpc/grpc-js";
 import { type ErrorCode, GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
+import { maxErrorTextBytes } from "./header-limit.ts";
+import { callRules } from "./methods.ts";
 
 const byStatus: { readonly [code: number]: ErrorCode } = {
   [status.INVALID_ARGUMENT]: "invalid_request",
@@ -25,18 +27,59 @@ export function isStarting({ code, details }: ServiceError): boolean {
   return /^server is not initialized yet/.test(details);
 }
 
+/** Whether a call failed before it was sent: repeating it cannot do anything twice. */
+export function isUnsent({ code, details }: ServiceError): boolean {
+  return code === status.UNAVAILABLE && details.startsWith("No connection established");
+}
+
+/** Codes that say that no answer came, not what the answer was. */
+const unanswered: ReadonlySet<status> = new Set([
+  status.UNAVAILABLE,
+  status.CANCELLED,
+  status.DEADLINE_EXCEEDED,
+]);
+
+/** Whether nobody can know if the runtime did what it was asked, although it matters: see `CallRule.lookWith`. */
+function isOutcomeUnknown(rpc: Rpc, error: ServiceError): boolean {
+  const { lookWith, timeoutField } = callRules[rpc];
+  if (lookWith === undefined || !unanswered.has(error.code)) return false;
+  if (isStarting(error) || isUnsent(error)) return false;
+  // The runtime's own words on a request's own timeout: the command ran out of time, and conflicts.ts says so.
+  const isOwnTimeout =
+    error.code === status.DEADLINE_EXCEEDED && !error.details.startsWith("Deadline exceeded");
+  return timeoutField === undefined || !isOwnTimeout;
+}
+
+/** grpc-js's words for a stream that the server reset, as Go's does when an error does not fit into the trailers. */
+const isReset = ({ code, details }: ServiceError): boolean =>
+  code === status.INTERNAL && details.startsWith("Received RST_STREAM with code 2");
+
+/** What the runtime said, in its words where there are any. */
+function textOf(error: ServiceError): string {
+  if (isReset(error)) return `the runtime gave no reason, or one of more than ${maxErrorTextBytes} bytes`;
+  // cri-dockerd sometimes gives a code alone; what is no gRPC error has a message alone.
+  return error.details || (error.code === undefined ? error.message : "no reason was given");
+}
+
 /** Turns what a gRPC call rejected with into the problem that the caller sees. Keeps the runtime's text. */
 export function fromStatus(rpc: Rpc, error: ServiceError): GatewayError {
+  const name = rpc.slice(rpc.indexOf("/") + 1);
+  const grpcCode = status[error.code] ?? "UNKNOWN";
+  if (isOutcomeUnknown(rpc, error)) {
+    return new GatewayError(
+      "outcome_unknown",
+      `${name} may have been carried out, but its answer was lost: ${textOf(error)}. Before you send it again, ${callRules[rpc].lookWith}`,
+      { cause: error, grpcCode },
+    );
+  }
   const code = isStarting(error)
     ? "runtime_unavailable"
     : error.code === status.RESOURCE_EXHAUSTED && overLimit.test(error.details)
       ? "reply_too_large"
       : (byStatus[error.code] ?? "runtime_error");
-  // cri-dockerd sometimes gives a code alone; what is no gRPC error has a message alone.
-  const said = error.details || (error.code === undefined ? error.message : "no reason was given");
-  return new GatewayError(code, `${rpc.slice(rpc.indexOf("/") + 1)} failed: ${said}`, {
+  return new GatewayError(code, `${name} failed: ${textOf(error)}`, {
     cause: error,
-    grpcCode: status[error.code] ?? "UNKNOWN",
+    grpcCode,
     ...(code === "runtime_unavailable" ? { headers: { "retry-after": "1" } } : {}),
   });
 }

@@ -64,7 +64,7 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
     happened:
       "The `Host` header has a name that the gateway does not go by. That is how a web page would reach a loopback address under a name of its own (DNS rebinding).",
     remedy:
-      "Use one of the names that `detail` lists, or start the gateway with `--accept-host NAME` for the name that you really call it by.",
+      "Use a name that the gateway accepts: its address, `localhost` on the node itself, or what `--accept-host` names. Or start it with `--accept-host NAME` for the name that you call it by.",
   },
   origin_not_allowed: {
     happened: "A browser sent the request on behalf of a page from another origin.",
@@ -202,9 +202,9 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   },
   runtime_unavailable: {
     happened:
-      "The runtime does not answer on its socket: it is down, restarting, or not ready yet. In the first 5 s requests wait for its return, but for those that it may have begun with and that must not be done twice.",
+      "The runtime does not answer on its socket: it is down, restarting, or not ready yet. During the first 5 s of an outage requests wait for its return. The runtime did nothing, or what it did may be repeated.",
     remedy:
-      "Wait for `/readyz` to answer 200, or as long as `Retry-After` says. After a request that creates something, look whether it was created before you send it again.",
+      "Wait for `/readyz` to answer 200, or as long as `Retry-After` says, then send the same request again.",
   },
   shutting_down: {
     happened: "The gateway is being stopped and takes no new sessions.",
@@ -212,8 +212,14 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   },
   deadline_exceeded: {
     happened:
-      "The runtime took longer than the gateway waits for this operation. What was begun may still end: a pull, a stop, a creation.",
-    remedy: "Look at the state first. Then send it again, or find out what keeps the runtime busy.",
+      "The runtime took longer than the gateway waits for this operation. What was begun may still end: a pull, a stop, a removal.",
+    remedy: "Send the same request again, or find out what keeps the runtime busy.",
+  },
+  outcome_unknown: {
+    happened:
+      "The request reached the runtime, and its answer was lost: the runtime went away, or took longer than the gateway waits. It may have done what it was asked, and a repetition would do something else: run a command a second time, or fail because the name is taken.",
+    remedy:
+      "Look first, as `detail` says. Send the request again only if you find nothing. A program must not repeat it blindly.",
   },
   exec_timeout: {
     happened: "The command ran longer than the `timeout` of the request.",

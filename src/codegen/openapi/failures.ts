@@ -1,4 +1,5 @@
 /** Which failures an operation has, by what it is. */
+import { callRules } from "../../cri/methods.ts";
 import { type ErrorCode, errorTable } from "../../errors.ts";
 import type { Route } from "../../routes/define.ts";
 import type { Schema } from "./schemas.ts";
@@ -19,7 +20,7 @@ const meanings = {
   "501": "This runtime does not have the RPC.",
   "502": "The runtime, or a registry behind it, failed.",
   "503": "The runtime does not answer.",
-  "504": "The runtime did not answer in time.",
+  "504": "The runtime did not answer in time, or its answer was lost.",
 } as const;
 
 type Status = keyof typeof meanings;
@@ -58,6 +59,7 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   output_too_large: of("execSync"),
   registry_unreachable: of("pullImage"),
   too_many_sessions: isSession,
+  outcome_unknown: (route) => route.kind === "unary" && callRules[route.rpc].lookWith !== undefined,
   exec_timeout: of("execSync"),
 };
 

@@ -1,7 +1,8 @@
 /** The one channel: deadlines, cancellation, retries, endpoints, streams. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { status } from "@grpc/grpc-js";
+import { setTimeout as delay } from "node:timers/promises";
+import { Channel, status } from "@grpc/grpc-js";
 import {
   CallCancelled,
   type ConnectOptions,
@@ -17,7 +18,9 @@ import {
   createFakeRuntime,
   type FakeRuntime,
   failing,
+  GrpcFault,
   hanging,
+  held,
   type RpcName,
   sized,
 } from "../../support/fake-runtime.ts";
@@ -181,17 +184,19 @@ test("no attempt is made that would come behind the deadline", async (t) => {
   assert.ok(fake.calls.length <= 1);
 });
 
-test("what changes something is sent once, and so is what failed for another reason", async (t) => {
+test("call() sends a mutation once, and also what failed for another reason", async (t) => {
   const { fake, runtime } = await bench(t);
-  for (const rpc of [
-    "RuntimeService/RunPodSandbox",
-    "RuntimeService/CreateContainer",
-    "RuntimeService/StartContainer",
-    "RuntimeService/ExecSync",
-    "ImageService/PullImage",
+  for (const [rpc, code] of [
+    ["RuntimeService/RunPodSandbox", "outcome_unknown"],
+    ["RuntimeService/CreateContainer", "outcome_unknown"],
+    ["RuntimeService/StartContainer", "outcome_unknown"],
+    ["RuntimeService/ExecSync", "outcome_unknown"],
+    // A caller may repeat these.
+    ["RuntimeService/UpdateContainerResources", "runtime_unavailable"],
+    ["ImageService/PullImage", "runtime_unavailable"],
   ] as const) {
     fake.on(rpc, failing(status.UNAVAILABLE, "not now"));
-    assert.equal((await failure(runtime.call(rpc, nothing))).code, "runtime_unavailable");
+    assert.equal((await failure(runtime.call(rpc, nothing))).code, code, rpc);
     assert.equal(fake.callsOf(rpc).length, 1, rpc);
   }
   for (const code of [status.UNKNOWN, status.INTERNAL, status.NOT_FOUND, status.DEADLINE_EXCEEDED]) {
@@ -413,3 +418,55 @@ test("a request goes out as it was encoded", async (t) => {
   await failure(runtime.call("RuntimeService/ExecSync", encodeRequest("RuntimeService/ExecSync", request)));
   assert.deepEqual(fake.calls[0]?.request, request);
 });
+
+test("call() answers outcome_unknown, with a way to look, for a mutation that the runtime died of", async (t) => {
+  const { fake, runtime } = await bench(t);
+  const gate = held();
+  fake.on("RuntimeService/RunPodSandbox", gate.answer);
+  const lost = failure(runtime.call("RuntimeService/RunPodSandbox", nothing));
+  await gate.arrived;
+  await fake.stop();
+  const error = await lost;
+  assert.equal(error.code, "outcome_unknown");
+  assert.match(error.message, /may have been carried out.*GET \/v1\/pods/);
+  assert.deepEqual(error.headers, {});
+  // One that was never sent did nothing.
+  assert.equal(
+    (await failure(runtime.call("RuntimeService/RunPodSandbox", nothing))).code,
+    "runtime_unavailable",
+  );
+});
+
+test("call() answers deadline_exceeded where the runtime resets the stream at the deadline", async (t) => {
+  const { fake, runtime } = await bench(t);
+  const deadlineMs = 300;
+  const cancelled = (rpc: RpcName, after: number): void => {
+    fake.on(rpc, async () => {
+      await delay(after);
+      throw new GrpcFault(status.CANCELLED, "Call cancelled");
+    });
+  };
+  cancelled("RuntimeService/ListContainerStats", deadlineMs - 50);
+  const late = await failure(runtime.call("RuntimeService/ListContainerStats", nothing, { deadlineMs }));
+  assert.equal(late.code, "deadline_exceeded");
+  cancelled("RuntimeService/ListContainers", 0);
+  const early = await failure(runtime.call("RuntimeService/ListContainers", nothing, { deadlineMs: 60_000 }));
+  assert.equal(early.code, "runtime_error");
+});
+
+test("call() leaves one watcher on a connection, however often it is called", async (t) => {
+  const { runtime } = await bench(t);
+  let watchers = 0;
+  const { watchConnectivityState } = Channel.prototype;
+  t.mock.method(
+    Channel.prototype,
+    "watchConnectivityState",
+    function (this: Channel, ...args: WatchArguments) {
+      watchers++;
+      watchConnectivityState.apply(this, args);
+    },
+  );
+  for (let i = 0; i < 100; i++) await runtime.call("RuntimeService/Version", nothing);
+  assert.equal(watchers, 1);
+});
+type WatchArguments = Parameters<Channel["watchConnectivityState"]>;
