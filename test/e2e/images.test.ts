@@ -1,12 +1,14 @@
 /** Images, by HTTP, on the real containerd and with a real registry: pull, look, filter, remove. */
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { busyboxImage, readBusybox } from "../../src/embedded/busybox.ts";
 import type { Image, ImageStatusResponse, ListImagesResponse } from "../../src/gen/messages.ts";
 import { freePort } from "../support/free-port.ts";
 import { type Registry, registryUser, startRegistry } from "../support/registry.ts";
-import { type Answer, bodyOf, problemOf } from "./support/api.ts";
+import { type Answer, anyProblemOf, bodyOf, problemOf } from "./support/api.ts";
 import { startGateway } from "./support/gateway.ts";
 import { push, smallImage } from "./support/images.ts";
 import { reasonToSkip } from "./support/machine.ts";
@@ -211,4 +213,30 @@ test("--allow-pull with prefixes permits these, on whole path segments, and name
   } finally {
     await narrow.close();
   }
+});
+
+test("an error text of a registry that is too large fails its own pull and nothing else", {
+  skip,
+}, async (t) => {
+  const message = "x".repeat(200_000);
+  const hostile = createServer((_request, response) => {
+    response.writeHead(404, { "content-type": "application/json" });
+    response.end(JSON.stringify({ errors: [{ code: "MANIFEST_UNKNOWN", message }] }));
+  });
+  await new Promise<void>((resolve) => hostile.listen(0, "127.0.0.1", resolve));
+  t.after(() => hostile.close());
+  const { port } = hostile.address() as AddressInfo;
+  const pod = await runPod(crest());
+  const container = await runContainer(crest(), pod);
+  const running = exec(crest(), container, "sleep 2; echo survived");
+  for (let pulls = 0; pulls < 3; pulls++) {
+    const answer = await pull({ image: `127.0.0.1:${port}/big/error:${pulls}` });
+    const problem = anyProblemOf(answer);
+    assert.ok([404, 502].includes(answer.status), answer.text.slice(0, 500));
+    assert.ok(answer.text.length < 64 * 1024, `${answer.text.length} bytes`);
+    assert.notEqual(problem.code, "runtime_unavailable");
+    assert.equal((await crest().get("/v1/version")).status, 200);
+  }
+  assert.equal((await running).stdout, "survived\n");
+  await removePod(crest(), pod);
 });
