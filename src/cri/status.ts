@@ -57,9 +57,14 @@ const isReset = ({ code, details }: ServiceError): boolean =>
 /** What the runtime said, in its words where there are any. */
 function textOf(error: ServiceError): string {
   if (isReset(error)) return `the runtime gave no reason, or one of more than ${maxErrorTextBytes} bytes`;
+  const own = ownWords.map((words) => error.details?.indexOf(words) ?? -1).filter((at) => at !== -1);
+  const text = error.details?.slice(0, Math.min(...own, error.details.length)).trimEnd();
   // cri-dockerd sometimes gives a code alone; what is no gRPC error has a message alone.
-  return error.details || (error.code === undefined ? error.message : "no reason was given");
+  return text || (error.code === undefined ? error.message : "no reason was given");
 }
+
+/** What grpc-js adds behind a reason for those who debug it: a caller should not see paths of the node. */
+const ownWords = [",remote_addr=", "Resolution note:"] as const;
 
 /** Turns what a gRPC call rejected with into the problem that the caller sees. Keeps the runtime's text. */
 export function fromStatus(rpc: Rpc, error: ServiceError): GatewayError {

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { type ServiceError, status } from "@grpc/grpc-js";
 import { fromStatus, isStarting } from "../../../src/cri/status.ts";
 import type { ErrorCode } from "../../../src/errors.ts";
+import type { Rpc } from "../../../src/gen/methods.ts";
 import { serviceError } from "./stub-runtime.ts";
 
 const table: readonly (readonly [keyof typeof status, ErrorCode, number])[] = [
@@ -94,3 +95,53 @@ test("a code without a text says so", () => {
   const error = fromStatus("RuntimeService/PodSandboxStatus", serviceError(status.UNKNOWN, ""));
   assert.equal(error.message, "PodSandboxStatus failed: no reason was given");
 });
+
+test("what grpc-js adds for debugging stays out of the message", () => {
+  for (const [details, message] of [
+    [
+      "Deadline exceeded after 1.000s,remote_addr=/run/containerd.sock",
+      "Version failed: Deadline exceeded after 1.000s",
+    ],
+    [
+      "No connection established. Last error: connect ENOENT /x.sock. Resolution note: none",
+      "Version failed: No connection established. Last error: connect ENOENT /x.sock.",
+    ],
+  ] as const) {
+    const error = fromStatus("RuntimeService/Version", serviceError(status.UNAVAILABLE, details));
+    assert.equal(error.message, message);
+  }
+});
+
+test("a stream that the server reset may hide an error text that was too long", () => {
+  const details = "Received RST_STREAM with code 2 (Internal server error)";
+  const error = fromStatus("ImageService/PullImage", serviceError(status.INTERNAL, details));
+  assert.equal(error.code, "runtime_error");
+  assert.match(error.message, /gave no reason, or one of more than 32768 bytes/);
+});
+
+/** RPC, status, text -> whether the outcome is unknown. */
+const outcomes: readonly (readonly [Rpc, status, string, boolean])[] = [
+  ["RuntimeService/RunPodSandbox", status.UNAVAILABLE, "Connection dropped", true],
+  [
+    "RuntimeService/RunPodSandbox",
+    status.UNAVAILABLE,
+    "No connection established. Last error: ENOENT",
+    false,
+  ],
+  ["RuntimeService/RunPodSandbox", status.UNKNOWN, "server is not initialized yet", false],
+  ["RuntimeService/RunPodSandbox", status.UNKNOWN, "no space left", false],
+  ["RuntimeService/RunPodSandbox", status.DEADLINE_EXCEEDED, "context deadline exceeded", true],
+  ["RuntimeService/CreateContainer", status.CANCELLED, "Call cancelled", true],
+  ["RuntimeService/ExecSync", status.DEADLINE_EXCEEDED, "Deadline exceeded after 20.001s", true],
+  ["RuntimeService/ExecSync", status.DEADLINE_EXCEEDED, "timeout 1s exceeded", false],
+  ["RuntimeService/StopContainer", status.UNAVAILABLE, "Connection dropped", false],
+  ["RuntimeService/ListContainers", status.UNAVAILABLE, "Connection dropped", false],
+  ["ImageService/PullImage", status.UNAVAILABLE, "Connection dropped", false],
+];
+
+for (const [rpc, code, text, isUnknown] of outcomes) {
+  test(`${rpc}, ${status[code]}, "${text}": the outcome is ${isUnknown ? "unknown" : "known, or may be had again"}`, () => {
+    const error = fromStatus(rpc, serviceError(code, text));
+    assert.equal(error.code === "outcome_unknown", isUnknown, error.code);
+  });
+}
