@@ -50,6 +50,8 @@ export interface SessionGateway {
   count(): Promise<number>;
   /** A WebSocket client; wait for `opened`. */
   open(path: string, options?: OpenOptions): Client;
+  /** Lets go of the clients, calls and streams that have been. */
+  forget(): void;
   /** The answer to a handshake that must not become a WebSocket. */
   refusal(path: string, options?: HandshakeOptions): Promise<Refused>;
 }
@@ -116,6 +118,12 @@ export async function sessionGateway(
       const client = createClient(`${tls ? "wss" : "ws"}://127.0.0.1:${port}${path}`, openOptions);
       clients.push(client);
       return client;
+    },
+    forget() {
+      clients.length = 0;
+      fake.calls.length = 0;
+      streamTokens.length = 0;
+      streams.forget();
     },
     refusal: (path, handshake = {}) => refusal(port, path, handshake),
   };

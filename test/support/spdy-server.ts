@@ -52,6 +52,8 @@ export interface SpdyServer {
   readonly streamUrl: (stream: StreamRequest) => number;
   /** Expects one session and gives its URL, for tests without a runtime. */
   issue(kind: StreamRequest["kind"], request?: Partial<StreamRequest>): string;
+  /** Lets go of the sessions and requests so far. */
+  forget(): void;
   /** Drops all connections and stops listening. */
   close(): Promise<void>;
 }
@@ -159,6 +161,10 @@ export async function createSpdyServer({
       const token = `Token${(issued++).toString().padStart(3, "0")}`;
       made.streamUrl({ id: "", ...silent, ...request, kind, token });
       return `${made.origin}/${kind}/${token}`;
+    },
+    forget() {
+      sessions.length = 0;
+      requests.length = 0;
     },
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
