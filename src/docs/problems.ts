@@ -161,11 +161,13 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
       "Have it write less, or run it through the WebSocket [execContainer](/docs#execContainer), which has no such bound.",
   },
   upgrade_required: {
-    happened: "The path is a WebSocket, and the request was no handshake of version 13.",
+    happened:
+      "The path is a WebSocket, and the request was not a handshake of version 13. SPDY, which older versions of kubectl use, is not spoken.",
     remedy: "Connect with a WebSocket client. [Sessions](/docs#sessions) says what is spoken then.",
   },
   headers_too_large: {
-    happened: "The URL and the headers together are over 16 KiB.",
+    happened:
+      "The URL and the headers together are over 384 KiB. While very many connections are open the limit is lower, but at least 16 KiB.",
     remedy: "Shorten them: cookies are not needed, and a long command fits into a script in the image.",
   },
   too_many_sessions: {

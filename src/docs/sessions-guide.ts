@@ -9,8 +9,8 @@ export const sessionsGuide = html`<section class="guide" id="sessions" aria-labe
 <h2 id="sessions-title"><a href="#sessions">WebSocket sessions</a></h2>
 <p>Interactive commands (<a href="#execContainer">execContainer</a>), attaching
 (<a href="#attachContainer">attachContainer</a>) and port forwarding (<a href="#forwardPorts">forwardPorts</a>)
-are WebSockets. They speak the subprotocols of Kubernetes, so its clients work unchanged. Everything that can go
-wrong before the session stands is an ordinary answer with a problem, not a closed socket.</p>
+are WebSockets. They speak the subprotocols of Kubernetes, so its clients work unchanged. A refusal before the session
+stands is an ordinary answer with a problem, not a closed socket.</p>
 <h3>Opening</h3>
 <p>Connect with <code>Authorization: Bearer TOKEN</code> and offer a subprotocol. A browser cannot set headers:
 it offers <code>base64url.bearer.authorization.k8s.io.</code> followed by the token in unpadded base64url,
@@ -19,6 +19,7 @@ beside a real one. Without an offer the gateway speaks as in v4.</p>
 ${row("v5.channel.k8s.io", "Binary messages; the client may close one channel and keep the others.")}
 ${row("v4.channel.k8s.io", "Binary messages.")}
 ${row("v4.base64.channel.k8s.io", "Text messages: the channel as a digit, the payload in base64.")}
+${row("channel.k8s.io, base64.channel.k8s.io", "As the two of v4, but channel 3 has only the message of a failure, as plain text. For exec and attach.")}
 </dl>
 <h3>Messages of exec and attach</h3>
 <p>The first byte of every message is its channel, the rest is the payload. The first message from the gateway

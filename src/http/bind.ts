@@ -244,10 +244,16 @@ function parseEnum(text: string, names: readonly string[]): string {
   return found;
 }
 
+/** What Go's strconv.ParseBool takes, so that a client of a kubelet need not change; a name alone is true. */
+const booleans: { readonly [text: string]: boolean } = {
+  ...Object.fromEntries(["", "1", "t", "T", "TRUE", "true", "True"].map((text) => [text, true])),
+  ...Object.fromEntries(["0", "f", "F", "FALSE", "false", "False"].map((text) => [text, false])),
+};
+
 function parseBoolean(text: string): boolean {
-  if (text === "" || text === "true") return true;
-  if (text === "false") return false;
-  throw new BadParameter(`must be true or false, got ${quote(text)}`);
+  const value = Object.hasOwn(booleans, text) ? booleans[text] : undefined;
+  if (value === undefined) throw new BadParameter(`must be true or false, got ${quote(text)}`);
+  return value;
 }
 
 function parseInteger(text: string): string {

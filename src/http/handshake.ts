@@ -10,3 +10,8 @@ export function isHandshake({ headers }: IncomingMessage): boolean {
 export function isUpgraded(request: IncomingMessage & { readonly upgrade?: boolean }): boolean {
   return request.upgrade === true;
 }
+
+/** Whether a request asks for SPDY, as kubectl does for its sessions without WebSockets. */
+export function asksForSpdy({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase().startsWith("spdy/") === true;
+}

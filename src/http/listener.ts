@@ -4,7 +4,7 @@ import { createServer as createSecure } from "node:https";
 import type { Socket } from "node:net";
 import type { SecureContextOptions } from "node:tls";
 import { isBusy, noteAnswer, owesTooMuch } from "./pending-answers.ts";
-import { maxHeaderBytes } from "./raw-answer.ts";
+import { maxHeaderBytes, minHeaderBytes } from "./raw-answer.ts";
 import { WebSocketOnlyMessage } from "./websockets.ts";
 
 export interface ListenerOptions {
@@ -16,7 +16,19 @@ export interface ListenerOptions {
   readonly tls?: SecureContextOptions | undefined;
 }
 
-/** Who opens a connection speaks TLS at once. */
+/**
+ * What unfinished headers may take in all. A command of a session is in the URL, and may be long; but anybody who
+ * reaches the port may begin a request, on as many connections as there may be.
+ */
+const headerBudgetBytes = 64 * 1024 * 1024;
+
+/** How long the headers of a new connection's requests may be, beside so many others. */
+export function headerLimit(connections: number): number {
+  const share = Math.floor(headerBudgetBytes / Math.max(connections, 1));
+  return Math.min(Math.max(share, minHeaderBytes), maxHeaderBytes);
+}
+
+/** Clients that open a connection speak TLS at once. */
 const handshakeTimeoutMs = 10_000;
 
 /** Builds the server without listening. */
@@ -29,6 +41,13 @@ export function createListener(handler: RequestListener, options: ListenerOption
     if (owesTooMuch(socket)) socket.destroy();
     else handler(request, response);
   }, options);
+  let connections = 0;
+  server.on("connection", (socket: Socket) => {
+    connections++;
+    socket.once("close", () => connections--);
+  });
+  // Node reads the property when a connection is opened.
+  Object.defineProperty(server, "maxHeaderSize", { get: () => headerLimit(connections) });
   // A client that stops reading would otherwise pin its response and socket forever.
   return server.setTimeout(options.stallTimeoutMs, (socket: Socket) => {
     const waits = isBusy(socket) && socket.writableLength === 0;
@@ -40,7 +59,6 @@ export function createListener(handler: RequestListener, options: ListenerOption
 function createBare(handler: RequestListener, { requestTimeoutMs, tls }: ListenerOptions): Server {
   const http = {
     IncomingMessage: WebSocketOnlyMessage,
-    maxHeaderSize: maxHeaderBytes,
     headersTimeout: requestTimeoutMs,
     requestTimeout: requestTimeoutMs,
     connectionsCheckingInterval: requestTimeoutMs / 10,

@@ -8,30 +8,44 @@
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
-/** In the order of their requests. */
-const owed = new WeakMap<Socket, Set<ServerResponse>>();
+/** What a connection owes. */
+interface Debt {
+  /** In the order of their requests. */
+  readonly answers: Set<ServerResponse>;
+  /** Bytes that had been read when the oldest of them was asked for. */
+  since: number;
+}
+
+const owed = new WeakMap<Socket, Debt>();
 
 /**
  * Requests that a client may send ahead of their answers. Each holds memory until it is answered, and nothing else
  * limits their number: one connection could fill the process.
  */
 export const maxOwedAnswers = 100;
+/** Bytes of the requests that a client may send ahead: as much as one request may have at most, and some more. */
+const maxAheadBytes = 2 * 1024 * 1024;
 
-/** Whether the connection owes so many answers that it must end. */
+/** Whether the connection owes so much that it must end. */
 export function owesTooMuch(socket: Socket): boolean {
-  return (owed.get(socket)?.size ?? 0) > maxOwedAnswers;
+  const debt = owed.get(socket);
+  if (debt === undefined || debt.answers.size < 2) return false;
+  return debt.answers.size > maxOwedAnswers || socket.bytesRead - debt.since > maxAheadBytes;
 }
 
 /** Notes that a request has come: `response` will be its answer. It emits `close`, whatever happens. */
 export function noteAnswer(socket: Socket, response: ServerResponse): void {
-  const answers = owed.get(socket) ?? firstOf(socket);
+  const debt = owed.get(socket) ?? beginDebt(socket);
+  const { answers } = debt;
+  if (answers.size === 0) debt.since = socket.bytesRead;
   answers.add(response);
   response.once("close", () => answers.delete(response));
 }
 
-function firstOf(socket: Socket): Set<ServerResponse> {
+function beginDebt(socket: Socket): Debt {
   const answers = new Set<ServerResponse>();
-  owed.set(socket, answers);
+  const debt = { answers, since: 0 };
+  owed.set(socket, debt);
   socket.once("close", () => {
     for (const answer of answers) {
       if (answer.socket !== null) continue;
@@ -39,24 +53,24 @@ function firstOf(socket: Socket): Set<ServerResponse> {
       answer.emit("close");
     }
   });
-  return answers;
+  return debt;
 }
 
 /** Whether an answer has yet to leave before another message may be written. */
 export function isBusy(socket: Socket): boolean {
-  return (owed.get(socket)?.size ?? 0) > 0;
+  return (owed.get(socket)?.answers.size ?? 0) > 0;
 }
 
 /** The last answer that is owed to a request which has come in whole; undefined when there is none. */
 export function owedAnswer(socket: Socket): ServerResponse | undefined {
-  return [...(owed.get(socket) ?? [])]
+  return [...(owed.get(socket)?.answers ?? [])]
     .filter(({ req, writableFinished, destroyed }) => req.complete && !writableFinished && !destroyed)
     .at(-1);
 }
 
 /** The connection speaks no HTTP any more. Kept, its last request and answer would live as long as it does. */
 export function forgetAnswer(socket: Socket): void {
-  const answers = owed.get(socket) ?? new Set();
+  const answers = owed.get(socket)?.answers ?? new Set();
   for (const answer of answers) if (answer.socket === socket) answer.detachSocket(socket);
   answers.clear();
 }

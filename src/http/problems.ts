@@ -43,14 +43,29 @@ export function problemOf(error: unknown, context: ProblemContext = {}): Problem
     type: `/docs/problems#${known.code}`,
     title: row.title,
     status: known.status,
-    detail: known.message,
-    ...context,
+    detail: shorten(known.message),
+    ...shortened(context),
     code: known.code,
     ...(known.grpcCode ? { grpcCode: known.grpcCode } : {}),
     retryable: row.retryable === true,
-    ...(known.errors.length > 0 ? { errors: known.errors } : {}),
-    ...known.members,
+    ...(known.errors.length > 0 ? { errors: known.errors.map((error) => shortened(error)) } : {}),
+    ...shortened(known.members),
   };
+}
+
+/** Longest text in a problem, in characters: what a caller or a runtime wrote may be repeated in it. */
+const maxTextLength = 4096;
+
+const shorten = (text: string): string =>
+  text.length <= maxTextLength ? text : `${text.slice(0, maxTextLength - 3)}...`;
+
+/** The same object with its texts shortened. */
+function shortened<T extends object>(object: T): T {
+  const entries = Object.entries(object).map(([name, value]) => [
+    name,
+    typeof value === "string" ? shorten(value) : value,
+  ]);
+  return Object.fromEntries(entries) as T;
 }
 
 /** Answers with the problem of `error`. Someone unauthenticated learns nothing but that. */

@@ -6,8 +6,10 @@ import { GatewayError } from "../errors.ts";
 import { owedAnswer } from "./pending-answers.ts";
 import { apiHeaders, problemMediaType, problemOf } from "./problems.ts";
 
-/** A request line with all headers may be as long as this. */
-export const maxHeaderBytes = 16 * 1024;
+/** A request line with all headers may be as long as this, with a command of 256 KiB in it. */
+export const maxHeaderBytes = 384 * 1024;
+/** What is always taken; the rest is shared by the connections that are open. */
+export const minHeaderBytes = 16 * 1024;
 
 /**
  * Answers what Node's parser stumbled over: broken HTTP, headers too large, too slow. Whoever has not come
@@ -21,7 +23,10 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
   refuse(
     socket,
     error.code === "HPE_HEADER_OVERFLOW"
-      ? new GatewayError("headers_too_large", `The URL and the headers are over ${maxHeaderBytes} bytes`)
+      ? new GatewayError(
+          "headers_too_large",
+          `The URL and the headers are too long: at most ${maxHeaderBytes} bytes, and ${minHeaderBytes} while very many connections are open`,
+        )
       : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
         ? new GatewayError("request_timeout", "The request was not complete in time")
         : new GatewayError("invalid_request", "Cannot read the request: it is not valid HTTP/1.1"),

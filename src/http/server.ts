@@ -24,7 +24,7 @@ import type { Drain } from "./drain.ts";
 import type { Gateway } from "./gateway.ts";
 import { serveHalfClosed } from "./half-closed.ts";
 import { handlers } from "./handlers.ts";
-import { isUpgraded } from "./handshake.ts";
+import { asksForSpdy, isUpgraded } from "./handshake.ts";
 import { healthPaths, openPaths, registerHealth } from "./health.ts";
 import { checkCodings, checkQuery, hostOf, originForm } from "./http-manners.ts";
 import { createListener } from "./listener.ts";
@@ -149,6 +149,7 @@ export function createServer(options: ServerOptions): Server {
     if (!openPaths.has(pathOf(request.url))) {
       callers.set(request, options.authenticate(authorizationOf(request)));
     }
+    if (asksForSpdy(request.raw)) refuseSpdy(request);
     // Before Fastify looks at the body: where nothing takes one, its manners are no matter.
     if (request.is404) throw routeRefusal(request);
   });
@@ -252,6 +253,16 @@ function routeRefusal({ method, url }: FastifyRequest): GatewayError {
   const allowed = openPaths.has(path) ? ["GET", "HEAD"] : allowedMethods(routes, path);
   if (allowed.length > 0) return methodRefusal(`${path} does not take ${method}`, allowed);
   return new GatewayError("route_not_found", `No route ${method} ${path}`);
+}
+
+/** Points a client that speaks SPDY to the WebSocket of the same path; where there is none the offer is ignored. */
+function refuseSpdy({ url }: FastifyRequest): void {
+  const path = pathOf(url);
+  const sessionRoutes = routes.filter(({ kind }) => kind === "session");
+  if (!allowedMethods(sessionRoutes, path).includes("GET")) return;
+  throw new GatewayError("upgrade_required", `SPDY is not spoken here, open the WebSocket: GET ${path}`, {
+    headers: { upgrade: "websocket", connection: "upgrade" },
+  });
 }
 
 function methodRefusal(sentence: string, allowed: readonly string[]): GatewayError {

@@ -115,12 +115,13 @@ function commandOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptio
     const session = createCommandSession(connection, streams, sessions);
     return {
       abandon: () => connection.destroy(),
-      begin: (socket) =>
+      begin: (socket, peer) =>
         bridge(socket, session, {
           streams,
           codec: channelCodec(subprotocol),
           limits: sessions.limits,
           neverStall: isAttach,
+          peer,
         }),
     };
   };
@@ -158,7 +159,8 @@ function forwardOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptio
     }
     return {
       abandon,
-      begin: (socket) => bridgePorts(socket, opened, { subprotocol, raw, limits: sessions.limits }),
+      begin: (socket, peer) =>
+        bridgePorts(socket, opened, { subprotocol, raw, limits: sessions.limits, peer }),
     };
   };
 }
@@ -210,25 +212,22 @@ async function resolveTarget(
   message[field] = id;
 }
 
-/** With no stream named, the output is meant. What runtimes refuse is refused here, before they are asked. */
+/**
+ * Output is on unless it is switched off, and input is off unless it is switched on, as with kubectl. A terminal has
+ * one output: runtimes refuse to be asked for a second one, and clients ask for it all the same.
+ */
 function completeStreams({ message }: Bound): StreamChoice {
-  const named = ["stdin", "stdout", "stderr"].some((name) => message[name] !== undefined);
   const tty = message.tty === true;
-  if (!named) Object.assign(message, { stdout: true, stderr: !tty });
   const streams = {
     stdin: message.stdin === true,
-    stdout: message.stdout === true,
-    stderr: message.stderr === true,
+    stdout: message.stdout !== false,
+    stderr: message.stderr !== false && !tty,
     tty,
   };
   if (!streams.stdin && !streams.stdout && !streams.stderr) {
     throw invalid([{ parameter: "stdout", detail: "one of stdin, stdout and stderr must be true" }]);
   }
-  if (tty && streams.stderr) {
-    throw invalid([
-      { parameter: "stderr", detail: "must be false with tty: a terminal has one output, stdout" },
-    ]);
-  }
+  Object.assign(message, streams);
   return streams;
 }
 

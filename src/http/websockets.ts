@@ -19,7 +19,7 @@ export type ChosenProtocols = WeakMap<IncomingMessage, string>;
 const asked = Symbol("asked for an upgrade");
 const granted = Symbol("is upgraded");
 
-/** Larger messages end a session: a client may split what it sends. */
+/** Larger messages of a session come in pieces of 256 KiB: see split-messages.ts. */
 const maxPayloadBytes = 1024 * 1024;
 
 /**

@@ -1,7 +1,13 @@
 /** WebSocket sessions: interactive commands and port forwarding, as Kubernetes' clients speak them. */
 import { session } from "./define.ts";
 
-const channels = ["v5.channel.k8s.io", "v4.channel.k8s.io", "v4.base64.channel.k8s.io"] as const;
+const channels = [
+  "v5.channel.k8s.io",
+  "v4.channel.k8s.io",
+  "v4.base64.channel.k8s.io",
+  "channel.k8s.io",
+  "base64.channel.k8s.io",
+] as const;
 
 export const sessions = [
   session({

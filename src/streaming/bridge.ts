@@ -4,13 +4,15 @@
  * Invariant: a byte leaves its source only after its sink has room. Pausing stdout therefore stalls the
  * process, as a slow terminal would; only an attached container is never stalled.
  */
+import type { Socket as Connection } from "node:net";
 import type { Duplex } from "node:stream";
 import { type ChannelCodec, channel } from "./channels.ts";
-import { type CommandSession, failure, type StreamChoice } from "./command-session.ts";
-import { keepAlive, type Limits } from "./liveness.ts";
+import { type CommandSession, failure, messageOf, type StreamChoice } from "./command-session.ts";
+import { keepAlive, type Limits, type Liveness } from "./liveness.ts";
 import { pumpOut } from "./outflow.ts";
 import { checkedResize } from "./resize.ts";
 import { closeCode, type Socket } from "./socket.ts";
+import { maxMessageBytes, splitMessages } from "./split-messages.ts";
 
 export interface BridgeOptions {
   readonly streams: StreamChoice;
@@ -18,6 +20,8 @@ export interface BridgeOptions {
   readonly limits: Limits;
   /** A slow reader is dropped instead of stalling the other side. */
   readonly neverStall: boolean;
+  /** The client's connection, below the WebSocket. */
+  readonly peer: Connection;
 }
 
 /** A bridged session, for whoever counts and ends them. */
@@ -31,19 +35,37 @@ export interface Bridged {
 /** What a client sent before it left may still take this long to go out. */
 export const flushMs = 2000;
 
-/** What a terminal sends for the end of its input: closing the stream would close its output too. */
-const endOfTransmission = Buffer.from([4]);
+/**
+ * What a terminal sends for the end of its input: closing the stream would close its output too. Behind the beginning
+ * of a line, the first one only hands that line over.
+ */
+const endOfTransmission = 4;
+const newline = 10;
 
 export function bridge(socket: Socket, session: CommandSession, options: BridgeOptions): Bridged {
-  const { streams, codec, limits, neverStall } = options;
+  const { streams, codec, limits, neverStall, peer } = options;
   const live = keepAlive(socket, limits);
+  splitMessages(peer, socket, { ...codec.split, tooLarge: () => closeTooLarge(live) });
   const send = (number: number, payload: Buffer): void =>
     socket.send(codec.encode(number, payload), () => undefined);
 
+  let lastInput = newline;
+
   function endStdin(): void {
     if (!session.stdin) return;
-    if (streams.tty) pour(endOfTransmission, session.stdin, socket);
-    else session.stdin.end();
+    if (!streams.tty) {
+      session.stdin.end();
+      return;
+    }
+    const ends = lastInput === newline ? [endOfTransmission] : [endOfTransmission, endOfTransmission];
+    pour(Buffer.from(ends), session.stdin, socket);
+    lastInput = newline;
+  }
+
+  function takeInput(payload: Buffer): void {
+    if (payload.length === 0 || !session.stdin) return;
+    lastInput = payload.at(-1) ?? lastInput;
+    pour(payload, session.stdin, socket);
   }
 
   socket.on("message", (data) => {
@@ -52,7 +74,7 @@ export function bridge(socket: Socket, session: CommandSession, options: BridgeO
     live.heard();
     switch (message.channel) {
       case channel.stdin:
-        if (message.payload.length > 0 && session.stdin) pour(message.payload, session.stdin, socket);
+        takeInput(message.payload);
         return;
       case channel.resize: {
         const size = checkedResize(message.payload);
@@ -93,13 +115,12 @@ export function bridge(socket: Socket, session: CommandSession, options: BridgeO
     isOver = true;
     // What has come goes out first.
     await outputs;
-    if ("lost" in outcome) {
-      send(channel.status, Buffer.from(failure(`exit unknown: ${outcome.lost}`)));
-      live.close(closeCode.serviceRestart, "the runtime went away");
-      return;
-    }
-    send(channel.status, Buffer.from(outcome.status));
-    live.close(closeCode.normal, "");
+    const isLost = "lost" in outcome;
+    const status = isLost ? failure(`exit unknown: ${outcome.lost}`) : outcome.status;
+    const text = codec.status === "json" ? status : messageOf(status);
+    if (text !== "") send(channel.status, Buffer.from(text));
+    if (isLost) live.close(closeCode.serviceRestart, "the runtime went away");
+    else live.close(closeCode.normal, "");
   });
 
   const ping = setInterval(() => {
@@ -118,6 +139,12 @@ export function bridge(socket: Socket, session: CommandSession, options: BridgeO
       else await session.connection.destroySoon(flushMs);
     }),
   };
+}
+
+/** Ends a session whose client sent a message that is longer than can be taken. */
+export function closeTooLarge(live: Pick<Liveness, "close">): void {
+  const limit = maxMessageBytes / 1024 / 1024;
+  live.close(closeCode.messageTooBig, `a message may have at most ${limit} MiB`);
 }
 
 /** Writes what a client sent; while the sink has no room, the client is not read. */

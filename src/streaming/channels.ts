@@ -4,10 +4,18 @@
  * Source: Kubernetes' remotecommand (v4, v5) and portforward WebSocket protocols.
  */
 
+import type { SplitOptions } from "./split-messages.ts";
+
 export const channel = { stdin: 0, stdout: 1, stderr: 2, status: 3, resize: 4, close: 255 } as const;
 
 /** In the order of preference. */
-export const subprotocols = ["v5.channel.k8s.io", "v4.channel.k8s.io", "v4.base64.channel.k8s.io"] as const;
+export const subprotocols = [
+  "v5.channel.k8s.io",
+  "v4.channel.k8s.io",
+  "v4.base64.channel.k8s.io",
+  "channel.k8s.io",
+  "base64.channel.k8s.io",
+] as const;
 export type Subprotocol = (typeof subprotocols)[number];
 
 /** Carries the token for those who cannot set headers: browsers. */
@@ -28,16 +36,32 @@ export interface ChannelCodec {
   readonly halfClose: boolean;
   /** Channels have numbers below this one. */
   readonly channels: number;
+  /** How the status channel tells of an end: Kubernetes' Status as JSON, or the message of a failure alone. */
+  readonly status: "json" | "message";
+  /** How a message can be split into several. */
+  readonly split: Pick<SplitOptions, "prefixBytes" | "alignBytes">;
 }
 
-/** How `subprotocol` writes messages; none was offered is as v4. */
+/** How `subprotocol` writes messages. Where none was offered it is v4. */
 export function channelCodec(subprotocol: Subprotocol | undefined): ChannelCodec {
-  if (subprotocol === "v4.base64.channel.k8s.io") return base64Codec;
-  return { ...binaryCodec, halfClose: subprotocol === "v5.channel.k8s.io" };
+  switch (subprotocol) {
+    case "v5.channel.k8s.io":
+      return { ...binaryCodec, halfClose: true };
+    case "v4.base64.channel.k8s.io":
+      return base64Codec;
+    case "channel.k8s.io":
+      return { ...binaryCodec, status: "message" };
+    case "base64.channel.k8s.io":
+      return { ...base64Codec, status: "message" };
+    default:
+      return binaryCodec;
+  }
 }
 
 const binaryCodec: ChannelCodec = {
   halfClose: false,
+  status: "json",
+  split: { prefixBytes: 1, alignBytes: 1 },
   channels: 256,
   encode(channel, payload) {
     const message = Buffer.allocUnsafe(1 + payload.length);
@@ -61,6 +85,8 @@ const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
  */
 const base64Codec: ChannelCodec = {
   halfClose: false,
+  status: "json",
+  split: { prefixBytes: 1, alignBytes: 4 },
   channels: 0x7f - zero,
   encode: (channel, payload) =>
     String.fromCharCode(zero + channel) +

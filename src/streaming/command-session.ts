@@ -119,3 +119,13 @@ function outcomeOf(
 export function failure(message: string): string {
   return JSON.stringify({ metadata: {}, status: "Failure", reason: "InternalError", message, code: 500 });
 }
+
+/** The message of a failure in a Status; empty for success. What is no Status is the message itself. */
+export function messageOf(status: string): string {
+  try {
+    const { status: result, message } = JSON.parse(status) as { status?: unknown; message?: unknown };
+    return result === "Success" ? "" : String(message ?? status);
+  } catch {
+    return status;
+  }
+}

@@ -7,13 +7,15 @@
  *
  * Source: Kubernetes' portforward protocol, v4 framing over WebSocket, portforward.k8s.io over SPDY.
  */
-import { type Bridged, flushMs, pour } from "./bridge.ts";
-import { channelCodec, type Subprotocol } from "./channels.ts";
+import type { Socket as Connection } from "node:net";
+import { type Bridged, closeTooLarge, flushMs, pour } from "./bridge.ts";
+import { type ChannelCodec, channelCodec, type Subprotocol } from "./channels.ts";
 import { keepAlive, type Limits } from "./liveness.ts";
 import { pumpOut } from "./outflow.ts";
 import { readText } from "./read-text.ts";
 import { closeCode, type Socket } from "./socket.ts";
 import type { SpdyConnection, SpdyStream } from "./spdy/connection.ts";
+import { splitMessages } from "./split-messages.ts";
 
 /** One connection to a port of the pod, through a session of its own. */
 export interface Forwarded {
@@ -40,6 +42,8 @@ export interface ForwardOptions {
   /** Messages are the bytes of the one connection, without channels. */
   readonly raw: boolean;
   readonly limits: Limits;
+  /** The client's connection, below the WebSocket. */
+  readonly peer: Connection;
 }
 
 export function bridgePorts(
@@ -48,8 +52,11 @@ export function bridgePorts(
   options: ForwardOptions,
 ): Bridged {
   const live = keepAlive(socket, options.limits);
+  const codec = channelCodec(options.subprotocol);
+  const format = options.raw ? rawSplit : codec.split;
+  splitMessages(options.peer, socket, { ...format, tooLarge: () => closeTooLarge(live) });
   if (options.raw) bridgeRaw(socket, forwarded[0], live);
-  else bridgeChannels(socket, forwarded, { live, codec: channelCodec(options.subprotocol) });
+  else bridgeChannels(socket, forwarded, { live, codec });
 
   const pings = setInterval(() => {
     for (const { connection } of forwarded) connection.ping().catch(() => undefined);
@@ -66,6 +73,9 @@ export function bridgePorts(
 }
 
 type Live = ReturnType<typeof keepAlive>;
+
+/** Messages of a raw tunnel are bytes of the connection. */
+const rawSplit: ChannelCodec["split"] = { prefixBytes: 0, alignBytes: 1 };
 
 /** Port i has channel 2i for data and 2i+1 for errors; the first message on each is the port. */
 function bridgeChannels(

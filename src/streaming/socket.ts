@@ -21,6 +21,7 @@ export interface Socket {
 export const closeCode = {
   normal: 1000,
   goingAway: 1001,
+  messageTooBig: 1009,
   serviceRestart: 1012,
   badMessage: 4400,
   tooSlow: 4408,

@@ -12,7 +12,7 @@ import type { Socket } from "./socket.ts";
 
 /** A session that stands at the runtime's side. One of the two is called, once. */
 export interface Prepared {
-  readonly begin: (socket: Socket) => Bridged;
+  readonly begin: (socket: Socket, connection: Connection) => Bridged;
   /** There will be no WebSocket. */
   readonly abandon: () => void;
 }
@@ -50,7 +50,7 @@ export async function whileThere(
       };
       connection.once("close", drop);
       return (socket) => {
-        place.hold(session.begin(socket));
+        place.hold(session.begin(socket, connection));
         connection.off("close", drop);
       };
     } catch (error) {

@@ -72,3 +72,26 @@ test(`a connection that owes more than ${maxOwedAnswers} answers is ended`, asyn
   gate.release();
   assert.deepEqual(gateway.logged, []);
 });
+
+test("a connection that sends 2 MiB ahead of its answers is ended", async (t) => {
+  const gateway = await liveGateway(t);
+  const gate = held();
+  gateway.fake.on("RuntimeService/Version", gate.answer);
+  const long = requestText(gateway, "GET /v1/version", { headers: [`X-Long: ${"x".repeat(300 * 1024)}`] });
+  const requests = requestText(gateway, "GET /v1/version") + long.repeat(10);
+  // The connection is reset, with requests on it that were not read.
+  const answers = await rawAnswers(gateway, requests).catch(({ code }: NodeJS.ErrnoException) => code);
+  assert.equal(answers, "ECONNRESET");
+  gate.release();
+});
+
+test("a body of 1 MiB behind another request is read", async (t) => {
+  const gateway = await liveGateway(t);
+  const body = JSON.stringify({ metadata: { name: "web" }, annotations: { a: "x".repeat(1_000_000) } });
+  const run = requestText(gateway, "POST /v1/pods", { headers: ["Content-Type: application/json"], body });
+  const answers = await rawAnswers(gateway, requestText(gateway, "GET /v1/version") + run, { count: 2 });
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [200, 201],
+  );
+});

@@ -83,7 +83,7 @@ test("a token beside which no protocol is offered opens nothing: its client coul
   );
   assert.equal(
     problem.detail,
-    `The token is no protocol to speak: this WebSocket has ${v5}, ${v4}, v4.base64.channel.k8s.io`,
+    `The token is no protocol to speak: this WebSocket has ${v5}, ${v4}, v4.base64.channel.k8s.io, channel.k8s.io, base64.channel.k8s.io`,
   );
   assert.deepEqual(asked(gateway), []);
 });
@@ -192,7 +192,8 @@ test("unknown subprotocols only, and what is no list of them, are refused", asyn
   const [exec, forward] = [`${gateway.container}/exec?command=ls`, `${gateway.pod}/portforward?ports=80`];
   for (const [path, offered] of [
     [exec, "v3.channel.k8s.io"],
-    [exec, `channel.k8s.io, ${encoded("x")}`],
+    [exec, `v6.channel.k8s.io, ${encoded("x")}`],
+    [forward, "channel.k8s.io"],
     [exec, "V5.CHANNEL.K8S.IO"],
     [forward, v5],
     [forward, "SPDY/3.1+portforward.k8s.io"],
@@ -226,12 +227,10 @@ test("parameters are checked before anything is asked of the runtime", async (t)
     [exec, "command"],
     [`${exec}?stdin=true`, "command"],
     [`${exec}?command=sh&stdin=false&stdout=false&stderr=false`, "stdout"],
-    [`${exec}?command=sh&tty=true&stdin=false`, "stdout"],
-    [`${exec}?command=sh&tty=true&stdout=true&stderr=true`, "stderr"],
+    [`${exec}?command=sh&tty=true&stdout=false`, "stdout"],
     [`${exec}?command=sh&tty=yes`, "tty"],
     [`${exec}?command=sh&cmd=sh`, "cmd"],
-    [`${attach}?stdout=false`, "stdout"],
-    [`${attach}?tty=true&stderr=true`, "stderr"],
+    [`${attach}?stdout=false&stderr=0`, "stdout"],
     [`${attach}?command=sh`, "command"],
     [forward, "ports"],
     [`${forward}?ports=`, "ports", [v4]],
@@ -514,5 +513,18 @@ test("of several subprotocols the preferred one is spoken, whatever their order"
     await client.opened;
     assert.equal(client.socket.protocol, chosen);
     client.socket.terminate();
+  }
+});
+
+test("kubectl's SPDY is pointed to the WebSocket, where there is one", async (t) => {
+  const gateway = await sessionGateway(t);
+  const headers = { connection: "Upgrade", upgrade: "SPDY/3.1" };
+  for (const path of [
+    `${gateway.container}/exec?command=ls&stdout=true`,
+    `${gateway.container}/attach?stdout=true`,
+    `${gateway.pod}/portforward`,
+  ]) {
+    const { problem } = await refused(gateway, path, [426, "upgrade_required"], { method: "POST", headers });
+    assert.match(problem.detail ?? "", /SPDY.*WebSocket: GET \/v1\//);
   }
 });

@@ -67,7 +67,15 @@ test("the runtime is asked for what the client asked for, its id complete", asyn
       `${short}/exec?command=sh&tty=true&stdin=true&stdout=true`,
       { kind: "exec", command: ["sh"], stdin: true, stdout: true, tty: true },
     ],
-    [`${short}/exec?command=sh&stdin=true`, { kind: "exec", command: ["sh"], stdin: true }],
+    [
+      `${short}/exec?command=sh&stdin=true`,
+      { kind: "exec", command: ["sh"], stdin: true, stdout: true, stderr: true },
+    ],
+    [
+      `${short}/exec?command=sh&tty=1&stdin=1&stdout=1&stderr=1`,
+      { kind: "exec", command: ["sh"], stdin: true, stdout: true, tty: true },
+    ],
+    [`${short}/exec?command=sh&stderr=False`, { kind: "exec", command: ["sh"], stdout: true }],
     [`${short}/attach`, { kind: "attach", stdout: true, stderr: true }],
     [`${short}/attach?stdin=true&stderr=false&stdout=true`, { kind: "attach", stdin: true, stdout: true }],
   ] as const) {
@@ -83,8 +91,9 @@ test("the first message is an empty one on the lowest channel that the client re
   const gateway = await sessionGateway(t);
   for (const [query, first] of [
     ["", 1],
-    ["&stderr=true", 2],
-    ["&stdin=true", 3],
+    ["&stdout=false", 2],
+    ["&stdin=true&stdout=false&stderr=false", 3],
+    ["&stdin=true", 1],
     ["&stdin=true&stdout=true&tty=true", 1],
   ] as const) {
     for (const subprotocols of [[v5], [base64]]) {
@@ -220,16 +229,48 @@ test("stdin that was not asked for goes nowhere", async (t) => {
   );
 });
 
-test("with a terminal the end of input is the byte 4, and stdin stays open", async (t) => {
+test("with a terminal the end of input is the byte 4, twice behind an unfinished line", async (t) => {
   const gateway = await sessionGateway(t);
-  const client = gateway.open(exec(gateway, "&stdin=true&stdout=true&tty=true"));
+  for (const [typed, received] of [
+    ["exit\n", "exit\n\x04"],
+    ["exit", "exit\x04\x04"],
+    ["", "\x04"],
+  ] as const) {
+    const client = gateway.open(exec(gateway, "&stdin=true&stdout=true&tty=true"));
+    await client.opened;
+    if (typed !== "") await client.send(channel.stdin, typed);
+    await client.send(channel.close, Buffer.from([channel.stdin]));
+    const stdin = await newest(gateway).stream("stdin");
+    await eventually(() => stdin.receivedBytes === received.length);
+    assert.equal(stdin.input.read()?.toString(), received);
+    assert.equal(stdin.inputEnded, false);
+  }
+});
+
+test("channel.k8s.io and base64.channel.k8s.io give the message of a failure, and nothing for success", async (t) => {
+  const gateway = await sessionGateway(t);
+  for (const protocol of ["channel.k8s.io", "base64.channel.k8s.io"]) {
+    gateway.streams.behaviour = (session) => finish(session);
+    const good = gateway.open(exec(gateway), { subprotocols: [protocol] });
+    assert.equal((await good.closed).code, 1000);
+    assert.equal(good.socket.protocol, protocol);
+    assert.equal(good.text(channel.status), "");
+    const status = { status: "Failure", message: "command terminated with non-zero exit code: 3" };
+    gateway.streams.behaviour = (session) => finish(session, JSON.stringify(status));
+    const bad = gateway.open(exec(gateway), { subprotocols: [protocol] });
+    assert.equal((await bad.closed).code, 1000);
+    assert.equal(bad.text(channel.status), status.message);
+  }
+});
+
+test("a command of 256 KiB reaches the runtime", async (t) => {
+  const gateway = await sessionGateway(t);
+  const script = "x".repeat(120 * 1024);
+  const path = `${gateway.container}/exec?command=sh&command=-c&command=${script}&command=${script}`;
+  const client = gateway.open(path);
   await client.opened;
-  await client.send(channel.stdin, "exit");
-  await client.send(channel.close, Buffer.from([channel.stdin]));
-  const stdin = await newest(gateway).stream("stdin");
-  await eventually(() => stdin.receivedBytes === 5);
-  assert.equal(stdin.input.read()?.toString(), "exit\x04");
-  assert.equal(stdin.inputEnded, false);
+  const [call] = gateway.fake.callsOf("RuntimeService/Exec");
+  assert.deepEqual(call?.request.cmd, ["sh", "-c", script, script]);
 });
 
 test("sizes are written anew, and what is none is passed over", async (t) => {
@@ -256,7 +297,7 @@ test("sizes are written anew, and what is none is passed over", async (t) => {
 test("sizes without a terminal go nowhere", async (t) => {
   const gateway = await sessionGateway(t);
   gateway.streams.behaviour = cat;
-  const client = gateway.open(exec(gateway, "&stdin=true&stdout=true"));
+  const client = gateway.open(exec(gateway, "&stdin=true&stderr=false"));
   await client.opened;
   await client.send(channel.resize, '{"Width":80,"Height":24}');
   await client.send(channel.stdin, "typed");
@@ -374,7 +415,7 @@ test("the end of the gateway waits a moment, and no longer, for clients that do 
   await Promise.all(gateway.streams.sessions.map((session) => session.closed));
 });
 
-test("a message over 1 MiB closes its session with 1009, and no other", async (t) => {
+test("a message over 16 MiB closes its session with 1009 and a reason, and no other", async (t) => {
   const gateway = await sessionGateway(t);
   gateway.streams.behaviour = cat;
   const [large, other] = [
@@ -382,10 +423,11 @@ test("a message over 1 MiB closes its session with 1009, and no other", async (t
     gateway.open(exec(gateway, "&stdin=true&stdout=true")),
   ];
   await Promise.all([large.opened, other.opened]);
-  await large.send(channel.stdin, Buffer.alloc(1024 * 1024 - 1));
-  await eventually(() => large.bytes(channel.stdout).length === 1024 * 1024 - 1);
-  void large.send(channel.stdin, Buffer.alloc(1024 * 1024));
-  assert.equal((await large.closed).code, 1009);
+  const bytes = 16 * 1024 * 1024 - 1;
+  await large.send(channel.stdin, Buffer.alloc(bytes));
+  await eventually(() => large.bytes(channel.stdout).length === bytes, { timeoutMs: 20_000 });
+  void large.send(channel.stdin, Buffer.alloc(bytes + 1));
+  assert.deepEqual(await large.closed, { code: 1009, reason: "a message may have at most 16 MiB" });
   await other.send(channel.stdin, "unharmed");
   await eventually(() => other.text(channel.stdout) === "unharmed");
   await eventually(async () => (await gateway.count()) === 1);

@@ -175,7 +175,7 @@ function createClient(
     headers: { ...(withToken ? { authorization } : {}), ...options.headers },
   });
   const frames: Frame[] = [];
-  const isText = (): boolean => socket.protocol === base64;
+  const isText = (): boolean => socket.protocol.includes("base64");
   socket.on("message", (message: Buffer, isBinary: boolean) => {
     if (onMessage) return onMessage(message);
     assert.equal(isBinary, !isText());

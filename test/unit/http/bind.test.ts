@@ -157,14 +157,19 @@ test("a flag is true when it is given without a value", () => {
   for (const [text, value] of [
     ["", true],
     ["true", true],
+    ["True", true],
+    ["1", true],
+    ["t", true],
     ["false", false],
+    ["FALSE", false],
+    ["0", false],
   ] as const) {
     assert.deepEqual(message(getImage, { params: { "*": "a" }, query: { verbose: text } }), {
       image: { image: "a" },
       verbose: value,
     });
   }
-  for (const text of ["1", "0", "yes", "TRUE", " true", "null"]) {
+  for (const text of ["2", "yes", "tRUE", " true", "null", "toString"]) {
     assert.deepEqual(mistakes(getImage, { params: { "*": "a" }, query: { verbose: text } }), ["verbose"]);
   }
 });
@@ -211,7 +216,7 @@ test("the gateway's own parameters have their defaults, values and bounds", () =
     { ...given({ seconds: "0", flag: "false" }) },
     { choice: "utf8", flag: false, seconds: 0 },
   );
-  for (const query of [{ choice: "hex" }, { choice: "" }, { choice: ["utf8", "utf8"] }, { flag: "1" }]) {
+  for (const query of [{ choice: "hex" }, { choice: "" }, { choice: ["utf8", "utf8"] }, { flag: "on" }]) {
     assert.deepEqual(mistakes(own, { params: id, query }), Object.keys(query));
   }
   for (const seconds of ["-1", "3601", "1.5", "", "9".repeat(40)]) {

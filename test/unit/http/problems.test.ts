@@ -54,3 +54,14 @@ test("a path is told without its query", () => {
   assert.equal(pathOf("/v1/a%3Fb"), "/v1/a%3Fb");
   assert.equal(pathOf("?a"), "");
 });
+
+test("a text that a caller or a runtime wrote is repeated in part when it is long", () => {
+  const long = "x".repeat(300_000);
+  const error = new GatewayError("invalid_request", long, {
+    errors: [{ parameter: long, detail: long }],
+    members: { resource: long, candidates: ["a"] },
+  });
+  const text = JSON.stringify(problemOf(error, { instance: `/${long}` }));
+  assert.ok(text.length < 32 * 1024, `${text.length}`);
+  assert.match(text, /x\.\.\."/);
+});

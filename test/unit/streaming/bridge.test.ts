@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { bridge } from "../../../src/streaming/bridge.ts";
@@ -30,7 +31,13 @@ async function stuck(t: TestContext) {
   const connection = createSpdyConnection(runtime);
   const session = createCommandSession(connection, streams, { statusGraceMs: 1000 });
   const codec = channelCodec("v5.channel.k8s.io");
-  const bridged = bridge(server, session, { streams, codec, limits: defaultLimits, neverStall: false });
+  const bridged = bridge(server, session, {
+    streams,
+    codec,
+    limits: defaultLimits,
+    neverStall: false,
+    peer: new Socket().on("data", () => undefined),
+  });
   return { client, server, session, bridged, taken, take: () => take() };
 }
 
