@@ -292,6 +292,10 @@ function saidBy(rpc: Rpc, text: string): ErrorCode | undefined {
   return sayings.find(({ of, text: pattern }) => (of?.includes(rpc) ?? true) && pattern.test(text))?.code;
 }
 
+/** Whether this is how a runtime says that a command cannot be started, because there is no such program. */
+export const isMissingCommand = (text: string): boolean =>
+  saidBy("RuntimeService/Exec", text) === "command_not_found";
+
 function restate(error: GatewayError, code: ErrorCode): GatewayError {
   if (code === error.code) return error;
   return new GatewayError(code, error.message, {

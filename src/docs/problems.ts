@@ -121,6 +121,11 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
     remedy:
       "Start it, or look at how it ended: [getContainer](/docs#getContainer) has `exitCode`, `reason` and `message`.",
   },
+  not_listening: {
+    happened:
+      "No process in the pod listens on any of the ports. It has not started yet, has ended, or listens on another port.",
+    remedy: "Look at the pod's containers and at the port that they open, then connect again.",
+  },
   pod_not_ready: {
     happened: "The pod was stopped, or has died. It never becomes ready again.",
     remedy: "Remove it and run a new one.",

@@ -6,14 +6,23 @@
 import type { WebSocket } from "@fastify/websocket";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { authorize, type Caller, canChangeUnmanaged, requireManaged } from "../auth/authorize.ts";
+import type { Runtime } from "../cri/channel.ts";
+import { isMissingCommand } from "../cri/conflicts.ts";
 import type { Inventory, Kind } from "../cri/inventory.ts";
+import { listeningPorts } from "../cri/listening-ports.ts";
 import { request as callRuntime } from "../cri/perform.ts";
 import { managedLabel } from "../cri/pod-config.ts";
 import { GatewayError } from "../errors.ts";
 import type { SessionRoute } from "../routes/define.ts";
 import { bridge } from "../streaming/bridge.ts";
 import { channelCodec, type Subprotocol } from "../streaming/channels.ts";
-import { createCommandSession, type StreamChoice } from "../streaming/command-session.ts";
+import {
+  type CommandSession,
+  createCommandSession,
+  firstSign,
+  messageOf,
+  type StreamChoice,
+} from "../streaming/command-session.ts";
 import type { DialOptions } from "../streaming/dial.ts";
 import type { Limits } from "../streaming/liveness.ts";
 import { bridgePorts, createForwarded, type Forwarded } from "../streaming/port-forward.ts";
@@ -113,6 +122,7 @@ function commandOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptio
       protocol: "v4.channel.k8s.io",
     });
     const session = createCommandSession(connection, streams, sessions);
+    if (!isAttach) await requireStart(session, client);
     return {
       abandon: () => connection.destroy(),
       begin: (socket, peer) =>
@@ -127,6 +137,16 @@ function commandOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptio
   };
 }
 
+/** @throws {GatewayError} `command_not_found` when the runtime says so before it says anything else. */
+async function requireStart(session: CommandSession, client: WaitingClient): Promise<void> {
+  const outcome = await firstSign(session, client.onCancel);
+  const message = outcome !== undefined && "status" in outcome ? messageOf(outcome.status) : "";
+  if (!client.gone && !isMissingCommand(message)) return;
+  session.connection.destroy();
+  client.check();
+  throw new GatewayError("command_not_found", `Exec failed: ${message}`);
+}
+
 /** PortForward: a session of its own for every port. */
 function forwardOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptions): Prepare {
   const binder = createBinder(route);
@@ -137,7 +157,8 @@ function forwardOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptio
     const { channels } = channelCodec(subprotocol);
     const ports = portsOf(bound, raw, Math.min(mostPorts, Math.floor(channels / 2)));
     await resolveTarget(bound, "pod", { gateway, caller: gateway.callerOf(request) });
-    const { podSandboxId } = bound.message;
+    const podSandboxId = String(bound.message.podSandboxId);
+    await requireListener(gateway.runtime, podSandboxId, { ports, client });
     const opened: Forwarded[] = [];
     const abandon = (): void => {
       for (const { connection } of opened) connection.destroy();
@@ -163,6 +184,21 @@ function forwardOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptio
         bridgePorts(socket, opened, { subprotocol, raw, limits: sessions.limits, peer }),
     };
   };
+}
+
+/** A pod may open its ports one after the other: only if none of them is open, nothing can come of the session. */
+async function requireListener(
+  runtime: Runtime,
+  podSandboxId: string,
+  { ports, client }: { readonly ports: readonly number[]; readonly client: WaitingClient },
+): Promise<void> {
+  const listening = await listeningPorts(runtime, podSandboxId, { onCancel: client.onCancel });
+  client.check();
+  if (listening === undefined || ports.some((port) => listening.has(port))) return;
+  throw new GatewayError(
+    "not_listening",
+    `Cannot forward to port ${ports.join(", ")}: nothing listens on it in pod "${podSandboxId}"`,
+  );
 }
 
 /** Only sessions need an HTTP client, whose import takes as long as half of the start. */

@@ -115,6 +115,34 @@ function outcomeOf(
   });
 }
 
+/** A command that cannot be started fails within this time, on a node that is not overloaded. */
+const startMs = 250;
+
+/**
+ * Waits for the first that is heard of a command: its end, which is answered, or output. A command that is silent
+ * has started when some time has passed, which nobody can tell from one that fails later. Nothing is read.
+ */
+export async function firstSign(
+  { stdout, stderr, outcome }: CommandSession,
+  onCancel: (cancel: () => void) => void,
+): Promise<Outcome | undefined> {
+  const outputs = [stdout, stderr].filter((stream) => stream !== undefined);
+  let heard = (): void => undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const sign = new Promise<undefined>((resolve) => {
+    heard = () => resolve(undefined);
+    for (const output of outputs) output.once("readable", heard);
+    onCancel(heard);
+    timer = setTimeout(heard, startMs);
+  });
+  try {
+    return await Promise.race([outcome, sign]);
+  } finally {
+    clearTimeout(timer);
+    for (const output of outputs) output.off("readable", heard);
+  }
+}
+
 /** Kubernetes' Status of something that failed here. */
 export function failure(message: string): string {
   return JSON.stringify({ metadata: {}, status: "Failure", reason: "InternalError", message, code: 500 });

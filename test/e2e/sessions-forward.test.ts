@@ -107,10 +107,12 @@ test("a port that refuses says so on its error channel, and the other goes on", 
   await session.close();
 });
 
-test("a raw tunnel to a port that refuses closes with 4502 and the reason", { skip }, async () => {
-  const { code, reason } = await (await tunnel(port.nobody)).ended;
-  assert.equal(code, 4502);
-  assert.match(reason, /forward/);
+test("a port that nothing listens on is refused before the upgrade", { skip }, async () => {
+  for (const query of [{ ports: port.nobody }, { ports: port.nobody, raw: true }]) {
+    const answer = await refusal(crest(), `${pod.path}/portforward`, { subprotocols: [v4], query });
+    const { detail } = problemOf(answer, 409, "not_listening");
+    assert.match(detail, new RegExp(`nothing listens on it in pod "${pod.id}"`));
+  }
 });
 
 test("a client that leaves ends the peer's input, and what it sent before arrives", { skip }, async () => {

@@ -51,6 +51,7 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   already_running: of("startContainer"),
   already_exited: of("startContainer"),
   not_running: ofContainer,
+  not_listening: of("forwardPorts"),
   pod_not_ready: of("createContainer", "startContainer", "forwardPorts", "getPodStats", "updatePodResources"),
   name_reserved: of("runPod", "createContainer"),
   image_in_use: of("removeImage"),
