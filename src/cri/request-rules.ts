@@ -50,6 +50,7 @@ export const requestRules: FieldRules = {
     },
   },
   ContainerMetadata: { name: { required: 'a container has a name, {"metadata": {"name": "app"}}' } },
+  AuthConfig: { auth: { check: credentialsMistake } },
   ImageSpec: { image: { required: 'a reference, "busybox:1.35"' } },
   KeyValue: {
     key: {
@@ -80,3 +81,10 @@ export const requestRules: FieldRules = {
     supplementalGroups: { minimum: 0n },
   },
 };
+
+/** Runtimes quote what they cannot read, and this is a password. */
+function credentialsMistake(text: string): string | undefined {
+  const bytes = Buffer.from(text, "base64");
+  const isBase64 = bytes.toString("base64").replace(/=+$/, "") === text.replace(/=+$/, "");
+  return isBase64 && bytes.includes(":") ? undefined : "must be USER:PASSWORD in base64";
+}

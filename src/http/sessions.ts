@@ -12,6 +12,7 @@ import type { Inventory, Kind } from "../cri/inventory.ts";
 import { listeningPorts } from "../cri/listening-ports.ts";
 import { request as callRuntime } from "../cri/perform.ts";
 import { managedLabel } from "../cri/pod-config.ts";
+import { secretsIn, withoutSecrets } from "../cri/secrets.ts";
 import { GatewayError } from "../errors.ts";
 import type { SessionRoute } from "../routes/define.ts";
 import { bridge } from "../streaming/bridge.ts";
@@ -114,15 +115,22 @@ function commandOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptio
       ]);
     }
     encodeBound(route.rpc, bound.message, binder);
+    const secrets = secretsIn(route.rpc, bound.message);
     await resolveTarget(bound, "container", { gateway, caller: gateway.callerOf(request) });
     const connection = await open(route, bound.message, {
       gateway,
       sessions,
       client,
       protocol: "v4.channel.k8s.io",
+    }).catch((error: unknown) => {
+      throw withoutSecrets(error, secrets);
     });
     const session = createCommandSession(connection, streams, sessions);
-    if (!isAttach) await requireStart(session, client);
+    if (!isAttach) {
+      await requireStart(session, client).catch((error: unknown) => {
+        throw withoutSecrets(error, secrets);
+      });
+    }
     return {
       abandon: () => connection.destroy(),
       begin: (socket, peer) =>

@@ -3,7 +3,7 @@
  * whose pod it is, complete, call, answer. (Authentication and the route's own grant came before the body
  * was read.) What a route needs is compiled once.
  */
-import type { FastifyReply } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import {
   authorize,
   type Caller,
@@ -17,6 +17,7 @@ import type { Kind } from "../cri/inventory.ts";
 import { deadlineOf } from "../cri/methods.ts";
 import { perform, type Subject } from "../cri/perform.ts";
 import { managedLabel } from "../cri/pod-config.ts";
+import { secretsIn, withoutSecrets } from "../cri/secrets.ts";
 import { GatewayError } from "../errors.ts";
 import type { Grant } from "../grants.ts";
 import type { UnaryRoute } from "../routes/define.ts";
@@ -53,6 +54,18 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
     if (route.success !== 204) negotiate(request.headers.accept, ["application/json"]);
     const caller = gateway.callerOf(request);
     const bound = binder.bind(partsOf(request));
+    try {
+      return await answer(request, reply, { caller, bound });
+    } catch (error) {
+      throw withoutSecrets(error, secretsIn(rpc, bound.message));
+    }
+  };
+
+  async function answer(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { caller, bound }: { readonly caller: Caller; readonly bound: Bound },
+  ): Promise<unknown> {
     for (const name of bound.given) {
       const grant = route.needs?.[name];
       if (grant) requireGrant(grant, caller, name);
@@ -81,7 +94,7 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
     });
     if (route.tells === "version") reply.header("crest-version", version);
     return sendWritten(reply, { bytes: shared.value, release: shared.release });
-  };
+  }
 
   async function complete(wire: Buffer, { message }: Bound): Promise<Buffer> {
     try {

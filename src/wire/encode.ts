@@ -44,6 +44,8 @@ interface Encoding {
   readonly ignoreUnknown: boolean;
   /** How many of the fields that we are inside of are redacted. */
   secrets: number;
+  /** Whether a text may hold a NUL: no caller means one, and C and the kernel end a text there. */
+  readonly allowsNul: boolean;
 }
 
 /** Writes one field, tag and all; the value is neither null nor undefined. */
@@ -63,13 +65,16 @@ interface Plan {
 /** Enough mistakes. */
 class Stop extends Error {}
 
-/** An encoder for the messages of a table. Messages are prepared when they are first used. Refuses what breaks `rules`, too. */
-export function createEncoder(descriptors: Descriptors, rules: FieldRules = {}): Encode {
+/**
+ * An encoder for the messages of a table. Messages are prepared when they are first used. With `rules`, as for what
+ * a caller sent, it also refuses what breaks them and texts with a NUL.
+ */
+export function createEncoder(descriptors: Descriptors, rules?: FieldRules): Encode {
   const plans = new Map<string, Plan>();
   const planOf = (name: string): Plan => {
     const known = plans.get(name);
     if (known !== undefined) return known;
-    const plan = prepare(name, descriptors, { planOf, rules: Object.entries(rules[name] ?? {}) });
+    const plan = prepare(name, descriptors, { planOf, rules: Object.entries(rules?.[name] ?? {}) });
     plans.set(name, plan);
     return plan;
   };
@@ -81,6 +86,7 @@ export function createEncoder(descriptors: Descriptors, rules: FieldRules = {}):
       mistakes: [],
       ignoreUnknown,
       secrets: 0,
+      allowsNul: rules === undefined,
     };
     const plan = planOf(message);
     try {
@@ -238,6 +244,8 @@ function putMap(encoding: Encoding, tag: number, value: unknown): void {
     at(encoding, key, () => {
       const text = parse(encoding, textCodec, value[key]);
       if (!isWellFormed(key)) refuse(encoding, "must have a key of valid Unicode, without lone surrogates");
+      if (!encoding.allowsNul && key.includes("\0"))
+        refuse(encoding, "must have a key without NUL characters");
       if (text === refused) return;
       sink.varint32(tag);
       const start = sink.open();
@@ -254,7 +262,10 @@ const refused = Symbol("refused");
 
 function parse<T>(encoding: Encoding, codec: ScalarCodec<T>, value: unknown): T | typeof refused {
   try {
-    return codec.parse(value);
+    const parsed = codec.parse(value);
+    if (!encoding.allowsNul && typeof parsed === "string" && parsed.includes("\0"))
+      throw new Wrong("must have no NUL character");
+    return parsed;
   } catch (error) {
     if (!(error instanceof Wrong)) throw error;
     refuse(encoding, `${error.message}, got ${describe(value, encoding.secrets > 0)}`);

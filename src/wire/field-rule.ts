@@ -10,6 +10,8 @@ export interface FieldRule {
   readonly maxBytes?: number;
   /** What a text that is not empty must match, in words too: "must be an absolute path". */
   readonly pattern?: { readonly matches: RegExp; readonly detail: string };
+  /** What is wrong with a text that is not empty; undefined when nothing is. Must not repeat the text. */
+  readonly check?: (text: string) => string | undefined;
   /** Must not be given without one of these others of the same message. */
   readonly onlyWith?: readonly string[];
   /** `required` holds only when this other field is absent. */
@@ -27,7 +29,7 @@ export type Members = { readonly [field: string]: unknown };
 /** What is wrong with a field of a message whose values have the right types; undefined when nothing is. */
 export function breaks(rule: FieldRule, field: string, members: Members): string | undefined {
   const value = members[field];
-  const { required, unless, onlyWith, maxBytes, pattern } = rule;
+  const { required, unless, onlyWith, maxBytes, pattern, check } = rule;
   if (isAbsent(value)) {
     const isWaived = unless !== undefined && !isAbsent(members[unless]);
     return required === undefined || isWaived ? undefined : `must be given: ${required}`;
@@ -37,6 +39,8 @@ export function breaks(rule: FieldRule, field: string, members: Members): string
   if (typeof value === "string" && maxBytes !== undefined && Buffer.byteLength(value) > maxBytes)
     return `must be at most ${maxBytes} bytes`;
   if (typeof value === "string" && pattern && !pattern.matches.test(value)) return pattern.detail;
+  const found = typeof value === "string" ? check?.(value) : undefined;
+  if (found !== undefined) return found;
   for (const item of Array.isArray(value) ? value : [value]) {
     const detail = outOfRange(rule, item);
     if (detail !== undefined) return detail;

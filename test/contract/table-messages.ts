@@ -149,10 +149,14 @@ function lawfulNumber({ type, repeated }: Field): unknown {
 
 const text = fc.oneof(
   { weight: 3, arbitrary: fc.string({ unit: "grapheme-ascii", maxLength: 20 }) },
-  { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 8 }) },
+  // The gateway takes no NUL.
   {
     weight: 1,
-    arbitrary: fc.constantFrom("", '"\\\n\u0000', "constructor", "0", "😀", "\u2028", "..", "a/b?c#d%25"),
+    arbitrary: fc.string({ unit: "binary", maxLength: 8 }).map((it) => it.replaceAll("\0", "\x01")),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom("", '"\\\n\u0001', "constructor", "0", "😀", "\u2028", "..", "a/b?c#d%25"),
   },
 );
 const key = fc.oneof(text, fc.constantFrom("app", "example.com/app", "10", "9"));
