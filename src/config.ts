@@ -6,11 +6,11 @@
  * unknown or does not read stops the start; nothing is guessed and nothing is dropped.
  */
 import { isUtf8 } from "node:buffer";
-import { readFileSync } from "node:fs";
 import type { ServingCommand } from "./config/commands.ts";
 import { parseFlags } from "./config/flags.ts";
 import { helpText } from "./config/help.ts";
 import { type Config, type Environment, resolveConfig } from "./config/resolve.ts";
+import { readTrustedFile } from "./files/trusted-file.ts";
 
 export { envExample, settingsTable } from "./config/help.ts";
 export type { Config } from "./config/resolve.ts";
@@ -61,7 +61,7 @@ export function parseCommandLine(
 
 /** Bytes that are not UTF-8 would become other ones, in a path for one, and nobody would be told. */
 function readText(path: string): string {
-  const bytes = readFileSync(path);
+  const bytes = readTrustedFile(path);
   if (!isUtf8(bytes)) throw new Error("it is not UTF-8");
   return bytes.toString("utf8");
 }

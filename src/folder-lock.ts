@@ -1,10 +1,12 @@
 /** One gateway per data folder. */
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
-import { chmod, link, mkdir, rename, rm, stat } from "node:fs/promises";
+import { chmod, link, lstat, rename, rm } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { StartError } from "./errors.ts";
+import { makeTrustedFolder } from "./files/trusted-folder.ts";
+import { checkEntries, reasonOf, UntrustedPathError } from "./files/trusted-path.ts";
 
 export interface FolderLock {
   /** Gives the folder free. */
@@ -17,21 +19,24 @@ const answerMs = 1000;
 const maxSocketPathBytes = 107;
 
 /**
- * Takes the folder, which is made when absent, for as long as this process lives.
+ * Takes the folder, which is made when absent, for as long as this process lives. It must be a trusted one (see
+ * files/trusted-path.ts), and so must those of the `entries` in it that exist.
  *
  * The lock is a Unix socket that answers with its owner's pid. When the process ends in whatever way nobody
  * answers it any more, so that no pid of a file has to be believed, which in containers that share the folder
  * would be the same one for all. It needs no program, as flock would.
  *
- * @throws {StartError} naming the pid, when it is taken; when the folder cannot be written.
+ * @throws {StartError} naming the pid, when it is taken; when the folder cannot be trusted or written.
  */
-export async function lockFolder(folder: string): Promise<FolderLock> {
-  await mkdir(folder, { recursive: true, mode: 0o700 }).catch(cannotLock(folder));
+export async function lockFolder(folder: string, entries: readonly string[] = []): Promise<FolderLock> {
+  await makeTrustedFolder(folder)
+    .then(() => checkEntries(entries))
+    .catch(cannotLock(folder));
   const path = join(folder, "gateway.lock");
   const server = createServer((socket) => socket.on("error", () => undefined).end(`${process.pid}\n`));
   try {
     while (!(await withShortPath(path, (short) => listens(server, short)))) {
-      const found = await stat(path).catch(absent);
+      const found = await lstat(path).catch(absent);
       const owner = await withShortPath(path, ownerOf);
       if (owner !== undefined) {
         throw new StartError(
@@ -56,8 +61,9 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
 
 function cannotLock(folder: string): (error: NodeJS.ErrnoException) => never {
   return (error) => {
+    const or = error instanceof UntrustedPathError ? "or " : "";
     throw new StartError(
-      `Cannot use the data folder ${folder}: ${error.code ?? error.message}, choose another with --data-dir`,
+      `Cannot use the data folder ${folder}: ${reasonOf(error)}, ${or}choose another with --data-dir`,
       { cause: error },
     );
   };
@@ -109,7 +115,7 @@ async function removeDead(path: string, inode: number): Promise<void> {
   const dead = `${path}.${randomBytes(6).toString("hex")}`;
   try {
     await rename(path, dead);
-    if ((await stat(dead)).ino !== inode) await link(dead, path);
+    if ((await lstat(dead)).ino !== inode) await link(dead, path);
   } catch (error) {
     // Somebody else was faster: the next look says who.
     const { code } = error as NodeJS.ErrnoException;

@@ -2,7 +2,6 @@
  * The life of a gateway: find or start its runtime, listen, say how to use it, and end in the reverse
  * order, whatever the reason.
  */
-import { readFile } from "node:fs/promises";
 import { createApp, type TlsSettings } from "./app.ts";
 import { loadToken } from "./auth/token.ts";
 import { banner } from "./banner.ts";
@@ -10,12 +9,15 @@ import type { Command, Config } from "./config.ts";
 import { connect, type Runtime } from "./cri/channel.ts";
 import { discover, whyUnreachable } from "./cri/discover.ts";
 import { invoke } from "./cri/invoke.ts";
+import { logRootOf } from "./cri/log-folders.ts";
 import { removeAllPods } from "./cri/remove-pods.ts";
 import { StartError } from "./errors.ts";
+import { readTrustedFile } from "./files/trusted-file.ts";
+import { reasonOf } from "./files/trusted-path.ts";
 import { lockFolder } from "./folder-lock.ts";
 import type { LogEntry } from "./http/server.ts";
 import { createNotify, type Notify } from "./service-manager.ts";
-import { loadTls } from "./tls/identity.ts";
+import { checkTlsPaths, loadTls } from "./tls/identity.ts";
 
 export interface GatewayOptions {
   /** Prints a line for the person at the terminal. */
@@ -49,9 +51,9 @@ type Serving = Extract<Command, { readonly config: Config }>;
  */
 export async function runGateway({ name, config }: Serving, options: GatewayOptions): Promise<number> {
   const tls = await readTls(config);
-  const token = await loadToken(config.tokenFile);
-  const lock = await lockFolder(config.dataDir);
+  const lock = await lockFolder(config.dataDir, [logRootOf(config.dataDir)]);
   try {
+    const token = await loadToken(config.tokenFile);
     return await runLocked({ name, config }, options, { token, tls });
   } finally {
     await lock.close();
@@ -74,7 +76,7 @@ async function runLocked(
         limits: { idleMs: config.sessionIdle, maxMs: config.sessionMax },
         statusGraceMs: config.statusGrace,
         mostSessions: config.maxSessions,
-        streamCa: await readStreamCa(config.streamCa),
+        streamCa: readStreamCa(config.streamCa),
       },
       log: (entry) => options.log(logLine(entry)),
     });
@@ -145,16 +147,17 @@ async function readTls({ tlsCert, tlsKey, tlsClientCa }: Config): Promise<TlsSet
     key: tlsKey,
     ...(tlsClientCa === undefined ? {} : { clientCa: tlsClientCa }),
   };
+  checkTlsPaths(files);
   return { files, identity: await loadTls(files) };
 }
 
-async function readStreamCa(path: string | undefined): Promise<string | undefined> {
+function readStreamCa(path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
-  return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    throw new StartError(`--stream-ca: cannot read ${path}: ${error.code ?? error.message}`, {
-      cause: error,
-    });
-  });
+  try {
+    return readTrustedFile(path).toString("utf8");
+  } catch (error) {
+    throw new StartError(`--stream-ca: cannot read ${path}: ${reasonOf(error)}`, { cause: error });
+  }
 }
 
 async function describe(runtime: Runtime): Promise<string> {

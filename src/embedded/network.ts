@@ -1,8 +1,10 @@
 /** The pods' network: a bridge of our own, with a subnet that nothing on the machine overlaps. */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { StartError } from "../errors.ts";
+import { makeFolder } from "../files/make-folder.ts";
+import { readTrustedFile, replaceFile } from "../files/trusted-file.ts";
 import { run } from "./command.ts";
 import { removeNatRules } from "./nat-rules.ts";
 import type { Paths } from "./paths.ts";
@@ -25,9 +27,9 @@ export async function createNetwork(paths: Paths): Promise<void> {
   if (subnet === undefined) {
     throw new StartError("Cannot choose a subnet for pods: the machine's routes overlap every private one.");
   }
-  writeFileSync(paths.subnet, `${subnetText(subnet)}\n`);
-  mkdirSync(paths.cniConfDir, { recursive: true });
-  writeFileSync(join(paths.cniConfDir, "10-crest.conflist"), cniConfig(paths, subnet));
+  await replaceFile(paths.subnet, `${subnetText(subnet)}\n`);
+  await makeFolder(paths.cniConfDir, 0o700);
+  await replaceFile(join(paths.cniConfDir, "10-crest.conflist"), cniConfig(paths, subnet));
   const { network } = paths;
   // A given hardware address stays; a bridge without one takes its lowest port's, changing as pods come and go.
   const hardware = `02:42:${network.slice(-8).replace(/..(?!$)/g, "$&:")}`;
@@ -100,7 +102,7 @@ function gatewayOf(subnet: Subnet): string {
 
 function rememberedSubnet(path: string): Subnet | undefined {
   try {
-    return parseSubnet(readFileSync(path, "utf8").trim());
+    return parseSubnet(readTrustedFile(path).toString("utf8").trim());
   } catch {
     return undefined;
   }
