@@ -71,12 +71,21 @@ export function readCommandLine(): Command {
   return parseCommandLine(process.argv.slice(2), process.env);
 }
 
-/**
- * The socket on which whoever started this process, systemd for one, waits to be told that it serves
- * (sd_notify(3)). Taken out of the environment: a containerd that is started later would speak there, too.
- */
-export function takeNotifySocket(): string | undefined {
-  const { NOTIFY_SOCKET: socket } = process.env;
+/** What systemd, or another service manager, tells a process that it starts. */
+export interface ServiceManager {
+  /** The socket on which it waits to be told that the process serves (sd_notify(3)). */
+  readonly notifySocket: string | undefined;
+  /** It kills a process that says nothing there for so long (sd_watchdog_enabled(3)). */
+  readonly watchdogMs: number | undefined;
+}
+
+/** Takes it out of the environment: a containerd that is started later would speak to the same manager. */
+export function takeServiceManager(): ServiceManager {
+  const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: microseconds, WATCHDOG_PID: watched } = process.env;
   delete process.env.NOTIFY_SOCKET;
-  return socket === "" ? undefined : socket;
+  delete process.env.WATCHDOG_USEC;
+  delete process.env.WATCHDOG_PID;
+  const watchdogMs = Math.floor(Number(microseconds) / 1000);
+  const isWatched = watchdogMs > 0 && (watched === undefined || watched === String(process.pid));
+  return { notifySocket: socket === "" ? undefined : socket, watchdogMs: isWatched ? watchdogMs : undefined };
 }

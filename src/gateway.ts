@@ -16,7 +16,7 @@ import { readTrustedFile } from "./files/trusted-file.ts";
 import { reasonOf } from "./files/trusted-path.ts";
 import { lockFolder } from "./folder-lock.ts";
 import type { LogEntry } from "./http/server.ts";
-import { createNotify, type Notify } from "./service-manager.ts";
+import { createNotify, type Notify, startWatchdog } from "./service-manager.ts";
 import { checkTlsPaths, loadTls } from "./tls/identity.ts";
 
 export interface GatewayOptions {
@@ -30,6 +30,8 @@ export interface GatewayOptions {
   readonly stopAgain: Promise<unknown>;
   /** Where a service manager waits to be told that the gateway serves, and that it ends. */
   readonly notifySocket?: string | undefined;
+  /** Milliseconds after which it kills a gateway that says nothing there. */
+  readonly watchdogMs?: number | undefined;
   /** Called once with the address when it serves: `http://127.0.0.1:8585`, `unix:/path`. */
   readonly ready?: (address: string) => void;
 }
@@ -66,6 +68,7 @@ async function runLocked(
   { token, tls }: { readonly token: string; readonly tls: TlsSettings | undefined },
 ): Promise<number> {
   const notify = createNotifier(options);
+  let watchdog: { close(): void } | undefined;
   const backend = name === "up" ? await startPrivate(config, options.say) : await findRuntime(config);
   try {
     const app = createApp({
@@ -85,6 +88,7 @@ async function runLocked(
       const runtime = await describe(backend.runtime);
       options.say(banner({ ...{ command: name, config, address, runtime }, validTo: tls?.identity.validTo }));
       await notify("READY=1", `STATUS=Serves ${address} in front of ${runtime}`);
+      if (options.watchdogMs !== undefined) watchdog = startWatchdog(notify, options.watchdogMs);
       options.ready?.(address);
       const reason = await Promise.race([
         options.stopRequested.then((signal) => ({ code: 0, text: `${signal}: stopping` })),
@@ -95,6 +99,7 @@ async function runLocked(
       return reason.code;
     } finally {
       await app.close(config.drain, options.stopAgain);
+      watchdog?.close();
     }
   } finally {
     await backend.close();
