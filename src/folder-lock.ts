@@ -19,8 +19,7 @@ const answerMs = 1000;
 const maxSocketPathBytes = 107;
 
 /**
- * Takes the folder, which is made when absent, for as long as this process lives. It must be a trusted one (see
- * files/trusted-path.ts), and so must those of the `entries` in it that exist.
+ * Takes the folder, which is made when absent, for as long as this process lives.
  *
  * The lock is a Unix socket that answers with its owner's pid. When the process ends in whatever way nobody
  * answers it any more, so that no pid of a file has to be believed, which in containers that share the folder
@@ -28,10 +27,8 @@ const maxSocketPathBytes = 107;
  *
  * @throws {StartError} naming the pid, when it is taken; when the folder cannot be trusted or written.
  */
-export async function lockFolder(folder: string, entries: readonly string[] = []): Promise<FolderLock> {
-  await makeTrustedFolder(folder)
-    .then(() => checkEntries(entries))
-    .catch(cannotLock(folder));
+export async function lockFolder(folder: string): Promise<FolderLock> {
+  await makeDataFolder(folder);
   const path = join(folder, "gateway.lock");
   const server = createServer((socket) => socket.on("error", () => undefined).end(`${process.pid}\n`));
   try {
@@ -57,6 +54,21 @@ export async function lockFolder(folder: string, entries: readonly string[] = []
       await closed(server);
     },
   };
+}
+
+/**
+ * Makes the folder when it is absent, and checks it otherwise: it must be a trusted one (see files/trusted-path.ts), and
+ * so must those of the `entries` in it that exist.
+ *
+ * @throws {StartError} with the path that is not, and what mends it.
+ */
+export async function makeDataFolder(folder: string, entries: readonly string[] = []): Promise<void> {
+  try {
+    await makeTrustedFolder(folder);
+    checkEntries(entries);
+  } catch (error) {
+    cannotLock(folder)(error as NodeJS.ErrnoException);
+  }
 }
 
 function cannotLock(folder: string): (error: NodeJS.ErrnoException) => never {

@@ -14,7 +14,7 @@ import { removeAllPods } from "./cri/remove-pods.ts";
 import { StartError } from "./errors.ts";
 import { readTrustedFile } from "./files/trusted-file.ts";
 import { reasonOf } from "./files/trusted-path.ts";
-import { lockFolder } from "./folder-lock.ts";
+import { lockFolder, makeDataFolder } from "./folder-lock.ts";
 import type { LogEntry } from "./http/server.ts";
 import { createNotify, type Notify, startWatchdog } from "./service-manager.ts";
 import { checkTlsPaths, loadTls } from "./tls/identity.ts";
@@ -53,9 +53,10 @@ type Serving = Extract<Command, { readonly config: Config }>;
  */
 export async function runGateway({ name, config }: Serving, options: GatewayOptions): Promise<number> {
   const tls = await readTls(config);
-  const lock = await lockFolder(config.dataDir, [logRootOf(config.dataDir)]);
+  await makeDataFolder(config.dataDir, [logRootOf(config.dataDir)]);
+  const token = await loadToken(config.tokenFile);
+  const lock = await lockFolder(config.dataDir);
   try {
-    const token = await loadToken(config.tokenFile);
     return await runLocked({ name, config }, options, { token, tls });
   } finally {
     await lock.close();

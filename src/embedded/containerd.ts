@@ -70,7 +70,7 @@ const removePodsTimeoutMs = 60_000;
 export async function createEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   pathsOf(options.dataDir); // Refused before anything is made or installed.
   await requirePieces(options);
-  const paths = pathsOf(await makeDataFolder(options.dataDir));
+  const paths = pathsOf(await makeRuntimeFolder(options.dataDir));
   const lock = createLock(paths.lock);
   try {
     if (hasLeftovers(paths)) options.report("Cleaning up after a gateway that was killed");
@@ -157,7 +157,7 @@ async function removePods(socket: string, options: EmbeddedOptions): Promise<voi
  *
  * @returns Its path without symbolic links, as the command lines of processes will have it.
  */
-async function makeDataFolder(path: string): Promise<string> {
+async function makeRuntimeFolder(path: string): Promise<string> {
   try {
     const folder = await makeTrustedFolder(path);
     const { root, state, cniConfDir, ipamDir } = pathsOf(folder);

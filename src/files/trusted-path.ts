@@ -30,7 +30,7 @@ const maxLinks = 40;
 
 /**
  * Follows an absolute path from the root, and checks each folder above its last name. The last name itself is
- * checked by `checkOwner`, `checkFolder` or `checkFile`.
+ * left to `checkFolder` or `checkFile`.
  *
  * @throws {UntrustedPathError}
  * @throws {NodeJS.ErrnoException} when a folder is none, or links lead in a circle.
@@ -92,8 +92,8 @@ function look(path: string): Stats | "absent" | "hidden" {
   }
 }
 
-/** @throws {UntrustedPathError} when it belongs neither to root nor to the user that Crest runs as. */
-export function checkOwner(path: string, stats: Stats): void {
+/** @throws {UntrustedPathError} when it belongs to somebody else than root and the user that Crest runs as. */
+function checkOwner(path: string, stats: Stats): void {
   const user = process.geteuid?.();
   if (user === undefined || stats.uid === 0 || stats.uid === user) return;
   const chown = `chown ${stats.isSymbolicLink() ? "-h " : ""}${user === 0 ? "root" : user} ${quote(path)}`;
