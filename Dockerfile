@@ -1,6 +1,12 @@
 # Crest in front of a runtime that is there (crest serve). The base needs Node 20.19 or newer as `node`
 # in its PATH, npm for the build, and no shell for the run.
-ARG BASE=node:22-slim
+#
+# The base is pinned by digest, because a tag may name another image tomorrow. This is node:22-slim of October 2026:
+# Node 22.23.3 on Debian 12, the index of all platforms. To renew it, here and in docker-compose.yml, take the digest
+# that this prints, and the version that `docker run --rm node:22-slim node --version` prints:
+#
+#   docker buildx imagetools inspect node:22-slim
+ARG BASE=node:22.23.3-slim@sha256:c3de60bf2f9dd0ac6370e6117950ff62d6e339527e7472301c9c78a017978392
 
 FROM ${BASE} AS build
 WORKDIR /opt/crest

@@ -6,11 +6,11 @@
  * unknown or does not read stops the start; nothing is guessed and nothing is dropped.
  */
 import { isUtf8 } from "node:buffer";
-import { readFileSync } from "node:fs";
 import type { ServingCommand } from "./config/commands.ts";
 import { parseFlags } from "./config/flags.ts";
 import { helpText } from "./config/help.ts";
 import { type Config, type Environment, resolveConfig } from "./config/resolve.ts";
+import { readTrustedFile } from "./files/trusted-file.ts";
 
 export { envExample, settingsTable } from "./config/help.ts";
 export type { Config } from "./config/resolve.ts";
@@ -61,7 +61,7 @@ export function parseCommandLine(
 
 /** Bytes that are not UTF-8 would become other ones, in a path for one, and nobody would be told. */
 function readText(path: string): string {
-  const bytes = readFileSync(path);
+  const bytes = readTrustedFile(path);
   if (!isUtf8(bytes)) throw new Error("it is not UTF-8");
   return bytes.toString("utf8");
 }
@@ -71,12 +71,21 @@ export function readCommandLine(): Command {
   return parseCommandLine(process.argv.slice(2), process.env);
 }
 
-/**
- * The socket on which whoever started this process, systemd for one, waits to be told that it serves
- * (sd_notify(3)). Taken out of the environment: a containerd that is started later would speak there, too.
- */
-export function takeNotifySocket(): string | undefined {
-  const { NOTIFY_SOCKET: socket } = process.env;
+/** What systemd, or another service manager, tells a process that it starts. */
+export interface ServiceManager {
+  /** The socket on which it waits to be told that the process serves (sd_notify(3)). */
+  readonly notifySocket: string | undefined;
+  /** It kills a process that says nothing there for so long (sd_watchdog_enabled(3)). */
+  readonly watchdogMs: number | undefined;
+}
+
+/** Takes it out of the environment: a containerd that is started later would speak to the same manager. */
+export function takeServiceManager(): ServiceManager {
+  const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: microseconds, WATCHDOG_PID: watched } = process.env;
   delete process.env.NOTIFY_SOCKET;
-  return socket === "" ? undefined : socket;
+  delete process.env.WATCHDOG_USEC;
+  delete process.env.WATCHDOG_PID;
+  const watchdogMs = Math.floor(Number(microseconds) / 1000);
+  const isWatched = watchdogMs > 0 && (watched === undefined || watched === String(process.pid));
+  return { notifySocket: socket === "" ? undefined : socket, watchdogMs: isWatched ? watchdogMs : undefined };
 }

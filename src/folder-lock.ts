@@ -1,10 +1,12 @@
 /** One gateway per data folder. */
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
-import { chmod, link, mkdir, rename, rm, stat } from "node:fs/promises";
+import { chmod, link, lstat, rename, rm } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { StartError } from "./errors.ts";
+import { makeTrustedFolder } from "./files/trusted-folder.ts";
+import { checkEntries, reasonOf, UntrustedPathError } from "./files/trusted-path.ts";
 
 export interface FolderLock {
   /** Gives the folder free. */
@@ -23,15 +25,15 @@ const maxSocketPathBytes = 107;
  * answers it any more, so that no pid of a file has to be believed, which in containers that share the folder
  * would be the same one for all. It needs no program, as flock would.
  *
- * @throws {StartError} naming the pid, when it is taken; when the folder cannot be written.
+ * @throws {StartError} naming the pid, when it is taken; when the folder cannot be trusted or written.
  */
 export async function lockFolder(folder: string): Promise<FolderLock> {
-  await mkdir(folder, { recursive: true, mode: 0o700 }).catch(cannotLock(folder));
+  await makeDataFolder(folder);
   const path = join(folder, "gateway.lock");
   const server = createServer((socket) => socket.on("error", () => undefined).end(`${process.pid}\n`));
   try {
     while (!(await withShortPath(path, (short) => listens(server, short)))) {
-      const found = await stat(path).catch(absent);
+      const found = await lstat(path).catch(absent);
       const owner = await withShortPath(path, ownerOf);
       if (owner !== undefined) {
         throw new StartError(
@@ -54,10 +56,26 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   };
 }
 
+/**
+ * Makes the folder when it is absent, and checks it otherwise: it must be a trusted one (see files/trusted-path.ts), and
+ * so must those of the `entries` in it that exist.
+ *
+ * @throws {StartError} with the path that is not, and what mends it.
+ */
+export async function makeDataFolder(folder: string, entries: readonly string[] = []): Promise<void> {
+  try {
+    await makeTrustedFolder(folder);
+    checkEntries(entries);
+  } catch (error) {
+    cannotLock(folder)(error as NodeJS.ErrnoException);
+  }
+}
+
 function cannotLock(folder: string): (error: NodeJS.ErrnoException) => never {
   return (error) => {
+    const or = error instanceof UntrustedPathError ? "or " : "";
     throw new StartError(
-      `Cannot use the data folder ${folder}: ${error.code ?? error.message}, choose another with --data-dir`,
+      `Cannot use the data folder ${folder}: ${reasonOf(error)}, ${or}choose another with --data-dir`,
       { cause: error },
     );
   };
@@ -109,7 +127,7 @@ async function removeDead(path: string, inode: number): Promise<void> {
   const dead = `${path}.${randomBytes(6).toString("hex")}`;
   try {
     await rename(path, dead);
-    if ((await stat(dead)).ino !== inode) await link(dead, path);
+    if ((await lstat(dead)).ino !== inode) await link(dead, path);
   } catch (error) {
     // Somebody else was faster: the next look says who.
     const { code } = error as NodeJS.ErrnoException;

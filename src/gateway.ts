@@ -2,7 +2,6 @@
  * The life of a gateway: find or start its runtime, listen, say how to use it, and end in the reverse
  * order, whatever the reason.
  */
-import { readFile } from "node:fs/promises";
 import { createApp, type TlsSettings } from "./app.ts";
 import { loadToken } from "./auth/token.ts";
 import { banner } from "./banner.ts";
@@ -10,12 +9,15 @@ import type { Command, Config } from "./config.ts";
 import { connect, type Runtime } from "./cri/channel.ts";
 import { discover, whyUnreachable } from "./cri/discover.ts";
 import { invoke } from "./cri/invoke.ts";
+import { logRootOf } from "./cri/log-folders.ts";
 import { removeAllPods } from "./cri/remove-pods.ts";
 import { StartError } from "./errors.ts";
-import { lockFolder } from "./folder-lock.ts";
+import { readTrustedFile } from "./files/trusted-file.ts";
+import { reasonOf } from "./files/trusted-path.ts";
+import { lockFolder, makeDataFolder } from "./folder-lock.ts";
 import type { LogEntry } from "./http/server.ts";
-import { createNotify, type Notify } from "./service-manager.ts";
-import { loadTls } from "./tls/identity.ts";
+import { createNotify, type Notify, startWatchdog } from "./service-manager.ts";
+import { checkTlsPaths, loadTls } from "./tls/identity.ts";
 
 export interface GatewayOptions {
   /** Prints a line for the person at the terminal. */
@@ -28,6 +30,8 @@ export interface GatewayOptions {
   readonly stopAgain: Promise<unknown>;
   /** Where a service manager waits to be told that the gateway serves, and that it ends. */
   readonly notifySocket?: string | undefined;
+  /** Milliseconds after which it kills a gateway that says nothing there. */
+  readonly watchdogMs?: number | undefined;
   /** Called once with the address when it serves: `http://127.0.0.1:8585`, `unix:/path`. */
   readonly ready?: (address: string) => void;
 }
@@ -49,6 +53,7 @@ type Serving = Extract<Command, { readonly config: Config }>;
  */
 export async function runGateway({ name, config }: Serving, options: GatewayOptions): Promise<number> {
   const tls = await readTls(config);
+  await makeDataFolder(config.dataDir, [logRootOf(config.dataDir)]);
   const token = await loadToken(config.tokenFile);
   const lock = await lockFolder(config.dataDir);
   try {
@@ -64,6 +69,7 @@ async function runLocked(
   { token, tls }: { readonly token: string; readonly tls: TlsSettings | undefined },
 ): Promise<number> {
   const notify = createNotifier(options);
+  let watchdog: { close(): void } | undefined;
   const backend = name === "up" ? await startPrivate(config, options.say) : await findRuntime(config);
   try {
     const app = createApp({
@@ -74,7 +80,7 @@ async function runLocked(
         limits: { idleMs: config.sessionIdle, maxMs: config.sessionMax },
         statusGraceMs: config.statusGrace,
         mostSessions: config.maxSessions,
-        streamCa: await readStreamCa(config.streamCa),
+        streamCa: readStreamCa(config.streamCa),
       },
       log: (entry) => options.log(logLine(entry)),
     });
@@ -83,6 +89,7 @@ async function runLocked(
       const runtime = await describe(backend.runtime);
       options.say(banner({ ...{ command: name, config, address, runtime }, validTo: tls?.identity.validTo }));
       await notify("READY=1", `STATUS=Serves ${address} in front of ${runtime}`);
+      if (options.watchdogMs !== undefined) watchdog = startWatchdog(notify, options.watchdogMs);
       options.ready?.(address);
       const reason = await Promise.race([
         options.stopRequested.then((signal) => ({ code: 0, text: `${signal}: stopping` })),
@@ -93,6 +100,7 @@ async function runLocked(
       return reason.code;
     } finally {
       await app.close(config.drain, options.stopAgain);
+      watchdog?.close();
     }
   } finally {
     await backend.close();
@@ -145,16 +153,17 @@ async function readTls({ tlsCert, tlsKey, tlsClientCa }: Config): Promise<TlsSet
     key: tlsKey,
     ...(tlsClientCa === undefined ? {} : { clientCa: tlsClientCa }),
   };
+  checkTlsPaths(files);
   return { files, identity: await loadTls(files) };
 }
 
-async function readStreamCa(path: string | undefined): Promise<string | undefined> {
+function readStreamCa(path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
-  return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    throw new StartError(`--stream-ca: cannot read ${path}: ${error.code ?? error.message}`, {
-      cause: error,
-    });
-  });
+  try {
+    return readTrustedFile(path).toString("utf8");
+  } catch (error) {
+    throw new StartError(`--stream-ca: cannot read ${path}: ${reasonOf(error)}`, { cause: error });
+  }
 }
 
 async function describe(runtime: Runtime): Promise<string> {

@@ -42,13 +42,13 @@ async function main(): Promise<void> {
     }
     case "serve":
     case "up": {
-      const { takeNotifySocket } = await import("./config.ts");
+      const { takeServiceManager } = await import("./config.ts");
       const { runGateway } = await import("./gateway.ts");
       const code = await runGateway(command, {
         say: (line) => process.stdout.write(`${line}\n`),
         log: (line) => process.stderr.write(`${line}\n`),
         ...stopSignals(),
-        notifySocket: takeNotifySocket(),
+        ...takeServiceManager(),
       });
       process.exit(code);
     }

@@ -1,48 +1,91 @@
 /** The bearer token: one, in clear, in a file that only its owner reads. */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { mkdir, open, readFile, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import type { Stats } from "node:fs";
+import { lstat, readdir, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { GatewayError, StartError } from "../errors.ts";
+import { besideOf, checkOnlyName, createFile, readTrustedFile } from "../files/trusted-file.ts";
+import { makeBelowTrusted } from "../files/trusted-folder.ts";
+import { quote, reasonOf, resolveTrusted, UntrustedPathError } from "../files/trusted-path.ts";
 
-const shortest = 16;
+const minLength = 16;
 
 /**
- * Reads the token, or makes one where there is no file.
+ * Reads the token, or makes one where there is no file. Gateways that start at the same time get the same one.
  *
- * @throws {StartError} when the file cannot be read or made, others may read it, or it holds no token.
+ * @throws {StartError} when the file cannot be read or made, somebody else may have written it or may read it, or it
+ *   holds no token.
  */
 export async function loadToken(path: string): Promise<string> {
+  const file = await findToken(path).catch((error: unknown) => {
+    throw refusal(
+      `Cannot make the token file ${path}`,
+      error,
+      "choose another with --token-file or --data-dir",
+    );
+  });
+  let text: string;
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    const file = await open(path, "wx", 0o600);
-    const token = randomBytes(32).toString("base64url");
-    await file.writeFile(`${token}\n`);
-    await file.close();
-    return token;
+    text = readTrustedFile(file, checkSecret(path)).toString("utf8");
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== "EEXIST")
-      throw new StartError(
-        `Cannot make the token file ${path}: ${code ?? error}, choose another with --token-file or --data-dir`,
-        { cause: error },
-      );
+    throw refusal(`Cannot read the token file ${path}`, error);
   }
-  const cannotRead = (error: NodeJS.ErrnoException): never => {
-    throw new StartError(`Cannot read the token file ${path}: ${error.code}`, { cause: error });
-  };
-  const { mode } = await stat(path).catch(cannotRead);
-  if ((mode & 0o077) !== 0) {
+  if (text === "") {
     throw new StartError(
-      `The token file ${path} has mode ${(mode & 0o777).toString(8)}: others may read it, run chmod 600 ${path}`,
+      `The token file ${path} is empty, as earlier versions left it on a full disk: run rm ${quote(path)}, and the next start makes a new token`,
     );
   }
-  const token = (await readFile(path, "utf8").catch(cannotRead)).trim();
-  if (!/^[\x21-\x7e]+$/.test(token) || token.length < shortest) {
+  const token = text.trim();
+  if (!/^[\x21-\x7e]+$/.test(token) || token.length < minLength) {
     throw new StartError(
-      `The token file ${path} must hold one token of at least ${shortest} printable characters; remove it and a new one is made`,
+      `The token file ${path} must hold one token of at least ${minLength} printable characters; remove it and a new one is made`,
     );
   }
   return token;
+}
+
+/** Makes a token where there is none, and answers where it is. Its folder may be shared, as those of secrets are. */
+async function findToken(path: string): Promise<string> {
+  const file = join(await makeBelowTrusted(dirname(path)), basename(path));
+  resolveTrusted(file);
+  if ((await lstat(file).catch(absent)) === undefined) {
+    await createFile(file, `${randomBytes(32).toString("base64url")}\n`);
+  }
+  const found = await lstat(file);
+  if (found.nlink > 1) await removeOtherNames(file, found.ino);
+  return file;
+}
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== "ENOENT") throw error;
+}
+
+/** A start that was killed, or one that is not done yet, may have left the name under which the token was written. */
+async function removeOtherNames(file: string, inode: number): Promise<void> {
+  const folder = dirname(file);
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(basename(besideOf(file)))) continue;
+    const other = join(folder, name);
+    if ((await lstat(other).catch(absent))?.ino === inode) await rm(other, { force: true });
+  }
+}
+
+function checkSecret(path: string): (stats: Stats) => void {
+  return (stats) => {
+    checkOnlyName(path, stats);
+    if ((stats.mode & 0o077) === 0) return;
+    throw new StartError(
+      `The token file ${path} has mode ${(stats.mode & 0o777).toString(8)}: others may read it, run chmod 600 ${quote(path)}`,
+    );
+  };
+}
+
+function refusal(what: string, error: unknown, instead?: string): StartError {
+  if (error instanceof StartError) return error;
+  const link = error instanceof UntrustedPathError ? ", or " : ", ";
+  return new StartError(`${what}: ${reasonOf(error)}${instead === undefined ? "" : link + instead}`, {
+    cause: error,
+  });
 }
 
 /** Checks `Authorization: Bearer` against the one token, in constant time. */

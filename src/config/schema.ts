@@ -77,7 +77,8 @@ const plain = {
       group: "where",
       format: "path",
       placeholder: "DIR",
-      description: "The folder for the token, logs and, with crest up, the private containerd.",
+      description:
+        "The folder for the token, logs and, with crest up, the private containerd. Nobody but root and Crest's own user may write to it.",
       defaultText: "/var/lib/crest as root, else $XDG_STATE_HOME/crest or ~/.local/state/crest",
       example: "/var/lib/crest",
     }),

@@ -2,8 +2,8 @@
  * Where the logs of pods and containers go when the caller does not say. Both parts are always given, and
  * the folders made first: cri-dockerd leaves containers behind otherwise.
  */
-import { mkdir } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
+import { makeFolder } from "../files/make-folder.ts";
 import type { PodSandboxMetadata } from "../gen/messages.ts";
 import type { Input } from "./codec.ts";
 import { refusal } from "./refusals.ts";
@@ -32,7 +32,7 @@ const safeName = (name: string): string => name.replace(/[^A-Za-z0-9._-]/g, "-")
 export async function makeLogFolder(path: string, pointer: string): Promise<void> {
   if (!isAbsolute(path)) throw refusal(pointer, `must be an absolute path, got "${path}"`);
   try {
-    await mkdir(path, { recursive: true, mode: 0o755 });
+    await makeFolder(path, 0o755);
   } catch (error) {
     // The runtime is root and mostly makes it itself; a gateway that is not root need not.
     const code = (error as NodeJS.ErrnoException).code;

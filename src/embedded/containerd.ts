@@ -1,7 +1,11 @@
 /** A private containerd, started and stopped with the gateway. */
 
-import { mkdirSync, readFileSync, realpathSync, statfsSync, writeFileSync } from "node:fs";
+import { readFileSync, statfsSync } from "node:fs";
+import { logRootOf } from "../cri/log-folders.ts";
 import { StartError } from "../errors.ts";
+import { replaceFile } from "../files/trusted-file.ts";
+import { makeTrustedFolder } from "../files/trusted-folder.ts";
+import { checkEntries, UntrustedPathError } from "../files/trusted-path.ts";
 import { embeddedImages, readBusybox } from "./busybox.ts";
 import { run } from "./command.ts";
 import { containerdConfig, parseContainerdVersion, restrictsOomScore } from "./containerd-config.ts";
@@ -15,7 +19,10 @@ import { requirePieces } from "./requirements.ts";
 import { hasLeftovers, sweep } from "./sweep.ts";
 
 export interface EmbeddedOptions {
-  /** Absolute; made when absent. Images stay in it, and the runtime's socket is `containerd.sock` in it. */
+  /**
+   * Absolute; made when absent, and a trusted one: see files/trusted-path.ts. Images stay in it, and the runtime's
+   * socket is `containerd.sock` in it.
+   */
   readonly dataDir: string;
   /** Told one line as each step begins that may take long. */
   readonly report: (step: string) => void;
@@ -57,12 +64,13 @@ const removePodsTimeoutMs = 60_000;
  * but for apt-get, which a Ctrl-C reaches by itself.
  *
  * @throws {StartError} off Linux, without root, when pieces are missing, when another gateway uses
- *   the data folder, or when containerd does not serve; nothing is left running then.
+ *   the data folder or another user could change it, or when containerd does not serve; nothing is left running
+ *   then.
  */
 export async function createEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   pathsOf(options.dataDir); // Refused before anything is made or installed.
   await requirePieces(options);
-  const paths = pathsOf(makeFolder(options.dataDir));
+  const paths = pathsOf(await makeRuntimeFolder(options.dataDir));
   const lock = createLock(paths.lock);
   try {
     if (hasLeftovers(paths)) options.report("Cleaning up after a gateway that was killed");
@@ -97,7 +105,7 @@ async function start(paths: Paths, options: EmbeddedOptions): Promise<{ daemon: 
     throw new StartError(`Cannot read containerd's version: it says "${banner.trim()}".`);
   const snapshotter = snapshotterFor(paths.dataDir);
   const restrictOomScore = restrictsOomScore(readFileSync("/proc/self/status", "utf8"));
-  writeFileSync(
+  await replaceFile(
     paths.config,
     containerdConfig({ version: found.version, paths, restrictOomScore, snapshotter }),
   );
@@ -144,13 +152,20 @@ async function removePods(socket: string, options: EmbeddedOptions): Promise<voi
   }
 }
 
-/** Answers the folder's path without symbolic links, as the command lines of processes will have it. */
-function makeFolder(path: string): string {
+/**
+ * Makes the folder and checks what an earlier start left in it: root runs what these folders say.
+ *
+ * @returns Its path without symbolic links, as the command lines of processes will have it.
+ */
+async function makeRuntimeFolder(path: string): Promise<string> {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    return realpathSync(path);
+    const folder = await makeTrustedFolder(path);
+    const { root, state, cniConfDir, ipamDir } = pathsOf(folder);
+    checkEntries([root, state, cniConfDir, ipamDir, logRootOf(folder)]);
+    return folder;
   } catch (error) {
-    throw new StartError(`Cannot make the data folder: ${messageOf(error)}`, { cause: error });
+    const or = error instanceof UntrustedPathError ? ", or choose another with --data-dir" : "";
+    throw new StartError(`Cannot use the data folder ${path}: ${messageOf(error)}${or}`, { cause: error });
   }
 }
 

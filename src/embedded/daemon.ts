@@ -1,9 +1,10 @@
 /** The containerd process: started, waited for until it serves, stopped. */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, existsSync, openSync, readFileSync, renameSync } from "node:fs";
+import { closeSync, constants, existsSync, readFileSync, renameSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { StartError } from "../errors.ts";
+import { openOwnFile } from "../files/trusted-file.ts";
 import { withSystemPath } from "./command.ts";
 import type { Paths } from "./paths.ts";
 import { NotServedError, probe } from "./probe.ts";
@@ -29,7 +30,7 @@ const stopGraceMs = 10_000;
  */
 export async function createDaemon(paths: Paths): Promise<Daemon> {
   if (existsSync(paths.log)) renameSync(paths.log, `${paths.log}.1`);
-  const log = openSync(paths.log, "a", 0o600);
+  const log = openOwnFile(paths.log, constants.O_WRONLY | constants.O_APPEND);
   const [program, args] = withSystemPath(["containerd", "--config", paths.config]);
   const child = spawn(program, args, { detached: true, cwd: "/", stdio: ["ignore", log, log] });
   closeSync(log);

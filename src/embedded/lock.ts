@@ -1,8 +1,10 @@
 /** One gateway per data folder. */
 
 import { spawnSync } from "node:child_process";
-import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, constants, ftruncateSync, readFileSync, writeSync } from "node:fs";
 import { StartError } from "../errors.ts";
+import { openOwnFile } from "../files/trusted-file.ts";
+import { reasonOf } from "../files/trusted-path.ts";
 import { withSystemPath } from "./command.ts";
 
 export interface Lock {
@@ -18,10 +20,10 @@ export interface Lock {
  * flock; the program of that name takes it on the file that it inherits from us. The file's text is
  * the owner's pid, for the message only.
  *
- * @throws {StartError} naming the pid, when it is taken.
+ * @throws {StartError} naming the pid, when it is taken; when the file is not ours.
  */
 export function createLock(path: string): Lock {
-  const file = openSync(path, "a+", 0o600);
+  const file = openLock(path);
   const [program, args] = withSystemPath(["flock", "--exclusive", "--nonblock", "3"]);
   const { status } = spawnSync(program, args, { stdio: ["ignore", "ignore", "ignore", file] });
   if (status !== 0) {
@@ -40,4 +42,12 @@ export function createLock(path: string): Lock {
       open = false;
     },
   };
+}
+
+function openLock(path: string): number {
+  try {
+    return openOwnFile(path, constants.O_RDWR | constants.O_APPEND);
+  } catch (error) {
+    throw new StartError(`Cannot lock the data folder: ${reasonOf(error)}`, { cause: error });
+  }
 }

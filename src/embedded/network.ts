@@ -1,15 +1,18 @@
 /** The pods' network: a bridge of our own, with a subnet that nothing on the machine overlaps. */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { StartError } from "../errors.ts";
+import { makeFolder } from "../files/make-folder.ts";
+import { readTrustedFile, replaceFile } from "../files/trusted-file.ts";
 import { run } from "./command.ts";
-import { removeNatRules } from "./nat-rules.ts";
+import { protectLoopback, removeRules } from "./firewall-rules.ts";
 import type { Paths } from "./paths.ts";
 import { chooseSubnet, parseSubnet, type Subnet, subnetText } from "./subnet.ts";
 
 /**
- * Chooses the subnet, writes the CNI configuration and makes the bridge.
+ * Chooses the subnet, writes the CNI configuration and makes the bridge, from which the node's loopback is
+ * not reached.
  *
  * The bridge exists before the first pod does, because its address is what keeps others, an embedded
  * runtime of another data folder among them, from choosing the same subnet.
@@ -25,10 +28,11 @@ export async function createNetwork(paths: Paths): Promise<void> {
   if (subnet === undefined) {
     throw new StartError("Cannot choose a subnet for pods: the machine's routes overlap every private one.");
   }
-  writeFileSync(paths.subnet, `${subnetText(subnet)}\n`);
-  mkdirSync(paths.cniConfDir, { recursive: true });
-  writeFileSync(join(paths.cniConfDir, "10-crest.conflist"), cniConfig(paths, subnet));
+  await replaceFile(paths.subnet, `${subnetText(subnet)}\n`);
+  await makeFolder(paths.cniConfDir, 0o700);
+  await replaceFile(join(paths.cniConfDir, "10-crest.conflist"), cniConfig(paths, subnet));
   const { network } = paths;
+  await protectLoopback(network);
   // A given hardware address stays; a bridge without one takes its lowest port's, changing as pods come and go.
   const hardware = `02:42:${network.slice(-8).replace(/..(?!$)/g, "$&:")}`;
   await run(["ip", "link", "add", "name", network, "address", hardware, "type", "bridge"]);
@@ -37,8 +41,8 @@ export async function createNetwork(paths: Paths): Promise<void> {
 }
 
 /**
- * Removes the bridge, the pods' links on it, and what the plug-ins left in the nat table and in
- * libcni's records. The pods' namespaces, and with them the other ends of the links, went before.
+ * Removes the bridge, the pods' links on it, its firewall rules, and what the plug-ins left in libcni's
+ * records. The pods' namespaces, and with them the other ends of the links, went before.
  */
 export async function removeNetwork({ network }: Paths): Promise<void> {
   const device = `/sys/class/net/${network}`;
@@ -49,7 +53,7 @@ export async function removeNetwork({ network }: Paths): Promise<void> {
     }
     await run(["ip", "link", "del", network]);
   }
-  await removeNatRules(network);
+  await removeRules(network);
   if (!existsSync(cniResultsDir)) return;
   for (const record of cniRecords(network, readdirSync(cniResultsDir))) {
     rmSync(join(cniResultsDir, record), { force: true });
@@ -100,7 +104,7 @@ function gatewayOf(subnet: Subnet): string {
 
 function rememberedSubnet(path: string): Subnet | undefined {
   try {
-    return parseSubnet(readFileSync(path, "utf8").trim());
+    return parseSubnet(readTrustedFile(path).toString("utf8").trim());
   } catch {
     return undefined;
   }

@@ -1,17 +1,18 @@
 /** Where a server listens: an address, a Unix socket, or a socket that whoever started the process passed. */
-import { lstat, rm, stat } from "node:fs/promises";
+import { lstat, rm } from "node:fs/promises";
 import type { Server } from "node:http";
 import { connect, type ListenOptions } from "node:net";
 import { dirname } from "node:path";
 import { formatHost, isLoopback } from "../config/addresses.ts";
 import type { ListenAddress } from "../config.ts";
 import { StartError } from "../errors.ts";
+import { checkFolder, resolveTrusted, UntrustedPathError } from "../files/trusted-path.ts";
 
 /**
  * Listens and answers the address: `http://127.0.0.1:8585`, `https://10.0.0.7:8585`, `unix:/path`.
  *
- * A Unix socket is its owner's only. One that a killed gateway left behind is taken away; whatever else is
- * there stays.
+ * A Unix socket is its owner's only, in a folder that nobody else can write to. One that a killed gateway left
+ * behind is taken away; whatever else is there stays.
  *
  * @throws {StartError}
  */
@@ -71,11 +72,7 @@ function bind(server: Server, where: ListenOptions | { readonly fd: number }): P
 }
 
 async function listenOnPath(server: Server, path: string): Promise<void> {
-  // Node says EACCES for a folder that is not there.
-  await stat(dirname(path)).catch((error: NodeJS.ErrnoException) => {
-    const why = error.code === "ENOENT" ? "its folder does not exist" : reasonOf(error);
-    throw cannotListen(path, why, error);
-  });
+  checkSocketFolder(path);
   await removeDeadSocket(path).catch((error: NodeJS.ErrnoException) => {
     throw error instanceof StartError ? error : cannotListen(path, reasonOf(error), error);
   });
@@ -91,6 +88,19 @@ async function listenOnPath(server: Server, path: string): Promise<void> {
   await bound.catch((error: NodeJS.ErrnoException) => {
     throw cannotListen(path, reasonOf(error), error);
   });
+}
+
+/** Whoever can put a socket of their own in its place is sent the tokens of clients. */
+function checkSocketFolder(path: string): void {
+  try {
+    const folder = resolveTrusted(dirname(path));
+    // Node says EACCES for a folder that is not there.
+    if (folder.missing.length > 0) throw cannotListen(path, "its folder does not exist");
+    checkFolder(folder.path);
+  } catch (error) {
+    if (error instanceof StartError) throw error;
+    throw cannotListen(path, reasonOf(error as NodeJS.ErrnoException), error);
+  }
 }
 
 /** A socket that a killed gateway left behind is in the way; one that is answered is not ours to take. */
@@ -117,5 +127,6 @@ function reasonOf({ code, message }: NodeJS.ErrnoException): string {
 }
 
 function cannotListen(where: string, why: string, cause?: unknown): StartError {
-  return new StartError(`Cannot listen on ${where}: ${why}, choose another with --listen`, { cause });
+  const or = cause instanceof UntrustedPathError ? "or " : "";
+  return new StartError(`Cannot listen on ${where}: ${why}, ${or}choose another with --listen`, { cause });
 }

@@ -1,8 +1,9 @@
 /** What the gateway proves itself with to its clients: read from files, and checked before it is used. */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { StartError } from "../errors.ts";
+import { readAgain } from "../files/trusted-file.ts";
+import { reasonOf, resolveTrusted } from "../files/trusted-path.ts";
 
 /** Absolute paths of PEM files. */
 export interface TlsFiles {
@@ -60,10 +61,33 @@ export async function loadTls({ cert, key, clientCa }: TlsFiles): Promise<TlsIde
   return { context, contents: [certText, keyText, caText ?? ""], validTo: new Date(leaf.validTo) };
 }
 
+/**
+ * Checks the folders above the files, once: what is trusted at the start cannot be changed by others later.
+ *
+ * @throws {StartError} that names the flag and the folder.
+ */
+export function checkTlsPaths({ cert, key, clientCa }: TlsFiles): void {
+  check("--tls-cert", cert);
+  check("--tls-key", key);
+  if (clientCa !== undefined) check("--tls-client-ca", clientCa);
+}
+
+function check(flag: string, path: string): void {
+  try {
+    resolveTrusted(path);
+  } catch (error) {
+    throw cannotRead(flag, path, error);
+  }
+}
+
 async function read(flag: string, path: string): Promise<string> {
-  return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    throw new StartError(`${flag}: cannot read ${path}: ${error.code ?? error.message}`, { cause: error });
+  return readAgain(path).catch((error: unknown) => {
+    throw cannotRead(flag, path, error);
   });
+}
+
+function cannotRead(flag: string, path: string, error: unknown): StartError {
+  return new StartError(`${flag}: cannot read ${path}: ${reasonOf(error)}`, { cause: error });
 }
 
 const certificatePem = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;

@@ -33,6 +33,15 @@ async function containerSent(
   return request as unknown as { config: object; sandboxConfig: object };
 }
 
+test("a log directory where no folder can be made is refused, and does not keep a processor busy", async (t) => {
+  const { ask } = await liveGateway(t);
+  const answer = await ask("POST /v1/pods", { metadata: { name: "web" }, logDirectory: "/proc/nope" });
+  assert.deepEqual(
+    [answer.status, answer.at("errors.0.pointer"), answer.at("errors.0.detail")],
+    [400, "/logDirectory", "must be a folder, or a path where one can be made (ENOENT)"],
+  );
+});
+
 for (const manner of mannerNames) {
   test(`a pod with a name alone is completed on ${manner}`, async (t) => {
     const gateway = await liveGateway(t, manner);

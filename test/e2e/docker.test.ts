@@ -205,6 +205,7 @@ test("the image gets ready with what the DaemonSet gives it, and no more", { ski
   });
   symlinkSync("..revision", join(secret, "..data"));
   symlinkSync("..data/token", join(secret, "token"));
+  chmodSync(secret, 0o1777);
   const listen = `127.0.0.1:${await freePort()}`;
   const container = await engine.docker(
     ...["run", "--detach", "--network=host", "--read-only", "--cap-drop=ALL"],

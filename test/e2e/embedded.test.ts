@@ -4,7 +4,17 @@ import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -289,6 +299,46 @@ test("a second gateway on the same folder is refused with the pid of the first",
   const again = await start(dataDir);
   assert.equal(readFileSync(join(dataDir, "subnet"), "utf8"), before);
   await again.close();
+});
+
+test("folders of the runtime that another user made or linked are refused before anything is read", {
+  skip,
+}, async () => {
+  const nobody = 65534;
+  for (const name of ["containerd", "containerd-state", "cni", "cni-addresses", "logs"]) {
+    const dataDir = newDataDir();
+    const path = join(dataDir, name);
+    mkdirSync(path);
+    chownSync(path, nobody, nobody);
+    const theirs = new RegExp(`^StartError: .*: ${path} belongs to user ${nobody}, .*or choose another with`);
+    await assert.rejects(start(dataDir), theirs);
+    rmdirSync(path);
+    symlinkSync("/etc", path);
+    await assert.rejects(start(dataDir), new RegExp(`: ${path} is a symbolic link: run rm ${path}`));
+    rmSync(path);
+  }
+});
+
+test("links that another user left in the folder are not followed", { skip }, async () => {
+  const dataDir = newDataDir();
+  const victim = join(newDataDir(), "victim");
+  writeFileSync(victim, "precious");
+  for (const name of ["containerd.toml", "containerd.log", "subnet"])
+    symlinkSync(victim, join(dataDir, name));
+  await (await start(dataDir)).close();
+  assert.equal(readFileSync(victim, "utf8"), "precious");
+  for (const name of ["containerd.toml", "containerd.log", "subnet"]) {
+    assert.ok(lstatSync(join(dataDir, name)).isFile(), name);
+  }
+  rmSync(join(dataDir, "subnet"));
+  execFileSync("mkfifo", [join(dataDir, "subnet")]);
+  await (await start(dataDir)).close();
+
+  rmSync(join(dataDir, "containerd.lock"));
+  symlinkSync(victim, join(dataDir, "containerd.lock"));
+  const refusal = /^StartError: Cannot lock the data folder: \S+containerd\.lock is a symbolic link: run rm /;
+  await assert.rejects(start(dataDir), refusal);
+  assert.equal(readFileSync(victim, "utf8"), "precious");
 });
 
 test("exited resolves when containerd ends by itself, and close() still cleans up", { skip }, async () => {

@@ -127,7 +127,8 @@ test("a token file that others may read, that is empty or too short stops the st
       mode,
       says: `has mode ${mode.toString(8)}: others may read it`,
     })),
-    ...["", "short\n", "two tokens in one file\n"].map((text) => ({
+    { text: "", mode: 0o600, says: "is empty, as earlier versions left it on a full disk: run rm" },
+    ...["short\n", "two tokens in one file\n"].map((text) => ({
       ...{ text, mode: 0o600 },
       says: "must hold one token of at least 16 printable characters",
     })),
@@ -148,7 +149,10 @@ test("a token file that cannot be read or made is one sentence", { skip }, async
   mkdirSync(isFolder, { mode: 0o700 });
   for (const [path, refusal] of [
     [isFolder, `Cannot read the token file ${isFolder}: EISDIR`],
-    ["/dev/null/token", "Cannot read the token file /dev/null/token: ENOTDIR"],
+    [
+      "/dev/null/token",
+      "Cannot make the token file /dev/null/token: ENOTDIR, choose another with --token-file or --data-dir",
+    ],
     [
       "/dev/null/none/token",
       "Cannot make the token file /dev/null/none/token: ENOTDIR, choose another with --token-file or --data-dir",

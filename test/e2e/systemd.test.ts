@@ -80,7 +80,7 @@ const receiver = `use IO::Socket::UNIX; $| = 1;
   print "bound\\n";
   while (defined $s->recv(my $datagram, 4096)) { print "<$datagram>\\n" }`;
 
-test("the command serves on the socket it is given, without capabilities, and says so to systemd", {
+test("the command serves on the socket it is given, without capabilities, and tells systemd that it does", {
   skip,
 }, async () => {
   assert.deepEqual(valuesOf("CapabilityBoundingSet"), [], "nothing stands behind it");
@@ -91,7 +91,7 @@ test("the command serves on the socket it is given, without capabilities, and sa
   const port = await freePort();
   const activated = begin(
     ...(["systemd-socket-activate", `--listen=127.0.0.1:${port}`] as const),
-    ...[...env, `NOTIFY_SOCKET=${notifySocket}`].map((one) => `--setenv=${one}`),
+    ...[...env, `NOTIFY_SOCKET=${notifySocket}`, "WATCHDOG_USEC=400000"].map((one) => `--setenv=${one}`),
     ...[...bounded, ...argv],
   );
   // It is the first connection that starts it, which then waits for its answer.
@@ -108,10 +108,17 @@ test("the command serves on the socket it is given, without capabilities, and sa
   const api = createApi(`http://127.0.0.1:${port}`, token);
   assert.equal((await api.get("/v1/pods")).status, 200);
   api.close();
+  await told.until(/READY=1.*<WATCHDOG=1>.*<WATCHDOG=1>/s);
   programs.delete(activated);
   activated.killGroup("SIGTERM");
   assert.equal((await activated.ended).code, 0);
   await told.until(/STOPPING=1/);
+});
+
+test("a gateway that hangs is killed without a core file, and started again", { skip }, () => {
+  assert.deepEqual(valuesOf("WatchdogSec"), ["60s"]);
+  assert.deepEqual(valuesOf("WatchdogSignal"), ["SIGKILL"], "a core file would hold the token");
+  assert.deepEqual(valuesOf("Restart"), ["on-failure"], "which a missed watchdog is");
 });
 
 /** What systemd does: listens on descriptor 3, and starts the command again when it has ended. */

@@ -219,6 +219,28 @@ test("systemd: the unit, its restart, another user, and a reboot", { skip }, asy
     "",
   );
 
+  // The limits hold. A gateway that lives says so, and one that hangs is killed and started again.
+  const limits = "cat /sys/fs/cgroup/system.slice/crest.service/{memory.max,pids.max}";
+  assert.equal(await machine.run(limits), `${3 * 1024 ** 3}\n64\n`);
+  await machine.run(`
+    mkdir -p /etc/systemd/system/crest.service.d
+    printf '[Service]\\nWatchdogSec=20s\\n' > /etc/systemd/system/crest.service.d/watchdog.conf
+    systemctl daemon-reload; systemctl restart crest`);
+  const shown = async (name: string): Promise<string> =>
+    (await machine.run(`systemctl show --property=${name} --value crest`)).trim();
+  const heard = new Set<string>();
+  await eventually(async () => heard.add(await shown("WatchdogTimestampMonotonic")).size >= 4, {
+    timeoutMs: 180_000,
+    intervalMs: 1000,
+  });
+  assert.equal(await shown("NRestarts"), "0");
+  await machine.run("systemctl kill --signal=STOP --kill-whom=main crest");
+  await eventually(async () => (await shown("NRestarts")) === "1", { timeoutMs: 120_000, intervalMs: 1000 });
+  await eventually(() => answersVersion().then(() => true), { timeoutMs: 120_000, intervalMs: 1000 });
+  await machine.run(
+    "rm -r /etc/systemd/system/crest.service.d; systemctl daemon-reload; systemctl restart crest",
+  );
+
   // As another user, with the socket's group.
   const dropIn = lines("ini").replace(/^#.*\n/, "");
   await machine.run(`
@@ -269,7 +291,7 @@ test("compose, with BuildKit: the image, in front of the node's containerd", { s
   await machine.run("rm -rf /var/lib/crest");
   // Since the test of systemd it is of a group of its own.
   const gid = "export RUNTIME_GID=$(stat --format=%g /run/containerd/containerd.sock)";
-  await machine.run(`cd /root/crest; ${gid}; ${lines("sh compose")}`);
+  await machine.run(`cd /root/crest; export BASE=node:22-slim; ${gid}; ${lines("sh compose")}`);
   const health = "docker inspect --format '{{.State.Health.Status}}' $(docker-compose ps -q)";
   await eventually(() => machine.run(`cd /root/crest; [ $(${health}) = healthy ]`), {
     timeoutMs: 300_000,

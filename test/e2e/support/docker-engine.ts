@@ -138,7 +138,7 @@ async function removeCgroups(name: string): Promise<void> {
 const npmFolder = () => dirname(dirname(realpathSync(join(dirname(process.execPath), "npm"))));
 
 /**
- * Imports an image that can take the place of `node:22-slim`, as no registry is asked for one: this machine's
+ * Imports an image that can take the place of the Dockerfile's base, as no registry is asked for one: this machine's
  * Node with its libraries and npm, and a busybox for RUN.
  */
 export async function importBase(engine: DockerEngine, folder: string, name: string): Promise<void> {

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
-import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { chmod, chown, link, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { createAuthenticator, loadToken } from "../../../src/auth/token.ts";
 import { GatewayError, StartError } from "../../../src/errors.ts";
 import { tempDir } from "../../support/temp-dir.ts";
+
+const needsRoot = process.geteuid?.() === 0 ? false : "needs root, to give files to another user";
 
 const good = "a-token-of-enough-characters";
 
@@ -77,7 +80,7 @@ test("a symbolic link to nothing is refused, and nothing is made behind it", asy
 
 test("what is no single printable token of 16 characters is refused", async (t) => {
   const path = join(await tempDir(t), "token");
-  for (const text of ["", "\n", "short", "x".repeat(15), "two words in it here", `${good}\n${good}`]) {
+  for (const text of ["\n", "short", "x".repeat(15), "two words in it here", `${good}\n${good}`]) {
     await writeFile(path, text, { mode: 0o600 });
     await refused(path, /must hold one token of at least 16/);
   }
@@ -89,6 +92,88 @@ test("what is no single printable token of 16 characters is refused", async (t) 
     await writeFile(path, text);
     assert.equal(await loadToken(path), text.trim());
   }
+});
+
+/** What a process says that makes a token, started by a line of the shell. */
+function loadElsewhere(path: string, before: string): Promise<string> {
+  const module = import.meta.resolve(`../../../src/auth/token${import.meta.url.slice(-3)}`);
+  const script = `import { loadToken } from ${JSON.stringify(module)};
+    console.log(await loadToken(${JSON.stringify(path)}).catch((error) => error.message));`;
+  const node = [process.execPath, "--input-type=module", "--eval", script];
+  return new Promise((resolve, reject) => {
+    execFile("sh", ["-c", `${before} exec "$@"`, "sh", ...node], (error, stdout) =>
+      error ? reject(error) : resolve(stdout.trim()),
+    );
+  });
+}
+
+test("a token that cannot be written whole leaves nothing behind, and the next start makes one", async (t) => {
+  const folder = await tempDir(t);
+  const path = join(folder, "token");
+  // No file may grow any more, as on a full disk.
+  const said = await loadElsewhere(path, "trap '' XFSZ; ulimit -f 0;");
+  assert.equal(
+    said,
+    `Cannot make the token file ${path}: EFBIG, choose another with --token-file or --data-dir`,
+  );
+  assert.deepEqual(await readdir(folder), []);
+  assert.match(await loadToken(path), /^[\w-]{43}$/);
+});
+
+test("gateways that start at once get the same token", async (t) => {
+  const folder = await tempDir(t);
+  const path = join(folder, "token");
+  const tokens = await Promise.all([
+    ...Array.from({ length: 20 }, () => loadToken(path)),
+    ...Array.from({ length: 3 }, () => loadElsewhere(path, "")),
+  ]);
+  assert.deepEqual(new Set(tokens), new Set([(await readFile(path, "utf8")).trim()]));
+  assert.deepEqual(await readdir(folder), ["token"]);
+});
+
+test("the second name that a killed start left is removed, and another hard link is refused", async (t) => {
+  const folder = await tempDir(t);
+  const path = join(folder, "token");
+  const token = await loadToken(path);
+  await link(path, `${path}.new-0123456789ab`);
+  assert.equal(await loadToken(path), token);
+  assert.deepEqual(await readdir(folder), ["token"]);
+  await link(path, join(folder, "another"));
+  await refused(path, /is a hard link, one of 2 names of its file: run rm /);
+});
+
+test("an empty token file is refused with the command that mends it, and stays", async (t) => {
+  const path = join(await tempDir(t), "token");
+  await writeFile(path, "", { mode: 0o600 });
+  await refused(path, /is empty, .*: run rm \S+token, and the next start makes a new token/);
+  assert.equal(await readFile(path, "utf8"), "");
+});
+
+test("a token of another user, or below a folder of theirs, is refused", { skip: needsRoot }, async (t) => {
+  const folder = join(await tempDir(t), "theirs");
+  const path = join(folder, "token");
+  await mkdir(folder, { mode: 0o700 });
+  await writeFile(path, good, { mode: 0o600 });
+  await chown(path, 65534, 65534);
+  await refused(path, /token belongs to user 65534/);
+  await chown(path, 0, 0);
+  assert.equal(await loadToken(path), good);
+  await chown(folder, 65534, 65534);
+  await refused(path, /theirs belongs to user 65534/);
+  await refused(join(folder, "new"), /theirs belongs to user 65534/);
+  assert.deepEqual(await readdir(folder), ["token"]);
+});
+
+test("a token may lie in a folder with the sticky bit, as those of Kubernetes' secrets are", async (t) => {
+  const folder = await tempDir(t);
+  await mkdir(join(folder, "..2026"));
+  await writeFile(join(folder, "..2026", "token"), good, { mode: 0o400 });
+  await symlink("..2026", join(folder, "..data"));
+  await symlink("..data/token", join(folder, "token"));
+  await chmod(folder, 0o1777);
+  assert.equal(await loadToken(join(folder, "token")), good);
+  await chmod(folder, 0o777);
+  await refused(join(folder, "token"), /has mode 777, so others can replace what is below it/);
 });
 
 test("what is no file, and where none can be made, is one clear sentence", async (t) => {
