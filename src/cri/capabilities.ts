@@ -1,17 +1,18 @@
 /**
- * What this runtime can do: every RPC that it answers, found by asking, and the quirks of its kind.
+ * What this runtime can do: every RPC that it answers, and the quirks of its kind.
  *
- * Asked with complete messages and an id that cannot exist. What would change something, or kill a daemon
- * when it is malformed, is never asked: the first real answer to it is remembered instead.
+ * Reads are asked, with complete messages and an id that cannot exist. Whoever may look at a runtime must not send it
+ * anything else: of other RPCs the answers that came are remembered, and name and version tell the rest.
  */
 import { GatewayError } from "../errors.ts";
 import { type Methods, methods, type Rpc } from "../gen/methods.ts";
 import type { Runtime } from "./channel.ts";
 import { encodeRequest, type Input } from "./codec.ts";
 import { invoke } from "./invoke.ts";
+import { knownSupport } from "./known-support.ts";
 import { type Quirk, quirksOf } from "./quirks.ts";
 
-/** `unknown`: not asked yet, because asking would do something. */
+/** `unknown`: nobody has asked yet, because asking would do something, and the version does not tell. */
 export type Support = "answered" | "unimplemented" | "unknown";
 
 export interface Capabilities {
@@ -28,46 +29,29 @@ const probeMs = 3000;
 
 type Probes = { readonly [R in Rpc]?: Input<Methods[R]["request"]> };
 
-/** What each RPC is asked with. Absent: it is not asked. */
+/** What each RPC is asked with: reads only. Absent: it is not asked. */
 const probes: Probes = {
   "RuntimeService/Version": {},
   "RuntimeService/Status": {},
   "RuntimeService/RuntimeConfig": {},
-  "RuntimeService/StopPodSandbox": { podSandboxId: absent },
-  "RuntimeService/RemovePodSandbox": { podSandboxId: absent },
   "RuntimeService/PodSandboxStatus": { podSandboxId: absent },
   "RuntimeService/ListPodSandbox": { filter: { id: absent } },
   "RuntimeService/StreamPodSandboxes": { filter: { id: absent } },
-  "RuntimeService/StartContainer": { containerId: absent },
-  "RuntimeService/StopContainer": { containerId: absent },
-  "RuntimeService/RemoveContainer": { containerId: absent },
   "RuntimeService/ListContainers": { filter: { id: absent } },
   "RuntimeService/StreamContainers": { filter: { id: absent } },
   "RuntimeService/ContainerStatus": { containerId: absent },
-  "RuntimeService/ReopenContainerLog": { containerId: absent },
-  "RuntimeService/ExecSync": { containerId: absent, cmd: ["true"], timeout: "1" },
-  "RuntimeService/Exec": { containerId: absent, cmd: ["true"], stdout: true },
-  "RuntimeService/Attach": { containerId: absent, stdout: true },
-  "RuntimeService/PortForward": { podSandboxId: absent, port: [1] },
   "RuntimeService/ContainerStats": { containerId: absent },
   "RuntimeService/ListContainerStats": { filter: { id: absent } },
   "RuntimeService/StreamContainerStats": { filter: { id: absent } },
   "RuntimeService/PodSandboxStats": { podSandboxId: absent },
   "RuntimeService/ListPodSandboxStats": { filter: { id: absent } },
   "RuntimeService/StreamPodSandboxStats": { filter: { id: absent } },
-  "RuntimeService/CheckpointContainer": {
-    containerId: absent,
-    location: "/nonexistent/crest-probe",
-    timeout: "1",
-  },
-  "RuntimeService/CheckpointPod": { podSandboxId: absent, outputPath: "/nonexistent/crest-probe" },
   "RuntimeService/ListMetricDescriptors": {},
   "RuntimeService/ListPodSandboxMetrics": {},
   "RuntimeService/StreamPodSandboxMetrics": {},
   "ImageService/ListImages": { filter: { image: { image: absentImage } } },
   "ImageService/StreamImages": { filter: { image: { image: absentImage } } },
   "ImageService/ImageStatus": { image: { image: absentImage } },
-  "ImageService/RemoveImage": { image: { image: absentImage } },
   "ImageService/ImageFsInfo": {},
 };
 
@@ -77,7 +61,8 @@ export async function readCapabilities(runtime: Runtime): Promise<Capabilities> 
   const rpcs: { rpc: Rpc; support: Support }[] = [];
   for (const rpc of Object.keys(methods) as Rpc[]) {
     if (runtime.seen(rpc) === undefined) await probe(runtime, rpc);
-    rpcs.push({ rpc, support: runtime.seen(rpc) ?? "unknown" });
+    const known = runtime.seen(rpc) ?? knownSupport(rpc, { name: runtimeName, version: runtimeVersion });
+    rpcs.push({ rpc, support: known ?? "unknown" });
   }
   return { runtimeName, runtimeVersion, rpcs, quirks: quirksOf(runtimeName, runtimeVersion) };
 }

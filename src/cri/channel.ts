@@ -54,6 +54,8 @@ export interface Runtime {
    * the next connection there may be a newer one.
    */
   seen(rpc: Rpc): "answered" | "unimplemented" | undefined;
+  /** Notes that the runtime has an RPC by name only: it answers that it cannot do it. */
+  markUnimplemented(rpc: Rpc): void;
   /**
    * Calls `dropped` once, when the present connection to RuntimeService has ended: what was learnt of the
    * runtime over it may be wrong now. At once when there is none.
@@ -205,6 +207,7 @@ export function connect(options: ConnectOptions): Runtime {
       }
     },
     seen: (rpc) => sideOf(rpc).seen.get(rpc),
+    markUnimplemented: (rpc) => sideOf(rpc).remember(rpc, "unimplemented"),
     whenDropped: runtimeSide.whenDropped,
     close() {
       runtimeSide.client.close();

@@ -223,7 +223,10 @@ export async function explain(
   const { code, grpcCode, message } = error;
   const isUnclear = unclear.has(grpcCode);
   const said = isUnclear || refined.has(grpcCode) ? saidBy(rpc, message) : undefined;
-  if (code === "not_implemented" || said === "not_implemented") return notImplemented(runtime, rpc, error);
+  if (code === "not_implemented" || said === "not_implemented") {
+    runtime.markUnimplemented(rpc);
+    return notImplemented(runtime, rpc, error);
+  }
   if (said !== undefined) return restate(error, said);
   if (!isUnclear) return error;
   if (!containerNeeds[rpc] && !needReadyPod.has(rpc)) return byAbsence(request, error);

@@ -3,6 +3,8 @@
  * on containerd 1.6.20, 1.7.24 and 2.1.9, CRI-O 1.37 and cri-dockerd of April 2026.
  */
 
+import { before, from, type Version, versionOf } from "./runtime-version.ts";
+
 export interface Quirk {
   /** Stable name. */
   readonly code: string;
@@ -12,20 +14,11 @@ export interface Quirk {
 interface Row extends Quirk {
   /** Runtime name, as Version says it, and a test of its version. */
   readonly of: {
-    readonly [runtimeName: string]: (version: readonly [major: number, minor: number]) => boolean;
+    readonly [runtimeName: string]: (version: Version) => boolean;
   };
 }
 
 const every = (): boolean => true;
-const before =
-  (major: number, minor: number) =>
-  (version: readonly [number, number]): boolean =>
-    version[0] < major || (version[0] === major && version[1] < minor);
-const from =
-  (major: number, minor: number) =>
-  (version: readonly [number, number]): boolean =>
-    !before(major, minor)(version);
-
 const rows: readonly Row[] = [
   {
     code: "image_filter_ignored",
@@ -99,7 +92,7 @@ const rows: readonly Row[] = [
   },
   {
     code: "events_missing",
-    description: "No container events; Crest compares lists instead.",
+    description: "No container events.",
     of: { containerd: before(1, 7), docker: every },
   },
   {
@@ -116,8 +109,7 @@ const rows: readonly Row[] = [
 
 /** The quirks of a runtime, by the name and version that its Version RPC says. */
 export function quirksOf(runtimeName: string, runtimeVersion: string): readonly Quirk[] {
-  const [, major = "0", minor = "0"] = /^v?(\d+)\.(\d+)/.exec(runtimeVersion) ?? [];
-  const version = [Number(major), Number(minor)] as const;
+  const version = versionOf(runtimeVersion);
   return rows
     .filter(({ of }) => of[runtimeName]?.(version) ?? false)
     .map(({ code, description }) => ({ code, description }));

@@ -46,9 +46,10 @@ export const notes: { readonly [id: string]: string } = {
   getPodStats:
     "containerd measures the pod's cgroup parent. Each pod gets one of its own unless it names one; pods that name the same have their numbers together.",
   waitContainer: "When the timeout passes first the answer says `exited: false`; ask again.",
-  getCapabilities: "Asks the runtime with requests that change nothing, once.",
+  getCapabilities:
+    "Asks the runtime with reads, once. Of RPCs that change something it remembers the answers that came; before that, the runtime's name and version tell, or `support` is `unknown`.",
   execContainer:
-    'Every message is a channel byte and its payload: 0 stdin, 1 stdout, 2 stderr, 3 the status as JSON, 4 terminal sizes (`{"Width":80,"Height":24}`), 255 half-close (v5). The first message is empty and says that the session stands. Browsers offer the token as the subprotocol `base64url.bearer.authorization.k8s.io.TOKEN` beside a real one. With no stream named, stdout and stderr are meant. On containerd before 2.0, CRI-O and cri-dockerd a command goes on when its client leaves. containerd ends stdin when the command closes its stdout, and never sends the status of a command that left more than about 128 KiB of its stdin unread: after `--status-grace` the status says `exit unknown`.',
+    'Every message is a channel byte and its payload: 0 stdin, 1 stdout, 2 stderr, 3 the status as JSON, 4 terminal sizes (`{"Width":80,"Height":24}`), 255 half-close (v5). The first message is empty and says that the session stands. Browsers offer the token as the subprotocol `base64url.bearer.authorization.k8s.io.TOKEN` beside a real one. stdout and stderr are on unless they are false; with `tty` all output is stdout. On containerd before 2.0, CRI-O and cri-dockerd a command goes on when its client leaves. containerd ends stdin when the command closes its stdout, and never sends the status of a command that left more than about 128 KiB of its stdin unread: after `--status-grace` the status says `exit unknown`.',
   attachContainer:
     "Speaks as exec does. Attaching to a container with `stdinOnce`: the first client that leaves ends its stdin. Without `stdinOnce` the container's stdin stays open whatever clients do; on containerd a half-close then ends the output of the attachment, too. containerd answers a little before it begins to hand on: a line that is written in that moment can be missed. A client that reads too slowly is dropped (4408), so that it does not stop the container.",
   forwardPorts:

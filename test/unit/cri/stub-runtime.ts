@@ -45,6 +45,7 @@ export function stubRuntime(answers: StubAnswers): StubRuntime {
       throw fromStatus(rpc, serviceError(status.UNIMPLEMENTED, `unknown method ${rpc}`));
     },
     seen: () => undefined,
+    markUnimplemented: () => undefined,
     whenDropped: (dropped) => void waiting.push(dropped),
     drop() {
       const told = waiting;
