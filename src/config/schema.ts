@@ -138,7 +138,7 @@ const plain = {
     type: "string",
     format: "count",
     placeholder: "COUNT",
-    description: "WebSocket sessions that may be open at once.",
+    description: "WebSocket sessions that may be open at once. A port-forward counts once for each of its ports.",
     default: "1000",
   }),
   sessionIdle: Type.Unsafe<number>({

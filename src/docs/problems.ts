@@ -169,7 +169,8 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
     remedy: "Shorten them: cookies are not needed, and a long command fits into a script in the image.",
   },
   too_many_sessions: {
-    happened: "As many WebSocket sessions are open as the gateway permits.",
+    happened:
+      "As many WebSocket sessions are open as the gateway permits. A port-forward counts once for each of its ports.",
     remedy:
       "Close sessions that are no longer used and try again, or start the gateway with a higher `--max-sessions`.",
   },

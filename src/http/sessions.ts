@@ -44,7 +44,7 @@ export function registerSession(
   }: { readonly gateway: Gateway; readonly sessions: SessionOptions; readonly chosen: ChosenProtocols },
 ): void {
   const ready = new WeakMap<FastifyRequest, (socket: WebSocket) => void>();
-  const prepare =
+  const plan =
     route.rpc === "RuntimeService/PortForward"
       ? forwardOf(route, gateway, sessions)
       : commandOf(route, gateway, sessions);
@@ -58,12 +58,9 @@ export function registerSession(
       checkHandshake(request);
       const subprotocol = chooseProtocol(route, request.raw);
       if (subprotocol !== undefined) chosen.set(request.raw, subprotocol);
-      ready.set(
-        request,
-        await whileThere(request.raw.socket, sessions.registry, (client) =>
-          prepare(request, { client, subprotocol }),
-        ),
-      );
+      const { places, prepare } = plan(request, subprotocol);
+      const { registry } = sessions;
+      ready.set(request, await whileThere(request.raw.socket, { registry, places }, prepare));
     },
     handler: async () => {
       throw new GatewayError(
@@ -85,18 +82,21 @@ export function registerSession(
   });
 }
 
-interface Preparation {
-  readonly client: WaitingClient;
-  readonly subprotocol: Subprotocol | undefined;
+/** A session whose parameters have been checked, before the runtime is asked. */
+interface Plan {
+  /** Connections to the runtime that it opens. */
+  readonly places: number;
+  readonly prepare: (client: WaitingClient) => Promise<Prepared>;
 }
 
-type Prepare = (request: FastifyRequest, preparation: Preparation) => Promise<Prepared>;
+/** Checks the parameters of a request. @throws {GatewayError} `invalid_request`. */
+type PlanOf = (request: FastifyRequest, subprotocol: Subprotocol | undefined) => Plan;
 
 /** Exec and Attach. */
-function commandOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptions): Prepare {
+function commandOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptions): PlanOf {
   const binder = createBinder(route);
   const isAttach = route.rpc === "RuntimeService/Attach";
-  return async (request, { client, subprotocol }) => {
+  return (request, subprotocol) => {
     const bound = binder.bind(partsOf(request));
     const streams = completeStreams(bound);
     if (!isAttach && !(bound.message.cmd as readonly string[] | undefined)?.length) {
@@ -105,61 +105,69 @@ function commandOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptio
       ]);
     }
     encodeBound(route.rpc, bound.message, binder);
-    await resolveTarget(bound, "container", { gateway, caller: gateway.callerOf(request) });
-    const connection = await open(route, bound.message, {
-      gateway,
-      sessions,
-      client,
-      protocol: "v4.channel.k8s.io",
-    });
-    const session = createCommandSession(connection, streams, sessions);
-    return {
-      abandon: () => connection.destroy(),
-      begin: (socket) =>
-        bridge(socket, session, {
-          streams,
-          codec: channelCodec(subprotocol),
-          limits: sessions.limits,
-          neverStall: isAttach,
-        }),
+    const prepare = async (client: WaitingClient): Promise<Prepared> => {
+      await resolveTarget(bound, "container", { gateway, caller: gateway.callerOf(request) });
+      const connection = await open(route, bound.message, {
+        gateway,
+        sessions,
+        client,
+        protocol: "v4.channel.k8s.io",
+      });
+      const session = createCommandSession(connection, streams, sessions);
+      return {
+        abandon: () => connection.destroy(),
+        begin: (socket) =>
+          bridge(socket, session, {
+            streams,
+            codec: channelCodec(subprotocol),
+            limits: sessions.limits,
+            neverStall: isAttach,
+          }),
+      };
     };
+    return { places: 1, prepare };
   };
 }
 
 /** PortForward: a session of its own for every port. */
-function forwardOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptions): Prepare {
+function forwardOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptions): PlanOf {
   const binder = createBinder(route);
-  return async (request, { client, subprotocol }) => {
+  return (request, subprotocol) => {
     const bound = binder.bind(partsOf(request));
     encodeBound(route.rpc, bound.message, binder);
     const raw = bound.own.raw === true;
     const { channels } = channelCodec(subprotocol);
-    const ports = portsOf(bound, raw, Math.min(mostPorts, Math.floor(channels / 2)));
-    await resolveTarget(bound, "pod", { gateway, caller: gateway.callerOf(request) });
-    const { podSandboxId } = bound.message;
-    const opened: Forwarded[] = [];
-    const abandon = (): void => {
-      for (const { connection } of opened) connection.destroy();
-    };
-    try {
-      for (const port of ports) {
-        const message = { podSandboxId, port: [port] };
-        const connection = await open(route, message, {
-          gateway,
-          sessions,
-          client,
-          protocol: "portforward.k8s.io",
-        });
-        opened.push(createForwarded(connection, port));
+    // More ports than the registry has places would be refused for ever, as if waiting could help.
+    const most = Math.min(mostPorts, Math.floor(channels / 2), sessions.registry.most);
+    const ports = portsOf(bound, raw, most);
+    const prepare = async (client: WaitingClient): Promise<Prepared> => {
+      await resolveTarget(bound, "pod", { gateway, caller: gateway.callerOf(request) });
+      const { podSandboxId } = bound.message;
+      const opened: Forwarded[] = [];
+      const abandon = (): void => {
+        for (const { connection } of opened) connection.destroy();
+      };
+      try {
+        for (const port of ports) {
+          const message = { podSandboxId, port: [port] };
+          const connection = await open(route, message, {
+            gateway,
+            sessions,
+            client,
+            protocol: "portforward.k8s.io",
+          });
+          opened.push(createForwarded(connection, port));
+        }
+      } catch (error) {
+        abandon();
+        throw error;
       }
-    } catch (error) {
-      abandon();
-      throw error;
-    }
-    return {
-      abandon,
-      begin: (socket) => bridgePorts(socket, opened, { subprotocol, raw, limits: sessions.limits }),
+      return {
+        abandon,
+        begin: (socket) => bridgePorts(socket, opened, { subprotocol, raw, limits: sessions.limits }),
+      };
     };
+    return { places: ports.length, prepare };
   };
 }
 
