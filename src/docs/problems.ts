@@ -185,7 +185,7 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   },
   reply_too_large: {
     happened:
-      "The runtime's answer is over the limit of its messages, 16 MiB on most. Long lists with large annotations grow so.",
+      "The runtime's answer is over the limit of its messages, 16 MiB on most, or its text is over what one caller may have of `--max-buffer`. Long lists with large annotations grow so.",
     remedy:
       "Ask for less with filters, such as `state` or an id, or take the list as `application/x-ndjson`, where the runtime can stream it. Remove what is left over on the node.",
   },
@@ -206,6 +206,12 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
       "The runtime does not answer on its socket: it is down, restarting, or not ready yet. In the first 5 s requests wait for its return, but for those that it may have begun with and that must not be done twice.",
     remedy:
       "Wait for `/readyz` to answer 200, or as long as `Retry-After` says. After a request that creates something, look whether it was created before you send it again.",
+  },
+  overloaded: {
+    happened:
+      "Answers that clients have not read yet fill the memory that the gateway has for them, or the half of it that one caller may have. The request was refused before it did anything.",
+    remedy:
+      "Send the same request again as soon as `Retry-After` says. Read answers to their end, or close the connection, and ask for less at a time with `limit`. `--max-buffer` sets the amount.",
   },
   shutting_down: {
     happened: "The gateway is being stopped and takes no new sessions.",
