@@ -108,6 +108,7 @@ export function createApp({
     ...{ log, drain, tls: tls?.identity.context },
     sessions: {
       registry: sessions,
+      output: createOutputBudget(Math.floor(maxBufferBytes / 2)),
       limits: { ...defaultLimits, ...limits },
       statusGraceMs,
       streamHost: config.streamHost,

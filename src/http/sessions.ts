@@ -11,16 +11,18 @@ import { request as callRuntime } from "../cri/perform.ts";
 import { managedLabel } from "../cri/pod-config.ts";
 import { GatewayError } from "../errors.ts";
 import type { SessionRoute } from "../routes/define.ts";
-import { bridge } from "../streaming/bridge.ts";
+import { type Bridged, bridge } from "../streaming/bridge.ts";
 import { channelCodec, type Subprotocol } from "../streaming/channels.ts";
 import { createCommandSession, type StreamChoice } from "../streaming/command-session.ts";
 import type { DialOptions } from "../streaming/dial.ts";
 import type { Limits } from "../streaming/liveness.ts";
+import type { WaitingOutput } from "../streaming/outflow.ts";
 import { bridgePorts, createForwarded, type Forwarded } from "../streaming/port-forward.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";
 import { type Prepared, type WaitingClient, whileThere } from "../streaming/while-there.ts";
 import { type Bound, createBinder, invalid } from "./bind.ts";
 import { encodeBound, type Gateway, partsOf } from "./gateway.ts";
+import type { OutputBudget } from "./output-budget.ts";
 import { forgetAnswer } from "./pending-answers.ts";
 import { routerPath } from "./register.ts";
 import { type ChosenProtocols, checkHandshake, chooseProtocol } from "./websockets.ts";
@@ -28,6 +30,8 @@ import { type ChosenProtocols, checkHandshake, chooseProtocol } from "./websocke
 export interface SessionOptions {
   readonly registry: SessionRegistry;
   readonly limits: Limits;
+  /** For output that waits for the clients. */
+  readonly output: OutputBudget;
   /** See `CommandSessionOptions`. */
   readonly statusGraceMs: number;
   readonly streamHost?: string | undefined;
@@ -105,8 +109,9 @@ function commandOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptio
       ]);
     }
     encodeBound(route.rpc, bound.message, binder);
+    const caller = gateway.callerOf(request);
     const prepare = async (client: WaitingClient): Promise<Prepared> => {
-      await resolveTarget(bound, "container", { gateway, caller: gateway.callerOf(request) });
+      await resolveTarget(bound, "container", { gateway, caller });
       const connection = await open(route, bound.message, {
         gateway,
         sessions,
@@ -117,12 +122,15 @@ function commandOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptio
       return {
         abandon: () => connection.destroy(),
         begin: (socket) =>
-          bridge(socket, session, {
-            streams,
-            codec: channelCodec(subprotocol),
-            limits: sessions.limits,
-            neverStall: isAttach,
-          }),
+          counted(sessions, caller, (waiting) =>
+            bridge(socket, session, {
+              streams,
+              codec: channelCodec(subprotocol),
+              limits: sessions.limits,
+              waiting,
+              neverStall: isAttach,
+            }),
+          ),
       };
     };
     return { places: 1, prepare };
@@ -140,8 +148,9 @@ function forwardOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptio
     // More ports than the registry has places would be refused for ever, as if waiting could help.
     const most = Math.min(mostPorts, Math.floor(channels / 2), sessions.registry.most);
     const ports = portsOf(bound, raw, most);
+    const caller = gateway.callerOf(request);
     const prepare = async (client: WaitingClient): Promise<Prepared> => {
-      await resolveTarget(bound, "pod", { gateway, caller: gateway.callerOf(request) });
+      await resolveTarget(bound, "pod", { gateway, caller });
       const { podSandboxId } = bound.message;
       const opened: Forwarded[] = [];
       const abandon = (): void => {
@@ -164,11 +173,26 @@ function forwardOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptio
       }
       return {
         abandon,
-        begin: (socket) => bridgePorts(socket, opened, { subprotocol, raw, limits: sessions.limits }),
+        begin: (socket) =>
+          counted(sessions, caller, (waiting) =>
+            bridgePorts(socket, opened, { subprotocol, raw, limits: sessions.limits, waiting }),
+          ),
       };
     };
     return { places: ports.length, prepare };
   };
+}
+
+/** Begins a session whose waiting output is counted for its caller until it has ended. */
+function counted(
+  { output }: SessionOptions,
+  { name }: Caller,
+  begin: (waiting: WaitingOutput) => Bridged,
+): Bridged {
+  const waiting = output.reserve(name, 0);
+  const session = begin(waiting);
+  void session.ended.finally(waiting.release);
+  return session;
 }
 
 type SessionRpc = "RuntimeService/Exec" | "RuntimeService/Attach" | "RuntimeService/PortForward";

@@ -8,7 +8,7 @@ import type { Duplex } from "node:stream";
 import { type ChannelCodec, channel } from "./channels.ts";
 import { type CommandSession, failure, type StreamChoice } from "./command-session.ts";
 import { keepAlive, type Limits } from "./liveness.ts";
-import { pumpOut } from "./outflow.ts";
+import { pumpOut, type WaitingOutput } from "./outflow.ts";
 import { checkedResize } from "./resize.ts";
 import { closeCode, type Socket } from "./socket.ts";
 
@@ -16,6 +16,7 @@ export interface BridgeOptions {
   readonly streams: StreamChoice;
   readonly codec: ChannelCodec;
   readonly limits: Limits;
+  readonly waiting: WaitingOutput;
   /** A slow reader is dropped instead of stalling the other side. */
   readonly neverStall: boolean;
 }
@@ -35,7 +36,7 @@ export const flushMs = 2000;
 const endOfTransmission = Buffer.from([4]);
 
 export function bridge(socket: Socket, session: CommandSession, options: BridgeOptions): Bridged {
-  const { streams, codec, limits, neverStall } = options;
+  const { streams, codec, limits, waiting, neverStall } = options;
   const live = keepAlive(socket, limits);
   const send = (number: number, payload: Buffer): void =>
     socket.send(codec.encode(number, payload), () => undefined);
@@ -74,6 +75,7 @@ export function bridge(socket: Socket, session: CommandSession, options: BridgeO
       ? Promise.resolve()
       : pumpOut(stream, {
           socket,
+          waiting,
           encode: (chunk) => codec.encode(number, chunk),
           sent: live.sent,
           ...(neverStall

@@ -10,7 +10,7 @@
 import { type Bridged, flushMs, pour } from "./bridge.ts";
 import { channelCodec, type Subprotocol } from "./channels.ts";
 import { keepAlive, type Limits } from "./liveness.ts";
-import { pumpOut } from "./outflow.ts";
+import { pumpOut, type WaitingOutput } from "./outflow.ts";
 import { readText } from "./read-text.ts";
 import { closeCode, type Socket } from "./socket.ts";
 import type { SpdyConnection, SpdyStream } from "./spdy/connection.ts";
@@ -40,6 +40,7 @@ export interface ForwardOptions {
   /** Messages are the bytes of the one connection, without channels. */
   readonly raw: boolean;
   readonly limits: Limits;
+  readonly waiting: WaitingOutput;
 }
 
 export function bridgePorts(
@@ -48,8 +49,9 @@ export function bridgePorts(
   options: ForwardOptions,
 ): Bridged {
   const live = keepAlive(socket, options.limits);
-  if (options.raw) bridgeRaw(socket, forwarded[0], live);
-  else bridgeChannels(socket, forwarded, { live, codec: channelCodec(options.subprotocol) });
+  const { waiting } = options;
+  if (options.raw) bridgeRaw(socket, forwarded[0], { live, waiting });
+  else bridgeChannels(socket, forwarded, { live, waiting, codec: channelCodec(options.subprotocol) });
 
   const pings = setInterval(() => {
     for (const { connection } of forwarded) connection.ping().catch(() => undefined);
@@ -65,13 +67,17 @@ export function bridgePorts(
   };
 }
 
-type Live = ReturnType<typeof keepAlive>;
+/** What the bridge of a session has besides its socket. */
+interface Session {
+  readonly live: ReturnType<typeof keepAlive>;
+  readonly waiting: WaitingOutput;
+}
 
 /** Port i has channel 2i for data and 2i+1 for errors; the first message on each is the port. */
 function bridgeChannels(
   socket: Socket,
   forwarded: readonly Forwarded[],
-  { live, codec }: { readonly live: Live; readonly codec: ReturnType<typeof channelCodec> },
+  { live, waiting, codec }: Session & { readonly codec: ReturnType<typeof channelCodec> },
 ): void {
   const send = (number: number, payload: Buffer): void =>
     socket.send(codec.encode(number, payload), () => undefined);
@@ -94,7 +100,8 @@ function bridgeChannels(
     const told = refusal.then((text) => {
       if (text !== "") send(2 * index + 1, Buffer.from(text));
     });
-    await pumpOut(data, { socket, encode: (chunk) => codec.encode(2 * index, chunk), sent: live.sent });
+    const encode = (chunk: Buffer) => codec.encode(2 * index, chunk);
+    await pumpOut(data, { socket, waiting, encode, sent: live.sent });
     await told;
     // Now, not with the whole session: what it does not take any more would hold the client.
     void finish(connection);
@@ -111,14 +118,14 @@ async function wasLost({ data, refusal, connection }: Forwarded): Promise<boolea
   return !data.complete && !connection.goneAway && (await refusal) === "";
 }
 
-function bridgeRaw(socket: Socket, only: Forwarded | undefined, live: Live): void {
+function bridgeRaw(socket: Socket, only: Forwarded | undefined, { live, waiting }: Session): void {
   if (!only) throw new TypeError("A raw tunnel has one port");
   socket.on("message", (data) => {
     if (!live.open) return;
     live.heard();
     if (data.length > 0) pour(data, only.data, socket);
   });
-  void pumpOut(only.data, { socket, encode: (chunk) => chunk, sent: live.sent }).then(async () => {
+  void pumpOut(only.data, { socket, waiting, encode: (chunk) => chunk, sent: live.sent }).then(async () => {
     const text = await only.refusal;
     if (text !== "") live.close(closeCode.badGateway, reasonOf(text));
     else if (await wasLost(only)) live.close(closeCode.serviceRestart, "the runtime went away");

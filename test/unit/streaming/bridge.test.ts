@@ -30,7 +30,10 @@ async function stuck(t: TestContext) {
   const connection = createSpdyConnection(runtime);
   const session = createCommandSession(connection, streams, { statusGraceMs: 1000 });
   const codec = channelCodec("v5.channel.k8s.io");
-  const bridged = bridge(server, session, { streams, codec, limits: defaultLimits, neverStall: false });
+  const bridged = bridge(server, session, {
+    ...{ streams, codec, limits: defaultLimits, neverStall: false },
+    waiting: { force: () => undefined, isOver: false },
+  });
   return { client, server, session, bridged, taken, take: () => take() };
 }
 
