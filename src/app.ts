@@ -10,12 +10,14 @@ import { createAuthenticator } from "./auth/token.ts";
 import type { Config } from "./config.ts";
 import type { Runtime } from "./cri/channel.ts";
 import { createInventory } from "./cri/inventory.ts";
+import { withListLimit } from "./cri/list-limit.ts";
 import { logRootOf } from "./cri/log-folders.ts";
 import { withPodCgroups } from "./cri/pod-cgroup.ts";
 import { createPrepare } from "./cri/prepare.ts";
 import { descriptorLimit, shareDescriptors } from "./http/descriptors.ts";
 import { createDrain } from "./http/drain.ts";
 import { listenOn, stopListening } from "./http/listen.ts";
+import { createOutputBudget } from "./http/output-budget.ts";
 import { createServer, type LogEntry, type ServerOptions } from "./http/server.ts";
 import { withStats } from "./stats/runtime.ts";
 import { defaultLimits, type Limits } from "./streaming/liveness.ts";
@@ -25,13 +27,16 @@ import type { TlsFiles, TlsIdentity } from "./tls/identity.ts";
 import { watchTls } from "./tls/watch.ts";
 import { createBufferPool } from "./wire/buffer-pool.ts";
 
-export interface AppOptions extends Pick<ServerOptions, "requestTimeoutMs" | "stallTimeoutMs"> {
+export interface AppOptions
+  extends Pick<ServerOptions, "requestTimeoutMs" | "stallTimeoutMs" | "listSilenceMs"> {
   readonly config: Pick<Config, "listen" | "dataDir" | "acceptHost" | "grants" | "streamHost">;
   readonly runtime: Runtime;
   /** What callers prove themselves with. */
   readonly token: string;
   readonly log: (entry: LogEntry) => void;
   readonly sessions?: SessionSettings;
+  /** Memory for answers that wait for their readers; default 256 MiB. Half as much more is for sessions. */
+  readonly maxBufferBytes?: number | undefined;
   /** Absent: no TLS. */
   readonly tls?: TlsSettings | undefined;
 }
@@ -82,8 +87,9 @@ export function createApp({
 }: AppOptions): App {
   const checkToken = createAuthenticator(token);
   const caller = { name: "token", grants: config.grants };
-  const inventory = createInventory(options.runtime);
-  const runtime = withStats(withPodCgroups(options.runtime, (id) => inventory.podOf("pod", id)));
+  const limited = withListLimit(options.runtime);
+  const inventory = createInventory(limited);
+  const runtime = withStats(withPodCgroups(limited, (id) => inventory.podOf("pod", id)));
   const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};
   const { maxConnections, maxStreams } = shareDescriptors(descriptorLimit(), mostSessions);
   if (maxStreams < mostSessions) {
@@ -93,12 +99,15 @@ export function createApp({
     });
   }
   const sessions = createSessionRegistry({ most: maxStreams });
+  const { maxBufferBytes = defaultBufferBytes } = options;
   const drain = createDrain();
   const { tls } = options;
   const { app: server, warmUp } = createServer({
     ...{ runtime, inventory },
     prepare: createPrepare({ runtime, logRoot: logRootOf(config.dataDir) }),
     pool: createBufferPool(),
+    budget: createOutputBudget(maxBufferBytes),
+    listSilenceMs: options.listSilenceMs,
     guardHost: createHostGuard(config.acceptHost),
     authenticate(authorization) {
       checkToken(authorization);
@@ -107,6 +116,7 @@ export function createApp({
     ...{ log, drain, tls: tls?.identity.context },
     sessions: {
       registry: sessions,
+      output: createOutputBudget(Math.floor(maxBufferBytes / 2)),
       limits: { ...defaultLimits, ...limits },
       statusGraceMs,
       streamHost: config.streamHost,
@@ -149,6 +159,7 @@ export function createApp({
   };
 }
 
+const defaultBufferBytes = 256 * 1024 * 1024;
 /** How long clients have for the end of an answer that was given, and silent ones to go. */
 const lingerMs = 500;
 

@@ -56,6 +56,7 @@ export const errorTable = {
   registry_unreachable: { status: 502, title: "The registry cannot be reached", retryable: true },
   runtime_error: { status: 502, title: "The runtime failed" },
   runtime_unavailable: { status: 503, title: "The runtime is unavailable", retryable: true },
+  overloaded: { status: 503, title: "Overloaded", retryable: true },
   shutting_down: { status: 503, title: "Shutting down", retryable: true },
   deadline_exceeded: { status: 504, title: "The runtime did not answer in time", retryable: true },
   outcome_unknown: { status: 504, title: "Outcome unknown" },

@@ -76,6 +76,7 @@ async function runLocked(
       config,
       token,
       ...{ runtime: backend.runtime, tls },
+      maxBufferBytes: config.maxBuffer,
       sessions: {
         limits: { idleMs: config.sessionIdle, maxMs: config.sessionMax },
         statusGraceMs: config.statusGrace,

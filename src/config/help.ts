@@ -7,6 +7,7 @@ const titles: { readonly [G in Group]: string } = {
   where: "Where",
   who: "Who",
   sessions: "Sessions",
+  limits: "Limits",
   start: "Starting and stopping",
   grants: "What is granted",
   denials: "What is denied, whatever is granted",

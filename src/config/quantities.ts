@@ -1,4 +1,4 @@
-/** Durations and counts. */
+/** Durations, counts and sizes. */
 import { StartError } from "../errors.ts";
 
 const units: { readonly [unit: string]: number } = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
@@ -21,4 +21,18 @@ export function readCount(text: string): number {
   if (!/^[1-9][0-9]{0,6}$/.test(text))
     throw new StartError(`"${text}" is no count, write a number such as 1000`);
   return Number(text);
+}
+
+const sizes: { readonly [unit: string]: number } = { MiB: 2 ** 20, GiB: 2 ** 30 };
+
+/** With less, a command or a long list would never find room. */
+const leastBytes = 16 * 2 ** 20;
+
+/** `256MiB`, `1GiB` -> bytes, from 16 MiB. @throws {StartError} */
+export function readSize(text: string): number {
+  const [, amount = "", unit = ""] = /^([1-9][0-9]{0,5})(MiB|GiB)$/.exec(text) ?? [];
+  const bytes = Number(amount) * (sizes[unit] ?? Number.NaN);
+  if (Number.isNaN(bytes)) throw new StartError(`"${text}" is no size, write 256MiB or 1GiB`);
+  if (bytes < leastBytes) throw new StartError(`"${text}" is too little, write at least 16MiB`);
+  return bytes;
 }

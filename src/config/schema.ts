@@ -139,7 +139,8 @@ const plain = {
     type: "string",
     format: "count",
     placeholder: "COUNT",
-    description: "WebSocket sessions that may be open at once.",
+    description:
+      "WebSocket sessions that may be open at once. A port-forward counts once for each of its ports.",
     default: "1000",
   }),
   sessionIdle: Type.Unsafe<number>({
@@ -167,6 +168,15 @@ const plain = {
     description:
       "How long to wait for a command's exit status once its output has ended, when over 64 KiB went to its stdin: containerd never sends it when much of that was left unread. 0 waits for ever.",
     default: "30s",
+  }),
+  maxBuffer: Type.Unsafe<number>({
+    group: "limits",
+    type: "string",
+    format: "size",
+    placeholder: "SIZE",
+    description:
+      "Memory for answers that wait for their readers; each caller may have half. A request that finds no room is 503 overloaded. Half as much more is for the output of sessions. The process may need 300 MiB besides.",
+    default: "256MiB",
   }),
   drain: Type.Unsafe<number>({
     group: "start",

@@ -27,9 +27,10 @@ export type Format =
   | "host-name"
   | "image-prefix"
   | "duration"
-  | "count";
+  | "count"
+  | "size";
 
-export type Group = "where" | "who" | "sessions" | "start" | "grants" | "denials";
+export type Group = "where" | "who" | "sessions" | "limits" | "start" | "grants" | "denials";
 
 /** What a single text of a setting must be. */
 export interface TextOptions {

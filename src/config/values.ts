@@ -10,7 +10,7 @@ import {
 } from "./addresses.ts";
 import { readImagePrefix } from "./image-prefix.ts";
 import { nearest } from "./nearest.ts";
-import { readCount, readDuration } from "./quantities.ts";
+import { readCount, readDuration, readSize } from "./quantities.ts";
 import type { Setting } from "./schema.ts";
 import type { Format, TextOptions } from "./setting.ts";
 
@@ -36,6 +36,7 @@ const readers: { readonly [F in Format]: (text: string, options: ReadOptions) =>
   "image-prefix": readImagePrefix,
   duration: readDuration,
   count: readCount,
+  size: readSize,
 };
 
 function readText(text: string, of: TextOptions, options: ReadOptions): unknown {

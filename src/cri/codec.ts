@@ -104,6 +104,13 @@ export function replyInteger(rpc: Rpc, wire: Uint8Array, path: string): bigint {
   return int64At(whole, 0, fieldNumbers(methods[rpc].response, path));
 }
 
+/** A bytes field of a reply, without a copy; empty when it is absent. @throws {Malformed}. */
+export function replyBytes(rpc: Rpc, wire: Buffer, field: string): Buffer {
+  const { ranges } = scanItems(wire, fieldAt(methods[rpc].response, field).number);
+  const [start, end] = ranges.subarray(-2);
+  return wire.subarray(start ?? 0, end ?? 0);
+}
+
 /**
  * A message that somebody else wrote as JSON, in its canonical spelling and without the members that
  * the message does not have here: what a newer runtime keeps and this CRI cannot say.

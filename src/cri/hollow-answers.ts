@@ -5,7 +5,7 @@
 import { GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { CallOptions, Runtime } from "./channel.ts";
-import { decodeReply, hasField, replyInteger } from "./codec.ts";
+import { decodeReply, hasField, replyBytes, replyInteger } from "./codec.ts";
 import { type Request, stateConflict } from "./conflicts.ts";
 import { isRuntime } from "./identity.ts";
 import { refuseReserved } from "./reserved-name.ts";
@@ -62,11 +62,14 @@ function execTimeout(): GatewayError {
   );
 }
 
+/** More of a runtime's words than this is not passed on. */
+const maxReasonBytes = 4096;
+
 /** cri-dockerd runs nothing when there is no such command, and writes why to its stdout. */
 async function refuseMissingCommand(runtime: Runtime, reply: Buffer): Promise<void> {
   if (!(await isRuntime(runtime, "docker"))) return;
-  const { stdout } = decodeReply("RuntimeService/ExecSync", reply);
-  const text = Buffer.from(stdout, "base64").toString("utf8").trim();
+  const stdout = replyBytes("RuntimeService/ExecSync", reply, "stdout");
+  const text = stdout.toString("utf8", 0, maxReasonBytes).trim();
   if (!/^OCI runtime exec failed: exec failed: unable to start container process: /.test(text)) return;
   throw new GatewayError("command_not_found", `ExecSync failed: ${text}`);
 }
@@ -83,8 +86,10 @@ const cutFromBytes = Math.floor((logLimitBytes - logChunkBytes) / (stampBytes + 
 
 async function refuseCut(runtime: Runtime, reply: Buffer): Promise<void> {
   if (!(await isRuntime(runtime, "cri-o"))) return;
-  const { stdout, stderr } = decodeReply("RuntimeService/ExecSync", reply);
-  const logged = [stdout, stderr].reduce((sum, text) => sum + loggedBytes(Buffer.from(text, "base64")), 0);
+  const logged = ["stdout", "stderr"].reduce(
+    (sum, field) => sum + loggedBytes(replyBytes("RuntimeService/ExecSync", reply, field)),
+    0,
+  );
   // The last chunk that fitted is the one that was cut.
   if (logged < logLimitBytes - logChunkBytes - stampBytes) return;
   throw new GatewayError(

@@ -176,7 +176,8 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
     remedy: "Shorten them: cookies are not needed, and a long command fits into a script in the image.",
   },
   too_many_sessions: {
-    happened: "As many WebSocket sessions are open as the gateway permits.",
+    happened:
+      "As many WebSocket sessions are open as the gateway permits. A port-forward counts once for each of its ports.",
     remedy:
       "Close sessions that are no longer used and try again, or start the gateway with a higher `--max-sessions`.",
   },
@@ -191,7 +192,7 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   },
   reply_too_large: {
     happened:
-      "The runtime's answer is over the limit of its messages, 16 MiB on most. Long lists with large annotations grow so.",
+      "The runtime's answer is over the limit of its messages, 16 MiB on most, or its text is over what one caller may have of `--max-buffer`. Long lists with large annotations grow so.",
     remedy:
       "Ask for less with filters, such as `state` or an id, or take the list as `application/x-ndjson`, where the runtime can stream it. Remove what is left over on the node.",
   },
@@ -212,6 +213,12 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
       "The runtime does not answer on its socket: it is down, restarting, or not ready yet. During the first 5 s of an outage requests wait for its return. The runtime did nothing, or what it did may be repeated.",
     remedy:
       "Wait for `/readyz` to answer 200, or as long as `Retry-After` says, then send the same request again.",
+  },
+  overloaded: {
+    happened:
+      "Answers that clients have not read yet fill the memory that the gateway has for them, or the half of it that one caller may have. The request was refused before it did anything.",
+    remedy:
+      "Send the same request again as soon as `Retry-After` says. Read answers to their end, or close the connection, and ask for less at a time with `limit`. `--max-buffer` sets the amount.",
   },
   shutting_down: {
     happened: "The gateway is being stopped and takes no new sessions.",

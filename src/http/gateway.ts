@@ -9,6 +9,7 @@ import type { Rpc } from "../gen/methods.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { InvalidValue } from "../wire/invalid-value.ts";
 import { type Binder, invalid, type JsonObject, type Parts, respell } from "./bind.ts";
+import type { OutputBudget } from "./output-budget.ts";
 import type { Share } from "./sharing.ts";
 
 export interface Gateway {
@@ -17,6 +18,11 @@ export interface Gateway {
   readonly prepare: Prepare;
   readonly pool: BufferPool;
   readonly share: Share;
+  readonly budget: OutputBudget;
+  /** Milliseconds for which the runtime may be silent in a list as lines; default: the list's own deadline. */
+  readonly listSilenceMs?: number | undefined;
+  /** Logs a failure that no answer can tell any more. */
+  report(request: FastifyRequest, error: unknown): void;
   /** Who may do what. Set once per request, by authentication. */
   callerOf(request: FastifyRequest): Caller;
 }
@@ -43,6 +49,12 @@ export function whenGone(reply: FastifyReply): (cancel: () => void) => void {
     if (raw.destroyed) left();
     else raw.once("close", left);
   };
+}
+
+/** Calls `release` once the response has closed and Node has let go of its bytes; at once when it has already. */
+export function whenClosed({ raw }: FastifyReply, release: () => void): void {
+  if (raw.destroyed) release();
+  else raw.once("close", release);
 }
 
 /** Encodes what a binder bound. @throws {GatewayError} `invalid_request`, with the places as the caller wrote them. */

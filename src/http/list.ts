@@ -2,14 +2,13 @@
  * The life of a list: filters (the runtime's and ours), one stable order, pages, an ETag; or the items
  * line by line as they come. Works on wire bytes: of an item only what order and filters need is read.
  */
-import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { normalReference } from "../auth/reference.ts";
-import { fieldAt, fieldNumbers, fieldsOf, type Items, replyItems, writeItems } from "../cri/codec.ts";
+import { fieldAt, fieldNumbers, type Items, replyItems, writeItems } from "../cri/codec.ts";
 import { callRules } from "../cri/methods.ts";
 import { perform } from "../cri/perform.ts";
 import { GatewayError } from "../errors.ts";
-import { methods, type Rpc } from "../gen/methods.ts";
+import { methods } from "../gen/methods.ts";
 import type { ListRoute, Refinement } from "../routes/define.ts";
 import { type FieldPath, int64At, mapAt, stringAt, stringsAt } from "../wire/scan.ts";
 import type { Written } from "../wire/write-json.ts";
@@ -17,21 +16,19 @@ import { type Bound, createBinder, invalid } from "./bind.ts";
 import { noneMatch, weakEtag } from "./etag.ts";
 import { encodeBound, type Gateway, type Handler, partsOf, whenGone } from "./gateway.ts";
 import { equalities, matchesLabels, parseLabelSelector, type Requirement } from "./label-selector.ts";
+import { createLines, ndjson, type Wanted } from "./lines.ts";
 import { negotiate } from "./negotiate.ts";
+import { writeWithin } from "./output-budget.ts";
 import { continueToken, type Page, type Position, pageParameters, parsePage } from "./page.ts";
-import { sendWritten } from "./unary.ts";
+import { type Sendable, sendWritten } from "./unary.ts";
 
 const json = "application/json";
-const ndjson = "application/x-ndjson";
 
 /** One page as text, with its validator when it has one. */
 interface Answer {
   readonly bytes: Buffer;
   readonly etag: string | undefined;
 }
-
-/** Whether the item at an index is wanted, by what the runtime may not have applied. */
-type Wanted = (items: Items, index: number) => boolean;
 
 export function listHandler(route: ListRoute, gateway: Gateway): Handler {
   const { rpc } = route;
@@ -56,13 +53,16 @@ export function listHandler(route: ListRoute, gateway: Gateway): Handler {
     const filters = JSON.stringify([route.id, bound.message, query.labelSelector ?? null]);
     if (media === ndjson) {
       refusePaging(query);
-      return lines(reply, wire, wanted);
+      return lines(request, reply, { wire, wanted });
     }
     const page = parsePage(query, filters);
-    const key = `${filters}${JSON.stringify([query.limit, query.continue])}`;
+    const { name } = gateway.callerOf(request);
+    const key = `${filters}${JSON.stringify([query.limit, query.continue, name])}`;
     const shared = await share({ key, deadlineMs, onCancel: whenGone(reply) }, async (onCancel) => {
-      const answer = await perform(runtime, rpc, wire, { subject: {}, options: { deadlineMs, onCancel } });
-      const written = writePage(replyItems(rpc, answer, route.items), { page, filters, wanted });
+      const written = await writeWithin(gateway.budget, name, async () => {
+        const answer = await perform(runtime, rpc, wire, { subject: {}, options: { deadlineMs, onCancel } });
+        return writePage(replyItems(rpc, answer, route.items), { page, filters, wanted });
+      });
       const etag = route.volatile ? undefined : weakEtag(written.bytes);
       return { value: { bytes: written.bytes, etag } satisfies Answer, release: written.release };
     });
@@ -120,7 +120,7 @@ export function listHandler(route: ListRoute, gateway: Gateway): Handler {
 function sendPage(
   request: FastifyRequest,
   reply: FastifyReply,
-  { etag, ...written }: Answer & Written,
+  { etag, ...written }: Answer & Sendable,
 ): FastifyReply {
   if (etag === undefined) return sendWritten(reply, written);
   reply.header("etag", etag);
@@ -236,63 +236,3 @@ const refinements: {
     };
   },
 };
-
-/**
- * Items line by line, unordered, as they come: from the streaming RPC where the runtime has it, else from
- * the list. The first message is awaited before the status line, so that a failure is still a problem.
- */
-function createLines(route: ListRoute, { runtime, pool }: Gateway) {
-  function* linesOf(rpc: Rpc, wire: Buffer, field: string, wanted: Wanted | undefined): Generator<Buffer> {
-    const items = replyItems(rpc, wire, field);
-    const chosen: number[] = [];
-    for (let index = 0; index < items.length; index++)
-      if (!wanted || wanted(items, index)) chosen.push(index);
-    if (chosen.length === 0) return;
-    const item = fieldAt(methods[rpc].response, field).type;
-    const { bytes, release } = writeItems(item, items, {
-      pool,
-      order: chosen,
-      prefix: "",
-      separator: "\n",
-      suffix: "\n",
-    });
-    // The stream keeps it beyond this turn.
-    const line = Buffer.from(bytes);
-    release();
-    yield line;
-  }
-
-  async function* fromStream(
-    rpc: Rpc,
-    first: IteratorResult<Buffer>,
-    rest: AsyncIterator<Buffer>,
-    wanted: Wanted | undefined,
-  ) {
-    const field = onlyField(rpc);
-    for (let next = first; !next.done; next = await rest.next())
-      yield* linesOf(rpc, next.value, field, wanted);
-  }
-
-  return async (reply: FastifyReply, wire: Buffer, wanted: Wanted | undefined): Promise<FastifyReply> => {
-    reply.type(ndjson);
-    const onCancel = whenGone(reply);
-    if (route.stream && runtime.seen(route.stream) !== "unimplemented") {
-      const messages = runtime.stream(route.stream, wire, { onCancel })[Symbol.asyncIterator]();
-      try {
-        const first = await messages.next();
-        return reply.send(Readable.from(fromStream(route.stream, first, messages, wanted)));
-      } catch (error) {
-        if (!(error instanceof GatewayError && error.code === "not_implemented")) throw error;
-      }
-    }
-    const answer = await perform(runtime, route.rpc, wire, { subject: {}, options: { onCancel } });
-    return reply.send(Readable.from(linesOf(route.rpc, answer, route.items, wanted)));
-  };
-}
-
-/** A streaming reply has one repeated field, under a name of its own. */
-function onlyField(rpc: Rpc): string {
-  const field = fieldsOf(methods[rpc].response).find(({ repeated }) => repeated);
-  if (!field) throw new TypeError(`${rpc} answers no items`);
-  return field.name;
-}

@@ -29,6 +29,8 @@ import { healthPaths, openPaths, registerHealth } from "./health.ts";
 import { checkCodings, checkQuery, hostOf, originForm } from "./http-manners.ts";
 import { createListener } from "./listener.ts";
 import { allMethods, allowedMethods } from "./methods.ts";
+import type { OutputBudget } from "./output-budget.ts";
+import { paceBodies } from "./paced-body.ts";
 import { noteAnswer } from "./pending-answers.ts";
 import { apiHeaders, pathOf, sendProblem } from "./problems.ts";
 import { answerClientError, refuse } from "./raw-answer.ts";
@@ -53,6 +55,9 @@ export interface ServerOptions {
   /** The server's certificate; absent: no TLS. With a `ca`, clients must show a certificate, too. */
   readonly tls?: SecureContextOptions | undefined;
   readonly drain: Drain;
+  readonly budget: OutputBudget;
+  /** See `Gateway`. */
+  readonly listSilenceMs?: number | undefined;
   /** Called with what no caller is told: failures of the gateway, and what the runtime did wrong. */
   log(entry: LogEntry): void;
 }
@@ -154,6 +159,8 @@ export function createServer(options: ServerOptions): Server {
     if (request.is404) throw routeRefusal(request);
   });
 
+  if (options.tls !== undefined) paceBodies(app);
+
   app.setNotFoundHandler((request) => {
     throw routeRefusal(request);
   });
@@ -162,22 +169,25 @@ export function createServer(options: ServerOptions): Server {
     if (thrown instanceof CallCancelled || hasLeft(thrown, request)) return reply.hijack();
     const error = toGatewayError(thrown);
     const status = error instanceof GatewayError ? error.status : 500;
-    if (status >= 500) {
-      options.log({
-        level: error instanceof GatewayError ? "warn" : "error",
-        message: error instanceof Error ? error.message : "failed",
-        requestId: request.id,
-        method: request.method,
-        path: pathOf(request.url),
-        error,
-      });
-    }
+    if (status >= 500) report(request, error);
     return sendProblem(reply, error);
   });
+
+  function report(request: FastifyRequest, error: unknown): void {
+    options.log({
+      level: error instanceof GatewayError ? "warn" : "error",
+      message: error instanceof Error ? error.message : "failed",
+      requestId: request.id,
+      method: request.method,
+      path: pathOf(request.url),
+      error,
+    });
+  }
 
   const gateway: Gateway = {
     ...options,
     share: createSharing(),
+    report: (request, thrown) => report(request, toGatewayError(thrown)),
     callerOf(request) {
       const caller = callers.get(request);
       if (!caller) throw new Error("a route ran without authentication");

@@ -15,7 +15,7 @@ import { managedLabel } from "../cri/pod-config.ts";
 import { secretsIn, withoutSecrets } from "../cri/secrets.ts";
 import { GatewayError } from "../errors.ts";
 import type { SessionRoute } from "../routes/define.ts";
-import { bridge } from "../streaming/bridge.ts";
+import { type Bridged, bridge } from "../streaming/bridge.ts";
 import { channelCodec, type Subprotocol } from "../streaming/channels.ts";
 import {
   type CommandSession,
@@ -26,11 +26,13 @@ import {
 } from "../streaming/command-session.ts";
 import type { DialOptions } from "../streaming/dial.ts";
 import type { Limits } from "../streaming/liveness.ts";
+import type { WaitingOutput } from "../streaming/outflow.ts";
 import { bridgePorts, createForwarded, type Forwarded } from "../streaming/port-forward.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";
 import { type Prepared, type WaitingClient, whileThere } from "../streaming/while-there.ts";
 import { type Bound, createBinder, invalid } from "./bind.ts";
 import { encodeBound, type Gateway, partsOf } from "./gateway.ts";
+import type { OutputBudget } from "./output-budget.ts";
 import { forgetAnswer } from "./pending-answers.ts";
 import { routerPath } from "./register.ts";
 import { type ChosenProtocols, checkHandshake, chooseProtocol } from "./websockets.ts";
@@ -38,6 +40,8 @@ import { type ChosenProtocols, checkHandshake, chooseProtocol } from "./websocke
 export interface SessionOptions {
   readonly registry: SessionRegistry;
   readonly limits: Limits;
+  /** For output that waits for the clients. */
+  readonly output: OutputBudget;
   /** See `CommandSessionOptions`. */
   readonly statusGraceMs: number;
   readonly streamHost?: string | undefined;
@@ -54,7 +58,7 @@ export function registerSession(
   }: { readonly gateway: Gateway; readonly sessions: SessionOptions; readonly chosen: ChosenProtocols },
 ): void {
   const ready = new WeakMap<FastifyRequest, (socket: WebSocket) => void>();
-  const prepare =
+  const plan =
     route.rpc === "RuntimeService/PortForward"
       ? forwardOf(route, gateway, sessions)
       : commandOf(route, gateway, sessions);
@@ -68,12 +72,9 @@ export function registerSession(
       checkHandshake(request);
       const subprotocol = chooseProtocol(route, request.raw);
       if (subprotocol !== undefined) chosen.set(request.raw, subprotocol);
-      ready.set(
-        request,
-        await whileThere(request.raw.socket, sessions.registry, (client) =>
-          prepare(request, { client, subprotocol }),
-        ),
-      );
+      const { places, prepare } = plan(request, subprotocol);
+      const { registry } = sessions;
+      ready.set(request, await whileThere(request.raw.socket, { registry, places }, prepare));
     },
     handler: async () => {
       throw new GatewayError(
@@ -95,18 +96,21 @@ export function registerSession(
   });
 }
 
-interface Preparation {
-  readonly client: WaitingClient;
-  readonly subprotocol: Subprotocol | undefined;
+/** A session whose parameters have been checked, before the runtime is asked. */
+interface Plan {
+  /** Connections to the runtime that it opens. */
+  readonly places: number;
+  readonly prepare: (client: WaitingClient) => Promise<Prepared>;
 }
 
-type Prepare = (request: FastifyRequest, preparation: Preparation) => Promise<Prepared>;
+/** Checks the parameters of a request. @throws {GatewayError} `invalid_request`. */
+type PlanOf = (request: FastifyRequest, subprotocol: Subprotocol | undefined) => Plan;
 
 /** Exec and Attach. */
-function commandOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptions): Prepare {
+function commandOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptions): PlanOf {
   const binder = createBinder(route);
   const isAttach = route.rpc === "RuntimeService/Attach";
-  return async (request, { client, subprotocol }) => {
+  return (request, subprotocol) => {
     const bound = binder.bind(partsOf(request));
     const streams = completeStreams(bound);
     if (!isAttach && !(bound.message.cmd as readonly string[] | undefined)?.length) {
@@ -116,32 +120,39 @@ function commandOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptio
     }
     encodeBound(route.rpc, bound.message, binder);
     const secrets = secretsIn(route.rpc, bound.message);
-    await resolveTarget(bound, "container", { gateway, caller: gateway.callerOf(request) });
-    const connection = await open(route, bound.message, {
-      gateway,
-      sessions,
-      client,
-      protocol: "v4.channel.k8s.io",
-    }).catch((error: unknown) => {
-      throw withoutSecrets(error, secrets);
-    });
-    const session = createCommandSession(connection, streams, sessions);
-    if (!isAttach) {
-      await requireStart(session, client).catch((error: unknown) => {
+    const caller = gateway.callerOf(request);
+    const prepare = async (client: WaitingClient): Promise<Prepared> => {
+      await resolveTarget(bound, "container", { gateway, caller });
+      const connection = await open(route, bound.message, {
+        gateway,
+        sessions,
+        client,
+        protocol: "v4.channel.k8s.io",
+      }).catch((error: unknown) => {
         throw withoutSecrets(error, secrets);
       });
-    }
-    return {
-      abandon: () => connection.destroy(),
-      begin: (socket, peer) =>
-        bridge(socket, session, {
-          streams,
-          codec: channelCodec(subprotocol),
-          limits: sessions.limits,
-          neverStall: isAttach,
-          peer,
-        }),
+      const session = createCommandSession(connection, streams, sessions);
+      if (!isAttach) {
+        await requireStart(session, client).catch((error: unknown) => {
+          throw withoutSecrets(error, secrets);
+        });
+      }
+      return {
+        abandon: () => connection.destroy(),
+        begin: (socket, peer) =>
+          counted(sessions, caller, (waiting) =>
+            bridge(socket, session, {
+              streams,
+              codec: channelCodec(subprotocol),
+              limits: sessions.limits,
+              waiting,
+              neverStall: isAttach,
+              peer,
+            }),
+          ),
+      };
     };
+    return { places: 1, prepare };
   };
 }
 
@@ -156,41 +167,49 @@ async function requireStart(session: CommandSession, client: WaitingClient): Pro
 }
 
 /** PortForward: a session of its own for every port. */
-function forwardOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptions): Prepare {
+function forwardOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptions): PlanOf {
   const binder = createBinder(route);
-  return async (request, { client, subprotocol }) => {
+  return (request, subprotocol) => {
     const bound = binder.bind(partsOf(request));
     encodeBound(route.rpc, bound.message, binder);
     const raw = bound.own.raw === true;
     const { channels } = channelCodec(subprotocol);
-    const ports = portsOf(bound, raw, Math.min(mostPorts, Math.floor(channels / 2)));
-    await resolveTarget(bound, "pod", { gateway, caller: gateway.callerOf(request) });
-    const podSandboxId = String(bound.message.podSandboxId);
-    await requireListener(gateway.runtime, podSandboxId, { ports, client });
-    const opened: Forwarded[] = [];
-    const abandon = (): void => {
-      for (const { connection } of opened) connection.destroy();
-    };
-    try {
-      for (const port of ports) {
-        const message = { podSandboxId, port: [port] };
-        const connection = await open(route, message, {
-          gateway,
-          sessions,
-          client,
-          protocol: "portforward.k8s.io",
-        });
-        opened.push(createForwarded(connection, port));
+    // More ports than the registry has places would be refused for ever, as if waiting could help.
+    const most = Math.min(mostPorts, Math.floor(channels / 2), sessions.registry.most);
+    const ports = portsOf(bound, raw, most);
+    const caller = gateway.callerOf(request);
+    const prepare = async (client: WaitingClient): Promise<Prepared> => {
+      await resolveTarget(bound, "pod", { gateway, caller });
+      const podSandboxId = String(bound.message.podSandboxId);
+      await requireListener(gateway.runtime, podSandboxId, { ports, client });
+      const opened: Forwarded[] = [];
+      const abandon = (): void => {
+        for (const { connection } of opened) connection.destroy();
+      };
+      try {
+        for (const port of ports) {
+          const message = { podSandboxId, port: [port] };
+          const connection = await open(route, message, {
+            gateway,
+            sessions,
+            client,
+            protocol: "portforward.k8s.io",
+          });
+          opened.push(createForwarded(connection, port));
+        }
+      } catch (error) {
+        abandon();
+        throw error;
       }
-    } catch (error) {
-      abandon();
-      throw error;
-    }
-    return {
-      abandon,
-      begin: (socket, peer) =>
-        bridgePorts(socket, opened, { subprotocol, raw, limits: sessions.limits, peer }),
+      return {
+        abandon,
+        begin: (socket, peer) =>
+          counted(sessions, caller, (waiting) =>
+            bridgePorts(socket, opened, { subprotocol, raw, limits: sessions.limits, waiting, peer }),
+          ),
+      };
     };
+    return { places: ports.length, prepare };
   };
 }
 
@@ -211,6 +230,18 @@ async function requireListener(
 
 /** Only sessions need an HTTP client, whose import takes as long as half of the start. */
 export const loadDialler = () => import("../streaming/dial.ts");
+
+/** Begins a session whose waiting output is counted for its caller until it has ended. */
+function counted(
+  { output }: SessionOptions,
+  { name }: Caller,
+  begin: (waiting: WaitingOutput) => Bridged,
+): Bridged {
+  const waiting = output.reserve(name, 0);
+  const session = begin(waiting);
+  void session.ended.finally(waiting.release);
+  return session;
+}
 
 type SessionRpc = "RuntimeService/Exec" | "RuntimeService/Attach" | "RuntimeService/PortForward";
 

@@ -23,10 +23,19 @@ import type { Grant } from "../grants.ts";
 import type { UnaryRoute } from "../routes/define.ts";
 import { version } from "../version.ts";
 import type { Written } from "../wire/write-json.ts";
-import { execAnswer } from "./answer.ts";
-import { type Bound, createBinder, type OwnValues } from "./bind.ts";
-import { encodeBound, type Gateway, type Handler, located, partsOf, whenGone } from "./gateway.ts";
+import { type Bound, createBinder } from "./bind.ts";
+import { sendExecOutput } from "./exec-output.ts";
+import {
+  encodeBound,
+  type Gateway,
+  type Handler,
+  located,
+  partsOf,
+  whenClosed,
+  whenGone,
+} from "./gateway.ts";
 import { negotiate } from "./negotiate.ts";
+import { writeWithin } from "./output-budget.ts";
 import { pathOf } from "./problems.ts";
 
 /** Grants that change a pod or what is in it, so that it matters whose pod it is. */
@@ -38,12 +47,17 @@ const changing: ReadonlySet<string> = new Set<Grant>([
   "forward",
   "checkpoint",
 ]);
+/**
+ * Reserved for a command that runs: 64 at a time for each caller, by default. What it wrote is counted when the
+ * reply has come. A reply may have 16 MiB; so much for each would permit 8 commands.
+ */
+const unknownOutputBytes = 2 * 1024 * 1024;
 /** Runtimes answer OK to these for what is not there; an absence is 404 all the same. */
 const mustExist: ReadonlySet<string> = new Set<Grant>(["stop", "remove"]);
 
 export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
   const { rpc } = route;
-  const { runtime, inventory, prepare, share, pool } = gateway;
+  const { runtime, inventory, prepare, share, budget, pool } = gateway;
   const binder = createBinder(route);
   const target = targetOf(route);
   const send = senderOf(route, gateway);
@@ -77,19 +91,29 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
     const deadlineMs = deadlineOf(rpc, bound.message);
     const onCancel = whenGone(reply);
     const subject = bound.message as Subject;
+    if (route.writes === "execOutput") {
+      // The size of its output shows when the command has run, and then it must be sent.
+      const room = budget.reserve(caller.name, unknownOutputBytes);
+      whenClosed(reply, room.release);
+      const answer = await perform(runtime, rpc, wire, { subject, options: { deadlineMs, onCancel } });
+      room.force(answer.length);
+      return sendExecOutput(reply, answer, bound.own.encoding === "base64" ? "base64" : "utf8");
+    }
     if (!isRead) {
       const answer = await perform(runtime, rpc, wire, { subject, options: { deadlineMs, onCancel } });
-      return send(reply, answer, bound.own);
+      return send(reply, answer);
     }
 
-    const key = `${rpc} ${wire.toString("latin1")}`;
+    const key = `${rpc} ${JSON.stringify(caller.name)} ${wire.toString("latin1")}`;
     const shared = await share({ key, deadlineMs, onCancel }, async (whenAllGone) => {
-      const answer = await perform(runtime, rpc, wire, {
-        subject,
-        options: { deadlineMs, onCancel: whenAllGone },
+      const written = await writeWithin(budget, caller.name, async () => {
+        const answer = await perform(runtime, rpc, wire, {
+          subject,
+          options: { deadlineMs, onCancel: whenAllGone },
+        });
+        requireAnswer(route, answer, request.url);
+        return writeReply(rpc, answer, pool);
       });
-      requireAnswer(route, answer, request.url);
-      const written = writeReply(rpc, answer, pool);
       return { value: written.bytes, release: written.release };
     });
     if (route.tells === "version") reply.header("crest-version", version);
@@ -133,19 +157,11 @@ function pulledReference({ message }: Bound): string | undefined {
   return typeof reference === "string" && reference !== "" ? normalReference(reference) : undefined;
 }
 
-type Send = (reply: FastifyReply, wire: Buffer, own: OwnValues) => FastifyReply;
+type Send = (reply: FastifyReply, wire: Buffer) => FastifyReply;
 
-/** How a route's answer is written, when it is nobody else's too. */
+/** How the answer of a mutation is written: nothing, or an id. */
 function senderOf(route: UnaryRoute, { pool }: Gateway): Send {
   const { rpc, location, success } = route;
-  if (route.writes === "execOutput") {
-    return (reply, wire, { encoding }) =>
-      reply
-        .type("application/json")
-        .send(
-          Buffer.from(`${JSON.stringify(execAnswer(wire, encoding === "base64" ? "base64" : "utf8"))}\n`),
-        );
-  }
   if (success === 204) return (reply) => reply.code(204).send();
   return (reply, wire) => {
     requireAnswer(route, wire, reply.request.url);
@@ -154,14 +170,13 @@ function senderOf(route: UnaryRoute, { pool }: Gateway): Send {
   };
 }
 
+/** Text whose memory is returned by `release`. */
+export type Sendable = Pick<Written, "bytes" | "release">;
+
 /** Sends pooled text. Its memory goes back when the response has closed and never before: Node may still be sending it. */
-export function sendWritten(reply: FastifyReply, { bytes, release }: Written): FastifyReply {
-  if (reply.raw.destroyed) {
-    release();
-    return reply.hijack();
-  }
-  reply.raw.once("close", release);
-  return reply.type("application/json").send(bytes);
+export function sendWritten(reply: FastifyReply, { bytes, release }: Sendable): FastifyReply {
+  whenClosed(reply, release);
+  return reply.raw.destroyed ? reply.hijack() : reply.type("application/json").send(bytes);
 }
 
 function requireAnswer({ rpc, answer }: UnaryRoute, wire: Buffer, url: string): void {

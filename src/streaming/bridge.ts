@@ -9,7 +9,7 @@ import type { Duplex } from "node:stream";
 import { type ChannelCodec, channel } from "./channels.ts";
 import { type CommandSession, failure, messageOf, type StreamChoice } from "./command-session.ts";
 import { keepAlive, type Limits, type Liveness } from "./liveness.ts";
-import { pumpOut } from "./outflow.ts";
+import { pumpOut, type WaitingOutput } from "./outflow.ts";
 import { checkedResize } from "./resize.ts";
 import { closeCode, type Socket } from "./socket.ts";
 import { maxMessageBytes, splitMessages } from "./split-messages.ts";
@@ -18,6 +18,7 @@ export interface BridgeOptions {
   readonly streams: StreamChoice;
   readonly codec: ChannelCodec;
   readonly limits: Limits;
+  readonly waiting: WaitingOutput;
   /** A slow reader is dropped instead of stalling the other side. */
   readonly neverStall: boolean;
   /** The client's connection, below the WebSocket. */
@@ -43,7 +44,7 @@ const endOfTransmission = 4;
 const newline = 10;
 
 export function bridge(socket: Socket, session: CommandSession, options: BridgeOptions): Bridged {
-  const { streams, codec, limits, neverStall, peer } = options;
+  const { streams, codec, limits, waiting, neverStall, peer } = options;
   const live = keepAlive(socket, limits);
   splitMessages(peer, socket, { ...codec.split, tooLarge: () => closeTooLarge(live) });
   const send = (number: number, payload: Buffer): void =>
@@ -96,6 +97,7 @@ export function bridge(socket: Socket, session: CommandSession, options: BridgeO
       ? Promise.resolve()
       : pumpOut(stream, {
           socket,
+          waiting,
           encode: (chunk) => codec.encode(number, chunk),
           sent: live.sent,
           ...(neverStall

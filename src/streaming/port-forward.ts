@@ -11,7 +11,7 @@ import type { Socket as Connection } from "node:net";
 import { type Bridged, closeTooLarge, flushMs, pour } from "./bridge.ts";
 import { type ChannelCodec, channelCodec, type Subprotocol } from "./channels.ts";
 import { keepAlive, type Limits } from "./liveness.ts";
-import { pumpOut } from "./outflow.ts";
+import { pumpOut, type WaitingOutput } from "./outflow.ts";
 import { readText } from "./read-text.ts";
 import { closeCode, type Socket } from "./socket.ts";
 import type { SpdyConnection, SpdyStream } from "./spdy/connection.ts";
@@ -42,6 +42,7 @@ export interface ForwardOptions {
   /** Messages are the bytes of the one connection, without channels. */
   readonly raw: boolean;
   readonly limits: Limits;
+  readonly waiting: WaitingOutput;
   /** The client's connection, below the WebSocket. */
   readonly peer: Connection;
 }
@@ -52,11 +53,12 @@ export function bridgePorts(
   options: ForwardOptions,
 ): Bridged {
   const live = keepAlive(socket, options.limits);
+  const { waiting } = options;
   const codec = channelCodec(options.subprotocol);
   const format = options.raw ? rawSplit : codec.split;
   splitMessages(options.peer, socket, { ...format, tooLarge: () => closeTooLarge(live) });
-  if (options.raw) bridgeRaw(socket, forwarded[0], live);
-  else bridgeChannels(socket, forwarded, { live, codec });
+  if (options.raw) bridgeRaw(socket, forwarded[0], { live, waiting });
+  else bridgeChannels(socket, forwarded, { live, waiting, codec });
 
   const pings = setInterval(() => {
     for (const { connection } of forwarded) connection.ping().catch(() => undefined);
@@ -72,7 +74,11 @@ export function bridgePorts(
   };
 }
 
-type Live = ReturnType<typeof keepAlive>;
+/** What the bridge of a session has besides its socket. */
+interface Session {
+  readonly live: ReturnType<typeof keepAlive>;
+  readonly waiting: WaitingOutput;
+}
 
 /** Messages of a raw tunnel are bytes of the connection. */
 const rawSplit: ChannelCodec["split"] = { prefixBytes: 0, alignBytes: 1 };
@@ -81,7 +87,7 @@ const rawSplit: ChannelCodec["split"] = { prefixBytes: 0, alignBytes: 1 };
 function bridgeChannels(
   socket: Socket,
   forwarded: readonly Forwarded[],
-  { live, codec }: { readonly live: Live; readonly codec: ReturnType<typeof channelCodec> },
+  { live, waiting, codec }: Session & { readonly codec: ReturnType<typeof channelCodec> },
 ): void {
   const send = (number: number, payload: Buffer): void =>
     socket.send(codec.encode(number, payload), () => undefined);
@@ -104,7 +110,8 @@ function bridgeChannels(
     const told = refusal.then((text) => {
       if (text !== "") send(2 * index + 1, Buffer.from(text));
     });
-    await pumpOut(data, { socket, encode: (chunk) => codec.encode(2 * index, chunk), sent: live.sent });
+    const encode = (chunk: Buffer) => codec.encode(2 * index, chunk);
+    await pumpOut(data, { socket, waiting, encode, sent: live.sent });
     await told;
     // Now, not with the whole session: what it does not take any more would hold the client.
     void finish(connection);
@@ -121,14 +128,14 @@ async function wasLost({ data, refusal, connection }: Forwarded): Promise<boolea
   return !data.complete && !connection.goneAway && (await refusal) === "";
 }
 
-function bridgeRaw(socket: Socket, only: Forwarded | undefined, live: Live): void {
+function bridgeRaw(socket: Socket, only: Forwarded | undefined, { live, waiting }: Session): void {
   if (!only) throw new TypeError("A raw tunnel has one port");
   socket.on("message", (data) => {
     if (!live.open) return;
     live.heard();
     if (data.length > 0) pour(data, only.data, socket);
   });
-  void pumpOut(only.data, { socket, encode: (chunk) => chunk, sent: live.sent }).then(async () => {
+  void pumpOut(only.data, { socket, waiting, encode: (chunk) => chunk, sent: live.sent }).then(async () => {
     const text = await only.refusal;
     if (text !== "") live.close(closeCode.badGateway, reasonOf(text));
     else if (await wasLost(only)) live.close(closeCode.serviceRestart, "the runtime went away");

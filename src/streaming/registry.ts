@@ -4,13 +4,17 @@ import type { Bridged } from "./bridge.ts";
 
 export interface SessionRegistry {
   /**
-   * Takes a place before anything is asked of the runtime. Give it back with `release`, or hand it to the
-   * session with `hold`. `giveUp` is called when all is to end before either has happened.
+   * Reserves places for a session, one for each connection that it opens to the runtime, before the runtime
+   * is asked. Return them with `release`, or pass them to the session with `hold`. `giveUp` is called when
+   * the gateway ends before either has happened.
    *
-   * @throws {GatewayError} `too_many_sessions`; `shutting_down`.
+   * @param places Default 1.
+   * @throws {GatewayError} `too_many_sessions` when there are not as many left; `shutting_down`.
    */
-  reserve(giveUp: (why: GatewayError) => void): Place;
-  /** Sessions that are open or about to be. */
+  reserve(giveUp: (why: GatewayError) => void, places?: number): Place;
+  /** Places in all. */
+  readonly most: number;
+  /** Sessions that are open or about to be, however many places each has. */
   readonly count: number;
   /**
    * Ends all sessions with a close code and takes no more. Settles when they are gone; clients that do not
@@ -20,9 +24,9 @@ export interface SessionRegistry {
 }
 
 export interface Place {
-  /** The session stands: the place is given back when it has ended. */
+  /** The session has begun: its places are returned when it has ended. */
   hold(session: Bridged): void;
-  /** It did not come to a session. May be called again. */
+  /** Returns the places of a session that did not begin. May be called again. */
   release(): void;
 }
 
@@ -32,27 +36,35 @@ const farewellMs = 1000;
 export function createSessionRegistry({ most }: { readonly most: number }): SessionRegistry {
   const open = new Set<Bridged>();
   const pending = new Set<(why: GatewayError) => void>();
+  let count = 0;
   let taken = 0;
   let closing: { readonly code: number; readonly reason: string } | undefined;
   const refusal = (): GatewayError =>
     new GatewayError("shutting_down", "The gateway is shutting down: no new sessions");
   return {
+    most,
     get count() {
-      return taken;
+      return count;
     },
-    reserve(giveUp) {
+    reserve(giveUp, places = 1) {
       if (closing) throw refusal();
-      if (taken >= most) {
-        throw new GatewayError("too_many_sessions", `Cannot open a session: ${most} are open already`);
+      if (taken + places > most) {
+        const needed = places === 1 ? "" : `, ${places} are needed, one for each port`;
+        throw new GatewayError(
+          "too_many_sessions",
+          `Cannot open a session: ${most - taken} of ${most} places are free${needed}`,
+        );
       }
-      taken++;
+      count++;
+      taken += places;
       pending.add(giveUp);
       let given = false;
       const release = (): void => {
         if (given) return;
         given = true;
         pending.delete(giveUp);
-        taken--;
+        count--;
+        taken -= places;
       };
       return {
         release,

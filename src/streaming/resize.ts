@@ -1,9 +1,12 @@
 /** Terminal sizes. One that does not read wedges the whole session on containerd, so each is written anew. */
 
 const most = 0xffff;
+/** A size takes about 30 bytes. Parsing a message of 1 MiB would stop the gateway for a sixth of a second. */
+const maxBytes = 256;
 
-/** A client's `{"Width": n, "Height": n}` as the runtime wants it; undefined when it is none. */
+/** A client's `{"Width": n, "Height": n}` as the runtime wants it; undefined when it is none, or over 256 bytes. */
 export function checkedResize(payload: Buffer): Buffer | undefined {
+  if (payload.length > maxBytes) return undefined;
   let size: unknown;
   try {
     size = JSON.parse(payload.toString("utf8"));

@@ -27,20 +27,27 @@ export interface WaitingClient {
   readonly onCancel: (cancel: () => void) => void;
 }
 
+/** Where a session is counted. */
+export interface Counted {
+  readonly registry: SessionRegistry;
+  /** Places in the registry that the session takes. */
+  readonly places: number;
+}
+
 /**
- * Prepares a session with a place in the registry, and answers what begins it.
+ * Prepares a session that has its places in the registry, and returns what begins it.
  *
  * @throws {GatewayError} what `prepare` throws; `too_many_sessions`; `shutting_down`.
  * @throws {CallCancelled} when the client has left.
  */
 export async function whileThere(
   connection: Connection,
-  registry: SessionRegistry,
+  { registry, places }: Counted,
   prepare: (client: WaitingClient) => Promise<Prepared>,
 ): Promise<(socket: Socket) => void> {
   const { client, giveUp, unwatch } = watch(connection);
   try {
-    const place = registry.reserve(giveUp);
+    const place = registry.reserve(giveUp, places);
     try {
       client.check();
       const session = await prepare(client);

@@ -22,6 +22,8 @@ export interface Writer {
 export interface Written {
   /** The text as UTF-8; valid until {@link release}. */
   readonly bytes: Buffer;
+  /** Memory that is in use until {@link release}: the size of the buffer that holds the text. */
+  readonly heldBytes: number;
   /** Gives the memory back. Call it once, when the bytes have left the process, not before. */
   release(): void;
 }
@@ -86,7 +88,11 @@ export function writeInto(pool: BufferPool, guess: number, write: (d: DataView) 
     const buffer = pool.take(size);
     try {
       const length = write(new DataView(buffer.buffer, buffer.byteOffset, buffer.length));
-      return { bytes: buffer.subarray(0, length), release: () => pool.give(buffer) };
+      return {
+        bytes: buffer.subarray(0, length),
+        heldBytes: buffer.length,
+        release: () => pool.give(buffer),
+      };
     } catch (error) {
       pool.give(buffer);
       if (!(error instanceof RangeError)) throw error;

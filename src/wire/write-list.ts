@@ -31,7 +31,7 @@ export function writeList(writer: Writer, items: Items, options: WriteListOption
   const separator = Buffer.from(options.separator ?? ",");
   const suffix = Buffer.from(options.suffix);
   const count = order === undefined ? items.length : order.length;
-  return writeInto(pool, SMALL + items.wire.length * FIRST_GUESS, (d) => {
+  return writeInto(pool, SMALL + bytesOf(items, order) * FIRST_GUESS, (d) => {
     const output = new Uint8Array(d.buffer, d.byteOffset, d.byteLength);
     output.set(prefix);
     let w = prefix.length;
@@ -50,6 +50,17 @@ export function writeList(writer: Writer, items: Items, options: WriteListOption
     output.set(suffix, w);
     return w + suffix.length;
   });
+}
+
+/** How long the items are that `order` names. A page of few needs little memory, however long the list is. */
+function bytesOf({ wire, ranges }: Items, order: ArrayLike<number> | undefined): number {
+  if (order === undefined) return wire.length;
+  let bytes = 0;
+  for (let i = 0; i < order.length; i++) {
+    const at = (order[i] as number) * 2;
+    bytes += (ranges[at + 1] ?? 0) - (ranges[at] ?? 0);
+  }
+  return bytes;
 }
 
 function writeItem(writer: Writer, items: Items, to: { index: number; d: DataView; w: number }): number {

@@ -33,7 +33,7 @@ export interface LiveGateway {
 }
 
 export interface LiveOptions
-  extends Pick<AppOptions, "requestTimeoutMs" | "stallTimeoutMs">,
+  extends Pick<AppOptions, "requestTimeoutMs" | "stallTimeoutMs" | "listSilenceMs" | "maxBufferBytes">,
     Pick<ConnectOptions, "deadlineMs"> {
   /** How long the fake stays down on a restart. */
   readonly recoveryMs?: number;
@@ -43,7 +43,14 @@ export interface LiveOptions
 export async function liveGateway(
   t: Pick<TestContext, "after">,
   manner: MannerName = "containerd-2.1",
-  { requestTimeoutMs, stallTimeoutMs, deadlineMs, recoveryMs }: LiveOptions = {},
+  {
+    requestTimeoutMs,
+    stallTimeoutMs,
+    listSilenceMs,
+    maxBufferBytes,
+    deadlineMs,
+    recoveryMs,
+  }: LiveOptions = {},
 ): Promise<LiveGateway> {
   const fake = await createFakeRuntime({ manner, ...(recoveryMs === undefined ? {} : { recoveryMs }) });
   const dataDir = await mkdtemp(join(tmpdir(), "crest-live-"));
@@ -63,6 +70,8 @@ export async function liveGateway(
     log: (entry) => logged.push(entry),
     ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
     ...(stallTimeoutMs === undefined ? {} : { stallTimeoutMs }),
+    listSilenceMs,
+    maxBufferBytes,
   });
   const port = Number(new URL(await app.listen()).port);
   const agent = new Agent({ keepAlive: true });

@@ -128,6 +128,61 @@ test("a slow reader of exec may ask many times whether the gateway is there", as
   await eventually(() => answered === 500 && received > before);
 });
 
+/** Bytes that wait at the gateway for all of its clients. */
+function waitingBytes({ app }: SessionGateway): number {
+  return [...app.server.websocketServer.clients].reduce((sum, { bufferedAmount }) => sum + bufferedAmount, 0);
+}
+
+test("however many readers of exec stop, what waits for them is bounded, and others go on", async (t) => {
+  // For sessions half of it, and for one caller half of that.
+  const gateway = await sessionGateway(t, { maxBufferBytes: 16 * mebibyte });
+  gateway.streams.behaviour = flood();
+  const slow = Array.from({ length: 24 }, () =>
+    gateway.open(exec(gateway, "&stdout=true"), { onMessage: () => undefined }),
+  );
+  await Promise.all(slow.map(({ opened }) => opened));
+  for (const { socket } of slow) socket.pause();
+  const waiting = await stillValue(() => waitingBytes(gateway));
+  assert.ok(waiting > 4 * mebibyte, `the limit is reached: ${waiting} bytes wait`);
+  assert.ok(waiting < 10 * mebibyte, `${waiting} bytes wait`);
+
+  gateway.streams.behaviour = cat;
+  const lively = gateway.open(exec(gateway));
+  await lively.opened;
+  await answers(lively, "z".repeat(200 * 1024));
+  for (const { socket } of slow) socket.terminate();
+  await eventually(() => waitingBytes(gateway) === 0);
+});
+
+test("readers of attach that stop are dropped sooner when much waits for others", async (t) => {
+  const gateway = await sessionGateway(t, {
+    maxBufferBytes: 16 * mebibyte,
+    sessions: { limits: { graceMs: 20_000 } },
+  });
+  gateway.streams.behaviour = flood();
+  const slow = Array.from({ length: 6 }, () =>
+    gateway.open(exec(gateway, "&stdout=true"), { onMessage: () => undefined }),
+  );
+  await Promise.all(slow.map(({ opened }) => opened));
+  for (const { socket } of slow) socket.pause();
+  const before = await stillValue(() => waitingBytes(gateway));
+  assert.ok(before > 4 * mebibyte, `the limit is reached: ${before} bytes wait`);
+  let written = 0;
+  gateway.streams.behaviour = async (session, request) => {
+    const { stdout } = await outputsOf(session, request);
+    const chunk = Buffer.alloc(32 * 1024, "x");
+    for (; !session.isClosed; written += chunk.length) await stdout?.write(chunk);
+  };
+  const attached = gateway.open(`${gateway.container}/attach?stdout=true`, { onMessage: () => undefined });
+  await attached.opened;
+  attached.socket.pause();
+  await eventually(() => written > 16 * mebibyte, { timeoutMs: 20_000 });
+  const more = waitingBytes(gateway) - before;
+  assert.ok(more < mebibyte, `${more} bytes more wait`);
+  attached.socket.resume();
+  assert.equal((await attached.closed).code, 4408);
+});
+
 test("a slow reader of attach is dropped with 4408 and never stalls the container", async (t) => {
   const gateway = await sessionGateway(t, { sessions: { limits: { graceMs: 20_000 } } });
   const bytes = 64 * mebibyte;

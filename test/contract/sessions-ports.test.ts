@@ -107,6 +107,36 @@ test("a hundred ports are forwarded at once", async (t) => {
   await eventually(async () => (await gateway.count()) === 0);
 });
 
+test("each port takes a place of --max-sessions, and is dialled only when all find one", async (t) => {
+  const gateway = await sessionGateway(t, { sessions: { mostSessions: 50 } });
+  const numbers = Array.from({ length: 20 }, (_, index) => 1000 + index);
+  gateway.streams.behaviour = ports(Object.fromEntries(numbers.map((port) => [port, echo])));
+  const clients = [forward(gateway, numbers), forward(gateway, numbers)];
+  await Promise.all(clients.map(({ opened }) => opened));
+  const path = `${gateway.pod}/portforward?${numbers.map((port) => `ports=${port}`).join("&")}`;
+  for (let left = 8; left > 0; left--) {
+    const { status, problem } = await gateway.refusal(path, { subprotocols: [v4] });
+    assert.deepEqual([status, problem.code], [429, "too_many_sessions"]);
+    assert.match(String(problem.detail), /10 of 50 places are free, 20 are needed/);
+  }
+  assert.equal(gateway.fake.callsOf("RuntimeService/PortForward").length, 40);
+  assert.equal(gateway.streams.connections, 40);
+  await forward(gateway, numbers.slice(10)).opened;
+  assert.equal((await gateway.refusal(`${gateway.container}/attach`)).status, 429);
+
+  clients[0]?.socket.close();
+  await eventually(async () => (await gateway.count()) === 2);
+  await forward(gateway, numbers).opened;
+});
+
+test("more ports than --max-sessions has places are 400: waiting would not help", async (t) => {
+  const gateway = await sessionGateway(t, { sessions: { mostSessions: 2 } });
+  const path = `${gateway.pod}/portforward?ports=80&ports=81&ports=82`;
+  const { status, problem } = await gateway.refusal(path, { subprotocols: [v4] });
+  assert.deepEqual([status, problem.code], [400, "invalid_request"]);
+  assert.match(String(problem.detail), /at most 2/);
+});
+
 test("a refused port tells the runtime's words on its error channel, and the others go on", async (t) => {
   const gateway = await sessionGateway(t);
   const words = "error forwarding port 81 to pod X: failed to connect to localhost:81: connection refused";

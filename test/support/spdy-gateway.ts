@@ -27,6 +27,7 @@ export interface GatewayOptions {
   readonly manner?: MannerName;
   readonly grants?: Grants;
   readonly sessions?: SessionSettings;
+  readonly maxBufferBytes?: number;
   readonly streamHost?: string;
   /** How long a call of the runtime may take. */
   readonly deadlineMs?: number;
@@ -72,7 +73,7 @@ export async function sessionGateway(
       return streams.streamUrl(stream);
     },
   });
-  const { deadlineMs, streamHost, sessions, tls } = options;
+  const { deadlineMs, streamHost, sessions, maxBufferBytes, tls } = options;
   const runtime = connect({
     runtimeEndpoint: fake.socket,
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
@@ -87,7 +88,7 @@ export async function sessionGateway(
       grants: options.grants ?? { all: true, allow: {}, deny: {} },
       ...(streamHost === undefined ? {} : { streamHost }),
     },
-    ...{ runtime, token, tls },
+    ...{ runtime, token, tls, maxBufferBytes },
     log: (entry) => logged.push(entry),
     // A client that a test leaves behind shall not hold the end up.
     sessions: { ...sessions, limits: { graceMs: 1000, ...sessions?.limits } },

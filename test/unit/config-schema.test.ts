@@ -43,7 +43,7 @@ test("what is read has the types that the schema says", () => {
   const config: Config = command.config;
   for (const { key, form, text } of settings) {
     if (!(key in config) || key === "listen") continue;
-    if (text.format === "duration" || text.format === "count") {
+    if (["duration", "count", "size"].includes(text.format ?? "")) {
       assert.equal(typeof config[key as keyof Config], "number", key);
       continue;
     }

@@ -55,6 +55,7 @@ test("serve without flags has the defaults and no grant", () => {
       sessionIdle: 14_400_000,
       sessionMax: 0,
       statusGrace: 30_000,
+      maxBuffer: 256 * 2 ** 20,
       drain: 10_000,
       install: false,
       grants: { all: false, allow: {}, deny: {} },
@@ -88,6 +89,7 @@ test("every setting arrives, from flags with = and with a space", () => {
     sessionIdle: 90_000,
     sessionMax: 7_200_000,
     statusGrace: 250,
+    maxBuffer: 2 ** 30,
     drain: 0,
     install: false,
     grants: { all: true, allow: {}, deny: {} },
@@ -96,7 +98,7 @@ test("every setting arrives, from flags with = and with a space", () => {
     ...["--runtime-endpoint=unix:///run/a.sock", "--image-endpoint=/run/b.sock", "--listen=0.0.0.0:443"],
     ...["--tls-cert=tls.crt", "--tls-key=/tls.key", "--tls-client-ca=/clients.crt", "--drain=0"],
     ...["--data-dir=/data", "--stream-host=[::1]", "--stream-ca=ca.pem", "--token-file=/secret/token"],
-    ...["--accept-host=Crest.Example,10.1.2.3", "--allow-all"],
+    ...["--accept-host=Crest.Example,10.1.2.3", "--allow-all", "--max-buffer=1GiB"],
     ...["--max-sessions=7", "--session-idle=90s", "--session-max=2h", "--status-grace=250ms"],
   ];
   assert.deepEqual(config(["serve", ...flags]), expected);

@@ -395,7 +395,7 @@ function listSuccess(
   });
   return {
     description:
-      "One page, in one stable order. With `Accept: application/x-ndjson` the items come as lines instead, and without an ETag.",
+      "One page, in one stable order. With `Accept: application/x-ndjson` the items come as lines instead, and without an ETag; when the runtime fails or falls silent in the middle, the connection is cut without the last chunk.",
     headers: { ...headers, ...(route.volatile ? {} : etag) },
     content: { "application/json": media(schema, example.answer) },
     "x-crest-ndjson-item": components.message(item.type, "output"),

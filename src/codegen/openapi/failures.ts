@@ -19,7 +19,7 @@ const meanings = {
   "429": "Something ran out: sessions of the gateway, or a resource of the runtime.",
   "501": "This runtime does not have the RPC.",
   "502": "The runtime, or a registry behind it, failed.",
-  "503": "The runtime does not answer.",
+  "503": "The runtime or the gateway cannot take the request now.",
   "504": "The runtime did not answer in time, or its answer was lost.",
 } as const;
 
@@ -61,6 +61,10 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   registry_unreachable: of("pullImage"),
   too_many_sessions: isSession,
   outcome_unknown: (route) => route.kind === "unary" && callRules[route.rpc].lookWith !== undefined,
+  // Where an answer may be large.
+  overloaded: (route) =>
+    route.kind === "list" ||
+    (route.kind === "unary" && (route.http.startsWith("GET ") || route.writes !== undefined)),
   exec_timeout: of("execSync"),
 };
 

@@ -36,6 +36,7 @@ async function stuck(t: TestContext) {
     codec,
     limits: defaultLimits,
     neverStall: false,
+    waiting: { force: () => undefined, isOver: false },
     peer: new Socket().on("data", () => undefined),
   });
   return { client, server, session, bridged, taken, take: () => take() };

@@ -42,3 +42,9 @@ test("what is no size is none", () => {
   }
   assert.equal(checkedResize(Buffer.from([0xff, 0xfe, 0])), undefined);
 });
+
+test("checkedResize() does not parse what is longer than a size can be", () => {
+  const size = '{"Width":80,"Height":24}';
+  assert.ok(written(size.padEnd(256)));
+  assert.equal(written(size.padEnd(257)), undefined);
+});

@@ -106,6 +106,15 @@ test("writeList() of all items is writeJson() of the list", () => {
   assert.equal(pool.taken, 0);
 });
 
+test("writeList() of a few items takes no more memory than they need, however long the list is", () => {
+  const items = scanItems(wire, 1);
+  const pool = createBufferPool();
+  const { heldBytes } = writeList(writers.Container, items, { pool, order: [7], prefix: "[", suffix: "]" });
+  assert.equal(heldBytes, 4096);
+  const all = writeList(writers.Container, items, { pool, prefix: "[", suffix: "]" });
+  assert.ok(all.bytes.length > 4096 && all.heldBytes >= all.bytes.length);
+});
+
 test("writeList() writes selected items in a given order, with a given separator", () => {
   const items = scanItems(wire, 1);
   const pool = createBufferPool();

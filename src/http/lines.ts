@@ -1,0 +1,163 @@
+/**
+ * A list as lines of JSON, one for each item, unordered, as they come: from the streaming RPC where the runtime
+ * has it, else from the list.
+ *
+ * The first message is awaited before the status line, so that a failure is still a problem. After that a
+ * failure cuts the connection: a client sees that the last chunk is missing. The runtime may be silent for as
+ * long as a list may take; how long the client takes to read does not count.
+ */
+import { Readable } from "node:stream";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { CallCancelled } from "../cri/channel.ts";
+import { fieldAt, fieldsOf, type Items, replyItems, writeItems } from "../cri/codec.ts";
+import { callRules } from "../cri/methods.ts";
+import { perform } from "../cri/perform.ts";
+import { GatewayError } from "../errors.ts";
+import { methods, type Rpc } from "../gen/methods.ts";
+import type { ListRoute } from "../routes/define.ts";
+import { type Gateway, whenClosed, whenGone } from "./gateway.ts";
+import { requestBytes } from "./output-budget.ts";
+
+export const ndjson = "application/x-ndjson";
+
+/** Whether the item at an index is wanted, by what the runtime may not have applied. */
+export type Wanted = (items: Items, index: number) => boolean;
+
+export interface LinesOptions {
+  /** The encoded request. */
+  readonly wire: Buffer;
+  /** Default: every item. */
+  readonly wanted: Wanted | undefined;
+}
+
+/** Answers a request with lines. @throws {GatewayError} as long as nothing was sent. */
+type Lines = (request: FastifyRequest, reply: FastifyReply, options: LinesOptions) => Promise<FastifyReply>;
+
+/** Messages of the runtime, and the field that holds the items of each. */
+interface Source {
+  readonly rpc: Rpc;
+  readonly field: string;
+  readonly first: IteratorResult<Buffer>;
+  /** The next message. @throws {GatewayError} `deadline_exceeded`. */
+  next(): Promise<IteratorResult<Buffer>>;
+  /** Ends the call, if it has not ended. Called in any case. */
+  cancel(): void;
+}
+
+/** Bytes of the reply that are turned into text at a time: a reply may have 16 MiB. */
+const pieceBytes = 64 * 1024;
+
+export function createLines(route: ListRoute, gateway: Gateway): Lines {
+  const { runtime, budget, pool } = gateway;
+  const silenceMs = gateway.listSilenceMs ?? callRules[route.rpc].deadlineMs;
+
+  async function open(reply: FastifyReply, wire: Buffer): Promise<Source> {
+    const onCancel = whenGone(reply);
+    if (route.stream && runtime.seen(route.stream) !== "unimplemented") {
+      try {
+        return await openStream(route.stream, wire, onCancel);
+      } catch (error) {
+        if (!(error instanceof GatewayError && error.code === "not_implemented")) throw error;
+      }
+    }
+    const value = await perform(runtime, route.rpc, wire, { subject: {}, options: { onCancel } });
+    return {
+      rpc: route.rpc,
+      field: route.items,
+      first: { value },
+      next: async () => ({ value: undefined, done: true }),
+      cancel: () => undefined,
+    };
+  }
+
+  async function openStream(rpc: Rpc, wire: Buffer, onCancel: (cancel: () => void) => void): Promise<Source> {
+    let cancel = (): void => undefined;
+    const messages = runtime
+      .stream(rpc, wire, {
+        onCancel(cancelCall) {
+          cancel = cancelCall;
+          onCancel(cancelCall);
+        },
+      })
+      [Symbol.asyncIterator]();
+    const next = (): Promise<IteratorResult<Buffer>> =>
+      within(silenceMs, messages.next(), () => {
+        cancel();
+        return new GatewayError(
+          "deadline_exceeded",
+          `${rpc.slice(rpc.indexOf("/") + 1)} failed: the runtime sent nothing for ${silenceMs} ms`,
+        );
+      });
+    return { rpc, field: onlyField(rpc), first: await next(), next, cancel: () => cancel() };
+  }
+
+  function* textOf({ rpc, field }: Source, message: Buffer, wanted: Wanted | undefined): Generator<Buffer> {
+    const items = replyItems(rpc, message, field);
+    const item = fieldAt(methods[rpc].response, field).type;
+    let order: number[] = [];
+    let bytes = 0;
+    for (let index = 0; index < items.length; index++) {
+      if (wanted && !wanted(items, index)) continue;
+      order.push(index);
+      bytes += (items.ranges[index * 2 + 1] ?? 0) - (items.ranges[index * 2] ?? 0);
+      if (bytes < pieceBytes) continue;
+      yield linesOf(item, items, order);
+      order = [];
+      bytes = 0;
+    }
+    if (order.length > 0) yield linesOf(item, items, order);
+  }
+
+  function linesOf(item: string, items: Items, order: readonly number[]): Buffer {
+    const options = { pool, order, prefix: "", separator: "\n", suffix: "\n" };
+    const { bytes, release } = writeItems(item, items, options);
+    // The stream keeps it beyond this turn.
+    const text = Buffer.from(bytes);
+    release();
+    return text;
+  }
+
+  return async (request, reply, { wire, wanted }) => {
+    const room = budget.reserve(gateway.callerOf(request).name, requestBytes);
+    whenClosed(reply, room.release);
+    const source = await open(reply, wire);
+    try {
+      // Each message is held until its last line has gone out.
+      if (!source.first.done) room.resize(source.first.value.length);
+    } catch (error) {
+      source.cancel();
+      throw error;
+    }
+
+    async function* text(): AsyncGenerator<Buffer> {
+      try {
+        for (let message = source.first; !message.done; message = await source.next()) {
+          room.force(message.value.length);
+          yield* textOf(source, message.value, wanted);
+        }
+      } catch (error) {
+        // Before the headers it becomes a problem, and is logged as that.
+        if (reply.raw.headersSent && !(error instanceof CallCancelled)) gateway.report(request, error);
+        throw error;
+      } finally {
+        source.cancel();
+      }
+    }
+    return reply.type(ndjson).send(Readable.from(text()));
+  };
+}
+
+/** Settles as `promise` does, unless that takes longer than `limitMs`: then it rejects with what `late` returns. */
+function within<T>(limitMs: number, promise: Promise<T>, late: () => Error): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(late()), limitMs);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+/** A streaming reply has one repeated field, under a name of its own. */
+function onlyField(rpc: Rpc): string {
+  const field = fieldsOf(methods[rpc].response).find(({ repeated }) => repeated);
+  if (!field) throw new TypeError(`${rpc} answers no items`);
+  return field.name;
+}
