@@ -8,10 +8,10 @@ import { type TestContext, test } from "node:test";
 import { connect as connectTls } from "node:tls";
 import { encodeReply } from "../../src/cri/codec.ts";
 import type { Methods } from "../../src/gen/methods.ts";
-import { watchMemory } from "../support/process-memory.ts";
 import { type Gateway, startGateway } from "../e2e/support/gateway.ts";
 import { eventually } from "../support/eventually.ts";
 import { createFakeRuntime, type FakeRuntime, held, type MannerName } from "../support/fake-runtime.ts";
+import { watchMemory } from "../support/process-memory.ts";
 import { selfSigned } from "../support/spdy-certificate.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
