@@ -205,13 +205,12 @@ test("a gateway that is not root trusts root and itself, and nobody else", { ski
   }
   const module = import.meta.resolve(`../../../src/files/trusted-folder${import.meta.url.slice(-3)}`);
   const script = `import { makeTrustedFolder } from ${JSON.stringify(module)};
+    process.seteuid(${paths.own});
     for (const name of ["root", "own", "other"]) {
       const path = ${JSON.stringify(folder)} + "/" + name;
       console.log(await makeTrustedFolder(path).then(() => name, (error) => error.message));
     }`;
   const output = execFileSync(process.execPath, ["--input-type=module", "--eval", script], {
-    uid: paths.own,
-    gid: paths.own,
     encoding: "utf8",
   });
   const refusal = `${folder}/other belongs to user 12346, who can change what Crest finds there: run chown 12345 ${folder}/other if you trust it`;
