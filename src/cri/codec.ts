@@ -14,7 +14,6 @@ import { type FieldPath, fieldPath, type Items, int64At, scanItems } from "../wi
 import { lineWriter, toJsonText, type Writer, type Written, writeJson } from "../wire/write-json.ts";
 import { type WriteListOptions, writeList } from "../wire/write-list.ts";
 import { requestRules } from "./request-rules.ts";
-import { withoutZeroTimes } from "./zero-time.ts";
 
 export type { Items } from "../wire/scan.ts";
 
@@ -56,8 +55,7 @@ export function decodeRequest<R extends Rpc>(rpc: R, wire: Uint8Array): Methods[
 
 /** A reply as an object. @throws {Malformed} when the runtime sent what is not protobuf. */
 export function decodeReply<R extends Rpc>(rpc: R, wire: Uint8Array): Methods[R]["response"] {
-  const text = toJsonText(writerOf(methods[rpc].response), withoutZeroTimes(rpc, wire));
-  return JSON.parse(text) as Methods[R]["response"];
+  return JSON.parse(toJsonText(writerOf(methods[rpc].response), wire)) as Methods[R]["response"];
 }
 
 /** A reply that was decoded and completed here, as protobuf again. */
@@ -75,7 +73,7 @@ export function writeReply(rpc: Rpc, wire: Uint8Array, pool: BufferPool): Writte
     writer = lineWriter(writerOf(message));
     lineWriters.set(message, writer);
   }
-  return writeJson(writer, withoutZeroTimes(rpc, wire), pool);
+  return writeJson(writer, wire, pool);
 }
 
 /** Where the items of a list reply are. */

@@ -999,15 +999,9 @@ export interface ContainerStatus {
   readonly state: ContainerState;
   /** Time of creation, in nanoseconds since the Unix epoch. */
   readonly createdAt: string;
-  /**
-   * Time of the start, in nanoseconds since the Unix epoch; 0 before it. cri-dockerd then says
-   * -6795364578871345152 instead.
-   */
+  /** Time of the start, in nanoseconds since the Unix epoch; 0 before it. */
   readonly startedAt: string;
-  /**
-   * Time of the exit, in nanoseconds since the Unix epoch; 0 before it. cri-dockerd then says
-   * -6795364578871345152 instead.
-   */
+  /** Time of the exit, in nanoseconds since the Unix epoch; 0 before it. */
   readonly finishedAt: string;
   /**
    * Exit code of the first process, 128 plus the signal's number when a signal killed it (137 for
@@ -1194,9 +1188,8 @@ export interface CpuUsage {
    */
   readonly usageCoreNanoSeconds?: UInt64Value;
   /**
-   * Rate of use in billionths of a core: 500000000 is half a core. The runtime computes it from
-   * consecutive samples, so the first call finds it 0 or absent. containerd 1.7 and 2.1 set it in
-   * lists only, cri-dockerd never.
+   * Rate of use in billionths of a core: 500000000 is half a core. It takes two samples, so it is
+   * absent from the first answer. Where the runtime leaves it out, Crest computes it.
    */
   readonly usageNanoCores?: UInt64Value;
   /** How long tasks waited for a processor. Absent where the runtime or the kernel has no PSI. */
