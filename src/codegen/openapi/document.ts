@@ -203,7 +203,7 @@ function pageParameters(route: ListRoute): readonly Schema[] {
     name: "labelSelector",
     in: "query",
     description:
-      "Only items whose labels match, in Kubernetes' syntax: `app=web,tier!=db`, `app in (web,api)`, `app notin (web)`, `app`, `!app`.",
+      'Only items whose labels match, in Kubernetes\' syntax: `app=web,tier!=db`, `app in (web,api)`, `app notin (web)`, `app`, `!app`. Labels that Kubernetes does not allow are written as JSON strings: `"my key"="a b"`.',
     schema: { type: "string" },
   };
   return [
