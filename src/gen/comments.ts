@@ -397,7 +397,7 @@ export const comments: { readonly [name: string]: string } = {
   "StreamPodSandboxStatsResponse.podSandboxStats": "The next pods of the list, each measured once.",
   "KeyValue": "An environment variable of a container. It overrides one of the same name from the image.",
   "KeyValue.key": "Variable as the process sees it, case-sensitive and without `=`.",
-  "KeyValue.value": "Text that the variable is set to. Bytes on the wire, but plain text in JSON, not base64. Often\na secret, hence kept out of logs.",
+  "KeyValue.value": "Text that the variable is set to, as plain text and not in base64. Bytes that are not UTF-8\ncannot be sent: runtimes configure a container with JSON, and each such byte would become\nU+FFFD. Often a secret, hence kept out of logs.",
   "Capability": "Changes to the runtime's default set of Linux capabilities. Names are written without the `CAP_`\nprefix, such as `NET_ADMIN`; `ALL` stands for every one.",
   "Capability.addCapabilities": "Capabilities that the container gets beyond the default set.",
   "Capability.dropCapabilities": "Capabilities that are taken away. With `ALL` here, only those named in `add_capabilities`\nremain.",

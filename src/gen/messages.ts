@@ -1509,8 +1509,9 @@ export interface KeyValue {
   /** Variable as the process sees it, case-sensitive and without `=`. */
   readonly key: string;
   /**
-   * Text that the variable is set to. Bytes on the wire, but plain text in JSON, not base64. Often
-   * a secret, hence kept out of logs.
+   * Text that the variable is set to, as plain text and not in base64. Bytes that are not UTF-8
+   * cannot be sent: runtimes configure a container with JSON, and each such byte would become
+   * U+FFFD. Often a secret, hence kept out of logs.
    */
   readonly value: string;
 }
