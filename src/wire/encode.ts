@@ -44,6 +44,8 @@ interface Encoding {
   readonly ignoreUnknown: boolean;
   /** How many of the fields that we are inside of are redacted. */
   secrets: number;
+  /** How many of them have no rules inside. */
+  unchecked: number;
 }
 
 /** Writes one field, tag and all; the value is neither null nor undefined. */
@@ -81,6 +83,7 @@ export function createEncoder(descriptors: Descriptors, rules: FieldRules = {}):
       mistakes: [],
       ignoreUnknown,
       secrets: 0,
+      unchecked: 0,
     };
     const plan = planOf(message);
     try {
@@ -109,8 +112,20 @@ function prepare(
     places.set(field.name, place);
     places.set(field.proto, place);
   });
-  const puts = fields.map((field) => putOf(field, descriptors, planOf));
+  const unchecked = new Set(rules.filter(([, rule]) => rule.unchecked).map(([field]) => field));
+  const puts = fields.map((field) => {
+    const put = putOf(field, descriptors, planOf);
+    return unchecked.has(field.name) ? withoutRules(put) : put;
+  });
   return { name, fields, shorthand, places, puts, rules };
+}
+
+function withoutRules(put: Put): Put {
+  return (encoding, value) => {
+    encoding.unchecked++;
+    put(encoding, value);
+    encoding.unchecked--;
+  };
 }
 
 function putOf(field: Field, descriptors: Descriptors, planOf: (name: string) => Plan): Put {
@@ -177,7 +192,7 @@ function putMembers(encoding: Encoding, plan: Plan, value: unknown): void {
       at(encoding, key, () => plan.puts[place]?.(encoding, member));
   }
   // What has the wrong type, or is not known, has been told.
-  if (plan.rules.length > 0 && encoding.mistakes.length === mistakes)
+  if (plan.rules.length > 0 && encoding.unchecked === 0 && encoding.mistakes.length === mistakes)
     checkRules(encoding, plan, { value, keys });
 }
 

@@ -36,7 +36,7 @@ export const notes: { readonly [id: string]: string } = {
   runPod:
     "What is missing is filled in: `metadata.uid`, `metadata.namespace` (`default`), a log directory below the gateway's data folder, a cgroup parent of its own. The pod gets the label `crest/managed=true`.",
   createContainer:
-    "The pod's config, which CRI wants here again, is recalled from the runtime; `sandboxConfig` overrides it. `logPath` is filled in when it is missing.",
+    "The pod's config, which CRI wants here again, is recalled from the runtime; what `sandboxConfig` says overrides it. `logPath` is filled in when it is missing.",
   execSync:
     "Waits for the command's end: for interactive commands there is the WebSocket of the same path. Output is bounded by the runtime, to 16 MiB on most.",
   stopContainer: "`timeout` is in seconds; 0 kills at once.",
