@@ -24,7 +24,15 @@ import { version } from "../version.ts";
 import type { Written } from "../wire/write-json.ts";
 import { execAnswer } from "./answer.ts";
 import { type Bound, createBinder, type OwnValues } from "./bind.ts";
-import { encodeBound, type Gateway, type Handler, located, partsOf, whenGone } from "./gateway.ts";
+import {
+  encodeBound,
+  type Gateway,
+  type Handler,
+  located,
+  partsOf,
+  warnOfUnknown,
+  whenGone,
+} from "./gateway.ts";
 import { negotiate } from "./negotiate.ts";
 import { pathOf } from "./problems.ts";
 
@@ -58,8 +66,10 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
       if (grant) requireGrant(grant, caller, name);
     }
     if (route.allow === "pull") authorize(route, caller, pulledReference(bound));
-    let wire = encodeBound(rpc, bound.message, binder);
-    if (target && (await resolveTarget(bound, caller))) wire = encodeBound(rpc, bound.message, binder);
+    let wire = encodeBound(rpc, bound.message, binder, bound.unknown);
+    warnOfUnknown(reply, bound.unknown, binder);
+    if (target && (await resolveTarget(bound, caller)))
+      wire = encodeBound(rpc, bound.message, binder, bound.unknown);
     if (prepare.handles(rpc)) wire = await complete(wire, bound);
     const deadlineMs = deadlineOf(rpc, bound.message);
     const onCancel = whenGone(reply);

@@ -3,7 +3,11 @@ import type { Route } from "../../routes/define.ts";
 
 export const introduction = `Crest is the Kubernetes Container Runtime Interface (CRI) over HTTP. It stands on a node in front of containerd, CRI-O or cri-dockerd; each operation is one RPC of CRI v1, and its bodies are CRI's messages.
 
-**JSON.** Names are lowerCamelCase, 64-bit integers are decimal strings, enums are written by name, bytes in base64; the value of an environment variable is plain text. Answers hold every field, defaults included; only a message that is not set is absent. In requests nothing is required but what the operation needs, and what is unknown, of a wrong type or out of range is refused with a JSON pointer. Besides the form published here the gateway takes snake_case names (so the files of \`crictl\` work unchanged), 64-bit integers as numbers, enums by number, and a plain string where an ImageSpec stands.
+**JSON.** Names are lowerCamelCase, 64-bit integers are decimal strings, enums are written by name, bytes in base64; the value of an environment variable is plain text. Answers hold every field, defaults included; only a message that is not set is absent. In requests nothing is required but what the operation needs, and what is unknown, of a wrong type or out of range is refused with a JSON pointer. Besides the form published here the gateway takes snake_case names, 64-bit integers as numbers, enums by number, and a plain string where an ImageSpec stands.
+
+**YAML.** A body may be YAML 1.2 as well, with \`Content-Type: application/yaml\`: one document of what JSON can say, under the same rules.
+
+**Files of crictl** work unchanged, in JSON and in YAML. What crictl passes over in silence, a \`kind\` or a misspelt field, is left out and named in a \`Warning\` header; \`fieldValidation\` decides otherwise, for any body.
 
 **Ids** may be shortened to a prefix that is unique.
 
