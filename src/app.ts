@@ -14,6 +14,7 @@ import { withListLimit } from "./cri/list-limit.ts";
 import { logRootOf } from "./cri/log-folders.ts";
 import { withPodCgroups } from "./cri/pod-cgroup.ts";
 import { createPrepare } from "./cri/prepare.ts";
+import { withoutZeroTimes } from "./cri/zero-time.ts";
 import { descriptorLimit, shareDescriptors } from "./http/descriptors.ts";
 import { createDrain } from "./http/drain.ts";
 import { listenOn, stopListening } from "./http/listen.ts";
@@ -87,7 +88,7 @@ export function createApp({
 }: AppOptions): App {
   const checkToken = createAuthenticator(token);
   const caller = { name: "token", grants: config.grants };
-  const limited = withListLimit(options.runtime);
+  const limited = withListLimit(withoutZeroTimes(options.runtime));
   const inventory = createInventory(limited);
   const runtime = withStats(withPodCgroups(limited, (id) => inventory.podOf("pod", id)));
   const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};

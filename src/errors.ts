@@ -20,6 +20,7 @@ export const errorTable = {
   // What the caller sent.
   invalid_request: { status: 400, title: "Invalid request" },
   invalid_json: { status: 400, title: "Malformed JSON" },
+  invalid_yaml: { status: 400, title: "Malformed YAML" },
   bad_reference: { status: 400, title: "Bad image reference" },
   unknown_handler: { status: 400, title: "Unknown runtime handler" },
   command_not_found: { status: 400, title: "Command not found" },

@@ -30,6 +30,7 @@ const tools: ReadonlySet<string> = new Set(["codegen"]);
 const owners: { readonly [name: string]: readonly string[] } = {
   "@grpc/grpc-js": ["cri"],
   undici: ["streaming"],
+  yaml: ["wire"],
   fastify: ["http"],
   "@fastify/websocket": ["http"],
   "@sinclair/typebox": ["config", "http", "routes"],

@@ -9,12 +9,12 @@ import { type Methods, methods, type Rpc } from "../gen/methods.ts";
 import { writers } from "../gen/writers.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { enumOf, type Field, messageOf } from "../wire/descriptor.ts";
-import { createEncoder } from "../wire/encode.ts";
+import { createEncoder, type EncodeOptions } from "../wire/encode.ts";
 import { type FieldPath, fieldPath, type Items, int64At, scanItems } from "../wire/scan.ts";
+import { type Spellings, spellings } from "../wire/spellings.ts";
 import { lineWriter, toJsonText, type Writer, type Written, writeJson } from "../wire/write-json.ts";
 import { type WriteListOptions, writeList } from "../wire/write-list.ts";
 import { requestRules } from "./request-rules.ts";
-import { withoutZeroTimes } from "./zero-time.ts";
 
 export type { Items } from "../wire/scan.ts";
 
@@ -45,8 +45,17 @@ export function encodeRequest<R extends Rpc>(rpc: R, value: Input<Methods[R]["re
  *
  * @throws {InvalidValue} with pointers in the spelling of `value`.
  */
-export function encodeCallers(rpc: Rpc, value: object): Buffer {
-  return encodeStrictly(methods[rpc].request, value);
+export function encodeCallers(
+  rpc: Rpc,
+  value: object,
+  options: Pick<EncodeOptions, "onUnknown"> = {},
+): Buffer {
+  return encodeStrictly(methods[rpc].request, value, options);
+}
+
+/** Which of a message's two spellings a value uses, where they differ. */
+export function spellingsIn(message: string, value: unknown): Spellings {
+  return spellings(descriptors, message, value);
 }
 
 /** A request that was encoded here, in its canonical spelling, with the shorthands written out. */
@@ -56,8 +65,7 @@ export function decodeRequest<R extends Rpc>(rpc: R, wire: Uint8Array): Methods[
 
 /** A reply as an object. @throws {Malformed} when the runtime sent what is not protobuf. */
 export function decodeReply<R extends Rpc>(rpc: R, wire: Uint8Array): Methods[R]["response"] {
-  const text = toJsonText(writerOf(methods[rpc].response), withoutZeroTimes(rpc, wire));
-  return JSON.parse(text) as Methods[R]["response"];
+  return JSON.parse(toJsonText(writerOf(methods[rpc].response), wire)) as Methods[R]["response"];
 }
 
 /** A reply that was decoded and completed here, as protobuf again. */
@@ -75,7 +83,7 @@ export function writeReply(rpc: Rpc, wire: Uint8Array, pool: BufferPool): Writte
     writer = lineWriter(writerOf(message));
     lineWriters.set(message, writer);
   }
-  return writeJson(writer, withoutZeroTimes(rpc, wire), pool);
+  return writeJson(writer, wire, pool);
 }
 
 /** Where the items of a list reply are. */
@@ -118,7 +126,7 @@ export function replyBytes(rpc: Rpc, wire: Buffer, field: string): Buffer {
  * @throws {InvalidValue} when a member that is known has a value of another kind.
  */
 export function readLenient(message: string, value: unknown): unknown {
-  return JSON.parse(toJsonText(writerOf(message), encode(message, value, { ignoreUnknown: true })));
+  return JSON.parse(toJsonText(writerOf(message), encode(message, value, { onUnknown: () => {} })));
 }
 
 /** The fields of a message, in the order of their numbers. */

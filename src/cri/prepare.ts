@@ -2,15 +2,23 @@
  * Completes requests before they go out: fills what CRI's meaning makes plain. Works on the canonical
  * object, after the encoder has validated it.
  */
-import type { ContainerConfig, ImageSpec, PodSandboxConfig } from "../gen/messages.ts";
+import type {
+  ContainerConfig,
+  ImageSpec,
+  LinuxContainerConfig,
+  Mount,
+  PodSandboxConfig,
+} from "../gen/messages.ts";
 import type { Methods, Rpc } from "../gen/methods.ts";
 import type { Runtime } from "./channel.ts";
 import type { Input } from "./codec.ts";
-import { askable } from "./image-id.ts";
+import { isRuntime } from "./identity.ts";
+import { findableReference, imageIdDigits } from "./image-id.ts";
+import { invoke } from "./invoke.ts";
 import { logFileOf, logFolderOf, makeFolderOf, makeLogFolder } from "./log-folders.ts";
 import { completePodConfig } from "./pod-config.ts";
 import { refusal } from "./refusals.ts";
-import { recallSandboxConfig } from "./sandbox-config.ts";
+import { completeSandboxConfig, recallSandboxConfig } from "./sandbox-config.ts";
 
 /** Completes a validated request of one RPC. @throws {InvalidValue}; {GatewayError} `not_found`. */
 type Complete<R extends Rpc> = (
@@ -50,8 +58,8 @@ export function createPrepare({ runtime, logRoot }: PrepareOptions): Prepare {
       const config: Input<ContainerConfig> = request.config ?? {};
       const { name = "", attempt = 0 } = config.metadata ?? {};
       const logPath = config.logPath || logFileOf(name, attempt);
-      const sandboxConfig =
-        request.sandboxConfig ?? (await recallSandboxConfig(runtime, request.podSandboxId ?? ""));
+      const recalled = await recallSandboxConfig(runtime, request.podSandboxId ?? "");
+      const sandboxConfig = completeSandboxConfig(request.sandboxConfig ?? {}, recalled);
       const pod = sandboxConfig.metadata;
       if (!pod) throw refusal("/sandboxConfig/metadata", "must be given, as the pod was run with it");
       const logDirectory = sandboxConfig.logDirectory || logFolderOf(logRoot, pod);
@@ -60,14 +68,41 @@ export function createPrepare({ runtime, logRoot }: PrepareOptions): Prepare {
       return {
         ...request,
         sandboxConfig: { ...sandboxConfig, logDirectory },
-        config: inNamespacesOf(sandboxConfig, { ...config, logPath, image: asWritten(config.image ?? {}) }),
+        config: {
+          ...config,
+          logPath,
+          image: await completeImage(config.image ?? {}),
+          mounts: await Promise.all((config.mounts ?? []).map(completeMount)),
+          linux: completeLinux(sandboxConfig, config.linux ?? {}),
+        },
       };
     },
 
-    "ImageService/ImageStatus": async (request) => ({ ...request, image: askable(request.image ?? {}) }),
+    "ImageService/ImageStatus": async (request) => ({
+      ...request,
+      image: { ...request.image, image: await findableReference(runtime, request.image?.image ?? "") },
+    }),
 
     "ImageService/PullImage": async (request) => ({ ...request, image: asWritten(request.image ?? {}) }),
   };
+
+  async function completeMount(mount: Input<Mount>): Promise<Input<Mount>> {
+    return mount.image === undefined ? mount : { ...mount, image: await completeImage(mount.image) };
+  }
+
+  /** The image in the form in which the runtime finds it, with a name for a signature policy. */
+  async function completeImage(image: Input<ImageSpec>): Promise<Input<ImageSpec>> {
+    const reference = await findableReference(runtime, image.image ?? "");
+    const userSpecifiedImage = image.userSpecifiedImage || (await nameOf(reference)) || image.image || "";
+    return { ...image, image: reference, userSpecifiedImage };
+  }
+
+  /** A name of the image where CRI-O asks for one and the caller gave an id; undefined where that is not so. */
+  async function nameOf(reference: string): Promise<string | undefined> {
+    if (imageIdDigits(reference) === undefined || !(await isRuntime(runtime, "cri-o"))) return undefined;
+    const { image } = await invoke(runtime, "ImageService/ImageStatus", { image: { image: reference } });
+    return image?.repoTags[0] ?? image?.repoDigests[0];
+  }
 
   return {
     handles: (rpc) => rpc in completions,
@@ -78,21 +113,25 @@ export function createPrepare({ runtime, logRoot }: PrepareOptions): Prepare {
   };
 }
 
-/** CRI-O's signature policy asks for the reference as the user wrote it. */
+/** The reference as the user wrote it, which CRI-O's signature policy is about. */
 function asWritten(image: Input<ImageSpec>): Input<ImageSpec> {
   return { ...image, userSpecifiedImage: image.userSpecifiedImage || image.image || "" };
 }
 
-/** A container that says nothing of namespaces is in its pod's: CRI-O refuses one that differs, as CRI's default does. */
-function inNamespacesOf(
+/**
+ * A container's part for Linux, which is always sent, down to the namespaces: those of the pod unless the container
+ * says otherwise.
+ *
+ * An absent message is not an empty one to every runtime. Without `linux` cri-dockerd makes a container that is in no
+ * namespace of its pod, without `securityContext` CRI-O runs it as root whatever user its image names, and CRI-O
+ * refuses a container whose namespaces differ from those of its pod, as CRI's default does.
+ */
+function completeLinux(
   pod: Input<PodSandboxConfig>,
-  container: Input<ContainerConfig>,
-): Input<ContainerConfig> {
-  const namespaceOptions = pod.linux?.securityContext?.namespaceOptions;
-  const { linux } = container;
-  if (!namespaceOptions || linux?.securityContext?.namespaceOptions) return container;
-  return {
-    ...container,
-    linux: { ...linux, securityContext: { ...linux?.securityContext, namespaceOptions } },
-  };
+  linux: Input<LinuxContainerConfig>,
+): Input<LinuxContainerConfig> {
+  const { securityContext } = linux;
+  const namespaceOptions =
+    securityContext?.namespaceOptions ?? pod.linux?.securityContext?.namespaceOptions ?? {};
+  return { ...linux, securityContext: { ...securityContext, namespaceOptions } };
 }

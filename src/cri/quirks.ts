@@ -32,6 +32,17 @@ const rows: readonly Row[] = [
     of: { docker: every },
   },
   {
+    code: "image_ids_without_prefix",
+    description: "Images are known by the digits of their id alone; Crest takes `sha256:` away from ids.",
+    of: { "cri-o": every },
+  },
+  {
+    code: "container_needs_linux",
+    description:
+      "A container whose config has no `linux` is made outside its pod's namespaces; Crest always sends it.",
+    of: { docker: every },
+  },
+  {
     code: "create_needs_sandbox_metadata",
     description: "Dies of a CreateContainer without the pod's metadata; Crest never sends one.",
     of: { containerd: every, docker: every },

@@ -64,6 +64,25 @@ export async function recallSandboxConfig(
   return config?.metadata ? config : fromStatus(status);
 }
 
+/**
+ * A caller's config of a pod for one of its containers, with what it leaves out as the pod was run. Runtimes take the
+ * container's cgroup and its log folder from it, and CRI-O drops `privileged` in silence where it has no
+ * `securityContext`, which is therefore always there.
+ */
+export function completeSandboxConfig(
+  given: Input<PodSandboxConfig>,
+  recalled: Input<PodSandboxConfig>,
+): Input<PodSandboxConfig> {
+  const said: Input<PodSandboxConfig> = withoutDefaults("PodSandboxConfig", given);
+  const linux = { ...recalled.linux, ...said.linux };
+  return {
+    ...recalled,
+    ...said,
+    ...(said.metadata || recalled.metadata ? { metadata: { ...recalled.metadata, ...said.metadata } } : {}),
+    linux: { ...linux, securityContext: linux.securityContext ?? {} },
+  };
+}
+
 /** containerd keeps the request's config, in its own JSON (snake_case, enums and 64-bit integers as numbers). */
 function fromInfo(info: string | undefined): Input<PodSandboxConfig> | undefined {
   if (!info) return undefined;

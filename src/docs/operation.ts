@@ -87,11 +87,12 @@ function parameterLists({ operation: { parameters = [] } }: Route, view: View): 
 }
 
 function requestBody({ operation: { requestBody: body } }: Route, view: View): Piece {
-  if (body === undefined) return undefined;
-  return Object.entries(body.content).map(
-    ([type, media]) => html`<h4>Body <span class="type">${mediaType(type, media)}</span></h4>
-${inPlace(media, view)}`,
-  );
+  // Its media types are ways to write the same.
+  const [media] = Object.values(body?.content ?? {});
+  if (body === undefined || media === undefined) return undefined;
+  const types = Object.keys(body.content).map((type) => html`, <code>${type}</code>`);
+  return html`<h4>Body <span class="type">${typeOf(media.schema ?? {})}${types}</span></h4>
+${inPlace(media, view)}`;
 }
 
 /** The first level of a body, which everybody wants to see. */

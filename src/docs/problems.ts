@@ -29,6 +29,12 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
       "Mend the place that `errors` points to. In a shell, write the body in a file and send it with `curl --json @FILE`: quotes get lost on command lines.",
     members: places,
   },
+  invalid_yaml: {
+    happened:
+      "The body is not YAML 1.2, or holds what JSON cannot say: the same key twice, a second document, directives, tags, merge keys, infinity. Or its aliases repeat more than 10,000 values.",
+    remedy: "Mend the place that `errors` and the line in `detail` point to, or send the same as JSON.",
+    members: places,
+  },
   bad_reference: {
     happened: "The runtime cannot read the image's name as a reference.",
     remedy:
@@ -146,12 +152,13 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
     members: { candidates: "Ids that may be meant, at most a few." },
   },
   body_too_large: {
-    happened: "The body is over 1 MiB.",
+    happened: "The body is over 1 MiB, or it is YAML of over 128 KiB.",
     remedy: "Bodies are configurations: files belong into an image or a mount.",
   },
   unsupported_media_type: {
-    happened: "The body is not declared as `application/json`, or it is compressed.",
-    remedy: "Send it with `curl --json`, or with `Content-Type: application/json`, and uncompressed.",
+    happened: "The body is not declared as `application/json` or `application/yaml`, or it is compressed.",
+    remedy:
+      "Send it with `curl --json`, or with `Content-Type: application/json` or `application/yaml`, and uncompressed.",
   },
   registry_unauthorized: {
     happened:

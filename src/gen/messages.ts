@@ -999,15 +999,9 @@ export interface ContainerStatus {
   readonly state: ContainerState;
   /** Time of creation, in nanoseconds since the Unix epoch. */
   readonly createdAt: string;
-  /**
-   * Time of the start, in nanoseconds since the Unix epoch; 0 before it. cri-dockerd then says
-   * -6795364578871345152 instead.
-   */
+  /** Time of the start, in nanoseconds since the Unix epoch; 0 before it. */
   readonly startedAt: string;
-  /**
-   * Time of the exit, in nanoseconds since the Unix epoch; 0 before it. cri-dockerd then says
-   * -6795364578871345152 instead.
-   */
+  /** Time of the exit, in nanoseconds since the Unix epoch; 0 before it. */
   readonly finishedAt: string;
   /**
    * Exit code of the first process, 128 plus the signal's number when a signal killed it (137 for
@@ -1194,9 +1188,8 @@ export interface CpuUsage {
    */
   readonly usageCoreNanoSeconds?: UInt64Value;
   /**
-   * Rate of use in billionths of a core: 500000000 is half a core. The runtime computes it from
-   * consecutive samples, so the first call finds it 0 or absent. containerd 1.7 and 2.1 set it in
-   * lists only, cri-dockerd never.
+   * Rate of use in billionths of a core: 500000000 is half a core. It takes two samples, so it is
+   * absent from the first answer. Where the runtime leaves it out, Crest computes it.
    */
   readonly usageNanoCores?: UInt64Value;
   /** How long tasks waited for a processor. Absent where the runtime or the kernel has no PSI. */
@@ -1516,8 +1509,9 @@ export interface KeyValue {
   /** Variable as the process sees it, case-sensitive and without `=`. */
   readonly key: string;
   /**
-   * Text that the variable is set to. Bytes on the wire, but plain text in JSON, not base64. Often
-   * a secret, hence kept out of logs.
+   * Text that the variable is set to, as plain text and not in base64. Bytes that are not UTF-8
+   * cannot be sent: runtimes configure a container with JSON, and each such byte would become
+   * U+FFFD. Often a secret, hence kept out of logs.
    */
   readonly value: string;
 }

@@ -5,19 +5,21 @@
  * the encoder's to say, and `locate` turns the encoder's pointers back into the caller's own places.
  */
 
-import { enumNames, fieldAt, fieldsOf } from "../cri/codec.ts";
+import { enumNames, fieldAt, fieldsOf, spellingsIn } from "../cri/codec.ts";
 import { type FieldError, GatewayError } from "../errors.ts";
 import { methods } from "../gen/methods.ts";
 import type { OwnParameter, Route } from "../routes/define.ts";
 import type { Field } from "../wire/descriptor.ts";
 import { parseJson } from "../wire/parse-json.ts";
+import { ParsedBody } from "./bodies.ts";
+import { type UnknownFields, unknownFieldsOf } from "./unknown-fields.ts";
 
 export interface Parts {
   readonly params: { readonly [name: string]: string };
   /** Parsed query: a name given twice holds a list. */
   readonly query: { readonly [name: string]: string | readonly string[] | undefined };
-  /** The body's bytes; empty or absent when there was none. */
-  readonly body: Uint8Array | undefined;
+  /** The body's bytes, or its value where it was parsed already; empty or absent when there was none. */
+  readonly body: Uint8Array | ParsedBody | undefined;
 }
 
 /** A JSON object. */
@@ -31,6 +33,8 @@ export interface Bound {
   readonly own: OwnValues;
   /** Names among the route's `needs` that this request gives. */
   readonly given: readonly string[];
+  /** Gathers the body's unknown fields; absent where they are refused. */
+  readonly unknown: UnknownFields | undefined;
 }
 
 export interface Binder {
@@ -81,8 +85,8 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
         }),
   );
 
-  function bodyMessage(bytes: Uint8Array | undefined): JsonObject {
-    const given = bytes === undefined || bytes.length === 0 ? {} : parseJson(bytes);
+  function bodyMessage(sent: Parts["body"]): JsonObject {
+    const given = readBody(sent);
     if (typeof given !== "object" || given === null || Array.isArray(given)) {
       throw invalid([{ pointer: "", detail: "the body must be a JSON object" }]);
     }
@@ -113,7 +117,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
   }
 
   return {
-    bind({ params, query, body: bytes }) {
+    bind({ params, query, body: sent }) {
       const errors: FieldError[] = [];
       const attempt = (name: string, work: () => void): void => {
         try {
@@ -128,7 +132,10 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
         const list = [...known].sort().join(", ");
         errors.push({ parameter: name, detail: `unknown parameter; this route has ${list || "none"}` });
       }
-      const message = bodyMessage(bytes);
+      const message = bodyMessage(sent);
+      // Before path and query are put beside it: these are not the caller's spelling.
+      const spellings =
+        requestName === undefined ? { json: false, proto: false } : spellingsIn(requestName, message);
       const values: { [name: string]: string | number | boolean } = {};
       for (const [name, field] of inPath) {
         attempt(name, () => put(message, field.keys, field.parse(params[name] ?? params["*"] ?? "")));
@@ -149,7 +156,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
       const given = Object.keys(route.needs ?? {}).filter((name) =>
         isGiven(message, inQuery.get(name)?.keys ?? [name]),
       );
-      return { message, own: values, given };
+      return { message, own: values, given, unknown: unknownFieldsOf(values.fieldValidation, spellings) };
     },
 
     locate(pointer, detail) {
@@ -163,6 +170,11 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
       return { pointer, detail };
     },
   };
+}
+
+function readBody(body: Parts["body"]): unknown {
+  if (body instanceof ParsedBody) return body.value;
+  return body === undefined || body.length === 0 ? {} : parseJson(body);
 }
 
 /** A pointer into `message` by canonical names, in the spelling that the caller took for them. */

@@ -7,10 +7,11 @@ import type { Inventory } from "../cri/inventory.ts";
 import type { Prepare } from "../cri/prepare.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
-import { InvalidValue } from "../wire/invalid-value.ts";
+import { InvalidValue, jsonPointer } from "../wire/invalid-value.ts";
 import { type Binder, invalid, type JsonObject, type Parts, respell } from "./bind.ts";
 import type { OutputBudget } from "./output-budget.ts";
 import type { Share } from "./sharing.ts";
+import type { UnknownFields } from "./unknown-fields.ts";
 
 export interface Gateway {
   readonly runtime: Runtime;
@@ -34,7 +35,7 @@ export function partsOf(request: FastifyRequest): Parts {
   return {
     params: request.params as Parts["params"],
     query: request.query as Parts["query"],
-    body: request.body as Uint8Array | undefined,
+    body: request.body as Parts["body"],
   };
 }
 
@@ -57,10 +58,16 @@ export function whenClosed({ raw }: FastifyReply, release: () => void): void {
   else raw.once("close", release);
 }
 
-/** Encodes what a binder bound. @throws {GatewayError} `invalid_request`, with the places as the caller wrote them. */
-export function encodeBound(rpc: Rpc, message: JsonObject, binder: Binder): Buffer {
+/**
+ * Encodes what a binder bound. `unknown` gathers fields that are left out.
+ *
+ * @throws {GatewayError} `invalid_request`, with the places as the caller wrote them.
+ */
+export function encodeBound(rpc: Rpc, message: JsonObject, binder: Binder, unknown?: UnknownFields): Buffer {
   try {
-    return encodeCallers(rpc, message);
+    if (unknown === undefined) return encodeCallers(rpc, message);
+    unknown.clear();
+    return encodeCallers(rpc, message, { onUnknown: unknown.note });
   } catch (error) {
     throw located(error, message, binder);
   }
@@ -69,6 +76,19 @@ export function encodeBound(rpc: Rpc, message: JsonObject, binder: Binder): Buff
 /** What is wrong with a message, told where the caller wrote it; any other error as it is. */
 export function located(error: unknown, message: JsonObject, { locate }: Binder): unknown {
   if (!(error instanceof InvalidValue)) return error;
-  const errors = error.mistakes.map(({ pointer, detail }) => locate(respell(pointer, message), detail));
+  const errors = error.mistakes.map(({ pointer, detail, isUnknown }) =>
+    locate(
+      respell(pointer, message),
+      isUnknown ? `${detail}; with fieldValidation=Warn it is left out` : detail,
+    ),
+  );
   return invalid(errors, error);
+}
+
+/** Names the fields that were left out in `Warning` headers of the answer. */
+export function warnOfUnknown(reply: FastifyReply, unknown: UnknownFields | undefined, binder: Binder): void {
+  const pointerOf = (path: readonly (string | number)[]): string =>
+    binder.locate(jsonPointer(path), "").pointer ?? "";
+  const warnings = unknown?.warnings(pointerOf) ?? [];
+  if (warnings.length > 0) reply.header("warning", warnings);
 }

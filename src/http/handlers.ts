@@ -1,7 +1,7 @@
 /** The custom routes' answers, by route id: what no single RPC gives. */
 import { type Caller, canUse } from "../auth/authorize.ts";
 import { readCapabilities } from "../cri/capabilities.ts";
-import { askable } from "../cri/image-id.ts";
+import { findableReference } from "../cri/image-id.ts";
 import { findImageUser } from "../cri/image-user.ts";
 import { request } from "../cri/perform.ts";
 import { waitForExit } from "../cri/wait.ts";
@@ -33,7 +33,8 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
    * names of the image go with it, so they are told. Refused while a container has it, by every runtime.
    */
   removeImage: async ({ gateway: { runtime }, path, own, onCancel }) => {
-    const image = askable(path.image as { readonly image: string });
+    const { image: asked } = path.image as { readonly image: string };
+    const image = { image: await findableReference(runtime, asked) };
     const { image: found } = await request(runtime, "ImageService/ImageStatus", { image }, { onCancel });
     if (!found)
       throw new GatewayError("not_found", `Cannot find image "${image.image}": it is not on this node`);

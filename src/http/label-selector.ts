@@ -3,7 +3,12 @@
  * `a`, `!a`, joined by commas, all of which must hold.
  *
  * Source: k8s.io/apimachinery, labels.Parse. As there, `!=` and `notin` hold for what has no such label.
+ *
+ * One extension: CRI allows any text as a label, Kubernetes does not. A key or a value may be written as a JSON
+ * string, `"my key"="a b"`, and is then taken as it is. Kubernetes' syntax has no quotes, so nothing that is valid
+ * there changes its meaning.
  */
+import { isWellFormed } from "../wire/encode-scalar.ts";
 import { invalid } from "./bind.ts";
 
 /** One term of a selector. */
@@ -34,13 +39,16 @@ export function matchesLabels(
   });
 }
 
-/** The terms that a runtime can apply itself: equality with one value. */
+/**
+ * The terms that every runtime can apply itself: equality with one value, both by Kubernetes' syntax. Docker takes
+ * `a=b` with the value `c` for `a` with the value `b=c`.
+ */
 export function equalities(requirements: readonly Requirement[]): { [key: string]: string } | undefined {
   const found = new Map<string, string>();
   for (const { key, operator, values } of requirements) {
     const [value, ...more] = values;
-    if (operator === "in" && value !== undefined && more.length === 0 && !found.has(key))
-      found.set(key, value);
+    if (operator !== "in" || value === undefined || more.length > 0 || found.has(key)) continue;
+    if (isKey(key) && (value === "" || isValue(value))) found.set(key, value);
   }
   return found.size > 0 ? Object.fromEntries(found) : undefined;
 }
@@ -50,27 +58,28 @@ export function parseLabelSelector(text: string): readonly Requirement[] {
   const tokens = tokenize(text);
   const requirements: Requirement[] = [];
   let at = 0;
-  const peek = (): Token => tokens[at] ?? { text: "", at: text.length, word: false };
+  const peek = (): Token => tokens[at] ?? { text: "", at: text.length, kind: "end" };
   const take = (): Token => {
     const token = peek();
     at++;
     return token;
   };
-  const word = (what: string): string => {
-    const token = take();
-    if (!token.word) throw mistake(text, token, what);
-    return token.text;
-  };
+  const isText = ({ kind }: Token): boolean => kind === "word" || kind === "quoted";
+  const isSymbol = (symbol: string): boolean => peek().kind === "symbol" && peek().text === symbol;
   const expect = (symbol: string): void => {
-    const token = take();
-    if (token.word || token.text !== symbol) throw mistake(text, token, `"${symbol}"`);
+    if (!isSymbol(symbol)) throw mistake(text, peek(), `"${symbol}"`);
+    take();
+  };
+  const key = (): string => {
+    if (!isText(peek())) throw mistake(text, peek(), "a label's key");
+    return checkKey(text, take());
   };
   /** A value may be empty: `a=`, `a in (,b)`. */
-  const value = (): string => (peek().word ? checkValue(text, take()) : "");
+  const value = (): string => (isText(peek()) ? checkValue(text, take()) : "");
   const list = (): ReadonlySet<string> => {
     expect("(");
     const values = new Set([value()]);
-    while (peek().text === ",") {
+    while (isSymbol(",")) {
       take();
       values.add(value());
     }
@@ -78,23 +87,23 @@ export function parseLabelSelector(text: string): readonly Requirement[] {
     return values;
   };
   const requirement = (): Requirement => {
-    if (peek().text === "!" && !peek().word) {
+    if (isSymbol("!")) {
       take();
-      return { key: checkKey(text, peek(), word("a label's key")), operator: "absent", values: new Set() };
+      return { key: key(), operator: "absent", values: new Set() };
     }
-    const key = checkKey(text, peek(), word("a label's key"));
-    const operator = peek();
-    if (operator.text === "" || operator.text === ",") return { key, operator: "exists", values: new Set() };
-    take();
-    switch (operator.text) {
+    const named = key();
+    if (peek().kind === "end" || isSymbol(",")) return { key: named, operator: "exists", values: new Set() };
+    const operator = take();
+    switch (operator.kind === "quoted" ? "" : operator.text) {
       case "=":
       case "==":
-        return { key, operator: "in", values: new Set([value()]) };
+        return { key: named, operator: "in", values: new Set([value()]) };
       case "!=":
-        return { key, operator: "notin", values: new Set([value()]) };
+        return { key: named, operator: "notin", values: new Set([value()]) };
       case "in":
+        return { key: named, operator: "in", values: list() };
       case "notin":
-        return { key, operator: operator.text, values: list() };
+        return { key: named, operator: "notin", values: list() };
       default:
         throw mistake(text, operator, "=, ==, !=, in, notin or a comma");
     }
@@ -109,21 +118,37 @@ export function parseLabelSelector(text: string): readonly Requirement[] {
 }
 
 interface Token {
+  /** What it means: of a quoted one without quotes and escapes. */
   readonly text: string;
   /** Where it begins, from 0. */
   readonly at: number;
-  /** A key, a value, `in` or `notin`; else a symbol. */
-  readonly word: boolean;
+  /** `word`: a key, a value, `in` or `notin`. `quoted`: a key or a value. */
+  readonly kind: "symbol" | "word" | "quoted" | "end";
 }
 
 function tokenize(text: string): readonly Token[] {
   const tokens: Token[] = [];
-  for (const match of text.matchAll(/\s+|(==|!=|[=!(),])|([^\s=!(),]+)/g)) {
-    const [, symbol, word] = match;
-    if (symbol !== undefined) tokens.push({ text: symbol, at: match.index, word: false });
-    if (word !== undefined) tokens.push({ text: word, at: match.index, word: true });
+  const pattern = /\s+|(==|!=|[=!(),])|("(?:[^"\\]|\\[\s\S])*"?)|([^\s=!(),"]+)/g;
+  for (const { 1: symbol, 2: quoted, 3: word, index: at } of text.matchAll(pattern)) {
+    if (symbol !== undefined) tokens.push({ text: symbol, at, kind: "symbol" });
+    if (word !== undefined) tokens.push({ text: word, at, kind: "word" });
+    if (quoted !== undefined) {
+      const unquoted = unquote(quoted);
+      if (unquoted === undefined)
+        throw mistake(text, { text: quoted, at, kind: "word" }, "a JSON string in double quotes");
+      tokens.push({ text: unquoted, at, kind: "quoted" });
+    }
   }
   return tokens;
+}
+
+function unquote(quoted: string): string | undefined {
+  try {
+    const text = JSON.parse(quoted) as string;
+    return isWellFormed(text) ? text : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 const name = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
@@ -131,24 +156,32 @@ const longest = 63;
 const dnsName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 /** `app`, `example.com/app`: a name, with a DNS name before it. */
-function checkKey(text: string, token: Token, key: string): string {
-  const parts = key.split("/");
+function isKey(text: string): boolean {
+  const parts = text.split("/");
   const own = parts.at(-1) ?? "";
   const prefix = parts.length === 2 ? parts[0] : undefined;
   const prefixIsGood = prefix === undefined || (prefix.length <= 253 && dnsName.test(prefix));
-  if (parts.length > 2 || !name.test(own) || own.length > longest || !prefixIsGood) {
-    throw mistake(text, token, "a label's key such as app or example.com/app");
-  }
-  return key;
+  return parts.length <= 2 && name.test(own) && own.length <= longest && prefixIsGood;
+}
+
+const isValue = (text: string): boolean => name.test(text) && text.length <= longest;
+
+function checkKey(text: string, token: Token): string {
+  if (token.kind === "quoted" || isKey(token.text)) return token.text;
+  throw mistake(text, token, "a label's key such as app or example.com/app, any other in double quotes,");
 }
 
 function checkValue(text: string, token: Token): string {
-  if (name.test(token.text) && token.text.length <= longest) return token.text;
-  throw mistake(text, token, `a label's value: letters, digits, "-", "_" and ".", at most ${longest}`);
+  if (token.kind === "quoted" || isValue(token.text)) return token.text;
+  throw mistake(
+    text,
+    token,
+    `a label's value (letters, digits, "-", "_" and ".", at most ${longest}; any other in double quotes)`,
+  );
 }
 
 function mistake(text: string, token: Token, wanted: string): Error {
-  const found = token.text === "" ? "the end" : JSON.stringify(token.text);
+  const found = token.kind === "end" ? "the end" : JSON.stringify(token.text);
   return invalid([
     {
       parameter: "labelSelector",

@@ -5,6 +5,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { normalReference } from "../auth/reference.ts";
 import { fieldAt, fieldNumbers, type Items, replyItems, writeItems } from "../cri/codec.ts";
+import { imageIdDigits } from "../cri/image-id.ts";
 import { callRules } from "../cri/methods.ts";
 import { perform } from "../cri/perform.ts";
 import { GatewayError } from "../errors.ts";
@@ -49,8 +50,8 @@ export function listHandler(route: ListRoute, gateway: Gateway): Handler {
     const wanted = wantedBy(bound, requirements);
     await resolvePod(bound);
     if (route.labels !== undefined) putLabels(bound, route.labels, requirements);
-    const wire = encodeBound(rpc, bound.message, binder);
     const filters = JSON.stringify([route.id, bound.message, query.labelSelector ?? null]);
+    const wire = encodeBound(rpc, sentBy(route, bound.message), binder);
     if (media === ndjson) {
       refusePaging(query);
       return lines(request, reply, { wire, wanted });
@@ -217,6 +218,16 @@ function refusePaging(query: { readonly [name: string]: unknown }): void {
   }
 }
 
+/** The message that goes down: without an image's id, for which Docker's filter and CRI-O's find nothing. */
+function sentBy({ refine }: ListRoute, message: Bound["message"]): Bound["message"] {
+  if (refine !== "imageNames" || imageIdDigits(askedImage(message)) === undefined) return message;
+  const { filter: _, ...others } = message;
+  return others;
+}
+
+const askedImage = (message: Bound["message"]): string =>
+  String((message.filter as { image?: { image?: unknown } } | undefined)?.image?.image ?? "");
+
 /** What is filtered here because not every runtime does. */
 const refinements: {
   readonly [R in Refinement]: (item: string) => (message: Bound["message"]) => Wanted | undefined;
@@ -226,12 +237,12 @@ const refinements: {
     const id = fieldNumbers(item, "id");
     const names: readonly FieldPath[] = [fieldNumbers(item, "repoTags"), fieldNumbers(item, "repoDigests")];
     return (message) => {
-      const asked = (message.filter as { image?: { image?: string } } | undefined)?.image?.image;
-      if (!asked) return undefined;
+      const asked = askedImage(message);
+      if (asked === "") return undefined;
       const normal = normalReference(asked);
-      const bare = asked.replace(/^sha256:/, "");
+      const digits = imageIdDigits(asked);
       return (items, index) =>
-        stringAt(items, index, id).replace(/^sha256:/, "") === bare ||
+        (digits !== undefined && imageIdDigits(stringAt(items, index, id))?.startsWith(digits)) ||
         names.some((path) => stringsAt(items, index, path).some((name) => normalReference(name) === normal));
     };
   },

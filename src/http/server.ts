@@ -16,8 +16,10 @@ import { GatewayError } from "../errors.ts";
 import { routes } from "../routes/index.ts";
 import { offeredProtocols, offeredToken } from "../streaming/channels.ts";
 import { type BufferPool, OutputTooLarge } from "../wire/buffer-pool.ts";
+import { InvalidYaml } from "../wire/invalid-yaml.ts";
 import { InvalidJson } from "../wire/parse-json.ts";
 import { Malformed } from "../wire/read.ts";
+import { bodyLimitBytes, registerBodies } from "./bodies.ts";
 import { registerDocs } from "./docs.ts";
 import { registerDocuments } from "./documents.ts";
 import type { Drain } from "./drain.ts";
@@ -72,8 +74,6 @@ export interface LogEntry {
   readonly error?: unknown;
 }
 
-/** Bodies are configurations; 1 MiB is a large one. */
-const bodyLimitBytes = 1024 * 1024;
 /** An image reference with a digest alone passes Fastify's 100. */
 const maxParamLength = 1024;
 const requestId = /^[A-Za-z0-9._-]{1,64}$/;
@@ -130,11 +130,7 @@ export function createServer(options: ServerOptions): Server {
   );
   app.server.on("checkExpectation", (request, response) => app.server.emit("request", request, response));
 
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) =>
-    done(null, body),
-  );
-
+  const loadYaml = registerBodies(app);
   const { drain } = options;
   app.addHook("preClose", async () => {
     void drain.begin();
@@ -208,7 +204,7 @@ export function createServer(options: ServerOptions): Server {
     app,
     async warmUp() {
       // One after the other, with requests in between: each takes its milliseconds.
-      for (const load of [loadDialler, ...loads]) {
+      for (const load of [loadDialler, loadYaml, ...loads]) {
         await load();
         await nextTurn();
       }
@@ -235,6 +231,11 @@ function toGatewayError(thrown: unknown): unknown {
       errors: [{ pointer: thrown.pointer, detail: thrown.detail }],
     });
   }
+  if (thrown instanceof InvalidYaml) {
+    return new GatewayError("invalid_yaml", thrown.message, {
+      errors: [{ pointer: thrown.pointer, detail: thrown.detail }],
+    });
+  }
   // Of the runtime: what we encode ourselves is neither.
   if (thrown instanceof Malformed)
     return new GatewayError("runtime_error", `Cannot read the runtime's reply: ${thrown.message}`, {
@@ -246,7 +247,7 @@ function toGatewayError(thrown: unknown): unknown {
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
       return new GatewayError(
         "unsupported_media_type",
-        "Bodies are application/json: use curl --json, or send Content-Type: application/json",
+        "Bodies are application/json or application/yaml: use curl --json, or send Content-Type: application/json",
       );
     case "FST_ERR_CTP_BODY_TOO_LARGE":
       return new GatewayError("body_too_large", `The body is over ${bodyLimitBytes} bytes`);

@@ -31,6 +31,7 @@ import {
   type Handler,
   located,
   partsOf,
+  warnOfUnknown,
   whenClosed,
   whenGone,
 } from "./gateway.ts";
@@ -85,8 +86,10 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
       if (grant) requireGrant(grant, caller, name);
     }
     if (route.allow === "pull") authorize(route, caller, pulledReference(bound));
-    let wire = encodeBound(rpc, bound.message, binder);
-    if (target && (await resolveTarget(bound, caller))) wire = encodeBound(rpc, bound.message, binder);
+    let wire = encodeBound(rpc, bound.message, binder, bound.unknown);
+    warnOfUnknown(reply, bound.unknown, binder);
+    if (target && (await resolveTarget(bound, caller)))
+      wire = encodeBound(rpc, bound.message, binder, bound.unknown);
     if (prepare.handles(rpc)) wire = await complete(wire, bound);
     const deadlineMs = deadlineOf(rpc, bound.message);
     const onCancel = whenGone(reply);

@@ -8,6 +8,7 @@
  */
 import type { Methods, Rpc } from "../gen/methods.ts";
 import type { Grant } from "../grants.ts";
+import { fieldValidation } from "./field-validation.ts";
 
 type Request<R extends Rpc> = Methods[R]["request"];
 type Response<R extends Rpc> = Methods[R]["response"];
@@ -144,7 +145,9 @@ export function unary<
       readonly tells?: Tells;
     } & Omitted<Unbound<R, Values<P> | Values<Q>, B>>,
 ): UnaryRoute {
-  return { kind: "unary", ...(route as object) } as unknown as UnaryRoute;
+  const declared = { kind: "unary", ...(route as object) } as unknown as UnaryRoute;
+  if (route.body === undefined) return declared;
+  return { ...declared, own: { ...route.own, fieldValidation } };
 }
 
 /** The items of a list reply. */

@@ -1,11 +1,13 @@
 /**
- * A runtime whose stats are as CRI means them: CPU rates are there from the second reading on, and one pod
- * without stats does not take those of all others with it, nor two readings at once the runtime.
+ * A runtime whose stats are as CRI means them, in calls and in streams: CPU rates are there from the second reading
+ * on and absent before it, and one pod without stats does not take those of all others with it, nor two readings at
+ * once the runtime.
  */
 import type { CallOptions, Runtime } from "../cri/channel.ts";
 import { decodeReply, decodeRequest, encodeReply, type Input } from "../cri/codec.ts";
 import { identify } from "../cri/identity.ts";
 import { invoke } from "../cri/invoke.ts";
+import { mapReplies } from "../cri/map-replies.ts";
 import { callRules } from "../cri/methods.ts";
 import { quirksOf } from "../cri/quirks.ts";
 import { type ErrorCode, GatewayError } from "../errors.ts";
@@ -24,13 +26,17 @@ export function withStats(runtime: Runtime): Runtime {
   const rates = createCpuRates();
   let latest: Promise<unknown> = Promise.resolve();
 
-  /** Whether a rate was put in. Zero counts as left out: runtimes say it at the first reading. */
+  /**
+   * Puts the rate in, or takes out a 0 that the runtime put there because it has no earlier reading to compare
+   * with. Whether that changed anything.
+   */
   function fillCpu(id: string, cpu: Draft<CpuUsage> | undefined): boolean {
     if (id === "" || !cpu?.usageCoreNanoSeconds) return false;
-    const said = cpu.usageNanoCores?.value ?? "0";
+    const said = cpu.usageNanoCores?.value;
     const rate = rates.rateOf(id, cpu.timestamp, cpu.usageCoreNanoSeconds.value);
-    if (said !== "0" || rate === undefined) return false;
-    cpu.usageNanoCores = { value: rate };
+    if ((said !== undefined && said !== "0") || said === rate) return false;
+    if (rate === undefined) delete cpu.usageNanoCores;
+    else cpu.usageNanoCores = { value: rate };
     return true;
   }
   const fillContainer = (stats: ContainerStats | undefined): boolean =>
@@ -41,26 +47,34 @@ export function withStats(runtime: Runtime): Runtime {
     return pod || containers.includes(true);
   };
 
-  /** What to do with the replies of the stats RPCs; answers whether they were changed. */
+  /** What to do with the replies and messages of the stats RPCs; answers whether they were changed. */
   const fillers: { readonly [R in Rpc]?: (reply: Methods[R]["response"]) => boolean } = {
     "RuntimeService/ContainerStats": ({ stats }) => fillContainer(stats),
     "RuntimeService/ListContainerStats": ({ stats }) => stats.map(fillContainer).includes(true),
     "RuntimeService/PodSandboxStats": ({ stats }) => fillPod(stats),
     "RuntimeService/ListPodSandboxStats": ({ stats }) => stats.map(fillPod).includes(true),
+    "RuntimeService/StreamContainerStats": ({ containerStats }) =>
+      containerStats.map(fillContainer).includes(true),
+    "RuntimeService/StreamPodSandboxStats": ({ podSandboxStats }) =>
+      podSandboxStats.map(fillPod).includes(true),
   };
 
-  async function call<R extends Rpc>(rpc: R, request: Uint8Array, options?: CallOptions): Promise<Buffer> {
-    const fill = fillers[rpc];
-    if (!fill) return runtime.call(rpc, request, options);
+  function fill<R extends Rpc>(rpc: R, wire: Buffer): Buffer {
+    const filler = fillers[rpc];
+    if (!filler) return wire;
+    const reply = decodeReply(rpc, wire);
+    return filler(reply) ? encodeReply(rpc, reply) : wire;
+  }
+
+  async function call(rpc: Rpc, request: Uint8Array, options?: CallOptions): Promise<Buffer> {
+    if (!ofPods.has(rpc)) return runtime.call(rpc, request, options);
     const left = countdown(rpc, options);
     const read = (): Promise<Buffer> =>
       runtime.call(rpc, request, left()).catch((error: unknown) => {
         if (rpc !== "RuntimeService/ListPodSandboxStats" || !failsWhole(error)) throw error;
         return podByPod(request, left);
       });
-    const wire = await (ofPods.has(rpc) && (await diesOfTwo()) ? afterOthers(read) : read());
-    const reply = decodeReply(rpc, wire);
-    return fill(reply) ? encodeReply(rpc, reply) : wire;
+    return (await diesOfTwo()) ? afterOthers(read) : read();
   }
 
   async function diesOfTwo(): Promise<boolean> {
@@ -100,7 +114,7 @@ export function withStats(runtime: Runtime): Runtime {
     return encodeReply("RuntimeService/ListPodSandboxStats", { stats: found });
   }
 
-  const completed: Runtime = { ...runtime, call };
+  const completed = mapReplies({ ...runtime, call }, fill);
   return completed;
 }
 

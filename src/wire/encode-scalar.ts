@@ -95,6 +95,7 @@ function largeIntegerCodec(type: string, least: bigint, most: bigint): ScalarCod
 }
 
 function parseInteger(value: unknown, type: string): bigint {
+  if (typeof value === "bigint") return value;
   if (typeof value === "number" && Number.isInteger(value)) {
     if (Number.isSafeInteger(value)) return BigInt(value);
     throw new Wrong(

@@ -20,8 +20,11 @@ import { Sink, SinkFull } from "./sink.ts";
 export interface EncodeOptions {
   /** Most bytes that the message may have; default 16 MiB. */
   readonly maxBytes?: number;
-  /** Drops unknown fields instead of refusing them; default false. For what a newer peer wrote. */
-  readonly ignoreUnknown?: boolean;
+  /**
+   * Called with the path of each unknown field, in the sender's spelling, which is then dropped. Default: unknown
+   * fields are refused. The path is the caller's only until it returns.
+   */
+  readonly onUnknown?: (path: readonly (string | number)[]) => void;
 }
 
 /**
@@ -41,11 +44,13 @@ interface Encoding {
   /** Where we are, in the sender's spelling. */
   readonly path: (string | number)[];
   readonly mistakes: Mistake[];
-  readonly ignoreUnknown: boolean;
+  readonly onUnknown: EncodeOptions["onUnknown"];
   /** How many of the fields that we are inside of are redacted. */
   secrets: number;
   /** Whether a text may hold a NUL: no caller means one, and C and the kernel end a text there. */
   readonly allowsNul: boolean;
+  /** How many of them have no rules inside. */
+  unchecked: number;
 }
 
 /** Writes one field, tag and all; the value is neither null nor undefined. */
@@ -79,14 +84,15 @@ export function createEncoder(descriptors: Descriptors, rules?: FieldRules): Enc
     return plan;
   };
   return (message, value, options = {}) => {
-    const { maxBytes = 16 * 1024 * 1024, ignoreUnknown = false } = options;
+    const { maxBytes = 16 * 1024 * 1024, onUnknown } = options;
     const encoding: Encoding = {
       sink: new Sink(maxBytes),
       path: [],
       mistakes: [],
-      ignoreUnknown,
+      onUnknown,
       secrets: 0,
       allowsNul: rules === undefined,
+      unchecked: 0,
     };
     const plan = planOf(message);
     try {
@@ -115,8 +121,20 @@ function prepare(
     places.set(field.name, place);
     places.set(field.proto, place);
   });
-  const puts = fields.map((field) => putOf(field, descriptors, planOf));
+  const unchecked = new Set(rules.filter(([, rule]) => rule.unchecked).map(([field]) => field));
+  const puts = fields.map((field) => {
+    const put = putOf(field, descriptors, planOf);
+    return unchecked.has(field.name) ? withoutRules(put) : put;
+  });
   return { name, fields, shorthand, places, puts, rules };
+}
+
+function withoutRules(put: Put): Put {
+  return (encoding, value) => {
+    encoding.unchecked++;
+    put(encoding, value);
+    encoding.unchecked--;
+  };
 }
 
 function putOf(field: Field, descriptors: Descriptors, planOf: (name: string) => Plan): Put {
@@ -172,8 +190,7 @@ function putMembers(encoding: Encoding, plan: Plan, value: unknown): void {
     const place = plan.places.get(key);
     const earlier = place === undefined ? undefined : keys[place];
     if (place !== undefined && earlier === undefined) keys[place] = key;
-    else if (place === undefined && encoding.ignoreUnknown) continue;
-    else if (place === undefined) at(encoding, key, () => refuse(encoding, unknownField(plan, key)));
+    else if (place === undefined) at(encoding, key, () => unknownField(encoding, plan, key));
     else at(encoding, key, () => refuse(encoding, `must not be given twice, there is ${earlier} too`));
   }
   for (let place = 0; place < keys.length; place++) {
@@ -183,7 +200,7 @@ function putMembers(encoding: Encoding, plan: Plan, value: unknown): void {
       at(encoding, key, () => plan.puts[place]?.(encoding, member));
   }
   // What has the wrong type, or is not known, has been told.
-  if (plan.rules.length > 0 && encoding.mistakes.length === mistakes)
+  if (plan.rules.length > 0 && encoding.unchecked === 0 && encoding.mistakes.length === mistakes)
     checkRules(encoding, plan, { value, keys });
 }
 
@@ -207,11 +224,16 @@ function checkRules(
   }
 }
 
-function unknownField(plan: Plan, key: string): string {
+function unknownField(encoding: Encoding, plan: Plan, key: string): void {
+  if (encoding.onUnknown) {
+    encoding.onUnknown(encoding.path);
+    return;
+  }
   const names = plan.fields.map((field) => field.name);
   const close = nearest(key, names);
   const known = names.length === 0 ? "no fields" : names.join(", ");
-  return `is not known${close === undefined ? "" : `, perhaps ${close} is meant`}: ${plan.name} has ${known}`;
+  const meant = close === undefined ? "" : `, perhaps ${close} is meant`;
+  refuse(encoding, `is not known${meant}: ${plan.name} has ${known}`, { isUnknown: true });
 }
 
 function putEach(encoding: Encoding, value: unknown, put: Put): void {
@@ -279,8 +301,8 @@ function at(encoding: Encoding, part: string | number, run: () => void): void {
   encoding.path.pop();
 }
 
-function refuse(encoding: Encoding, detail: string): void {
-  encoding.mistakes.push({ pointer: jsonPointer(encoding.path), detail });
+function refuse(encoding: Encoding, detail: string, kind: Pick<Mistake, "isUnknown"> = {}): void {
+  encoding.mistakes.push({ pointer: jsonPointer(encoding.path), detail, ...kind });
   if (encoding.mistakes.length === MOST_MISTAKES) throw new Stop();
 }
 

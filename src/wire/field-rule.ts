@@ -16,6 +16,11 @@ export interface FieldRule {
   readonly onlyWith?: readonly string[];
   /** `required` holds only when this other field is absent. */
   readonly unless?: string;
+  /**
+   * No rule holds inside this message field. For a message that one request acts on and another only carries along,
+   * as a pull does with a pod's config.
+   */
+  readonly unchecked?: true;
 }
 
 /** By message and field: `rules["PortMapping"]["hostPort"]`. */

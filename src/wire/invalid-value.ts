@@ -6,6 +6,8 @@ export interface Mistake {
   readonly pointer: string;
   /** What was wrong and what would be right. Never holds the value of a redacted field. */
   readonly detail: string;
+  /** The message has no such field. */
+  readonly isUnknown?: true;
 }
 
 /** The value does not fit the message. `pointer` and `detail` are those of the first mistake. */
@@ -47,6 +49,8 @@ export function describe(value: unknown, secret: boolean): string {
       return secret ? "a string" : shorten(JSON.stringify(value));
     case "number":
       return secret ? "a number" : String(value);
+    case "bigint":
+      return secret ? "a number" : shorten(String(value));
     case "boolean":
       return secret ? "a boolean" : String(value);
     default:

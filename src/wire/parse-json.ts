@@ -257,7 +257,7 @@ class Parser {
  * Whether a number is still itself as a double. Integers beyond the safe ones are left to whoever
  * wants an integer: for a double they may be right.
  */
-function survives(literal: string, value: number): boolean {
+export function survives(literal: string, value: number): boolean {
   if (String(value) === literal) return true;
   if (!Number.isFinite(value)) return false;
   if (value !== 0 && !Number.isSafeInteger(value)) return true;

@@ -38,7 +38,8 @@ for (const manner of mannerNames) {
   test(`an image is found by its id in every form on ${manner}`, async (t) => {
     const { ask, fake } = await liveGateway(t, manner);
     const { digits } = fake.addImage({ tags: ["quay.io/team/app:1"] });
-    for (const id of [digits, `sha256:${digits}`]) {
+    const short = digits.slice(0, 12);
+    for (const id of [digits, `sha256:${digits}`, short, `sha256:${short}`]) {
       const shown = await ask(`GET /v1/images/${id}`);
       assert.equal(shown.status, 200, shown.text);
       assert.equal(hex.exec(String(shown.at("image.id")))?.[1], digits);
@@ -49,6 +50,87 @@ for (const manner of mannerNames) {
     }
     await ask(`DELETE /v1/images/${digits}`);
     assert.ok(!fake.images.has(digits));
+  });
+
+  test(`every id and every reference that answers show finds its image on ${manner}`, async (t) => {
+    const { ask, fake } = await liveGateway(t, manner);
+    const { id } = fake.addContainer();
+    const pulled = await ask("POST /v1/images/pull", { image: "alpine:3.20" });
+    const status = await ask(`GET /v1/containers/${id}`);
+    const [container] = (await ask("GET /v1/containers")).at("containers") as { [name: string]: string }[];
+    const images = (await ask("GET /v1/images")).at("images") as {
+      readonly [name: string]: string | string[];
+    }[];
+    const shown = [
+      pulled.at("imageRef"),
+      status.at("status.imageRef"),
+      status.at("status.imageId") || undefined,
+      container?.imageRef,
+      container?.imageId || undefined,
+      ...images.flatMap(({ id, repoTags, repoDigests }) => [id, repoTags, repoDigests].flat()),
+    ].filter((reference) => reference !== undefined);
+    assert.ok(shown.length >= 12, shown.join());
+    const pod = fake.addPod();
+    for (const [index, reference] of shown.entries()) {
+      const found = await ask(`GET /v1/images/${encodeURIComponent(String(reference))}`);
+      assert.equal(found.status, 200, `${reference}: ${found.text}`);
+      const dryRun = await ask(`DELETE /v1/images/${encodeURIComponent(String(reference))}?dryRun`);
+      assert.notEqual(dryRun.status, 404, `${reference}: ${dryRun.text}`);
+      const body = { metadata: { name: `a-${index}` }, image: String(reference), command: ["serve"] };
+      const created = await ask(`POST /v1/pods/${pod.id}/containers`, body);
+      assert.equal(created.status, 201, `${reference}: ${created.text}`);
+    }
+  });
+
+  test(`an image that is mounted is asked for as one that is run, on ${manner}`, async (t) => {
+    const { ask, fake } = await liveGateway(t, manner);
+    const { digits } = fake.addImage({ tags: ["quay.io/team/data:1"] });
+    const id = manner === "cri-o" ? digits : `sha256:${digits}`;
+    const pod = fake.addPod();
+    const mounts = [
+      { containerPath: "/a", image: "quay.io/team/data:1" },
+      { containerPath: "/b", image: `sha256:${digits}` },
+      { containerPath: "/c", image: { image: digits, userSpecifiedImage: "mine" } },
+      { containerPath: "/d", hostPath: "/srv" },
+    ];
+    const body = { metadata: { name: "a" }, image: "busybox:1.36", mounts };
+    const created = await ask(`POST /v1/pods/${pod.id}/containers`, body);
+    assert.equal(created.status, 201, created.text);
+    const [call] = fake.callsOf("RuntimeService/CreateContainer");
+    const sent = configOf(call?.request ?? {}).mounts?.map(({ image }) => image);
+    const name = manner === "cri-o" ? "quay.io/team/data:1" : `sha256:${digits}`;
+    assert.deepEqual(sent, [
+      { image: "quay.io/team/data:1", userSpecifiedImage: "quay.io/team/data:1" },
+      { image: id, userSpecifiedImage: name },
+      { image: id, userSpecifiedImage: "mine" },
+      undefined,
+    ]);
+  });
+
+  test(`a pull takes a sandboxConfig of any content, and a pod or a container does not, on ${manner}`, async (t) => {
+    const { ask, fake } = await liveGateway(t, manner);
+    for (const sandboxConfig of [
+      {},
+      { metadata: {} },
+      { metadata: { namespace: "a" } },
+      { annotations: { a: "b" }, hostname: "h".repeat(65), portMappings: [{ hostPort: -1 }] },
+      { linux: { securityContext: { runAsGroup: { value: "5" } } } },
+    ]) {
+      const pulled = await ask("POST /v1/images/pull", { image: "alpine:3.20", sandboxConfig });
+      assert.equal(pulled.status, 200, pulled.text);
+      const sent = fake.callsOf("ImageService/PullImage").at(-1)?.request.sandboxConfig;
+      assert.deepEqual(sent, sandboxConfig);
+      const run = await ask("POST /v1/pods", sandboxConfig);
+      assert.equal(run.status, 400, run.text);
+      const body = { metadata: { name: "a" }, image: "busybox:1.36", sandboxConfig };
+      const created = await ask(`POST /v1/pods/${fake.addPod().id}/containers`, body);
+      assert.equal(created.status, 400, created.text);
+    }
+    const unknown = await ask("POST /v1/images/pull", { image: "alpine:3.20", sandboxConfig: { meta: 1 } });
+    assert.equal(unknown.status, 400, "what no message has is refused all the same");
+    assert.deepEqual(fake.callsOf("RuntimeService/RunPodSandbox"), []);
+    assert.deepEqual(fake.callsOf("RuntimeService/CreateContainer"), []);
+    assert.deepEqual(fake.crashes, []);
   });
 
   test(`the filter of images chooses on ${manner}`, async (t) => {
@@ -99,8 +181,13 @@ for (const manner of mannerNames) {
   });
 }
 
-function configOf(request: object): { readonly image?: object } {
-  return (request as { readonly config?: { readonly image?: object } }).config ?? {};
+interface SentConfig {
+  readonly image?: object;
+  readonly mounts?: readonly { readonly image?: object }[];
+}
+
+function configOf(request: object): SentConfig {
+  return (request as { readonly config?: SentConfig }).config ?? {};
 }
 
 test("a read goes on over a restart of the runtime", async (t) => {
@@ -137,7 +224,7 @@ test("a mutation is not sent twice over a restart", async (t) => {
   const { fake, ask } = await liveGateway(t, "containerd-2.1", { recoveryMs: 20 });
   restartUnder(fake, "RuntimeService/RunPodSandbox");
   const answer = await ask("POST /v1/pods", { metadata: { name: "web" } });
-  assert.equal(answer.status, 503, answer.text);
+  assert.equal(answer.status, 504, answer.text);
   assert.equal(fake.callsOf("RuntimeService/RunPodSandbox").length, 1);
   // What may be done twice is.
   const { id } = fake.addContainer();

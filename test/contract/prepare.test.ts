@@ -170,19 +170,50 @@ for (const manner of mannerNames) {
     assert.deepEqual(valueAt(loud.config, "linux.securityContext"), own);
   });
 
-  test(`a sandboxConfig beside a container's config is taken instead, on ${manner}`, async (t) => {
+  test(`a sandboxConfig beside a container's config counts, and what it leaves out is recalled, on ${manner}`, async (t) => {
     const gateway = await liveGateway(t, manner);
-    const { id } = await podSent(gateway, { metadata: { name: "web" } });
+    const { id, config } = await podSent(gateway, {
+      metadata: { name: "web", attempt: 2 },
+      hostname: "web-0",
+      labels: { app: "web" },
+      linux: { sysctls: { "net.ipv4.ip_forward": "0" } },
+    });
     const logDirectory = join(gateway.dataDir, "other");
     const own = { metadata: { name: "web" }, hostname: "other", logDirectory };
-    gateway.fake.calls.length = 0;
     const { sandboxConfig } = await containerSent(gateway, id, { sandboxConfig: own });
-    assert.deepEqual(sandboxConfig, own);
+    assert.equal(valueAt(sandboxConfig, "hostname"), "other");
+    assert.equal(valueAt(sandboxConfig, "logDirectory"), logDirectory);
+    assert.deepEqual(valueAt(sandboxConfig, "metadata"), valueAt(config, "metadata"));
+    // A container would leave its pod's cgroup without it.
+    const cgroupParent = valueAt(config, "linux.cgroupParent");
+    const sysctls = { "net.ipv4.ip_forward": "0" };
+    const linux = valueAt(sandboxConfig, "linux") as object;
+    assert.deepEqual({ ...linux, securityContext: {} }, { cgroupParent, sysctls, securityContext: {} });
+    assert.equal(valueAt(sandboxConfig, "labels.app"), "web");
     assert.ok(existsSync(join(logDirectory, "app")));
-    const verbose = gateway.fake
-      .callsOf("RuntimeService/PodSandboxStatus")
-      .filter(({ request }) => request.verbose);
-    assert.equal(verbose.length, 0, "nothing is recalled");
+    const other = { ...own, linux: { cgroupParent: "/mine" } };
+    const moved = await containerSent(gateway, id, { metadata: { name: "b" }, sandboxConfig: other });
+    assert.equal(valueAt(moved.sandboxConfig, "linux.cgroupParent"), "/mine");
+    assert.deepEqual(valueAt(moved.sandboxConfig, "linux.sysctls"), sysctls);
+  });
+
+  test(`linux and what it holds is sent of every pod and container on ${manner}`, async (t) => {
+    const gateway = await liveGateway(t, manner);
+    const { id, config } = await podSent(gateway, { metadata: { name: "web" } });
+    assert.ok(valueAt(config, "linux"));
+    const made = gateway.fake.addPod({ name: "elsewhere" });
+    for (const pod of [id, made.id]) {
+      for (const [name, body] of Object.entries({
+        a: {},
+        b: { linux: {} },
+        c: { linux: { securityContext: { readonlyRootfs: true } } },
+        d: { sandboxConfig: { metadata: { name: "web" } } },
+      })) {
+        const sent = await containerSent(gateway, pod, { metadata: { name }, ...body });
+        assert.ok(valueAt(sent.config, "linux.securityContext.namespaceOptions"), `${pod} ${name}`);
+        assert.ok(valueAt(sent.sandboxConfig, "linux.securityContext"), `${pod} ${name}`);
+      }
+    }
   });
 }
 
@@ -325,7 +356,7 @@ test("what a newer containerd keeps of the config is dropped where this CRI cann
     const { sandboxConfig } = await containerSent(gateway, id);
     assert.equal(valueAt(sandboxConfig, "hostname"), "h");
     assert.deepEqual(valueAt(sandboxConfig, "portMappings"), [{ protocol: "SCTP", containerPort: 80 }]);
-    assert.deepEqual(valueAt(sandboxConfig, "linux"), { cgroupParent: "/crest/u" });
+    assert.deepEqual(valueAt(sandboxConfig, "linux"), { cgroupParent: "/crest/u", securityContext: {} });
   }
 });
 

@@ -28,10 +28,11 @@ const { fake, open } = await sharedGateway();
 
 let readings = 0;
 
-/** Readings of an id that was seen before get a CPU rate; these are all new. */
+/** Readings of an id that was seen before get a CPU rate; these are all new. A rate of 0 is none in a first reading. */
 function withNewIds(message: string, value: Message): Message {
   const copy: Message = {};
   for (const [name, member] of Object.entries(value)) {
+    if (name === "usageNanoCores" && ((member as Message).value ?? "0") === "0") continue;
     const field = fieldAt(message, name);
     if (field.kind !== "message" || field.map) copy[name] = member;
     else if (field.repeated) copy[name] = (member as Message[]).map((item) => withNewIds(field.type, item));

@@ -110,6 +110,31 @@ test("a selector that is none is 400 with its place, and asks nothing", async ()
   assert.deepEqual(fake.calls, []);
 });
 
+test("labels that Kubernetes does not allow are selected in quotes, on every runtime", async (t) => {
+  for (const manner of mannerNames) {
+    const own = await createGateway(manner);
+    t.after(() => own.close());
+    const labels = { "my key": "a b", "a=b": "c,(d)", é: '"quoted"' };
+    const pod = own.fake.addPod({ labels, config: { linux: { cgroupParent: "/crest" } } });
+    own.fake.addContainer({ pod, labels });
+    populate(own.fake, 2);
+    const app = own.open();
+    const chosen = Object.entries(labels).map(
+      ([key, value]) => `${JSON.stringify(key)}=${JSON.stringify(value)}`,
+    );
+    const selectors = [...chosen, chosen.join(), '"my key" in (x, "a b"),!app', '"a=b"'];
+    for (const selector of selectors) {
+      const query = `labelSelector=${encodeURIComponent(selector)}`;
+      assert.equal(idsOf(await app.ask(`GET /v1/containers?${query}`)).length, 1, `${manner} ${selector}`);
+      assert.deepEqual(idsOf(await app.ask(`GET /v1/pods?${query}`), "items"), [pod.id], selector);
+    }
+    assert.equal(
+      idsOf(await app.ask(`GET /v1/containers?labelSelector=${encodeURIComponent('!"my key"')}`)).length,
+      2,
+    );
+  }
+});
+
 test("the image filter holds though the runtime ignores it, by every name and by id", async (t) => {
   for (const manner of mannerNames) {
     await t.test(manner, async (t) => {

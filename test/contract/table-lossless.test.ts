@@ -61,10 +61,17 @@ function complete(route: UnaryRoute, message: Message): Message {
       break;
     case "RuntimeService/CreateContainer":
       pod("sandboxConfig");
+      if (valueAt(message, "sandboxConfig.linux.securityContext") === undefined)
+        putAt(message, "sandboxConfig.linux.securityContext", {});
+      // The pod has a label, which would be recalled.
+      if (Object.keys((valueAt(message, "sandboxConfig.labels") as object | undefined) ?? {}).length === 0)
+        putAt(message, "sandboxConfig.labels", { app: "web" });
       putAt(message, "config.metadata.name", "a name");
       putAt(message, "config.image.image", "an/image:1");
       putAt(message, "config.image.userSpecifiedImage", "image:1");
       putAt(message, "config.logPath", "a name/0.log");
+      for (const { image } of (valueAt(message, "config.mounts") ?? []) as { image?: Message }[])
+        if (image) image.userSpecifiedImage = "image:1";
       // A container joins its pod's namespaces when it names none.
       if (valueAt(message, joins) === undefined) putAt(message, joins, { pid: "CONTAINER" });
       break;

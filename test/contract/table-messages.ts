@@ -135,6 +135,7 @@ export function keepRules(message: string, value: Message): Message {
   for (const field of fieldsOf(message)) {
     const member = kept[field.name];
     if (field.kind !== "message" || field.map || member === undefined) continue;
+    if (requestRules[message]?.[field.name]?.unchecked) continue;
     kept[field.name] = field.repeated
       ? (member as Message[]).map((item) => keepRules(field.type, item))
       : keepRules(field.type, member as Message);

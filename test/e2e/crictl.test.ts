@@ -1,9 +1,12 @@
 /** The files that people have for `crictl` as bodies, log files, and what of a container stays secret. */
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { stringify } from "yaml";
 import type { ContainerStatusResponse, PodSandboxStatusResponse } from "../../src/gen/messages.ts";
+import { type CrictlFile, crictlFiles } from "../support/crictl-files.ts";
 import { eventually } from "../support/eventually.ts";
 import { repositoryRoot } from "../support/repository.ts";
 import { assertDone, bodyOf, problemOf } from "./support/api.ts";
@@ -74,6 +77,45 @@ test("crictl's pod and container files are taken unchanged", { skip }, async () 
   const kept = JSON.parse(info.info ?? "").runtimeSpec.linux.resources;
   assert.deepEqual([kept.cpu.shares, kept.memory.limit], [512, 67_108_864]);
   await removePod(crest(), pod);
+});
+
+/** Sends one of crictl's files, under a name that no other has, and gives what was made and warned of. */
+async function sendFile(
+  { kind, text }: CrictlFile,
+  type: string,
+  pod: Resource,
+): Promise<Resource & { readonly warnings: readonly string[] }> {
+  // Only the start of a process is not of interest here, and neither is the folder of its logs.
+  const body = text
+    .replaceAll("/tmp/crest-crictl-files", logDirectory)
+    .replace(/(hdish)\w+/, `$1${randomUUID()}`);
+  const path = kind === "pod" ? "/v1/pods" : `${pod.path}/containers`;
+  const answer = await crest().send("POST", path, { body, headers: { "content-type": type } });
+  bodyOf(answer, 201);
+  const location = answer.headers.location ?? "";
+  const warnings = String(answer.headers.warning ?? "").matchAll(/unknown field \\"(.*?)\\"/g);
+  return {
+    path: location,
+    id: location.slice(location.lastIndexOf("/") + 1),
+    warnings: [...warnings].map(([, pointer = ""]) => pointer).sort(),
+  };
+}
+
+test("what crictl passes over in a file is left out and named, in JSON and in YAML", { skip }, async () => {
+  for (const file of crictlFiles) {
+    const isJson = file.text.startsWith("{");
+    const asYaml = { ...file, text: isJson ? stringify(JSON.parse(file.text)) : file.text };
+    for (const [sent, type] of [
+      [asYaml, "application/yaml"],
+      ...(isJson ? ([[file, "application/json"]] as const) : []),
+    ] as const) {
+      const pod = await runPod(crest());
+      const { warnings, ...made } = await sendFile(sent, type, pod);
+      assert.deepEqual(warnings, [...file.unknown].sort(), file.what);
+      if (file.kind === "pod") await removePod(crest(), made);
+      await removePod(crest(), pod);
+    }
+  }
 });
 
 test("a pod's log directory and a container's log path are made when none is given", { skip }, async () => {

@@ -70,8 +70,18 @@ async function runtimeVersion(): Promise<string> {
 
 async function ask(story: Story, id: string): Promise<void> {
   const { method, target, body } = story.request(id);
-  story.hold(id, await crest().send(method, target, { body }));
+  const answer = await crest().send(method, target, { body });
+  const wanted = ratesIn(JSON.stringify(examples.get(id)?.answer ?? {}));
+  if (ratesIn(answer.text) >= wanted) return story.hold(id, answer);
+  // A rate takes two readings.
+  const later = await eventually(async () => {
+    const again = await crest().send(method, target, { body });
+    return ratesIn(again.text) >= wanted && again;
+  });
+  story.hold(id, later);
 }
+
+const ratesIn = (text: string): number => text.split('"usageNanoCores"').length;
 
 /** Whether the example's container has come so far as to listen. */
 async function isServing(story: Story): Promise<boolean> {

@@ -140,7 +140,8 @@ function checkHeaders(what: string, stated: DocumentedResponse, { headers }: Rec
   for (const [name, { required = false, schema = {} }] of described) {
     const value = headers[name];
     assert.ok(value !== undefined || !required, `${what}: the header ${name} is missing`);
-    if (value !== undefined) checkValue(`${what}, header ${name}`, schema, value);
+    // A header that is given more than once is a list (RFC 9110, 5.3).
+    if (value !== undefined) checkValue(`${what}, header ${name}`, schema, [value].flat().join(", "));
   }
   const others = Object.keys(headers).filter((name) => !described.has(name) && !plumbing.has(name));
   assert.deepEqual(others, [], `${what}: the document does not have these headers`);

@@ -203,7 +203,7 @@ function pageParameters(route: ListRoute): readonly Schema[] {
     name: "labelSelector",
     in: "query",
     description:
-      "Only items whose labels match, in Kubernetes' syntax: `app=web,tier!=db`, `app in (web,api)`, `app notin (web)`, `app`, `!app`.",
+      'Only items whose labels match, in Kubernetes\' syntax: `app=web,tier!=db`, `app in (web,api)`, `app notin (web)`, `app`, `!app`. Labels that Kubernetes does not allow are written as JSON strings: `"my key"="a b"`.',
     schema: { type: "string" },
   };
   return [
@@ -231,7 +231,10 @@ function requestBody(
   if (route.body === undefined) return undefined;
   const name = `${route.id.slice(0, 1).toUpperCase()}${route.id.slice(1)}Body`;
   const schema = bodySchema(route, components, name);
-  return { required: true, content: { "application/json": media(schema, example) } };
+  return {
+    required: true,
+    content: { "application/json": media(schema, example), "application/yaml": media(schema, undefined) },
+  };
 }
 
 const media = (schema: Schema, example: object | undefined): Schema =>
@@ -313,7 +316,12 @@ function success(route: Route, { components, plain, example }: Making): Schema {
       },
     };
   }
-  const requestId = { "X-Request-Id": { $ref: "#/components/headers/X-Request-Id" } };
+  const requestId = {
+    "X-Request-Id": { $ref: "#/components/headers/X-Request-Id" },
+    ...(route.kind === "unary" && route.body !== undefined
+      ? { Warning: { $ref: "#/components/headers/Warning" } }
+      : {}),
+  };
   if (route.kind === "list") {
     const page = listSuccess(route, { components, headers: requestId, example });
     return route.volatile ? { "200": page } : { "200": page, "304": unchanged(requestId) };

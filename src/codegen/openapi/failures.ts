@@ -12,8 +12,8 @@ const meanings = {
   "404": "There is none.",
   "406": "None of the media types in `Accept` can be answered.",
   "409": "The state does not allow it, the name is taken, or several ids begin so.",
-  "413": "The body is over 1 MiB.",
-  "415": "The body is not `application/json`.",
+  "413": "The body is over 1 MiB, or over 128 KiB of YAML.",
+  "415": "The body is neither `application/json` nor `application/yaml`.",
   "422": "The registry refused the credentials, or the output is too large.",
   "426": "The request is no WebSocket handshake.",
   "429": "Something ran out: sessions of the gateway, or a resource of the runtime.",
@@ -41,6 +41,7 @@ const never = (): boolean => false;
 /** The operations that answer a code; a code that stands not here belongs to all that have its status. */
 const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   invalid_json: readsBody,
+  invalid_yaml: readsBody,
   bad_reference: of("pullImage", "createContainer", "getImage", "removeImage"),
   unknown_handler: of("runPod", "createContainer"),
   command_not_found: of("createContainer", "startContainer", "execSync", "execContainer"),
@@ -96,7 +97,7 @@ function problem(status: Status, route: Route): Schema {
   const codes = codesOf(Number(status), route).map((code) => `\`${code}\``);
   return {
     description: `${meanings[status]} Its \`code\`: ${codes.join(", ")}.`,
-    headers: problemHeaders(status),
+    headers: problemHeaders(status, route),
     content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
   };
 }
@@ -132,12 +133,16 @@ const headers = {
 } as const satisfies { readonly [S in Status]?: Schema };
 
 /** References to the components of `headerComponents`: each operation has them many times over. */
-function problemHeaders(status: string): Schema {
+function problemHeaders(status: string, route: Route): Schema {
   const own = Object.keys(headers[status as keyof typeof headers] ?? {});
-  return Object.fromEntries(
-    ["X-Request-Id", ...own].map((name) => [name, { $ref: `#/components/headers/${name}` }]),
-  );
+  const names = ["X-Request-Id", ...own];
+  // The body was read when the runtime, or whom it belongs to, refused the request.
+  if (hasBody(route) && !beforeBody.has(status)) names.push("Warning");
+  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }
+
+/** Statuses of problems that come before the body's fields are looked at. */
+const beforeBody: ReadonlySet<string> = new Set(["401", "406", "413", "415"]);
 
 /** The headers of problems, by name. */
 export const headerComponents: Schema = {
@@ -145,6 +150,11 @@ export const headerComponents: Schema = {
     description: "Name of this request.",
     required: true,
     schema: { type: "string", pattern: "^[A-Za-z0-9._-]{1,64}$" },
+  },
+  Warning: {
+    description:
+      'A field of the body that is not known and was left out, as in Kubernetes\' API: `299 - "unknown field \\"/kind\\""`. One header for each.',
+    schema: { type: "string" },
   },
   ...headers["401"],
   ...headers["426"],

@@ -3,7 +3,11 @@ import type { Route } from "../../routes/define.ts";
 
 export const introduction = `Crest is the Kubernetes Container Runtime Interface (CRI) over HTTP. It stands on a node in front of containerd, CRI-O or cri-dockerd; each operation is one RPC of CRI v1, and its bodies are CRI's messages.
 
-**JSON.** Names are lowerCamelCase, 64-bit integers are decimal strings, enums are written by name, bytes in base64; the value of an environment variable is plain text. Answers hold every field, defaults included; only a message that is not set is absent. In requests nothing is required but what the operation needs, and what is unknown, of a wrong type or out of range is refused with a JSON pointer. Besides the form published here the gateway takes snake_case names (so the files of \`crictl\` work unchanged), 64-bit integers as numbers, enums by number, and a plain string where an ImageSpec stands.
+**JSON.** Names are lowerCamelCase, 64-bit integers are decimal strings, enums are written by name, bytes in base64; the value of an environment variable is plain text. Answers hold every field, defaults included; only a message that is not set is absent. In requests nothing is required but what the operation needs, and what is unknown, of a wrong type or out of range is refused with a JSON pointer. Besides the form published here the gateway takes snake_case names, 64-bit integers as numbers, enums by number, and a plain string where an ImageSpec stands.
+
+**YAML.** A body may be YAML 1.2 as well, with \`Content-Type: application/yaml\`: one document of what JSON can say, under the same rules.
+
+**Files of crictl** work unchanged, in JSON and in YAML. What crictl passes over in silence, a \`kind\` or a misspelt field, is left out and named in a \`Warning\` header; \`fieldValidation\` decides otherwise, for any body.
 
 **Ids** may be shortened to a prefix that is unique.
 
@@ -36,7 +40,7 @@ export const notes: { readonly [id: string]: string } = {
   runPod:
     "What is missing is filled in: `metadata.uid`, `metadata.namespace` (`default`), a log directory below the gateway's data folder, a cgroup parent of its own. The pod gets the label `crest/managed=true`.",
   createContainer:
-    "The pod's config, which CRI wants here again, is recalled from the runtime; `sandboxConfig` overrides it. `logPath` is filled in when it is missing.",
+    "The pod's config, which CRI wants here again, is recalled from the runtime; what `sandboxConfig` says overrides it. `logPath` is filled in when it is missing.",
   execSync:
     "Waits for the command's end: for interactive commands there is the WebSocket of the same path. Output is bounded by the runtime, to 16 MiB on most. Each command that runs reserves 2 MiB of its caller's half of `--max-buffer`, so that by default 64 run at once; more are refused with `overloaded` before they run.",
   stopContainer: "`timeout` is in seconds; 0 kills at once.",

@@ -37,7 +37,7 @@ export const createContainer: Handler<CreateContainerRequest> = async (world, re
     throw answer;
   }
   const asked = config.image?.image ?? "";
-  const image = resolveImage(world.state, asked);
+  const image = resolveImage(world, asked);
   if (image === undefined) throw refusals.imageMissing(asked);
 
   const id = newId();

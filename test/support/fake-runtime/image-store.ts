@@ -1,6 +1,9 @@
 /** The images that a fake holds, and those that the registries of its world offer. */
+
+import type { Manner } from "./manner.ts";
 import { type ImageReference, imageIdDigits, parseReference } from "./references.ts";
 import { digitsOf, type FakeImage, type RemoteImage, type State } from "./state.ts";
+import type { World } from "./world.ts";
 
 /** What a test says about an image; the rest follows from its names. */
 export interface ImageInit {
@@ -75,8 +78,23 @@ export function offer(state: State, init: ImageInit, credentials: RemoteImage["c
 }
 
 /** The held image that a name or an id means, in every form that CreateContainer takes. */
-export function resolveImage(state: State, asked: string): FakeImage | undefined {
-  return byDigits(state, imageIdDigits(asked)) ?? byName(state, parseReference(asked));
+export function resolveImage({ state, manner }: World, asked: string): FakeImage | undefined {
+  const digits = imageIdDigits(asked);
+  const isForeign = manner.habits.imageIds === "bare" && asked.startsWith("sha256:");
+  return (isForeign ? undefined : byDigits(state, digits)) ?? byName(state, parseReference(asked));
+}
+
+/** Whether ImageStatus and RemoveImage take an id in this form. */
+export function knowsId({ habits }: Manner, asked: string, digits: string): boolean {
+  const hasPrefix = asked.startsWith("sha256:");
+  switch (habits.imageIds) {
+    case "both":
+      return true;
+    case "bare":
+      return !hasPrefix;
+    case "whole with prefix":
+      return hasPrefix === (digits.length === 64);
+  }
 }
 
 export function byDigits(state: State, digits: string | undefined): FakeImage | undefined {

@@ -1,4 +1,4 @@
-import { byDigits, byName, resolveImage, storeImage } from "./image-store.ts";
+import { byDigits, byName, knowsId, resolveImage, storeImage } from "./image-store.ts";
 import type { PullFailure } from "./manner.ts";
 import type { ImageRequest, ListImagesRequest, PullImageRequest } from "./messages.ts";
 import { type ImageReference, imageIdDigits, parseReference } from "./references.ts";
@@ -28,8 +28,11 @@ export const listImages: Handler<ListImagesRequest> = (world, request) => ({
 export function imageItems(world: World, { filter }: ListImagesRequest): object[] {
   const asked = filter?.image?.image;
   const images = inListOrder(world, [...world.state.images.values()]);
+  // Docker's filter knows names only.
+  const byName =
+    world.manner.habits.imageIds === "whole with prefix" && imageIdDigits(asked ?? "") !== undefined;
   const wanted =
-    asked && world.manner.habits.listImagesFilters ? resolveImage(world.state, asked) : undefined;
+    asked && world.manner.habits.listImagesFilters && !byName ? resolveImage(world, asked) : undefined;
   const all = !asked || !world.manner.habits.listImagesFilters;
   return images.filter((image) => all || image === wanted).map((image) => imageAnswer(world, image));
 }
@@ -43,9 +46,7 @@ function lookUpImage(world: World, rpc: RpcName, asked: string) {
   const { manner, state } = world;
   const digits = imageIdDigits(asked);
   if (digits !== undefined) {
-    const bare = !asked.startsWith("sha256:");
-    if (bare && !manner.habits.bareImageIds) return undefined;
-    const image = byDigits(state, digits);
+    const image = knowsId(manner, asked, digits) ? byDigits(state, digits) : undefined;
     if (image === undefined) refuse(manner.refuse.imageAbsent(asked, undefined));
     return image;
   }

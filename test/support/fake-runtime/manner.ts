@@ -102,8 +102,11 @@ export interface Habits {
   /** ListContainers and ContainerStatus have `image_id`. */
   readonly tellsImageId: boolean;
   readonly tellsUser: boolean;
-  /** Whether ImageStatus and RemoveImage know an image by id without `sha256:`. */
-  readonly bareImageIds: boolean;
+  /**
+   * How an image's id must be written: with or without `sha256:`, without, or with it when it is whole and without
+   * when it is shortened.
+   */
+  readonly imageIds: "both" | "bare" | "whole with prefix";
   readonly removesImagesByName: boolean;
 
   /** A time that has not come yet. */

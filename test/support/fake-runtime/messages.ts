@@ -56,7 +56,7 @@ export interface ContainerConfig {
   args?: string[];
   /** `value` is base64: CRI has it as bytes. */
   envs?: { key?: string; value?: string }[];
-  mounts?: object[];
+  mounts?: { containerPath?: string; hostPath?: string; image?: ImageSpec }[];
   labels?: StringMap;
   annotations?: StringMap;
   logPath?: string;

@@ -82,7 +82,7 @@ export function initContainer(world: World, init: ContainerInit): FakeContainer 
     typeof init.pod === "string" ? requireById(state.pods, init.pod) : (init.pod ?? initPod(world, {}));
   const given: ContainerConfig = init.config ?? {};
   const asked = init.image ?? given.image?.image ?? "docker.io/library/busybox:1.36";
-  const image = resolveImage(state, asked) ?? storeImage(state, makeImage({ tags: [asked] }));
+  const image = resolveImage(world, asked) ?? storeImage(state, makeImage({ tags: [asked] }));
   const config: ContainerConfig = {
     ...given,
     metadata: {

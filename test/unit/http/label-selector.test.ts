@@ -205,7 +205,17 @@ const bad = [
   "a in (b/c)",
   "a=é",
   "é=a",
-  'a="b"',
+  // Quotes are ours: JSON's, whole, and nothing beside them.
+  'a="b',
+  '"',
+  '"a" "b"',
+  '"a"b',
+  'a"b"',
+  'a="b"c',
+  'a "in" (b)',
+  'a="\\x"',
+  'a="\n"',
+  'a="\\ud800"',
   "a='b'",
   "a=b;c",
   "a:b",
@@ -230,6 +240,27 @@ test("what apimachinery refuses is refused, with its place", () => {
   }
 });
 
+test("parseLabelSelector() takes any text as a key or a value in the quotes of JSON", () => {
+  const quoted: readonly (readonly [text: string, terms: readonly Term[]])[] = [
+    ['a="b"', [["a", "in", "b"]]],
+    ['"my key"="a b"', [["my key", "in", "a b"]]],
+    ['"a=b,c"!="(d)"', [["a=b,c", "notin", "(d)"]]],
+    ['!"a/b/c"', [["a/b/c", "absent"]]],
+    ['"é"', [["é", "exists"]]],
+    ['"in" in ("x,y", z, "")', [["in", "in", "x,y", "z", ""]]],
+    ['"" notin ("\\"", "\\n\\u00e9")', [["", "notin", '"', "\né"]]],
+    [
+      'a="in","b"',
+      [
+        ["a", "in", "in"],
+        ["b", "exists"],
+      ],
+    ],
+    [`a="${"v".repeat(64)}"`, [["a", "in", "v".repeat(64)]]],
+  ];
+  for (const [text, terms] of quoted) assert.deepEqual(parsed(text), terms, text);
+});
+
 test("the place of a mistake is where it is", () => {
   const position = (text: string): number => {
     try {
@@ -244,6 +275,7 @@ test("the place of a mistake is where it is", () => {
   assert.equal(position("a b"), 3);
   assert.equal(position("ok,-bad"), 4);
   assert.equal(position("a in (ok, -bad)"), 11);
+  assert.equal(position('"ok"="a b","bad'), 12);
 });
 
 test("each operator holds as the documentation says", () => {
@@ -294,6 +326,11 @@ test("what goes down to the runtime is equality with one value, once a key", () 
   assert.deepEqual(down("a in (b),c=,d in ()"), { a: "b", c: "", d: "" });
   assert.deepEqual(down("a=b,a=c"), { a: "b" });
   assert.deepEqual(down("a in (b,c),d!=e,f,!g,h notin (i),j=k"), { j: "k" });
+  assert.deepEqual(
+    down('"a"="b","my key"="a b",c="d e","__proto__"="f"'),
+    { a: "b" },
+    "the rest is Crest's to apply",
+  );
   for (const text of ["", "a", "!a", "a!=b", "a in (b,c)", "a notin (b)"])
     assert.equal(down(text), undefined, text);
 });
@@ -340,6 +377,8 @@ test("any text is a selector or a 400, never anything else", () => {
     "\n",
     "<",
     ">",
+    '"',
+    "\\",
   );
   const text = fc.oneof(
     fc.string({ unit: "binary" }),
@@ -349,7 +388,7 @@ test("any text is a selector or a 400, never anything else", () => {
     fc.property(text, (selector) => {
       try {
         for (const { key, operator, values } of parseLabelSelector(selector)) {
-          assert.ok(key.length > 0);
+          assert.ok(key.length > 0 || selector.includes('""'));
           assert.equal(values.size > 0, operator === "in" || operator === "notin");
         }
       } catch (error) {
@@ -367,6 +406,8 @@ test("a long selector is read in no time", () => {
     `${"a.".repeat(7_000)}/b`,
     "a=b,".repeat(4_000),
     `a in (${"b,".repeat(7_000)})`,
+    `"${"\\\\".repeat(7_000)}`,
+    '"'.repeat(15_000),
   ]) {
     try {
       parseLabelSelector(text);

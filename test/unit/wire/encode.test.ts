@@ -83,7 +83,7 @@ test("encode() names the nearest field and the known ones for an unknown one", (
 
 test("encode() drops unknown fields when it is told to", () => {
   assert.equal(
-    encode("Thing", { name: "n", newer: { a: [1] } }, { ignoreUnknown: true }).toString("hex"),
+    encode("Thing", { name: "n", newer: { a: [1] } }, { onUnknown: () => {} }).toString("hex"),
     "0a016e",
   );
 });

@@ -84,6 +84,19 @@ test("encode() holds no rule against a message whose fields are not what they sh
   assert.deepEqual(pointersOf({ unknownField: 1 }), ["/unknownField"]);
 });
 
+test("encode() holds no rule inside a field that is unchecked, and the same rules elsewhere", () => {
+  const inside: FieldRules = { ...rules, Holder: { free: { unchecked: true } } };
+  const message = (name: string, number: number) =>
+    ({ name, proto: name, number, kind: "message", type: "Thing" }) as const;
+  const holder = { fields: [message("free", 1), message("held", 2)] };
+  const encode = createEncoder({ ...table, messages: { ...table.messages, Holder: holder } }, inside);
+  const thing = { hostPath: "a" };
+  assert.ok(encode("Holder", { free: thing }).length > 0);
+  for (const value of [{ held: thing }, { free: thing, held: thing }])
+    assert.throws(() => encode("Holder", value), { pointer: "/held/hostPath" });
+  assert.throws(() => encode("Holder", { free: { unknown: 1 } }), { pointer: "/free/unknown" });
+});
+
 test("every rule of requests is about a field that there is", () => {
   for (const [message, fields] of Object.entries(requestRules)) {
     for (const [field, rule] of Object.entries(fields)) {

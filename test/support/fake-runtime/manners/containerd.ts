@@ -225,7 +225,7 @@ function habits(version: Version): Habits {
     listImageRef: ({ digits }) => `sha256:${digits}`,
     tellsImageId: version === "2.1",
     tellsUser: version === "2.1",
-    bareImageIds: true,
+    imageIds: "both",
     removesImagesByName: true,
     zeroTimeNanos: undefined,
     keepsIpOfStoppedPods: false,

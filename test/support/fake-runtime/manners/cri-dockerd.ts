@@ -189,7 +189,7 @@ function habits(): Habits {
     listImageRef: ({ digits }) => `sha256:${digits}`,
     tellsImageId: false,
     tellsUser: false,
-    bareImageIds: false,
+    imageIds: "whole with prefix",
     removesImagesByName: false,
     zeroTimeNanos: goZeroTimeNanos,
     keepsIpOfStoppedPods: false,

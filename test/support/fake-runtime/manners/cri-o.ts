@@ -1,7 +1,8 @@
 import { posix } from "node:path";
 import { invalidArgument, notFound, unknown } from "../fault.ts";
 import type { Habits, Manner, PullFailure, Refusals } from "../manner.ts";
-import type { StringMap } from "../messages.ts";
+import type { ContainerConfig, StringMap } from "../messages.ts";
+import { imageIdDigits } from "../references.ts";
 import { methodOf, type RpcName } from "../rpc-names.ts";
 import { runtimeStreamsFault, without } from "./rules.ts";
 
@@ -121,10 +122,11 @@ function refusals(): Refusals {
       if (pod.state === "SANDBOX_NOTREADY") {
         return unknown(`CreateContainer failed as the sandbox was stopped: ${pod.id}`);
       }
-      if (!config?.image?.userSpecifiedImage) {
-        return unknown("user specified image not specified, cannot verify image signature");
+      for (const image of [config?.image, ...imageMounts(config?.mounts)]) {
+        const fault = unverifiable(image?.userSpecifiedImage);
+        if (fault !== undefined) return fault;
       }
-      const own = config.linux?.securityContext?.namespaceOptions;
+      const own = config?.linux?.securityContext?.namespaceOptions;
       const pods = pod.config.linux?.securityContext?.namespaceOptions;
       if (pods?.pid === "NODE" && (own?.pid === undefined || own.pid === "POD")) {
         return unknown(
@@ -200,6 +202,18 @@ function refusals(): Refusals {
   };
 }
 
+/** A signature policy is about names: an id has none. */
+function unverifiable(name: string | undefined) {
+  if (!name) return unknown("user specified image not specified, cannot verify image signature");
+  if (imageIdDigits(name) === undefined) return undefined;
+  return unknown(
+    `unable to get userSpecifiedImageRef from user specified image "${name}": invalid repository name (${name}), cannot specify 64-byte hexadecimal strings`,
+  );
+}
+
+const imageMounts = (mounts: ContainerConfig["mounts"] = []) =>
+  mounts.flatMap(({ image }) => (image === undefined ? [] : [image]));
+
 function badLabels(labels: StringMap | undefined) {
   for (const [key, value] of Object.entries(labels ?? {})) {
     if (Buffer.byteLength(key) + Buffer.byteLength(value) > 4096) {
@@ -221,7 +235,7 @@ function habits(): Habits {
     listImageRef: (image) => image.repoDigests[0] ?? image.digits,
     tellsImageId: true,
     tellsUser: true,
-    bareImageIds: true,
+    imageIds: "bare",
     removesImagesByName: true,
     zeroTimeNanos: undefined,
     keepsIpOfStoppedPods: true,

@@ -1,0 +1,43 @@
+/** Bodies of requests: JSON, and YAML, whose parser is loaded when it is needed. */
+import type { FastifyInstance } from "fastify";
+import { GatewayError } from "../errors.ts";
+
+/** Bodies are configurations; 1 MiB is a large one. */
+export const bodyLimitBytes = 1024 * 1024;
+
+/** RFC 9512, and what was usual before it. */
+const yamlTypes = ["application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"];
+
+/** A body that was parsed when it came. */
+export class ParsedBody {
+  readonly value: unknown;
+
+  constructor(value: unknown) {
+    this.value = value;
+  }
+}
+
+const loadYaml = (): Promise<typeof import("../wire/parse-yaml.ts")> => import("../wire/parse-yaml.ts");
+
+/**
+ * Takes JSON, as bytes that the binder parses, and YAML, as a {@link ParsedBody}. Other media types are refused.
+ * Answers a function that loads the parser of YAML.
+ */
+export function registerBodies(app: FastifyInstance): () => Promise<unknown> {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) =>
+    done(null, body),
+  );
+  app.addContentTypeParser(yamlTypes, { parseAs: "buffer" }, async (_request: unknown, body: Buffer) => {
+    const { MAX_YAML_BYTES, parseYaml } = await loadYaml();
+    // As with JSON, no bytes are no body.
+    if (body.length === 0) return body;
+    if (body.length > MAX_YAML_BYTES)
+      throw new GatewayError(
+        "body_too_large",
+        `The body is over ${MAX_YAML_BYTES} bytes: send it as JSON, of which ${bodyLimitBytes} are taken`,
+      );
+    return new ParsedBody(parseYaml(body));
+  });
+  return loadYaml;
+}

@@ -1,0 +1,277 @@
+/**
+ * YAML 1.2 as another way to write JSON, as strictly as JSON is parsed here.
+ *
+ * The core schema decides what a plain scalar is: `no` and `2001-01-01` are strings, `0x1F` is a number. What JSON
+ * cannot say is an error with a place: a second document, directives, tags of other schemas, merge keys, keys that
+ * are not scalars, infinity. So is a key that is given twice. Anchors and aliases are taken; what they repeat is
+ * bounded. Integers beyond the safe ones are bigints, so that all of their digits stay.
+ */
+import { isUtf8 } from "node:buffer";
+import {
+  Composer,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Pair,
+  type ParsedNode,
+  Parser,
+  type Scalar,
+  type YAMLMap,
+} from "yaml";
+import { jsonPointer } from "./invalid-value.ts";
+import { InvalidYaml } from "./invalid-yaml.ts";
+import { MAX_JSON_DEPTH, survives } from "./parse-json.ts";
+
+/** Largest text. The package takes ten times as long for one as JSON's parser does. */
+export const MAX_YAML_BYTES = 128 * 1024;
+/** How many values aliases may repeat in all. */
+const MAX_REPEATED = 10_000;
+
+/** All but tab, line feed and carriage return, which is what YAML takes. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
+const controlCharacter = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;
+
+/** Tags of the core schema, and what a value with one is. The package takes any text as a number. */
+const coreTags: ReadonlyMap<string, (value: unknown) => boolean> = new Map<
+  string,
+  (value: unknown) => boolean
+>([
+  ["tag:yaml.org,2002:str", (value) => typeof value === "string"],
+  ["tag:yaml.org,2002:int", (value) => typeof value === "bigint"],
+  ["tag:yaml.org,2002:float", (value) => typeof value === "number" || typeof value === "bigint"],
+  ["tag:yaml.org,2002:bool", (value) => typeof value === "boolean"],
+  ["tag:yaml.org,2002:null", (value) => value === null],
+  ["tag:yaml.org,2002:map", () => true],
+  ["tag:yaml.org,2002:seq", () => true],
+]);
+
+/** By the package's code, whose own texts may hold values. */
+const sentences: { readonly [code: string]: string } = {
+  ALIAS_PROPS: "an alias has a tag or an anchor",
+  BAD_ALIAS: "an alias has no name",
+  BAD_DQ_ESCAPE: "a string has an unknown escape",
+  BAD_INDENT: "the indentation is wrong",
+  BAD_SCALAR_START: "a value begins with a character that needs quotes",
+  BLOCK_AS_IMPLICIT_KEY: "a nested mapping or list needs a line of its own",
+  BLOCK_IN_FLOW: "a block stands inside brackets",
+  KEY_OVER_1024_CHARS: "a key is longer than 1024 characters",
+  MISSING_CHAR: "a quote, a bracket, a comma or a space is missing",
+  MULTILINE_IMPLICIT_KEY: "a key goes over more than one line",
+  MULTIPLE_ANCHORS: "a value has two anchors",
+  MULTIPLE_TAGS: "a value has two tags",
+  TAB_AS_INDENT: "a tab stands in the indentation",
+  TAG_RESOLVE_FAILED: "a value is not of the type that its tag names",
+};
+
+/**
+ * Parses YAML from UTF-8 bytes into JSON's values, and bigints. Values that an alias repeats are shared.
+ *
+ * @throws {InvalidYaml} for anything that is not exactly one document of JSON's values.
+ */
+export function parseYaml(bytes: Uint8Array): unknown {
+  const lines = new LineCounter();
+  const fail = (detail: string, offset: number, path: Path = []): never => {
+    const { line, col } = lines.linePos(offset);
+    throw new InvalidYaml(detail, {
+      line: Math.max(1, line),
+      column: Math.max(1, col),
+      pointer: jsonPointer(path),
+    });
+  };
+  if (bytes.length > MAX_YAML_BYTES) fail(`the text is over ${MAX_YAML_BYTES} bytes`, 0);
+  if (!isUtf8(bytes)) fail("the bytes are not UTF-8", 0);
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  if (text.startsWith("\ufeff")) fail("the text begins with a byte order mark", 0);
+  const control = text.search(controlCharacter);
+  if (control !== -1) fail("a control character has no place here", control);
+  const { contents } = documentOf(text, lines, fail);
+  return contents === null ? null : new Reader(fail).read(contents);
+}
+
+type Path = readonly (string | number)[];
+type Fail = (detail: string, offset: number, path?: Path) => never;
+
+/** The only document of a text. */
+function documentOf(text: string, lines: LineCounter, fail: Fail): Document.Parsed {
+  const parser = new Parser(lines.addNewLine);
+  const composer = new Composer({
+    version: "1.2",
+    schema: "core",
+    merge: false,
+    resolveKnownTags: false,
+    intAsBigInt: true,
+    // Checked below: the package compares each key with each other.
+    uniqueKeys: false,
+    prettyErrors: false,
+    logLevel: "silent",
+  });
+  let document: Document.Parsed | undefined;
+  const take = (documents: Iterable<Document.Parsed>): void => {
+    for (const one of documents) {
+      // An unknown tag is only a warning, and is refused with its place below.
+      const warnings = one.warnings.filter(({ code }) => code !== "TAG_RESOLVE_FAILED");
+      const [error] = [...one.errors, ...warnings].sort((a, b) => a.pos[0] - b.pos[0]);
+      if (error) fail(sentences[error.code] ?? "the syntax is wrong", error.pos[0]);
+      if (document) fail("there is more than one document", one.range[0]);
+      document = one;
+    }
+  };
+  for (const token of parser.parse(text)) {
+    if (token.type === "directive") fail("directives have no place here", token.offset);
+    // Composing goes into the depth by recursion.
+    if (depthOf(token) > MAX_DEPTH) fail(`it is nested more than ${MAX_JSON_DEPTH} deep`, token.offset);
+    take(composer.next(token));
+  }
+  take(composer.end(true, text.length));
+  return document ?? fail("there is no document", 0);
+}
+
+/** A document, a mapping and its value are each one deep for the package. */
+const MAX_DEPTH = MAX_JSON_DEPTH * 2 + 2;
+
+/** How deep the tokens below one are nested. */
+function depthOf(token: object): number {
+  let depth = 0;
+  let level: object[] = [token];
+  while (level.length > 0 && depth <= MAX_DEPTH) {
+    const below: object[] = [];
+    for (const { value, key, items } of level as { value?: unknown; key?: unknown; items?: unknown }[]) {
+      for (const part of [value, key]) if (typeof part === "object" && part !== null) below.push(part);
+      if (Array.isArray(items)) for (const item of items) below.push(item as object);
+    }
+    level = below;
+    depth++;
+  }
+  return depth;
+}
+
+/** A value, how many values it is made of, and how deep they are nested. */
+interface Read {
+  readonly value: unknown;
+  readonly size: number;
+  readonly depth: number;
+}
+
+class Reader {
+  readonly #fail: Fail;
+  readonly #path: (string | number)[] = [];
+  readonly #anchors = new Map<string, Read | undefined>();
+  #repeated = 0;
+
+  constructor(fail: Fail) {
+    this.#fail = fail;
+  }
+
+  read(contents: ParsedNode): unknown {
+    return this.#node(contents).value;
+  }
+
+  #node(node: ParsedNode | null): Read {
+    if (node === null) return { value: null, size: 1, depth: 0 };
+    if (isAlias(node)) return this.#alias(node.source, node.range[0]);
+    const { tag, anchor } = node;
+    this.#checkTag(node, tag);
+    // Until it is read, an alias to it would be one to itself.
+    if (anchor !== undefined) this.#anchors.set(anchor, undefined);
+    const read = isScalar(node) ? this.#scalar(node) : this.#collection(node);
+    if (anchor !== undefined) this.#anchors.set(anchor, read);
+    return read;
+  }
+
+  #checkTag(node: ParsedNode, tag: string | undefined): void {
+    if (tag === undefined) return;
+    const fits = coreTags.get(tag);
+    if (fits === undefined) this.#error("a tag is not of the core schema", node);
+    if (isScalar(node) && !fits(node.value))
+      this.#error("a value is not of the type that its tag names", node);
+  }
+
+  #collection(node: ParsedNode): Read {
+    if (this.#path.length >= MAX_JSON_DEPTH) this.#tooDeep(node.range[0]);
+    if (isMap(node)) return this.#map(node as YAMLMap<ParsedNode, ParsedNode | null>);
+    if (!isSeq(node)) return this.#error("a value is neither a scalar, a mapping nor a list", node);
+    return this.#list(node.items as (ParsedNode | null)[]);
+  }
+
+  #map({ items }: YAMLMap<ParsedNode, ParsedNode | null>): Read {
+    const object: { [key: string]: unknown } = Object.create(null);
+    let size = 1;
+    let depth = 0;
+    for (const pair of items) {
+      const key = this.#key(pair);
+      this.#path.push(key);
+      if (Object.hasOwn(object, key)) this.#error(`the member ${quote(key)} is given twice`, pair.key);
+      const read = this.#node(pair.value);
+      this.#path.pop();
+      object[key] = read.value;
+      size += read.size;
+      depth = Math.max(depth, read.depth);
+    }
+    return { value: object, size, depth: depth + 1 };
+  }
+
+  #list(items: readonly (ParsedNode | null)[]): Read {
+    const list: unknown[] = [];
+    let size = 1;
+    let depth = 0;
+    for (const item of items) {
+      this.#path.push(list.length);
+      const read = this.#node(item);
+      this.#path.pop();
+      list.push(read.value);
+      size += read.size;
+      depth = Math.max(depth, read.depth);
+    }
+    return { value: list, size, depth: depth + 1 };
+  }
+
+  /** A key as a string. One that looks like a number or a truth value is what is written. */
+  #key({ key }: Pair<ParsedNode, ParsedNode | null>): string {
+    if (!isScalar(key) || key.value === null) return this.#error("a key must be a string", key);
+    this.#checkTag(key, key.tag);
+    if (key.anchor !== undefined) this.#error("an anchor on a key has no place here", key);
+    if (key.value === "<<" && key.type === "PLAIN") this.#error("merge keys have no place here", key);
+    return typeof key.value === "string" ? key.value : (key.source ?? String(key.value));
+  }
+
+  #scalar(node: Scalar.Parsed): Read {
+    return { value: this.#plain(node), size: 1, depth: 0 };
+  }
+
+  #plain(node: Scalar.Parsed): unknown {
+    const { value, source } = node;
+    if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+    if (typeof value !== "number") return value;
+    if (!Number.isFinite(value) && !/\d/.test(source))
+      this.#error("infinity and NaN have no place here", node);
+    if (!survives(source.replace(/^\+/, ""), value))
+      this.#error("the number does not fit a double without loss", node);
+    return value;
+  }
+
+  #alias(name: string, offset: number): Read {
+    if (!this.#anchors.has(name)) this.#fail("an alias has no anchor before it", offset, this.#path);
+    const read =
+      this.#anchors.get(name) ?? this.#fail("an alias stands inside its own anchor", offset, this.#path);
+    this.#repeated += read.size;
+    if (this.#repeated > MAX_REPEATED)
+      this.#fail(`aliases repeat more than ${MAX_REPEATED} values`, offset, this.#path);
+    if (this.#path.length + read.depth > MAX_JSON_DEPTH) this.#tooDeep(offset);
+    return read;
+  }
+
+  #tooDeep(offset: number): never {
+    return this.#fail(`it is nested more than ${MAX_JSON_DEPTH} deep`, offset, this.#path);
+  }
+
+  #error(detail: string, node: ParsedNode | null): never {
+    return this.#fail(detail, node?.range[0] ?? 0, this.#path);
+  }
+}
+
+function quote(name: string): string {
+  return JSON.stringify(name.length > 64 ? `${name.slice(0, 61)}...` : name);
+}

@@ -1,0 +1,30 @@
+/** Which of the two spellings that a field has somebody uses: JSON's `logPath`, or the proto file's `log_path`. */
+import { type Descriptors, messageOf } from "./descriptor.ts";
+
+/** Whether a value has a name of each kind. Names that are the same in both count for neither. */
+export interface Spellings {
+  readonly json: boolean;
+  readonly proto: boolean;
+}
+
+/** Looks at the fields that the message and those in it have; what is unknown, or of another type, says nothing. */
+export function spellings(descriptors: Descriptors, message: string, value: unknown): Spellings {
+  const found = { json: false, proto: false };
+  const visit = (name: string, part: unknown): void => {
+    if (Array.isArray(part)) {
+      for (const item of part) visit(name, item);
+      return;
+    }
+    if (typeof part !== "object" || part === null) return;
+    const members: { readonly [key: string]: unknown } = { ...part };
+    for (const field of messageOf(descriptors, name).fields) {
+      for (const key of new Set([field.name, field.proto])) {
+        if (!Object.hasOwn(members, key)) continue;
+        if (field.name !== field.proto) found[key === field.name ? "json" : "proto"] = true;
+        if (field.kind === "message") visit(field.type, members[key]);
+      }
+    }
+  };
+  visit(message, value);
+  return found;
+}
