@@ -13,6 +13,7 @@ import { createInventory } from "./cri/inventory.ts";
 import { logRootOf } from "./cri/log-folders.ts";
 import { withPodCgroups } from "./cri/pod-cgroup.ts";
 import { createPrepare } from "./cri/prepare.ts";
+import { withSafeCreates } from "./cri/safe-creates.ts";
 import { descriptorLimit, shareDescriptors } from "./http/descriptors.ts";
 import { createDrain } from "./http/drain.ts";
 import { listenOn, stopListening } from "./http/listen.ts";
@@ -83,7 +84,8 @@ export function createApp({
   const checkToken = createAuthenticator(token);
   const caller = { name: "token", grants: config.grants };
   const inventory = createInventory(options.runtime);
-  const runtime = withStats(withPodCgroups(options.runtime, (id) => inventory.podOf("pod", id)));
+  const creating = withSafeCreates(options.runtime);
+  const runtime = withStats(withPodCgroups(creating, (id) => inventory.podOf("pod", id)));
   const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};
   const { maxConnections, maxStreams } = shareDescriptors(descriptorLimit(), mostSessions);
   if (maxStreams < mostSessions) {

@@ -11,6 +11,7 @@ import type { Methods, Rpc } from "../gen/methods.ts";
 import type { CallOptions, Runtime } from "./channel.ts";
 import type { Input } from "./codec.ts";
 import { invoke } from "./invoke.ts";
+import { networkTeardownFailed } from "./network-teardown.ts";
 import { notImplemented } from "./not-implemented.ts";
 
 type ContainerState = NonNullable<Methods["RuntimeService/ContainerStatus"]["response"]["status"]>["state"];
@@ -89,6 +90,12 @@ const sayings: readonly Saying[] = [
     text: /failed to resolve image|does not resolve to an image ID|No such image/,
     code: "image_not_found",
     of: ["RuntimeService/CreateContainer"],
+  },
+  {
+    // The CNI plug-in refuses to remove what it set up, or failed to set up: the pod stays until it succeeds.
+    text: /failed to destroy network for (pod )?sandbox|failed to teardown pod/,
+    code: "network_teardown_failed",
+    of: ["RuntimeService/StopPodSandbox", "RuntimeService/RemovePodSandbox"],
   },
   {
     // What is no reference names no image: containerd says so of what is asked for or removed.
@@ -224,6 +231,7 @@ export async function explain(
   const isUnclear = unclear.has(grpcCode);
   const said = isUnclear || refined.has(grpcCode) ? saidBy(rpc, message) : undefined;
   if (code === "not_implemented" || said === "not_implemented") return notImplemented(runtime, rpc, error);
+  if (said === "network_teardown_failed") return networkTeardownFailed(runtime, request, error);
   if (said !== undefined) return restate(error, said);
   if (!isUnclear) return error;
   if (!containerNeeds[rpc] && !needReadyPod.has(rpc)) return byAbsence(request, error);
@@ -296,7 +304,8 @@ function restate(error: GatewayError, code: ErrorCode): GatewayError {
   if (code === error.code) return error;
   return new GatewayError(code, error.message, {
     cause: error,
-    ...(error.grpcCode === undefined ? {} : { grpcCode: error.grpcCode }),
+    grpcCode: error.grpcCode,
+    members: error.members,
   });
 }
 

@@ -198,6 +198,17 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
     happened:
       "The runtime failed, and its words, in `detail`, say no more than that; or what it answered cannot be read. It may have done part of the work.",
     remedy: "Look at the state of what the request was about, and into the runtime's own log on the node.",
+    members: {
+      grpcCode: "The gRPC status that the runtime answered with.",
+      podSandboxId:
+        "Of [runPod](/docs#runPod): the pod that the failed run left and that the gateway could not remove. Remove it yourself once the cause is gone.",
+    },
+  },
+  network_teardown_failed: {
+    happened:
+      "The runtime did not stop or remove the pod, because its CNI plug-in failed to remove the pod's network. The containers in the pod are stopped. The runtime will fail again until the plug-in succeeds.",
+    remedy:
+      "Correct what the plug-in complains about, in its configuration on the node (`/etc/cni/net.d`, or `DATA_DIR/cni` with `crest up`), and send the request again: runtimes notice the change. With containerd you can also remove the containers in the pod, run `ctr --namespace k8s.io containers delete POD_ID`, and restart containerd. `crest up` removes such pods when it ends.",
     members: { grpcCode: "The gRPC status that the runtime answered with." },
   },
   runtime_unavailable: {

@@ -54,6 +54,9 @@ export const Problem = Type.Object(
     candidates: Type.Optional(
       Type.Array(Type.String(), { description: "The ids that an ambiguous prefix may mean." }),
     ),
+    podSandboxId: Type.Optional(
+      Type.String({ description: "The pod that a failed run left and that could not be removed." }),
+    ),
   },
   { description: "What went wrong, as RFC 9457 has it." },
 );

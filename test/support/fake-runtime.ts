@@ -105,6 +105,8 @@ export interface FakeRuntime {
   addImage(image: ImageInit): FakeImage;
   /** Offers an image for PullImage, to everybody or to those who know the password. */
   addRemoteImage(image: ImageInit & { readonly credentials?: { username: string; password: string } }): void;
+  /** Has CNI's plug-ins fail, at setting up and at tearing down, for this reason; `undefined` mends them. */
+  breakNetwork(reason: string | undefined): void;
   /** Ends the first process of a container by itself, with its event. */
   exitContainer(id: string, exitCode: number, options?: { reason?: "OOMKilled" }): Promise<void>;
   /** Sends an event with any content, as proto JSON of ContainerEventResponse; nothing where there are none. */
@@ -191,6 +193,9 @@ export async function createFakeRuntime(options: FakeRuntimeOptions): Promise<Fa
     addContainer: (container = {}) => initContainer(world, container),
     addImage: (image) => storeImage(state, makeImage(image)),
     addRemoteImage: ({ credentials, ...image }) => void offer(state, image, credentials),
+    breakNetwork(reason) {
+      state.networkFailure = reason;
+    },
     exitContainer: (id, exitCode, { reason } = {}) =>
       exitProcess(world, requireById(state.containers, id), exitCode, reason),
     emitEvent: (event) => world.events.publish(event),

@@ -110,6 +110,10 @@ export interface Habits {
   readonly zeroTimeNanos: bigint | undefined;
   readonly keepsIpOfStoppedPods: boolean;
   readonly hostNetworkHasIp: boolean;
+  /** What a create whose name is taken does to a stopped pod, or to a container that does not run, of that name. */
+  readonly nameConflict: "refused" | "removes";
+  /** A create whose name another one under way has: refused, or it makes a second one, or is never answered. */
+  readonly concurrentCreates: "refused" | "doubled" | "hang";
   /** A pod that could not be started stays behind, not ready. */
   readonly keepsFailedPods: boolean;
   /** PodSandboxStatus always carries the statuses of the containers and the time. */

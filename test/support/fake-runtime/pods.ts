@@ -1,7 +1,9 @@
 import { announcePod, containerStatus, podItem, podStatus } from "./answers.ts";
 import { removeContainerNow } from "./containers.ts";
-import { unknown } from "./fault.ts";
+import { GrpcFault, unknown } from "./fault.ts";
 import { matchesLabels } from "./filters.ts";
+import { whileMaking } from "./making.ts";
+import { goZeroTimeNanos } from "./manners/rules.ts";
 import type {
   ListRequest,
   PodRequest,
@@ -14,32 +16,51 @@ import { containersOf, type FakePod, newId, nowNanos } from "./state.ts";
 import { podInfo } from "./verbose.ts";
 import { type Handler, inListOrder, lookUpPod, refuse, requirePod, type World } from "./world.ts";
 
-export const runPodSandbox: Handler<RunPodSandboxRequest> = async (world, request) => {
+export const runPodSandbox: Handler<RunPodSandboxRequest> = async (world, request, call) => {
   const { refuse: refusals, habits, handlers } = world.manner;
   refuse(refusals.runPod(request));
   const config = request.config ?? {};
   const handler = request.runtimeHandler ?? "";
   if (handler !== "" && !handlers.includes(handler)) throw refusals.unknownHandler(handler);
 
-  const taken = [...world.state.pods.values()].find((pod) => pod.reservedName === podName(world, config));
+  const name = podName(world, config);
+  const taken = [...world.state.pods.values()].find((pod) => pod.reservedName === name);
   if (taken !== undefined) {
+    const isIdle = taken.state === "SANDBOX_NOTREADY";
+    if (habits.nameConflict === "removes" && isIdle) await removePodNow(world, taken);
     const answer = refusals.podNameTaken(taken);
     if (answer === "the same pod") return { podSandboxId: taken.id };
     throw answer;
   }
+  return await whileMaking(world, name, call, () => startPod(world, config, handler));
+};
 
+async function startPod(world: World, config: PodSandboxConfig, runtimeHandler: string): Promise<object> {
+  const { refuse: refusals, habits } = world.manner;
   const fault = refusals.startPod(config);
   if (fault !== undefined && !habits.keepsFailedPods) throw fault;
-  const pod = addPod(world, { config, runtimeHandler: handler });
-  if (fault !== undefined) {
+  const why = hasOwnNetwork(config) ? networkFailureOf(world) : undefined;
+  const createdAtNanos = why === undefined ? nowNanos() : goZeroTimeNanos;
+  const pod = addPod(world, { config, runtimeHandler, createdAtNanos });
+  if (fault !== undefined || why !== undefined) {
     pod.state = "SANDBOX_NOTREADY";
     pod.ip = "";
-    throw fault;
+    throw fault ?? unknown(`failed to setup network for sandbox "${pod.id}": ${pluginText("add", why)}`);
   }
   await announcePod(world, "CREATED", pod);
   await announcePod(world, "STARTED", pod);
   return { podSandboxId: pod.id };
-};
+}
+
+const hasOwnNetwork = ({ linux }: PodSandboxConfig): boolean =>
+  linux?.securityContext?.namespaceOptions?.network !== "NODE";
+
+/** Why CNI fails. Only containerd was measured: it keeps the pod when the plug-in can neither set up nor tear down. */
+const networkFailureOf = ({ manner, state }: World): string | undefined =>
+  manner.family === "containerd" ? state.networkFailure : undefined;
+
+const pluginText = (verb: "add" | "delete", why: string | undefined): string =>
+  `plugin type="portmap" failed (${verb}): ${why}`;
 
 /** Puts a running pod into the state. */
 export function addPod(
@@ -59,6 +80,7 @@ export function addPod(
     createdAtNanos: pod.createdAtNanos ?? nowNanos(),
     state: "SANDBOX_READY",
     ip: onHost && !habits.hostNetworkHasIp ? "" : `10.88.${Math.trunc(number / 250) % 250}.${number % 250}`,
+    hasNetwork: !onHost,
     unreadable: family === "cri-dockerd" && `${name}${namespace}${uid}`.includes("_"),
   };
   world.state.pods.set(added.id, added);
@@ -85,7 +107,13 @@ async function stopPod(world: World, pod: FakePod, signal: AbortSignal): Promise
       stopProcess(world, container, { graceMs: podStopGraceMs, signal }),
     ),
   );
-  if (signal.aborted || pod.state === "SANDBOX_NOTREADY") return;
+  if (signal.aborted) return;
+  const why = pod.hasNetwork ? networkFailureOf(world) : undefined;
+  if (why !== undefined) {
+    throw unknown(`failed to destroy network for sandbox "${pod.id}": ${pluginText("delete", why)}`);
+  }
+  pod.hasNetwork = false;
+  if (pod.state === "SANDBOX_NOTREADY") return;
   pod.state = "SANDBOX_NOTREADY";
   if (!keepsIpOfStoppedPods) pod.ip = "";
   await announcePod(world, "STOPPED", pod);
@@ -94,12 +122,21 @@ async function stopPod(world: World, pod: FakePod, signal: AbortSignal): Promise
 export const removePodSandbox: Handler<PodRequest> = async (world, { podSandboxId }, { rpc, signal }) => {
   const pod = lookUpPod(world, rpc, podSandboxId);
   if (pod === undefined) return {};
-  await stopPod(world, pod, signal);
+  try {
+    await stopPod(world, pod, signal);
+  } catch (error) {
+    const text = error instanceof GrpcFault ? error.details : String(error);
+    throw unknown(`failed to forcibly stop sandbox "${pod.id}": ${text}`);
+  }
+  await removePodNow(world, pod);
+  return {};
+};
+
+async function removePodNow(world: World, pod: FakePod): Promise<void> {
   for (const container of containersOf(world.state, pod)) await removeContainerNow(world, container);
   world.state.pods.delete(pod.id);
   await announcePod(world, "DELETED", pod);
-  return {};
-};
+}
 
 export const podSandboxStatus: Handler<PodRequest> = (world, { podSandboxId, verbose }, { rpc }) => {
   const pod = requirePod(world, rpc, podSandboxId);

@@ -230,6 +230,8 @@ function habits(version: Version): Habits {
     zeroTimeNanos: undefined,
     keepsIpOfStoppedPods: false,
     hostNetworkHasIp: false,
+    nameConflict: "refused",
+    concurrentCreates: "refused",
     keepsFailedPods: false,
     podStatusHasContainers: false,
     podLabels: (config) => config.labels ?? {},

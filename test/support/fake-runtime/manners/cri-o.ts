@@ -226,6 +226,8 @@ function habits(): Habits {
     zeroTimeNanos: undefined,
     keepsIpOfStoppedPods: true,
     hostNetworkHasIp: true,
+    nameConflict: "refused",
+    concurrentCreates: "hang",
     keepsFailedPods: false,
     podStatusHasContainers: true,
     podLabels: (config) => ({
