@@ -7,6 +7,7 @@
  * texts of containerd, CRI-O and cri-dockerd, for what no state explains.
  */
 import { type ErrorCode, GatewayError } from "../errors.ts";
+import type { ImageSpec } from "../gen/messages.ts";
 import type { Methods, Rpc } from "../gen/methods.ts";
 import type { CallOptions, Runtime } from "./channel.ts";
 import type { Input } from "./codec.ts";
@@ -196,7 +197,7 @@ const refined: ReadonlySet<string | undefined> = new Set([
 ]);
 
 /** The fields of a request that say what it is about. */
-export type Request = Input<{ containerId: string; podSandboxId: string }>;
+export type Request = Input<{ containerId: string; podSandboxId: string; image: ImageSpec }>;
 
 /**
  * Refuses a call whose container or pod is in a state where some runtime would go on regardless.

@@ -3,12 +3,12 @@ import { GatewayError } from "../errors.ts";
 import type { Methods, Rpc } from "../gen/methods.ts";
 import type { CallOptions, Runtime } from "./channel.ts";
 import { decodeReply, encodeRequest, type Input } from "./codec.ts";
-import { checkBefore, explain } from "./conflicts.ts";
+import { checkBefore, explain, type Request } from "./conflicts.ts";
 import { refuseHollow } from "./hollow-answers.ts";
 import { invoke } from "./invoke.ts";
 
 /** The fields of a request that say what it is about. */
-export type Subject = Input<{ containerId: string; podSandboxId: string; timeout: string | number }>;
+export type Subject = Request & Input<{ timeout: string | number }>;
 
 /**
  * `Runtime.call` for a caller: refused where the state forbids it, and an error also where the runtime

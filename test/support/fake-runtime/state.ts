@@ -69,6 +69,7 @@ export interface FakeImage {
   /** Numeric or by name; empty for none. */
   readonly user: string;
   readonly pinned: boolean;
+  readonly importedByDigest: boolean;
   /** What runs without a command in the container. */
   readonly entrypoint: readonly string[];
 }
