@@ -233,9 +233,10 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
       "Look first, as `detail` says. Send the request again only if you find nothing. A program must not repeat it blindly.",
   },
   exec_timeout: {
-    happened: "The command ran longer than the `timeout` of the request.",
+    happened:
+      "The command ran longer than the `timeout` of the request, or left a process in the background that held its output longer. The answer comes a second after the timeout at the latest. No runtime gives back the output of such a command.",
     remedy:
-      "Give it more time, or none (`0`). containerd and CRI-O have killed it; with cri-dockerd it may still run.",
+      "Give it more time, or none (`0`). Redirect the output of what it leaves in the background, `sleep 30 >/dev/null 2>&1 &`. To see output as it comes, use the WebSocket [execContainer](/docs#execContainer). containerd and CRI-O have killed the command; with cri-dockerd it may still run, and so may what it left in the background.",
   },
   internal: {
     happened: "The gateway failed: this is a bug. Its reasons go to its log and to nobody else.",

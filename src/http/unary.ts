@@ -63,7 +63,7 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
     if (prepare.handles(rpc)) wire = await complete(wire, bound);
     const deadlineMs = deadlineOf(rpc, bound.message);
     const onCancel = whenGone(reply);
-    const subject = bound.message as Subject;
+    const subject = (route.own === undefined ? bound.message : { ...bound.own, ...bound.message }) as Subject;
     if (!isRead) {
       const answer = await perform(runtime, rpc, wire, { subject, options: { deadlineMs, onCancel } });
       return send(reply, answer, bound.own);

@@ -123,8 +123,8 @@ export interface Habits {
   containerLabels(config: ContainerConfig): { [key: string]: string };
   logPath(pod: FakePod, config: ContainerConfig, containerId: string): string;
 
-  /** How long a container may resist SIGTERM in StopPodSandbox; 0 is SIGKILL at once. */
-  readonly podStopGraceMs: number;
+  /** How long a container may resist SIGTERM in StopPodSandbox: SIGKILL at once, or until 2 s before the deadline. */
+  readonly podStopGrace: "none" | "until the deadline";
   /** StopContainer goes on when its client gives up. */
   readonly stopOutlivesClient: boolean;
   /** ExecSync's process is killed when its client gives up or the time is over. */

@@ -14,7 +14,15 @@ import type {
 import { stopProcess } from "./processes.ts";
 import { containersOf, type FakePod, newId, nowNanos } from "./state.ts";
 import { podInfo } from "./verbose.ts";
-import { type Handler, inListOrder, lookUpPod, refuse, requirePod, type World } from "./world.ts";
+import {
+  type CallContext,
+  type Handler,
+  inListOrder,
+  lookUpPod,
+  refuse,
+  requirePod,
+  type World,
+} from "./world.ts";
 
 export const runPodSandbox: Handler<RunPodSandboxRequest> = async (world, request, call) => {
   const { refuse: refusals, habits, handlers } = world.manner;
@@ -94,18 +102,17 @@ function podName({ manner }: World, { metadata }: PodSandboxConfig): string {
     : `k8s_POD_${name}_${namespace}_${uid}_${attempt}`;
 }
 
-export const stopPodSandbox: Handler<PodRequest> = async (world, { podSandboxId }, { rpc, signal }) => {
-  const pod = lookUpPod(world, rpc, podSandboxId);
-  if (pod !== undefined) await stopPod(world, pod, signal);
+export const stopPodSandbox: Handler<PodRequest> = async (world, { podSandboxId }, call) => {
+  const pod = lookUpPod(world, call.rpc, podSandboxId);
+  if (pod !== undefined) await stopPod(world, pod, call);
   return {};
 };
 
-async function stopPod(world: World, pod: FakePod, signal: AbortSignal): Promise<void> {
-  const { podStopGraceMs, keepsIpOfStoppedPods } = world.manner.habits;
+async function stopPod(world: World, pod: FakePod, { signal, deadline }: CallContext): Promise<void> {
+  const { podStopGrace, keepsIpOfStoppedPods } = world.manner.habits;
+  const graceMs = podStopGrace === "none" ? 0 : graceUntil(deadline);
   await Promise.all(
-    containersOf(world.state, pod).map((container) =>
-      stopProcess(world, container, { graceMs: podStopGraceMs, signal }),
-    ),
+    containersOf(world.state, pod).map((container) => stopProcess(world, container, { graceMs, signal })),
   );
   if (signal.aborted) return;
   const why = pod.hasNetwork ? networkFailureOf(world) : undefined;
@@ -119,11 +126,16 @@ async function stopPod(world: World, pod: FakePod, signal: AbortSignal): Promise
   await announcePod(world, "STOPPED", pod);
 }
 
-export const removePodSandbox: Handler<PodRequest> = async (world, { podSandboxId }, { rpc, signal }) => {
-  const pod = lookUpPod(world, rpc, podSandboxId);
+/** CRI-O's stopTimeoutFromContext: all the time that the caller gives, less 2 s for what comes after. */
+function graceUntil(deadline: Date | undefined): number {
+  return deadline === undefined ? 10_000 : Math.max(0, deadline.getTime() - Date.now() - 2000);
+}
+
+export const removePodSandbox: Handler<PodRequest> = async (world, { podSandboxId }, call) => {
+  const pod = lookUpPod(world, call.rpc, podSandboxId);
   if (pod === undefined) return {};
   try {
-    await stopPod(world, pod, signal);
+    await stopPod(world, pod, call);
   } catch (error) {
     const text = error instanceof GrpcFault ? error.details : String(error);
     throw unknown(`failed to forcibly stop sandbox "${pod.id}": ${text}`);

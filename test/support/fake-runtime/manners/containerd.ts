@@ -237,7 +237,7 @@ function habits(version: Version): Habits {
     podLabels: (config) => config.labels ?? {},
     containerLabels: (config) => config.labels ?? {},
     logPath: (pod, config) => joinLogPath(pod.config.logDirectory, config.logPath),
-    podStopGraceMs: 0,
+    podStopGrace: "none",
     stopOutlivesClient: false,
     execDiesWithClient: true,
     backgroundWaitMs: Number.POSITIVE_INFINITY,

@@ -201,7 +201,7 @@ function habits(): Habits {
       const { logDirectory } = pod.config;
       return logDirectory ? posix.join(logDirectory, config.logPath ?? "") : (config.logPath ?? "");
     },
-    podStopGraceMs: 0,
+    podStopGrace: "none",
     stopOutlivesClient: false,
     execDiesWithClient: false,
     backgroundWaitMs: 2200,

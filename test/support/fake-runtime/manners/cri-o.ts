@@ -240,7 +240,7 @@ function habits(): Habits {
     containerLabels: (config) => config.labels ?? {},
     logPath: (pod, config, id) =>
       posix.join(pod.config.logDirectory || `/var/log/crio/pods/${pod.id}`, config.logPath || `${id}.log`),
-    podStopGraceMs: 10_000,
+    podStopGrace: "until the deadline",
     stopOutlivesClient: true,
     execDiesWithClient: false,
     backgroundWaitMs: 0,
