@@ -14,6 +14,7 @@ import { logRootOf } from "./cri/log-folders.ts";
 import { withPodCgroups } from "./cri/pod-cgroup.ts";
 import { createPrepare } from "./cri/prepare.ts";
 import { withSafeCreates } from "./cri/safe-creates.ts";
+import { withWholeLists } from "./cri/whole-lists.ts";
 import { descriptorLimit, shareDescriptors } from "./http/descriptors.ts";
 import { createDrain } from "./http/drain.ts";
 import { listenOn, stopListening } from "./http/listen.ts";
@@ -83,8 +84,9 @@ export function createApp({
 }: AppOptions): App {
   const checkToken = createAuthenticator(token);
   const caller = { name: "token", grants: config.grants };
-  const inventory = createInventory(options.runtime);
-  const creating = withSafeCreates(options.runtime);
+  const whole = withWholeLists(options.runtime);
+  const inventory = createInventory(whole);
+  const creating = withSafeCreates(whole);
   const runtime = withStats(withPodCgroups(creating, (id) => inventory.podOf("pod", id)));
   const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};
   const { maxConnections, maxStreams } = shareDescriptors(descriptorLimit(), mostSessions);

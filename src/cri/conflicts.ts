@@ -185,7 +185,7 @@ const sayings: readonly Saying[] = [
 ];
 
 /** How CRI-O and cri-dockerd say that the pod or the container of a request is not there. */
-const absence = /No such container|does not exist|not found/i;
+export const absence = /No such container|does not exist|not found/i;
 
 /** gRPC codes that say nothing by themselves, so that text and state are asked. */
 const unclear: ReadonlySet<string | undefined> = new Set(["UNKNOWN", "INTERNAL", "FAILED_PRECONDITION"]);

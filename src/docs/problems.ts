@@ -184,9 +184,9 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   },
   reply_too_large: {
     happened:
-      "The runtime's answer is over the limit of its messages, 16 MiB on most. Long lists with large annotations grow so.",
+      "The runtime's answer is over the limit of its messages, 16 MiB on most. Long lists with large annotations grow so. The gateway reads lists of pods and containers in parts then: by state, containers also pod by pod, and pods one by one on containerd, which can list ids alone. What is still too large is named among the `failures` of the list, or the list fails.",
     remedy:
-      "Ask for less with filters, such as `state` or an id, or take the list as `application/x-ndjson`, where the runtime can stream it. Remove what is left over on the node.",
+      "Ask for less with filters, such as `state`, `labelSelector` or an id, or take the list as `application/x-ndjson`, where the runtime can stream it. Remove what is left over on the node.",
   },
   registry_unreachable: {
     happened:

@@ -5,10 +5,11 @@
 import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { normalReference } from "../auth/reference.ts";
+import type { FailedMember } from "../cri/channel.ts";
 import { fieldAt, fieldNumbers, fieldsOf, type Items, replyItems, writeItems } from "../cri/codec.ts";
 import { callRules } from "../cri/methods.ts";
 import { perform } from "../cri/perform.ts";
-import { GatewayError } from "../errors.ts";
+import { type ErrorCode, GatewayError } from "../errors.ts";
 import { methods, type Rpc } from "../gen/methods.ts";
 import type { ListRoute, Refinement } from "../routes/define.ts";
 import { type FieldPath, int64At, mapAt, stringAt, stringsAt } from "../wire/scan.ts";
@@ -61,8 +62,13 @@ export function listHandler(route: ListRoute, gateway: Gateway): Handler {
     const page = parsePage(query, filters);
     const key = `${filters}${JSON.stringify([query.limit, query.continue])}`;
     const shared = await share({ key, deadlineMs, onCancel: whenGone(reply) }, async (onCancel) => {
-      const answer = await perform(runtime, rpc, wire, { subject: {}, options: { deadlineMs, onCancel } });
-      const written = writePage(replyItems(rpc, answer, route.items), { page, filters, wanted });
+      const { failures, onFailedMember } = gatherFailures();
+      const answer = await perform(runtime, rpc, wire, {
+        subject: {},
+        options: { deadlineMs, onCancel, onFailedMember },
+      });
+      const items = replyItems(rpc, answer, route.items);
+      const written = writePage(items, { page, filters, wanted, failures: failures() });
       const etag = route.volatile ? undefined : weakEtag(written.bytes);
       return { value: { bytes: written.bytes, etag } satisfies Answer, release: written.release };
     });
@@ -91,10 +97,7 @@ export function listHandler(route: ListRoute, gateway: Gateway): Handler {
     }
   }
 
-  function writePage(
-    items: Items,
-    { page, filters, wanted }: { page: Page; filters: string; wanted: Wanted | undefined },
-  ): Written {
+  function writePage(items: Items, { page, filters, wanted, failures }: PageOptions): Written {
     const chosen: number[] = [];
     for (let index = 0; index < items.length; index++)
       if (!wanted || wanted(items, index)) chosen.push(index);
@@ -105,16 +108,32 @@ export function listHandler(route: ListRoute, gateway: Gateway): Handler {
     const shown = chosen.slice(from, limit === undefined ? undefined : from + limit);
     const last = shown.at(-1);
     const more = last !== undefined && from + shown.length < chosen.length;
-    const suffix = more
-      ? `],"continue":${JSON.stringify(continueToken(positionOf(last), filters))}}\n`
-      : "]}\n";
+    const failed = failures.length > 0 ? `,"failures":${JSON.stringify(failures)}` : "";
+    const next = more ? `,"continue":${JSON.stringify(continueToken(positionOf(last), filters))}` : "";
     return writeItems(item, items, {
       pool: gateway.pool,
       order: shown,
       prefix: `{"${route.items}":[`,
-      suffix,
+      suffix: `]${failed}${next}}\n`,
     });
   }
+}
+
+interface PageOptions {
+  readonly page: Page;
+  readonly filters: string;
+  readonly wanted: Wanted | undefined;
+  /** What the runtime could not read: it is missing among the items. */
+  readonly failures: readonly FailedMember[];
+}
+
+/** Gathers the members that a list had to leave out, to be told in one order. */
+function gatherFailures() {
+  const members: FailedMember[] = [];
+  return {
+    onFailedMember: (member: FailedMember): void => void members.push(member),
+    failures: (): readonly FailedMember[] => members.sort((a, b) => (a.id < b.id ? -1 : 1)),
+  };
 }
 
 function sendPage(
@@ -282,13 +301,27 @@ function createLines(route: ListRoute, { runtime, pool }: Gateway) {
         const first = await messages.next();
         return reply.send(Readable.from(fromStream(route.stream, first, messages, wanted)));
       } catch (error) {
-        if (!(error instanceof GatewayError && error.code === "not_implemented")) throw error;
+        // The list may do without the one member that spoils the stream.
+        if (!(error instanceof GatewayError && doWithoutStream.has(error.code))) throw error;
       }
     }
-    const answer = await perform(runtime, route.rpc, wire, { subject: {}, options: { onCancel } });
-    return reply.send(Readable.from(linesOf(route.rpc, answer, route.items, wanted)));
+    const { failures, onFailedMember } = gatherFailures();
+    const options = { onCancel, onFailedMember };
+    const answer = await perform(runtime, route.rpc, wire, { subject: {}, options });
+    const lines = function* (): Generator<Buffer> {
+      yield* linesOf(route.rpc, answer, route.items, wanted);
+      for (const failure of failures()) yield Buffer.from(`${JSON.stringify({ failure })}\n`);
+    };
+    return reply.send(Readable.from(lines()));
   };
 }
+
+/** Failures of a stream's first message after which the list is asked for. */
+const doWithoutStream: ReadonlySet<string> = new Set<ErrorCode>([
+  "not_implemented",
+  "runtime_error",
+  "reply_too_large",
+]);
 
 /** A streaming reply has one repeated field, under a name of its own. */
 function onlyField(rpc: Rpc): string {

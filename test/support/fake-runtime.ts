@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { RecordedCall, RecordedCrash } from "./fake-runtime/calls.ts";
+import { listStream, listStreamPath } from "./fake-runtime/containerd-api.ts";
 import { dispatch, dispatchBytes, performAlone } from "./fake-runtime/dispatch.ts";
 import { createEventHub } from "./fake-runtime/events.ts";
 import { createGrpcServer, type Exchange } from "./fake-runtime/grpc-server.ts";
@@ -176,6 +177,10 @@ export async function createFakeRuntime(options: FakeRuntimeOptions): Promise<Fa
     server.serve(method.path, method.streaming ? "stream" : "unary", (exchange) => {
       void dispatch(fake, method, exchange);
     });
+  }
+
+  if (manner.family === "containerd") {
+    server.serve(listStreamPath, "stream", (exchange) => void listStream(world, exchange));
   }
 
   const runtime: FakeRuntime = {

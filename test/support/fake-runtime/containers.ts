@@ -1,5 +1,5 @@
 import { announceContainer, containerItem, containerStatus } from "./answers.ts";
-import { matchesLabels } from "./filters.ts";
+import { matchesLabels, selectedById } from "./filters.ts";
 import { resolveImage } from "./image-store.ts";
 import { whileMaking } from "./making.ts";
 import type {
@@ -164,10 +164,11 @@ export function containerItems(world: World, request: ListRequest): object[] {
 /** By id, pod and labels, in the order of the runtime's lists; the statistics filter in the same way. */
 export function matchingContainers(world: World, { filter }: ListRequest): FakeContainer[] {
   const { id, podSandboxId, labelSelector } = filter ?? {};
+  const selected = selectedById(world.state.containers, id);
   const { habits } = world.manner;
   return inListOrder(world, [...world.state.containers.values()]).filter(
     (container) =>
-      (id === undefined || container.id.startsWith(id)) &&
+      (selected === undefined || container === selected) &&
       (podSandboxId === undefined ||
         (habits.podFilterTakesPrefix
           ? container.podId.startsWith(podSandboxId)

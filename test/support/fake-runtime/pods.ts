@@ -1,7 +1,7 @@
 import { announcePod, containerStatus, podItem, podStatus } from "./answers.ts";
 import { removeContainerNow } from "./containers.ts";
 import { GrpcFault, unknown } from "./fault.ts";
-import { matchesLabels } from "./filters.ts";
+import { matchesLabels, selectedById } from "./filters.ts";
 import { whileMaking } from "./making.ts";
 import { goZeroTimeNanos } from "./manners/rules.ts";
 import type {
@@ -169,9 +169,10 @@ export const listPodSandbox: Handler<ListRequest> = (world, request) => ({ items
 /** The list's items; the same for the streamed list. */
 export function podItems(world: World, { filter }: ListRequest): object[] {
   const { id, state, labelSelector } = filter ?? {};
+  const selected = selectedById(world.state.pods, id);
   const pods = inListOrder(world, [...world.state.pods.values()]).filter(
     (pod) =>
-      (id === undefined || pod.id.startsWith(id)) &&
+      (selected === undefined || pod === selected) &&
       // The state of the filter is a message: present and empty means the zero, READY.
       (state === undefined || pod.state === (state.state ?? "SANDBOX_READY")) &&
       matchesLabels(world.manner.habits.podLabels(pod.config), labelSelector),
