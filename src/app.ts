@@ -14,6 +14,8 @@ import { withListLimit } from "./cri/list-limit.ts";
 import { logRootOf } from "./cri/log-folders.ts";
 import { withPodCgroups } from "./cri/pod-cgroup.ts";
 import { createPrepare } from "./cri/prepare.ts";
+import { withSafeCreates } from "./cri/safe-creates.ts";
+import { withWholeLists } from "./cri/whole-lists.ts";
 import { withoutZeroTimes } from "./cri/zero-time.ts";
 import { descriptorLimit, shareDescriptors } from "./http/descriptors.ts";
 import { createDrain } from "./http/drain.ts";
@@ -88,9 +90,10 @@ export function createApp({
 }: AppOptions): App {
   const checkToken = createAuthenticator(token);
   const caller = { name: "token", grants: config.grants };
-  const limited = withListLimit(withoutZeroTimes(options.runtime));
-  const inventory = createInventory(limited);
-  const runtime = withStats(withPodCgroups(limited, (id) => inventory.podOf("pod", id)));
+  const whole = withWholeLists(withListLimit(withoutZeroTimes(options.runtime)));
+  const inventory = createInventory(whole);
+  const creating = withSafeCreates(whole);
+  const runtime = withStats(withPodCgroups(creating, (id) => inventory.podOf("pod", id)));
   const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};
   const { maxConnections, maxStreams } = shareDescriptors(descriptorLimit(), mostSessions);
   if (maxStreams < mostSessions) {

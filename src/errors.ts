@@ -56,6 +56,7 @@ export const errorTable = {
   reply_too_large: { status: 502, title: "The runtime's reply is too large" },
   registry_unreachable: { status: 502, title: "The registry cannot be reached", retryable: true },
   runtime_error: { status: 502, title: "The runtime failed" },
+  network_teardown_failed: { status: 502, title: "The pod's network cannot be removed" },
   runtime_unavailable: { status: 503, title: "The runtime is unavailable", retryable: true },
   overloaded: { status: 503, title: "Overloaded", retryable: true },
   shutting_down: { status: 503, title: "Shutting down", retryable: true },
@@ -80,8 +81,8 @@ export interface GatewayErrorOptions {
   /** The places of the mistakes, for `invalid_request`. */
   readonly errors?: readonly FieldError[];
   /** gRPC status name, when the runtime said it. */
-  readonly grpcCode?: string;
-  /** Members that this problem has besides the common ones (`grant`, `resource`, `candidates`). */
+  readonly grpcCode?: string | undefined;
+  /** Members that this problem has besides the common ones (`grant`, `resource`, `candidates`, `podSandboxId`). */
   readonly members?: { readonly [name: string]: unknown };
   /** Response headers that belong to the refusal (`Allow`, `Retry-After`). */
   readonly headers?: { readonly [name: string]: string };

@@ -14,6 +14,7 @@ import {
   type ServiceError,
   status,
 } from "@grpc/grpc-js";
+import type { ErrorCode } from "../errors.ts";
 import { methods, type Rpc } from "../gen/methods.ts";
 import "./header-limit.ts";
 import { callRules } from "./methods.ts";
@@ -30,6 +31,24 @@ export interface CallOptions {
    * which would double the cost of a small read.
    */
   readonly onCancel?: (cancel: () => void) => void;
+  /**
+   * Called for each pod or container that a list had to leave out because it could not be read. Lists of pods and
+   * containers and of their stats can go on without one: see `whole-lists.ts` and `stats/runtime.ts`.
+   */
+  readonly onFailedMember?: ((member: FailedMember) => void) | undefined;
+}
+
+/** A pod or a container that a list could not read, and why. */
+export interface FailedMember {
+  readonly id: string;
+  readonly code: ErrorCode;
+  readonly detail: string;
+}
+
+/** What goes with a call of a method that is not CRI's. */
+export interface NativeOptions extends Pick<CallOptions, "deadlineMs" | "onCancel"> {
+  /** gRPC metadata by name. */
+  readonly metadata?: { readonly [name: string]: string };
 }
 
 export interface Runtime {
@@ -49,6 +68,13 @@ export interface Runtime {
    * cancels it. Without a deadline unless one is given.
    */
   stream(rpc: Rpc, request: Uint8Array, options?: CallOptions): AsyncIterable<Buffer>;
+  /**
+   * Calls a streaming method of the runtime's own API, where it serves one on the socket of RuntimeService:
+   * `/containerd.services.containers.v1.Containers/ListStream`. It is not repeated.
+   *
+   * @throws {ServiceError} the gRPC status as it is, or `CallCancelled`.
+   */
+  streamNative(path: string, request: Uint8Array, options?: NativeOptions): AsyncIterable<Buffer>;
   /**
    * What the runtime said to an RPC over the present connection: something, or that it does not have it. Behind
    * the next connection there may be a newer one.
@@ -87,7 +113,7 @@ export interface ConnectOptions {
  * Replies of a real runtime end at 16 MiB (containerd, cri-dockerd) or 80 MiB (CRI-O), where grpc-js
  * would refuse 4 MiB: 5,000 containers are 5 MB.
  */
-const maxMessageBytes = 128 * 1024 * 1024;
+export const maxMessageBytes = 128 * 1024 * 1024;
 /** A daemon with many containers takes seconds to know them all again. */
 const outageMs = 5000;
 /**
@@ -170,6 +196,25 @@ export function connect(options: ConnectOptions): Runtime {
         }
       }
     },
+    async *streamNative(path, request, { metadata = {}, deadlineMs, onCancel } = {}) {
+      const headers = new Metadata();
+      for (const [name, value] of Object.entries(metadata)) headers.set(name, value);
+      const deadline = deadlineOf(deadlineMs ?? Number.POSITIVE_INFINITY);
+      const { client } = runtimeSide;
+      const call = client.makeServerStreamRequest(path, asIs, asIs, request, headers, { deadline });
+      let cancelled = false;
+      onCancel?.(() => {
+        cancelled = true;
+        call.cancel();
+      });
+      try {
+        for await (const message of call) yield message as Buffer;
+      } catch (error) {
+        throw cancelled ? cancellation(path, error) : error;
+      } finally {
+        call.cancel();
+      }
+    },
     async call(rpc, request, { deadlineMs, atOnce, onCancel } = {}) {
       const { client, answered } = sideOf(rpc);
       const rule = callRules[rpc];
@@ -236,8 +281,8 @@ interface Failed extends Omit<Attempt, "connected"> {
   readonly atOnce: boolean | undefined;
 }
 
-const cancellation = (rpc: Rpc, cause?: unknown): CallCancelled =>
-  new CallCancelled(`${rpc}: cancelled by the caller`, cause === undefined ? undefined : { cause });
+const cancellation = (method: string, cause?: unknown): CallCancelled =>
+  new CallCancelled(`${method}: cancelled by the caller`, cause === undefined ? undefined : { cause });
 
 /** An endpoint, and what is known of it. */
 interface Side {

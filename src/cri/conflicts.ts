@@ -7,10 +7,12 @@
  * texts of containerd, CRI-O and cri-dockerd, for what no state explains.
  */
 import { type ErrorCode, GatewayError } from "../errors.ts";
+import type { ImageSpec } from "../gen/messages.ts";
 import type { Methods, Rpc } from "../gen/methods.ts";
 import type { CallOptions, Runtime } from "./channel.ts";
 import type { Input } from "./codec.ts";
 import { invoke } from "./invoke.ts";
+import { networkTeardownFailed } from "./network-teardown.ts";
 import { notImplemented } from "./not-implemented.ts";
 
 type ContainerState = NonNullable<Methods["RuntimeService/ContainerStatus"]["response"]["status"]>["state"];
@@ -89,6 +91,12 @@ const sayings: readonly Saying[] = [
     text: /failed to resolve image|does not resolve to an image ID|No such image/,
     code: "image_not_found",
     of: ["RuntimeService/CreateContainer"],
+  },
+  {
+    // The CNI plug-in refuses to remove what it set up, or failed to set up: the pod stays until it succeeds.
+    text: /failed to destroy network for (pod )?sandbox|failed to teardown pod/,
+    code: "network_teardown_failed",
+    of: ["RuntimeService/StopPodSandbox", "RuntimeService/RemovePodSandbox"],
   },
   {
     // What is no reference names no image: containerd says so of what is asked for or removed.
@@ -177,7 +185,7 @@ const sayings: readonly Saying[] = [
 ];
 
 /** How CRI-O and cri-dockerd say that the pod or the container of a request is not there. */
-const absence = /No such container|does not exist|not found/i;
+export const absence = /No such container|does not exist|not found/i;
 
 /** gRPC codes that say nothing by themselves, so that text and state are asked. */
 const unclear: ReadonlySet<string | undefined> = new Set(["UNKNOWN", "INTERNAL", "FAILED_PRECONDITION"]);
@@ -189,7 +197,7 @@ const refined: ReadonlySet<string | undefined> = new Set([
 ]);
 
 /** The fields of a request that say what it is about. */
-export type Request = Input<{ containerId: string; podSandboxId: string }>;
+export type Request = Input<{ containerId: string; podSandboxId: string; image: ImageSpec }>;
 
 /**
  * Refuses a call whose container or pod is in a state where some runtime would go on regardless.
@@ -227,6 +235,7 @@ export async function explain(
     runtime.markUnimplemented(rpc);
     return notImplemented(runtime, rpc, error);
   }
+  if (said === "network_teardown_failed") return networkTeardownFailed(runtime, request, error);
   if (said !== undefined) return restate(error, said);
   if (!isUnclear) return error;
   if (!containerNeeds[rpc] && !needReadyPod.has(rpc)) return byAbsence(request, error);
@@ -303,7 +312,8 @@ function restate(error: GatewayError, code: ErrorCode): GatewayError {
   if (code === error.code) return error;
   return new GatewayError(code, error.message, {
     cause: error,
-    ...(error.grpcCode === undefined ? {} : { grpcCode: error.grpcCode }),
+    grpcCode: error.grpcCode,
+    members: error.members,
   });
 }
 

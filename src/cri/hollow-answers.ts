@@ -1,6 +1,7 @@
 /**
- * Answers that say OK for what was not done, each of one runtime or two. The table has a check for every RPC
- * that has such answers; what costs another call is asked only of the runtime that is known for it.
+ * Replies that claim success although the runtime did nothing. The table has a check for each RPC that can have such
+ * replies. After a stop or a removal the gateway looks again on every runtime; a check that costs more is made only
+ * for the runtime that is known for it.
  */
 import { GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
@@ -8,6 +9,7 @@ import type { CallOptions, Runtime } from "./channel.ts";
 import { decodeReply, hasField, replyBytes, replyInteger } from "./codec.ts";
 import { type Request, stateConflict } from "./conflicts.ts";
 import { isRuntime } from "./identity.ts";
+import { lookAgain } from "./look-again.ts";
 import { refuseReserved } from "./reserved-name.ts";
 
 export interface Answered {
@@ -47,6 +49,11 @@ const checks: { readonly [R in Rpc]?: Check } = {
       : await stateConflict(runtime, "RuntimeService/ContainerStats", request, options);
     if (conflict) throw conflict;
   },
+  "RuntimeService/StopContainer": lookAgain.stopContainer,
+  "RuntimeService/StopPodSandbox": lookAgain.stopPod,
+  "RuntimeService/RemoveContainer": lookAgain.removeContainer,
+  "RuntimeService/RemovePodSandbox": lookAgain.removePod,
+  "ImageService/RemoveImage": lookAgain.removeImage,
 };
 
 /** @throws {GatewayError} when the runtime's OK hides that nothing was done, or not what was asked. */

@@ -4,6 +4,7 @@
  */
 import { GatewayError } from "../errors.ts";
 import type { Runtime } from "./channel.ts";
+import { absence } from "./conflicts.ts";
 import { invoke } from "./invoke.ts";
 
 export type Kind = "pod" | "container";
@@ -41,6 +42,8 @@ export interface Inventory {
 }
 
 const fullId = /^[0-9a-f]{64}$/;
+/** What ids are made of. A filter may be more than a prefix to a runtime: Docker's is a regular expression. */
+const digits = /^[0-9a-f]+$/;
 const remembered = 10_000;
 const shownCandidates = 20;
 
@@ -79,24 +82,36 @@ export function createInventory(runtime: Runtime): Inventory {
   const listIds = async (kind: Kind, id?: string): Promise<readonly string[]> =>
     (kind === "pod" ? await listPods(id) : await listContainers(id)).map((found) => found.id);
 
+  /** Statuses take a unique prefix too. This is for lists that the runtime cannot send. */
+  async function resolveByStatus(kind: Kind, id: string, tooLarge: GatewayError): Promise<string> {
+    try {
+      const { status } =
+        kind === "pod"
+          ? await invoke(runtime, "RuntimeService/PodSandboxStatus", { podSandboxId: id })
+          : await invoke(runtime, "RuntimeService/ContainerStatus", { containerId: id });
+      if (status?.id.startsWith(id)) return status.id;
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      if (/multiple ids found/i.test(error.message)) throw ambiguous(kind, id, "several");
+      if (error.code === "not_found" || absence.test(error.message)) throw absent(kind, id);
+    }
+    throw tooLarge;
+  }
+
   return {
     async resolve(kind, id, { mustExist = false } = {}) {
       if (fullId.test(id)) {
         if (!mustExist || (await listIds(kind, id)).includes(id)) return id;
         throw absent(kind, id);
       }
-      // The prefix is matched here: not every runtime's filter takes one.
-      const ids = await listIds(kind);
-      if (ids.includes(id)) return id;
-      const candidates = ids.filter((candidate) => candidate.startsWith(id));
-      const [only] = candidates;
-      if (only === undefined) throw absent(kind, id);
-      if (candidates.length === 1) return only;
-      throw new GatewayError(
-        "ambiguous_id",
-        `Cannot resolve ${kind} "${id}": ${candidates.length} ids begin so, give more digits`,
-        { members: { candidates: candidates.sort().slice(0, shownCandidates) } },
-      );
+      try {
+        // The runtime's filter takes a unique prefix, and its answer is small however much there is.
+        const only = digits.test(id) ? onlyOf(id, await listIds(kind, id)) : undefined;
+        return only ?? pick(kind, id, await listIds(kind));
+      } catch (error) {
+        if (!(error instanceof GatewayError && error.code === "reply_too_large")) throw error;
+        return await resolveByStatus(kind, id, error);
+      }
     },
 
     async podOf(kind, id) {
@@ -112,6 +127,31 @@ export function createInventory(runtime: Runtime): Inventory {
     },
   };
 }
+
+/** The one of `ids` that `id` means: itself, or the only one that it begins. */
+function onlyOf(id: string, ids: readonly string[]): string | undefined {
+  if (ids.includes(id)) return id;
+  const candidates = ids.filter((candidate) => candidate.startsWith(id));
+  return candidates.length === 1 ? candidates[0] : undefined;
+}
+
+/** The same among all that there are. @throws {GatewayError} `not_found`, `ambiguous_id`. */
+function pick(kind: Kind, id: string, all: readonly string[]): string {
+  const only = onlyOf(id, all);
+  if (only !== undefined) return only;
+  const candidates = all.filter((candidate) => candidate.startsWith(id)).sort();
+  if (candidates.length === 0) throw absent(kind, id);
+  throw ambiguous(kind, id, String(candidates.length), candidates.slice(0, shownCandidates));
+}
+
+const ambiguous = (kind: Kind, id: string, count: string, candidates?: readonly string[]): GatewayError =>
+  new GatewayError(
+    "ambiguous_id",
+    `Cannot resolve ${kind} "${id}": ${count} ids begin so, give more digits`,
+    {
+      members: candidates === undefined ? {} : { candidates },
+    },
+  );
 
 function absent(kind: Kind, id: string): GatewayError {
   return new GatewayError("not_found", `Cannot find ${kind} "${id}": the runtime has none of this id`);

@@ -74,8 +74,9 @@ export const callRules: { readonly [R in Rpc]: CallRule } = {
   "RuntimeService/CheckpointContainer": { deadlineMs: 10 * minute, lookWith: lookForCheckpoint },
   "RuntimeService/GetContainerEvents": stream,
 
+  // Runtimes end the command at its timeout. A second later no answer is waited for any more.
   "RuntimeService/ExecSync": {
-    deadlineMs: 20 * second,
+    deadlineMs: second,
     timeoutField: "timeout",
     lookWith: "look for what the command does: it may have run, or run still",
   },

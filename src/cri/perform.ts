@@ -3,12 +3,14 @@ import { GatewayError } from "../errors.ts";
 import type { Methods, Rpc } from "../gen/methods.ts";
 import type { CallOptions, Runtime } from "./channel.ts";
 import { decodeReply, encodeRequest, type Input } from "./codec.ts";
-import { checkBefore, explain } from "./conflicts.ts";
+import { checkBefore, explain, type Request } from "./conflicts.ts";
+import { asExecTimeout } from "./exec-timeout.ts";
 import { refuseHollow } from "./hollow-answers.ts";
 import { invoke } from "./invoke.ts";
+import { type Stopped, stopFirst } from "./stop-first.ts";
 
 /** The fields of a request that say what it is about. */
-export type Subject = Input<{ containerId: string; podSandboxId: string; timeout: string | number }>;
+export type Subject = Request & Stopped;
 
 /**
  * `Runtime.call` for a caller: refused where the state forbids it, and an error also where the runtime
@@ -25,13 +27,17 @@ export async function perform(
   await checkBefore(runtime, rpc, subject, reads);
   const calledAtMs = Date.now();
   try {
+    await stopFirst(runtime, rpc, subject, reads);
     const reply = await runtime.call(rpc, wire, options);
     await refuseHollow(runtime, rpc, { reply, request: subject, calledAtMs, options: reads });
     return reply;
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
     if (await hasStopped(runtime, rpc, subject, error)) return Buffer.alloc(0);
-    const explained = await explain(runtime, rpc, subject, { error, options: reads });
+    const explained = await explain(runtime, rpc, subject, {
+      error: asExecTimeout(rpc, subject, error),
+      options: reads,
+    });
     // It was looked for just before: it has gone since, by the first attempt of this very call for one.
     if (removals.has(rpc) && explained.code === "not_found") return Buffer.alloc(0);
     throw explained;

@@ -51,7 +51,7 @@ export function withPodCgroups(runtime: Runtime, podOf: (id: string) => Promise<
       const { config } = decodeRequest("RuntimeService/RunPodSandbox", request);
       // The pod that has the name may have the uid too, and its cgroup. A lost answer may be that of a running pod.
       const mayBeInUse =
-        nameTaken.test(String(error)) || (error instanceof GatewayError && error.code === "outcome_unknown");
+        nameTaken.test(String(error)) || (error instanceof GatewayError && mayHaveLeftAPod(error));
       if (!mayBeInUse) await removePodCgroup(config?.metadata?.uid ?? "");
       throw error;
     }
@@ -65,6 +65,10 @@ export function withPodCgroups(runtime: Runtime, podOf: (id: string) => Promise<
     },
   };
 }
+
+/** Whether the pod of a failed run may be there all the same: its answer was lost, or it could not be removed. */
+const mayHaveLeftAPod = ({ code, members }: GatewayError): boolean =>
+  code === "outcome_unknown" || code === "name_reserved" || members.podSandboxId !== undefined;
 
 /** Removes the cgroup of the pod with this uid, which has gone, if it is there; never fails. */
 export async function removePodCgroup(uid: string): Promise<void> {

@@ -10,7 +10,10 @@ import type { FieldRule, FieldRules } from "../wire/field-rule.ts";
 
 /** Runtimes count time-outs in nanoseconds, in 64 bits. */
 const seconds: FieldRule = { minimum: 0n, maximum: 9_223_372_036n };
-const port: FieldRule = { minimum: 0n, maximum: 65_535n };
+const maxPort = 65_535n;
+/** With port 0 the CNI plug-in fails to set the pod's network up, and then to tear it down. */
+const containerPort: FieldRule = { required: "a port from 1 to 65535", minimum: 1n, maximum: maxPort };
+const hostPort: FieldRule = { minimum: 0n, maximum: maxPort };
 const absolutePath: FieldRule = { pattern: { matches: /^\//, detail: "must be an absolute path" } };
 /** -1 lifts the limit. */
 const memory: FieldRule = { minimum: -1n };
@@ -41,7 +44,7 @@ export const requestRules: FieldRules = {
     hostname: { maxBytes: 64 },
   },
   PodSandboxMetadata: { name: { required: 'a pod has a name, {"metadata": {"name": "web"}}' } },
-  PortMapping: { containerPort: port, hostPort: port },
+  PortMapping: { containerPort, hostPort },
   ContainerConfig: {
     metadata: { required: 'a container has a name, {"metadata": {"name": "app"}}' },
     image: { required: 'a container has an image, {"image": "busybox:1.35"}' },

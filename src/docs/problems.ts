@@ -199,9 +199,9 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   },
   reply_too_large: {
     happened:
-      "The runtime's answer is over the limit of its messages, 16 MiB on most, or its text is over what one caller may have of `--max-buffer`. Long lists with large annotations grow so.",
+      "The runtime's answer is over the limit of its messages, 16 MiB on most, or its text is over what one caller may have of `--max-buffer`. Long lists with large annotations grow so. The gateway reads lists of pods and containers in parts then: by state, containers also pod by pod, and pods one by one on containerd, which can list ids alone. What is still too large is named among the `failures` of the list, or the list fails.",
     remedy:
-      "Ask for less with filters, such as `state` or an id, or take the list as `application/x-ndjson`, where the runtime can stream it. Remove what is left over on the node.",
+      "Ask for less with filters, such as `state`, `labelSelector` or an id, or take the list as `application/x-ndjson`, where the runtime can stream it. Remove what is left over on the node.",
   },
   registry_unreachable: {
     happened:
@@ -213,6 +213,17 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
     happened:
       "The runtime failed, and its words, in `detail`, say no more than that; or what it answered cannot be read. It may have done part of the work.",
     remedy: "Look at the state of what the request was about, and into the runtime's own log on the node.",
+    members: {
+      grpcCode: "The gRPC status that the runtime answered with.",
+      podSandboxId:
+        "Of [runPod](/docs#runPod): the pod that the failed run left and that the gateway could not remove. Remove it yourself once the cause is gone.",
+    },
+  },
+  network_teardown_failed: {
+    happened:
+      "The runtime did not stop or remove the pod, because its CNI plug-in failed to remove the pod's network. The containers in the pod are stopped. The runtime will fail again until the plug-in succeeds.",
+    remedy:
+      "Correct what the plug-in complains about, in its configuration on the node (`/etc/cni/net.d`, or `DATA_DIR/cni` with `crest up`), and send the request again: runtimes notice the change. With containerd you can also remove the containers in the pod, run `ctr --namespace k8s.io containers delete POD_ID`, and restart containerd. `crest up` removes such pods when it ends.",
     members: { grpcCode: "The gRPC status that the runtime answered with." },
   },
   runtime_unavailable: {
@@ -243,9 +254,10 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
       "Look first, as `detail` says. Send the request again only if you find nothing. A program must not repeat it blindly.",
   },
   exec_timeout: {
-    happened: "The command ran longer than the `timeout` of the request.",
+    happened:
+      "The command ran longer than the `timeout` of the request, or left a process in the background that held its output longer. The answer comes a second after the timeout at the latest. No runtime gives back the output of such a command.",
     remedy:
-      "Give it more time, or none (`0`). containerd and CRI-O have killed it; with cri-dockerd it may still run.",
+      "Give it more time, or none (`0`). Redirect the output of what it leaves in the background, `sleep 30 >/dev/null 2>&1 &`. To see output as it comes, use the WebSocket [execContainer](/docs#execContainer). containerd and CRI-O have killed the command; with cri-dockerd it may still run, and so may what it left in the background.",
   },
   internal: {
     happened: "The gateway failed: this is a bug. Its reasons go to its log and to nobody else.",

@@ -8,13 +8,14 @@
  */
 import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { CallCancelled } from "../cri/channel.ts";
+import { CallCancelled, type FailedMember } from "../cri/channel.ts";
 import { fieldAt, fieldsOf, type Items, replyItems, writeItems } from "../cri/codec.ts";
 import { callRules } from "../cri/methods.ts";
 import { perform } from "../cri/perform.ts";
-import { GatewayError } from "../errors.ts";
+import { type ErrorCode, GatewayError } from "../errors.ts";
 import { methods, type Rpc } from "../gen/methods.ts";
 import type { ListRoute } from "../routes/define.ts";
+import { gatherFailures } from "./failed-members.ts";
 import { type Gateway, whenClosed, whenGone } from "./gateway.ts";
 import { requestBytes } from "./output-budget.ts";
 
@@ -40,9 +41,18 @@ interface Source {
   readonly first: IteratorResult<Buffer>;
   /** The next message. @throws {GatewayError} `deadline_exceeded`. */
   next(): Promise<IteratorResult<Buffer>>;
+  /** What the runtime could not read, once all messages have come. */
+  failures(): readonly FailedMember[];
   /** Ends the call, if it has not ended. Called in any case. */
   cancel(): void;
 }
+
+/** Failures of a stream's first message after which the list is asked for: it may do without the member at fault. */
+const doWithoutStream: ReadonlySet<string> = new Set<ErrorCode>([
+  "not_implemented",
+  "runtime_error",
+  "reply_too_large",
+]);
 
 /** Bytes of the reply that are turned into text at a time: a reply may have 16 MiB. */
 const pieceBytes = 64 * 1024;
@@ -57,15 +67,18 @@ export function createLines(route: ListRoute, gateway: Gateway): Lines {
       try {
         return await openStream(route.stream, wire, onCancel);
       } catch (error) {
-        if (!(error instanceof GatewayError && error.code === "not_implemented")) throw error;
+        if (!(error instanceof GatewayError && doWithoutStream.has(error.code))) throw error;
       }
     }
-    const value = await perform(runtime, route.rpc, wire, { subject: {}, options: { onCancel } });
+    const { failures, onFailedMember } = gatherFailures();
+    const options = { onCancel, onFailedMember };
+    const value = await perform(runtime, route.rpc, wire, { subject: {}, options });
     return {
       rpc: route.rpc,
       field: route.items,
       first: { value },
       next: async () => ({ value: undefined, done: true }),
+      failures,
       cancel: () => undefined,
     };
   }
@@ -88,7 +101,14 @@ export function createLines(route: ListRoute, gateway: Gateway): Lines {
           `${rpc.slice(rpc.indexOf("/") + 1)} failed: the runtime sent nothing for ${silenceMs} ms`,
         );
       });
-    return { rpc, field: onlyField(rpc), first: await next(), next, cancel: () => cancel() };
+    return {
+      rpc,
+      field: onlyField(rpc),
+      first: await next(),
+      next,
+      failures: () => [],
+      cancel: () => cancel(),
+    };
   }
 
   function* textOf({ rpc, field }: Source, message: Buffer, wanted: Wanted | undefined): Generator<Buffer> {
@@ -135,6 +155,7 @@ export function createLines(route: ListRoute, gateway: Gateway): Lines {
           room.force(message.value.length);
           yield* textOf(source, message.value, wanted);
         }
+        for (const failure of source.failures()) yield Buffer.from(`${JSON.stringify({ failure })}\n`);
       } catch (error) {
         // Before the headers it becomes a problem, and is logged as that.
         if (reply.raw.headersSent && !(error instanceof CallCancelled)) gateway.report(request, error);

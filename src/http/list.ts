@@ -4,6 +4,7 @@
  */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { normalReference } from "../auth/reference.ts";
+import type { FailedMember } from "../cri/channel.ts";
 import { fieldAt, fieldNumbers, type Items, replyItems, writeItems } from "../cri/codec.ts";
 import { imageIdDigits } from "../cri/image-id.ts";
 import { callRules } from "../cri/methods.ts";
@@ -15,6 +16,7 @@ import { type FieldPath, int64At, mapAt, stringAt, stringsAt } from "../wire/sca
 import type { Written } from "../wire/write-json.ts";
 import { type Bound, createBinder, invalid } from "./bind.ts";
 import { noneMatch, weakEtag } from "./etag.ts";
+import { gatherFailures } from "./failed-members.ts";
 import { encodeBound, type Gateway, type Handler, partsOf, whenGone } from "./gateway.ts";
 import { equalities, matchesLabels, parseLabelSelector, type Requirement } from "./label-selector.ts";
 import { createLines, ndjson, type Wanted } from "./lines.ts";
@@ -61,8 +63,13 @@ export function listHandler(route: ListRoute, gateway: Gateway): Handler {
     const key = `${filters}${JSON.stringify([query.limit, query.continue, name])}`;
     const shared = await share({ key, deadlineMs, onCancel: whenGone(reply) }, async (onCancel) => {
       const written = await writeWithin(gateway.budget, name, async () => {
-        const answer = await perform(runtime, rpc, wire, { subject: {}, options: { deadlineMs, onCancel } });
-        return writePage(replyItems(rpc, answer, route.items), { page, filters, wanted });
+        const { failures, onFailedMember } = gatherFailures();
+        const answer = await perform(runtime, rpc, wire, {
+          subject: {},
+          options: { deadlineMs, onCancel, onFailedMember },
+        });
+        const items = replyItems(rpc, answer, route.items);
+        return writePage(items, { page, filters, wanted, failures: failures() });
       });
       const etag = route.volatile ? undefined : weakEtag(written.bytes);
       return { value: { bytes: written.bytes, etag } satisfies Answer, release: written.release };
@@ -92,10 +99,7 @@ export function listHandler(route: ListRoute, gateway: Gateway): Handler {
     }
   }
 
-  function writePage(
-    items: Items,
-    { page, filters, wanted }: { page: Page; filters: string; wanted: Wanted | undefined },
-  ): Written {
+  function writePage(items: Items, { page, filters, wanted, failures }: PageOptions): Written {
     const chosen: number[] = [];
     for (let index = 0; index < items.length; index++)
       if (!wanted || wanted(items, index)) chosen.push(index);
@@ -106,16 +110,23 @@ export function listHandler(route: ListRoute, gateway: Gateway): Handler {
     const shown = chosen.slice(from, limit === undefined ? undefined : from + limit);
     const last = shown.at(-1);
     const more = last !== undefined && from + shown.length < chosen.length;
-    const suffix = more
-      ? `],"continue":${JSON.stringify(continueToken(positionOf(last), filters))}}\n`
-      : "]}\n";
+    const failed = failures.length > 0 ? `,"failures":${JSON.stringify(failures)}` : "";
+    const next = more ? `,"continue":${JSON.stringify(continueToken(positionOf(last), filters))}` : "";
     return writeItems(item, items, {
       pool: gateway.pool,
       order: shown,
       prefix: `{"${route.items}":[`,
-      suffix,
+      suffix: `]${failed}${next}}\n`,
     });
   }
+}
+
+interface PageOptions {
+  readonly page: Page;
+  readonly filters: string;
+  readonly wanted: Wanted | undefined;
+  /** What the runtime could not read: it is missing among the items. */
+  readonly failures: readonly FailedMember[];
 }
 
 function sendPage(

@@ -93,7 +93,7 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
     if (prepare.handles(rpc)) wire = await complete(wire, bound);
     const deadlineMs = deadlineOf(rpc, bound.message);
     const onCancel = whenGone(reply);
-    const subject = bound.message as Subject;
+    const subject = (route.own === undefined ? bound.message : { ...bound.own, ...bound.message }) as Subject;
     if (route.writes === "execOutput") {
       // The size of its output shows when the command has run, and then it must be sent.
       const room = budget.reserve(caller.name, unknownOutputBytes);

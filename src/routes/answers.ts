@@ -12,6 +12,16 @@ import type { CustomRouteId } from "./index.ts";
 const oneOf = <const Words extends readonly string[]>(words: Words, description: string) =>
   Type.Unsafe<Words[number]>({ type: "string", enum: words, description });
 
+/** A member of a list that could not be read. */
+export const ListFailure = Type.Object(
+  {
+    id: Type.String({ description: "Id of the pod or container." }),
+    code: Type.String({ description: "What kind of problem it is, as in a problem." }),
+    detail: Type.String({ description: "What the runtime said." }),
+  },
+  { $id: "ListFailure", description: "A pod or a container that is missing in a list, and why." },
+);
+
 export const Problem = Type.Object(
   {
     type: Type.String({
@@ -53,6 +63,9 @@ export const Problem = Type.Object(
     resource: Type.Optional(Type.String({ description: "What the missing grant would be for." })),
     candidates: Type.Optional(
       Type.Array(Type.String(), { description: "The ids that an ambiguous prefix may mean." }),
+    ),
+    podSandboxId: Type.Optional(
+      Type.String({ description: "The pod that a failed run left and that could not be removed." }),
     ),
   },
   { description: "What went wrong, as RFC 9457 has it." },

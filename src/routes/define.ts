@@ -183,6 +183,8 @@ export function list<
     readonly order: readonly [OrderField<ItemOf<R, I>>, ...OrderField<ItemOf<R, I>>[]];
     /** The items change by themselves: no ETag would ever match again. */
     readonly volatile?: true;
+    /** Items that cannot be read are left out, and named as `failures`. */
+    readonly partial?: true;
     readonly filters?: F;
     /** The map that takes the equality terms of `labelSelector`. */
     readonly labels?: L;
@@ -258,6 +260,7 @@ export interface ListRoute extends AnyRoute {
   readonly items: string;
   readonly order: readonly string[];
   readonly volatile?: true;
+  readonly partial?: true;
   readonly labelsOf?: string;
   readonly refine?: Refinement;
   readonly filters?: { readonly [name: string]: string };

@@ -12,6 +12,7 @@ export const pods = [
     labels: "filter.labelSelector",
     labelsOf: "labels",
     order: ["-createdAt", "id"],
+    partial: true,
     allow: "read:pods",
     summary: "List pods",
   }),
@@ -51,6 +52,16 @@ export const pods = [
     rpc: "RuntimeService/StopPodSandbox",
     http: "POST /v1/pods/{podSandboxId}/stop",
     path: { podSandboxId: "podSandboxId" },
+    own: {
+      timeout: {
+        type: "integer",
+        default: 0,
+        minimum: 0,
+        maximum: 86_400,
+        description:
+          "Seconds that the containers get to end after their stop signal, before they are killed. 0 kills them at once.",
+      },
+    },
     allow: "stop",
     summary: "Stop a pod and the containers in it",
     success: 204,
@@ -85,6 +96,7 @@ export const pods = [
     labels: "filter.labelSelector",
     labelsOf: "attributes.labels",
     order: ["attributes.id"],
+    partial: true,
     volatile: true,
     allow: "read:stats",
     summary: "List the usage of pods",

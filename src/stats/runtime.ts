@@ -1,19 +1,19 @@
 /**
  * A runtime whose stats are as CRI means them, in calls and in streams: CPU rates are there from the second reading
- * on and absent before it, and one pod without stats does not take those of all others with it, nor two readings at
- * once the runtime.
+ * on and absent before it, and one pod or container that cannot be read does not take the stats of all others with it,
+ * nor two readings at once the runtime.
  */
 import type { CallOptions, Runtime } from "../cri/channel.ts";
-import { decodeReply, decodeRequest, encodeReply, type Input } from "../cri/codec.ts";
+import { decodeReply, encodeReply } from "../cri/codec.ts";
+import { countdown } from "../cri/countdown.ts";
 import { identify } from "../cri/identity.ts";
-import { invoke } from "../cri/invoke.ts";
 import { mapReplies } from "../cri/map-replies.ts";
-import { callRules } from "../cri/methods.ts";
 import { quirksOf } from "../cri/quirks.ts";
 import { type ErrorCode, GatewayError } from "../errors.ts";
 import type { ContainerStats, CpuUsage, PodSandboxStats } from "../gen/messages.ts";
 import type { Methods, Rpc } from "../gen/methods.ts";
 import { createCpuRates } from "./cpu-rate.ts";
+import { readMembers } from "./members.ts";
 
 const ofPods: ReadonlySet<Rpc> = new Set<Rpc>([
   "RuntimeService/PodSandboxStats",
@@ -67,14 +67,15 @@ export function withStats(runtime: Runtime): Runtime {
   }
 
   async function call(rpc: Rpc, request: Uint8Array, options?: CallOptions): Promise<Buffer> {
-    if (!ofPods.has(rpc)) return runtime.call(rpc, request, options);
+    const each = readMembers[rpc];
+    if (each === undefined && !ofPods.has(rpc)) return runtime.call(rpc, request, options);
     const left = countdown(rpc, options);
     const read = (): Promise<Buffer> =>
-      runtime.call(rpc, request, left()).catch((error: unknown) => {
-        if (rpc !== "RuntimeService/ListPodSandboxStats" || !failsWhole(error)) throw error;
-        return podByPod(request, left);
+      runtime.call(rpc, request, left()).catch(async (error: unknown) => {
+        if (each === undefined || !mayBeOneMembers(error)) throw error;
+        return each({ runtime, request, left, onFailedMember: options?.onFailedMember, error });
       });
-    return (await diesOfTwo()) ? afterOthers(read) : read();
+    return ofPods.has(rpc) && (await diesOfTwo()) ? afterOthers(read) : read();
   }
 
   async function diesOfTwo(): Promise<boolean> {
@@ -88,50 +89,17 @@ export function withStats(runtime: Runtime): Runtime {
     return turn;
   }
 
-  /** The stats of each pod that has some. */
-  async function podByPod(request: Uint8Array, left: () => CallOptions): Promise<Buffer> {
-    const { filter } = decodeRequest("RuntimeService/ListPodSandboxStats", request);
-    const pods: Input<Methods["RuntimeService/ListPodSandbox"]["request"]> = filter
-      ? { filter: { id: filter.id, labelSelector: filter.labelSelector } }
-      : {};
-    const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", pods, left());
-    const found: PodSandboxStats[] = [];
-    // One after the other: containerd 1.6 writes a map of all while it reads it.
-    for (const { id, state } of items) {
-      if (state !== "SANDBOX_READY") continue;
-      try {
-        const { stats } = await invoke(
-          runtime,
-          "RuntimeService/PodSandboxStats",
-          { podSandboxId: id },
-          left(),
-        );
-        if (stats) found.push(stats);
-      } catch (error) {
-        if (!(error instanceof GatewayError) || ends.has(error.code)) throw error;
-      }
-    }
-    return encodeReply("RuntimeService/ListPodSandboxStats", { stats: found });
-  }
-
   const completed = mapReplies({ ...runtime, call }, fill);
   return completed;
 }
 
-/** Of one pod, and all the same nothing more can be asked. */
-const ends: ReadonlySet<string> = new Set<ErrorCode>(["runtime_unavailable", "deadline_exceeded"]);
+/** Failures of a list that a single member may be the reason of. */
+const memberCodes: ReadonlySet<string> = new Set<ErrorCode>([
+  "runtime_error",
+  "reply_too_large",
+  "conflict",
+  "not_found",
+]);
 
-/** What a call may still take when others come before it, or are made in its stead. */
-function countdown(rpc: Rpc, options: CallOptions = {}): () => CallOptions {
-  const end = performance.now() + (options.deadlineMs ?? callRules[rpc].deadlineMs);
-  return () => ({ ...options, deadlineMs: end - performance.now() });
-}
-
-/** containerd lists no stats at all when one pod has no cgroup parent, containerd 1.6 also when one has stopped. */
-function failsWhole(error: unknown): boolean {
-  return (
-    error instanceof GatewayError &&
-    error.grpcCode === "UNKNOWN" &&
-    /cgroup ?path is empty|sandbox container "\w+" is not in ready state/i.test(error.message)
-  );
-}
+const mayBeOneMembers = (error: unknown): error is GatewayError =>
+  error instanceof GatewayError && memberCodes.has(error.code);

@@ -163,8 +163,8 @@ test("the runtime's own text stands in the problem", async (t) => {
     "containerd-1.6": /is reserved for "[0-9a-f]{64}"/,
     "containerd-1.7": /is reserved for "[0-9a-f]{64}"/,
     "containerd-2.1": /is reserved for "[0-9a-f]{64}"/,
-    "cri-o": /its name is taken by pod "[0-9a-f]{64}"/,
-    "cri-dockerd": /Conflict\. The container name "\/k8s_POD_web_default_u-1_0" is already in use/,
+    "cri-o": /pod "[0-9a-f]{64}" has this name/,
+    "cri-dockerd": /pod "[0-9a-f]{64}" has this name/,
   };
   for (const manner of mannerNames) {
     const gateway = await liveGateway(t, manner);

@@ -1,6 +1,10 @@
 /** Commands that cannot run, or whose end the runtime does not tell. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { liveGateway } from "./live-gateway.ts";
 import {
   commandNotFound,
+  containerd,
   containerIn,
   echo,
   exec,
@@ -27,6 +31,19 @@ testEverywhere("commands", [
     code: "exec_timeout",
   },
   {
+    situation: "exec whose background process holds its output longer than its timeout",
+    run: containerIn("running", exec({ cmd: ["sh", "-c", "sleep 30 & echo started"], timeout: "1" })),
+    status: 504,
+    code: "exec_timeout",
+    only: containerd,
+  },
+  {
+    situation: "exec whose background process does not keep the runtime",
+    run: containerIn("running", exec({ cmd: ["sh", "-c", "sleep 30 & echo started"], timeout: "3" })),
+    status: 200,
+    only: ["cri-o", "cri-dockerd"],
+  },
+  {
     situation: "exec with more output than the runtime gives back",
     run: containerIn("running", exec({ cmd: ["head", "-c", "20971520", "/dev/zero"] })),
     status: 422,
@@ -43,3 +60,15 @@ testEverywhere("commands", [
     status: 200,
   },
 ]);
+
+test("execSync: no answer is waited for longer than the timeout and a second", async (t) => {
+  const { ask, fake } = await liveGateway(t);
+  const { id } = fake.addContainer();
+  for (const timeout of [3, "3"]) await ask(`POST /v1/containers/${id}/exec`, { cmd: ["true"], timeout });
+  await ask(`POST /v1/containers/${id}/exec`, { cmd: ["true"] });
+  const calls = fake.callsOf("RuntimeService/ExecSync");
+  const limitsMs = calls.map(({ at, deadline }) => deadline && deadline.getTime() - at.getTime());
+  assert.equal(limitsMs.length, 3);
+  for (const limitMs of limitsMs.slice(0, 2)) assert.ok(Number(limitMs) <= 4100, `${limitMs} ms`);
+  assert.equal(limitsMs[2], undefined, "a command without a timeout has no deadline");
+});

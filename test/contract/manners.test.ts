@@ -225,6 +225,7 @@ test("a mutation is not sent twice over a restart", async (t) => {
   restartUnder(fake, "RuntimeService/RunPodSandbox");
   const answer = await ask("POST /v1/pods", { metadata: { name: "web" } });
   assert.equal(answer.status, 504, answer.text);
+  assert.equal(answer.at("code"), "outcome_unknown");
   assert.equal(fake.callsOf("RuntimeService/RunPodSandbox").length, 1);
   // What may be done twice is.
   const { id } = fake.addContainer();
@@ -391,13 +392,16 @@ test("what is not implemented names the RPC, the runtime and its version", async
 
 test("a pod is looked up once to be removed, by its id or a prefix of it", async (t) => {
   const { fake, ask } = await liveGateway(t);
+  // The first removal asks which runtime it is.
+  assert.equal((await ask(`DELETE /v1/pods/${fake.addPod().id}`)).status, 204);
   for (const digits of [64, 12]) {
     const { id } = fake.addPod();
     fake.calls.length = 0;
     assert.equal((await ask(`DELETE /v1/pods/${id.slice(0, digits)}`)).status, 204);
     assert.deepEqual(
       fake.calls.map(({ rpc }) => rpc),
-      ["RuntimeService/ListPodSandbox", "RuntimeService/RemovePodSandbox"],
+      // And once afterwards, whether it has gone.
+      ["RuntimeService/ListPodSandbox", "RuntimeService/RemovePodSandbox", "RuntimeService/PodSandboxStatus"],
     );
   }
 });

@@ -97,7 +97,11 @@ function checkResponse(what: string, method: string, stated: DocumentedResponse,
   const item = stated["x-crest-ndjson-item"];
   if (item !== undefined && type === "application/x-ndjson") {
     assert.ok(answer.text === "" || answer.text.endsWith("\n"), `${what}: the last line is not whole`);
-    for (const line of answer.text.split("\n").slice(0, -1)) checkValue(what, item, JSON.parse(line));
+    const failure = stated["x-crest-ndjson-failure"];
+    for (const line of answer.text.split("\n").slice(0, -1)) {
+      const value = JSON.parse(line) as object;
+      checkValue(what, failure !== undefined && "failure" in value ? failure : item, value);
+    }
     return;
   }
   const types = Object.keys(stated.content ?? {});

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { RecordedCall, RecordedCrash } from "./fake-runtime/calls.ts";
+import { listStream, listStreamPath } from "./fake-runtime/containerd-api.ts";
 import { dispatch, dispatchBytes, performAlone } from "./fake-runtime/dispatch.ts";
 import { createEventHub } from "./fake-runtime/events.ts";
 import { createGrpcServer, type Exchange } from "./fake-runtime/grpc-server.ts";
@@ -105,6 +106,8 @@ export interface FakeRuntime {
   addImage(image: ImageInit): FakeImage;
   /** Offers an image for PullImage, to everybody or to those who know the password. */
   addRemoteImage(image: ImageInit & { readonly credentials?: { username: string; password: string } }): void;
+  /** Has CNI's plug-ins fail, at setting up and at tearing down, for this reason; `undefined` mends them. */
+  breakNetwork(reason: string | undefined): void;
   /** Ends the first process of a container by itself, with its event. */
   exitContainer(id: string, exitCode: number, options?: { reason?: "OOMKilled" }): Promise<void>;
   /** Sends an event with any content, as proto JSON of ContainerEventResponse; nothing where there are none. */
@@ -176,6 +179,10 @@ export async function createFakeRuntime(options: FakeRuntimeOptions): Promise<Fa
     });
   }
 
+  if (manner.family === "containerd") {
+    server.serve(listStreamPath, "stream", (exchange) => void listStream(world, exchange));
+  }
+
   const runtime: FakeRuntime = {
     manner: options.manner,
     ...{ socket, calls, crashes },
@@ -191,6 +198,9 @@ export async function createFakeRuntime(options: FakeRuntimeOptions): Promise<Fa
     addContainer: (container = {}) => initContainer(world, container),
     addImage: (image) => storeImage(state, makeImage(image)),
     addRemoteImage: ({ credentials, ...image }) => void offer(state, image, credentials),
+    breakNetwork(reason) {
+      state.networkFailure = reason;
+    },
     exitContainer: (id, exitCode, { reason } = {}) =>
       exitProcess(world, requireById(state.containers, id), exitCode, reason),
     emitEvent: (event) => world.events.publish(event),

@@ -48,6 +48,7 @@ export interface DocumentedResponse {
   readonly headers?: { readonly [name: string]: DocumentedHeader };
   readonly content?: Content;
   readonly "x-crest-ndjson-item"?: Schema;
+  readonly "x-crest-ndjson-failure"?: Schema;
 }
 
 export interface Operation {

@@ -3,7 +3,7 @@ import { untilPodPolicy } from "../../auth/authorize.ts";
 import { comments } from "../../gen/comments.ts";
 import { descriptors } from "../../gen/descriptors.ts";
 import { methods } from "../../gen/methods.ts";
-import { answers, ExecAnswer, Problem } from "../../routes/answers.ts";
+import { answers, ExecAnswer, ListFailure, Problem } from "../../routes/answers.ts";
 import type { ListRoute, OwnParameter, Route, UnaryRoute } from "../../routes/define.ts";
 import type { CustomRouteId } from "../../routes/index.ts";
 import { type Field, messageOf } from "../../wire/descriptor.ts";
@@ -32,6 +32,7 @@ export function openApi(routes: readonly Route[], version: string): Schema {
     });
   components.define("Problem", plain(Problem));
   components.define("ExecAnswer", plain(ExecAnswer));
+  plain(ListFailure);
   const paths: { [path: string]: { [method: string]: Schema } } = {};
   for (const route of routes) {
     const [method = "", path = ""] = route.http.split(" ");
@@ -383,6 +384,19 @@ const unchanged = (headers: Schema): Schema => ({
   headers: { ...headers, ...etag },
 });
 
+const failures = {
+  type: "array",
+  items: reference("ListFailure"),
+  description: "What is missing among the items because it could not be read; absent when nothing is.",
+};
+
+/** The line that tells of one of `failures`, behind those of the items. */
+const failureLine = {
+  type: "object",
+  properties: { failure: reference("ListFailure") },
+  required: ["failure"],
+};
+
 function listSuccess(
   route: ListRoute,
   { components, headers, example }: Omit<Making, "plain"> & { readonly headers: Schema },
@@ -397,15 +411,18 @@ function listSuccess(
     ...(about === undefined ? {} : { description: oneLine(about) }),
     properties: {
       [route.items]: components.field(reply, item, "output"),
+      ...(route.partial ? { failures } : {}),
       continue: { type: "string", description: "Asks for the next page; absent on the last one." },
     },
     required: isAlwaysThere(item) ? [route.items] : [],
   });
   return {
     description:
-      "One page, in one stable order. With `Accept: application/x-ndjson` the items come as lines instead, and without an ETag; when the runtime fails or falls silent in the middle, the connection is cut without the last chunk.",
+      "One page, in one stable order. With `Accept: application/x-ndjson` the items come as lines instead, and without an ETag; when the runtime fails or falls silent in the middle, the connection is cut without the last chunk." +
+      (route.partial ? ' A last line `{"failure": ...}` for each of `failures` follows them.' : ""),
     headers: { ...headers, ...(route.volatile ? {} : etag) },
     content: { "application/json": media(schema, example.answer) },
     "x-crest-ndjson-item": components.message(item.type, "output"),
+    ...(route.partial ? { "x-crest-ndjson-failure": failureLine } : {}),
   };
 }

@@ -60,6 +60,7 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   registry_unauthorized: of("pullImage"),
   output_too_large: of("execSync"),
   registry_unreachable: of("pullImage"),
+  network_teardown_failed: of("stopPod", "removePod"),
   too_many_sessions: isSession,
   outcome_unknown: (route) => route.kind === "unary" && callRules[route.rpc].lookWith !== undefined,
   // Where an answer may be large.

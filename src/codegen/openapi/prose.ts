@@ -44,6 +44,8 @@ export const notes: { readonly [id: string]: string } = {
   execSync:
     "Waits for the command's end: for interactive commands there is the WebSocket of the same path. Output is bounded by the runtime, to 16 MiB on most. Each command that runs reserves 2 MiB of its caller's half of `--max-buffer`, so that by default 64 run at once; more are refused with `overloaded` before they run.",
   stopContainer: "`timeout` is in seconds; 0 kills at once.",
+  stopPod:
+    "CRI stops a pod without a grace for its containers. With `timeout` the gateway stops the containers first, all at the same time. On CRI-O it does so in any case, because CRI-O would give them two minutes.",
   removeImage: "All names of the image go with it, whichever was given; the answer says which.",
   getImage: "Crest answers 404 for an image that is not on the node.",
   pullImage: "Waits until the image is there. `auth` is never logged.",

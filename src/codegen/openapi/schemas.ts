@@ -139,7 +139,7 @@ function keywordsOf(rule: FieldRule | undefined, field: Field): Schema {
   const isNeeded = required !== undefined && unless === undefined;
   if (minimum !== undefined && field.type.endsWith("64")) return { pattern: decimalsFrom(minimum) };
   return {
-    ...(isNeeded && !field.repeated ? { minLength: 1 } : {}),
+    ...(isNeeded && !field.repeated && field.type === "string" ? { minLength: 1 } : {}),
     ...(minimum === undefined ? {} : { minimum: Number(minimum) }),
     ...(maximum === undefined ? {} : { maximum: Number(maximum) }),
     ...(maxBytes === undefined ? {} : { maxLength: maxBytes }),

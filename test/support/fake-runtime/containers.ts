@@ -1,6 +1,7 @@
 import { announceContainer, containerItem, containerStatus } from "./answers.ts";
-import { matchesLabels } from "./filters.ts";
+import { matchesLabels, selectedById } from "./filters.ts";
 import { resolveImage } from "./image-store.ts";
+import { whileMaking } from "./making.ts";
 import type {
   ContainerConfig,
   ContainerRequest,
@@ -23,15 +24,17 @@ import {
   type World,
 } from "./world.ts";
 
-export const createContainer: Handler<CreateContainerRequest> = async (world, request, { rpc }) => {
-  const refusals = world.manner.refuse;
+export const createContainer: Handler<CreateContainerRequest> = async (world, request, call) => {
+  const { refuse: refusals, habits } = world.manner;
   refuse(refusals.createContainerShape(request));
-  const pod = requirePod(world, rpc, request.podSandboxId);
+  const pod = requirePod(world, call.rpc, request.podSandboxId);
   const config = request.config ?? {};
   const name = containerName(world, pod, config);
   const taken = [...world.state.containers.values()].find((container) => container.reservedName === name);
   refuse(refusals.createContainer(request, pod));
   if (taken !== undefined) {
+    const isIdle = taken.state !== "CONTAINER_RUNNING";
+    if (habits.nameConflict === "removes" && isIdle) await removeContainerNow(world, taken);
     const answer = refusals.containerNameTaken(taken);
     if (answer === "the same container") return { containerId: taken.id };
     throw answer;
@@ -44,9 +47,11 @@ export const createContainer: Handler<CreateContainerRequest> = async (world, re
   const [command = ""] = commandOf(config, image);
   const failure = refusals.commandMissing(command, id);
   if (isMissingCommand(command) && failure.at === "create") throw failure.fault;
-  const container = addContainer(world, { id, pod, config, image });
-  await announceContainer(world, "CREATED", container);
-  return { containerId: id };
+  return await whileMaking(world, name, call, async () => {
+    const container = addContainer(world, { id, pod, config, image });
+    await announceContainer(world, "CREATED", container);
+    return { containerId: id };
+  });
 };
 
 /** Puts a created container into the state. */
@@ -159,10 +164,11 @@ export function containerItems(world: World, request: ListRequest): object[] {
 /** By id, pod and labels, in the order of the runtime's lists; the statistics filter in the same way. */
 export function matchingContainers(world: World, { filter }: ListRequest): FakeContainer[] {
   const { id, podSandboxId, labelSelector } = filter ?? {};
+  const selected = selectedById(world.state.containers, id);
   const { habits } = world.manner;
   return inListOrder(world, [...world.state.containers.values()]).filter(
     (container) =>
-      (id === undefined || container.id.startsWith(id)) &&
+      (selected === undefined || container === selected) &&
       (podSandboxId === undefined ||
         (habits.podFilterTakesPrefix
           ? container.podId.startsWith(podSandboxId)

@@ -73,7 +73,8 @@ function answer(
 ): Replies {
   const { rpc } = method;
   const override: Answer | undefined = fake.overrides.take(rpc);
-  if (override === undefined) return perform(fake.world, rpc, request, { rpc, signal });
+  if (override === undefined)
+    return perform(fake.world, rpc, request, { rpc, signal, deadline: record.deadline });
   if (typeof override !== "function") return override;
   const call: FakeCall = {
     ...{ rpc, signal, record },
@@ -161,7 +162,7 @@ async function* ownMessages(
   signal: AbortSignal,
 ): AsyncGenerator<JsonObject, void> {
   const canonical = decodeMessage(input, encodeMessage(input, request));
-  for await (const reply of replies(perform(world, rpc, canonical, { rpc, signal }))) {
+  for await (const reply of replies(perform(world, rpc, canonical, { rpc, signal, deadline: undefined }))) {
     yield decodeMessage(output, encodeMessage(output, reply));
   }
 }

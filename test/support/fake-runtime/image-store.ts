@@ -15,6 +15,8 @@ export interface ImageInit {
   /** Numeric or by name. */
   readonly user?: string;
   readonly pinned?: boolean;
+  /** Imported under a digest alone, as `ctr images import --digests` does: containerd's CRI cannot remove that name. */
+  readonly importedByDigest?: boolean;
   /** A server that runs on, by default. */
   readonly entrypoint?: readonly string[];
 }
@@ -40,6 +42,7 @@ export function makeImage(init: ImageInit): FakeImage {
     sizeBytes: init.sizeBytes ?? 4_300_000,
     user: init.user ?? "",
     pinned: init.pinned ?? false,
+    importedByDigest: init.importedByDigest ?? false,
     entrypoint: init.entrypoint ?? ["/entrypoint"],
   };
 }

@@ -76,7 +76,8 @@ export const removeImage: Handler<ImageRequest> = (world, { image: spec }, { rpc
   if (!habits.removesImagesByName && imageIdDigits(asked) === undefined) return {};
   const user = [...world.state.containers.values()].find((container) => container.image === image);
   if (user !== undefined) refuse(refusals.removeImageInUse(image, user));
-  world.state.images.delete(image.digits);
+  if (image.importedByDigest && world.manner.family === "containerd") image.repoTags = [];
+  else world.state.images.delete(image.digits);
   return {};
 };
 

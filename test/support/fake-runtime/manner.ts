@@ -113,6 +113,10 @@ export interface Habits {
   readonly zeroTimeNanos: bigint | undefined;
   readonly keepsIpOfStoppedPods: boolean;
   readonly hostNetworkHasIp: boolean;
+  /** What a create whose name is taken does to a stopped pod, or to a container that does not run, of that name. */
+  readonly nameConflict: "refused" | "removes";
+  /** A create whose name another one under way has: refused, or it makes a second one, or is never answered. */
+  readonly concurrentCreates: "refused" | "doubled" | "hang";
   /** A pod that could not be started stays behind, not ready. */
   readonly keepsFailedPods: boolean;
   /** PodSandboxStatus always carries the statuses of the containers and the time. */
@@ -122,8 +126,8 @@ export interface Habits {
   containerLabels(config: ContainerConfig): { [key: string]: string };
   logPath(pod: FakePod, config: ContainerConfig, containerId: string): string;
 
-  /** How long a container may resist SIGTERM in StopPodSandbox; 0 is SIGKILL at once. */
-  readonly podStopGraceMs: number;
+  /** How long a container may resist SIGTERM in StopPodSandbox: SIGKILL at once, or until 2 s before the deadline. */
+  readonly podStopGrace: "none" | "until the deadline";
   /** StopContainer goes on when its client gives up. */
   readonly stopOutlivesClient: boolean;
   /** ExecSync's process is killed when its client gives up or the time is over. */

@@ -1,7 +1,9 @@
 import { announcePod, containerStatus, podItem, podStatus } from "./answers.ts";
 import { removeContainerNow } from "./containers.ts";
-import { unknown } from "./fault.ts";
-import { matchesLabels } from "./filters.ts";
+import { GrpcFault, unknown } from "./fault.ts";
+import { matchesLabels, selectedById } from "./filters.ts";
+import { whileMaking } from "./making.ts";
+import { goZeroTimeNanos } from "./manners/rules.ts";
 import type {
   ListRequest,
   PodRequest,
@@ -12,34 +14,61 @@ import type {
 import { stopProcess } from "./processes.ts";
 import { containersOf, type FakePod, newId, nowNanos } from "./state.ts";
 import { podInfo } from "./verbose.ts";
-import { type Handler, inListOrder, lookUpPod, refuse, requirePod, type World } from "./world.ts";
+import {
+  type CallContext,
+  type Handler,
+  inListOrder,
+  lookUpPod,
+  refuse,
+  requirePod,
+  type World,
+} from "./world.ts";
 
-export const runPodSandbox: Handler<RunPodSandboxRequest> = async (world, request) => {
+export const runPodSandbox: Handler<RunPodSandboxRequest> = async (world, request, call) => {
   const { refuse: refusals, habits, handlers } = world.manner;
   refuse(refusals.runPod(request));
   const config = request.config ?? {};
   const handler = request.runtimeHandler ?? "";
   if (handler !== "" && !handlers.includes(handler)) throw refusals.unknownHandler(handler);
 
-  const taken = [...world.state.pods.values()].find((pod) => pod.reservedName === podName(world, config));
+  const name = podName(world, config);
+  const taken = [...world.state.pods.values()].find((pod) => pod.reservedName === name);
   if (taken !== undefined) {
+    const isIdle = taken.state === "SANDBOX_NOTREADY";
+    if (habits.nameConflict === "removes" && isIdle) await removePodNow(world, taken);
     const answer = refusals.podNameTaken(taken);
     if (answer === "the same pod") return { podSandboxId: taken.id };
     throw answer;
   }
+  return await whileMaking(world, name, call, () => startPod(world, config, handler));
+};
 
+async function startPod(world: World, config: PodSandboxConfig, runtimeHandler: string): Promise<object> {
+  const { refuse: refusals, habits } = world.manner;
   const fault = refusals.startPod(config);
   if (fault !== undefined && !habits.keepsFailedPods) throw fault;
-  const pod = addPod(world, { config, runtimeHandler: handler });
-  if (fault !== undefined) {
+  const why = hasOwnNetwork(config) ? networkFailureOf(world) : undefined;
+  const createdAtNanos = why === undefined ? nowNanos() : goZeroTimeNanos;
+  const pod = addPod(world, { config, runtimeHandler, createdAtNanos });
+  if (fault !== undefined || why !== undefined) {
     pod.state = "SANDBOX_NOTREADY";
     pod.ip = "";
-    throw fault;
+    throw fault ?? unknown(`failed to setup network for sandbox "${pod.id}": ${pluginText("add", why)}`);
   }
   await announcePod(world, "CREATED", pod);
   await announcePod(world, "STARTED", pod);
   return { podSandboxId: pod.id };
-};
+}
+
+const hasOwnNetwork = ({ linux }: PodSandboxConfig): boolean =>
+  linux?.securityContext?.namespaceOptions?.network !== "NODE";
+
+/** Why CNI fails. Only containerd was measured: it keeps the pod when the plug-in can neither set up nor tear down. */
+const networkFailureOf = ({ manner, state }: World): string | undefined =>
+  manner.family === "containerd" ? state.networkFailure : undefined;
+
+const pluginText = (verb: "add" | "delete", why: string | undefined): string =>
+  `plugin type="portmap" failed (${verb}): ${why}`;
 
 /** Puts a running pod into the state. */
 export function addPod(
@@ -59,6 +88,7 @@ export function addPod(
     createdAtNanos: pod.createdAtNanos ?? nowNanos(),
     state: "SANDBOX_READY",
     ip: onHost && !habits.hostNetworkHasIp ? "" : `10.88.${Math.trunc(number / 250) % 250}.${number % 250}`,
+    hasNetwork: !onHost,
     unreadable: family === "cri-dockerd" && `${name}${namespace}${uid}`.includes("_"),
   };
   world.state.pods.set(added.id, added);
@@ -72,34 +102,53 @@ function podName({ manner }: World, { metadata }: PodSandboxConfig): string {
     : `k8s_POD_${name}_${namespace}_${uid}_${attempt}`;
 }
 
-export const stopPodSandbox: Handler<PodRequest> = async (world, { podSandboxId }, { rpc, signal }) => {
-  const pod = lookUpPod(world, rpc, podSandboxId);
-  if (pod !== undefined) await stopPod(world, pod, signal);
+export const stopPodSandbox: Handler<PodRequest> = async (world, { podSandboxId }, call) => {
+  const pod = lookUpPod(world, call.rpc, podSandboxId);
+  if (pod !== undefined) await stopPod(world, pod, call);
   return {};
 };
 
-async function stopPod(world: World, pod: FakePod, signal: AbortSignal): Promise<void> {
-  const { podStopGraceMs, keepsIpOfStoppedPods } = world.manner.habits;
+async function stopPod(world: World, pod: FakePod, { signal, deadline }: CallContext): Promise<void> {
+  const { podStopGrace, keepsIpOfStoppedPods } = world.manner.habits;
+  const graceMs = podStopGrace === "none" ? 0 : graceUntil(deadline);
   await Promise.all(
-    containersOf(world.state, pod).map((container) =>
-      stopProcess(world, container, { graceMs: podStopGraceMs, signal }),
-    ),
+    containersOf(world.state, pod).map((container) => stopProcess(world, container, { graceMs, signal })),
   );
-  if (signal.aborted || pod.state === "SANDBOX_NOTREADY") return;
+  if (signal.aborted) return;
+  const why = pod.hasNetwork ? networkFailureOf(world) : undefined;
+  if (why !== undefined) {
+    throw unknown(`failed to destroy network for sandbox "${pod.id}": ${pluginText("delete", why)}`);
+  }
+  pod.hasNetwork = false;
+  if (pod.state === "SANDBOX_NOTREADY") return;
   pod.state = "SANDBOX_NOTREADY";
   if (!keepsIpOfStoppedPods) pod.ip = "";
   await announcePod(world, "STOPPED", pod);
 }
 
-export const removePodSandbox: Handler<PodRequest> = async (world, { podSandboxId }, { rpc, signal }) => {
-  const pod = lookUpPod(world, rpc, podSandboxId);
+/** CRI-O's stopTimeoutFromContext: all the time that the caller gives, less 2 s for what comes after. */
+function graceUntil(deadline: Date | undefined): number {
+  return deadline === undefined ? 10_000 : Math.max(0, deadline.getTime() - Date.now() - 2000);
+}
+
+export const removePodSandbox: Handler<PodRequest> = async (world, { podSandboxId }, call) => {
+  const pod = lookUpPod(world, call.rpc, podSandboxId);
   if (pod === undefined) return {};
-  await stopPod(world, pod, signal);
+  try {
+    await stopPod(world, pod, call);
+  } catch (error) {
+    const text = error instanceof GrpcFault ? error.details : String(error);
+    throw unknown(`failed to forcibly stop sandbox "${pod.id}": ${text}`);
+  }
+  await removePodNow(world, pod);
+  return {};
+};
+
+async function removePodNow(world: World, pod: FakePod): Promise<void> {
   for (const container of containersOf(world.state, pod)) await removeContainerNow(world, container);
   world.state.pods.delete(pod.id);
   await announcePod(world, "DELETED", pod);
-  return {};
-};
+}
 
 export const podSandboxStatus: Handler<PodRequest> = (world, { podSandboxId, verbose }, { rpc }) => {
   const pod = requirePod(world, rpc, podSandboxId);
@@ -120,9 +169,10 @@ export const listPodSandbox: Handler<ListRequest> = (world, request) => ({ items
 /** The list's items; the same for the streamed list. */
 export function podItems(world: World, { filter }: ListRequest): object[] {
   const { id, state, labelSelector } = filter ?? {};
+  const selected = selectedById(world.state.pods, id);
   const pods = inListOrder(world, [...world.state.pods.values()]).filter(
     (pod) =>
-      (id === undefined || pod.id.startsWith(id)) &&
+      (selected === undefined || pod === selected) &&
       // The state of the filter is a message: present and empty means the zero, READY.
       (state === undefined || pod.state === (state.state ?? "SANDBOX_READY")) &&
       matchesLabels(world.manner.habits.podLabels(pod.config), labelSelector),

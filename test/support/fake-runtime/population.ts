@@ -71,6 +71,7 @@ export function initPod(world: World, init: PodInit): FakePod {
   });
   if (init.state === "not ready") {
     pod.state = "SANDBOX_NOTREADY";
+    pod.hasNetwork = false;
     if (!world.manner.habits.keepsIpOfStoppedPods) pod.ip = "";
   }
   return pod;

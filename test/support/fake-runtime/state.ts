@@ -25,6 +25,8 @@ export interface FakePod {
   readonly createdAtNanos: bigint;
   state: PodState;
   ip: string;
+  /** What CNI set up, and has to tear down before the pod goes. */
+  hasNetwork: boolean;
   /** Docker only: its name cannot be read back, so that its status fails and its list item is bare. */
   readonly unreadable: boolean;
 }
@@ -67,6 +69,7 @@ export interface FakeImage {
   /** Numeric or by name; empty for none. */
   readonly user: string;
   readonly pinned: boolean;
+  readonly importedByDigest: boolean;
   /** What runs without a command in the container. */
   readonly entrypoint: readonly string[];
 }
@@ -78,6 +81,10 @@ export interface RemoteImage {
 }
 
 export interface State {
+  /** Names of the pods and containers that are being made. */
+  readonly making: Set<string>;
+  /** CNI's plug-ins fail, at setting up and at tearing down: the text says why. */
+  networkFailure: string | undefined;
   readonly pods: Map<string, FakePod>;
   readonly containers: Map<string, FakeContainer>;
   /** By digits. */
@@ -86,7 +93,14 @@ export interface State {
 }
 
 export function createState(): State {
-  return { pods: new Map(), containers: new Map(), images: new Map(), remoteImages: new Map() };
+  return {
+    making: new Set(),
+    networkFailure: undefined,
+    pods: new Map(),
+    containers: new Map(),
+    images: new Map(),
+    remoteImages: new Map(),
+  };
 }
 
 export function newId(): string {

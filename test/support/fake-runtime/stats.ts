@@ -1,6 +1,6 @@
 import { matchingContainers } from "./containers.ts";
 import { unknown } from "./fault.ts";
-import { matchesLabels } from "./filters.ts";
+import { matchesLabels, selectedById } from "./filters.ts";
 import type { ContainerRequest, ListRequest, PodRequest } from "./messages.ts";
 import { containersOf, type FakeContainer, type FakePod, nowNanos } from "./state.ts";
 import { type Handler, inListOrder, refuse, requireContainer, requirePod, type World } from "./world.ts";
@@ -111,10 +111,11 @@ export const listPodSandboxStats: Handler<ListRequest> = (world, request) => ({
 /** The list's items; the same for the streamed list. One pod that cannot be measured fails the whole. */
 export function podStatsItems(world: World, { filter }: ListRequest): object[] {
   const { id, labelSelector } = filter ?? {};
+  const selected = selectedById(world.state.pods, id);
   const containerd = world.manner.family === "containerd";
   const pods = inListOrder(world, [...world.state.pods.values()]).filter(
     (pod) =>
-      (id === undefined || pod.id.startsWith(id)) &&
+      (selected === undefined || pod === selected) &&
       matchesLabels(world.manner.habits.podLabels(pod.config), labelSelector),
   );
   const bare = pods.find((pod) => containerd && !pod.config.linux?.cgroupParent);

@@ -32,6 +32,8 @@ export interface StreamRequest {
 
 export interface CallContext {
   readonly rpc: RpcName;
+  /** When the client gives up; `undefined` for never. */
+  readonly deadline: Date | undefined;
   /** Aborts when the client gives the call up: cancelled, out of time or gone. */
   readonly signal: AbortSignal;
 }

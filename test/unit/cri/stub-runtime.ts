@@ -44,6 +44,10 @@ export function stubRuntime(answers: StubAnswers): StubRuntime {
     async *stream(rpc) {
       throw fromStatus(rpc, serviceError(status.UNIMPLEMENTED, `unknown method ${rpc}`));
     },
+    // biome-ignore lint/correctness/useYield: a stream without an item
+    async *streamNative(path) {
+      throw serviceError(status.UNIMPLEMENTED, `unknown method ${path}`);
+    },
     seen: () => undefined,
     markUnimplemented: () => undefined,
     whenDropped: (dropped) => void waiting.push(dropped),

@@ -4,7 +4,7 @@ import { DaemonCrash, GrpcFault, notFound, unknown } from "../fault.ts";
 import type { Habits, Manner, PullFailure, Refusals } from "../manner.ts";
 import type { StringMap } from "../messages.ts";
 import { methodOf, type RpcName } from "../rpc-names.ts";
-import { foreignSysctl, runtimeStreamsFault, streamLists, without } from "./rules.ts";
+import { foreignSysctl, goZeroTimeNanos, runtimeStreamsFault, streamLists, without } from "./rules.ts";
 
 /** cri-dockerd of April 2026 on dockerd 28.5.2. */
 export function criDockerd(): Manner {
@@ -26,9 +26,6 @@ export function criDockerd(): Manner {
     habits: habits(),
   };
 }
-
-/** Go's zero time as nanoseconds since 1970, overflowed. */
-const goZeroTimeNanos = -6795364578871345152n;
 
 function crash(why: string): never {
   throw new DaemonCrash(`${why}: nil pointer dereference`);
@@ -194,6 +191,8 @@ function habits(): Habits {
     zeroTimeNanos: goZeroTimeNanos,
     keepsIpOfStoppedPods: false,
     hostNetworkHasIp: false,
+    nameConflict: "removes",
+    concurrentCreates: "doubled",
     keepsFailedPods: true,
     podStatusHasContainers: false,
     podLabels: (config) => withoutReserved(config.labels),
@@ -202,7 +201,7 @@ function habits(): Habits {
       const { logDirectory } = pod.config;
       return logDirectory ? posix.join(logDirectory, config.logPath ?? "") : (config.logPath ?? "");
     },
-    podStopGraceMs: 0,
+    podStopGrace: "none",
     stopOutlivesClient: false,
     execDiesWithClient: false,
     backgroundWaitMs: 2200,

@@ -240,6 +240,8 @@ function habits(): Habits {
     zeroTimeNanos: undefined,
     keepsIpOfStoppedPods: true,
     hostNetworkHasIp: true,
+    nameConflict: "refused",
+    concurrentCreates: "hang",
     keepsFailedPods: false,
     podStatusHasContainers: true,
     podLabels: (config) => ({
@@ -252,7 +254,7 @@ function habits(): Habits {
     containerLabels: (config) => config.labels ?? {},
     logPath: (pod, config, id) =>
       posix.join(pod.config.logDirectory || `/var/log/crio/pods/${pod.id}`, config.logPath || `${id}.log`),
-    podStopGraceMs: 10_000,
+    podStopGrace: "until the deadline",
     stopOutlivesClient: true,
     execDiesWithClient: false,
     backgroundWaitMs: 0,

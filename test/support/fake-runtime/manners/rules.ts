@@ -23,6 +23,9 @@ export function without(methods: { known: string[]; newer: string[] }): Manner["
   ]);
 }
 
+/** Go's zero time as nanoseconds since 1970, overflowed. */
+export const goZeroTimeNanos = -6795364578871345152n;
+
 /** What Kubernetes' streaming server refuses in Exec and Attach. */
 export function runtimeStreamsFault(request: StreamsRequest): GrpcFault | undefined {
   if (request.tty && request.stderr) return invalidArgument("tty and stderr cannot both be true");
