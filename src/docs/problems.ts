@@ -46,18 +46,20 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
       'Give the program\'s full path. No shell interprets a command: for pipes and variables run one, `["sh", "-c", "..."]`, if the image has it.',
   },
   unauthenticated: {
-    happened: "The request has no token, or a wrong one. More is not told to strangers.",
+    happened:
+      'The request has no token, or a wrong one: `detail` says which. With a wrong one, `WWW-Authenticate` has `error="invalid_token"` (RFC 6750).',
     remedy:
-      "Send `Authorization: Bearer TOKEN` with the content of the gateway's token file: `DATA_DIR/token`, unless `--token-file` says otherwise. A browser's WebSocket offers it as a subprotocol.",
+      "Send `Authorization: Bearer TOKEN` with the content of the gateway's token file. `crest` prints the path of that file when it starts: `DATA_DIR/token`, unless `--token-file` says otherwise. A token that was right before is wrong if the file was replaced and the gateway restarted. A browser's WebSocket offers the token as a subprotocol.",
   },
   not_capable: {
     happened:
-      "The operation, or a field of the request, needs a grant that the gateway was not started with, or that was denied. The runtime was not asked.",
+      "The operation, or a field of the request, needs a grant that the gateway was not started with, or that was denied. Nothing was changed.",
     remedy:
-      "Have the gateway started as `detail` says, if the caller is meant to do this: with the flag that grants it, without the one that denies it. A denial beats every grant. [getGrants](/docs#getGrants) answers what you may do.",
+      "If the caller is meant to do this, restart the gateway as `detail` says: with the flags that grant it, and without those that deny it, which beat every grant. [getGrants](/docs#getGrants) lists what you may do.",
     members: {
-      grant: "The grant that is missing: `exec`, `read:pods`.",
-      resource: "What it would be for, where the grant can be narrowed.",
+      grants: "All grants that are missing: `run` and `host`, `read:pods`.",
+      grant: "The first of them.",
+      resource: "The pod or the image that a missing grant is for.",
     },
   },
   host_not_allowed: {

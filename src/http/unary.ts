@@ -8,7 +8,7 @@ import {
   authorize,
   type Caller,
   canChangeUnmanaged,
-  requireGrant,
+  changesPods,
   requireManaged,
 } from "../auth/authorize.ts";
 import { normalReference } from "../auth/reference.ts";
@@ -28,15 +28,6 @@ import { encodeBound, type Gateway, type Handler, located, partsOf, whenGone } f
 import { negotiate } from "./negotiate.ts";
 import { pathOf } from "./problems.ts";
 
-/** Grants that change a pod or what is in it, so that it matters whose pod it is. */
-const changing: ReadonlySet<string> = new Set<Grant>([
-  "run",
-  "stop",
-  "remove",
-  "exec",
-  "forward",
-  "checkpoint",
-]);
 /** Runtimes answer OK to these for what is not there; an absence is 404 all the same. */
 const mustExist: ReadonlySet<string> = new Set<Grant>(["stop", "remove"]);
 
@@ -53,11 +44,11 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
     if (route.success !== 204) negotiate(request.headers.accept, ["application/json"]);
     const caller = gateway.callerOf(request);
     const bound = binder.bind(partsOf(request));
-    for (const name of bound.given) {
-      const grant = route.needs?.[name];
-      if (grant) requireGrant(grant, caller, name);
+    // Again, where the body says more of what is needed.
+    if (route.allow === "pull" || bound.given.length > 0) {
+      const reference = route.allow === "pull" ? pulledReference(bound) : undefined;
+      authorize(route, caller, { reference, fields: bound.given });
     }
-    if (route.allow === "pull") authorize(route, caller, pulledReference(bound));
     let wire = encodeBound(rpc, bound.message, binder);
     if (target && (await resolveTarget(bound, caller))) wire = encodeBound(rpc, bound.message, binder);
     if (prepare.handles(rpc)) wire = await complete(wire, bound);
@@ -96,7 +87,7 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
     if (!target) return false;
     const given = String(message[target.field]);
     const id = await inventory.resolve(target.kind, given, { mustExist: mustExist.has(route.allow) });
-    if (changing.has(route.allow) && !canChangeUnmanaged(caller)) {
+    if (changesPods(route) && !canChangeUnmanaged(caller)) {
       const pod = await inventory.podOf(target.kind, id);
       requireManaged({ ...pod, managed: pod.labels[managedLabel] === "true" }, caller);
     }

@@ -49,8 +49,15 @@ export const Problem = Type.Object(
         { description: "The places of the mistakes, on a request that is invalid." },
       ),
     ),
-    grant: Type.Optional(Type.String({ description: "The grant that is missing, on a refusal." })),
-    resource: Type.Optional(Type.String({ description: "What the missing grant would be for." })),
+    grant: Type.Optional(
+      Type.String({ description: "On a refusal, the first of the grants that are missing: see `grants`." }),
+    ),
+    grants: Type.Optional(
+      Type.Array(Type.String(), { description: "On a refusal, all grants that are missing." }),
+    ),
+    resource: Type.Optional(
+      Type.String({ description: "On a refusal, the pod or image that the missing grant is for." }),
+    ),
     candidates: Type.Optional(
       Type.Array(Type.String(), { description: "The ids that an ambiguous prefix may mean." }),
     ),

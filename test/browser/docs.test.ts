@@ -281,7 +281,7 @@ test("a missing grant is shown at the operation, and highlighted in the problem"
   const problem = page.locator("#runPod .problem");
   await problem.waitFor();
   assert.match(await textOf(problem), /NotCapable not_capable/);
-  assert.equal(await textOf(problem.locator("mark")), "run");
+  assert.deepEqual(await problem.locator("mark").allTextContents(), ["run", "host"]);
   assert.match(await textOf(problem), /--allow-run/);
   assert.match(await textOf(page.locator("#runPod .facts")), /you do not have it/);
   assert.doesNotMatch(await textOf(page.locator("#listPods .facts")), /you do not have it/);

@@ -106,9 +106,9 @@ function codesOf(status: number, route: Route): readonly string[] {
 const headers = {
   "401": {
     "WWW-Authenticate": {
-      description: "The scheme that the token is sent by.",
+      description: "The scheme that the token is sent by, and whether the one that was sent is wrong.",
       required: true,
-      schema: { type: "string", const: "Bearer" },
+      schema: { type: "string", enum: ["Bearer", 'Bearer error="invalid_token"'] },
     },
   },
   "426": {
