@@ -133,7 +133,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
       for (const [name, field] of inPath) {
         attempt(name, () => put(message, field.keys, field.parse(params[name] ?? params["*"] ?? "")));
         if ((params[name] ?? params["*"]) === "")
-          errors.push({ parameter: name, detail: "must not be empty" });
+          errors.push({ parameter: name, detail: `must not be empty${withoutSlash(route)}` });
       }
       for (const [name, field] of inQuery) {
         const raw = query[name] ?? route.defaults?.[name];
@@ -196,6 +196,12 @@ export function invalid(errors: readonly FieldError[], cause?: unknown): Gateway
   const [first] = errors;
   const where = first?.parameter ?? (first?.pointer || "the body");
   return new GatewayError("invalid_request", `Invalid ${where}: ${first?.detail}`, { errors, cause });
+}
+
+/** `/v1/pods/` with nothing behind it is mostly a slash too many. */
+function withoutSlash({ http }: Route): string {
+  const [, list] = /^GET (.*)\/\{\w+\}$/.exec(http) ?? [];
+  return list === undefined ? "" : `: for the list ask for ${list}, without the slash at the end`;
 }
 
 class BadParameter extends Error {}

@@ -35,6 +35,7 @@ import { answerClientError, refuse } from "./raw-answer.ts";
 import { registerRoutes } from "./register.ts";
 import { loadDialler, registerSession, type SessionOptions } from "./sessions.ts";
 import { createSharing } from "./sharing.ts";
+import { routesFor, suggestRoute } from "./suggest-route.ts";
 import { type ChosenProtocols, registerWebSockets } from "./websockets.ts";
 
 export interface ServerOptions {
@@ -250,11 +251,21 @@ function toGatewayError(thrown: unknown): unknown {
 function routeRefusal({ method, url }: FastifyRequest): GatewayError {
   const path = pathOf(url);
   const allowed = openPaths.has(path) ? ["GET", "HEAD"] : allowedMethods(routes, path);
-  if (allowed.length > 0) return methodRefusal(`${path} does not take ${method}`, allowed);
-  return new GatewayError("route_not_found", `No route ${method} ${path}`);
+  if (allowed.length > 0)
+    return methodRefusal(`${path} does not take ${method}`, allowed, routesFor(routes, method, path));
+  const suggestion = suggestRoute(routes, method, path);
+  const hint = suggestion === undefined ? "" : `, perhaps ${suggestion} is meant`;
+  return new GatewayError("route_not_found", `No route ${method} ${path}${hint}`);
 }
 
-function methodRefusal(sentence: string, allowed: readonly string[]): GatewayError {
+function methodRefusal(
+  sentence: string,
+  allowed: readonly string[],
+  others: readonly string[] = [],
+): GatewayError {
   const allow = allowed.join(", ");
-  return new GatewayError("method_not_allowed", `${sentence}: it takes ${allow}`, { headers: { allow } });
+  const hint = others.length === 0 ? "" : `, perhaps ${others.join(" or ")} is meant`;
+  return new GatewayError("method_not_allowed", `${sentence}: it takes ${allow}${hint}`, {
+    headers: { allow },
+  });
 }

@@ -277,7 +277,10 @@ test("each value that does not read is refused by place, mistake and remedy", ()
     ["--accept-host=crest.example:80", /has a port/],
     ["--accept-host=http://crest.example", /is no host name/],
     ["--accept-host=a..b", /is no host name/],
-    ["--allow-verbose=yes", "--allow-verbose=yes: takes no value but true and false"],
+    [
+      "--allow-verbose=maybe",
+      "--allow-verbose=maybe: takes no value but true and false (or 1, yes, on; 0, no, off)",
+    ],
     ["--allow-all=everything", /takes no value but true and false/],
   ];
   for (const [flag, message] of cases) refused(["serve", flag], {}, message);
@@ -380,6 +383,7 @@ test("a single value that is given twice is refused, a switch that agrees with i
   );
   assert.equal(config("up --install --install").install, true);
   refused("up --install --install=false", {}, /write it once/);
+  assert.equal(config("up --install --install=yes").install, true);
 });
 
 test("commands are told from each other, and what is none is refused", () => {
