@@ -11,6 +11,7 @@ import type { Config } from "./config.ts";
 import type { Runtime } from "./cri/channel.ts";
 import { createInventory } from "./cri/inventory.ts";
 import { logRootOf } from "./cri/log-folders.ts";
+import { withNameHints } from "./cri/name-hints.ts";
 import { withPodCgroups } from "./cri/pod-cgroup.ts";
 import { createPrepare } from "./cri/prepare.ts";
 import { descriptorLimit, shareDescriptors } from "./http/descriptors.ts";
@@ -82,7 +83,7 @@ export function createApp({
 }: AppOptions): App {
   const checkToken = createAuthenticator(token);
   const caller = { name: "token", grants: config.grants };
-  const inventory = createInventory(options.runtime);
+  const inventory = withNameHints(createInventory(options.runtime), options.runtime);
   const runtime = withStats(withPodCgroups(options.runtime, (id) => inventory.podOf("pod", id)));
   const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};
   const { maxConnections, maxStreams } = shareDescriptors(descriptorLimit(), mostSessions);

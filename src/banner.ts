@@ -2,6 +2,7 @@
 
 import type { Config } from "./config.ts";
 import { grantWordNames } from "./grants.ts";
+import { quote } from "./http/shell.ts";
 
 export interface BannerOptions {
   readonly command: "up" | "serve";
@@ -70,9 +71,4 @@ function grantsLine({ grants }: Config): string {
   return allowed.length > 0
     ? `${allowed.join(", ")}${but}`
     : "nothing: see crest serve --help for --allow-read and the others";
-}
-
-/** For a shell: as it is when nothing in it is special. */
-function quote(text: string): string {
-  return /^[A-Za-z0-9_./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

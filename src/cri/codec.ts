@@ -10,9 +10,11 @@ import { writers } from "../gen/writers.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { enumOf, type Field, messageOf } from "../wire/descriptor.ts";
 import { createEncoder } from "../wire/encode.ts";
+import { InvalidValue } from "../wire/invalid-value.ts";
 import { type FieldPath, fieldPath, type Items, int64At, scanItems } from "../wire/scan.ts";
 import { lineWriter, toJsonText, type Writer, type Written, writeJson } from "../wire/write-json.ts";
 import { type WriteListOptions, writeList } from "../wire/write-list.ts";
+import { withHints } from "./hints.ts";
 import { requestRules } from "./request-rules.ts";
 import { withoutZeroTimes } from "./zero-time.ts";
 
@@ -46,7 +48,12 @@ export function encodeRequest<R extends Rpc>(rpc: R, value: Input<Methods[R]["re
  * @throws {InvalidValue} with pointers in the spelling of `value`.
  */
 export function encodeCallers(rpc: Rpc, value: object): Buffer {
-  return encodeStrictly(methods[rpc].request, value);
+  const { request } = methods[rpc];
+  try {
+    return encodeStrictly(request, value);
+  } catch (error) {
+    throw error instanceof InvalidValue ? withHints(request, error) : error;
+  }
 }
 
 /** A request that was encoded here, in its canonical spelling, with the shorthands written out. */

@@ -81,7 +81,8 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   not_found: {
     happened: "The pod, container or image that the request names is not there: never was, or was removed.",
     remedy:
-      "List what is there. Ids may be shortened, as long as they stay unique; names of pods and containers are not ids. On a stop or a removal there is nothing left to do.",
+      "List what is there. Ids may be shortened, as long as they stay unique. The name of a pod or a container is not its id: `detail` says the id. An image that is not there must be pulled first: `detail` has the command. On a stop or a removal there is nothing left to do.",
+    members: { candidates: "The ids of what has the name that was given." },
   },
   method_not_allowed: {
     happened: "The path is right, but does not take this method.",
@@ -102,7 +103,7 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
     happened:
       "A pull: the registry has no such repository or tag, or shows it to nobody without credentials. A new container: its image is not on this node.",
     remedy:
-      "Check the name and the tag, and whether `auth` is needed. Before a container is made, pull its image; give the full reference, as short names are not expanded there.",
+      "On a pull, check the name and the tag, and whether `auth` is needed. On a new container, pull its image first: `detail` has the command.",
   },
   conflict: {
     happened:

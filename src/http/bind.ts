@@ -11,6 +11,7 @@ import { methods } from "../gen/methods.ts";
 import type { OwnParameter, Route } from "../routes/define.ts";
 import type { Field } from "../wire/descriptor.ts";
 import { parseJson } from "../wire/parse-json.ts";
+import { suggestParameter } from "./suggest-parameter.ts";
 
 export interface Parts {
   readonly params: { readonly [name: string]: string };
@@ -125,8 +126,12 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
       };
       for (const name of Object.keys(query)) {
         if (known.has(name)) continue;
-        const list = [...known].sort().join(", ");
-        errors.push({ parameter: name, detail: `unknown parameter; this route has ${list || "none"}` });
+        const names = [...known].sort();
+        const meant = suggestParameter(name, names);
+        errors.push({
+          parameter: name,
+          detail: `unknown parameter${meant === undefined ? "" : `, ${meant}`}; this route has ${names.join(", ") || "none"}`,
+        });
       }
       const message = bodyMessage(bytes);
       const values: { [name: string]: string | number | boolean } = {};

@@ -3,7 +3,7 @@
  * whose pod it is, complete, call, answer. (Authentication and the route's own grant came before the body
  * was read.) What a route needs is compiled once.
  */
-import type { FastifyReply } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import {
   authorize,
   type Caller,
@@ -15,6 +15,7 @@ import { normalReference } from "../auth/reference.ts";
 import { decodeReply, decodeRequest, encodeRequest, hasField, writeReply } from "../cri/codec.ts";
 import type { Kind } from "../cri/inventory.ts";
 import { deadlineOf } from "../cri/methods.ts";
+import { explainAbsence } from "../cri/name-hints.ts";
 import { perform, type Subject } from "../cri/perform.ts";
 import { managedLabel } from "../cri/pod-config.ts";
 import { GatewayError } from "../errors.ts";
@@ -27,6 +28,7 @@ import { type Bound, createBinder, type OwnValues } from "./bind.ts";
 import { encodeBound, type Gateway, type Handler, located, partsOf, whenGone } from "./gateway.ts";
 import { negotiate } from "./negotiate.ts";
 import { pathOf } from "./problems.ts";
+import { withPullHint } from "./pull-hint.ts";
 
 /** Runtimes answer OK to these for what is not there; an absence is 404 all the same. */
 const mustExist: ReadonlySet<string> = new Set<Grant>(["stop", "remove"]);
@@ -52,27 +54,50 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
     let wire = encodeBound(rpc, bound.message, binder);
     if (target && (await resolveTarget(bound, caller))) wire = encodeBound(rpc, bound.message, binder);
     if (prepare.handles(rpc)) wire = await complete(wire, bound);
+    try {
+      return await answer(request, reply, { bound, wire });
+    } catch (error) {
+      throw await explained(error, { bound, caller, request });
+    }
+  };
+
+  async function answer(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { bound, wire }: { readonly bound: Bound; readonly wire: Buffer },
+  ): Promise<FastifyReply> {
     const deadlineMs = deadlineOf(rpc, bound.message);
     const onCancel = whenGone(reply);
     const subject = bound.message as Subject;
     if (!isRead) {
-      const answer = await perform(runtime, rpc, wire, { subject, options: { deadlineMs, onCancel } });
-      return send(reply, answer, bound.own);
+      const result = await perform(runtime, rpc, wire, { subject, options: { deadlineMs, onCancel } });
+      return send(reply, result, bound.own);
     }
 
     const key = `${rpc} ${wire.toString("latin1")}`;
     const shared = await share({ key, deadlineMs, onCancel }, async (whenAllGone) => {
-      const answer = await perform(runtime, rpc, wire, {
+      const result = await perform(runtime, rpc, wire, {
         subject,
         options: { deadlineMs, onCancel: whenAllGone },
       });
-      requireAnswer(route, answer, request.url);
-      const written = writeReply(rpc, answer, pool);
+      requireAnswer(route, result, request.url);
+      const written = writeReply(rpc, result, pool);
       return { value: written.bytes, release: written.release };
     });
     if (route.tells === "version") reply.header("crest-version", version);
     return sendWritten(reply, { bytes: shared.value, release: shared.release });
-  };
+  }
+
+  /** What is not there, in the words of the one who asked for it. */
+  async function explained(
+    error: unknown,
+    { bound: { message }, caller, request }: { bound: Bound; caller: Caller; request: FastifyRequest },
+  ): Promise<unknown> {
+    const told = target
+      ? await explainAbsence(runtime, target.kind, String(message[target.field]), error)
+      : error;
+    return withPullHint(told, route.id, { message, caller, request });
+  }
 
   async function complete(wire: Buffer, { message }: Bound): Promise<Buffer> {
     try {

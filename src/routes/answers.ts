@@ -59,7 +59,9 @@ export const Problem = Type.Object(
       Type.String({ description: "On a refusal, the pod or image that the missing grant is for." }),
     ),
     candidates: Type.Optional(
-      Type.Array(Type.String(), { description: "The ids that an ambiguous prefix may mean." }),
+      Type.Array(Type.String(), {
+        description: "The ids that may be meant: of an ambiguous prefix, or of a name.",
+      }),
     ),
   },
   { description: "What went wrong, as RFC 9457 has it." },

@@ -158,7 +158,7 @@ function putMembers(encoding: Encoding, plan: Plan, value: unknown): void {
   }
   const also = plan.shorthand === undefined ? "" : ` or a string (its ${plan.shorthand})`;
   if (!isObject(value))
-    return void refuse(encoding, `must be an object${also}, got ${describe(value, true)}`);
+    return void refuse(encoding, `must be an object${also}, got ${describe(value, true)}`, "type");
   if (encoding.path.length > MAX_DEPTH) return void refuse(encoding, "must not be nested so deeply");
   const mistakes = encoding.mistakes.length;
   const keys: (string | undefined)[] = new Array(plan.fields.length);
@@ -167,7 +167,8 @@ function putMembers(encoding: Encoding, plan: Plan, value: unknown): void {
     const earlier = place === undefined ? undefined : keys[place];
     if (place !== undefined && earlier === undefined) keys[place] = key;
     else if (place === undefined && encoding.ignoreUnknown) continue;
-    else if (place === undefined) at(encoding, key, () => refuse(encoding, unknownField(plan, key)));
+    else if (place === undefined)
+      at(encoding, key, () => refuse(encoding, unknownField(plan, key), "unknown"));
     else at(encoding, key, () => refuse(encoding, `must not be given twice, there is ${earlier} too`));
   }
   for (let place = 0; place < keys.length; place++) {
@@ -210,7 +211,7 @@ function unknownField(plan: Plan, key: string): string {
 
 function putEach(encoding: Encoding, value: unknown, put: Put): void {
   if (!Array.isArray(value))
-    return void refuse(encoding, `must be a list, got ${describe(value, encoding.secrets > 0)}`);
+    return void refuse(encoding, `must be a list, got ${describe(value, encoding.secrets > 0)}`, "type");
   for (let i = 0; i < value.length; i++) at(encoding, i, () => put(encoding, value[i]));
 }
 
@@ -232,7 +233,7 @@ function putPacked(
 
 function putMap(encoding: Encoding, tag: number, value: unknown): void {
   if (!isObject(value))
-    return void refuse(encoding, `must be an object, got ${describe(value, encoding.secrets > 0)}`);
+    return void refuse(encoding, `must be an object, got ${describe(value, encoding.secrets > 0)}`, "type");
   const { sink } = encoding;
   for (const key of Object.keys(value))
     at(encoding, key, () => {
@@ -257,7 +258,7 @@ function parse<T>(encoding: Encoding, codec: ScalarCodec<T>, value: unknown): T 
     return codec.parse(value);
   } catch (error) {
     if (!(error instanceof Wrong)) throw error;
-    refuse(encoding, `${error.message}, got ${describe(value, encoding.secrets > 0)}`);
+    refuse(encoding, `${error.message}, got ${describe(value, encoding.secrets > 0)}`, "type");
     return refused;
   }
 }
@@ -268,8 +269,9 @@ function at(encoding: Encoding, part: string | number, run: () => void): void {
   encoding.path.pop();
 }
 
-function refuse(encoding: Encoding, detail: string): void {
-  encoding.mistakes.push({ pointer: jsonPointer(encoding.path), detail });
+function refuse(encoding: Encoding, detail: string, kind?: "unknown" | "type"): void {
+  const mistake: Mistake = { pointer: jsonPointer(encoding.path), detail };
+  encoding.mistakes.push(kind === undefined ? mistake : { ...mistake, kind });
   if (encoding.mistakes.length === MOST_MISTAKES) throw new Stop();
 }
 

@@ -96,7 +96,10 @@ test("a scope is refused by saying what works now, for grants and for denials", 
 
 test("a word that takes nothing refuses a value", () => {
   for (const word of ["image-remove", "verbose", "unmanaged"]) {
-    refused(`serve --allow-${word}=x`, `--allow-${word}=x: takes no value but true and false (or 1, yes, on; 0, no, off)`);
+    refused(
+      `serve --allow-${word}=x`,
+      `--allow-${word}=x: takes no value but true and false (or 1, yes, on; 0, no, off)`,
+    );
   }
 });
 
