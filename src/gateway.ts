@@ -3,13 +3,13 @@
  * order, whatever the reason.
  */
 import { readFile } from "node:fs/promises";
+import { announce } from "./announce.ts";
 import { createApp, type TlsSettings } from "./app.ts";
 import { loadToken } from "./auth/token.ts";
 import { banner } from "./banner.ts";
 import type { Command, Config } from "./config.ts";
 import { connect, type Runtime } from "./cri/channel.ts";
-import { discover, whyUnreachable } from "./cri/discover.ts";
-import { invoke } from "./cri/invoke.ts";
+import { discover } from "./cri/discover.ts";
 import { removeAllPods } from "./cri/remove-pods.ts";
 import { StartError } from "./errors.ts";
 import { lockFolder } from "./folder-lock.ts";
@@ -28,7 +28,7 @@ export interface GatewayOptions {
   readonly stopAgain: Promise<unknown>;
   /** Where a service manager waits to be told that the gateway serves, and that it ends. */
   readonly notifySocket?: string | undefined;
-  /** Called once with the address when it serves: `http://127.0.0.1:8585`, `unix:/path`. */
+  /** Called once with the address when it listens: `http://127.0.0.1:8585`, `unix:/path`. */
   readonly ready?: (address: string) => void;
 }
 
@@ -64,6 +64,7 @@ async function runLocked(
   { token, tls }: { readonly token: string; readonly tls: TlsSettings | undefined },
 ): Promise<number> {
   const notify = createNotifier(options);
+  let announced: { close(): void } | undefined;
   const backend = name === "up" ? await startPrivate(config, options.say) : await findRuntime(config);
   try {
     const app = createApp({
@@ -80,9 +81,14 @@ async function runLocked(
     });
     try {
       const address = await app.listen();
-      const runtime = await describe(backend.runtime);
-      options.say(banner({ ...{ command: name, config, address, runtime }, validTo: tls?.identity.validTo }));
-      await notify("READY=1", `STATUS=Serves ${address} in front of ${runtime}`);
+      announced = await announce({
+        runtime: backend.runtime,
+        address,
+        say: options.say,
+        notify,
+        banner: (runtime) =>
+          banner({ command: name, config, address, runtime, validTo: tls?.identity.validTo }),
+      });
       options.ready?.(address);
       const reason = await Promise.race([
         options.stopRequested.then((signal) => ({ code: 0, text: `${signal}: stopping` })),
@@ -92,6 +98,7 @@ async function runLocked(
       void notify("STOPPING=1");
       return reason.code;
     } finally {
+      announced?.close();
       await app.close(config.drain, options.stopAgain);
     }
   } finally {
@@ -155,20 +162,6 @@ async function readStreamCa(path: string | undefined): Promise<string | undefine
       cause: error,
     });
   });
-}
-
-async function describe(runtime: Runtime): Promise<string> {
-  try {
-    const { runtimeName, runtimeVersion } = await invoke(
-      runtime,
-      "RuntimeService/Version",
-      {},
-      { deadlineMs: 2000, atOnce: true },
-    );
-    return `${runtimeName} ${runtimeVersion} at ${runtime.endpoint}`;
-  } catch (error) {
-    return `${runtime.endpoint}, which does not answer yet: ${whyUnreachable(error)}`;
-  }
 }
 
 /** One line of JSON, for what went wrong on our side or the runtime's most of all. */
