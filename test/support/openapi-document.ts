@@ -52,6 +52,7 @@ export interface DocumentedResponse {
 
 export interface Operation {
   readonly operationId: string;
+  readonly description?: string;
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: { readonly content: Content };
   readonly responses: { readonly [status: string]: DocumentedResponse };
