@@ -27,7 +27,8 @@ import { watchTls } from "./tls/watch.ts";
 import { createBufferPool } from "./wire/buffer-pool.ts";
 
 export interface AppOptions extends Pick<ServerOptions, "requestTimeoutMs" | "stallTimeoutMs"> {
-  readonly config: Pick<Config, "listen" | "dataDir" | "acceptHost" | "grants" | "streamHost">;
+  readonly config: Pick<Config, "listen" | "dataDir" | "acceptHost" | "grants" | "streamHost"> &
+    Partial<Pick<Config, "tokenFile" | "tokenFileHint">>;
   readonly runtime: Runtime;
   /** What callers prove themselves with. */
   readonly token: string;
@@ -82,7 +83,7 @@ export function createApp({
   ...options
 }: AppOptions): App {
   const checkToken = createAuthenticator(token);
-  const caller = { name: "token", grants: config.grants };
+  const caller = { name: "token", grants: config.grants, tokenFile: config.tokenFile };
   const inventory = withNameHints(createInventory(options.runtime), options.runtime);
   const runtime = withStats(withPodCgroups(options.runtime, (id) => inventory.podOf("pod", id)));
   const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};
@@ -101,6 +102,7 @@ export function createApp({
     prepare: createPrepare({ runtime, logRoot: logRootOf(config.dataDir) }),
     pool: createBufferPool(),
     guardHost: createHostGuard(config.acceptHost),
+    tokenFileHint: config.tokenFileHint ?? '"$CREST_TOKEN_FILE"',
     authenticate(authorization) {
       checkToken(authorization);
       return caller;

@@ -12,6 +12,8 @@ import type { Access } from "../routes/define.ts";
 export interface Caller {
   readonly name: string;
   readonly grants: Grants;
+  /** Path of the file that holds its token. */
+  readonly tokenFile?: string | undefined;
 }
 
 /**

@@ -45,6 +45,8 @@ export interface ServerOptions {
   readonly pool: BufferPool;
   readonly sessions: SessionOptions;
   readonly guardHost: HostGuard;
+  /** What the curl lines of the reference read the token from: see `Config`. */
+  readonly tokenFileHint: string;
   /** @throws {GatewayError} `unauthenticated` when the header holds no valid token. */
   authenticate(authorization: string | undefined): Caller;
   /** Milliseconds in which a request must have come whole; default 60,000. What its answer takes is not counted. */
@@ -185,7 +187,7 @@ export function createServer(options: ServerOptions): Server {
     },
   };
   const chosen: ChosenProtocols = new WeakMap();
-  const loads = [...registerDocuments(app), ...registerDocs(app)];
+  const loads = [...registerDocuments(app), ...registerDocs(app, options.tokenFileHint)];
   registerHealth(app, { ...options, sessions: options.sessions.registry });
   registerWebSockets(app, chosen);
   // In a scope of its own, which begins when the WebSocket server stands.

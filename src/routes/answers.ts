@@ -70,6 +70,9 @@ export const Problem = Type.Object(
 export const Grants = Type.Object(
   {
     name: Type.String({ description: "Who the caller is." }),
+    tokenFile: Type.Optional(
+      Type.String({ description: "Path of the file on the node that holds the caller's token." }),
+    ),
     grants: Type.Array(
       Type.Object(
         {

@@ -19,6 +19,7 @@ import {
   reference,
   type Schema,
 } from "./schemas.ts";
+import { synonyms } from "./synonyms.ts";
 
 /** What operations are made with. */
 interface Making {
@@ -128,6 +129,7 @@ function operation(route: Route, { components, plain, describe }: Making): Schem
     ...(description.length > 0 ? { description: description.join("\n\n") } : {}),
     "x-cri-rpc": rpcs.length === 1 ? rpcs[0] : rpcs,
     "x-crest-grant": route.allow,
+    ...(synonyms[route.id] === undefined ? {} : { "x-crest-synonyms": synonyms[route.id] }),
     ...parametersOf(route, components, example),
     ...(body === undefined ? {} : { requestBody: body }),
     responses: { ...success(route, making), ...failuresOf(route) },

@@ -34,8 +34,7 @@ test("every text that replaces a comment of CRI has one to replace", () => {
 });
 
 test("descriptions speak of HTTP: no gRPC codes, no URL that only the gateway sees", () => {
-  const codes =
-    /\b(OK with|NOT_FOUND|UNIMPLEMENTED|UNKNOWN|INVALID_ARGUMENT|RESOURCE_EXHAUSTED)\b(?!`)/;
+  const codes = /\b(OK with|NOT_FOUND|UNIMPLEMENTED|UNKNOWN|INVALID_ARGUMENT|RESOURCE_EXHAUSTED)\b(?!`)/;
   const wrong = [...descriptionsIn(document)].filter(
     ([, text]) =>
       codes.test(text.replaceAll("CONTAINER_UNKNOWN", "")) ||
