@@ -12,6 +12,7 @@ import type { Runtime } from "./cri/channel.ts";
 import { createInventory } from "./cri/inventory.ts";
 import { withListLimit } from "./cri/list-limit.ts";
 import { logRootOf } from "./cri/log-folders.ts";
+import { withNameHints } from "./cri/name-hints.ts";
 import { withPodCgroups } from "./cri/pod-cgroup.ts";
 import { createPrepare } from "./cri/prepare.ts";
 import { withSafeCreates } from "./cri/safe-creates.ts";
@@ -32,7 +33,8 @@ import { createBufferPool } from "./wire/buffer-pool.ts";
 
 export interface AppOptions
   extends Pick<ServerOptions, "requestTimeoutMs" | "stallTimeoutMs" | "listSilenceMs"> {
-  readonly config: Pick<Config, "listen" | "dataDir" | "acceptHost" | "grants" | "streamHost">;
+  readonly config: Pick<Config, "listen" | "dataDir" | "acceptHost" | "grants" | "streamHost"> &
+    Partial<Pick<Config, "tokenFile" | "tokenFileHint">>;
   readonly runtime: Runtime;
   /** What callers prove themselves with. */
   readonly token: string;
@@ -89,9 +91,9 @@ export function createApp({
   ...options
 }: AppOptions): App {
   const checkToken = createAuthenticator(token);
-  const caller = { name: "token", grants: config.grants };
+  const caller = { name: "token", grants: config.grants, tokenFile: config.tokenFile };
   const whole = withWholeLists(withListLimit(withoutZeroTimes(options.runtime)));
-  const inventory = createInventory(whole);
+  const inventory = withNameHints(createInventory(whole), whole);
   const creating = withSafeCreates(whole);
   const runtime = withStats(withPodCgroups(creating, (id) => inventory.podOf("pod", id)));
   const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};
@@ -113,6 +115,7 @@ export function createApp({
     budget: createOutputBudget(maxBufferBytes),
     listSilenceMs: options.listSilenceMs,
     guardHost: createHostGuard(config.acceptHost),
+    tokenFileHint: config.tokenFileHint ?? '"$CREST_TOKEN_FILE"',
     authenticate(authorization) {
       checkToken(authorization);
       return caller;

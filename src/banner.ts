@@ -1,7 +1,8 @@
 /** What a gateway prints when it is ready: where it is, how to get in, what may be done, lines to paste. */
-
+import { canUse } from "./auth/authorize.ts";
 import type { Config } from "./config.ts";
-import { grantWordNames } from "./grants.ts";
+import { type Grant, type GrantSet, grantWordNames } from "./grants.ts";
+import { quote } from "./http/shell.ts";
 
 export interface BannerOptions {
   readonly command: "up" | "serve";
@@ -28,19 +29,47 @@ export function banner({ command, config, address, runtime, validTo }: BannerOpt
     `  runtime  ${runtime}`,
     `  token    ${config.tokenFile}`,
     `  grants   ${grantsLine(config)}`,
+    `  docs     ${base}/docs${socket === undefined ? "" : ", through the socket"}`,
     "",
     "Try it:",
-    `  ${curl} ${auth} ${base}/v1/version`,
-    `  ${curl} ${auth} ${base}/v1/images`,
+    ...requestsFor(command, config).map((request) => `  ${curl} ${auth} ${request(base)}`),
   ];
-  if (command === "up") {
-    lines.push(
-      `  ${curl} ${auth} --json '{"metadata": {"name": "web"}}' ${base}/v1/pods`,
-      "",
-      "Ctrl-C stops it and removes its pods; its images stay.",
-    );
-  }
+  if (command === "up") lines.push("", "Ctrl-C stops it and removes its pods; its images stay.");
   return `${lines.join("\n")}\n`;
+}
+
+/** The rest of a curl line, behind the token. */
+type Request = (base: string) => string;
+
+const requests: readonly {
+  readonly needs: readonly Grant[];
+  readonly only?: "up";
+  readonly request: Request;
+}[] = [
+  { needs: ["read:runtime"], request: (base) => `${base}/v1/version` },
+  { needs: ["read:images"], request: (base) => `${base}/v1/images` },
+  {
+    needs: ["run", "host"],
+    only: "up",
+    request: (base) => `--json '{"metadata": {"name": "web"}}' ${base}/v1/pods`,
+  },
+  { needs: ["read:pods"], request: (base) => `${base}/v1/pods` },
+  { needs: ["read:containers"], request: (base) => `${base}/v1/containers` },
+  { needs: ["read:stats"], request: (base) => `${base}/v1/stats/containers` },
+];
+
+/** More would hide what is printed above them. */
+const maxRequests = 3;
+
+/** What the grants permit; with none of it, how to see what they do permit. */
+function requestsFor(command: BannerOptions["command"], { grants }: Config): readonly Request[] {
+  const caller = { name: "", grants };
+  const granted = requests.filter(
+    ({ needs, only = command }) => only === command && needs.every((grant) => canUse(grant, caller)),
+  );
+  return granted.length > 0
+    ? granted.slice(0, maxRequests).map(({ request }) => request)
+    : [(base) => `${base}/v1/grants`];
 }
 
 function tlsLine({ tlsCert, tlsClientCa }: Config, validTo: Date): string {
@@ -63,16 +92,19 @@ function callableAddress(address: string, { acceptHost }: Config): string {
 }
 
 function grantsLine({ grants }: Config): string {
-  const denied = grantWordNames.filter((word) => grants.deny[word] !== undefined);
+  const denied = wordsOf(grants.deny);
   const but = denied.length > 0 ? `, but not ${denied.join(", ")}` : "";
   if (grants.all) return `EVERYTHING${but}: whoever has the token is root on this runtime`;
-  const allowed = grantWordNames.filter((word) => grants.allow[word] !== undefined);
+  const allowed = wordsOf(grants.allow);
   return allowed.length > 0
     ? `${allowed.join(", ")}${but}`
     : "nothing: see crest serve --help for --allow-read and the others";
 }
 
-/** For a shell: as it is when nothing in it is special. */
-function quote(text: string): string {
-  return /^[A-Za-z0-9_./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+/** `run`, `read=pods,images` */
+function wordsOf(set: GrantSet): readonly string[] {
+  return grantWordNames.flatMap((word) => {
+    const entry = set[word];
+    return entry === undefined ? [] : [entry === true ? word : `${word}=${entry.join(",")}`];
+  });
 }

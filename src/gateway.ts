@@ -2,13 +2,13 @@
  * The life of a gateway: find or start its runtime, listen, say how to use it, and end in the reverse
  * order, whatever the reason.
  */
+import { announce } from "./announce.ts";
 import { createApp, type TlsSettings } from "./app.ts";
 import { loadToken } from "./auth/token.ts";
 import { banner } from "./banner.ts";
 import type { Command, Config } from "./config.ts";
 import { connect, type Runtime } from "./cri/channel.ts";
-import { discover, whyUnreachable } from "./cri/discover.ts";
-import { invoke } from "./cri/invoke.ts";
+import { discover } from "./cri/discover.ts";
 import { logRootOf } from "./cri/log-folders.ts";
 import { removeAllPods } from "./cri/remove-pods.ts";
 import { StartError } from "./errors.ts";
@@ -32,7 +32,7 @@ export interface GatewayOptions {
   readonly notifySocket?: string | undefined;
   /** Milliseconds after which it kills a gateway that says nothing there. */
   readonly watchdogMs?: number | undefined;
-  /** Called once with the address when it serves: `http://127.0.0.1:8585`, `unix:/path`. */
+  /** Called once with the address when it listens: `http://127.0.0.1:8585`, `unix:/path`. */
   readonly ready?: (address: string) => void;
 }
 
@@ -70,6 +70,7 @@ async function runLocked(
 ): Promise<number> {
   const notify = createNotifier(options);
   let watchdog: { close(): void } | undefined;
+  let announced: { close(): void } | undefined;
   const backend = name === "up" ? await startPrivate(config, options.say) : await findRuntime(config);
   try {
     const app = createApp({
@@ -87,9 +88,14 @@ async function runLocked(
     });
     try {
       const address = await app.listen();
-      const runtime = await describe(backend.runtime);
-      options.say(banner({ ...{ command: name, config, address, runtime }, validTo: tls?.identity.validTo }));
-      await notify("READY=1", `STATUS=Serves ${address} in front of ${runtime}`);
+      announced = await announce({
+        runtime: backend.runtime,
+        address,
+        say: options.say,
+        notify,
+        banner: (runtime) =>
+          banner({ command: name, config, address, runtime, validTo: tls?.identity.validTo }),
+      });
       if (options.watchdogMs !== undefined) watchdog = startWatchdog(notify, options.watchdogMs);
       options.ready?.(address);
       const reason = await Promise.race([
@@ -100,6 +106,7 @@ async function runLocked(
       void notify("STOPPING=1");
       return reason.code;
     } finally {
+      announced?.close();
       await app.close(config.drain, options.stopAgain);
       watchdog?.close();
     }
@@ -164,20 +171,6 @@ function readStreamCa(path: string | undefined): string | undefined {
     return readTrustedFile(path).toString("utf8");
   } catch (error) {
     throw new StartError(`--stream-ca: cannot read ${path}: ${reasonOf(error)}`, { cause: error });
-  }
-}
-
-async function describe(runtime: Runtime): Promise<string> {
-  try {
-    const { runtimeName, runtimeVersion } = await invoke(
-      runtime,
-      "RuntimeService/Version",
-      {},
-      { deadlineMs: 2000, atOnce: true },
-    );
-    return `${runtimeName} ${runtimeVersion} at ${runtime.endpoint}`;
-  } catch (error) {
-    return `${runtime.endpoint}, which does not answer yet: ${whyUnreachable(error)}`;
   }
 }
 

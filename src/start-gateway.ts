@@ -25,7 +25,8 @@ export interface RunningGateway {
  * Starts what `crest serve` or `crest up` starts. `flags` are theirs: `["--allow-read", "--listen=127.0.0.1:0"]`.
  * The environment is not read, no signal is listened to, and the process is never ended.
  *
- * @returns The gateway, once it serves.
+ * @returns The gateway, once it listens. Its runtime may still be away: `/readyz` says so, and requests are answered
+ *   with 503 until it answers.
  * @throws {StartError} when a flag does not read or it cannot start; nothing is left running then.
  */
 export async function startGateway(

@@ -12,6 +12,8 @@ import type { Access } from "../routes/define.ts";
 export interface Caller {
   readonly name: string;
   readonly grants: Grants;
+  /** Path of the file that holds its token. */
+  readonly tokenFile?: string | undefined;
 }
 
 /**
@@ -20,20 +22,55 @@ export interface Caller {
  */
 export const untilPodPolicy: ReadonlySet<Access> = new Set(["run", "checkpoint"]);
 
-/** @throws {GatewayError} `not_capable`, naming the flag. `reference` is the image of a pull. */
-export function authorize(route: { readonly allow: Access }, caller: Caller, reference?: string): void {
-  if (route.allow === "authenticated") return;
-  requireGrant(route.allow, caller, reference);
-  if (untilPodPolicy.has(route.allow) && !canUse("host", caller)) {
-    throw refusal("host", caller, {
-      why: `besides ${describeGrant(route.allow)}, because what a pod may ask of the node is not narrowed yet`,
-    });
-  }
+/** What the route of a request needs. */
+export interface Guarded {
+  readonly allow: Access;
+  /** What a field or parameter needs besides, when it is given. */
+  readonly needs?: { readonly [field: string]: Grant };
+  /** Path parameter -> the field of the request that it sets. */
+  readonly path?: { readonly [name: string]: string };
 }
 
-/** What a single field or parameter needs besides its route's grant. @throws {GatewayError} `not_capable`. */
+/** What is known of a request. */
+export interface Asked {
+  /** The image of a pull, in its normal form. */
+  readonly reference?: string | undefined;
+  /** Names among the route's `needs` that the request gives. */
+  readonly fields?: readonly string[];
+}
+
+/**
+ * Whether a caller may send a request.
+ *
+ * @throws {GatewayError} `not_capable`, which names everything that is missing, so that an operator restarts the
+ *   gateway once.
+ */
+export function authorize(route: Guarded, caller: Caller, { reference, fields = [] }: Asked = {}): void {
+  if (route.allow === "authenticated") return;
+  const needs: Need[] = [{ grant: route.allow, resource: reference }];
+  if (untilPodPolicy.has(route.allow))
+    needs.push({ grant: "host", why: "because Crest does not limit yet what a pod may ask of the node" });
+  for (const field of fields) {
+    const grant = route.needs?.[field];
+    if (grant !== undefined && needs.every((need) => need.grant !== grant))
+      needs.push({ grant, why: `for "${field}"` });
+  }
+  const missing = needs.filter(({ grant, resource }) => !canUse(grant, caller, resource));
+  if (missing.length === 0) return;
+  throw refusal(missing, caller, { mayNeedUnmanaged: changesPods(route) && !canChangeUnmanaged(caller) });
+}
+
+/** @throws {GatewayError} `not_capable`. `resource`: what the grant is needed for, where it can be narrowed. */
 export function requireGrant(grant: Grant, caller: Caller, resource?: string): void {
-  if (!canUse(grant, caller, resource)) throw refusal(grant, caller, { resource });
+  if (!canUse(grant, caller, resource)) throw refusal([{ grant, resource }], caller);
+}
+
+/** Grants that change a pod or what is in it, so that it matters whose pod it is. */
+const changing: ReadonlySet<Access> = new Set(["run", "stop", "remove", "exec", "forward", "checkpoint"]);
+
+/** Whether a route changes the pod or the container that its path names. */
+export function changesPods({ allow, path = {} }: Guarded): boolean {
+  return changing.has(allow) && ("podSandboxId" in path || "containerId" in path);
 }
 
 /**
@@ -92,13 +129,50 @@ function isBelow(reference: string, prefix: string, denies: boolean): boolean {
 const hasPort = (reference: string): boolean => /^[^/]+:\d+(\/|$)/.test(reference);
 const withoutPort = (reference: string): string => reference.replace(/:\d+(?=\/|$)/, "");
 
-interface RefusalOptions {
+/** A grant that a request needs. */
+interface Need {
+  readonly grant: Grant;
+  /** What it is needed for, where the grant can be narrowed. */
   readonly resource?: string | undefined;
   readonly why?: string;
 }
 
-/** Names the flag that would grant it, and the one that takes it away, which beats every grant. */
-function refusal(grant: Grant, { grants }: Caller, { resource, why }: RefusalOptions): GatewayError {
+interface RefusalOptions {
+  /** Whether `unmanaged` is missing as well if the pod turns out not to be Crest's: it has not been looked at. */
+  readonly mayNeedUnmanaged?: boolean;
+}
+
+/** Names the flags that would grant it, and those that take it away, which beat every grant. */
+function refusal(
+  needs: readonly Need[],
+  { grants }: Caller,
+  { mayNeedUnmanaged = false }: RefusalOptions = {},
+): GatewayError {
+  const flags = needs.map((need) => flagsFor(need, grants));
+  const resource = needs.find((need) => need.resource)?.resource;
+  const unmanaged = remedyOf([flagsFor({ grant: "unmanaged" }, grants)]);
+  return new GatewayError(
+    "not_capable",
+    `Requires ${needs.map(wordsOf).join(" and ")}, run again ${remedyOf(flags)}` +
+      (mayNeedUnmanaged ? `, and ${unmanaged} if Crest did not create the pod` : ""),
+    {
+      members: {
+        grant: needs[0]?.grant,
+        grants: needs.map(({ grant }) => grant),
+        ...(resource ? { resource } : {}),
+      },
+    },
+  );
+}
+
+/** The flags to take away and to add. */
+interface Flags {
+  readonly without: readonly string[];
+  readonly add: readonly string[];
+}
+
+/** What one missing grant takes. */
+function flagsFor({ grant, resource }: Need, grants: Grants): Flags {
   const [word, kind] = grant.split(":") as [GrantWord, string | undefined];
   const denial = grants.deny[word];
   const isDenied = covers(denial, { kind, resource, denies: true });
@@ -108,16 +182,30 @@ function refusal(grant: Grant, { grants }: Caller, { resource, why }: RefusalOpt
     word === "pull" && resource
       ? `--allow-pull=${resource.replace(/(:[^/@]*)?(@.*)?$/, "")}`
       : describeGrant(grant);
-  const flags = [
-    ...(isDenied ? [`without --deny-${word}${denial === true ? "" : `=${denial?.join(",")}`}`] : []),
-    ...(isGranted ? [] : [`with ${allow}`]),
-  ];
-  const to = resource ? ` to "${resource}"` : "";
-  return new GatewayError(
-    "not_capable",
-    `Requires ${word} access${to}${why ? `, ${why}` : ""}, run again ${flags.join(" and ")}`,
-    {
-      members: { grant, ...(resource ? { resource } : {}) },
-    },
-  );
+  return {
+    without: isDenied ? [`--deny-${word}${denial === true ? "" : `=${denial?.join(",")}`}`] : [],
+    add: isGranted ? [] : [allow],
+  };
+}
+
+/** `without --deny-exec and with --allow-run --allow-host` */
+function remedyOf(flags: readonly Flags[]): string {
+  const phrase = (word: string, some: readonly string[]): readonly string[] =>
+    some.length === 0 ? [] : [`${word} ${[...new Set(some)].join(" ")}`];
+  return [
+    ...phrase(
+      "without",
+      flags.flatMap(({ without }) => without),
+    ),
+    ...phrase(
+      "with",
+      flags.flatMap(({ add }) => add),
+    ),
+  ].join(" and ");
+}
+
+/** `host access because ...`, `pull access to "quay.io/app:1"` */
+function wordsOf({ grant, resource, why }: Need): string {
+  const [word] = grant.split(":");
+  return `${word} access${resource ? ` to "${resource}"` : ""}${why === undefined ? "" : ` ${why}`}`;
 }

@@ -88,14 +88,33 @@ function refusal(what: string, error: unknown, instead?: string): StartError {
   });
 }
 
-/** Checks `Authorization: Bearer` against the one token, in constant time. */
+/**
+ * Checks `Authorization: Bearer` against the one token, in constant time.
+ *
+ * A caller is told whether its token is missing or wrong, which it can know by itself. Of a wrong one nothing more is
+ * said, and so nothing of the right one.
+ */
 export function createAuthenticator(token: string): (authorization: string | undefined) => void {
   const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
   const expected = digest(token);
   return (authorization) => {
     const given = /^bearer +(\S+) *$/i.exec(authorization ?? "")?.[1];
-    if (given === undefined || !timingSafeEqual(digest(given), expected)) {
-      throw new GatewayError("unauthenticated", "Send the token: Authorization: Bearer TOKEN");
+    if (given === undefined) {
+      const what =
+        authorization === undefined
+          ? "The request has no token"
+          : "The Authorization header holds no bearer token";
+      throw new GatewayError("unauthenticated", `${what}: send Authorization: Bearer TOKEN`, {
+        headers: { "www-authenticate": "Bearer" },
+      });
+    }
+    if (!timingSafeEqual(digest(given), expected)) {
+      throw new GatewayError(
+        "unauthenticated",
+        "The token is wrong: send the content of this gateway's token file, whose path crest prints when it starts",
+        // RFC 6750, 3.1.
+        { headers: { "www-authenticate": 'Bearer error="invalid_token"' } },
+      );
     }
   };
 }

@@ -15,7 +15,8 @@ const titles: { readonly [G in Group]: string } = {
 
 const groups = Object.keys(titles) as readonly Group[];
 
-const asVariables = "As variables: true, false or the value, CREST_ALLOW_READ=pods,images.";
+const asVariables =
+  "As variables: true or false (1, yes, on; 0, no, off) or the value, CREST_ALLOW_READ=pods,images.";
 const aboutGrants: { readonly [C in ServingCommand]: string } = {
   up: `Without one of these everything is granted; with one, exactly what they say. ${asVariables}`,
   serve: `Nothing is granted that none of these grants. ${asVariables}`,
@@ -103,8 +104,8 @@ export function envExample(): string {
     "A variable CREST_... that is none of these stops the start.";
   const about: { readonly [G in Group]?: string } = {
     grants:
-      "Each is true, false, or a list where one is named. With crest up everything is granted unless " +
-      "one of these is set.",
+      "Each is true or false (1, yes, on; 0, no, off), or a list where one is named. With crest up everything is " +
+      "granted unless one of these is set.",
     denials: "With the same values. A denial beats every grant.",
   };
   const sections = groups.flatMap((group) => [

@@ -21,6 +21,11 @@ export type Environment = { readonly [name: string]: string | undefined };
 export interface Config extends Omit<PlainSettings, "config"> {
   readonly dataDir: string;
   readonly tokenFile: string;
+  /**
+   * How pages that anyone may read name the token file, as a word of a shell: the usual places by their path, in
+   * general terms, and any other by a variable, so that strangers learn no path of this node.
+   */
+  readonly tokenFileHint: string;
   /** The file of variables that was read. */
   readonly configFile?: string;
   /** What this process lets anyone do at most. */
@@ -87,13 +92,15 @@ function completePlain(values: Values, { env, uid }: Surroundings): Omit<Config,
   const read = Object.fromEntries(plain.map(({ key }) => [key, values[key]])) as unknown as PlainSettings;
 
   const dataDir = read.dataDir ?? defaultDataDir(env, uid);
+  const tokenFile = read.tokenFile ?? join(dataDir, "token");
   const { listen } = read;
   const own = "host" in listen && !isEveryAddress(listen.host) ? [formatHost(listen.host)] : [];
   const always = settings.find(({ key }) => key === "acceptHost")?.default as readonly string[];
   return {
     ...read,
     dataDir,
-    tokenFile: read.tokenFile ?? join(dataDir, "token"),
+    tokenFile,
+    tokenFileHint: tokenFileHint(tokenFile, env),
     acceptHost: Object.freeze([...new Set([...always, ...own, ...read.acceptHost])]),
     ...(typeof values.config === "string" ? { configFile: values.config } : {}),
   };
@@ -106,6 +113,17 @@ function defaultDataDir(env: Environment, uid: number | undefined): string {
   if (env.XDG_STATE_HOME && isAbsolute(env.XDG_STATE_HOME)) return join(env.XDG_STATE_HOME, "crest");
   if (env.HOME && isAbsolute(env.HOME)) return join(env.HOME, ".local", "state", "crest");
   throw new StartError("--data-dir: no default without HOME, write --data-dir=/path");
+}
+
+const systemTokenFile = "/var/lib/crest/token";
+
+function tokenFileHint(tokenFile: string, { HOME, XDG_STATE_HOME }: Environment): string {
+  if (tokenFile === systemTokenFile) return systemTokenFile;
+  if (XDG_STATE_HOME && tokenFile === join(XDG_STATE_HOME, "crest", "token"))
+    return '"$XDG_STATE_HOME"/crest/token';
+  if (HOME && tokenFile === join(HOME, ".local", "state", "crest", "token"))
+    return "~/.local/state/crest/token";
+  return '"$CREST_TOKEN_FILE"';
 }
 
 function readGrants(values: Values, { allByDefault }: { allByDefault: boolean }): Grants {

@@ -39,6 +39,15 @@ const readers: { readonly [F in Format]: (text: string, options: ReadOptions) =>
   size: readSize,
 };
 
+/**
+ * How a switch is turned on and off, in any case: the words of systemd's configuration files, which people write in
+ * environments. None of them is a kind of a grant or a registry, so that they never mean a list.
+ */
+const switches: ReadonlyMap<string, boolean> = new Map([
+  ...["true", "1", "yes", "on"].map((word) => [word, true] as const),
+  ...["false", "0", "no", "off"].map((word) => [word, false] as const),
+]);
+
 function readText(text: string, of: TextOptions, options: ReadOptions): unknown {
   if (of.enum && !of.enum.includes(text)) {
     const near = nearest(text, of.enum);
@@ -65,10 +74,11 @@ function readOne(setting: Setting, { text = "true", bare }: Written, options: Re
   }
   if (form === "text") return readText(text, setting.text, options);
   if (form === "list") return readList(text, setting, options);
-  if (text === "true" || text === "false") return text === "true";
+  const turned = switches.get(text.trim().toLowerCase());
+  if (turned !== undefined) return turned;
   if (form === "switch-or-list") return readList(text, setting, options);
   if (setting.scope) throw new StartError(`scopes are not supported yet, write ${bare} to cover all`);
-  throw new StartError("takes no value but true and false");
+  throw new StartError("takes no value but true and false (or 1, yes, on; 0, no, off)");
 }
 
 /**
@@ -89,7 +99,8 @@ export function readSetting(setting: Setting, written: readonly Written[], optio
   if (setting.form.endsWith("list") && !values.includes(false)) {
     return values.includes(true) ? true : Object.freeze([...new Set(values.flat())]);
   }
-  if (new Set(written.map(({ text }) => text ?? "true")).size > 1) {
+  const meanings = setting.form === "switch" ? values : written.map(({ text }) => text ?? "true");
+  if (new Set(meanings).size > 1) {
     const places = written.map(({ place }) => place).join(" and ");
     throw new StartError(`${setting.flag}: given as ${places}, write it once`);
   }

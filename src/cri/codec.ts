@@ -10,10 +10,12 @@ import { writers } from "../gen/writers.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { enumOf, type Field, messageOf } from "../wire/descriptor.ts";
 import { createEncoder, type EncodeOptions } from "../wire/encode.ts";
+import { InvalidValue } from "../wire/invalid-value.ts";
 import { type FieldPath, fieldPath, type Items, int64At, scanItems } from "../wire/scan.ts";
 import { type Spellings, spellings } from "../wire/spellings.ts";
 import { lineWriter, toJsonText, type Writer, type Written, writeJson } from "../wire/write-json.ts";
 import { type WriteListOptions, writeList } from "../wire/write-list.ts";
+import { withHints } from "./hints.ts";
 import { requestRules } from "./request-rules.ts";
 
 export type { Items } from "../wire/scan.ts";
@@ -50,7 +52,12 @@ export function encodeCallers(
   value: object,
   options: Pick<EncodeOptions, "onUnknown"> = {},
 ): Buffer {
-  return encodeStrictly(methods[rpc].request, value, options);
+  const { request } = methods[rpc];
+  try {
+    return encodeStrictly(request, value, options);
+  } catch (error) {
+    throw error instanceof InvalidValue ? withHints(request, error) : error;
+  }
 }
 
 /** Which of a message's two spellings a value uses, where they differ. */

@@ -16,6 +16,7 @@ const names = [
   "reference.css",
   "theme.js",
   "navigation.js",
+  "match.js",
   "reference.js",
   "schema-trees.js",
   "request-lines.js",

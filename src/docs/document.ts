@@ -57,6 +57,8 @@ export interface Operation {
   readonly responses: { readonly [status: string]: Response };
   readonly "x-cri-rpc"?: string | readonly string[];
   readonly "x-crest-grant"?: string;
+  /** What people call it who come from other tools. */
+  readonly "x-crest-synonyms"?: readonly string[];
 }
 
 export interface ApiDocument {

@@ -5,8 +5,10 @@ export interface Entry {
   /** Anchor in the page. */
   readonly target: string;
   readonly label: Piece;
-  /** What the filter looks at, besides the label's own words. */
+  /** What the filter looks at: texts, whose words count one by one. */
   readonly words: readonly string[];
+  /** Names that count as a whole only. */
+  readonly names?: readonly string[];
 }
 
 export interface Group {
@@ -24,11 +26,19 @@ export function navigationList(groups: readonly Group[]): Html {
 
 function group({ title, target, entries, folded = false }: Group): Html {
   const list = html`<ul>${entries.map(
-    ({ target: anchor, label, words }) =>
-      html`<li data-words="${words.join(" ").toLowerCase()}"><a href="#${anchor}">${label}</a></li>
+    ({ target: anchor, label, words, names = [] }) =>
+      html`<li data-words="${[...new Set([...wordsOf(words), ...names])].join(" ").toLowerCase()}"><a href="#${anchor}">${label}</a></li>
 `,
   )}</ul>`;
   if (folded)
     return html`<details class="group"><summary>${title} <span class="count">${entries.length}</span></summary>${list}</details>`;
   return html`<div class="group"><p class="heading"><a href="#${target}">${title}</a></p>${list}</div>`;
+}
+
+/** `runPod` -> `runPod run Pod`, `/v1/stats/pods` -> `/v1/stats/pods v1 stats pods`, `port-forward` -> also its parts. */
+function wordsOf(texts: readonly string[]): readonly string[] {
+  return texts
+    .flatMap((text) => text.split(/\s+/))
+    .flatMap((word) => [word, ...word.replace(/([a-z])([A-Z])/g, "$1 $2").split(/[^A-Za-z0-9]+/)])
+    .filter((word) => word !== "");
 }

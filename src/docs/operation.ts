@@ -19,7 +19,7 @@ export const rpcsOf = ({ operation: { "x-cri-rpc": rpc = [] } }: Route): readonl
   typeof rpc === "string" ? [rpc] : rpc;
 
 /** The section of an operation; its anchor is the operation's id. */
-export function operationSection(document: ApiDocument, route: Route): Html {
+export function operationSection(document: ApiDocument, route: Route, tokenFile: string): Html {
   const { operation, path } = route;
   const { operationId: id } = operation;
   const components = document.components.schemas;
@@ -39,7 +39,7 @@ ${requestBody(route, sent)}
 ${answers(document, route)}
 </div>
 <div class="calling">
-${route.isSession ? sessionFigure(route) : requestFigure(document, route)}
+${route.isSession ? sessionFigure(route) : requestFigure(document, route, tokenFile)}
 </div>
 </div>
 </section>
@@ -156,12 +156,12 @@ ${
 
 function example({ example: value }: Media): Piece {
   if (value === undefined) return undefined;
-  return html`<details class="tree"><summary>Example</summary><pre tabindex="0"><code>${JSON.stringify(value, undefined, 2)}</code></pre></details>`;
+  return html`<details class="tree" open><summary>Example</summary><pre tabindex="0"><code>${JSON.stringify(value, undefined, 2)}</code></pre></details>`;
 }
 
-function requestFigure(document: ApiDocument, route: Route): Html {
+function requestFigure(document: ApiDocument, route: Route, tokenFile: string): Html {
   return html`<figure class="code"><figcaption>curl</figcaption>
-<pre><code class="curl">${curlLine(route)}</code></pre></figure>
+<pre><code class="curl">${curlLine(route, tokenFile)}</code></pre></figure>
 ${tryForm(document, route)}`;
 }
 

@@ -81,9 +81,10 @@ const sample = JSON.stringify(
   {
     type: "/docs/problems#not_capable",
     ...{ title: errorTable.not_capable.title, status: errorTable.not_capable.status },
-    detail: 'Requires exec access to "default/web", run again with --allow-exec',
+    detail: 'Requires unmanaged access to "default/web", run again with --allow-unmanaged',
     ...{ instance: "/v1/containers/3f2a/exec", requestId: "0b7d6a52-6c0c-4f0e-9a53-1a5b2f5f7c11" },
-    ...{ code: "not_capable", retryable: false, grant: "exec", resource: "default/web" },
+    ...{ code: "not_capable", retryable: false },
+    ...{ grant: "unmanaged", grants: ["unmanaged"], resource: "default/web" },
   },
   undefined,
   2,

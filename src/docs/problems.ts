@@ -52,18 +52,20 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
       'Give the program\'s full path. No shell interprets a command: for pipes and variables run one, `["sh", "-c", "..."]`, if the image has it.',
   },
   unauthenticated: {
-    happened: "The request has no token, or a wrong one. More is not told to strangers.",
+    happened:
+      'The request has no token, or a wrong one: `detail` says which. With a wrong one, `WWW-Authenticate` has `error="invalid_token"` (RFC 6750).',
     remedy:
-      "Send `Authorization: Bearer TOKEN` with the content of the gateway's token file: `DATA_DIR/token`, unless `--token-file` says otherwise. A browser's WebSocket offers it as a subprotocol.",
+      "Send `Authorization: Bearer TOKEN` with the content of the gateway's token file. `crest` prints the path of that file when it starts: `DATA_DIR/token`, unless `--token-file` says otherwise. A token that was right before is wrong if the file was replaced and the gateway restarted. A browser's WebSocket offers the token as a subprotocol.",
   },
   not_capable: {
     happened:
-      "The operation, or a field of the request, needs a grant that the gateway was not started with, or that was denied. The runtime was not asked.",
+      "The operation, or a field of the request, needs a grant that the gateway was not started with, or that was denied. Nothing was changed.",
     remedy:
-      "Have the gateway started as `detail` says, if the caller is meant to do this: with the flag that grants it, without the one that denies it. A denial beats every grant. [getGrants](/docs#getGrants) answers what you may do.",
+      "If the caller is meant to do this, restart the gateway as `detail` says: with the flags that grant it, and without those that deny it, which beat every grant. [getGrants](/docs#getGrants) lists what you may do.",
     members: {
-      grant: "The grant that is missing: `exec`, `read:pods`.",
-      resource: "What it would be for, where the grant can be narrowed.",
+      grants: "All grants that are missing: `run` and `host`, `read:pods`.",
+      grant: "The first of them.",
+      resource: "The pod or the image that a missing grant is for.",
     },
   },
   host_not_allowed: {
@@ -85,7 +87,8 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   not_found: {
     happened: "The pod, container or image that the request names is not there: never was, or was removed.",
     remedy:
-      "List what is there. Ids may be shortened, as long as they stay unique; names of pods and containers are not ids. On a stop or a removal there is nothing left to do.",
+      "List what is there. Ids may be shortened, as long as they stay unique. The name of a pod or a container is not its id: `detail` says the id. An image that is not there must be pulled first: `detail` has the command. On a stop or a removal there is nothing left to do.",
+    members: { candidates: "The ids of what has the name that was given." },
   },
   method_not_allowed: {
     happened: "The path is right, but does not take this method.",
@@ -106,7 +109,7 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
     happened:
       "A pull: the registry has no such repository or tag, or shows it to nobody without credentials. A new container: its image is not on this node.",
     remedy:
-      "Check the name and the tag, and whether `auth` is needed. Before a container is made, pull its image; give the full reference, as short names are not expanded there.",
+      "On a pull, check the name and the tag, and whether `auth` is needed. On a new container, pull its image first: `detail` has the command.",
   },
   conflict: {
     happened:

@@ -4,13 +4,15 @@ import { type Html, html } from "./html.ts";
 import { prose } from "./markdown.ts";
 import { type Group, navigationList } from "./navigation.ts";
 import { operationSection, rpcsOf, verbOf } from "./operation.ts";
-import { usualTokenFile } from "./request.ts";
 import { componentSection } from "./schema-tree.ts";
 import { sessionsGuide } from "./sessions-guide.ts";
 import { pageText } from "./shell.ts";
 
-/** The text of the page. Pure: the same document gives the same page. */
-export function referencePage(document: ApiDocument): string {
+/**
+ * The text of the page. Pure: the same input gives the same page. `tokenFile` is what the curl lines read the token
+ * from, as a word of a shell: anyone may read the page.
+ */
+export function referencePage(document: ApiDocument, tokenFile: string): string {
   const routes = routesOf(document);
   const groups = tagsOf(document, routes);
   const sent = sentComponents(document);
@@ -44,12 +46,12 @@ export function referencePage(document: ApiDocument): string {
 <p class="lead">${summary}</p>
 ${prose(description)}
 </section>
-${calling}
+${calling(tokenFile)}
 ${groups.map(
   ({ name, description: about, routes: members }) => html`<section class="tag" aria-labelledby="${name}">
 <h2 id="${name}"><a href="#${name}">${titleOf(name)}</a></h2>
 ${prose(about)}
-${members.map((route) => operationSection(document, route))}</section>
+${members.map((route) => operationSection(document, route, tokenFile))}</section>
 `,
 )}
 ${sessionsGuide}
@@ -58,7 +60,7 @@ ${sessionsGuide}
 <p>The messages that bodies and answers are made of. Those that can be sent as well as answered have an
 <code>Input</code> form, in which nothing need be present.</p>
 ${components.map(([name, schema]) => componentSection(name, schema, { direction: sent.has(name) ? "sent" : "answered", components: schemas }))}</section>`,
-    aside: tokenDialog,
+    aside: tokenDialog(tokenFile),
   });
 }
 
@@ -89,31 +91,50 @@ function tagGroup({ name, routes }: Tag): Group {
     title: titleOf(name),
     target: name,
     entries: routes.map((route) => {
-      const { operationId, summary, "x-crest-grant": grant = "" } = route.operation;
+      const {
+        operationId,
+        summary,
+        "x-crest-grant": grant = "",
+        "x-crest-synonyms": synonyms = [],
+      } = route.operation;
       const verb = verbOf(route);
       return {
         target: operationId,
         label: html`<span class="verb ${verb.toLowerCase()}">${verb}</span> <span>${breakName(operationId)}</span>`,
-        words: [operationId, verb, route.method, route.path, summary, grant, name, ...rpcsOf(route)],
+        words: [
+          operationId,
+          verb,
+          route.method,
+          route.path.replace(/\{\w+\}/g, ""),
+          summary,
+          grant,
+          name,
+          ...synonyms,
+        ],
+        names: rpcsOf(route).flatMap((rpc) => [rpc, rpc.slice(rpc.indexOf("/") + 1)]),
       };
     }),
   };
 }
 
-const calling = html`<section class="guide" id="calling" aria-labelledby="calling-title">
+const calling = (
+  tokenFile: string,
+): Html => html`<section class="guide" id="calling" aria-labelledby="calling-title">
 <h2 id="calling-title"><a href="#calling">Calling the gateway</a></h2>
 <p>Every request carries the gateway’s token, <code>Authorization: Bearer TOKEN</code>. The gateway keeps it in a
-file that only its owner may read; the curl lines on this page take it from there. Pages, probes and the
-<a href="/openapi.json">OpenAPI document</a> are all that answers without one.</p>
+file that only its owner may read, and prints the path of that file when it starts. The curl lines on this page read
+it from there: where they have <code>$CREST_TOKEN_FILE</code>, set that variable to the path, or enter the token here,
+and they have the path itself. Only pages, probes and the <a href="/openapi.json">OpenAPI document</a> answer without
+a token.</p>
 <figure class="code"><figcaption>curl</figcaption>
-<pre><code class="curl">curl -H "Authorization: Bearer $(cat <span data-token-file>${usualTokenFile}</span>)" \\
+<pre><code class="curl">curl -H "Authorization: Bearer $(cat <span data-token-file>${tokenFile}</span>)" \\
   "<span data-origin="http">http://127.0.0.1:8585</span>/v1/grants"</code></pre></figure>
-<p>In the lines of the operations, <code>$podSandboxId</code> and its like are variables of the shell: set them, or
-fill in the fields of Try it, and the line has what you wrote.</p>
-<p>Each operation names the <strong>grant</strong> that it needs. Nobody has one that the gateway was not started
+<p>In the lines of the operations, <code>$podSandboxId</code> and others like it are variables of the shell: set
+them, or fill in the fields of Try it.</p>
+<p>Each operation names the <strong>grant</strong> that it needs. You have the grants that the gateway was started
 with: <code>--allow-read=pods</code> gives <code>read:pods</code>, <code>--allow-exec</code> gives
-<code>exec</code>. The answer to a refused request names the flag that is missing, and
-<a href="#getGrants">getGrants</a> what you have.</p>
+<code>exec</code>. The answer to a refused request names all flags that are missing, and
+<a href="#getGrants">getGrants</a> lists what you have.</p>
 <p><strong>Try it</strong>, at each operation, sends the request from this page. It asks for the token once and
 keeps it in this page’s memory: it is not stored, never part of an address, and gone when the page is reloaded.</p>
 <p class="scripted"><button type="button" class="token" aria-haspopup="dialog">Enter the token</button></p>
@@ -121,16 +142,16 @@ keeps it in this page’s memory: it is not stored, never part of an address, an
 `;
 
 /** The field is called a one-time code, because browsers offer to save what they take for a password. */
-const tokenDialog = html`<dialog id="token" aria-labelledby="token-title">
+const tokenDialog = (tokenFile: string): Html => html`<dialog id="token" aria-labelledby="token-title">
 <form method="dialog" autocomplete="off">
 <h2 id="token-title">Token</h2>
 <p>It stays in this page’s memory until the page is reloaded. On the node, as the gateway’s user:
-<code>cat <span data-token-file>${usualTokenFile}</span></code></p>
+<code>cat <span data-token-file>${tokenFile}</span></code></p>
 <p class="input"><label for="token-value">Token</label>
 <input id="token-value" type="password" autocomplete="one-time-code" spellcheck="false"></p>
 <div class="result" aria-live="polite"></div>
 <p class="actions"><button class="primary">Use it</button> <button type="button" class="forget" hidden>Forget it</button> <button type="button" class="close">Close</button></p>
 <p class="input"><label for="token-file">Token file <span class="flag">for the curl lines</span></label>
-<input id="token-file" value="${usualTokenFile}" spellcheck="false" autocapitalize="off"></p>
+<input id="token-file" value="${tokenFile}" spellcheck="false" autocapitalize="off"></p>
 </form>
 </dialog>`;

@@ -6,8 +6,6 @@
 import { type ApiDocument, type Operation, type Parameter, type Route, resolve } from "./document.ts";
 import { type Html, html, type Piece } from "./html.ts";
 
-/** Where a gateway that runs as root keeps its token. */
-export const usualTokenFile = "/var/lib/crest/token";
 const usualOrigin = "http://127.0.0.1:8585";
 /** Bodies up to this length stand in one line. */
 const lineLength = 46;
@@ -27,15 +25,15 @@ export function bodyText({ requestBody }: Operation): string | undefined {
   return line.length <= lineLength ? line : JSON.stringify(value, undefined, 2);
 }
 
-/** The operation as a command for a shell. A path parameter is a shell variable until it is filled in. */
-export function curlLine(route: Route): Html {
+/** The operation as a command for a shell. `tokenFile` is a word of one. A path parameter is a shell variable until it is filled in. */
+export function curlLine(route: Route, tokenFile: string): Html {
   const { method, operation } = route;
   const body = bodyText(operation);
   const answersBody = "200" in operation.responses;
   const usualMethod = body === undefined ? "GET" : "POST";
   const lines: Piece[] = [
     html`curl${!answersBody && " -i"}`,
-    html`-H "Authorization: Bearer $(cat <span data-token-file>${usualTokenFile}</span>)"`,
+    html`-H "Authorization: Bearer $(cat <span data-token-file>${tokenFile}</span>)"`,
     method !== usualMethod && html`-X ${method}`,
     body !== undefined && html`--json '<span data-body>${body.replaceAll("'", "'\\''")}</span>'`,
     html`"${address(route, (name) => html`<span data-path="${name}">$${name}</span>`)}<span data-query></span>"`,

@@ -40,6 +40,7 @@ each channel the gateway’s first message is the port’s number, two bytes in 
 <dl class="table narrow">
 ${row("1000", "The command has ended, or all connections have.")}
 ${row("1001", "The gateway is shutting down.")}
+${row("1009", "The client sent a message of more than 16 MiB.")}
 ${row("1012", "The runtime went away. The command may still run.")}
 ${row("4400", "The client sent a message that has no meaning.")}
 ${row("4408", "The session was idle for too long, or its time was over, or an attached client read too slowly.")}

@@ -12,6 +12,7 @@ import type { OwnParameter, Route } from "../routes/define.ts";
 import type { Field } from "../wire/descriptor.ts";
 import { parseJson } from "../wire/parse-json.ts";
 import { ParsedBody } from "./bodies.ts";
+import { suggestParameter } from "./suggest-parameter.ts";
 import { type UnknownFields, unknownFieldsOf } from "./unknown-fields.ts";
 
 export interface Parts {
@@ -129,8 +130,12 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
       };
       for (const name of Object.keys(query)) {
         if (known.has(name)) continue;
-        const list = [...known].sort().join(", ");
-        errors.push({ parameter: name, detail: `unknown parameter; this route has ${list || "none"}` });
+        const names = [...known].sort();
+        const meant = suggestParameter(name, names);
+        errors.push({
+          parameter: name,
+          detail: `unknown parameter${meant === undefined ? "" : `, ${meant}`}; this route has ${names.join(", ") || "none"}`,
+        });
       }
       const message = bodyMessage(sent);
       // Before path and query are put beside it: these are not the caller's spelling.
@@ -140,7 +145,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
       for (const [name, field] of inPath) {
         attempt(name, () => put(message, field.keys, field.parse(params[name] ?? params["*"] ?? "")));
         if ((params[name] ?? params["*"]) === "")
-          errors.push({ parameter: name, detail: "must not be empty" });
+          errors.push({ parameter: name, detail: `must not be empty${withoutSlash(route)}` });
       }
       for (const [name, field] of inQuery) {
         const raw = query[name] ?? route.defaults?.[name];
@@ -208,6 +213,12 @@ export function invalid(errors: readonly FieldError[], cause?: unknown): Gateway
   const [first] = errors;
   const where = first?.parameter ?? (first?.pointer || "the body");
   return new GatewayError("invalid_request", `Invalid ${where}: ${first?.detail}`, { errors, cause });
+}
+
+/** `/v1/pods/` with nothing behind it is mostly a slash too many. */
+function withoutSlash({ http }: Route): string {
+  const [, list] = /^GET (.*)\/\{\w+\}$/.exec(http) ?? [];
+  return list === undefined ? "" : `: for the list ask for ${list}, without the slash at the end`;
 }
 
 class BadParameter extends Error {}

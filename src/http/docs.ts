@@ -30,14 +30,6 @@ const headers = {
 
 const files: readonly Omit<OwnFile, "headers">[] = [
   {
-    ...{ path: "/docs", type: "text/html; charset=utf-8" },
-    // Made from the document that is served, so that the two cannot differ.
-    async read() {
-      const { referencePage } = await import("../docs/reference-page.ts");
-      return Buffer.from(referencePage(JSON.parse(await readFile(openApiFile, "utf8")) as ApiDocument));
-    },
-  },
-  {
     ...{ path: "/docs/problems", type: "text/html; charset=utf-8" },
     async read() {
       const { problemsPage } = await import("../docs/problems-page.ts");
@@ -50,10 +42,25 @@ const files: readonly Omit<OwnFile, "headers">[] = [
   })),
 ];
 
-/** Where this answers, without a token. */
-export const docsPaths: readonly string[] = ["/docs/", ...files.map(({ path }) => path)];
+const referencePath = "/docs";
 
-export function registerDocs(app: FastifyInstance): readonly Load[] {
+/** Where this answers, without a token. */
+export const docsPaths: readonly string[] = ["/docs/", referencePath, ...files.map(({ path }) => path)];
+
+/** Made from the document that is served, so that the two cannot differ. */
+async function readReference(tokenFile: string): Promise<Buffer> {
+  const { referencePage } = await import("../docs/reference-page.ts");
+  const document = JSON.parse(await readFile(openApiFile, "utf8")) as ApiDocument;
+  return Buffer.from(referencePage(document, tokenFile));
+}
+
+/** `tokenFile`: what the curl lines read the token from, as strangers may know it. */
+export function registerDocs(app: FastifyInstance, tokenFile: string): readonly Load[] {
   app.get("/docs/", async (_request, reply) => reply.headers(headers).redirect("/docs", 308));
-  return files.map((file) => registerFile(app, { ...file, headers }));
+  const reference = {
+    path: referencePath,
+    type: "text/html; charset=utf-8",
+    read: () => readReference(tokenFile),
+  };
+  return [reference, ...files].map((file) => registerFile(app, { ...file, headers }));
 }

@@ -76,10 +76,10 @@ export function encodeBound(rpc: Rpc, message: JsonObject, binder: Binder, unkno
 /** What is wrong with a message, told where the caller wrote it; any other error as it is. */
 export function located(error: unknown, message: JsonObject, { locate }: Binder): unknown {
   if (!(error instanceof InvalidValue)) return error;
-  const errors = error.mistakes.map(({ pointer, detail, isUnknown }) =>
+  const errors = error.mistakes.map(({ pointer, detail, kind }) =>
     locate(
       respell(pointer, message),
-      isUnknown ? `${detail}; with fieldValidation=Warn it is left out` : detail,
+      kind === "unknown" ? `${detail}; with fieldValidation=Warn it is left out` : detail,
     ),
   );
   return invalid(errors, error);

@@ -67,6 +67,7 @@ function grantsAnswer(caller: Caller): AnswerOf<"getGrants"> {
   };
   return {
     name: caller.name,
+    ...(caller.tokenFile === undefined ? {} : { tokenFile: caller.tokenFile }),
     grants: allGrants
       .filter((grant) => canUse(grant, caller))
       .map((grant) => ({ grant, ...narrowed(grant) })),

@@ -96,6 +96,9 @@ export function listHandler(route: ListRoute, gateway: Gateway): Handler {
       filter.podSandboxId = await inventory.resolve("pod", filter.podSandboxId);
     } catch (error) {
       if (!(error instanceof GatewayError && error.code === "not_found")) throw error;
+      // A name would find nothing, and nobody would know why.
+      if (error.members.candidates !== undefined)
+        throw invalid([{ parameter: "pod", detail: error.message }]);
     }
   }
 

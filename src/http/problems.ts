@@ -68,12 +68,11 @@ function shortened<T extends object>(object: T): T {
   return Object.fromEntries(entries) as T;
 }
 
-/** Answers with the problem of `error`. Someone unauthenticated learns nothing but that. */
+/** Answers with the problem of `error`. */
 export function sendProblem(reply: FastifyReply, error: unknown): FastifyReply {
   const { request } = reply;
   const problem = problemOf(error, { instance: pathOf(request.url), requestId: request.id });
   if (error instanceof GatewayError) reply.headers(error.headers);
-  if (problem.code === "unauthenticated") reply.header("www-authenticate", "Bearer");
   if (isHandshake(request.raw)) {
     // Node has let go of its connection: nobody else would end it.
     reply.header("connection", "close");

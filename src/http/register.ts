@@ -39,12 +39,18 @@ export function registerRoutes(
       url: routerPath(path),
       // Before the body is read: who may not come in need not send it.
       onRequest: async (request) => {
-        authorize(route, gateway.callerOf(request));
+        authorize(route, gateway.callerOf(request), { fields: fieldsInQuery(route, request.query) });
         refuseHandshake(request.raw);
       },
       handler: handlerOf(route, gateway, handlers),
     });
   }
+}
+
+/** Names among the route's `needs` that the query gives, as far as it says so clearly; the binder reads it exactly. */
+function fieldsInQuery({ needs = {} }: Route, query: unknown): readonly string[] {
+  const given = query as { readonly [name: string]: unknown };
+  return Object.keys(needs).filter((name) => given[name] === "" || given[name] === "true");
 }
 
 /** `/v1/images/{image}` -> `/v1/images/*`: a reference holds slashes. `/v1/pods/{id}` -> `/v1/pods/:id`. */

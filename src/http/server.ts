@@ -39,6 +39,7 @@ import { answerClientError, refuse } from "./raw-answer.ts";
 import { registerRoutes } from "./register.ts";
 import { loadDialler, registerSession, type SessionOptions } from "./sessions.ts";
 import { createSharing } from "./sharing.ts";
+import { routesFor, suggestRoute } from "./suggest-route.ts";
 import { type ChosenProtocols, registerWebSockets } from "./websockets.ts";
 
 export interface ServerOptions {
@@ -48,6 +49,8 @@ export interface ServerOptions {
   readonly pool: BufferPool;
   readonly sessions: SessionOptions;
   readonly guardHost: HostGuard;
+  /** What the curl lines of the reference read the token from: see `Config`. */
+  readonly tokenFileHint: string;
   /** @throws {GatewayError} `unauthenticated` when the header holds no valid token. */
   authenticate(authorization: string | undefined): Caller;
   /** Milliseconds in which a request must have come whole; default 60,000. What its answer takes is not counted. */
@@ -191,7 +194,7 @@ export function createServer(options: ServerOptions): Server {
     },
   };
   const chosen: ChosenProtocols = new WeakMap();
-  const loads = [...registerDocuments(app), ...registerDocs(app)];
+  const loads = [...registerDocuments(app), ...registerDocs(app, options.tokenFileHint)];
   registerHealth(app, { ...options, sessions: options.sessions.registry });
   registerWebSockets(app, chosen);
   // In a scope of its own, which begins when the WebSocket server stands.
@@ -262,8 +265,11 @@ function toGatewayError(thrown: unknown): unknown {
 function routeRefusal({ method, url }: FastifyRequest): GatewayError {
   const path = pathOf(url);
   const allowed = openPaths.has(path) ? ["GET", "HEAD"] : allowedMethods(routes, path);
-  if (allowed.length > 0) return methodRefusal(`${path} does not take ${method}`, allowed);
-  return new GatewayError("route_not_found", `No route ${method} ${path}`);
+  if (allowed.length > 0)
+    return methodRefusal(`${path} does not take ${method}`, allowed, routesFor(routes, method, path));
+  const suggestion = suggestRoute(routes, method, path);
+  const hint = suggestion === undefined ? "" : `, perhaps ${suggestion} is meant`;
+  return new GatewayError("route_not_found", `No route ${method} ${path}${hint}`);
 }
 
 /** Points a client that speaks SPDY to the WebSocket of the same path; where there is none the offer is ignored. */
@@ -276,7 +282,14 @@ function refuseSpdy({ url }: FastifyRequest): void {
   });
 }
 
-function methodRefusal(sentence: string, allowed: readonly string[]): GatewayError {
+function methodRefusal(
+  sentence: string,
+  allowed: readonly string[],
+  others: readonly string[] = [],
+): GatewayError {
   const allow = allowed.join(", ");
-  return new GatewayError("method_not_allowed", `${sentence}: it takes ${allow}`, { headers: { allow } });
+  const hint = others.length === 0 ? "" : `, perhaps ${others.join(" or ")} is meant`;
+  return new GatewayError("method_not_allowed", `${sentence}: it takes ${allow}${hint}`, {
+    headers: { allow },
+  });
 }

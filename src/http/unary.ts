@@ -8,13 +8,14 @@ import {
   authorize,
   type Caller,
   canChangeUnmanaged,
-  requireGrant,
+  changesPods,
   requireManaged,
 } from "../auth/authorize.ts";
 import { normalReference } from "../auth/reference.ts";
 import { decodeReply, decodeRequest, encodeRequest, hasField, writeReply } from "../cri/codec.ts";
 import type { Kind } from "../cri/inventory.ts";
 import { deadlineOf } from "../cri/methods.ts";
+import { explainAbsence } from "../cri/name-hints.ts";
 import { perform, type Subject } from "../cri/perform.ts";
 import { managedLabel } from "../cri/pod-config.ts";
 import { secretsIn, withoutSecrets } from "../cri/secrets.ts";
@@ -38,16 +39,8 @@ import {
 import { negotiate } from "./negotiate.ts";
 import { writeWithin } from "./output-budget.ts";
 import { pathOf } from "./problems.ts";
+import { withPullHint } from "./pull-hint.ts";
 
-/** Grants that change a pod or what is in it, so that it matters whose pod it is. */
-const changing: ReadonlySet<string> = new Set<Grant>([
-  "run",
-  "stop",
-  "remove",
-  "exec",
-  "forward",
-  "checkpoint",
-]);
 /**
  * Reserved for a command that runs: 64 at a time for each caller, by default. What it wrote is counted when the
  * reply has come. A reply may have 16 MiB; so much for each would permit 8 commands.
@@ -70,27 +63,39 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
     const caller = gateway.callerOf(request);
     const bound = binder.bind(partsOf(request));
     try {
-      return await answer(request, reply, { caller, bound });
+      return await authorizeAndAnswer(request, reply, { caller, bound });
     } catch (error) {
       throw withoutSecrets(error, secretsIn(rpc, bound.message));
     }
   };
 
-  async function answer(
+  async function authorizeAndAnswer(
     request: FastifyRequest,
     reply: FastifyReply,
     { caller, bound }: { readonly caller: Caller; readonly bound: Bound },
   ): Promise<unknown> {
-    for (const name of bound.given) {
-      const grant = route.needs?.[name];
-      if (grant) requireGrant(grant, caller, name);
+    // Again, where the body says more of what is needed.
+    if (route.allow === "pull" || bound.given.length > 0) {
+      const reference = route.allow === "pull" ? pulledReference(bound) : undefined;
+      authorize(route, caller, { reference, fields: bound.given });
     }
-    if (route.allow === "pull") authorize(route, caller, pulledReference(bound));
     let wire = encodeBound(rpc, bound.message, binder, bound.unknown);
     warnOfUnknown(reply, bound.unknown, binder);
     if (target && (await resolveTarget(bound, caller)))
       wire = encodeBound(rpc, bound.message, binder, bound.unknown);
     if (prepare.handles(rpc)) wire = await complete(wire, bound);
+    try {
+      return await answer(request, reply, { caller, bound, wire });
+    } catch (error) {
+      throw await explained(error, { bound, caller, request });
+    }
+  }
+
+  async function answer(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { caller, bound, wire }: { readonly caller: Caller; readonly bound: Bound; readonly wire: Buffer },
+  ): Promise<FastifyReply> {
     const deadlineMs = deadlineOf(rpc, bound.message);
     const onCancel = whenGone(reply);
     const subject = (route.own === undefined ? bound.message : { ...bound.own, ...bound.message }) as Subject;
@@ -98,29 +103,40 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
       // The size of its output shows when the command has run, and then it must be sent.
       const room = budget.reserve(caller.name, unknownOutputBytes);
       whenClosed(reply, room.release);
-      const answer = await perform(runtime, rpc, wire, { subject, options: { deadlineMs, onCancel } });
-      room.force(answer.length);
-      return sendExecOutput(reply, answer, bound.own.encoding === "base64" ? "base64" : "utf8");
+      const result = await perform(runtime, rpc, wire, { subject, options: { deadlineMs, onCancel } });
+      room.force(result.length);
+      return sendExecOutput(reply, result, bound.own.encoding === "base64" ? "base64" : "utf8");
     }
     if (!isRead) {
-      const answer = await perform(runtime, rpc, wire, { subject, options: { deadlineMs, onCancel } });
-      return send(reply, answer);
+      const result = await perform(runtime, rpc, wire, { subject, options: { deadlineMs, onCancel } });
+      return send(reply, result);
     }
 
     const key = `${rpc} ${JSON.stringify(caller.name)} ${wire.toString("latin1")}`;
     const shared = await share({ key, deadlineMs, onCancel }, async (whenAllGone) => {
       const written = await writeWithin(budget, caller.name, async () => {
-        const answer = await perform(runtime, rpc, wire, {
+        const result = await perform(runtime, rpc, wire, {
           subject,
           options: { deadlineMs, onCancel: whenAllGone },
         });
-        requireAnswer(route, answer, request.url);
-        return writeReply(rpc, answer, pool);
+        requireAnswer(route, result, request.url);
+        return writeReply(rpc, result, pool);
       });
       return { value: written.bytes, release: written.release };
     });
     if (route.tells === "version") reply.header("crest-version", version);
     return sendWritten(reply, { bytes: shared.value, release: shared.release });
+  }
+
+  /** What is not there, in the words of the one who asked for it. */
+  async function explained(
+    error: unknown,
+    { bound: { message }, caller, request }: { bound: Bound; caller: Caller; request: FastifyRequest },
+  ): Promise<unknown> {
+    const told = target
+      ? await explainAbsence(runtime, target.kind, String(message[target.field]), error)
+      : error;
+    return withPullHint(told, route.id, { message, caller, request });
   }
 
   async function complete(wire: Buffer, { message }: Bound): Promise<Buffer> {
@@ -136,7 +152,7 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
     if (!target) return false;
     const given = String(message[target.field]);
     const id = await inventory.resolve(target.kind, given, { mustExist: mustExist.has(route.allow) });
-    if (changing.has(route.allow) && !canChangeUnmanaged(caller)) {
+    if (changesPods(route) && !canChangeUnmanaged(caller)) {
       const pod = await inventory.podOf(target.kind, id);
       requireManaged({ ...pod, managed: pod.labels[managedLabel] === "true" }, caller);
     }

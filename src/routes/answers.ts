@@ -59,10 +59,19 @@ export const Problem = Type.Object(
         { description: "The places of the mistakes, on a request that is invalid." },
       ),
     ),
-    grant: Type.Optional(Type.String({ description: "The grant that is missing, on a refusal." })),
-    resource: Type.Optional(Type.String({ description: "What the missing grant would be for." })),
+    grant: Type.Optional(
+      Type.String({ description: "On a refusal, the first of the grants that are missing: see `grants`." }),
+    ),
+    grants: Type.Optional(
+      Type.Array(Type.String(), { description: "On a refusal, all grants that are missing." }),
+    ),
+    resource: Type.Optional(
+      Type.String({ description: "On a refusal, the pod or image that the missing grant is for." }),
+    ),
     candidates: Type.Optional(
-      Type.Array(Type.String(), { description: "The ids that an ambiguous prefix may mean." }),
+      Type.Array(Type.String(), {
+        description: "The ids that may be meant: of an ambiguous prefix, or of a name.",
+      }),
     ),
     podSandboxId: Type.Optional(
       Type.String({ description: "The pod that a failed run left and that could not be removed." }),
@@ -74,6 +83,9 @@ export const Problem = Type.Object(
 export const Grants = Type.Object(
   {
     name: Type.String({ description: "Who the caller is." }),
+    tokenFile: Type.Optional(
+      Type.String({ description: "Path of the file on the node that holds the caller's token." }),
+    ),
     grants: Type.Array(
       Type.Object(
         {

@@ -208,6 +208,8 @@ export function session<
     PathOf<H, P> & {
       readonly rpc: R;
       readonly query: Q;
+      /** Parameters of the query without which there is nothing to do. */
+      readonly required?: readonly (keyof Q & string)[];
       readonly own?: { readonly [name: string]: OwnParameter };
       /** In the order of preference. */
       readonly subprotocols: readonly [string, ...string[]];
@@ -271,6 +273,7 @@ export interface SessionRoute extends AnyRoute {
   readonly kind: "session";
   readonly rpc: Rpc;
   readonly query: { readonly [name: string]: string };
+  readonly required?: readonly string[];
   readonly subprotocols: readonly string[];
 }
 

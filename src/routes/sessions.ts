@@ -16,6 +16,7 @@ export const sessions = [
     http: "GET /v1/containers/{containerId}/exec",
     path: { containerId: "containerId" },
     query: { command: "cmd", stdin: "stdin", stdout: "stdout", stderr: "stderr", tty: "tty" },
+    required: ["command"],
     subprotocols: channels,
     allow: "exec",
     summary: "Run a command in a container, interactively",
@@ -36,6 +37,7 @@ export const sessions = [
     http: "GET /v1/pods/{podSandboxId}/portforward",
     path: { podSandboxId: "podSandboxId" },
     query: { ports: "port" },
+    required: ["ports"],
     own: {
       raw: {
         type: "boolean",

@@ -182,7 +182,7 @@ function putMembers(encoding: Encoding, plan: Plan, value: unknown): void {
   }
   const also = plan.shorthand === undefined ? "" : ` or a string (its ${plan.shorthand})`;
   if (!isObject(value))
-    return void refuse(encoding, `must be an object${also}, got ${describe(value, true)}`);
+    return void refuse(encoding, `must be an object${also}, got ${describe(value, true)}`, "type");
   if (encoding.path.length > MAX_DEPTH) return void refuse(encoding, "must not be nested so deeply");
   const mistakes = encoding.mistakes.length;
   const keys: (string | undefined)[] = new Array(plan.fields.length);
@@ -233,12 +233,12 @@ function unknownField(encoding: Encoding, plan: Plan, key: string): void {
   const close = nearest(key, names);
   const known = names.length === 0 ? "no fields" : names.join(", ");
   const meant = close === undefined ? "" : `, perhaps ${close} is meant`;
-  refuse(encoding, `is not known${meant}: ${plan.name} has ${known}`, { isUnknown: true });
+  refuse(encoding, `is not known${meant}: ${plan.name} has ${known}`, "unknown");
 }
 
 function putEach(encoding: Encoding, value: unknown, put: Put): void {
   if (!Array.isArray(value))
-    return void refuse(encoding, `must be a list, got ${describe(value, encoding.secrets > 0)}`);
+    return void refuse(encoding, `must be a list, got ${describe(value, encoding.secrets > 0)}`, "type");
   for (let i = 0; i < value.length; i++) at(encoding, i, () => put(encoding, value[i]));
 }
 
@@ -260,7 +260,7 @@ function putPacked(
 
 function putMap(encoding: Encoding, tag: number, value: unknown): void {
   if (!isObject(value))
-    return void refuse(encoding, `must be an object, got ${describe(value, encoding.secrets > 0)}`);
+    return void refuse(encoding, `must be an object, got ${describe(value, encoding.secrets > 0)}`, "type");
   const { sink } = encoding;
   for (const key of Object.keys(value))
     at(encoding, key, () => {
@@ -290,7 +290,7 @@ function parse<T>(encoding: Encoding, codec: ScalarCodec<T>, value: unknown): T 
     return parsed;
   } catch (error) {
     if (!(error instanceof Wrong)) throw error;
-    refuse(encoding, `${error.message}, got ${describe(value, encoding.secrets > 0)}`);
+    refuse(encoding, `${error.message}, got ${describe(value, encoding.secrets > 0)}`, "type");
     return refused;
   }
 }
@@ -301,8 +301,9 @@ function at(encoding: Encoding, part: string | number, run: () => void): void {
   encoding.path.pop();
 }
 
-function refuse(encoding: Encoding, detail: string, kind: Pick<Mistake, "isUnknown"> = {}): void {
-  encoding.mistakes.push({ pointer: jsonPointer(encoding.path), detail, ...kind });
+function refuse(encoding: Encoding, detail: string, kind?: "unknown" | "type"): void {
+  const mistake: Mistake = { pointer: jsonPointer(encoding.path), detail };
+  encoding.mistakes.push(kind === undefined ? mistake : { ...mistake, kind });
   if (encoding.mistakes.length === MOST_MISTAKES) throw new Stop();
 }
 

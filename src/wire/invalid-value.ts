@@ -6,8 +6,8 @@ export interface Mistake {
   readonly pointer: string;
   /** What was wrong and what would be right. Never holds the value of a redacted field. */
   readonly detail: string;
-  /** The message has no such field. */
-  readonly isUnknown?: true;
+  /** `unknown`: the message has no such field. `type`: the value has the wrong type. Absent: anything else. */
+  readonly kind?: "unknown" | "type";
 }
 
 /** The value does not fit the message. `pointer` and `detail` are those of the first mistake. */

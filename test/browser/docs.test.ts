@@ -20,6 +20,7 @@ import { repositoryRoot } from "../support/repository.ts";
 
 const executablePath = "/usr/bin/chromium";
 const token = "a-token-for-a-browser";
+const tokenFile = "/srv/crest/token";
 const skip = existsSync(executablePath) ? false : `there is no ${executablePath}`;
 
 let fake: FakeRuntime;
@@ -41,6 +42,7 @@ before(async () => {
       dataDir: folder,
       acceptHost: ["127.0.0.1"],
       grants: { all: false, allow: { read: true, exec: true, unmanaged: true }, deny: {} },
+      tokenFile,
     },
     ...{ runtime, token },
     log: () => undefined,
@@ -186,6 +188,10 @@ test("the filter is a key away, and finds by name, path, grant and RPC", { skip 
     await page.fill("#filter", text);
     assert.ok((await shown()).includes(found), text);
   }
+  await page.fill("#filter", "port-forward");
+  assert.deepEqual(await shown(), ["#forwardPorts"]);
+  await page.fill("#filter", "restart");
+  assert.deepEqual(await shown(), ["#stopPod", "#startContainer", "#stopContainer"]);
   await page.fill("#filter", "nothing of the kind");
   assert.equal(await textOf(page.locator(".found")), "Nothing found");
   await page.fill("#filter", "stopContainer");
@@ -199,6 +205,19 @@ test("the filter is a key away, and finds by name, path, grant and RPC", { skip 
   );
   await page.keyboard.press("ArrowDown");
   assert.equal(await page.evaluate("document.activeElement.hash"), "#introduction");
+});
+
+test("answer examples are open, and the curl lines learn the token's path with the token", {
+  skip,
+}, async (t) => {
+  const { page } = await open(t, "/docs#getPod");
+  assert.ok(await page.locator("#getPod .answer pre").first().isVisible());
+  const line = page.locator("#listPods .curl");
+  assert.ok((await textOf(line)).includes('Bearer $(cat "$CREST_TOKEN_FILE")"'));
+  await page.click(".tools .token");
+  await enterToken(page);
+  await page.locator("dialog#token").waitFor({ state: "hidden" });
+  assert.ok((await textOf(line)).includes(`Bearer $(cat ${tokenFile})"`), await textOf(line));
 });
 
 test("deep links lead to operations and components, and the contents follow", { skip }, async (t) => {
@@ -281,7 +300,7 @@ test("a missing grant is shown at the operation, and highlighted in the problem"
   const problem = page.locator("#runPod .problem");
   await problem.waitFor();
   assert.match(await textOf(problem), /NotCapable not_capable/);
-  assert.equal(await textOf(problem.locator("mark")), "run");
+  assert.deepEqual(await problem.locator("mark").allTextContents(), ["run", "host"]);
   assert.match(await textOf(problem), /--allow-run/);
   assert.match(await textOf(page.locator("#runPod .facts")), /you do not have it/);
   assert.doesNotMatch(await textOf(page.locator("#listPods .facts")), /you do not have it/);

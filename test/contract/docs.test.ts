@@ -4,9 +4,13 @@ import { spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { createApp } from "../../src/app.ts";
+import { parseCommandLine } from "../../src/config.ts";
+import { connect } from "../../src/cri/channel.ts";
 import { assets } from "../../src/docs/assets.ts";
 import { errorTable } from "../../src/errors.ts";
 import { docsPaths } from "../../src/http/docs.ts";
+import { tempDir } from "../support/temp-dir.ts";
 import { type LiveGateway, liveGateway, token } from "./live-gateway.ts";
 import { problemIn, rawAnswer } from "./raw-http.ts";
 
@@ -125,11 +129,9 @@ test("every curl line of the reference works in a shell", async (t) => {
   });
   assert.ok(lines.length >= 36);
   for (const { id, markup } of lines) {
-    const line = textOf(markup)
-      .replace("/var/lib/crest/token", tokenFile)
-      .replace("http://127.0.0.1:8585", `http://127.0.0.1:${gateway.port}`);
+    const line = textOf(markup).replace("http://127.0.0.1:8585", `http://127.0.0.1:${gateway.port}`);
     const container = gateway.fake.addContainer({ state: id === "waitContainer" ? "exited" : "running" });
-    const variables = `containerId=${container.id} podSandboxId=${gateway.fake.addPod().id} image=busybox:1.36\n`;
+    const variables = `CREST_TOKEN_FILE='${tokenFile}' containerId=${container.id} podSandboxId=${gateway.fake.addPod().id} image=busybox:1.36\n`;
     const output = await runs(`${variables}${line} -s -w '\\n%{http_code}'`);
     const status = Number(output?.trim().split("\n").at(-1));
     assert.ok(status >= 200 && status < 600, `${id}: ${output}`);
@@ -138,6 +140,38 @@ test("every curl line of the reference works in a shell", async (t) => {
     assert.ok(!mistakes.has(code), `${id}: ${line}\n${detail}`);
     if (id === "listPods" || id === "execSync") assert.equal(status, 200, output);
     if (id === "runPod") assert.equal(status, 201, output);
+  }
+});
+
+test("the page names the token file to strangers only where everyone expects it, and its owner learns the path", async (t) => {
+  const dataDir = await tempDir(t);
+  const tokenFile = join(dataDir, "of alice", "token");
+  for (const [env, uid, flags, shown] of [
+    [{}, 0, [], "/var/lib/crest/token"],
+    [{ HOME: "/home/alice" }, 1000, [], "~/.local/state/crest/token"],
+    [{ HOME: "/home/alice", XDG_STATE_HOME: "/home/alice/s" }, 1000, [], '"$XDG_STATE_HOME"/crest/token'],
+    [{ HOME: "/home/alice" }, 1000, ["--data-dir=/var/lib/crest"], "/var/lib/crest/token"],
+    [{ HOME: "/home/alice" }, 0, [`--token-file=${tokenFile}`], '"$CREST_TOKEN_FILE"'],
+    [{ HOME: "/home/alice" }, 0, ["--data-dir=/home/alice/crest"], '"$CREST_TOKEN_FILE"'],
+  ] as const) {
+    const command = parseCommandLine(["serve", "--listen=127.0.0.1:0", ...flags], env, { uid, cwd: "/" });
+    assert.ok("config" in command);
+    const { config } = command;
+    const runtime = connect({ runtimeEndpoint: join(dataDir, "none.sock") });
+    const app = createApp({ config, runtime, token, log: () => undefined });
+    const ask = (url: string, headers = {}) =>
+      app.server.inject({ url, headers: { host: "localhost", ...headers } });
+    const page = await ask("/docs");
+    const lines = [...page.payload.matchAll(/<code class="curl">(.*?)<\/code>/gs)].map(([, line = ""]) =>
+      textOf(line),
+    );
+    assert.ok(lines.length > 30);
+    for (const line of lines) assert.ok(line.includes(`Bearer $(cat ${shown})"`), line);
+    assert.ok(!page.payload.includes("alice"), "a path of the node is nobody's business");
+    const grants = await ask("/v1/grants", { authorization: `Bearer ${token}` });
+    assert.equal(grants.json<{ tokenFile: string }>().tokenFile, config.tokenFile);
+    await app.close();
+    runtime.close();
   }
 });
 

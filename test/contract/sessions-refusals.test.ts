@@ -55,17 +55,18 @@ const only = (word: string): Grants => ({
 test("without a token, or with a wrong one, nobody comes in", async (t) => {
   const gateway = await sessionGateway(t);
   const path = `${gateway.container}/exec?command=ls`;
-  for (const headers of [
-    { authorization: undefined },
-    { authorization: "Bearer wrong" },
-    { authorization: undefined, "sec-websocket-protocol": `${v5}, ${encoded("wrong")}` },
-    { authorization: undefined, "sec-websocket-protocol": `${v5}, ${bearer}%%%` },
-    { authorization: "Bearer wrong", "sec-websocket-protocol": `${v5}, ${encoded(token)}` },
-  ]) {
+  const wrong = 'Bearer error="invalid_token"';
+  for (const [scheme, headers] of [
+    ["Bearer", { authorization: undefined }],
+    [wrong, { authorization: "Bearer wrong" }],
+    [wrong, { authorization: undefined, "sec-websocket-protocol": `${v5}, ${encoded("wrong")}` }],
+    ["Bearer", { authorization: undefined, "sec-websocket-protocol": `${v5}, ${bearer}%%%` }],
+    [wrong, { authorization: "Bearer wrong", "sec-websocket-protocol": `${v5}, ${encoded(token)}` }],
+  ] as const) {
     const { problem, headers: answered } = await refused(gateway, path, [401, "unauthenticated"], {
       headers,
     });
-    assert.equal(answered["www-authenticate"], "Bearer");
+    assert.equal(answered["www-authenticate"], scheme);
     assert.equal(problem.grant, undefined);
   }
   assert.deepEqual(asked(gateway), []);

@@ -19,51 +19,51 @@ import {
 
 const { gateway, fake, open } = await sharedGateway();
 
-test("without the token a route is a bare 401, whatever else is wrong", async (t) => {
+test("without the right token every route is 401, which tells a missing from a wrong one and nothing else", async (t) => {
   const closed = gateway.open(nothing);
-  const bodies = new Set<string>();
+  /** What was sent -> all that was answered to it. */
+  const answers = new Map<string, Set<string>>();
+  const note = (sent: string, answer: Answer): void => {
+    const problem = problemOf(answer, { status: 401, code: "unauthenticated" });
+    const { instance: _path, requestId: _id, ...rest } = problem;
+    assert.deepEqual(Object.keys(rest).sort(), ["code", "detail", "retryable", "status", "title", "type"]);
+    const told = answers.get(sent) ?? new Set();
+    answers.set(sent, told.add(`${answer.headers["www-authenticate"]} ${rest.detail}`));
+  };
   await each(t, routes, async (route) => {
     const it = caseOf(fake, route);
     fake.calls.length = 0;
-    const wrong = [
-      null,
-      "Bearer",
-      `Bearer ${token}x`,
-      `Bearer ${token.slice(1)}`,
-      `Basic ${token}`,
-      token,
-      "Bearer  ",
-    ];
-    for (const authorization of wrong) {
+    for (const [sent, authorization] of [
+      ["none", null],
+      ["no bearer token", "Bearer"],
+      ["no bearer token", `Basic ${token}`],
+      ["no bearer token", token],
+      ["no bearer token", "Bearer  "],
+      ["a wrong token", `Bearer ${token}x`],
+      ["a wrong token", `Bearer ${token.slice(1)}`],
+      ["a wrong token", "Bearer x"],
+    ] as const) {
       for (const app of [open, closed]) {
-        const answer = await app.ask(targetOf(it, "?no-such-parameter=1"), { authorization, body: "{" });
-        const problem = problemOf(answer, { status: 401, code: "unauthenticated", path: it.path });
-        assert.equal(answer.headers["www-authenticate"], "Bearer");
-        const { instance: _path, requestId: _id, ...rest } = problem;
-        bodies.add(JSON.stringify(rest));
+        note(sent, await app.ask(targetOf(it, "?no-such-parameter=1"), { authorization, body: "{" }));
       }
     }
     assert.deepEqual(fake.calls, []);
   });
-  const absent = await open.ask("GET /v1/no/such/route", { authorization: null });
-  const {
-    instance: _path,
-    requestId: _id,
-    ...rest
-  } = problemOf(absent, { status: 401, code: "unauthenticated" });
-  bodies.add(JSON.stringify(rest));
-  assert.equal(bodies.size, 1, "all say the same, so that nothing can be learnt");
-  assert.deepEqual(Object.keys(JSON.parse([...bodies][0] ?? "")).sort(), [
-    "code",
-    "detail",
-    "retryable",
-    "status",
-    "title",
-    "type",
-  ]);
+  note("none", await open.ask("GET /v1/no/such/route", { authorization: null }));
+  note("a wrong token", await open.ask("GET /v1/no/such/route", { authorization: "Bearer wrong" }));
+  // Callers are told what they sent, and nothing of routes, grants or the right token.
+  assert.deepEqual(Object.fromEntries([...answers].map(([sent, told]) => [sent, [...told]])), {
+    none: ["Bearer The request has no token: send Authorization: Bearer TOKEN"],
+    "no bearer token": [
+      "Bearer The Authorization header holds no bearer token: send Authorization: Bearer TOKEN",
+    ],
+    "a wrong token": [
+      'Bearer error="invalid_token" The token is wrong: send the content of this gateway\'s token file, whose path crest prints when it starts',
+    ],
+  });
 });
 
-test("each route's refusal names the one grant that is missing, before the runtime is asked", async (t) => {
+test("each route's refusal names the grant that is missing, before the runtime is asked", async (t) => {
   const guarded = routes.filter((route) => grantsOf(route).length > 0);
   await each(t, guarded, async (route) => {
     for (const grant of grantsOf(route)) {
@@ -79,10 +79,46 @@ test("each route's refusal names the one grant that is missing, before the runti
 function holdRefusal(answer: Answer, grant: Grant, it: Case, flag = `with ${flagOf(grant)}`): void {
   const problem = problemOf(answer, { status: 403, code: "not_capable", path: it.path });
   assert.equal(problem.title, "NotCapable");
-  assert.equal(problem.grant, grant);
+  assert.deepEqual([problem.grant, problem.grants], [grant, [grant]]);
   assert.ok(problem.detail.endsWith(`, run again ${flag}`), problem.detail);
   assert.match(problem.detail, new RegExp(`^Requires ${grant.split(":")[0]} access`));
 }
+
+test("a refusal names all that is missing, also what depends on whose pod it is", async (t) => {
+  const closed = gateway.open(nothing);
+  const guarded = routes.filter((route) => grantsOf(route).length > 0);
+  await each(t, guarded, async (route) => {
+    const it = caseOf(fake, route);
+    fake.calls.length = 0;
+    const problem = problemOf(await send(closed, it), { status: 403, code: "not_capable", path: it.path });
+    const grants = grantsOf(route);
+    assert.deepEqual([problem.grant, problem.grants], [grants[0], grants]);
+    const ofPod = /^(run|stop|remove|exec|forward|checkpoint)$/.test(route.allow) && route.path !== undefined;
+    const unmanaged = ofPod ? ", and with --allow-unmanaged if Crest did not create the pod" : "";
+    assert.ok(
+      problem.detail.endsWith(`, run again with ${grants.map(flagOf).join(" ")}${unmanaged}`),
+      problem.detail,
+    );
+    assert.deepEqual(fake.calls, []);
+  });
+});
+
+test("a refusal names what a parameter of the query needs besides", async (t) => {
+  const closed = gateway.open(nothing);
+  for (const [query, grants] of [
+    ["?verbose=true", ["read:pods", "verbose"]],
+    ["?verbose", ["read:pods", "verbose"]],
+    ["?verbose=false", ["read:pods"]],
+    ["?verbose=maybe", ["read:pods"]],
+  ] as const) {
+    await t.test(query, async () => {
+      const answer = await closed.ask(`GET /v1/pods/abc${query}`);
+      const problem = problemOf(answer, { status: 403, code: "not_capable" });
+      assert.deepEqual(problem.grants, grants);
+      assert.ok(problem.detail.endsWith(` with ${grants.map(flagOf).join(" ")}`), problem.detail);
+    });
+  }
+});
 
 test("a deny of a route's grant beats -A", async (t) => {
   await each(

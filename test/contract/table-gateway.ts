@@ -168,6 +168,7 @@ export interface ProblemBody {
   readonly retryable: boolean;
   readonly grpcCode?: string;
   readonly grant?: string;
+  readonly grants?: readonly string[];
   readonly resource?: string;
   readonly errors?: readonly {
     readonly pointer?: string;

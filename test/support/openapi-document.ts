@@ -53,6 +53,7 @@ export interface DocumentedResponse {
 
 export interface Operation {
   readonly operationId: string;
+  readonly description?: string;
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: { readonly content: Content };
   readonly responses: { readonly [status: string]: DocumentedResponse };

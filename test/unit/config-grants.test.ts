@@ -96,7 +96,10 @@ test("a scope is refused by saying what works now, for grants and for denials", 
 
 test("a word that takes nothing refuses a value", () => {
   for (const word of ["image-remove", "verbose", "unmanaged"]) {
-    refused(`serve --allow-${word}=x`, `--allow-${word}=x: takes no value but true and false`);
+    refused(
+      `serve --allow-${word}=x`,
+      `--allow-${word}=x: takes no value but true and false (or 1, yes, on; 0, no, off)`,
+    );
   }
 });
 
@@ -140,5 +143,31 @@ test("up grants everything until a grant is given, then exactly that", () => {
 
 test("false takes back what the environment grants", () => {
   assert.deepEqual(grants("serve --allow-read=false", { CREST_ALLOW_READ: "true" }), none);
+  assert.deepEqual(grants("serve --allow-read=0", { CREST_ALLOW_READ: "1" }), none);
   refused("serve --allow-read=false --allow-read=pods", /^--allow-read: given as .*, write it once$/);
+});
+
+test("every grant is switched by the words that people write in environments, in any case", () => {
+  for (const word of grantWordNames) {
+    const variable = `CREST_ALLOW_${word.replaceAll("-", "_").toUpperCase()}`;
+    for (const text of ["1", "true", "yes", "on", "TRUE", "Yes", " 1 "]) {
+      assert.deepEqual(grants("serve", { [variable]: text }).allow, { [word]: true }, `${variable}=${text}`);
+    }
+    for (const text of ["0", "false", "no", "off", "NO"]) {
+      assert.deepEqual(grants("serve", { [variable]: text }), none, `${variable}=${text}`);
+    }
+  }
+  assert.deepEqual(grants("serve -A", { CREST_DENY_EXEC: "yes" }).deny, { exec: true });
+  const mixed: Grants = { all: false, allow: { read: true }, deny: { pull: true } };
+  assert.deepEqual(grants("serve --allow-read=on --deny-pull=1"), mixed);
+});
+
+test("a word that switches is no kind and no registry, and stands alone", () => {
+  for (const word of ["1", "0", "yes", "no", "on", "off", "true", "false"]) {
+    assert.ok(!grantWords.read.kinds.some((kind: string) => kind === word), word);
+    refused(`serve --allow-read=pods,${word}`, new RegExp(`unknown word "${word}"`));
+    refused(`serve --allow-pull=docker.io,${word}`, /does not begin with a registry's host/);
+  }
+  refused("serve --allow-read=2", /unknown word "2"/);
+  refused("serve --allow-exec=y", /scopes are not supported yet/);
 });

@@ -50,6 +50,7 @@ test("serve without flags has the defaults and no grant", () => {
       listen: { host: "127.0.0.1", port: 8585 },
       dataDir: "/var/lib/crest",
       tokenFile: "/var/lib/crest/token",
+      tokenFileHint: "/var/lib/crest/token",
       acceptHost: ["localhost", "127.0.0.1", "[::1]"],
       maxSessions: 1000,
       sessionIdle: 14_400_000,
@@ -84,6 +85,7 @@ test("every setting arrives, from flags with = and with a space", () => {
     streamHost: "::1",
     streamCa: "/work/ca.pem",
     tokenFile: "/secret/token",
+    tokenFileHint: '"$CREST_TOKEN_FILE"',
     acceptHost: ["localhost", "127.0.0.1", "[::1]", "crest.example", "10.1.2.3"],
     maxSessions: 7,
     sessionIdle: 90_000,
@@ -279,7 +281,10 @@ test("each value that does not read is refused by place, mistake and remedy", ()
     ["--accept-host=crest.example:80", /has a port/],
     ["--accept-host=http://crest.example", /is no host name/],
     ["--accept-host=a..b", /is no host name/],
-    ["--allow-verbose=yes", "--allow-verbose=yes: takes no value but true and false"],
+    [
+      "--allow-verbose=maybe",
+      "--allow-verbose=maybe: takes no value but true and false (or 1, yes, on; 0, no, off)",
+    ],
     ["--allow-all=everything", /takes no value but true and false/],
   ];
   for (const [flag, message] of cases) refused(["serve", flag], {}, message);
@@ -382,6 +387,7 @@ test("a single value that is given twice is refused, a switch that agrees with i
   );
   assert.equal(config("up --install --install").install, true);
   refused("up --install --install=false", {}, /write it once/);
+  assert.equal(config("up --install --install=yes").install, true);
 });
 
 test("commands are told from each other, and what is none is refused", () => {

@@ -1,28 +1,43 @@
 /** The route table -> an OpenAPI 3.1 document. */
 import { untilPodPolicy } from "../../auth/authorize.ts";
-import { comments } from "../../gen/comments.ts";
 import { descriptors } from "../../gen/descriptors.ts";
 import { methods } from "../../gen/methods.ts";
 import { answers, ExecAnswer, ListFailure, Problem } from "../../routes/answers.ts";
 import type { ListRoute, OwnParameter, Route, UnaryRoute } from "../../routes/define.ts";
 import type { CustomRouteId } from "../../routes/index.ts";
 import { type Field, messageOf } from "../../wire/descriptor.ts";
+import { createDescribe, type Describe, operations } from "./descriptions.ts";
 import { type Example, examples } from "./examples.ts";
 import { failuresOf, headerComponents } from "./failures.ts";
-import { introduction, notes, tagOf, tags } from "./prose.ts";
+import { introduction, tagOf, tags } from "./prose.ts";
 import {
   type Components,
   createComponents,
   isAlwaysThere,
-  oneLine,
+  isNeeded,
   reachable,
   reference,
   type Schema,
 } from "./schemas.ts";
+import { synonyms } from "./synonyms.ts";
+
+/** What operations are made with. */
+interface Making {
+  readonly components: Components;
+  /** A schema of ours, with its parts as components. */
+  readonly plain: (schema: object) => Schema;
+  readonly describe: Describe;
+}
+
+/** The same, for one operation. */
+interface Showing extends Making {
+  readonly example: Example;
+}
 
 /** The document of `routes`; the same input gives the same bytes. */
 export function openApi(routes: readonly Route[], version: string): Schema {
-  const components = createComponents(sentBothWays(routes), demanded(routes));
+  const describe = createDescribe(routes);
+  const components = createComponents(sentBothWays(routes), demanded(routes), describe);
   // A part with an `$id` is a component: to parts without a name, clients could not give a type.
   const plain = (schema: object): Schema =>
     JSON.parse(JSON.stringify(schema), (_key, part) => {
@@ -33,12 +48,13 @@ export function openApi(routes: readonly Route[], version: string): Schema {
   components.define("Problem", plain(Problem));
   components.define("ExecAnswer", plain(ExecAnswer));
   plain(ListFailure);
+  components.define("ListFailureLine", failureLine);
   const paths: { [path: string]: { [method: string]: Schema } } = {};
   for (const route of routes) {
     const [method = "", path = ""] = route.http.split(" ");
     paths[path] ??= {};
     const item = paths[path];
-    item[method.toLowerCase()] = operation(route, components, plain);
+    item[method.toLowerCase()] = operation(route, { components, plain, describe });
   }
   return {
     openapi: "3.1.0",
@@ -95,25 +111,19 @@ function demanded(routes: readonly Route[]): ReadonlySet<string> {
   );
 }
 
-function operation(route: Route, components: Components, plain: (schema: object) => Schema): Schema {
+function operation(route: Route, { components, plain, describe }: Making): Schema {
   const example = examples[route.id] ?? {};
-  const body = route.kind === "unary" ? requestBody(route, components, example) : undefined;
-  const note = notes[route.id];
+  const making = { components, plain, describe, example };
+  const body = route.kind === "unary" ? requestBody(route, making) : undefined;
   const rpcs =
     route.kind === "custom"
       ? route.uses
       : [route.rpc, ...("stream" in route && route.stream ? [route.stream] : [])];
-  const comment = route.kind === "custom" ? undefined : comments[route.rpc];
-  const needs = Object.entries(route.needs ?? {}).map(
-    ([field, grant]) => `\`${field}\` needs the grant \`${grant}\` besides.`,
-  );
   const description = [
-    ...(comment === undefined ? [] : [oneLine(comment)]),
-    ...(note === undefined ? [] : [note]),
-    ...(route.kind === "list" ? [orderOf(route)] : []),
-    ...(untilPodPolicy.has(route.allow) ? [`Needs the grant \`host\` besides \`${route.allow}\`.`] : []),
-    ...needs,
-  ];
+    operations[route.id],
+    route.kind === "list" ? orderOf(route) : undefined,
+    needsOf(route),
+  ].filter((part) => part !== undefined);
   return {
     operationId: route.id,
     tags: [tagOf(route)],
@@ -121,18 +131,31 @@ function operation(route: Route, components: Components, plain: (schema: object)
     ...(description.length > 0 ? { description: description.join("\n\n") } : {}),
     "x-cri-rpc": rpcs.length === 1 ? rpcs[0] : rpcs,
     "x-crest-grant": route.allow,
+    ...(synonyms[route.id] === undefined ? {} : { "x-crest-synonyms": synonyms[route.id] }),
     ...parametersOf(route, components, example),
     ...(body === undefined ? {} : { requestBody: body }),
-    responses: { ...success(route, { components, plain, example }), ...failuresOf(route) },
+    responses: { ...success(route, making), ...failuresOf(route) },
   };
 }
 
-/** Runtimes answer lists in random order, and say so in their comments; here they have one. */
+/** Runtimes answer lists in random order; here they have one. */
 function orderOf({ order }: ListRoute): string {
   const fields = order.map((field) =>
-    field.startsWith("-") ? `\`${field.slice(1)}\` descending` : `\`${field}\``,
+    field.startsWith("-") ? `\`${field.slice(1)}\`, newest first` : `\`${field}\``,
   );
-  return `Whatever the runtime's order, items come by ${fields.join(", then ")}; as lines they come as the runtime sends them.`;
+  return `Items are sorted by ${fields.join(", then by ")}. As lines (NDJSON) they come in the runtime's order.`;
+}
+
+/** The grants that an operation needs besides its own. */
+function needsOf({ allow, needs = {} }: Route): string | undefined {
+  const isPolicyMissing = untilPodPolicy.has(allow);
+  const sentences = [
+    ...(isPolicyMissing ? [`Needs the grants \`${allow}\` and \`host\`.`] : []),
+    ...Object.entries(needs)
+      .filter(([, grant]) => !(isPolicyMissing && grant === "host"))
+      .map(([field, grant]) => `\`${field}\` needs the grant \`${grant}\` as well.`),
+  ];
+  return sentences.length > 0 ? sentences.join(" ") : undefined;
 }
 
 // ---- What is sent ----
@@ -162,6 +185,7 @@ function parametersOf(
     parameters.push({
       name,
       in: "query",
+      ...(route.kind === "session" && route.required?.includes(name) ? { required: true } : {}),
       ...(description === undefined ? {} : { description }),
       schema: byDefault === undefined ? schema : { ...schema, default: byDefault },
       ...(field.repeated ? { style: "form", explode: true } : {}),
@@ -224,17 +248,13 @@ function pageParameters(route: ListRoute): readonly Schema[] {
   ];
 }
 
-function requestBody(
-  route: UnaryRoute,
-  components: Components,
-  { body: example }: Example,
-): Schema | undefined {
+function requestBody(route: UnaryRoute, making: Showing): Schema | undefined {
   if (route.body === undefined) return undefined;
-  const name = `${route.id.slice(0, 1).toUpperCase()}${route.id.slice(1)}Body`;
-  const schema = bodySchema(route, components, name);
+  const schema = bodySchema(route, making);
+  const { body } = making.example;
   return {
     required: true,
-    content: { "application/json": media(schema, example), "application/yaml": media(schema, undefined) },
+    content: { "application/json": media(schema, body), "application/yaml": media(schema, undefined) },
   };
 }
 
@@ -242,7 +262,9 @@ const media = (schema: Schema, example: object | undefined): Schema =>
   example === undefined ? { schema } : { schema, example };
 
 /** The request's fields that path and query leave, with those of a spread field in its place. */
-function bodySchema(route: UnaryRoute, components: Components, name: string): Schema {
+function bodySchema(route: UnaryRoute, making: Making): Schema {
+  const { components } = making;
+  const name = `${route.id.slice(0, 1).toUpperCase()}${route.id.slice(1)}Body`;
   const request = methods[route.rpc].request;
   const taken = new Set([...Object.values(route.path ?? {}), ...Object.values(route.query ?? {})]);
   const rest = messageOf(descriptors, request).fields.filter((field) => !taken.has(field.name));
@@ -252,8 +274,8 @@ function bodySchema(route: UnaryRoute, components: Components, name: string): Sc
     return components.define(
       name,
       objectOf(
-        components,
-        comments[request],
+        making,
+        request,
         rest.map((field) => [request, field] as const),
       ),
     );
@@ -265,24 +287,26 @@ function bodySchema(route: UnaryRoute, components: Components, name: string): Sc
   const inside = messageOf(descriptors, field.type).fields.map((member) => [field.type, member] as const);
   return components.define(
     name,
-    objectOf(components, comments[field.type], [
-      ...inside,
-      ...beside.map((member) => [request, member] as const),
-    ]),
+    objectOf(making, field.type, [...inside, ...beside.map((member) => [request, member] as const)]),
   );
 }
 
+/** `about`: the message whose description it has. Fields of a body are needed as the message says that has them. */
 function objectOf(
-  components: Components,
-  description: string | undefined,
+  { components, describe }: Making,
+  about: string,
   fields: readonly (readonly [message: string, field: Field])[],
 ): Schema {
+  const description = describe(about);
+  const isTop = (message: string, { name }: Field) => message === about && name === "metadata";
+  const required = fields.filter(([message, field]) => isNeeded(message, field) || isTop(message, field));
   return {
     type: "object",
-    ...(description === undefined ? {} : { description: oneLine(description) }),
+    ...(description === undefined ? {} : { description }),
     properties: Object.fromEntries(
       fields.map(([message, field]) => [field.name, components.field(message, field, "input")]),
     ),
+    ...(required.length > 0 ? { required: required.map(([, field]) => field.name) } : {}),
     additionalProperties: false,
   };
 }
@@ -296,17 +320,11 @@ function locate(message: string, path: string): { readonly message: string; read
 
 // ---- What is answered ----
 
-interface Making {
-  readonly components: Components;
-  readonly plain: (schema: object) => Schema;
-  readonly example: Example;
-}
-
-function success(route: Route, { components, plain, example }: Making): Schema {
+function success(route: Route, { components, plain, describe, example }: Showing): Schema {
   if (route.kind === "session") {
     return {
       "101": {
-        description: "The session stands; what is sent from here on is the subprotocol's.",
+        description: "The session has begun: what is sent from here on is the subprotocol's.",
         headers: {
           "Sec-WebSocket-Protocol": {
             description: "The subprotocol that is spoken.",
@@ -324,7 +342,7 @@ function success(route: Route, { components, plain, example }: Making): Schema {
       : {}),
   };
   if (route.kind === "list") {
-    const page = listSuccess(route, { components, headers: requestId, example });
+    const page = listSuccess(route, { components, describe, headers: requestId, example });
     return route.volatile ? { "200": page } : { "200": page, "304": unchanged(requestId) };
   }
   if (route.success === 204) return { "204": { description: "It is done.", headers: requestId } };
@@ -399,16 +417,16 @@ const failureLine = {
 
 function listSuccess(
   route: ListRoute,
-  { components, headers, example }: Omit<Making, "plain"> & { readonly headers: Schema },
+  { components, describe, headers, example }: Omit<Showing, "plain"> & { readonly headers: Schema },
 ): Schema {
   const reply = methods[route.rpc].response;
   const item = locate(reply, route.items).field;
-  const about = comments[reply];
+  const about = describe(reply);
   // The RPC's response, with what pages add to it.
   const name = reply.replace(/Response$/, "Reply");
   const schema = components.define(name, {
     type: "object",
-    ...(about === undefined ? {} : { description: oneLine(about) }),
+    ...(about === undefined ? {} : { description: about }),
     properties: {
       [route.items]: components.field(reply, item, "output"),
       ...(route.partial ? { failures } : {}),
@@ -423,6 +441,6 @@ function listSuccess(
     headers: { ...headers, ...(route.volatile ? {} : etag) },
     content: { "application/json": media(schema, example.answer) },
     "x-crest-ndjson-item": components.message(item.type, "output"),
-    ...(route.partial ? { "x-crest-ndjson-failure": failureLine } : {}),
+    ...(route.partial ? { "x-crest-ndjson-failure": reference("ListFailureLine") } : {}),
   };
 }

@@ -142,7 +142,11 @@ export const examples: { readonly [routeId: string]: Example } = {
     },
   },
   getGrants: {
-    answer: { name: "token", grants: [{ grant: "read:pods" }, { grant: "run" }, { grant: "pull" }] },
+    answer: {
+      name: "token",
+      tokenFile: "/var/lib/crest/token",
+      grants: [{ grant: "read:pods" }, { grant: "run" }, { grant: "pull" }],
+    },
   },
   setNetworkConfig: { body: { podCidr: "10.88.0.0/16" } },
   getImageFilesystems: {

@@ -8,10 +8,10 @@ import type { Schema } from "./schemas.ts";
 const meanings = {
   "400": "The request is invalid: `errors` says where.",
   "401": "The token is missing or wrong.",
-  "403": "The grant is missing; the problem names the flag that gives it.",
-  "404": "There is none.",
+  "403": "Grants are missing: `detail` names the flags that give them.",
+  "404": "What the request names does not exist.",
   "406": "None of the media types in `Accept` can be answered.",
-  "409": "The state does not allow it, the name is taken, or several ids begin so.",
+  "409": "The state does not allow it, the name is taken, or the id is the beginning of several.",
   "413": "The body is over 1 MiB, or over 128 KiB of YAML.",
   "415": "The body is neither `application/json` nor `application/yaml`.",
   "422": "The registry refused the credentials, or the output is too large.",
@@ -113,9 +113,9 @@ function codesOf(status: number, route: Route): readonly string[] {
 const headers = {
   "401": {
     "WWW-Authenticate": {
-      description: "The scheme that the token is sent by.",
+      description: "The scheme that the token is sent by, and whether the one that was sent is wrong.",
       required: true,
-      schema: { type: "string", const: "Bearer" },
+      schema: { type: "string", enum: ["Bearer", 'Bearer error="invalid_token"'] },
     },
   },
   "426": {

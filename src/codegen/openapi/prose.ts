@@ -1,21 +1,21 @@
-/** What the document says in words, besides the comments of the proto. */
+/** What the document says of the API as a whole. */
 import type { Route } from "../../routes/define.ts";
 
-export const introduction = `Crest is the Kubernetes Container Runtime Interface (CRI) over HTTP. It stands on a node in front of containerd, CRI-O or cri-dockerd; each operation is one RPC of CRI v1, and its bodies are CRI's messages.
+export const introduction = `Crest is the Kubernetes Container Runtime Interface (CRI) over HTTP. It runs on a node, in front of containerd, CRI-O or cri-dockerd. Each operation calls one RPC of CRI v1, and bodies are CRI's messages.
 
-**JSON.** Names are lowerCamelCase, 64-bit integers are decimal strings, enums are written by name, bytes in base64; the value of an environment variable is plain text. Answers hold every field, defaults included; only a message that is not set is absent. In requests nothing is required but what the operation needs, and what is unknown, of a wrong type or out of range is refused with a JSON pointer. Besides the form published here the gateway takes snake_case names, 64-bit integers as numbers, enums by number, and a plain string where an ImageSpec stands.
+**JSON.** Names are lowerCamelCase. 64-bit integers are decimal strings, enums are written by name, bytes in base64; the value of an environment variable is plain text. Answers hold every field, defaults included; only a message that is not set is absent. In requests only the fields that are marked as required must be there. An unknown field, a wrong type or a value out of range is refused, with a JSON pointer to it. Besides the form that is published here, the gateway takes snake_case names, 64-bit integers as numbers, enums by number, and a plain string in place of an ImageSpec.
 
 **YAML.** A body may be YAML 1.2 as well, with \`Content-Type: application/yaml\`: one document of what JSON can say, under the same rules.
 
 **Files of crictl** work unchanged, in JSON and in YAML. What crictl passes over in silence, a \`kind\` or a misspelt field, is left out and named in a \`Warning\` header; \`fieldValidation\` decides otherwise, for any body.
 
-**Ids** may be shortened to a prefix that is unique.
+**Ids** may be shortened, as long as they stay unique. A name is not an id.
 
-**Lists** come in one stable order, newest first, with \`limit\` and \`continue\`, and with an ETag.
+**Lists** have one stable order. \`limit\` and \`continue\` give them page by page, and most have an ETag.
 
-**Errors** are problems (RFC 9457): branch on \`code\`.
+**Errors** are problems (RFC 9457): programs branch on \`code\`, people read \`detail\`.
 
-**Grants.** Nothing is permitted that was not granted when the gateway was started; \`x-crest-grant\` names what an operation needs.`;
+**Grants.** A caller may do what the gateway was started with, and nothing else; \`x-crest-grant\` names what an operation needs.`;
 
 export const tags = [
   { name: "runtime", description: "The runtime as a whole: versions, status, capabilities, metrics." },
@@ -34,30 +34,3 @@ export function tagOf(route: Route): string {
   if (/\/image/.test(path)) return "images";
   return path === "/v1/grants" ? "gateway" : "runtime";
 }
-
-/** What an operation does that its RPC does not say, by route id. */
-export const notes: { readonly [id: string]: string } = {
-  runPod:
-    "What is missing is filled in: `metadata.uid`, `metadata.namespace` (`default`), a log directory below the gateway's data folder, a cgroup parent of its own. The pod gets the label `crest/managed=true`.",
-  createContainer:
-    "The pod's config, which CRI wants here again, is recalled from the runtime; what `sandboxConfig` says overrides it. `logPath` is filled in when it is missing.",
-  execSync:
-    "Waits for the command's end: for interactive commands there is the WebSocket of the same path. Output is bounded by the runtime, to 16 MiB on most. Each command that runs reserves 2 MiB of its caller's half of `--max-buffer`, so that by default 64 run at once; more are refused with `overloaded` before they run.",
-  stopContainer: "`timeout` is in seconds; 0 kills at once.",
-  stopPod:
-    "CRI stops a pod without a grace for its containers. With `timeout` the gateway stops the containers first, all at the same time. On CRI-O it does so in any case, because CRI-O would give them two minutes.",
-  removeImage: "All names of the image go with it, whichever was given; the answer says which.",
-  getImage: "Crest answers 404 for an image that is not on the node.",
-  pullImage: "Waits until the image is there. `auth` is never logged.",
-  getPodStats:
-    "containerd measures the pod's cgroup parent. Each pod gets one of its own unless it names one; pods that name the same have their numbers together.",
-  waitContainer: "When the timeout passes first the answer says `exited: false`; ask again.",
-  getCapabilities:
-    "Asks the runtime with reads, once. Of RPCs that change something it remembers the answers that came; before that, the runtime's name and version tell, or `support` is `unknown`.",
-  execContainer:
-    'Every message is a channel byte and its payload: 0 stdin, 1 stdout, 2 stderr, 3 the status as JSON, 4 terminal sizes (`{"Width":80,"Height":24}`), 255 half-close (v5). The first message is empty and says that the session stands. Browsers offer the token as the subprotocol `base64url.bearer.authorization.k8s.io.TOKEN` beside a real one. stdout and stderr are on unless they are false; with `tty` all output is stdout. On containerd before 2.0, CRI-O and cri-dockerd a command goes on when its client leaves. containerd ends stdin when the command closes its stdout, and never sends the status of a command that left more than about 128 KiB of its stdin unread: after `--status-grace` the status says `exit unknown`.',
-  attachContainer:
-    "Speaks as exec does. Attaching to a container with `stdinOnce`: the first client that leaves ends its stdin. Without `stdinOnce` the container's stdin stays open whatever clients do; on containerd a half-close then ends the output of the attachment, too. containerd answers a little before it begins to hand on: a line that is written in that moment can be missed. A client that reads too slowly is dropped (4408), so that it does not stop the container.",
-  forwardPorts:
-    "Port i of the query has channel 2i for data and 2i+1 for errors; the first message on each is the port, as two bytes in little-endian order. With `raw=true` and one port, messages are the bytes.",
-};

@@ -1,15 +1,15 @@
 /**
  * CRI's messages as JSON Schema, in the shapes that client generators turn into good code.
  *
- * A message that is both sent and received becomes two components: what is received is complete, of what
- * is sent nothing is required. `...Response` is named `...Reply`, because generators for Go put
+ * A message that is both sent and received becomes two components: what is received is complete, of what is sent
+ * only that is required without which the request is refused. `...Response` is named `...Reply`, because generators for Go put
  * `ListContainersResponse` beside `listContainers` themselves.
  */
 import { requestRules } from "../../cri/request-rules.ts";
-import { comments } from "../../gen/comments.ts";
 import { descriptors } from "../../gen/descriptors.ts";
 import { type Field, messageOf } from "../../wire/descriptor.ts";
 import type { FieldRule } from "../../wire/field-rule.ts";
+import type { Describe } from "./descriptions.ts";
 
 export type Schema = { readonly [keyword: string]: unknown };
 export type Direction = "input" | "output";
@@ -46,6 +46,7 @@ const scalars: { readonly [type: string]: Schema } = {
 export function createComponents(
   sentBothWays: ReadonlySet<string>,
   demanded: ReadonlySet<string>,
+  describe: Describe,
 ): Components {
   const schemas: { [name: string]: Schema } = {};
   const components: Components = {
@@ -64,7 +65,7 @@ export function createComponents(
     },
 
     field(message, field, direction) {
-      const description = comments[`${message}.${field.name}`];
+      const description = describe(`${message}.${field.name}`);
       const rule = direction === "input" ? requestRules[message]?.[field.name] : undefined;
       const one = { ...valueSchema(field, direction), ...keywordsOf(rule, field) };
       const schema = field.map
@@ -74,7 +75,7 @@ export function createComponents(
           : one;
       return {
         ...schema,
-        ...(description === undefined ? {} : { description: oneLine(description) }),
+        ...(description === undefined ? {} : { description }),
         ...(field.deprecated ? { deprecated: true } : {}),
       };
     },
@@ -88,11 +89,15 @@ export function createComponents(
 
   function messageSchema(name: string, direction: Direction): Schema {
     const { fields } = messageOf(descriptors, name);
-    const isRequired = (field: Field) => isAlwaysThere(field) || demanded.has(`${name}.${field.name}`);
-    const required = direction === "input" ? [] : fields.filter(isRequired).map((field) => field.name);
+    const isRequired = (field: Field) =>
+      direction === "input"
+        ? isNeeded(name, field)
+        : isAlwaysThere(field) || demanded.has(`${name}.${field.name}`);
+    const required = fields.filter(isRequired).map((field) => field.name);
+    const description = describe(name);
     return {
       type: "object",
-      ...describe(name),
+      ...(description === undefined ? {} : { description }),
       properties: Object.fromEntries(
         fields.map((field) => [field.name, components.field(name, field, direction)]),
       ),
@@ -113,14 +118,14 @@ export function createComponents(
     if (!(component in schemas)) {
       const values = Object.keys(descriptors.enums[name] ?? {});
       const meanings = values.map((value) => {
-        const meaning = comments[`${name}.${value}`];
-        return meaning === undefined ? `- \`${value}\`` : `- \`${value}\`: ${oneLine(meaning)}`;
+        const meaning = describe(`${name}.${value}`);
+        return meaning === undefined ? `- \`${value}\`` : `- \`${value}\`: ${meaning}`;
       });
-      const about = comments[name];
+      const about = describe(name);
       schemas[component] = {
         type: "string",
         enum: values,
-        description: [...(about === undefined ? [] : [oneLine(about)]), meanings.join("\n")].join("\n\n"),
+        description: [...(about === undefined ? [] : [about]), meanings.join("\n")].join("\n\n"),
       };
     }
     return reference(component);
@@ -129,22 +134,32 @@ export function createComponents(
   return components;
 }
 
+/** Not needed everywhere: a pull takes a pod's configuration without a name. */
+const neededHereAndThere: ReadonlySet<string> = new Set(["PodSandboxConfig.metadata"]);
+
+/** Whether a request is refused without this field, wherever its message stands. */
+export function isNeeded(message: string, field: Field): boolean {
+  const rule = requestRules[message]?.[field.name];
+  if (rule?.required === undefined || rule.unless !== undefined) return false;
+  return !neededHereAndThere.has(`${message}.${field.name}`);
+}
+
 /**
- * A rule in the words of JSON Schema, as far as it has them without a name for each message: what must be
- * there, or stand beside another field, is told in words only. No generator would make a pleasant type of it.
+ * A rule in the words of JSON Schema, as far as it has them: what must stand beside another field is told in words
+ * only. No generator would make a pleasant type of it.
  */
 function keywordsOf(rule: FieldRule | undefined, field: Field): Schema {
   if (rule === undefined || field.kind === "message") return {};
   const { required, unless, minimum, maximum, maxBytes, pattern } = rule;
-  const isNeeded = required !== undefined && unless === undefined;
+  const isFilled = required !== undefined && unless === undefined;
   if (minimum !== undefined && field.type.endsWith("64")) return { pattern: decimalsFrom(minimum) };
   return {
-    ...(isNeeded && !field.repeated && field.type === "string" ? { minLength: 1 } : {}),
+    ...(isFilled && !field.repeated && field.type === "string" ? { minLength: 1 } : {}),
     ...(minimum === undefined ? {} : { minimum: Number(minimum) }),
     ...(maximum === undefined ? {} : { maximum: Number(maximum) }),
     ...(maxBytes === undefined ? {} : { maxLength: maxBytes }),
     // Empty is as good as absent.
-    ...(pattern === undefined ? {} : { pattern: `${isNeeded ? "" : "^$|"}${pattern.matches.source}` }),
+    ...(pattern === undefined ? {} : { pattern: `${isFilled ? "" : "^$|"}${pattern.matches.source}` }),
   };
 }
 
@@ -160,19 +175,6 @@ export function isAlwaysThere(field: Field): boolean {
 }
 
 export const reference = (component: string): Schema => ({ $ref: `#/components/schemas/${component}` });
-
-/** A comment without the line breaks of the source; paragraphs stay. */
-export function oneLine(comment: string): string {
-  return comment
-    .split(/\n\s*\n/)
-    .map((paragraph) => paragraph.replace(/\s*\n\s*/g, " ").trim())
-    .join("\n\n");
-}
-
-function describe(name: string): Schema {
-  const comment = comments[name];
-  return comment === undefined ? {} : { description: oneLine(comment) };
-}
 
 /** The messages reachable from `roots`, themselves included. */
 export function reachable(roots: Iterable<string>): ReadonlySet<string> {

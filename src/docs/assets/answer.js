@@ -43,7 +43,7 @@ export function showProblem(place, value) {
 }
 
 /**
- * @typedef {{ title: string, code: string, detail: string, grant?: string, retryable?: boolean,
+ * @typedef {{ title: string, code: string, detail: string, grants?: readonly string[], retryable?: boolean,
  *   errors?: readonly { pointer?: string, parameter?: string, detail: string }[],
  *   candidates?: readonly string[] }} Problem
  */
@@ -57,23 +57,16 @@ function isProblem(value) {
 }
 
 /** @param {Problem} problem */
-function problemPanel({ title, code, detail, grant, retryable, errors = [], candidates = [] }) {
+function problemPanel({ title, code, detail, grants = [], retryable, errors = [], candidates = [] }) {
   const panel = element(
     "div",
     { class: "problem" },
     element("p", {}, element("strong", {}, title), " ", element("code", {}, code)),
     element("p", {}, detail),
   );
-  if (grant !== undefined) {
-    const flag = `--allow-${grant.replace(":", "=")}`;
-    panel.append(
-      element(
-        "p",
-        { class: "missing-grant" },
-        ...["Missing grant: ", element("mark", {}, grant), ". The flag that gives it: "],
-        element("code", {}, flag),
-      ),
-    );
+  if (grants.length > 0) {
+    const marks = grants.flatMap((grant) => [" ", element("mark", {}, grant)]);
+    panel.append(element("p", { class: "missing-grant" }, "Missing:", ...marks));
   }
   const places = errors.map(({ pointer, parameter, detail: what }) =>
     element("li", {}, element("code", {}, parameter ?? (pointer || "the body")), ` ${what}`),

@@ -1,5 +1,6 @@
 /** The list of contents: its filter, its place on a narrow screen, and where the reader is. */
 import { find } from "./element.js";
+import { matches } from "./match.js";
 
 const contents = find(document, "#navigation", HTMLElement);
 const filter = find(contents, "#filter", HTMLInputElement);
@@ -8,20 +9,19 @@ const menu = find(document, "button.menu", HTMLButtonElement);
 const entries = [...contents.querySelectorAll("li")];
 const groups = [...contents.querySelectorAll(".group")];
 
-/** Shows the entries that have every word of the text. */
+const wordsOf = entries.map((entry) => (entry.dataset.words ?? "").split(" "));
+
+/** Shows the entries that fit the text best. */
 function applyFilter() {
-  const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-  let shown = 0;
-  for (const entry of entries) {
-    const text = entry.dataset.words ?? "";
-    entry.hidden = !words.every((word) => text.includes(word));
-    if (!entry.hidden) shown++;
-  }
+  const text = filter.value.trim();
+  const shown = matches(wordsOf, text);
+  for (const [index, entry] of entries.entries()) entry.hidden = shown[index] !== true;
   for (const group of groups) {
     group.toggleAttribute("hidden", group.querySelector("li:not([hidden])") === null);
-    if (group instanceof HTMLDetailsElement) group.open = words.length > 0;
+    if (group instanceof HTMLDetailsElement) group.open = text !== "";
   }
-  found.textContent = words.length === 0 ? "" : `${shown === 0 ? "Nothing" : shown} found`;
+  const count = shown.filter(Boolean).length;
+  found.textContent = text === "" ? "" : `${count === 0 ? "Nothing" : count} found`;
 }
 
 /** @returns {HTMLAnchorElement[]} */

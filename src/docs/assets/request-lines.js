@@ -7,7 +7,8 @@ for (const place of document.querySelectorAll("[data-origin]")) place.textConten
 const tokenFile = find(document, "#token-file", HTMLInputElement);
 tokenFile.addEventListener("input", () => {
   const name = tokenFile.value.trim() || tokenFile.defaultValue;
-  const isPlain = /^[\w@%+=:,./~-]+$/.test(name);
+  // The default is a word of a shell already.
+  const isPlain = name === tokenFile.defaultValue || /^[\w@%+=:,./~-]+$/.test(name);
   for (const place of document.querySelectorAll("[data-token-file]"))
     place.textContent = isPlain ? name : `'${withinQuotes(name)}'`;
 });

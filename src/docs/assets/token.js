@@ -68,12 +68,25 @@ find(dialog, "form", HTMLFormElement).addEventListener("submit", async (event) =
       return field.select();
     }
     keep(given);
+    nameTokenFile(answer.tokenFile);
     markGrants(answer.grants.map((/** @type {{ grant: string }} */ { grant }) => grant));
     dialog.close();
   } catch (error) {
     result.replaceChildren(element("p", { class: "failed" }, `The gateway cannot be reached: ${error}`));
   }
 });
+
+/**
+ * Puts the path of the token's file into the curl lines, unless somebody wrote another one there.
+ *
+ * @param {string | undefined} path
+ */
+function nameTokenFile(path) {
+  const input = find(dialog, "#token-file", HTMLInputElement);
+  if (path === undefined || input.value !== input.defaultValue) return;
+  input.value = path;
+  input.dispatchEvent(new Event("input"));
+}
 
 /**
  * Marks the grants that the token's owner does not have.

@@ -152,8 +152,8 @@ test("a denied prefix beats the wider grant, on every port of a registry", () =>
 test("a narrowed pull is let through while its image is not known, and held when it is", () => {
   const narrowed = caller({ pull: ["docker.io/library"] });
   authorize({ allow: "pull" }, narrowed);
-  authorize({ allow: "pull" }, narrowed, "docker.io/library/busybox:latest");
-  const error = refusal(() => authorize({ allow: "pull" }, narrowed, "quay.io/team/app:1"));
+  authorize({ allow: "pull" }, narrowed, { reference: "docker.io/library/busybox:latest" });
+  const error = refusal(() => authorize({ allow: "pull" }, narrowed, { reference: "quay.io/team/app:1" }));
   assert.match(
     error.message,
     /^Requires pull access to "quay.io\/team\/app:1", run again with --allow-pull=quay.io\/team\/app$/,
@@ -167,7 +167,11 @@ test("a narrowed pull is let through while its image is not known, and held when
     assert.ok(message.endsWith(`run again with --allow-pull=${prefix}`), message);
     requireGrant("pull", caller({ pull: [readImagePrefix(prefix)] }), normalReference(reference));
   }
-  assert.deepEqual(error.members, { grant: "pull", resource: "quay.io/team/app:1" });
+  assert.deepEqual(error.members, {
+    grant: "pull",
+    grants: ["pull"],
+    resource: "quay.io/team/app:1",
+  });
 });
 
 test("what needs the token alone needs nothing else", () => {
@@ -180,12 +184,53 @@ test("what needs the token alone needs nothing else", () => {
 
 test("the refusal names the flag and the grant", () => {
   for (const allow of allGrants) {
-    const error = refusal(() => authorize({ allow }, nothing));
+    const error = refusal(() => requireGrant(allow, nothing));
     assert.equal(error.message, `Requires ${allow.split(":")[0]} access, run again with ${flagOf(allow)}`);
-    assert.deepEqual(error.members, { grant: allow });
+    assert.deepEqual(error.members, { grant: allow, grants: [allow] });
   }
-  const error = refusal(() => requireGrant("verbose", nothing, "verbose"));
-  assert.equal(error.message, 'Requires verbose access to "verbose", run again with --allow-verbose');
+});
+
+test("authorize() names everything that is missing at once, what fields need included", () => {
+  const createContainer = {
+    allow: "run",
+    path: { podSandboxId: "podSandboxId" },
+    needs: { sandboxConfig: "host", verbose: "verbose" },
+  } as const;
+  const fields = ["sandboxConfig", "verbose"];
+  const why = "because Crest does not limit yet what a pod may ask of the node";
+  const unmanaged = "if Crest did not create the pod";
+  const told = (who: Caller) => {
+    const { message, members } = refusal(() => authorize(createContainer, who, { fields }));
+    return [message, members.grants];
+  };
+  assert.deepEqual(told(nothing), [
+    `Requires run access and host access ${why} and verbose access for "verbose", run again with --allow-run --allow-host --allow-verbose, and with --allow-unmanaged ${unmanaged}`,
+    ["run", "host", "verbose"],
+  ]);
+  assert.deepEqual(told(caller({ run: true, host: true, unmanaged: true })), [
+    'Requires verbose access for "verbose", run again with --allow-verbose',
+    ["verbose"],
+  ]);
+  assert.deepEqual(told(caller({ run: true, verbose: true }, { verbose: true, unmanaged: true })), [
+    `Requires host access ${why} and verbose access for "verbose", run again without --deny-verbose and with --allow-host, and without --deny-unmanaged and with --allow-unmanaged ${unmanaged}`,
+    ["host", "verbose"],
+  ]);
+  authorize(createContainer, caller({ run: true, host: true, verbose: true }), { fields });
+  authorize(createContainer, caller({ run: true, host: true }), { fields: ["sandboxConfig"] });
+});
+
+test("authorize() speaks of `unmanaged` only where a pod of others may be changed", () => {
+  const path = { podSandboxId: "podSandboxId" };
+  for (const [route, speaks] of [
+    [{ allow: "stop", path }, true],
+    [{ allow: "exec", path: { containerId: "containerId" } }, true],
+    [{ allow: "run" }, false],
+    [{ allow: "read:pods", path }, false],
+    [{ allow: "image-remove", path: { image: "image.image" } }, false],
+  ] as const) {
+    const { message } = refusal(() => authorize(route, nothing));
+    assert.equal(message.includes("unmanaged"), speaks, message);
+  }
 });
 
 test("run and checkpoint need host too: until pods have a policy they are root on the node", () => {
@@ -193,10 +238,7 @@ test("run and checkpoint need host too: until pods have a policy they are root o
     const word = caller({ [allow]: true });
     const error = refusal(() => authorize({ allow }, word));
     assert.equal(error.members.grant, "host");
-    assert.match(
-      error.message,
-      new RegExp(`^Requires host access, besides --allow-${allow}, because .*--allow-host$`),
-    );
+    assert.match(error.message, /^Requires host access because .*, run again with --allow-host$/);
     authorize({ allow }, caller({ [allow]: true, host: true }));
     authorize({ allow }, everything);
     refusal(() => authorize({ allow }, caller({ host: true })));
@@ -238,7 +280,11 @@ test("a pod that Crest did not make is changed with the grant `unmanaged` only",
   for (const who of [nothing, caller({ run: true, host: true }), caller({}, { unmanaged: true }, true)]) {
     assert.equal(canChangeUnmanaged(who), false);
     const error = refusal(() => requireManaged(pod, who));
-    assert.deepEqual(error.members, { grant: "unmanaged", resource: "kube-system/dns" });
+    assert.deepEqual(error.members, {
+      grant: "unmanaged",
+      grants: ["unmanaged"],
+      resource: "kube-system/dns",
+    });
     assert.match(error.message, /to "kube-system\/dns", run again with(out --deny| --allow)-unmanaged$/);
   }
   assert.equal(canChangeUnmanaged(everything), true);

@@ -12,7 +12,7 @@ import { closeCode } from "../../../src/streaming/socket.ts";
 import { openApiFile } from "../../../src/version.ts";
 
 const document = JSON.parse(readFileSync(openApiFile, "utf8")) as ApiDocument;
-const reference = referencePage(document);
+const reference = referencePage(document, "/var/lib/crest/token");
 const problems = problemsPage("1.2.3");
 const pages = { "/docs": reference, "/docs/problems": problems } as const;
 

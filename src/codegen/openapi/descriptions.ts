@@ -1,0 +1,245 @@
+/**
+ * What the published document says where CRI's own comment would mislead a caller of the gateway: each operation as
+ * it behaves here, and the messages and fields that Crest treats in another way than runtimes do.
+ */
+import { comments } from "../../gen/comments.ts";
+import { descriptors } from "../../gen/descriptors.ts";
+import { methods } from "../../gen/methods.ts";
+import type { Route } from "../../routes/define.ts";
+
+const wholeList =
+  "The runtime sends its whole list in one message of at most 16 MiB (80 MiB on CRI-O), whatever `limit` says, and a longer list is 502 `reply_too_large`. With `Accept: application/x-ndjson` the items come one by one, where the runtime has that.";
+
+/** Route id -> what the operation does. Every operation has one: a test says so. */
+export const operations: { readonly [id: string]: string } = {
+  getVersion:
+    "Answers with the runtime's name and version. This needs neither the network nor images, so it is a quick check that the runtime is there. The header `Crest-Version` has the version of the gateway.",
+  getRuntimeStatus:
+    "Says whether the runtime and its network are ready, and which handlers and features the runtime has. The answer is 200 also when the runtime is not ready: read `status.conditions`.",
+  getRuntimeConfig:
+    "Answers with settings of the runtime that its callers must agree with, above all the cgroup driver. containerd 1.x does not have it (501).",
+  getCapabilities:
+    "Says which RPCs of CRI the runtime has, and where it behaves in a way of its own. Crest asks the runtime with reads only, and remembers the answers until it restarts. Of other RPCs the answers that came and the runtime's version tell; `support` is `unknown` where they do not.",
+  getGrants: "Lists what the caller may do. Needs the token and no grant.",
+  setNetworkConfig:
+    "Tells the runtime which addresses the pods of this node get. containerd uses it only if its configuration has a CNI template. In all other cases runtimes accept it and nothing visible happens.",
+  listMetricDescriptors:
+    "Lists the metrics that `listPodMetrics` can answer with, and their label keys. CRI-O has it, and containerd from 2.2 on; others do not (501).",
+  listPodMetrics:
+    "Lists the metrics of all pods and their containers, for a Prometheus exporter. CRI-O has it, and containerd from 2.2 on; others do not (501).",
+  getImageFilesystems:
+    "Says how much space and how many inodes images take, for each file system that holds some. CRI-O and cri-dockerd say the same of containers.",
+
+  listPods: `Lists pods, the stopped ones included. ${wholeList}`,
+  runPod:
+    "Creates a pod and starts it: its namespaces, network and cgroup. It has no container yet. `metadata.name` is required. Crest fills in what is missing: `metadata.uid`, `metadata.namespace` (`default`), a log directory below the gateway's data folder, a cgroup parent of its own. It also adds the label `crest/managed=true`.\n\nIf there is a pod with the same name, namespace, uid and attempt, this is 409 `name_reserved`, on every runtime.",
+  getPod:
+    "Shows one pod: its state, addresses and labels. A stopped pod can be shown until it is removed. A pod that does not exist is 404.",
+  removePod:
+    "Removes a pod with all its containers, also running ones. A pod that does not exist is 404, unless another caller removed it while this request was under way. Log files stay on the node, except on cri-dockerd.",
+  stopPod:
+    "Stops a pod: kills what runs in it and gives its addresses back. A stopped pod stays, and stopping it again is 204 as well. A pod that does not exist is 404. Without `timeout`, containerd and cri-dockerd give containers no time to end. With `timeout` Crest stops the containers first, all at the same time; on CRI-O it always does, because CRI-O would give them two minutes.",
+  updatePodResources:
+    "Tells the runtime that the resources of a pod as a whole have changed. It does not change the limits of its containers. CRI-O has it, and containerd from 2.3 on; others do not (501).",
+  getPodStats:
+    "Measures one pod and its containers. A pod that was stopped is 409 `pod_not_ready`. containerd measures a pod by its cgroup parent: pods that name the same one have their numbers together, and a pod that was created without one, by another client than Crest, cannot be measured. cri-dockerd does not have it (501).",
+  listPodStats:
+    "Measures all pods. cri-dockerd does not have it (501). On containerd the whole list fails when another client has created a pod without `linux.cgroupParent`.",
+  checkpointPod:
+    "Writes a checkpoint of a pod into a folder of the node. The pod stands still while this is done, then goes on. New in CRI: no runtime that was tested has it (501).",
+  restorePod:
+    "Creates a pod with its containers from what `checkpointPod` wrote. The containers come back created, and go on when they are started. New in CRI: no runtime that was tested has it (501).",
+  forwardPorts:
+    "Connects to ports of a pod over a WebSocket, in Kubernetes' protocol. Channel 2i carries the data of the port at place i of the query, channel 2i+1 its errors; the first message on each is the port, as two bytes in little-endian order. With `raw=true` and one port, messages are the bytes of the connection and nothing else. Only the ports of the query are connected to. A pod that was stopped is 409 `pod_not_ready`.",
+
+  listContainers: `Lists containers, the exited ones included. ${wholeList}`,
+  createContainer:
+    "Creates a container in a pod, without starting it. `metadata.name` and `image` are required. Crest recalls the pod's configuration from the runtime, so it need not be sent; `sandboxConfig` replaces it. Crest fills in `logPath` when it is missing.\n\nThe image must be on the node: otherwise this is 404 `image_not_found`, and `detail` has the command that pulls it. If the pod has a container with the same name and attempt, this is 409 `name_reserved`, on every runtime.",
+  getContainer:
+    "Shows one container: its state, times, exit code, mounts and the path of its log. A container that does not exist is 404. For a moment after the command of a session has ended the state may be an old one.",
+  removeContainer:
+    "Removes a container, and kills it first if it runs. A container that does not exist is 404, unless another caller removed it while this request was under way. Its log file stays on the node, except on cri-dockerd.",
+  startContainer:
+    "Starts a container that was created, and answers when its process runs. A container runs once, on every runtime: one that runs is 409 `already_running`, one that has ended is 409 `already_exited`. A program that does not exist is 400 `command_not_found`.",
+  stopContainer:
+    "Sends the container its stop signal, and SIGKILL if it still runs after `timeout` seconds. The answer comes when it has ended. Stopping it again is 204 as well; a container that does not exist is 404. If the client leaves during the timeout, the container keeps running on containerd and cri-dockerd, and is stopped all the same on CRI-O.",
+  updateContainerResources:
+    "Changes the resource limits of a container without a restart. `linux` is required; what it leaves out stays as it is. The container must be created or running, otherwise this is 409 `not_running`.",
+  getContainerStats: "Measures one container. One that does not run is 409 `not_running`.",
+  listContainerStats:
+    "Measures all containers. Those that have ended are in the list on containerd and cri-dockerd, and not on CRI-O.",
+  checkpointContainer:
+    "Writes a checkpoint of a running container into a file of the node; the container goes on. It needs CRIU on the node. cri-dockerd and containerd 1.x do not have it (501).",
+  execSync:
+    'Runs a command in a running container, waits for its end, and answers with its output and exit code. No shell interprets `cmd`: for pipes and variables use `["sh", "-c", "..."]`. For interactive commands there is a WebSocket at the same path, [execContainer](/docs#execContainer).\n\nA command that takes longer than `timeout` seconds is 504 `exec_timeout`. The output may have about 16 MiB; more is 422 `output_too_large`. Each command that runs reserves 2 MiB of the half of `--max-buffer` that one caller may have: by default 64 run at once, and more are 503 `overloaded` before they run. When the client leaves, the command keeps running on CRI-O and cri-dockerd.',
+  execContainer:
+    'Runs a command in a running container over a WebSocket, in Kubernetes\' protocol. `command` is required, once for each word. stdout and stderr are sent unless they are set to false; with `tty` all output is stdout. What can be checked is checked before the session begins, and is an ordinary problem.\n\nEvery message is a channel byte and its payload: 0 stdin, 1 stdout, 2 stderr, 3 the status as JSON, 4 terminal sizes (`{"Width":80,"Height":24}`), 255 half-close (v5). The first message is empty and says that the session has begun. Browsers send the token as the subprotocol `base64url.bearer.authorization.k8s.io.TOKEN` beside a real one.\n\nOn containerd before 2.0, CRI-O and cri-dockerd a command goes on when its client leaves. containerd ends stdin when the command closes its stdout. It never sends the status of a command that left more than about 128 KiB of its stdin unread: after `--status-grace` the status says `exit unknown`.',
+  attachContainer:
+    "Connects to the input and output of a container's main process over a WebSocket; messages are those of [execContainer](/docs#execContainer). The output begins now: what came before is in the log. stdout and stderr are sent unless they are set to false; with `tty` all output is stdout.\n\nIf the container was created with `stdinOnce`, the first client that leaves ends its stdin. Otherwise stdin stays open whatever clients do; on containerd a half-close then also ends the output of the session. containerd answers a little before it begins to pass output on, so that a line that is written in that moment can be missing. A client that reads too slowly is disconnected (4408), because it would hold up the container.",
+  reopenContainerLog:
+    "Makes the runtime open the container's log file again, as the last step of a log rotation. Until then the renamed file keeps growing. The container must be running (409 `not_running`). cri-dockerd does not have it (501).",
+  waitContainer:
+    "Answers when the container has ended, with its exit code. When `timeout` seconds have passed first, the answer says `exited: false`: ask again.",
+
+  listImages:
+    "Lists the images on the node. `image` keeps those that have this name or id, on every runtime.",
+  getImage:
+    "Shows one image of the node, by name, digest or id. Registries are not asked. An image that is not on the node is 404, and `detail` has the command that pulls it.",
+  removeImage:
+    "Removes an image with all its names, whichever was given; the answer lists them. An image that a container was made from is 409 `image_in_use`. An image that is not on the node is 404.",
+  pullImage:
+    "Pulls an image from its registry, and answers when it is on the node and ready for use. `image` is required. There is no progress, and a large image takes minutes. `auth` is never logged. On containerd the pull stops when the client leaves.",
+};
+
+/** `Message` or `Message.field` -> what it is here, in place of CRI's comment. */
+const overrides: { readonly [name: string]: string } = {
+  PullImageRequest: "The image to pull, and the credentials for it.",
+  ExecSyncRequest: "The command to run.",
+  CheckpointContainerRequest:
+    "Where to write the checkpoint. It will hold the container's memory, secrets included.",
+  UpdateContainerResourcesRequest: "The limits to change. What is left out stays as it is.",
+  UpdatePodSandboxResourcesRequest: "The resources of the pod as a whole.",
+  CheckpointPodRequest: "Where to write the checkpoint, and of which containers.",
+  RestorePodRequest: "The checkpoint, and the configurations of the new pod and its containers.",
+  PodSandboxConfig: "The configuration of a pod.",
+  ContainerConfig: "The configuration of a container. Apart from resources it cannot be changed later.",
+  "PodSandboxConfig.metadata": "Name, uid, namespace and attempt of the pod. `name` is required.",
+  "PodSandboxConfig.hostname":
+    "Host name that the pod's processes see, at most 64 bytes. May be empty where the pod shares the node's network.",
+  "PodSandboxConfig.logDirectory":
+    "Absolute path on the node of the folder for the containers' log files; their `logPath` is relative to it. Crest makes the folder, and fills in one below its data folder when none is given.",
+  "PodSandboxMetadata.uid":
+    "Unique id of the pod, as in Kubernetes' metadata.uid. Crest fills in a random UUID when it is empty.",
+  "PodSandboxMetadata.namespace":
+    "Namespace of the pod in Kubernetes' sense, not a Linux one. Crest fills in `default` when it is empty.",
+  "LinuxPodSandboxConfig.cgroupParent":
+    "Cgroup under which those of the pod are made: a path such as `/kubepods/pod1` with the cgroupfs driver, a slice such as `pods.slice` with systemd. Crest fills in one for each pod when it is empty, since containerd measures a pod by it.",
+  "CreateContainerRequest.sandboxConfig":
+    "The configuration that the pod was run with. Crest recalls it from the runtime, so it is seldom needed.",
+  "ContainerConfig.metadata": "Name and attempt of the container within its pod. `name` is required.",
+  "ContainerConfig.image":
+    "Image to create the container from; it must be on the node. A full reference, a reference with a digest, or the image's id. How a short name such as `busybox` is read differs between runtimes. Required.",
+  "ContainerConfig.logPath":
+    "Log file, relative to the pod's `logDirectory` and below it: `..` is refused. Crest fills in `NAME/ATTEMPT.log` when it is empty.",
+  "ContainerConfig.command":
+    "Program to run, in place of the image's `ENTRYPOINT`, without a shell; when it is set the image's `CMD` is dropped too. A program that does not exist is 400 `command_not_found`, when the container is started at the latest.",
+  "ContainerMetadata.name":
+    "Name of the container. Together with `attempt` it must be unique within the pod, otherwise the container is refused with 409 `name_reserved`.",
+  "ExecSyncRequest.cmd":
+    "Program and its arguments; no shell interprets them. Required. A program that does not exist is 400 `command_not_found`.",
+  "ExecSyncRequest.timeout":
+    "Seconds that the command may take; 0 (the default) is no limit. A command that takes longer is killed, except on cri-dockerd, where it goes on, and the answer is 504 `exec_timeout`.",
+  "UpdateContainerResourcesRequest.linux": "New values for a Linux container. Required.",
+  "RestorePodRequest.config":
+    "Configuration of the new pod, in full, with what differs from the saved one, such as its uid and log directory. Required.",
+  "StopContainerRequest.timeout": "Seconds between the stop signal and SIGKILL. 0 kills at once.",
+  "PodSandboxFilter.id": "Id of the one pod to list. Most runtimes also take a prefix that is unique.",
+  "PodSandboxStatsFilter.id": "Id of the one pod to measure.",
+  "PodSandboxStateValue.state": "State that a pod must be in to be listed: `ready` or `notready` for short.",
+  "ContainerStateValue.state":
+    "State that a container must be in to be listed: `created`, `running`, `exited` or `unknown` for short.",
+  "ContainerFilter.podSandboxId":
+    "Id of the pod whose containers are listed, or a prefix of it that is unique.",
+  "ContainerStatsFilter.podSandboxId":
+    "Id of the pod whose containers are measured, or a prefix of it that is unique.",
+  "ExecRequest.cmd": "Program and its arguments, `command=ls&command=-l`; no shell interprets them.",
+  "ExecRequest.stdin": "Sends input from the client to the command. Without it the command has no input.",
+  "ExecRequest.stdout": "Sends the command's output to the client, as it is when no stream is named.",
+  "ExecRequest.stderr":
+    "Sends the command's error output to the client; must be false with `tty`. Sent when no stream is named.",
+  "ExecRequest.tty":
+    "Gives the command a terminal, which can be resized. Its error output then comes with `stdout`.",
+  "AttachRequest.stdin":
+    "Sends input from the client to the container. Ignored if the container was created without `stdin`.",
+  "AttachRequest.stdout": "Sends the container's output to the client, as it is when no stream is named.",
+  "AttachRequest.stderr":
+    "Sends the container's error output to the client; must be false with `tty`. Sent when no stream is named.",
+  "AttachRequest.tty": "Must say whether the container has a terminal; runtimes do not check it.",
+  "PortForwardRequest.port": "TCP ports of the pod, 1 to 65535: `ports=80&ports=443`.",
+  "PodSandboxStatusRequest.verbose":
+    "Adds the runtime's internal details as `info`. They can hold secrets, such as environment variables.",
+  "ContainerStatusRequest.verbose":
+    "Adds the runtime's internal details as `info`. They can hold secrets, such as environment variables.",
+  "StatusRequest.verbose": "Adds the runtime's internal details as `info`, its configuration among them.",
+  "ImageStatusRequest.verbose":
+    "Adds the runtime's internal details as `info`, with the image's environment variables.",
+
+  ListPodSandboxResponse: "One page of pods.",
+  "ListPodSandboxResponse.items": "The pods, newest first.",
+  ListContainersResponse: "One page of containers.",
+  "ListContainersResponse.containers": "The containers, newest first.",
+  ListContainerStatsResponse: "One page of measurements.",
+  "ListContainerStatsResponse.stats": "The measurements, by container id.",
+  ListPodSandboxStatsResponse: "One page of measurements.",
+  "ListPodSandboxStatsResponse.stats": "The measurements, by pod id.",
+  ListPodSandboxMetricsResponse: "One page of metrics.",
+  "ListPodSandboxMetricsResponse.podMetrics": "The metrics, by pod id.",
+  ListImagesResponse: "One page of images.",
+  "ListImagesResponse.images": "The images, by id.",
+  ImageStatusResponse: "One image.",
+  "ImageStatusResponse.image": "The image.",
+  ContainerStatsResponse: "The measurements of one container.",
+  "ContainerStatsResponse.stats": "What the container uses.",
+  CreateContainerResponse: "The container that was created.",
+  "CreateContainerResponse.containerId": "Id of the container, 64 hexadecimal digits.",
+  RunPodSandboxResponse: "The pod that was created.",
+  "RunPodSandboxResponse.podSandboxId": "Id of the pod, 64 hexadecimal digits.",
+  ListMetricDescriptorsResponse: "The metrics that there are.",
+  "ContainerState.CONTAINER_CREATED": "Made, but its process has not been started.",
+  ContainerState: "Where a container stands in its life. It runs once: none of the states comes back.",
+};
+
+/** Every name of `overrides`, for the test that holds them against CRI's. */
+export const overridden: readonly string[] = Object.keys(overrides);
+
+/** What the document says of a message, `Message.field`, an enum or `Enum.VALUE`; undefined for what has no comment. */
+export type Describe = (name: string) => string | undefined;
+
+/** CRI's comments, or what stands in their place here, in the names that callers of `routes` see. */
+export function createDescribe(routes: readonly Route[]): Describe {
+  const operationOf = new Map(
+    routes.flatMap((route) => (route.kind === "custom" ? [] : [[nameOf(route.rpc), route.id] as const])),
+  ).set("RemoveImage", "removeImage");
+  return (name) => {
+    const text = overrides[name] ?? comments[name];
+    return text === undefined ? undefined : inOurNames(oneLine(text), operationOf);
+  };
+}
+
+/** A comment without the line breaks of the source; paragraphs stay. */
+function oneLine(comment: string): string {
+  return comment
+    .split(/\n\s*\n/)
+    .map((paragraph) => paragraph.replace(/\s*\n\s*/g, " ").trim())
+    .join("\n\n");
+}
+
+/** Names of CRI's proto file -> the names that stand in JSON. */
+const jsonNames = new Map(
+  Object.values(descriptors.messages).flatMap(({ fields }) =>
+    fields.map(({ proto, name }) => [proto, name] as const),
+  ),
+);
+/** A flag of the kernel, which CRI's field is named after. */
+jsonNames.delete("no_new_privs");
+
+const nameOf = (rpc: string): string => rpc.slice(rpc.indexOf("/") + 1);
+
+/** RPCs whose names are also words of English, or of programming. */
+const ambiguous: ReadonlySet<string> = new Set(["Exec", "Attach", "Version", "Status", "PortForward"]);
+const rpcNames = Object.keys(methods)
+  .map(nameOf)
+  .filter((name) => !ambiguous.has(name));
+const rpcPattern = new RegExp(`(?<![\\w/\`])(${rpcNames.join("|")})(?![\\w\`])`, "g");
+
+/** With the JSON names of fields, and operations in place of RPCs: these are what a caller sees. */
+function inOurNames(text: string, operationOf: ReadonlyMap<string, string>): string {
+  return text
+    .replace(/`([a-z0-9_.]+)`/g, (_, path: string) => {
+      const parts = path.split(".").map((part) => jsonNames.get(part) ?? part);
+      return `\`${parts.join(".")}\``;
+    })
+    .replace(/\bin Status\b/g, "in `getRuntimeStatus`")
+    .replace(/\bStatus of newer runtimes\b/g, "`getRuntimeStatus` of newer runtimes")
+    .replace(rpcPattern, (rpc: string) => `\`${operationOf.get(rpc) ?? rpc}\``);
+}

@@ -1,0 +1,48 @@
+/**
+ * What people call an operation who come from `crictl`, `docker` or `kubectl`: the reference's filter looks at it,
+ * besides the operation's own words. In lower case; several words are found together and one by one.
+ */
+export const synonyms: { readonly [routeId: string]: readonly string[] } = {
+  getVersion: ["ping", "hello", "health", "release"],
+  getRuntimeStatus: ["info", "ready", "health", "inspect", "features"],
+  getRuntimeConfig: ["settings", "systemd", "cgroupfs"],
+  getCapabilities: ["features", "supported", "what works"],
+  getGrants: ["whoami", "permissions", "rights", "can-i", "authorization"],
+  setNetworkConfig: ["cidr", "ip range", "cni"],
+  listMetricDescriptors: ["prometheus", "help"],
+  listPodMetrics: ["prometheus", "scrape", "exporter"],
+  getImageFilesystems: ["df", "disk", "space", "storage", "imagefsinfo"],
+
+  listPods: ["ps", "ls", "pods", "sandboxes", "find", "search"],
+  runPod: ["run", "runp", "create", "start", "new", "launch", "apply", "sandbox"],
+  getPod: ["inspect", "inspectp", "describe", "status", "ip", "address", "details"],
+  removePod: ["rm", "rmp", "delete", "destroy", "kill"],
+  stopPod: ["stopp", "kill", "shutdown", "end", "restart"],
+  updatePodResources: ["resize", "limits", "cpu", "memory"],
+  getPodStats: ["top", "usage", "statsp", "cpu", "memory", "network traffic"],
+  listPodStats: ["top", "usage", "statsp", "cpu", "memory"],
+  checkpointPod: ["save", "dump", "snapshot", "criu", "migrate", "pause"],
+  restorePod: ["load", "resume", "criu", "migrate"],
+  forwardPorts: ["port-forward", "tunnel", "proxy", "connect", "publish"],
+
+  listContainers: ["ps", "ls", "find", "search"],
+  createContainer: ["run", "new", "add", "env", "mount", "volume"],
+  getContainer: ["inspect", "describe", "status", "details", "logs", "log path", "exit code"],
+  removeContainer: ["rm", "delete", "destroy"],
+  startContainer: ["run", "restart", "begin"],
+  stopContainer: ["kill", "end", "terminate", "signal", "restart", "sigterm"],
+  updateContainerResources: ["resize", "limits", "cpu", "memory", "quota"],
+  getContainerStats: ["top", "usage", "cpu", "memory"],
+  listContainerStats: ["top", "usage", "cpu", "memory"],
+  checkpointContainer: ["save", "dump", "snapshot", "criu", "migrate"],
+  execSync: ["run", "command", "shell", "script", "output"],
+  execContainer: ["run", "shell", "terminal", "bash", "sh", "ssh", "console", "tty", "login"],
+  attachContainer: ["logs", "follow", "output", "console", "terminal", "stdin"],
+  reopenContainerLog: ["logs", "rotate", "logrotate"],
+  waitContainer: ["exit code", "finished", "done", "block", "poll"],
+
+  listImages: ["ls", "find", "search"],
+  getImage: ["inspect", "inspecti", "describe", "details", "exists"],
+  removeImage: ["rm", "rmi", "delete", "prune", "clean"],
+  pullImage: ["download", "fetch", "get", "install", "registry", "login"],
+};

@@ -1,0 +1,69 @@
+/** Which route somebody meant who asked for a path that does not exist, or for one with a method that it lacks. */
+import type { Route } from "../routes/define.ts";
+import { nearest } from "../wire/nearest.ts";
+
+/** Pages and documents, which are no part of the route table. */
+const pages: readonly (readonly [method: string, path: string])[] = [
+  ["GET", "/docs"],
+  ["GET", "/docs/problems"],
+  ["GET", "/openapi.json"],
+  ["GET", "/livez"],
+  ["GET", "/readyz"],
+];
+
+/** Longer paths are no slip of the pen, and would only cost time. */
+const maxSegments = 8;
+
+/**
+ * The route that `path` is probably meant for, with the caller's own ids in it: `GET /v1/pods` for `/v1/pod`, `/pods`
+ * and `/api/v1/pods`. One that takes `method` comes before others. Undefined when none is close.
+ */
+export function suggestRoute(routes: readonly Route[], method: string, path: string): string | undefined {
+  // What a browser opens first.
+  if (path === "/") return "GET /docs";
+  const known = [...routes.map(({ http }) => http.split(" ") as [string, string]), ...pages];
+  const verb = method === "HEAD" ? "GET" : method;
+  const ordered = [...known.filter(([one]) => one === verb), ...known.filter(([one]) => one !== verb)];
+  for (const form of formsOf(path)) {
+    for (const [one, pattern] of ordered) {
+      const filled = fill(pattern, form);
+      if (filled !== undefined) return `${one} ${filled}`;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * The routes that take `method` and are about what `path` is about: containers are listed at `/v1/containers`, and
+ * created at `/v1/pods/{podSandboxId}/containers`.
+ */
+export function routesFor(routes: readonly Route[], method: string, path: string): readonly string[] {
+  const last = path.split("/").at(-1) ?? "";
+  return routes.flatMap(({ http }) => {
+    const [one, pattern = ""] = http.split(" ");
+    const isNear = pattern.endsWith(`/${last}`) || pattern.replace(/\/(\{\w+\}|pull)$/, "") === path;
+    return one === method && isNear ? [http] : [];
+  });
+}
+
+/** The segments as they stand, and as they would be with the version before them or without what is before it. */
+function formsOf(path: string): readonly (readonly string[])[] {
+  const segments = path.split("/").filter((segment) => segment !== "");
+  if (segments.length === 0 || segments.length > maxSegments) return [];
+  return [segments, ["v1", ...segments], segments.slice(1), ["v1", ...segments.slice(1)]];
+}
+
+/** The pattern with the ids of `segments`, when its words are close to theirs. */
+function fill(pattern: string, segments: readonly string[]): string | undefined {
+  const parts = pattern.slice(1).split("/");
+  if (parts.at(-1) === "{image}" && segments.length > parts.length) {
+    const name = segments.slice(parts.length - 1).join("/");
+    return fill(pattern, [...segments.slice(0, parts.length - 1), name]);
+  }
+  if (parts.length !== segments.length) return undefined;
+  const filled = parts.map((part, index) => {
+    const segment = segments[index] ?? "";
+    return part.startsWith("{") ? segment : nearest(segment, [part]);
+  });
+  return filled.includes(undefined) ? undefined : `/${filled.join("/")}`;
+}

@@ -1,0 +1,58 @@
+/** What a gateway prints when it is ready. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { banner } from "../../src/banner.ts";
+import { parseCommandLine } from "../../src/config.ts";
+
+/** The banner of `crest serve FLAGS` or `crest up FLAGS`. */
+function printed(line: string, address = "http://127.0.0.1:8585"): string {
+  const command = parseCommandLine(line.split(" "), {}, { uid: 0, cwd: "/" });
+  assert.ok("config" in command);
+  const { config, name } = command;
+  return banner({ command: name, config, address, runtime: "containerd 2.1.9 at /run/x.sock" });
+}
+
+/** The addresses of the lines to paste, and their bodies. */
+const tried = (text: string): readonly string[] =>
+  [...text.matchAll(/^ {2}curl .*Bearer \$\(cat \S+\)" (.*)$/gm)].map(([, request = ""]) => request);
+
+const base = "http://127.0.0.1:8585";
+
+test("banner() shows requests that the grants permit, and no others", () => {
+  for (const [line, requests] of [
+    ["serve", [`${base}/v1/grants`]],
+    ["serve --allow-exec", [`${base}/v1/grants`]],
+    ["serve --allow-read", [`${base}/v1/version`, `${base}/v1/images`, `${base}/v1/pods`]],
+    ["serve --allow-read=pods", [`${base}/v1/pods`]],
+    [
+      "serve --allow-read --deny-read=images,runtime",
+      [`${base}/v1/pods`, `${base}/v1/containers`, `${base}/v1/stats/containers`],
+    ],
+    ["serve --allow-read=stats", [`${base}/v1/stats/containers`]],
+    [
+      "up",
+      [`${base}/v1/version`, `${base}/v1/images`, `--json '{"metadata": {"name": "web"}}' ${base}/v1/pods`],
+    ],
+    ["up --allow-run", [`${base}/v1/grants`]],
+    ["up --allow-run --allow-host", [`--json '{"metadata": {"name": "web"}}' ${base}/v1/pods`]],
+    ["up --deny-host", [`${base}/v1/version`, `${base}/v1/images`, `${base}/v1/pods`]],
+  ] as const) {
+    assert.deepEqual(tried(printed(line)), requests, line);
+  }
+});
+
+test("banner() names the pages at /docs", () => {
+  assert.match(printed("serve"), /^ {2}docs {5}http:\/\/127\.0\.0\.1:8585\/docs$/m);
+  assert.match(
+    printed("serve", "unix:/run/crest.sock"),
+    /^ {2}docs {5}http:\/\/localhost\/docs, through the socket$/m,
+  );
+});
+
+test("banner() says how far grants and denials go", () => {
+  const granted = (line: string) => /^ {2}grants {3}(.*)$/m.exec(printed(line))?.[1];
+  assert.equal(granted("serve --allow-read=pods,images --allow-exec"), "read=pods,images, exec");
+  assert.equal(granted("serve --allow-read --deny-read=stats"), "read, but not read=stats");
+  assert.match(granted("serve -A --deny-host") ?? "", /^EVERYTHING, but not host: /);
+  assert.match(granted("serve") ?? "", /^nothing: /);
+});
