@@ -21,7 +21,7 @@ const upstream = useGateway(skip);
 
 /** What npm tells the scripts that it runs would have another npm work in their folder. */
 const inFolder: ProgramOptions = { cwd: folder, env: { npm_config_local_prefix: undefined } };
-const quiet = ["--no-fund", "--no-audit", "--loglevel=error"];
+const quiet = ["--no-fund", "--no-audit"];
 
 interface Packed {
   readonly filename: string;
@@ -29,6 +29,8 @@ interface Packed {
 }
 
 let packed: Packed;
+/** What npm had to say when it installed the package. */
+let complaints: string;
 const programs = new Set<Program>();
 before(async () => {
   // What prepack prints would stand before the answer.
@@ -40,7 +42,12 @@ before(async () => {
     },
   );
   [packed] = JSON.parse(answer) as [Packed];
-  await run(["npm", "install", "--omit=dev", ...quiet, join(folder, packed.filename)]);
+  const installing = await runToEnd(
+    ["npm", "install", "--omit=dev", ...quiet, join(folder, packed.filename)],
+    inFolder,
+  );
+  complaints = installing.stderr;
+  assert.equal(installing.code, 0, complaints);
 });
 after(async () => {
   for (const program of programs) await stop(program);
@@ -103,6 +110,10 @@ test("of what is installed with it one package alone has a script, and no tool c
     Object.keys(devDependencies).filter((name) => `node_modules/${name}` in lock.packages),
     shared,
   );
+});
+
+test("npm installs it without a warning of engines, on the Node that runs this too", () => {
+  assert.doesNotMatch(complaints, /EBADENGINE|ERESOLVE|deprecated/);
 });
 
 interface Served {
