@@ -9,6 +9,7 @@ import { decodeReply, hasField, replyInteger } from "./codec.ts";
 import { type Request, stateConflict } from "./conflicts.ts";
 import { isRuntime } from "./identity.ts";
 import { refuseReserved } from "./reserved-name.ts";
+import { cutText } from "./runtime-text.ts";
 
 export interface Answered {
   readonly reply: Buffer;
@@ -66,8 +67,8 @@ function execTimeout(): GatewayError {
 async function refuseMissingCommand(runtime: Runtime, reply: Buffer): Promise<void> {
   if (!(await isRuntime(runtime, "docker"))) return;
   const { stdout } = decodeReply("RuntimeService/ExecSync", reply);
-  const text = Buffer.from(stdout, "base64").toString("utf8").trim();
-  if (!/^OCI runtime exec failed: exec failed: unable to start container process: /.test(text)) return;
+  const text = cutText(Buffer.from(stdout, "base64").toString("utf8").trim());
+  if (!text.startsWith("OCI runtime exec failed: exec failed: unable to start container process: ")) return;
   throw new GatewayError("command_not_found", `ExecSync failed: ${text}`);
 }
 

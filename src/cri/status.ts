@@ -2,6 +2,7 @@
 import { type ServiceError, status } from "@grpc/grpc-js";
 import { type ErrorCode, GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
+import { cutText } from "./runtime-text.ts";
 
 const byStatus: { readonly [code: number]: ErrorCode } = {
   [status.INVALID_ARGUMENT]: "invalid_request",
@@ -25,7 +26,7 @@ export function isStarting({ code, details }: ServiceError): boolean {
   return /^server is not initialized yet/.test(details);
 }
 
-/** Turns what a gRPC call rejected with into the problem that the caller sees. Keeps the runtime's text. */
+/** Turns what a gRPC call rejected with into the problem that the caller sees. Keeps the runtime's text, cut when it is long. */
 export function fromStatus(rpc: Rpc, error: ServiceError): GatewayError {
   const code = isStarting(error)
     ? "runtime_unavailable"
@@ -34,7 +35,7 @@ export function fromStatus(rpc: Rpc, error: ServiceError): GatewayError {
       : (byStatus[error.code] ?? "runtime_error");
   // cri-dockerd sometimes gives a code alone; what is no gRPC error has a message alone.
   const said = error.details || (error.code === undefined ? error.message : "no reason was given");
-  return new GatewayError(code, `${rpc.slice(rpc.indexOf("/") + 1)} failed: ${said}`, {
+  return new GatewayError(code, `${rpc.slice(rpc.indexOf("/") + 1)} failed: ${cutText(said)}`, {
     cause: error,
     grpcCode: status[error.code] ?? "UNKNOWN",
     ...(code === "runtime_unavailable" ? { headers: { "retry-after": "1" } } : {}),

@@ -4,11 +4,14 @@ import { readCapabilities } from "../cri/capabilities.ts";
 import { askable } from "../cri/image-id.ts";
 import { findImageUser } from "../cri/image-user.ts";
 import { request } from "../cri/perform.ts";
+import { requestRules } from "../cri/request-rules.ts";
 import { waitForExit } from "../cri/wait.ts";
 import { GatewayError } from "../errors.ts";
 import { allGrants, type Grant } from "../grants.ts";
 import type { AnswerOf } from "../routes/answers.ts";
 import type { CustomRouteId } from "../routes/index.ts";
+import { breaks } from "../wire/field-rule.ts";
+import { invalid } from "./bind.ts";
 import type { CustomHandler } from "./register.ts";
 
 export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<Id>> } = {
@@ -33,7 +36,7 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
    * names of the image go with it, so they are told. Refused while a container has it, by every runtime.
    */
   removeImage: async ({ gateway: { runtime }, path, own, onCancel }) => {
-    const image = askable(path.image as { readonly image: string });
+    const image = askable(checkedReference(path.image as { readonly image: string }));
     const { image: found } = await request(runtime, "ImageService/ImageStatus", { image }, { onCancel });
     if (!found)
       throw new GatewayError("not_found", `Cannot find image "${image.image}": it is not on this node`);
@@ -54,6 +57,13 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
     };
   },
 };
+
+/** The path's image, when it is no longer than in a body. @throws {GatewayError} `invalid_request`. */
+function checkedReference(image: { readonly image: string }): { readonly image: string } {
+  const detail = breaks(requestRules.ImageSpec?.image ?? {}, "image", image);
+  if (detail !== undefined) throw invalid([{ parameter: "image", detail }]);
+  return image;
+}
 
 function grantsAnswer(caller: Caller): AnswerOf<"getGrants"> {
   const { allow, deny } = caller.grants;

@@ -7,6 +7,7 @@
  *
  * Source: Kubernetes' portforward protocol, v4 framing over WebSocket, portforward.k8s.io over SPDY.
  */
+import { maxRuntimeTextBytes } from "../cri/runtime-text.ts";
 import { type Bridged, flushMs, pour } from "./bridge.ts";
 import { channelCodec, type Subprotocol } from "./channels.ts";
 import { keepAlive, type Limits } from "./liveness.ts";
@@ -24,15 +25,13 @@ export interface Forwarded {
   readonly connection: SpdyConnection;
 }
 
-const maxRefusalBytes = 16 * 1024;
-
 /** Opens the streams of one forwarded connection. */
 export function createForwarded(connection: SpdyConnection, port: number): Forwarded {
   const headers = { port: String(port), requestid: "0" };
   const error = connection.createStream({ ...headers, streamtype: "error" });
   error.end();
   const data = connection.createStream({ ...headers, streamtype: "data" });
-  return { port, data, refusal: readText(error, maxRefusalBytes), connection };
+  return { port, data, refusal: readText(error, maxRuntimeTextBytes), connection };
 }
 
 export interface ForwardOptions {

@@ -229,6 +229,7 @@ test("parameters are checked before anything is asked of the runtime", async (t)
     [`${exec}?command=sh&tty=true&stdin=false`, "stdout"],
     [`${exec}?command=sh&tty=true&stdout=true&stderr=true`, "stderr"],
     [`${exec}?command=sh&tty=yes`, "tty"],
+    [`${exec}?command=${"a".repeat(4097)}`, "command"],
     [`${exec}?command=sh&cmd=sh`, "cmd"],
     [`${attach}?stdout=false`, "stdout"],
     [`${attach}?tty=true&stderr=true`, "stderr"],

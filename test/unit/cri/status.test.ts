@@ -94,3 +94,9 @@ test("a code without a text says so", () => {
   const error = fromStatus("RuntimeService/PodSandboxStatus", serviceError(status.UNKNOWN, ""));
   assert.equal(error.message, "PodSandboxStatus failed: no reason was given");
 });
+
+test("fromStatus() keeps 4 KiB of a text, its beginning and its end", () => {
+  const text = serviceError(status.UNKNOWN, `${"x".repeat(100_000)}${"y".repeat(100_000)}`);
+  const { message } = fromStatus("ImageService/PullImage", text);
+  assert.equal(message, `PullImage failed: ${"x".repeat(3072)}... (cut) ...${"y".repeat(1024)}`);
+});
