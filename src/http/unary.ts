@@ -4,14 +4,7 @@
  * was read.) What a route needs is compiled once.
  */
 import type { FastifyReply } from "fastify";
-import {
-  authorize,
-  type Caller,
-  canChangeUnmanaged,
-  requireGrant,
-  requireManaged,
-} from "../auth/authorize.ts";
-import { normalReference } from "../auth/reference.ts";
+import { type Caller, canChangeUnmanaged, requireGrant, requireManaged } from "../auth/authorize.ts";
 import { decodeReply, decodeRequest, encodeRequest, hasField, writeReply } from "../cri/codec.ts";
 import type { Kind } from "../cri/inventory.ts";
 import { deadlineOf } from "../cri/methods.ts";
@@ -27,6 +20,7 @@ import { type Bound, createBinder, type OwnValues } from "./bind.ts";
 import { encodeBound, type Gateway, type Handler, located, partsOf, whenGone } from "./gateway.ts";
 import { negotiate } from "./negotiate.ts";
 import { pathOf } from "./problems.ts";
+import { authorizePull } from "./pull-request.ts";
 
 /** Grants that change a pod or what is in it, so that it matters whose pod it is. */
 const changing: ReadonlySet<string> = new Set<Grant>([
@@ -57,8 +51,8 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
       const grant = route.needs?.[name];
       if (grant) requireGrant(grant, caller, name);
     }
-    if (route.allow === "pull") authorize(route, caller, pulledReference(bound));
     let wire = encodeBound(rpc, bound.message, binder);
+    if (rpc === "ImageService/PullImage") wire = authorizePull(wire, caller);
     if (target && (await resolveTarget(bound, caller))) wire = encodeBound(rpc, bound.message, binder);
     if (prepare.handles(rpc)) wire = await complete(wire, bound);
     const deadlineMs = deadlineOf(rpc, bound.message);
@@ -111,13 +105,6 @@ function targetOf(route: UnaryRoute): { readonly kind: Kind; readonly field: str
   if (podSandboxId !== undefined) return { kind: "pod", field: podSandboxId };
   if (containerId !== undefined) return { kind: "container", field: containerId };
   return undefined;
-}
-
-/** The image of a PullImage body, which may be a plain string, in the form that prefixes are held against. */
-function pulledReference({ message }: Bound): string | undefined {
-  const image = message.image as string | { readonly image?: unknown } | undefined | null;
-  const reference = typeof image === "object" && image !== null ? image.image : image;
-  return typeof reference === "string" && reference !== "" ? normalReference(reference) : undefined;
 }
 
 type Send = (reply: FastifyReply, wire: Buffer, own: OwnValues) => FastifyReply;

@@ -197,7 +197,7 @@ test("--allow-pull with prefixes permits these, on whole path segments, and name
       ["ghcr.io/team/app", "ghcr.io/team/app:latest"],
       ["someone/app", "docker.io/someone/app:latest"],
       // A host to newer runtimes, never a name in docker.io's library.
-      ["LIBRARY/busybox", "library/busybox:latest"],
+      ["LIBRARY/busybox", "LIBRARY/busybox:latest"],
     ] as const) {
       const problem = problemOf(await send(image), 403, "not_capable");
       assert.deepEqual([problem.grant, problem.resource], ["pull", resource]);
