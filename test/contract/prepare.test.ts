@@ -34,6 +34,29 @@ async function containerSent(
 }
 
 for (const manner of mannerNames) {
+  test(`names that would write into the arguments of network plugins are 400 on ${manner}`, async (t) => {
+    const { ask, fake } = await liveGateway(t, manner);
+    for (const field of ["name", "namespace", "uid"]) {
+      for (const value of ["x=y", "a;IP=10.93.80.222", "a\n", "a\u0000", "a\u001f", "a\u007f"]) {
+        const metadata = { name: "web", [field]: value };
+        for (const [target, body, pointer] of [
+          ["POST /v1/pods", { metadata }, `/metadata/${field}`],
+          [
+            "POST /v1/pods/restore",
+            { checkpointPath: "/c", config: { metadata } },
+            `/config/metadata/${field}`,
+          ],
+        ] as const) {
+          const answer = await ask(target, body);
+          assert.equal(answer.status, 400, `${target} ${JSON.stringify(metadata)}: ${answer.text}`);
+          assert.equal(answer.at("errors.0.pointer"), pointer);
+        }
+      }
+    }
+    for (const rpc of ["RuntimeService/RunPodSandbox", "RuntimeService/RestorePod"] as const)
+      assert.deepEqual(fake.callsOf(rpc), []);
+  });
+
   test(`a pod with a name alone is completed on ${manner}`, async (t) => {
     const gateway = await liveGateway(t, manner);
     const { config } = await podSent(gateway, { metadata: { name: "web" } });
