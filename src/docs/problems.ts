@@ -135,6 +135,11 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
     happened: "A container, running or not, was made from this image.",
     remedy: "Remove the container that `detail` names first.",
   },
+  image_pinned: {
+    happened:
+      "The runtime needs this image: it starts every pod from it, or its configuration pins it. Without it no new pod could be run.",
+    remedy: "Leave it. To replace it, change the runtime's configuration on the node first.",
+  },
   ambiguous_id: {
     happened: "Several ids begin with the digits that were given.",
     remedy: "Give more digits.",

@@ -551,7 +551,7 @@ export const comments: { readonly [name: string]: string } = {
   "Image.uid": "Numeric user that the image's processes run as unless a container says otherwise. Absent when\nthe image names its user (see `username`) or sets none.",
   "Image.username": "User name that the image's processes run as unless a container says otherwise; resolved inside\nthe container. Empty when the user is numeric (see `uid`) or not set.",
   "Image.spec": "How the runtime specifies the image, with its annotations and, where images are kept per\nruntime handler, that handler. Absent on runtimes that do not fill it in.",
-  "Image.pinned": "True when the runtime wants the image kept, as for its pause image. It is advice to whoever\ncollects garbage (kubelet spares such images), not a lock against removal by a caller.",
+  "Image.pinned": "True when the runtime wants the image kept, as for its pause image. Runtimes remove it all the\nsame when they are asked to; Crest refuses. Not every runtime sets it: containerd 1.6 does not.",
   "ListImagesResponse": "Lists images in one message.",
   "ListImagesResponse.images": "The images found, in no particular order; empty when there are none.",
   "StreamImagesRequest": "Asks for the same images as ListImagesRequest, delivered as a stream so that a long list does not\nhit the runtime's limit on the size of one message. Of the runtimes tested only CRI-O has it.",

@@ -2175,8 +2175,8 @@ export interface Image {
    */
   readonly spec?: ImageSpec;
   /**
-   * True when the runtime wants the image kept, as for its pause image. It is advice to whoever
-   * collects garbage (kubelet spares such images), not a lock against removal by a caller.
+   * True when the runtime wants the image kept, as for its pause image. Runtimes remove it all the
+   * same when they are asked to; Crest refuses. Not every runtime sets it: containerd 1.6 does not.
    */
   readonly pinned: boolean;
 }

@@ -3,6 +3,7 @@ import { type Caller, canUse } from "../auth/authorize.ts";
 import { readCapabilities } from "../cri/capabilities.ts";
 import { askable } from "../cri/image-id.ts";
 import { findImageUser } from "../cri/image-user.ts";
+import { whyKept } from "../cri/kept-image.ts";
 import { request } from "../cri/perform.ts";
 import { requestRules } from "../cri/request-rules.ts";
 import { waitForExit } from "../cri/wait.ts";
@@ -33,13 +34,16 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
 
   /**
    * Removes by id, whatever name was given: one runtime answers OK to a name and removes nothing. All
-   * names of the image go with it, so they are told. Refused while a container has it, by every runtime.
+   * names of the image go with it, so they are told. Refused while a container has it and for what the runtime
+   * needs itself, on every runtime.
    */
   removeImage: async ({ gateway: { runtime }, path, own, onCancel }) => {
     const image = askable(checkedReference(path.image as { readonly image: string }));
     const { image: found } = await request(runtime, "ImageService/ImageStatus", { image }, { onCancel });
     if (!found)
       throw new GatewayError("not_found", `Cannot find image "${image.image}": it is not on this node`);
+    const kept = await whyKept(runtime, found, { onCancel });
+    if (kept) throw new GatewayError("image_pinned", `Cannot remove image "${image.image}": ${kept}`);
     const user = await findImageUser(runtime, found, { onCancel });
     if (user)
       throw new GatewayError(

@@ -40,7 +40,8 @@ export const notes: { readonly [id: string]: string } = {
   execSync:
     "Waits for the command's end: for interactive commands there is the WebSocket of the same path. Output is bounded by the runtime, to 16 MiB on most.",
   stopContainer: "`timeout` is in seconds; 0 kills at once.",
-  removeImage: "All names of the image go with it, whichever was given; the answer says which.",
+  removeImage:
+    "All names of the image go with it, whichever was given; the answer says which. An image that the runtime has pinned, or that it starts pods from, stays: 409.",
   getImage: "Crest answers 404 for an image that is not on the node.",
   pullImage: "Waits until the image is there. `auth` is never logged.",
   getPodStats:

@@ -102,6 +102,8 @@ export interface Habits {
   /** ListContainers and ContainerStatus have `image_id`. */
   readonly tellsImageId: boolean;
   readonly tellsUser: boolean;
+  /** Whether images say that they are pinned. */
+  readonly tellsPinned: boolean;
   /** Whether ImageStatus and RemoveImage know an image by id without `sha256:`. */
   readonly bareImageIds: boolean;
   readonly removesImagesByName: boolean;

@@ -225,6 +225,7 @@ function habits(version: Version): Habits {
     listImageRef: ({ digits }) => `sha256:${digits}`,
     tellsImageId: version === "2.1",
     tellsUser: version === "2.1",
+    tellsPinned: version !== "1.6",
     bareImageIds: true,
     removesImagesByName: true,
     zeroTimeNanos: undefined,

@@ -189,6 +189,7 @@ function habits(): Habits {
     listImageRef: ({ digits }) => `sha256:${digits}`,
     tellsImageId: false,
     tellsUser: false,
+    tellsPinned: false,
     bareImageIds: false,
     removesImagesByName: false,
     zeroTimeNanos: goZeroTimeNanos,

@@ -221,6 +221,7 @@ function habits(): Habits {
     listImageRef: (image) => image.repoDigests[0] ?? image.digits,
     tellsImageId: true,
     tellsUser: true,
+    tellsPinned: true,
     bareImageIds: true,
     removesImagesByName: true,
     zeroTimeNanos: undefined,
