@@ -31,6 +31,8 @@ export interface AppOptions extends Pick<ServerOptions, "requestTimeoutMs" | "st
   readonly token: string;
   readonly log: (entry: LogEntry) => void;
   readonly sessions?: SessionSettings;
+  /** Milliseconds that a command of ExecSync may take; default 1 h, 0: no limit. */
+  readonly execMaxMs?: number;
   /** Absent: no TLS. */
   readonly tls?: TlsSettings | undefined;
 }
@@ -89,7 +91,11 @@ export function createApp({
   const { tls } = options;
   const server = createServer({
     ...{ runtime, inventory },
-    prepare: createPrepare({ runtime, logRoot: logRootOf(config.dataDir) }),
+    prepare: createPrepare({
+      runtime,
+      logRoot: logRootOf(config.dataDir),
+      execMaxMs: options.execMaxMs ?? defaultExecMaxMs,
+    }),
     pool: createBufferPool(),
     guardHost: createHostGuard(config.acceptHost),
     authenticate(authorization) {
@@ -136,6 +142,8 @@ export function createApp({
     },
   };
 }
+
+const defaultExecMaxMs = 3_600_000;
 
 /** How long clients have for the end of an answer that was given, and silent ones to go. */
 const lingerMs = 500;

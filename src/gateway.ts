@@ -76,6 +76,7 @@ async function runLocked(
         mostSessions: config.maxSessions,
         streamCa: await readStreamCa(config.streamCa),
       },
+      execMaxMs: config.execMax,
       log: (entry) => options.log(logLine(entry)),
     });
     try {

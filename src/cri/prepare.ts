@@ -6,6 +6,7 @@ import type { ContainerConfig, ImageSpec, PodSandboxConfig } from "../gen/messag
 import type { Methods, Rpc } from "../gen/methods.ts";
 import type { Runtime } from "./channel.ts";
 import type { Input } from "./codec.ts";
+import { limitedTimeout } from "./exec-timeout.ts";
 import { askable } from "./image-id.ts";
 import { logFileOf, logFolderOf, makeFolderOf, makeLogFolder } from "./log-folders.ts";
 import { completePodConfig } from "./pod-config.ts";
@@ -32,9 +33,11 @@ export interface PrepareOptions {
   readonly runtime: Runtime;
   /** Pods that name no log directory get one below this folder. */
   readonly logRoot: string;
+  /** Milliseconds that a command may take; 0: no limit. */
+  readonly execMaxMs: number;
 }
 
-export function createPrepare({ runtime, logRoot }: PrepareOptions): Prepare {
+export function createPrepare({ runtime, logRoot, execMaxMs }: PrepareOptions): Prepare {
   const completions: Completions = {
     "RuntimeService/RunPodSandbox": async (request) => ({
       ...request,
@@ -63,6 +66,11 @@ export function createPrepare({ runtime, logRoot }: PrepareOptions): Prepare {
         config: inNamespacesOf(sandboxConfig, { ...config, logPath, image: asWritten(config.image ?? {}) }),
       };
     },
+
+    "RuntimeService/ExecSync": async (request) => ({
+      ...request,
+      timeout: limitedTimeout(request.timeout, execMaxMs),
+    }),
 
     "ImageService/ImageStatus": async (request) => ({ ...request, image: askable(request.image ?? {}) }),
 

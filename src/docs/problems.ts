@@ -221,9 +221,10 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
     remedy: "Look at the state first. Then send it again, or find out what keeps the runtime busy.",
   },
   exec_timeout: {
-    happened: "The command ran longer than the `timeout` of the request.",
+    happened:
+      "The command ran longer than the `timeout` of the request; without one, longer than the gateway's `--exec-max` (1 h by default).",
     remedy:
-      "Give it more time, or none (`0`). containerd and CRI-O have killed it; with cri-dockerd it may still run.",
+      "Give it more time, or start the gateway with a longer `--exec-max`. containerd and CRI-O have killed the command; with cri-dockerd it may still run.",
   },
   internal: {
     happened: "The gateway failed: this is a bug. Its reasons go to its log and to nobody else.",

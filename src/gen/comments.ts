@@ -512,7 +512,7 @@ export const comments: { readonly [name: string]: string } = {
   "ExecSyncRequest": "Asks to run a command in a running container and to wait for its end. The whole output comes in\none reply, so it suits short commands; Exec suits the others.",
   "ExecSyncRequest.containerId": "Id of the container; it must be running.",
   "ExecSyncRequest.cmd": "Program and its arguments; no shell interprets them. Required. A program that does not exist is\nan error on containerd and CRI-O, but exit code 127 with the reason in `stdout` on cri-dockerd.",
-  "ExecSyncRequest.timeout": "Most time that the command may take, in seconds; 0 (the default) is no limit. After it\ncontainerd and CRI-O kill the process, cri-dockerd lets it run on; CRI-O then answers exit code\n-1, the others an error.",
+  "ExecSyncRequest.timeout": "Most time that the command may take, in seconds; 0 (the default) is no limit for a runtime, and\nthe longest that Crest permits for its callers (`--exec-max`). After it\ncontainerd and CRI-O kill the process, cri-dockerd lets it run on; CRI-O then answers exit code\n-1, the others an error.",
   "ExecSyncResponse": "Output and exit code of a command that has ended. Output past about 16 MiB fails the call on\ncontainerd and cri-dockerd.",
   "ExecSyncResponse.stdout": "Everything that the command wrote to its standard output, as exact bytes. CRI-O cuts it at\nabout 16 MiB and then loses `stderr`.",
   "ExecSyncResponse.stderr": "Everything that the command wrote to its error output, as exact bytes.",

@@ -1998,7 +1998,8 @@ export interface ExecSyncRequest {
    */
   readonly cmd: readonly string[];
   /**
-   * Most time that the command may take, in seconds; 0 (the default) is no limit. After it
+   * Most time that the command may take, in seconds; 0 (the default) is no limit for a runtime, and
+   * the longest that Crest permits for its callers (`--exec-max`). After it
    * containerd and CRI-O kill the process, cri-dockerd lets it run on; CRI-O then answers exit code
    * -1, the others an error.
    */

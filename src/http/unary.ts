@@ -54,8 +54,9 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
     let wire = encodeBound(rpc, bound.message, binder);
     if (rpc === "ImageService/PullImage") wire = authorizePull(wire, caller);
     if (target && (await resolveTarget(bound, caller))) wire = encodeBound(rpc, bound.message, binder);
-    if (prepare.handles(rpc)) wire = await complete(wire, bound);
-    const deadlineMs = deadlineOf(rpc, bound.message);
+    let message: { readonly [field: string]: unknown } = bound.message;
+    if (prepare.handles(rpc)) ({ wire, message } = await complete(wire, bound));
+    const deadlineMs = deadlineOf(rpc, message);
     const onCancel = whenGone(reply);
     const subject = bound.message as Subject;
     if (!isRead) {
@@ -77,9 +78,10 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
     return sendWritten(reply, { bytes: shared.value, release: shared.release });
   };
 
-  async function complete(wire: Buffer, { message }: Bound): Promise<Buffer> {
+  async function complete(wire: Buffer, { message }: Bound): Promise<Completed> {
     try {
-      return encodeRequest(rpc, await prepare.complete(rpc, decodeRequest(rpc, wire)));
+      const completed = await prepare.complete(rpc, decodeRequest(rpc, wire));
+      return { wire: encodeRequest(rpc, completed), message: { ...completed } };
     } catch (error) {
       throw located(error, message, binder);
     }
@@ -97,6 +99,12 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
     message[target.field] = id;
     return id !== given;
   }
+}
+
+/** A request as it goes out. */
+interface Completed {
+  readonly wire: Buffer;
+  readonly message: { readonly [field: string]: unknown };
 }
 
 /** Which path parameter names a pod or a container, and the request field that it sets. */

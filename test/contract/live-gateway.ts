@@ -36,7 +36,7 @@ export interface LiveGateway {
 }
 
 export interface LiveOptions
-  extends Pick<AppOptions, "requestTimeoutMs" | "stallTimeoutMs">,
+  extends Pick<AppOptions, "requestTimeoutMs" | "stallTimeoutMs" | "execMaxMs">,
     Pick<ConnectOptions, "deadlineMs"> {
   /** How long the fake stays down on a restart. */
   readonly recoveryMs?: number;
@@ -53,6 +53,7 @@ export async function liveGateway(
     stallTimeoutMs,
     deadlineMs,
     recoveryMs,
+    execMaxMs,
     grants = everything,
   }: LiveOptions = {},
 ): Promise<LiveGateway> {
@@ -74,6 +75,7 @@ export async function liveGateway(
     log: (entry) => logged.push(entry),
     ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
     ...(stallTimeoutMs === undefined ? {} : { stallTimeoutMs }),
+    ...(execMaxMs === undefined ? {} : { execMaxMs }),
   });
   const port = Number(new URL(await app.listen()).port);
   const agent = new Agent({ keepAlive: true });

@@ -54,6 +54,7 @@ test("serve without flags has the defaults and no grant", () => {
       maxSessions: 1000,
       sessionIdle: 14_400_000,
       sessionMax: 0,
+      execMax: 3_600_000,
       statusGrace: 30_000,
       drain: 10_000,
       install: false,
@@ -87,6 +88,7 @@ test("every setting arrives, from flags with = and with a space", () => {
     maxSessions: 7,
     sessionIdle: 90_000,
     sessionMax: 7_200_000,
+    execMax: 90_000,
     statusGrace: 250,
     drain: 0,
     install: false,
@@ -97,7 +99,13 @@ test("every setting arrives, from flags with = and with a space", () => {
     ...["--tls-cert=tls.crt", "--tls-key=/tls.key", "--tls-client-ca=/clients.crt", "--drain=0"],
     ...["--data-dir=/data", "--stream-host=[::1]", "--stream-ca=ca.pem", "--token-file=/secret/token"],
     ...["--accept-host=Crest.Example,10.1.2.3", "--allow-all"],
-    ...["--max-sessions=7", "--session-idle=90s", "--session-max=2h", "--status-grace=250ms"],
+    ...[
+      "--max-sessions=7",
+      "--session-idle=90s",
+      "--session-max=2h",
+      "--status-grace=250ms",
+      "--exec-max=90s",
+    ],
   ];
   assert.deepEqual(config(["serve", ...flags]), expected);
   const apart = flags.flatMap((flag) => flag.split("="));

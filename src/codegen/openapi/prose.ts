@@ -38,7 +38,7 @@ export const notes: { readonly [id: string]: string } = {
   createContainer:
     "The pod's config, which CRI wants here again, is recalled from the runtime; `sandboxConfig` overrides it. `logPath` is filled in when it is missing.",
   execSync:
-    "Waits for the command's end: for interactive commands there is the WebSocket of the same path. Output is bounded by the runtime, to 16 MiB on most.",
+    "Waits for the command's end: for interactive commands there is the WebSocket of the same path. Output is bounded by the runtime, to 16 MiB on most. Without `timeout` the command has as long as the gateway's `--exec-max`, 1 h by default; a longer `timeout` is refused. The program's name, `cmd[0]`, may have 4,096 bytes.",
   stopContainer: "`timeout` is in seconds; 0 kills at once.",
   removeImage:
     "All names of the image go with it, whichever was given; the answer says which. An image that the runtime has pinned, or that it starts pods from, stays: 409.",
