@@ -42,6 +42,8 @@ export interface AppOptions
   readonly sessions?: SessionSettings;
   /** Memory for answers that wait for their readers; default 256 MiB. Half as much more is for sessions. */
   readonly maxBufferBytes?: number | undefined;
+  /** Milliseconds that a command of ExecSync may take; default 1 h, 0: no limit. */
+  readonly execMaxMs?: number;
   /** Absent: no TLS. */
   readonly tls?: TlsSettings | undefined;
 }
@@ -110,7 +112,11 @@ export function createApp({
   const { tls } = options;
   const { app: server, warmUp } = createServer({
     ...{ runtime, inventory },
-    prepare: createPrepare({ runtime, logRoot: logRootOf(config.dataDir) }),
+    prepare: createPrepare({
+      runtime,
+      logRoot: logRootOf(config.dataDir),
+      execMaxMs: options.execMaxMs ?? defaultExecMaxMs,
+    }),
     pool: createBufferPool(),
     budget: createOutputBudget(maxBufferBytes),
     listSilenceMs: options.listSilenceMs,
@@ -167,6 +173,8 @@ export function createApp({
 }
 
 const defaultBufferBytes = 256 * 1024 * 1024;
+const defaultExecMaxMs = 3_600_000;
+
 /** How long clients have for the end of an answer that was given, and silent ones to go. */
 const lingerMs = 500;
 

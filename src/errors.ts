@@ -42,6 +42,7 @@ export const errorTable = {
   pod_not_ready: { status: 409, title: "Pod not ready" },
   name_reserved: { status: 409, title: "Name in use" },
   image_in_use: { status: 409, title: "Image in use" },
+  image_pinned: { status: 409, title: "Image pinned" },
   ambiguous_id: { status: 409, title: "Ambiguous id" },
   body_too_large: { status: 413, title: "Body too large" },
   unsupported_media_type: { status: 415, title: "Unsupported media type" },

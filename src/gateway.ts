@@ -84,6 +84,7 @@ async function runLocked(
         mostSessions: config.maxSessions,
         streamCa: readStreamCa(config.streamCa),
       },
+      execMaxMs: config.execMax,
       log: (entry) => options.log(logLine(entry)),
     });
     try {

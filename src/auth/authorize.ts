@@ -7,6 +7,7 @@
 import { GatewayError } from "../errors.ts";
 import { describeGrant, type Grant, type Grants, type GrantWord } from "../grants.ts";
 import type { Access } from "../routes/define.ts";
+import { isHub, placeOf, repositoryOf } from "./reference.ts";
 
 /** Who asks, and what the process lets it do. */
 export interface Caller {
@@ -87,6 +88,11 @@ export function requireManaged(
 /** Whether the caller may change pods that Crest did not create. */
 export const canChangeUnmanaged = (caller: Caller): boolean => canUse("unmanaged", caller);
 
+/** Whether the caller may pull some images and not others. */
+export function arePullsNarrowed({ grants: { all, allow, deny } }: Caller): boolean {
+  return Array.isArray(deny.pull) || (!all && Array.isArray(allow.pull));
+}
+
 /** Whether `caller` has `grant`; for a pull, whether it may pull `resource` (its normal form). */
 export function canUse(grant: Grant, { grants }: Caller, resource?: string): boolean {
   const [word, kind] = grant.split(":") as [GrantWord, string | undefined];
@@ -114,20 +120,29 @@ function covers(entry: true | readonly string[] | undefined, { kind, resource, d
 }
 
 /**
- * Prefixes match on path segments: `docker.io/lib` does not cover `docker.io/library/busybox`. A registry
- * without a port is granted as it stands, and denied on every port.
+ * Prefixes match on path segments: `docker.io/lib` does not cover `docker.io/library/busybox`. A grant is taken
+ * literally. A denial holds for every port of a registry that it names without one, and for Docker Hub under each
+ * of its names.
  */
 function isBelow(reference: string, prefix: string, denies: boolean): boolean {
-  if (denies && !hasPort(prefix) && hasPort(reference))
-    return isBelow(withoutPort(reference), prefix, denies);
-  if (!reference.startsWith(prefix)) return false;
-  const rest = reference.slice(prefix.length);
-  // Behind a registry a colon begins a port, behind a path a tag.
-  return rest === "" || prefix.endsWith("/") || (prefix.includes("/") ? /^[/:@]/ : /^\//).test(rest);
+  const asked = placeOf(reference);
+  const given = placeOf(prefix);
+  const isSameHub = denies && isHub(asked.host) && isHub(given.host);
+  if (asked.host !== given.host && !isSameHub) return false;
+  if (asked.port !== given.port && !(denies && given.port === "")) return false;
+  if (!isSameHub) return isPathBelow(asked.path, given.path);
+  // Some write `docker.io/busybox` and mean `docker.io/library/busybox`.
+  return readings(asked.path).some((path) => readings(given.path).some((below) => isPathBelow(path, below)));
 }
 
-const hasPort = (reference: string): boolean => /^[^/]+:\d+(\/|$)/.test(reference);
-const withoutPort = (reference: string): string => reference.replace(/:\d+(?=\/|$)/, "");
+const readings = (path: string): readonly string[] =>
+  path.includes("/") ? [path] : [path, `library/${path}`];
+
+function isPathBelow(path: string, prefix: string): boolean {
+  if (!path.startsWith(prefix)) return false;
+  const next = path[prefix.length];
+  return prefix === "" || prefix.endsWith("/") || next === undefined || "/:@".includes(next);
+}
 
 /** A grant that a request needs. */
 interface Need {
@@ -178,10 +193,7 @@ function flagsFor({ grant, resource }: Need, grants: Grants): Flags {
   const isDenied = covers(denial, { kind, resource, denies: true });
   const isGranted = isAllowed(grants, word, { kind, resource, denies: false });
   // A prefix has neither tag nor digest.
-  const allow =
-    word === "pull" && resource
-      ? `--allow-pull=${resource.replace(/(:[^/@]*)?(@.*)?$/, "")}`
-      : describeGrant(grant);
+  const allow = word === "pull" && resource ? `--allow-pull=${repositoryOf(resource)}` : describeGrant(grant);
   return {
     without: isDenied ? [`--deny-${word}${denial === true ? "" : `=${denial?.join(",")}`}`] : [],
     add: isGranted ? [] : [allow],

@@ -15,7 +15,7 @@ export interface EnvLine {
   readonly line: number;
 }
 
-const assignment = /^\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$/;
+const assignment = /^([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)$/;
 const doubleQuoted = /^"((?:[^"\\]|\\.)*)"(?:\s+#.*)?$/;
 const singleQuoted = /^'([^']*)'(?:\s+#.*)?$/;
 
@@ -33,11 +33,11 @@ export function parseEnvFile(text: string, path: string): readonly EnvLine[] {
     if (/^\s*(#|$)/.test(content)) continue;
     const line = index + 1;
     const refuse = (reason: string) => new StartError(`${path}, line ${line}: ${reason}`);
-    const [, name, written] = assignment.exec(content) ?? [];
+    const [, name, written] = assignment.exec(content.trim()) ?? [];
     if (name === undefined || written === undefined) {
       throw refuse("not an assignment: write NAME=VALUE, or begin a comment with #");
     }
-    const value = readValue(written);
+    const value = readValue(written.trim());
     if (value === undefined) throw refuse(`${name}: the quote does not end, or something stands behind it`);
     const earlier = found.get(name);
     if (earlier) throw refuse(`${name} is set on line ${earlier.line} already`);
@@ -53,5 +53,5 @@ function readValue(written: string): string | undefined {
     return inner?.replace(/\\([n"\\])/g, (_, letter: string) => (letter === "n" ? "\n" : letter));
   }
   if (written.startsWith("'")) return singleQuoted.exec(written)?.[1];
-  return written.replace(/(^|\s+)#.*$/, "");
+  return written.replace(/(^|\s)#[\s\S]*$/, "").trimEnd();
 }

@@ -6,7 +6,7 @@ import type { Group } from "./setting.ts";
 const titles: { readonly [G in Group]: string } = {
   where: "Where",
   who: "Who",
-  sessions: "Sessions",
+  sessions: "Sessions and commands",
   limits: "Limits",
   start: "Starting and stopping",
   grants: "What is granted",

@@ -24,5 +24,7 @@ export function readImagePrefix(text: string): string {
     if (part === "") throw refuse("has an empty part");
     throw refuse(/[:@]/.test(part) ? "has a tag or a digest" : `has "${part}", which no image's name has`);
   }
-  return [host.toLowerCase(), ...path].join("/");
+  const name = host.toLowerCase();
+  // Runtimes read both as the same registry, and write it so.
+  return [name === "index.docker.io" ? "docker.io" : name, ...path].join("/");
 }

@@ -2,8 +2,8 @@
 
 /**
  * The one of `known` that takes the fewest slips to become `word`; when more than a third of the
- * letters, two at least, would have to change, the first one that contains the word without its
- * `--` or `CREST_`; else undefined. Pure.
+ * letters, two at least, would have to change, the first one that ends with the word without its
+ * `--` or `CREST_`, or else contains it; else undefined. Pure.
  */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
@@ -13,7 +13,10 @@ export function nearest(word: string, known: readonly string[]): string | undefi
     if (slips < fewest) [best, fewest] = [candidate, slips];
   }
   const core = word.replace(/^(--|CREST_)/, "");
-  return best ?? known.find((candidate) => core.length > 2 && candidate.includes(core));
+  if (best !== undefined || core.length <= 2) return best;
+  return (
+    known.find((candidate) => candidate.endsWith(core)) ?? known.find((candidate) => candidate.includes(core))
+  );
 }
 
 /** A letter too many, too few, wrong, or two neighbours swapped: optimal string alignment. */

@@ -160,6 +160,15 @@ const plain = {
     description: "Ends a session after so long, however busy it is; 0 never.",
     default: "0",
   }),
+  execMax: Type.Unsafe<number>({
+    group: "sessions",
+    type: "string",
+    format: "duration",
+    placeholder: "DURATION",
+    description:
+      "How long a command may take that is run with POST, in whole seconds; 0 as long as it likes. It is the timeout of a request that gives none, and the longest that one may give. Sessions have limits of their own.",
+    default: "1h",
+  }),
   statusGrace: Type.Unsafe<number>({
     group: "sessions",
     type: "string",

@@ -13,8 +13,11 @@ const byVariable = new Map(settings.map((setting) => [setting.variable, setting]
  */
 const ofServiceCrest = /^CREST_(SERVICE_.*|PORT|PORT_.*)$/;
 /** The same for a Service whose name begins with `crest-`; its CREST_X_PORT holds a URL. */
-const ofOtherService =
-  /^CREST_\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/;
+const ofOtherService = [
+  /^CREST_\w+_SERVICE_HOST$/,
+  /^CREST_\w+?_SERVICE_PORT(_|$)/,
+  /^CREST_\w+_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/,
+];
 const ofOtherServicePort = /^CREST_\w+_PORT=(tcp|udp|sctp):\/\//;
 /** The test suite's own switches: its processes hand them on to the gateways that they start. */
 const ofTests = /^CREST_TEST_/;
@@ -22,7 +25,7 @@ const ofTests = /^CREST_TEST_/;
 function isNotOurs(name: string, value: string): boolean {
   return (
     ofServiceCrest.test(name) ||
-    ofOtherService.test(name) ||
+    ofOtherService.some((pattern) => pattern.test(name)) ||
     ofOtherServicePort.test(`${name}=${value}`) ||
     ofTests.test(name)
   );

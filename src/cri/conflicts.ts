@@ -14,6 +14,7 @@ import type { Input } from "./codec.ts";
 import { invoke } from "./invoke.ts";
 import { networkTeardownFailed } from "./network-teardown.ts";
 import { notImplemented } from "./not-implemented.ts";
+import { anyOf, inOrder, onOneLine, type TextPattern } from "./text-pattern.ts";
 
 type ContainerState = NonNullable<Methods["RuntimeService/ContainerStatus"]["response"]["status"]>["state"];
 
@@ -60,7 +61,7 @@ const isReadBefore = (rpc: Rpc): boolean => needReadyPod.has(rpc) || containerNe
 
 /** A text of some runtime, and what it means. */
 interface Saying {
-  readonly text: RegExp;
+  readonly text: TextPattern;
   readonly code: ErrorCode;
   /** Only of these RPCs; of all when absent. */
   readonly of?: readonly Rpc[];
@@ -114,7 +115,12 @@ const sayings: readonly Saying[] = [
     of: creations,
   },
   {
-    text: /executable file not found|exec: "[^"]*": stat [^:]*: no such file|exec:? .*no such file or directory|exec: "[^"]*": permission denied|exec format error/,
+    text: anyOf(
+      /executable file not found|exec: "[^"]*": stat [^:]*: no such file|exec: "[^"]*": permission denied|exec format error/,
+      onOneLine("exec ", "no such file or directory"),
+      onOneLine("exec: ", "no such file or directory"),
+      onOneLine('exec: "', ": file name too long"),
+    ),
     code: "command_not_found",
     of: commands,
   },
@@ -129,7 +135,10 @@ const sayings: readonly Saying[] = [
     of: pulls,
   },
   {
-    text: /manifest unknown|name unknown|\b404 Not Found|did not resolve|repository .* not found|: not found$/i,
+    text: anyOf(
+      /manifest unknown|name unknown|\b404 Not Found|did not resolve|: not found$/i,
+      onOneLine("repository ", " not found"),
+    ),
     code: "image_not_found",
     of: pulls,
   },
@@ -163,7 +172,10 @@ const sayings: readonly Saying[] = [
   },
   {
     // Of resources: runc repeats what the kernel would not take.
-    text: /failed to write "[^"]*": write \S+: (invalid argument|numerical result out of range)|the (maximum|minimum) allowed cpu-shares|unable to set memory limit|cannot use unified|apply cgroup configuration: mkdir [\s\S]*: invalid argument/,
+    text: anyOf(
+      /failed to write "[^"]*": write \S+: (invalid argument|numerical result out of range)|the (maximum|minimum) allowed cpu-shares|unable to set memory limit|cannot use unified/,
+      inOrder("apply cgroup configuration: mkdir ", ": invalid argument"),
+    ),
     code: "invalid_request",
     of: [...begins, "RuntimeService/UpdateContainerResources"],
   },
@@ -175,7 +187,7 @@ const sayings: readonly Saying[] = [
   },
   { text: /invalid CIDR address/, code: "invalid_request", of: ["RuntimeService/UpdateRuntimeConfig"] },
   { text: /message larger than max|short write/, code: "output_too_large", of: ["RuntimeService/ExecSync"] },
-  { text: /timeout .* exceeded|deadline exceeded/, code: "exec_timeout", of: ["RuntimeService/ExecSync"] },
+  { text: /timeout \S+ exceeded|deadline exceeded/, code: "exec_timeout", of: ["RuntimeService/ExecSync"] },
   { text: /does not support reopening/, code: "not_implemented", of: ["RuntimeService/ReopenContainerLog"] },
   {
     text: /CRIU binary not found|checkpoint\/restore support not available/,

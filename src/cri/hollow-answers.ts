@@ -11,6 +11,7 @@ import { type Request, stateConflict } from "./conflicts.ts";
 import { isRuntime } from "./identity.ts";
 import { lookAgain } from "./look-again.ts";
 import { refuseReserved } from "./reserved-name.ts";
+import { cutText } from "./runtime-text.ts";
 
 export interface Answered {
   readonly reply: Buffer;
@@ -76,8 +77,8 @@ const maxReasonBytes = 4096;
 async function refuseMissingCommand(runtime: Runtime, reply: Buffer): Promise<void> {
   if (!(await isRuntime(runtime, "docker"))) return;
   const stdout = replyBytes("RuntimeService/ExecSync", reply, "stdout");
-  const text = stdout.toString("utf8", 0, maxReasonBytes).trim();
-  if (!/^OCI runtime exec failed: exec failed: unable to start container process: /.test(text)) return;
+  const text = cutText(stdout.toString("utf8", 0, maxReasonBytes).trim());
+  if (!text.startsWith("OCI runtime exec failed: exec failed: unable to start container process: ")) return;
   throw new GatewayError("command_not_found", `ExecSync failed: ${text}`);
 }
 

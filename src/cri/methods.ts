@@ -95,7 +95,7 @@ export const callRules: { readonly [R in Rpc]: CallRule } = {
 
 /**
  * Milliseconds that a call may take: the rule's own, and the time that the request itself asks for.
- * An ExecSync without a timeout runs as long as its command does.
+ * An ExecSync without a timeout, as `--exec-max=0` lets it go out, runs as long as its command does.
  */
 export function deadlineOf(rpc: Rpc, request: { readonly [field: string]: unknown }): number {
   const rule = callRules[rpc];

@@ -42,30 +42,45 @@ export async function completePodConfig(
 }
 
 interface NameRule {
-  readonly fields: readonly ("name" | "namespace" | "uid")[];
-  readonly pattern: RegExp;
+  readonly matches: RegExp;
   readonly detail: string;
 }
 
+type Named = "name" | "namespace" | "uid";
+
+/**
+ * Runtimes hand these to network plugins as `CNI_ARGS`, `KEY=VALUE;KEY=VALUE`. A pod called `x=y` could not be
+ * removed from its network any more, one called `a;IP=10.0.0.1` would choose its address. Names of containers do not
+ * get there.
+ */
+const networkRule: NameRule = {
+  matches: /^[^=;\p{Cc}]*$/u,
+  detail: 'must not have "=", ";" or control characters, as the runtime hands it to network plugins',
+};
+
+const dockerRule: NameRule = {
+  matches: /^[A-Za-z0-9.-]+$/,
+  detail: "may have letters, digits, dots and dashes only: cri-dockerd makes a container's name of it",
+};
+
 /** By runtime name: names that it takes and then cannot find again, or fails at without saying why. */
-const nameRules: { readonly [runtimeName: string]: NameRule } = {
-  docker: {
-    fields: ["name", "namespace", "uid"],
-    pattern: /^[A-Za-z0-9.-]+$/,
-    detail: "may have letters, digits, dots and dashes only: cri-dockerd makes a container's name of it",
-  },
+const rulesOf: { readonly [runtimeName: string]: { readonly [F in Named]?: NameRule } } = {
+  docker: { name: dockerRule, namespace: dockerRule, uid: dockerRule },
   "cri-o": {
-    fields: ["name"],
-    pattern: /^[\x20-\x7e]+$/,
-    detail: "may have ASCII characters only: CRI-O makes a container's name of it",
+    name: {
+      matches: /^[\x20-\x7e]+$/,
+      detail: "may have ASCII characters only: CRI-O makes a container's name of it",
+    },
   },
 };
 
 async function refuseNames(runtime: Runtime, metadata: Input<PodSandboxMetadata>): Promise<void> {
-  const rule = nameRules[(await identify(runtime)).name];
-  for (const field of rule?.fields ?? []) {
+  const own = rulesOf[(await identify(runtime)).name];
+  for (const field of ["name", "namespace", "uid"] as const) {
     const value = metadata[field] ?? "";
-    if (rule && !rule.pattern.test(value))
+    for (const rule of [own?.[field], networkRule]) {
+      if (rule === undefined || rule.matches.test(value)) continue;
       throw refusal(`/config/metadata/${field}`, `${rule.detail}, got ${JSON.stringify(value)}`);
+    }
   }
 }

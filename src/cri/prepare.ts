@@ -12,6 +12,7 @@ import type {
 import type { Methods, Rpc } from "../gen/methods.ts";
 import type { Runtime } from "./channel.ts";
 import type { Input } from "./codec.ts";
+import { limitedTimeout } from "./exec-limit.ts";
 import { isRuntime } from "./identity.ts";
 import { findableReference, imageIdDigits } from "./image-id.ts";
 import { invoke } from "./invoke.ts";
@@ -40,9 +41,11 @@ export interface PrepareOptions {
   readonly runtime: Runtime;
   /** Pods that name no log directory get one below this folder. */
   readonly logRoot: string;
+  /** Milliseconds that a command may take; 0: no limit. */
+  readonly execMaxMs: number;
 }
 
-export function createPrepare({ runtime, logRoot }: PrepareOptions): Prepare {
+export function createPrepare({ runtime, logRoot, execMaxMs }: PrepareOptions): Prepare {
   const completions: Completions = {
     "RuntimeService/RunPodSandbox": async (request) => ({
       ...request,
@@ -77,6 +80,11 @@ export function createPrepare({ runtime, logRoot }: PrepareOptions): Prepare {
         },
       };
     },
+
+    "RuntimeService/ExecSync": async (request) => ({
+      ...request,
+      timeout: limitedTimeout(request.timeout, execMaxMs),
+    }),
 
     "ImageService/ImageStatus": async (request) => ({
       ...request,

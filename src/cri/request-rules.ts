@@ -6,7 +6,10 @@
  * a stop's timeout overflows. And some die: containerd and cri-dockerd dereference the messages that are
  * required here unchecked, and one request without them ends the daemon, with every client's streams.
  */
+import { descriptors } from "../gen/descriptors.ts";
+import { methods } from "../gen/methods.ts";
 import type { FieldRule, FieldRules } from "../wire/field-rule.ts";
+import { withTextLimits } from "./text-limits.ts";
 
 /** Runtimes count time-outs in nanoseconds, in 64 bits. */
 const seconds: FieldRule = { minimum: 0n, maximum: 9_223_372_036n };
@@ -20,7 +23,7 @@ const memory: FieldRule = { minimum: -1n };
 /** So CRI says it; containerd fails with an error of unknown kind. */
 const group: FieldRule = { onlyWith: ["runAsUser", "runAsUsername"] };
 
-export const requestRules: FieldRules = {
+const rules: FieldRules = {
   UpdateRuntimeConfigRequest: { runtimeConfig: { required: "the node's pod network" } },
   RuntimeConfig: { networkConfig: { required: "the node's pod network" } },
   RestorePodRequest: { config: { required: "the pod's config" } },
@@ -89,6 +92,12 @@ export const requestRules: FieldRules = {
   },
 };
 
+/** Every rule for the fields of a caller's request, the limits of `text-limits.ts` included. */
+export const requestRules: FieldRules = withTextLimits(
+  descriptors,
+  Object.values(methods).map(({ request }) => request),
+  rules,
+);
 /** Runtimes quote what they cannot read, and this is a password. */
 function credentialsMistake(text: string): string | undefined {
   const bytes = Buffer.from(text, "base64");

@@ -4,6 +4,7 @@ import { type ErrorCode, GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
 import { maxErrorTextBytes } from "./header-limit.ts";
 import { callRules } from "./methods.ts";
+import { cutText } from "./runtime-text.ts";
 
 const byStatus: { readonly [code: number]: ErrorCode } = {
   [status.INVALID_ARGUMENT]: "invalid_request",
@@ -60,13 +61,13 @@ function textOf(error: ServiceError): string {
   const own = ownWords.map((words) => error.details?.indexOf(words) ?? -1).filter((at) => at !== -1);
   const text = error.details?.slice(0, Math.min(...own, error.details.length)).trimEnd();
   // cri-dockerd sometimes gives a code alone; what is no gRPC error has a message alone.
-  return text || (error.code === undefined ? error.message : "no reason was given");
+  return cutText(text || (error.code === undefined ? error.message : "no reason was given"));
 }
 
 /** What grpc-js adds behind a reason for those who debug it: a caller should not see paths of the node. */
 const ownWords = [",remote_addr=", "Resolution note:"] as const;
 
-/** Turns what a gRPC call rejected with into the problem that the caller sees. Keeps the runtime's text. */
+/** Turns what a gRPC call rejected with into the problem that the caller sees. Keeps the runtime's text, cut when it is long. */
 export function fromStatus(rpc: Rpc, error: ServiceError): GatewayError {
   const name = rpc.slice(rpc.indexOf("/") + 1);
   const grpcCode = status[error.code] ?? "UNKNOWN";

@@ -17,10 +17,10 @@ function block(text: string): Html {
 export function inline(text: string): Html {
   // Most have nothing of it, and there are thousands.
   if (!/[`*[]/.test(text)) return html`${text}`;
-  const pieces = text.split(/(`[^`]+`|\*\*[^*]+\*\*|\[\w+\]\(\/[^\s)]*\))/).map((piece) => {
+  const pieces = text.split(/(`[^`]+`|\*\*[^*]+\*\*|\[\w+\]\(\/[^\s()[\]]*\))/).map((piece) => {
     if (/^`[^`]+`$/.test(piece)) return html`<code>${piece.slice(1, -1)}</code>`;
     if (/^\*\*[^*]+\*\*$/.test(piece)) return html`<strong>${piece.slice(2, -2)}</strong>`;
-    const [, label = "", target] = /^\[(\w+)\]\((\/[^\s)]*)\)$/.exec(piece) ?? [];
+    const [, label = "", target] = /^\[(\w+)\]\((\/[^\s()[\]]*)\)$/.exec(piece) ?? [];
     return target === undefined ? piece : html`<a href="${target}">${label}</a>`;
   });
   return html`${pieces}`;

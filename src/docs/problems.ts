@@ -149,6 +149,11 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
     happened: "A container, running or not, was made from this image.",
     remedy: "Remove the container that `detail` names first.",
   },
+  image_pinned: {
+    happened:
+      "The runtime needs this image: it starts every pod from it, or its configuration pins it. Without it no new pod could be run.",
+    remedy: "Leave it. To replace it, change the runtime's configuration on the node first.",
+  },
   ambiguous_id: {
     happened: "Several ids begin with the digits that were given.",
     remedy: "Give more digits.",
@@ -258,9 +263,9 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   },
   exec_timeout: {
     happened:
-      "The command ran longer than the `timeout` of the request, or left a process in the background that held its output longer. The answer comes a second after the timeout at the latest. No runtime gives back the output of such a command.",
+      "The command ran longer than the `timeout` of the request, or without one longer than the gateway's `--exec-max` (1 h by default), or left a process in the background that held its output longer. The answer comes a second after the timeout at the latest. No runtime gives back the output of such a command.",
     remedy:
-      "Give it more time, or none (`0`). Redirect the output of what it leaves in the background, `sleep 30 >/dev/null 2>&1 &`. To see output as it comes, use the WebSocket [execContainer](/docs#execContainer). containerd and CRI-O have killed the command; with cri-dockerd it may still run, and so may what it left in the background.",
+      "Give it more time, up to `--exec-max`. Redirect the output of what it leaves in the background, `sleep 30 >/dev/null 2>&1 &`. To see output as it comes, use the WebSocket [execContainer](/docs#execContainer). containerd and CRI-O have killed the command; with cri-dockerd it may still run, and so may what it left in the background.",
   },
   internal: {
     happened: "The gateway failed: this is a bug. Its reasons go to its log and to nobody else.",

@@ -16,8 +16,14 @@ export interface Busybox {
   readonly applets: readonly string[];
 }
 
-/** The name that the runtime's configuration has for the image of a pod's first process. */
-export const pauseName = "crest.local/pause:1";
+/**
+ * The name that the runtime's configuration has for the image of a pod's first process. No host has a name below
+ * `.invalid` (RFC 6761): a runtime that lacks the image fails at once, wherever it looks.
+ */
+export const pauseName = "crest.invalid/pause:1";
+
+/** The name of it in earlier versions. `.local` belongs to mDNS, and a runtime without the image asked the network. */
+export const formerPauseName = "crest.local/pause:1";
 
 const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 

@@ -6,7 +6,7 @@ import { StartError } from "../errors.ts";
 import { replaceFile } from "../files/trusted-file.ts";
 import { makeTrustedFolder } from "../files/trusted-folder.ts";
 import { checkEntries, UntrustedPathError } from "../files/trusted-path.ts";
-import { embeddedImages, readBusybox } from "./busybox.ts";
+import { embeddedImages, formerPauseName, readBusybox } from "./busybox.ts";
 import { run } from "./command.ts";
 import { containerdConfig, parseContainerdVersion, restrictsOomScore } from "./containerd-config.ts";
 import { createDaemon, type Daemon } from "./daemon.ts";
@@ -57,7 +57,7 @@ const removePodsTimeoutMs = 60_000;
 
 /**
  * Starts a containerd that shares nothing with others on the machine, with the images
- * `docker.io/library/busybox` and `crest.local/pause:1`, and resolves when its CRI answers.
+ * `docker.io/library/busybox` and `crest.invalid/pause:1`, and resolves when its CRI answers.
  *
  * What a killed gateway left on this data folder, running pods included, is removed first.
  * A caller that is told to end meanwhile waits for the result and closes it: the start is bounded,
@@ -114,7 +114,13 @@ async function start(paths: Paths, options: EmbeddedOptions): Promise<{ daemon: 
   const daemon = await createDaemon(paths);
   try {
     const images = embeddedImages(await readBusybox());
-    await importImages({ socket: paths.socket, images, snapshotter, report: options.report });
+    await importImages({
+      socket: paths.socket,
+      images,
+      snapshotter,
+      formerNames: [formerPauseName],
+      report: options.report,
+    });
     // The runtime's records outlive a kill; by now they are of pods that are not there.
     if (await hasPods(paths.socket)) await removePods(paths.socket, options);
   } catch (error) {

@@ -9,6 +9,8 @@ export interface ImportOptions {
   readonly socket: string;
   readonly images: readonly NamedImage[];
   readonly snapshotter: string;
+  /** Names that earlier versions gave to images: they are taken away. */
+  readonly formerNames?: readonly string[];
   /** Told the names, as they are about to be imported. */
   readonly report: (step: string) => void;
 }
@@ -18,13 +20,23 @@ const namespace = "k8s.io";
 
 /**
  * Imports those of `images` that the runtime does not have yet under the same name with the same
- * digest, and waits until the CRI lists them.
+ * digest, and waits until the CRI lists them. Then takes former names away.
  *
  * @throws {CommandError} when `ctr` fails; {Error} when the CRI does not list them within 10 s.
  */
-export async function importImages({ socket, images, snapshotter, report }: ImportOptions): Promise<void> {
-  const ctr = ["ctr", "--address", socket, "--namespace", namespace, "images"];
+export async function importImages(options: ImportOptions): Promise<void> {
+  const ctr = ["ctr", "--address", options.socket, "--namespace", namespace, "images"];
   const present = imageDigests(await run([...ctr, "ls"]));
+  await importMissing(ctr, present, options);
+  const former = (options.formerNames ?? []).filter((name) => present.has(name));
+  if (former.length > 0) await run([...ctr, "rm", ...former]);
+}
+
+async function importMissing(
+  ctr: readonly string[],
+  present: ReadonlyMap<string, string>,
+  { socket, images, snapshotter, report }: ImportOptions,
+): Promise<void> {
   const missing = images.filter(({ names, image }) =>
     names.some((name) => present.get(name) !== image.manifest.digest),
   );
@@ -63,5 +75,5 @@ async function untilListed(socket: string, names: readonly string[]): Promise<vo
 }
 
 function shortName(name: string): string {
-  return name.replace(/^docker\.io\/library\//, "").replace(/^crest\.local\//, "");
+  return name.replace(/^docker\.io\/library\//, "").replace(/^crest\.invalid\//, "");
 }

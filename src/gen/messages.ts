@@ -1992,7 +1992,8 @@ export interface ExecSyncRequest {
    */
   readonly cmd: readonly string[];
   /**
-   * Most time that the command may take, in seconds; 0 (the default) is no limit. After it
+   * Most time that the command may take, in seconds; 0 (the default) is no limit for a runtime, and
+   * the longest that Crest permits for its callers (`--exec-max`). After it
    * containerd and CRI-O kill the process, cri-dockerd lets it run on; CRI-O then answers exit code
    * -1, the others an error.
    */
@@ -2169,8 +2170,8 @@ export interface Image {
    */
   readonly spec?: ImageSpec;
   /**
-   * True when the runtime wants the image kept, as for its pause image. It is advice to whoever
-   * collects garbage (kubelet spares such images), not a lock against removal by a caller.
+   * True when the runtime wants the image kept, as for its pause image. Runtimes remove it all the
+   * same when they are asked to; Crest refuses. Not every runtime sets it: containerd 1.6 does not.
    */
   readonly pinned: boolean;
 }

@@ -3,12 +3,16 @@ import { type Caller, canUse } from "../auth/authorize.ts";
 import { readCapabilities } from "../cri/capabilities.ts";
 import { findableReference } from "../cri/image-id.ts";
 import { findImageUser } from "../cri/image-user.ts";
+import { whyKept } from "../cri/kept-image.ts";
 import { request } from "../cri/perform.ts";
+import { requestRules } from "../cri/request-rules.ts";
 import { waitForExit } from "../cri/wait.ts";
 import { GatewayError } from "../errors.ts";
 import { allGrants, type Grant } from "../grants.ts";
 import type { AnswerOf } from "../routes/answers.ts";
 import type { CustomRouteId } from "../routes/index.ts";
+import { breaks } from "../wire/field-rule.ts";
+import { invalid } from "./bind.ts";
 import type { CustomHandler } from "./register.ts";
 
 export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<Id>> } = {
@@ -30,14 +34,17 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
 
   /**
    * Removes by id, whatever name was given: one runtime answers OK to a name and removes nothing. All
-   * names of the image go with it, so they are told. Refused while a container has it, by every runtime.
+   * names of the image go with it, so they are told. Refused while a container has it and for what the runtime
+   * needs itself, on every runtime.
    */
   removeImage: async ({ gateway: { runtime }, path, own, onCancel }) => {
-    const { image: asked } = path.image as { readonly image: string };
+    const { image: asked } = checkedReference(path.image as { readonly image: string });
     const image = { image: await findableReference(runtime, asked) };
     const { image: found } = await request(runtime, "ImageService/ImageStatus", { image }, { onCancel });
     if (!found)
       throw new GatewayError("not_found", `Cannot find image "${image.image}": it is not on this node`);
+    const kept = await whyKept(runtime, found, { onCancel });
+    if (kept) throw new GatewayError("image_pinned", `Cannot remove image "${image.image}": ${kept}`);
     const user = await findImageUser(runtime, found, { onCancel });
     if (user)
       throw new GatewayError(
@@ -55,6 +62,13 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
     };
   },
 };
+
+/** The path's image, when it is no longer than in a body. @throws {GatewayError} `invalid_request`. */
+function checkedReference(image: { readonly image: string }): { readonly image: string } {
+  const detail = breaks(requestRules.ImageSpec?.image ?? {}, "image", image);
+  if (detail !== undefined) throw invalid([{ parameter: "image", detail }]);
+  return image;
+}
 
 function grantsAnswer(caller: Caller): AnswerOf<"getGrants"> {
   const { allow, deny } = caller.grants;

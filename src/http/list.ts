@@ -49,11 +49,12 @@ export function listHandler(route: ListRoute, gateway: Gateway): Handler {
     const { query } = partsOf(request);
     const requirements = selectorOf(query.labelSelector);
     const bound = binder.bind(partsOf(request));
-    const wanted = wantedBy(bound, requirements);
     await resolvePod(bound);
     if (route.labels !== undefined) putLabels(bound, route.labels, requirements);
     const filters = JSON.stringify([route.id, bound.message, query.labelSelector ?? null]);
     const wire = encodeBound(rpc, sentBy(route, bound.message), binder);
+    // After the encoder, which refuses what is too long to look at.
+    const wanted = wantedBy(bound, requirements);
     if (media === ndjson) {
       refusePaging(query);
       return lines(request, reply, { wire, wanted });

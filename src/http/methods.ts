@@ -6,7 +6,7 @@ export function allowedMethods(routes: readonly Route[], path: string): readonly
   const methods = new Set<string>();
   for (const route of routes) {
     const [method = "", pattern = ""] = route.http.split(" ");
-    if (!matcherOf(pattern).test(path)) continue;
+    if (!isPathOf(pattern, path)) continue;
     methods.add(method);
     if (method === "GET") methods.add("HEAD");
   }
@@ -16,7 +16,18 @@ export function allowedMethods(routes: readonly Route[], path: string): readonly
 /** What some route takes. */
 export const allMethods: readonly string[] = ["DELETE", "GET", "HEAD", "PATCH", "POST"];
 
-function matcherOf(pattern: string): RegExp {
-  const source = pattern.replace(/\{image\}$/, ".+").replace(/\{\w+\}/g, "[^/]+");
-  return new RegExp(`^${source}$`);
+/** Whether a route's pattern has this path: a parameter is one segment, an image all that is left. */
+function isPathOf(pattern: string, path: string): boolean {
+  const parts = pattern.split("/");
+  const segments = path.split("/");
+  const last = parts.length - 1;
+  if (parts[last] === "{image}")
+    return isStartOf(parts.slice(0, last), segments) && segments.slice(last).join("/") !== "";
+  return parts.length === segments.length && isStartOf(parts, segments);
+}
+
+function isStartOf(parts: readonly string[], segments: readonly string[]): boolean {
+  return parts.every((part, index) =>
+    part.startsWith("{") ? segments[index] !== "" : part === segments[index],
+  );
 }

@@ -11,7 +11,6 @@ import {
   changesPods,
   requireManaged,
 } from "../auth/authorize.ts";
-import { normalReference } from "../auth/reference.ts";
 import { decodeReply, decodeRequest, encodeRequest, hasField, writeReply } from "../cri/codec.ts";
 import type { Kind } from "../cri/inventory.ts";
 import { deadlineOf } from "../cri/methods.ts";
@@ -40,6 +39,7 @@ import { negotiate } from "./negotiate.ts";
 import { writeWithin } from "./output-budget.ts";
 import { pathOf } from "./problems.ts";
 import { withPullHint } from "./pull-hint.ts";
+import { authorizePull } from "./pull-request.ts";
 
 /**
  * Reserved for a command that runs: 64 at a time for each caller, by default. What it wrote is counted when the
@@ -75,30 +75,28 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
     { caller, bound }: { readonly caller: Caller; readonly bound: Bound },
   ): Promise<unknown> {
     // Again, where the body says more of what is needed.
-    if (route.allow === "pull" || bound.given.length > 0) {
-      const reference = route.allow === "pull" ? pulledReference(bound) : undefined;
-      authorize(route, caller, { reference, fields: bound.given });
-    }
+    if (bound.given.length > 0) authorize(route, caller, { fields: bound.given });
     let wire = encodeBound(rpc, bound.message, binder, bound.unknown);
     warnOfUnknown(reply, bound.unknown, binder);
+    if (rpc === "ImageService/PullImage") wire = authorizePull(wire, caller);
     if (target && (await resolveTarget(bound, caller)))
       wire = encodeBound(rpc, bound.message, binder, bound.unknown);
-    if (prepare.handles(rpc)) wire = await complete(wire, bound);
+    let message: { readonly [field: string]: unknown } = bound.message;
+    if (prepare.handles(rpc)) ({ wire, message } = await complete(wire, bound));
     try {
-      return await answer(request, reply, { caller, bound, wire });
+      return await answer(request, reply, { caller, bound, wire, message });
     } catch (error) {
       throw await explained(error, { bound, caller, request });
     }
   }
 
-  async function answer(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    { caller, bound, wire }: { readonly caller: Caller; readonly bound: Bound; readonly wire: Buffer },
-  ): Promise<FastifyReply> {
-    const deadlineMs = deadlineOf(rpc, bound.message);
+  async function answer(request: FastifyRequest, reply: FastifyReply, call: Call): Promise<FastifyReply> {
+    const { caller, bound, wire, message } = call;
+    const deadlineMs = deadlineOf(rpc, message);
     const onCancel = whenGone(reply);
-    const subject = (route.own === undefined ? bound.message : { ...bound.own, ...bound.message }) as Subject;
+    // With the timeout that the runtime is told, where the caller gave none.
+    const { timeout = bound.own.timeout } = message;
+    const subject = { ...bound.own, ...bound.message, timeout } as Subject;
     if (route.writes === "execOutput") {
       // The size of its output shows when the command has run, and then it must be sent.
       const room = budget.reserve(caller.name, unknownOutputBytes);
@@ -139,9 +137,10 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
     return withPullHint(told, route.id, { message, caller, request });
   }
 
-  async function complete(wire: Buffer, { message }: Bound): Promise<Buffer> {
+  async function complete(wire: Buffer, { message }: Bound): Promise<Completed> {
     try {
-      return encodeRequest(rpc, await prepare.complete(rpc, decodeRequest(rpc, wire)));
+      const completed = await prepare.complete(rpc, decodeRequest(rpc, wire));
+      return { wire: encodeRequest(rpc, completed), message: { ...completed } };
     } catch (error) {
       throw located(error, message, binder);
     }
@@ -161,6 +160,12 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
   }
 }
 
+/** A request as it goes out. */
+interface Completed {
+  readonly wire: Buffer;
+  readonly message: { readonly [field: string]: unknown };
+}
+
 /** Which path parameter names a pod or a container, and the request field that it sets. */
 function targetOf(route: UnaryRoute): { readonly kind: Kind; readonly field: string } | undefined {
   const { podSandboxId, containerId } = route.path ?? {};
@@ -169,11 +174,13 @@ function targetOf(route: UnaryRoute): { readonly kind: Kind; readonly field: str
   return undefined;
 }
 
-/** The image of a PullImage body, which may be a plain string, in the form that prefixes are held against. */
-function pulledReference({ message }: Bound): string | undefined {
-  const image = message.image as string | { readonly image?: unknown } | undefined | null;
-  const reference = typeof image === "object" && image !== null ? image.image : image;
-  return typeof reference === "string" && reference !== "" ? normalReference(reference) : undefined;
+/** A request that may go out, and for whom. */
+interface Call {
+  readonly caller: Caller;
+  readonly bound: Bound;
+  readonly wire: Buffer;
+  /** What `wire` says. */
+  readonly message: { readonly [field: string]: unknown };
 }
 
 type Send = (reply: FastifyReply, wire: Buffer) => FastifyReply;

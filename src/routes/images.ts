@@ -54,7 +54,12 @@ export const imageRemoval = {
   removeImage: custom({
     id: "removeImage",
     http: "DELETE /v1/images/{image}",
-    uses: ["ImageService/ImageStatus", "RuntimeService/ListContainers", "ImageService/RemoveImage"],
+    uses: [
+      "ImageService/ImageStatus",
+      "RuntimeService/Status",
+      "RuntimeService/ListContainers",
+      "ImageService/RemoveImage",
+    ],
     path: { image: "image.image" },
     own: {
       dryRun: { type: "boolean", default: false, description: "Only say which names would go." },

@@ -4,6 +4,7 @@
  * Source: Kubernetes' remotecommand protocol v4 over SPDY.
  */
 import type { Duplex } from "node:stream";
+import { cutText, maxRuntimeTextBytes } from "../cri/runtime-text.ts";
 import { readText } from "./read-text.ts";
 import type { SpdyConnection, SpdyStream } from "./spdy/connection.ts";
 
@@ -15,7 +16,7 @@ export interface StreamChoice {
   readonly tty: boolean;
 }
 
-/** How it ended: Kubernetes' Status as the runtime wrote it, or that the runtime went away. */
+/** How it ended: Kubernetes' Status as the runtime wrote it but for a long message, or that the runtime went away. */
 export type Outcome = { readonly status: string } | { readonly lost: string };
 
 export interface CommandSession {
@@ -93,7 +94,9 @@ function outcomeOf(
       return { status: failure("exit unknown: the runtime ended the session without a status") };
     return { lost: failed?.message ?? "the runtime closed the session" };
   });
-  const status = readText(error, maxStatusBytes).then((text) => (text === "" ? lost : { status: text }));
+  const status = readText(error, maxStatusBytes).then((text) =>
+    text === "" ? lost : { status: withShortMessage(text) },
+  );
 
   let settled = false;
   let grace: NodeJS.Timeout | undefined;
@@ -140,6 +143,18 @@ export async function firstSign(
   } finally {
     clearTimeout(timer);
     for (const output of outputs) output.off("readable", heard);
+  }
+}
+
+/** The status with the beginning of a message that is too long. One that is too long and no JSON says nothing. */
+function withShortMessage(text: string): string {
+  if (Buffer.byteLength(text) <= maxRuntimeTextBytes) return text;
+  try {
+    const status = JSON.parse(text) as { readonly message?: unknown };
+    if (typeof status.message !== "string") return text;
+    return JSON.stringify({ ...status, message: cutText(status.message) });
+  } catch {
+    return failure(`exit unknown: the runtime's status is no JSON: ${cutText(text)}`);
   }
 }
 

@@ -8,6 +8,7 @@
  * Source: Kubernetes' portforward protocol, v4 framing over WebSocket, portforward.k8s.io over SPDY.
  */
 import type { Socket as Connection } from "node:net";
+import { maxRuntimeTextBytes } from "../cri/runtime-text.ts";
 import { type Bridged, closeTooLarge, flushMs, pour } from "./bridge.ts";
 import { type ChannelCodec, channelCodec, type Subprotocol } from "./channels.ts";
 import { keepAlive, type Limits } from "./liveness.ts";
@@ -26,15 +27,13 @@ export interface Forwarded {
   readonly connection: SpdyConnection;
 }
 
-const maxRefusalBytes = 16 * 1024;
-
 /** Opens the streams of one forwarded connection. */
 export function createForwarded(connection: SpdyConnection, port: number): Forwarded {
   const headers = { port: String(port), requestid: "0" };
   const error = connection.createStream({ ...headers, streamtype: "error" });
   error.end();
   const data = connection.createStream({ ...headers, streamtype: "data" });
-  return { port, data, refusal: readText(error, maxRefusalBytes), connection };
+  return { port, data, refusal: readText(error, maxRuntimeTextBytes), connection };
 }
 
 export interface ForwardOptions {

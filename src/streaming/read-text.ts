@@ -1,14 +1,16 @@
-/** What a runtime says in words: a status, why a port refused. */
+/** What a runtime says in words on a stream: a status, why a port refused. */
 import type { Readable } from "node:stream";
+import { decodeText } from "../cri/runtime-text.ts";
 
-/** The text of a stream up to a length, when it has ended; the rest is passed over. Never rejects. */
+/** The text of a stream when it has ended; of one over `maxBytes` the beginning and a mark. Never rejects. */
 export function readText(stream: Readable, maxBytes: number): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
   return new Promise((resolve) => {
-    const done = (): void => resolve(Buffer.concat(chunks).toString("utf8"));
+    const done = (): void => resolve(decodeText(Buffer.concat(chunks), maxBytes));
     stream.on("data", (chunk: Buffer) => {
-      if (length < maxBytes) chunks.push(chunk.subarray(0, maxBytes - length));
+      // One byte more than is wanted, as the sign that there are more.
+      if (length <= maxBytes) chunks.push(chunk.subarray(0, maxBytes + 1 - length));
       length += chunk.length;
     });
     stream.once("end", done);

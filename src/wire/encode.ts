@@ -12,7 +12,7 @@
  */
 import { DELIMITED, type Descriptors, enumOf, type Field, messageOf, wireTypeOf } from "./descriptor.ts";
 import { enumCodec, isWellFormed, type ScalarCodec, scalarCodec, textCodec, Wrong } from "./encode-scalar.ts";
-import { breaks, type FieldRule, type FieldRules } from "./field-rule.ts";
+import { breaks, type FieldRule, type FieldRules, type Members } from "./field-rule.ts";
 import { describe, InvalidValue, jsonPointer, type Mistake, MOST_MISTAKES } from "./invalid-value.ts";
 import { nearest } from "./nearest.ts";
 import { Sink, SinkFull } from "./sink.ts";
@@ -178,6 +178,7 @@ function shapeOf(field: Field, descriptors: Descriptors, planOf: (name: string) 
 function putMembers(encoding: Encoding, plan: Plan, value: unknown): void {
   if (typeof value === "string" && plan.shorthand !== undefined) {
     plan.puts[plan.places.get(plan.shorthand) ?? -1]?.(encoding, value);
+    if (value !== "") checkShorthand(encoding, plan, { [plan.shorthand]: value });
     return;
   }
   const also = plan.shorthand === undefined ? "" : ` or a string (its ${plan.shorthand})`;
@@ -202,6 +203,14 @@ function putMembers(encoding: Encoding, plan: Plan, value: unknown): void {
   // What has the wrong type, or is not known, has been told.
   if (plan.rules.length > 0 && encoding.unchecked === 0 && encoding.mistakes.length === mistakes)
     checkRules(encoding, plan, { value, keys });
+}
+
+/** The rules for a string in place of a message. An empty one is no message: whether there must be one, its field says. */
+function checkShorthand(encoding: Encoding, { rules }: Plan, members: Members): void {
+  for (const [field, rule] of rules) {
+    const detail = breaks(rule, field, members);
+    if (detail !== undefined) refuse(encoding, detail);
+  }
 }
 
 function checkRules(

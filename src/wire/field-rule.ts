@@ -6,8 +6,10 @@ export interface FieldRule {
   readonly minimum?: bigint;
   /** Greatest number, where there is a least one. */
   readonly maximum?: bigint;
-  /** Longest text, in bytes of UTF-8. */
+  /** Longest text, in bytes of UTF-8: of a text, of each item of a list, of each key with its value in a map. */
   readonly maxBytes?: number;
+  /** Longest first item of a list of texts, in bytes of UTF-8. */
+  readonly maxFirstBytes?: number;
   /** What a text that is not empty must match, in words too: "must be an absolute path". */
   readonly pattern?: { readonly matches: RegExp; readonly detail: string };
   /** What is wrong with a text that is not empty; undefined when nothing is. Must not repeat the text. */
@@ -34,15 +36,15 @@ export type Members = { readonly [field: string]: unknown };
 /** What is wrong with a field of a message whose values have the right types; undefined when nothing is. */
 export function breaks(rule: FieldRule, field: string, members: Members): string | undefined {
   const value = members[field];
-  const { required, unless, onlyWith, maxBytes, pattern, check } = rule;
+  const { required, unless, onlyWith, pattern, check } = rule;
   if (isAbsent(value)) {
     const isWaived = unless !== undefined && !isAbsent(members[unless]);
     return required === undefined || isWaived ? undefined : `must be given: ${required}`;
   }
   if (onlyWith?.every((other) => isAbsent(members[other])))
     return `must not be given without ${onlyWith.join(" or ")}`;
-  if (typeof value === "string" && maxBytes !== undefined && Buffer.byteLength(value) > maxBytes)
-    return `must be at most ${maxBytes} bytes`;
+  const tooLong = overLength(rule, value);
+  if (tooLong !== undefined) return tooLong;
   if (typeof value === "string" && pattern && !pattern.matches.test(value)) return pattern.detail;
   const found = typeof value === "string" ? check?.(value) : undefined;
   if (found !== undefined) return found;
@@ -51,6 +53,28 @@ export function breaks(rule: FieldRule, field: string, members: Members): string
     if (detail !== undefined) return detail;
   }
   return undefined;
+}
+
+function overLength({ maxBytes, maxFirstBytes }: FieldRule, value: unknown): string | undefined {
+  if (maxFirstBytes !== undefined && Array.isArray(value) && isLonger(value[0], maxFirstBytes))
+    return `must have at most ${maxFirstBytes} bytes in its first item`;
+  if (maxBytes === undefined) return undefined;
+  if (typeof value === "string")
+    return isLonger(value, maxBytes) ? `must be at most ${maxBytes} bytes` : undefined;
+  if (Array.isArray(value)) {
+    const isTooLong = value.some((item) => isLonger(item, maxBytes));
+    return isTooLong ? `must have at most ${maxBytes} bytes in each item` : undefined;
+  }
+  const isTooLong = Object.entries(value as object).some(([key, text]) =>
+    isLonger(`${key}${text}`, maxBytes),
+  );
+  return isTooLong ? `must have at most ${maxBytes} bytes in each key with its value` : undefined;
+}
+
+/** Whether a text is longer than `maxBytes` in UTF-8. A UTF-16 unit has three bytes there at most. */
+function isLonger(text: unknown, maxBytes: number): boolean {
+  if (typeof text !== "string" || text.length * 3 <= maxBytes) return false;
+  return text.length > maxBytes || Buffer.byteLength(text) > maxBytes;
 }
 
 function outOfRange({ minimum, maximum }: FieldRule, value: unknown): string | undefined {

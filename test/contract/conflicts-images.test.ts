@@ -1,10 +1,13 @@
 /** Pulling, showing and removing images that are not there, not to be had, or in use. */
+import assert from "node:assert/strict";
+import type { FakeImage, FakeRuntime } from "../support/fake-runtime.ts";
 import {
   absentId,
   act,
   containerIn,
   imageInUse,
   imageNotFound,
+  imagePinned,
   invalid,
   notFound,
   pull,
@@ -13,6 +16,12 @@ import {
   unauthorized,
   unreachable,
 } from "./situations.ts";
+
+function pauseOf({ images }: FakeRuntime): FakeImage {
+  const pause = [...images.values()].find(({ repoTags }) => repoTags.includes("registry.k8s.io/pause:3.10"));
+  assert.ok(pause);
+  return pause;
+}
 
 testEverywhere("images", [
   {
@@ -74,6 +83,44 @@ testEverywhere("images", [
     situation: "ask what the removal of an image in use would take along",
     run: containerIn("running", act("DELETE /v1/images/busybox:1.36?dryRun=true")),
     ...imageInUse,
+  },
+  ...["", "?dryRun=true"].flatMap((query): Situation[] => [
+    {
+      situation: `remove the image of pods${query}`,
+      run: act(`DELETE /v1/images/registry.k8s.io/pause:3.10${query}`),
+      ...imagePinned,
+    },
+    {
+      situation: `remove the image of pods by its id${query}`,
+      run: ({ ask, fake }) => ask(`DELETE /v1/images/sha256:${pauseOf(fake).digits}${query}`),
+      ...imagePinned,
+    },
+  ]),
+  {
+    situation: "remove the image of pods by another name of it",
+    run({ ask, fake }) {
+      fake.addImage({ tags: ["registry.example/mine:1"], digits: pauseOf(fake).digits });
+      return ask("DELETE /v1/images/registry.example/mine:1");
+    },
+    ...imagePinned,
+  },
+  {
+    situation: "remove an image that the runtime's configuration pins",
+    run({ ask, fake }) {
+      fake.addImage({ tags: ["registry.example/kept:1"], pinned: true });
+      return ask("DELETE /v1/images/registry.example/kept:1");
+    },
+    ...imagePinned,
+    // These pin nothing.
+    except: { "containerd-1.6": { status: 200 }, "cri-dockerd": { status: 200 } },
+  },
+  {
+    situation: "remove an image while that of pods is not on the node",
+    run({ ask, fake }) {
+      (fake.images as Map<string, unknown>).delete(pauseOf(fake).digits);
+      return ask("DELETE /v1/images/busybox:1.36");
+    },
+    status: 200,
   },
   { situation: "remove an image", run: act("DELETE /v1/images/busybox:1.36"), status: 200 },
 ]);

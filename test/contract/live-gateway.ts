@@ -6,11 +6,14 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type App, type AppOptions, createApp } from "../../src/app.ts";
 import { type ConnectOptions, connect } from "../../src/cri/channel.ts";
+import type { Grants } from "../../src/grants.ts";
 import type { LogEntry } from "../../src/http/server.ts";
 import { checkAnswer } from "../support/document.ts";
 import { createFakeRuntime, type FakeRuntime, type MannerName } from "../support/fake-runtime.ts";
 
 export const token = "a-token-for-live-gateways";
+
+const everything: Grants = { all: true, allow: {}, deny: {} };
 
 export interface Answer {
   readonly status: number;
@@ -33,10 +36,15 @@ export interface LiveGateway {
 }
 
 export interface LiveOptions
-  extends Pick<AppOptions, "requestTimeoutMs" | "stallTimeoutMs" | "listSilenceMs" | "maxBufferBytes">,
+  extends Pick<
+      AppOptions,
+      "requestTimeoutMs" | "stallTimeoutMs" | "listSilenceMs" | "maxBufferBytes" | "execMaxMs"
+    >,
     Pick<ConnectOptions, "deadlineMs"> {
   /** How long the fake stays down on a restart. */
   readonly recoveryMs?: number;
+  /** Default: everything. */
+  readonly grants?: Grants;
 }
 
 /** Starts both; they are gone when the test has ended. */
@@ -50,6 +58,8 @@ export async function liveGateway(
     maxBufferBytes,
     deadlineMs,
     recoveryMs,
+    execMaxMs,
+    grants = everything,
   }: LiveOptions = {},
 ): Promise<LiveGateway> {
   const fake = await createFakeRuntime({ manner, ...(recoveryMs === undefined ? {} : { recoveryMs }) });
@@ -64,7 +74,7 @@ export async function liveGateway(
       listen: { host: "127.0.0.1", port: 0 },
       dataDir,
       acceptHost: ["localhost", "127.0.0.1"],
-      grants: { all: true, allow: {}, deny: {} },
+      grants,
     },
     ...{ runtime, token },
     log: (entry) => logged.push(entry),
@@ -72,6 +82,7 @@ export async function liveGateway(
     ...(stallTimeoutMs === undefined ? {} : { stallTimeoutMs }),
     listSilenceMs,
     maxBufferBytes,
+    ...(execMaxMs === undefined ? {} : { execMaxMs }),
   });
   const port = Number(new URL(await app.listen()).port);
   const agent = new Agent({ keepAlive: true });

@@ -43,6 +43,29 @@ test("a log directory where no folder can be made is refused, and does not keep 
 });
 
 for (const manner of mannerNames) {
+  test(`names that would write into the arguments of network plugins are 400 on ${manner}`, async (t) => {
+    const { ask, fake } = await liveGateway(t, manner);
+    for (const field of ["name", "namespace", "uid"]) {
+      for (const value of ["x=y", "a;IP=10.93.80.222", "a\n", "a\u0000", "a\u001f", "a\u007f"]) {
+        const metadata = { name: "web", [field]: value };
+        for (const [target, body, pointer] of [
+          ["POST /v1/pods", { metadata }, `/metadata/${field}`],
+          [
+            "POST /v1/pods/restore",
+            { checkpointPath: "/c", config: { metadata } },
+            `/config/metadata/${field}`,
+          ],
+        ] as const) {
+          const answer = await ask(target, body);
+          assert.equal(answer.status, 400, `${target} ${JSON.stringify(metadata)}: ${answer.text}`);
+          assert.equal(answer.at("errors.0.pointer"), pointer);
+        }
+      }
+    }
+    for (const rpc of ["RuntimeService/RunPodSandbox", "RuntimeService/RestorePod"] as const)
+      assert.deepEqual(fake.callsOf(rpc), []);
+  });
+
   test(`a pod with a name alone is completed on ${manner}`, async (t) => {
     const gateway = await liveGateway(t, manner);
     const { config } = await podSent(gateway, { metadata: { name: "web" } });
@@ -277,7 +300,7 @@ test("the annotation is at most 16 KiB: what matters least to a container is lef
     assert.equal((whole.members.portMappings as object[]).length, 200);
     assert.ok(whole.bytes < 16 * 1024);
 
-    const large = { "net.large": "ü".repeat(9000) };
+    const large = Object.fromEntries(Array.from({ length: 5 }, (_, i) => [`net.${i}`, "ü".repeat(1800)]));
     const huge = await podSent(gateway, { metadata: { name: "huge" }, linux: { sysctls: large } });
     assert.deepEqual(Object.keys(keptIn(huge.config).members), ["logDirectory"]);
   }

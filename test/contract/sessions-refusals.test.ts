@@ -230,6 +230,7 @@ test("parameters are checked before anything is asked of the runtime", async (t)
     [`${exec}?command=sh&stdin=false&stdout=false&stderr=false`, "stdout"],
     [`${exec}?command=sh&tty=true&stdout=false`, "stdout"],
     [`${exec}?command=sh&tty=yes`, "tty"],
+    [`${exec}?command=${"a".repeat(4097)}`, "command"],
     [`${exec}?command=sh&cmd=sh`, "cmd"],
     [`${attach}?stdout=false&stderr=0`, "stdout"],
     [`${attach}?command=sh`, "command"],

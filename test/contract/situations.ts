@@ -34,6 +34,7 @@ export const notRunning: Outcome = { status: 409, code: "not_running" };
 export const podNotReady: Outcome = { status: 409, code: "pod_not_ready" };
 export const nameReserved: Outcome = { status: 409, code: "name_reserved" };
 export const imageInUse: Outcome = { status: 409, code: "image_in_use" };
+export const imagePinned: Outcome = { status: 409, code: "image_pinned" };
 export const invalid: Outcome = { status: 400, code: "invalid_request" };
 export const commandNotFound: Outcome = { status: 400, code: "command_not_found" };
 export const unauthorized: Outcome = { status: 422, code: "registry_unauthorized" };

@@ -152,7 +152,7 @@ test("createEmbedded() runs a pod of its own images, and close() leaves nothing 
   assert.deepEqual(steps, [`Starting containerd ${embedded.version}`, "Importing busybox:1.35 and pause:1"]);
   const images = ctr(embedded.socket, "images", "ls", "--quiet");
   for (const name of [
-    "crest.local/pause:1",
+    "crest.invalid/pause:1",
     "docker.io/library/busybox:1.35",
     "docker.io/library/busybox:latest",
   ]) {
@@ -165,6 +165,27 @@ test("createEmbedded() runs a pod of its own images, and close() leaves nothing 
 
   await Promise.all([embedded.close(), embedded.close()]);
   assert.deepEqual(tracesOf(marks), []);
+});
+
+test("createEmbedded() takes over a data folder in which the pause image has its former name", {
+  skip,
+}, async () => {
+  const dataDir = newDataDir();
+  const earlier = await start(dataDir);
+  ctr(earlier.socket, "images", "tag", "crest.invalid/pause:1", "crest.local/pause:1");
+  ctr(earlier.socket, "images", "rm", "crest.invalid/pause:1");
+  await earlier.close();
+
+  const steps: string[] = [];
+  const embedded = await start(dataDir, { report: (step) => steps.push(step) });
+  assert.deepEqual(steps.slice(1), ["Importing pause:1"]);
+  const names = ctr(embedded.socket, "images", "ls", "--quiet");
+  assert.deepEqual(
+    names.filter((name) => name.includes("/pause:")),
+    ["crest.invalid/pause:1"],
+  );
+  await runPod(embedded.socket);
+  await embedded.close();
 });
 
 test("the pause image's process reaps orphans and ends at the first SIGTERM", { skip }, async () => {

@@ -1,9 +1,11 @@
 /** Commands that end, run in a container of the real containerd: output, exit codes, limits. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { join } from "node:path";
 import { test } from "node:test";
 import { eventually } from "../support/eventually.ts";
 import { type Answer, bodyOf, problemOf } from "./support/api.ts";
+import { startGateway } from "./support/gateway.ts";
 import { reasonToSkip } from "./support/machine.ts";
 import { type ExecAnswer, exec, type Resource, runContainer, runPod } from "./support/pods.ts";
 import { useGateway } from "./support/suite.ts";
@@ -101,6 +103,37 @@ test("a command over its timeout is 504 and does not live on", { skip }, async (
   assert.ok(tookMs >= 1000 && tookMs < 10_000, `${tookMs} ms`);
   const isGone = async () => (await exec(crest(), container, "ps | grep '[s]leep 31415'")).exitCode === 1;
   await eventually(isGone, { timeoutMs: 20_000 });
+});
+
+test("a command without a timeout ends at --exec-max and does not live on", { skip }, async () => {
+  const limited = await startGateway("serve", {
+    args: [`--runtime-endpoint=${join(crest().dataDir, "containerd.sock")}`, "--allow-all", "--exec-max=1s"],
+  });
+  try {
+    const answer = await limited.post(`${container.path}/exec`, { cmd: ["sleep", "7654"] });
+    problemOf(answer, 504, "exec_timeout");
+    const { pointer } = problemOf(
+      await limited.post(`${container.path}/exec`, { cmd: ["true"], timeout: "2" }),
+      400,
+      "invalid_request",
+    ).errors?.[0] ?? { pointer: "" };
+    assert.equal(pointer, "/timeout");
+  } finally {
+    await limited.close();
+  }
+  await eventually(async () => !(await exec(crest(), container, "ps")).stdout.includes("sleep 7654"));
+});
+
+test("a program whose name is too long is refused at once, and a long argument is not", {
+  skip,
+}, async () => {
+  const long = "x".repeat(70_000);
+  const problem = problemOf(await run({ cmd: [long] }), 400, "invalid_request");
+  assert.equal(problem.errors?.[0]?.pointer, "/cmd");
+  // The longest that is taken is answered, too.
+  for (const name of ["x".repeat(4096), `/${"x".repeat(4095)}`, "/x".repeat(2048)])
+    problemOf(await run({ cmd: [name] }), 400, "command_not_found");
+  assert.equal(bodyOf(await run({ cmd: ["echo", long] })).stdout, `${long}\n`);
 });
 
 test("a command within its timeout is not hurried", { skip }, async () => {

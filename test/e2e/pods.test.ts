@@ -119,6 +119,24 @@ test("what a pod is run with comes back: uid, namespace, attempt, labels, annota
   await removePod(crest(), pod);
 });
 
+test("a name that would write into the arguments of network plugins is 400, and no pod is left", {
+  skip,
+}, async () => {
+  const idsOf = async () =>
+    bodyOf(await crest().get<ListPodSandboxResponse>("/v1/pods")).items.map(({ id }) => id);
+  const before = await idsOf();
+  for (const field of ["name", "namespace", "uid"]) {
+    for (const value of ["x=y", "a;IP=10.93.80.222", "a\u0001"]) {
+      const answer = await crest().post("/v1/pods", { metadata: { name: newName(), [field]: value } });
+      const problem = problemOf(answer, 400, "invalid_request");
+      assert.equal(problem.errors?.[0]?.pointer, `/metadata/${field}`);
+    }
+  }
+  assert.deepEqual(await idsOf(), before);
+  // What network plugins do not mind.
+  await removePod(crest(), await runPod(crest(), { metadata: { name: `${newName()} a/b_c, ü "'\\` } }));
+});
+
 test("pods are listed by label as Kubernetes' selectors say", { skip }, async () => {
   const app = newName();
   const [blue, green] = [

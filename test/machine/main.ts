@@ -160,7 +160,7 @@ THE END
 cat > /etc/containerd/config.toml <<'THE END'
 version = 2
 [plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "crest.local/pause:1"
+  sandbox_image = "crest.invalid/pause:1"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "/etc/cni/net.d"

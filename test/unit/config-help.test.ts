@@ -83,7 +83,17 @@ test(".env.example has every variable, and its lines read back to the defaults",
   };
   assert.deepEqual(read(lines.filter((line) => !examples.has(line.slice(1, line.indexOf("="))))), read([]));
   assert.deepEqual(Object.keys(read(lines)).sort(), [
-    ...["acceptHost", "configFile", "dataDir", "drain", "grants", "imageEndpoint", "install", "listen"],
+    ...[
+      "acceptHost",
+      "configFile",
+      "dataDir",
+      "drain",
+      "execMax",
+      "grants",
+      "imageEndpoint",
+      "install",
+      "listen",
+    ],
     ...[
       "maxBuffer",
       "maxSessions",

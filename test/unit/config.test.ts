@@ -55,6 +55,7 @@ test("serve without flags has the defaults and no grant", () => {
       maxSessions: 1000,
       sessionIdle: 14_400_000,
       sessionMax: 0,
+      execMax: 3_600_000,
       statusGrace: 30_000,
       maxBuffer: 256 * 2 ** 20,
       drain: 10_000,
@@ -90,6 +91,7 @@ test("every setting arrives, from flags with = and with a space", () => {
     maxSessions: 7,
     sessionIdle: 90_000,
     sessionMax: 7_200_000,
+    execMax: 90_000,
     statusGrace: 250,
     maxBuffer: 2 ** 30,
     drain: 0,
@@ -101,7 +103,13 @@ test("every setting arrives, from flags with = and with a space", () => {
     ...["--tls-cert=tls.crt", "--tls-key=/tls.key", "--tls-client-ca=/clients.crt", "--drain=0"],
     ...["--data-dir=/data", "--stream-host=[::1]", "--stream-ca=ca.pem", "--token-file=/secret/token"],
     ...["--accept-host=Crest.Example,10.1.2.3", "--allow-all", "--max-buffer=1GiB"],
-    ...["--max-sessions=7", "--session-idle=90s", "--session-max=2h", "--status-grace=250ms"],
+    ...[
+      "--max-sessions=7",
+      "--session-idle=90s",
+      "--session-max=2h",
+      "--status-grace=250ms",
+      "--exec-max=90s",
+    ],
   ];
   assert.deepEqual(config(["serve", ...flags]), expected);
   const apart = flags.flatMap((flag) => flag.split("="));

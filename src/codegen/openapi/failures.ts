@@ -56,6 +56,7 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   pod_not_ready: of("createContainer", "startContainer", "forwardPorts", "getPodStats", "updatePodResources"),
   name_reserved: of("runPod", "createContainer"),
   image_in_use: of("removeImage"),
+  image_pinned: of("removeImage"),
   ambiguous_id: (route) => hasId(route) || filtersPods(route),
   registry_unauthorized: of("pullImage"),
   output_too_large: of("execSync"),

@@ -16,7 +16,7 @@ function imageAnswer({ manner }: World, image: FakeImage): object {
     size: String(image.sizeBytes),
     uid: numeric ? { value: image.user } : undefined,
     username: numeric ? undefined : image.user,
-    pinned: image.pinned,
+    pinned: manner.habits.tellsPinned && image.pinned,
   };
 }
 

@@ -107,6 +107,8 @@ export interface Habits {
    * when it is shortened.
    */
   readonly imageIds: "both" | "bare" | "whole with prefix";
+  /** Whether images say that they are pinned. */
+  readonly tellsPinned: boolean;
   readonly removesImagesByName: boolean;
 
   /** A time that has not come yet. */

@@ -96,7 +96,11 @@ export function statusInfo({ manner }: World): Info {
         "lastCNILoadStatus.default": "OK",
         cniconfig: JSON.stringify({ PluginDirs: ["/usr/lib/cni"], PluginConfDir: "/etc/cni/net.d" }),
         golang: JSON.stringify("go1.23.2"),
-        config: JSON.stringify({ snapshotter: "overlayfs", sandboxImage }),
+        // From 2.0 on the image is another plugin's.
+        config: JSON.stringify({
+          snapshotter: "overlayfs",
+          ...(manner.name === "containerd-2.1" ? {} : { sandboxImage }),
+        }),
       };
   }
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  arePullsNarrowed,
   authorize,
   type Caller,
   canChangeUnmanaged,
@@ -147,6 +148,49 @@ test("a denied prefix beats the wider grant, on every port of a registry", () =>
     }
     assert.equal(canUse("pull", allow), true, "what it pulls is not known yet");
   }
+});
+
+test("a denial of Docker Hub holds under each of its names, a grant for the name it says", () => {
+  const names = ["docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"];
+  const isDenied = (prefix: string, reference: string): boolean =>
+    !canUse("pull", caller({}, { pull: [readImagePrefix(prefix)] }, true), normalReference(reference));
+  for (const denied of names) {
+    for (const host of names) {
+      for (const reference of [
+        `${host}/library/busybox`,
+        `${host}:443/library/busybox:1`,
+        `${host}/busybox`,
+      ]) {
+        assert.equal(isDenied(denied, reference), true, `${reference} by ${denied}`);
+        assert.equal(isDenied(`${denied}/library`, reference), true, `${reference} by ${denied}/library`);
+        assert.equal(isDenied(`${denied}/busybox`, reference), true, `${reference} by ${denied}/busybox`);
+        assert.equal(isDenied(`${denied}/busy`, reference), false, `${reference} by ${denied}/busy`);
+      }
+      assert.equal(isDenied(`${denied}/library`, `${host}/team/app`), false);
+    }
+    assert.equal(isDenied(denied, "busybox"), true, denied);
+    assert.equal(isDenied(denied, "registry-2.docker.io/a/b"), false);
+    assert.equal(isDenied(denied, "quay.io/docker.io/busybox"), false);
+  }
+  const granted = (prefix: string, reference: string): boolean => pulls([readImagePrefix(prefix)], reference);
+  assert.equal(granted("docker.io", "registry-1.docker.io/library/busybox"), false);
+  assert.equal(granted("registry-1.docker.io", "busybox"), false);
+  assert.equal(granted("registry-1.docker.io", "registry-1.docker.io/library/busybox"), true);
+  // Runtimes take these two for one name.
+  assert.equal(granted("index.docker.io/library", "busybox"), true);
+  assert.equal(granted("docker.io/busybox", "busybox"), false);
+});
+
+test("arePullsNarrowed() says whether some images may be pulled and others not", () => {
+  for (const who of [nothing, everything, caller({ pull: true }), caller({}, { pull: true }, true)])
+    assert.equal(arePullsNarrowed(who), false);
+  const some = ["quay.io"];
+  for (const who of [
+    caller({ pull: some }),
+    caller({ pull: true }, { pull: some }),
+    caller({}, { pull: some }, true),
+  ])
+    assert.equal(arePullsNarrowed(who), true);
 });
 
 test("a narrowed pull is let through while its image is not known, and held when it is", () => {

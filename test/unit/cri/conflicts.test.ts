@@ -122,6 +122,12 @@ const rows: readonly Row[] = [
     code: "exec_timeout",
     grpc: DEADLINE_EXCEEDED,
   },
+  {
+    rpc: execSync,
+    text: 'unable to start container process: exec: "/xx... (cut) ...xx: file name too long: unknown',
+    code: "command_not_found",
+  },
+  { rpc: execSync, text: "exec failed: open /x:\nno such file or directory", code: "runtime_error" },
   { rpc: execSync, text: "context deadline exceeded", code: "exec_timeout", grpc: DEADLINE_EXCEEDED },
   {
     rpc: execSync,

@@ -45,6 +45,12 @@ test("cri-dockerd's reason on stdout is a command that does not exist, on cri-do
     return true;
   });
   await assert.rejects(exec("docker", { exitCode: 126, stdout: dockerSays }), code("command_not_found"));
+  const long = dockerSays.replace('"x"', `"${"x".repeat(1_000_000)}"`);
+  await assert.rejects(
+    exec("docker", { exitCode: 127, stdout: long }),
+    ({ message }: GatewayError) =>
+      /xx\.\.\. \(cut\) \.\.\.xx.*executable file not found in \$PATH/.test(message) && message.length < 4200,
+  );
   assert.equal((await exec("containerd", { exitCode: 127, stdout: dockerSays })).exitCode, 127);
   assert.equal((await exec("docker", { exitCode: 127, stderr: "sh: x: not found" })).exitCode, 127);
   assert.equal((await exec("docker", { exitCode: 0, stdout: dockerSays })).exitCode, 0);

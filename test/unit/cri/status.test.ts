@@ -145,3 +145,8 @@ for (const [rpc, code, text, isUnknown] of outcomes) {
     assert.equal(error.code === "outcome_unknown", isUnknown, error.code);
   });
 }
+test("fromStatus() keeps 4 KiB of a text, its beginning and its end", () => {
+  const text = serviceError(status.UNKNOWN, `${"x".repeat(100_000)}${"y".repeat(100_000)}`);
+  const { message } = fromStatus("ImageService/PullImage", text);
+  assert.equal(message, `PullImage failed: ${"x".repeat(3072)}... (cut) ...${"y".repeat(1024)}`);
+});

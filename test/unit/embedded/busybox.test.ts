@@ -24,7 +24,7 @@ test("embeddedImages() tags busybox with its real major and minor version", () =
   const names = embeddedImages({ ...busybox, version: "1.37.1" }).map((image) => image.names);
   assert.deepEqual(names, [
     ["docker.io/library/busybox:1.37", "docker.io/library/busybox:latest"],
-    ["crest.local/pause:1"],
+    ["crest.invalid/pause:1"],
   ]);
 });
 

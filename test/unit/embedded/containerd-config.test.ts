@@ -41,10 +41,10 @@ test("containerdConfig() keeps all versions inside the data folder", () => {
 
 test("containerdConfig() names the pause image where the version looks for it", () => {
   const one = configOf([1, 6]);
-  assert.equal(one.get("plugins.io.containerd.grpc.v1.cri.sandbox_image"), '"crest.local/pause:1"');
+  assert.equal(one.get("plugins.io.containerd.grpc.v1.cri.sandbox_image"), '"crest.invalid/pause:1"');
   const two = configOf([2, 0]);
   const key = "plugins.io.containerd.cri.v1.images.pinned_images.sandbox";
-  assert.equal(two.get(key), '"crest.local/pause:1"');
+  assert.equal(two.get(key), '"crest.invalid/pause:1"');
 });
 
 test("containerdConfig() names the folder of the plug-ins as the version calls it", () => {

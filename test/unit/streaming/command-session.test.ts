@@ -52,17 +52,37 @@ test("exactly the streams that were asked for are opened, and resize with a term
 });
 
 test("the outcome is the status as the runtime wrote it", async (t) => {
-  for (const status of [success, exited(3), "no JSON at all", "x".repeat(64 * 1024)]) {
+  for (const status of [success, exited(3), "no JSON at all", "x".repeat(4096)]) {
     const { session, server } = await begin(t);
     await finish(server, status);
     assert.deepEqual(await session.outcome, { status });
   }
 });
 
-test("a status over 64 KiB is cut", async (t) => {
+async function outcomeOf(t: TestContext, status: string): Promise<{ [member: string]: unknown }> {
   const { session, server } = await begin(t);
-  await finish(server, "y".repeat(80_000));
-  assert.deepEqual(await session.outcome, { status: "y".repeat(64 * 1024) });
+  await finish(server, status);
+  const outcome = await session.outcome;
+  assert.ok("status" in outcome);
+  return JSON.parse(outcome.status);
+}
+
+test("a long message of a status is cut, and its other members stay", async (t) => {
+  const { message: _, ...others } = JSON.parse(exited(3));
+  const status = JSON.stringify({ ...others, message: `${"y".repeat(9000)}z` });
+  const message = `${"y".repeat(3072)}... (cut) ...${"y".repeat(1023)}z`;
+  assert.deepEqual(await outcomeOf(t, status), { ...others, message });
+});
+
+test("a status that is too long to be read is a failure, and still JSON", async (t) => {
+  for (const status of ["y".repeat(80_000), JSON.stringify({ message: "y".repeat(80_000), code: 500 })]) {
+    const { reason, message } = await outcomeOf(t, status);
+    assert.equal(reason, "InternalError");
+    assert.match(
+      String(message),
+      /^exit unknown: the runtime's status is no JSON: .{3072}\.\.\. \(cut\) \.\.\..{1024}$/,
+    );
+  }
 });
 
 /** Input of which a runtime's pipes hold all, and a byte more. */

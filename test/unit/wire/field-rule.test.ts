@@ -29,6 +29,19 @@ const rows: readonly Row[] = [
     says: /^must be from 1 to 9$/,
   },
   { rule: { maxBytes: 4 }, kept: ["abcd", "", undefined], broken: ["abcde", "ééé"], says: /at most 4 bytes/ },
+  { rule: { maxBytes: 4 }, kept: [["abcd", "éé"], []], broken: [["a", "ééé"]], says: /in each item$/ },
+  {
+    rule: { maxBytes: 4 },
+    kept: [{ ab: "é" }, {}],
+    broken: [{ a: "", ab: "abc" }],
+    says: /each key with its/,
+  },
+  {
+    rule: { maxFirstBytes: 4 },
+    kept: [["abcd", "abcdefgh"], []],
+    broken: [["abcde"], ["ééé", "a"]],
+    says: /^must have at most 4 bytes in its first item$/,
+  },
   {
     rule: { pattern: { matches: /^\//, detail: "must be a path" } },
     kept: ["/", "", undefined, {}],
@@ -62,9 +75,9 @@ const rules: FieldRules = {
   Thing: { hostPath: { required: "a path", pattern: { matches: /^\//, detail: "must be absolute" } } },
 };
 
-function pointersOf(value: unknown): readonly string[] {
+function pointersOf(value: unknown, rulesOfThing = rules): readonly string[] {
   try {
-    createEncoder(table, rules)("Thing", value);
+    createEncoder(table, rulesOfThing)("Thing", value);
     return [];
   } catch (error) {
     if (error instanceof InvalidValue) return error.mistakes.map(({ pointer }) => pointer);
@@ -95,6 +108,14 @@ test("encode() holds no rule inside a field that is unchecked, and the same rule
   for (const value of [{ held: thing }, { free: thing, held: thing }])
     assert.throws(() => encode("Holder", value), { pointer: "/held/hostPath" });
   assert.throws(() => encode("Holder", { free: { unknown: 1 } }), { pointer: "/free/unknown" });
+});
+
+test("encode() holds the rules of a message against a string in its place", () => {
+  const short: FieldRules = { Part: { image: { maxBytes: 4, required: "an image" } } };
+  for (const part of ["abcd", "", { image: "abcd" }]) assert.deepEqual(pointersOf({ part }, short), []);
+  assert.deepEqual(pointersOf({ part: "abcde" }, short), ["/part"]);
+  assert.deepEqual(pointersOf({ part: { image: "abcde" } }, short), ["/part/image"]);
+  assert.deepEqual(pointersOf({ parts: ["abcd", "abcde"] }, short), ["/parts/1"]);
 });
 
 test("every rule of requests is about a field that there is", () => {

@@ -226,6 +226,7 @@ function habits(version: Version): Habits {
     tellsImageId: version === "2.1",
     tellsUser: version === "2.1",
     imageIds: "both",
+    tellsPinned: version !== "1.6",
     removesImagesByName: true,
     zeroTimeNanos: undefined,
     keepsIpOfStoppedPods: false,

@@ -187,6 +187,7 @@ function habits(): Habits {
     tellsImageId: false,
     tellsUser: false,
     imageIds: "whole with prefix",
+    tellsPinned: false,
     removesImagesByName: false,
     zeroTimeNanos: goZeroTimeNanos,
     keepsIpOfStoppedPods: false,

@@ -236,6 +236,7 @@ function habits(): Habits {
     tellsImageId: true,
     tellsUser: true,
     imageIds: "bare",
+    tellsPinned: true,
     removesImagesByName: true,
     zeroTimeNanos: undefined,
     keepsIpOfStoppedPods: true,
