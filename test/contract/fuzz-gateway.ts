@@ -63,6 +63,8 @@ export async function createFuzzGateway(): Promise<FuzzGateway> {
     },
     runtime: recording,
     token,
+    // Every timeout of the document goes down.
+    execMaxMs: 0,
     log: (entry) => void (entry.level === "error" && errors.push(entry)),
   });
   const logDirectory = join(dataDir, "logs", "fuzz");

@@ -108,6 +108,8 @@ export async function createGateway(manner: MannerName): Promise<TestGateway> {
         config: { listen: { host: "127.0.0.1", port: 0 }, dataDir, acceptHost: ["localhost"], grants },
         runtime: channel(deadlineMs),
         token,
+        // Nothing is filled in.
+        execMaxMs: 0,
         log: (entry) => logged.push(entry),
       });
       const made: TestApp = { app, logged, ask: (target, options = {}) => ask(app, target, options) };

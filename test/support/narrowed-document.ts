@@ -10,6 +10,9 @@ interface Narrowing {
 
 const name: Schema = { pattern: "^[a-z0-9]{4,12}$" };
 
+/** Printable, without what network plugins take for their own: "=" and ";". */
+const handedToPlugins: Schema = { pattern: "^[ -:<>-~]{0,12}$" };
+
 const path: Schema = { pattern: "^/[a-z]{1,8}$" };
 
 const narrowings: { readonly [component: string]: Narrowing } = {
@@ -20,7 +23,10 @@ const narrowings: { readonly [component: string]: Narrowing } = {
   ExecSyncBody: { required: ["cmd"] },
   UpdateContainerResourcesBody: { required: ["linux"] },
   RestorePodRequest: { required: ["config"] },
-  PodSandboxMetadataInput: { required: ["name"], properties: { name } },
+  PodSandboxMetadataInput: {
+    required: ["name"],
+    properties: { name, namespace: handedToPlugins, uid: handedToPlugins },
+  },
   ContainerMetadataInput: { required: ["name"], properties: { name } },
   ImageSpecInput: { required: ["image"] },
   ContainerConfig: { required: ["metadata", "image"] },
