@@ -27,7 +27,7 @@ import { watchTls } from "./tls/watch.ts";
 import { createBufferPool } from "./wire/buffer-pool.ts";
 
 export interface AppOptions
-  extends Pick<ServerOptions, "requestTimeoutMs" | "stallTimeoutMs" | "listSilenceMs"> {
+  extends Pick<ServerOptions, "requestTimeoutMs" | "stallTimeoutMs" | "listSilenceMs" | "roomWaitMs"> {
   readonly config: Pick<Config, "listen" | "dataDir" | "acceptHost" | "grants" | "streamHost">;
   readonly runtime: Runtime;
   /** What callers prove themselves with. */
@@ -100,6 +100,7 @@ export function createApp({
     pool: createBufferPool(),
     budget: createOutputBudget(maxBufferBytes),
     listSilenceMs: options.listSilenceMs,
+    roomWaitMs: options.roomWaitMs,
     guardHost: createHostGuard(config.acceptHost),
     authenticate(authorization) {
       checkToken(authorization);

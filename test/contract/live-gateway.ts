@@ -33,7 +33,10 @@ export interface LiveGateway {
 }
 
 export interface LiveOptions
-  extends Pick<AppOptions, "requestTimeoutMs" | "stallTimeoutMs" | "listSilenceMs" | "maxBufferBytes">,
+  extends Pick<
+      AppOptions,
+      "requestTimeoutMs" | "stallTimeoutMs" | "listSilenceMs" | "maxBufferBytes" | "roomWaitMs"
+    >,
     Pick<ConnectOptions, "deadlineMs"> {
   /** How long the fake stays down on a restart. */
   readonly recoveryMs?: number;
@@ -48,6 +51,7 @@ export async function liveGateway(
     stallTimeoutMs,
     listSilenceMs,
     maxBufferBytes,
+    roomWaitMs,
     deadlineMs,
     recoveryMs,
   }: LiveOptions = {},
@@ -72,6 +76,7 @@ export async function liveGateway(
     ...(stallTimeoutMs === undefined ? {} : { stallTimeoutMs }),
     listSilenceMs,
     maxBufferBytes,
+    roomWaitMs,
   });
   const port = Number(new URL(await app.listen()).port);
   const agent = new Agent({ keepAlive: true });

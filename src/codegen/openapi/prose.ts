@@ -38,7 +38,7 @@ export const notes: { readonly [id: string]: string } = {
   createContainer:
     "The pod's config, which CRI wants here again, is recalled from the runtime; `sandboxConfig` overrides it. `logPath` is filled in when it is missing.",
   execSync:
-    "Waits for the command's end: for interactive commands there is the WebSocket of the same path. Output is bounded by the runtime, to 16 MiB on most. Each command that runs reserves 2 MiB of its caller's half of `--max-buffer`, so that by default 64 run at once; more are refused with `overloaded` before they run.",
+    "Waits for the command's end: for interactive commands there is the WebSocket of the same path. Output is bounded by the runtime, to 16 MiB on most. 4 MiB are expected of each command that runs, within its caller's half of `--max-buffer`, so that by default 32 run at once. More wait up to 5 s for their turn, and are then refused with `overloaded` before they run.",
   stopContainer: "`timeout` is in seconds; 0 kills at once.",
   removeImage: "All names of the image go with it, whichever was given; the answer says which.",
   getImage: "Crest answers 404 for an image that is not on the node.",
