@@ -32,7 +32,7 @@ import { watchTls } from "./tls/watch.ts";
 import { createBufferPool } from "./wire/buffer-pool.ts";
 
 export interface AppOptions
-  extends Pick<ServerOptions, "requestTimeoutMs" | "stallTimeoutMs" | "listSilenceMs"> {
+  extends Pick<ServerOptions, "requestTimeoutMs" | "stallTimeoutMs" | "listSilenceMs" | "roomWaitMs"> {
   readonly config: Pick<Config, "listen" | "dataDir" | "acceptHost" | "grants" | "streamHost"> &
     Partial<Pick<Config, "tokenFile" | "tokenFileHint">>;
   readonly runtime: Runtime;
@@ -120,6 +120,7 @@ export function createApp({
     pool: createBufferPool(),
     budget: createOutputBudget(maxBufferBytes),
     listSilenceMs: options.listSilenceMs,
+    roomWaitMs: options.roomWaitMs,
     guardHost: createHostGuard(config.acceptHost),
     tokenFileHint: config.tokenFileHint ?? '"$CREST_TOKEN_FILE"',
     authenticate(authorization) {

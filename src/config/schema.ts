@@ -184,7 +184,7 @@ const plain = {
     format: "size",
     placeholder: "SIZE",
     description:
-      "Memory for answers that wait for their readers; each caller may have half. A request that finds no room is 503 overloaded. Half as much more is for the output of sessions. The process may need 300 MiB besides.",
+      "Memory for answers that wait for their readers; each caller may have half. A request that finds no room is 503 overloaded. Half as much more is for the output of sessions. The process may need 300 MiB besides, and more while many commands write much at once.",
     default: "256MiB",
   }),
   drain: Type.Unsafe<number>({

@@ -22,6 +22,8 @@ export interface Gateway {
   readonly budget: OutputBudget;
   /** Milliseconds for which the runtime may be silent in a list as lines; default: the list's own deadline. */
   readonly listSilenceMs?: number | undefined;
+  /** Milliseconds that a command may wait for room in the budget; default 5 s. */
+  readonly roomWaitMs?: number | undefined;
   /** Logs a failure that no answer can tell any more. */
   report(request: FastifyRequest, error: unknown): void;
   /** Who may do what. Set once per request, by authentication. */

@@ -5,18 +5,34 @@
  * clients. So each answer is counted from before the runtime is asked until its response has closed. A request
  * for which there is no room is refused before it does anything, so that it may be sent again.
  */
+import { CallCancelled } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { Written } from "../wire/write-json.ts";
 
 export interface OutputBudget {
   /**
-   * Reserves `bytes` for an answer whose size is not known yet.
+   * Reserves `bytes` for an answer.
    *
    * @throws {GatewayError} `overloaded`
    */
   reserve(caller: string, bytes: number): Reservation;
+  /**
+   * Waits up to `waitMs` until there is room for an answer that will have about `bytes`, besides the others that
+   * are expected. What is expected takes no room from `reserve`: it counts when it is there, by `force`. A
+   * caller's requests are served in the order in which they came.
+   *
+   * @throws {GatewayError} `overloaded`
+   * @throws {CallCancelled}
+   */
+  expect(caller: string, bytes: number, options: WaitOptions): Promise<Reservation>;
   /** Bytes that are reserved now. */
   readonly heldBytes: number;
+}
+
+export interface WaitOptions {
+  readonly waitMs: number;
+  /** Called once with what ends the wait, when nobody waits any longer. */
+  readonly onCancel: (cancel: () => void) => void;
 }
 
 export interface Reservation {
@@ -40,55 +56,118 @@ export const requestBytes = 16 * 1024;
 /** A budget of `limitBytes` for all answers, of which each caller may have half. */
 export function createOutputBudget(limitBytes: number): OutputBudget {
   const callerLimitBytes = Math.floor(limitBytes / 2);
-  const heldByCaller = new Map<string, number>();
-  let heldBytes = 0;
+  const held = createTally();
+  const expected = createTally();
+  /** In the order in which they came. */
+  const waiting = new Set<{ readonly caller: string; look(): void }>();
 
-  function add(caller: string, bytes: number): void {
-    heldBytes += bytes;
-    const held = (heldByCaller.get(caller) ?? 0) + bytes;
-    if (held === 0) heldByCaller.delete(caller);
-    else heldByCaller.set(caller, held);
+  function change(tally: Tally, caller: string, bytes: number): void {
+    tally.add(caller, bytes);
+    if (bytes < 0) for (const { look } of waiting) look();
+  }
+
+  /** Why a caller may not have so many bytes more; undefined when it may. */
+  function refusal(caller: string, more: number, tallies: readonly Tally[]): GatewayError | undefined {
+    if (more <= 0) return undefined;
+    const ofCaller = tallies.reduce((sum, tally) => sum + tally.of(caller), 0);
+    const ofAll = tallies.reduce((sum, tally) => sum + tally.total, 0);
+    if (ofCaller + more > callerLimitBytes) return overloaded(ofCaller, callerLimitBytes, "each caller");
+    if (ofAll + more > limitBytes) return overloaded(ofAll, limitBytes, "all callers");
+    return undefined;
   }
 
   function check(caller: string, more: number): void {
-    const held = heldByCaller.get(caller) ?? 0;
-    if (more > 0 && held + more > callerLimitBytes) {
-      throw overloaded(held, `${mebibytes(callerLimitBytes)} for each caller`);
-    }
-    if (more > 0 && heldBytes + more > limitBytes) {
-      throw overloaded(heldBytes, `${mebibytes(limitBytes)} for all callers`);
-    }
+    const error = refusal(caller, more, [held]);
+    if (error) throw error;
+  }
+
+  function take(tally: Tally, caller: string, bytes: number): Reservation {
+    change(tally, caller, bytes);
+    let current = { tally, bytes };
+    let released = false;
+    const force = (next: number): void => {
+      if (released) return;
+      const before = current;
+      current = { tally: held, bytes: next };
+      change(held, caller, next);
+      change(before.tally, caller, -before.bytes);
+    };
+    return {
+      force,
+      get isOver() {
+        return held.total > limitBytes || held.of(caller) > callerLimitBytes;
+      },
+      resize(next) {
+        if (next > callerLimitBytes) throw tooLarge(next, callerLimitBytes);
+        check(caller, next - (current.tally === held ? current.bytes : 0));
+        force(next);
+      },
+      release() {
+        force(0);
+        released = true;
+      },
+    };
+  }
+
+  function wait(caller: string, bytes: number, { waitMs, onCancel }: WaitOptions): Promise<Reservation> {
+    return new Promise((resolve, reject) => {
+      const end = (act: () => void): void => {
+        clearTimeout(timer);
+        if (waiting.delete(waiter)) act();
+      };
+      const waiter = {
+        caller,
+        look(): void {
+          if (refusal(caller, bytes, [held, expected])) return;
+          end(() => resolve(take(expected, caller, bytes)));
+        },
+      };
+      const timer = setTimeout(() => {
+        waiter.look();
+        end(() => reject(refusal(caller, bytes, [held, expected])));
+      }, waitMs);
+      waiting.add(waiter);
+      onCancel(() => end(() => reject(new CallCancelled("the client left before there was room"))));
+    });
   }
 
   return {
     get heldBytes() {
-      return heldBytes;
+      return held.total;
     },
     reserve(caller, bytes) {
       check(caller, bytes);
-      add(caller, bytes);
-      let reserved = bytes;
-      let released = false;
-      const force = (next: number): void => {
-        if (released) return;
-        add(caller, next - reserved);
-        reserved = next;
-      };
-      return {
-        force,
-        get isOver() {
-          return heldBytes > limitBytes || (heldByCaller.get(caller) ?? 0) > callerLimitBytes;
-        },
-        resize(next) {
-          if (next > callerLimitBytes) throw tooLarge(next, callerLimitBytes);
-          check(caller, next - reserved);
-          force(next);
-        },
-        release() {
-          force(0);
-          released = true;
-        },
-      };
+      return take(held, caller, bytes);
+    },
+    async expect(caller, bytes, options) {
+      const isBehind = [...waiting].some((waiter) => waiter.caller === caller);
+      if (isBehind || refusal(caller, bytes, [held, expected])) return wait(caller, bytes, options);
+      return take(expected, caller, bytes);
+    },
+  };
+}
+
+/** Bytes, in all and of each caller. */
+interface Tally {
+  readonly total: number;
+  of(caller: string): number;
+  add(caller: string, bytes: number): void;
+}
+
+function createTally(): Tally {
+  const byCaller = new Map<string, number>();
+  let total = 0;
+  const of = (caller: string): number => byCaller.get(caller) ?? 0;
+  return {
+    of,
+    get total() {
+      return total;
+    },
+    add(caller, bytes) {
+      total += bytes;
+      const sum = of(caller) + bytes;
+      if (sum === 0) byCaller.delete(caller);
+      else byCaller.set(caller, sum);
     },
   };
 }
@@ -123,10 +202,10 @@ export async function writeWithin(
   }
 }
 
-function overloaded(heldBytes: number, limit: string): GatewayError {
+function overloaded(bytes: number, limitBytes: number, whose: string): GatewayError {
   return new GatewayError(
     "overloaded",
-    `Cannot take the request now: ${mebibytes(heldBytes)} of answers wait for their readers, the limit is ${limit} (--max-buffer)`,
+    `Cannot take the request now: answers have ${mebibytes(bytes)} of memory, the limit is ${mebibytes(limitBytes)} for ${whose} (--max-buffer)`,
     { headers: { "retry-after": "1" } },
   );
 }

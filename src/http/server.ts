@@ -63,6 +63,8 @@ export interface ServerOptions {
   readonly budget: OutputBudget;
   /** See `Gateway`. */
   readonly listSilenceMs?: number | undefined;
+  /** See `Gateway`. */
+  readonly roomWaitMs?: number | undefined;
   /** Called with what no caller is told: failures of the gateway, and what the runtime did wrong. */
   log(entry: LogEntry): void;
 }

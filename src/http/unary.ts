@@ -42,10 +42,12 @@ import { withPullHint } from "./pull-hint.ts";
 import { authorizePull } from "./pull-request.ts";
 
 /**
- * Reserved for a command that runs: 64 at a time for each caller, by default. What it wrote is counted when the
- * reply has come. A reply may have 16 MiB; so much for each would permit 8 commands.
+ * Expected of a command that runs: 32 run at a time for each caller, by default. A reply may have 16 MiB; to
+ * expect so much of each would permit 8.
  */
-const unknownOutputBytes = 2 * 1024 * 1024;
+const unknownOutputBytes = 4 * 1024 * 1024;
+/** Most commands end soon, and make room for the next. */
+const defaultRoomWaitMs = 5000;
 /** Runtimes answer OK to these for what is not there; an absence is 404 all the same. */
 const mustExist: ReadonlySet<string> = new Set<Grant>(["stop", "remove"]);
 
@@ -55,6 +57,7 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
   const binder = createBinder(route);
   const target = targetOf(route);
   const send = senderOf(route, gateway);
+  const waitMs = gateway.roomWaitMs ?? defaultRoomWaitMs;
   const isRead = route.http.startsWith("GET ");
 
   return async (request, reply) => {
@@ -99,7 +102,7 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
     const subject = { ...bound.own, ...bound.message, timeout } as Subject;
     if (route.writes === "execOutput") {
       // The size of its output shows when the command has run, and then it must be sent.
-      const room = budget.reserve(caller.name, unknownOutputBytes);
+      const room = await budget.expect(caller.name, unknownOutputBytes, { waitMs, onCancel });
       whenClosed(reply, room.release);
       const result = await perform(runtime, rpc, wire, { subject, options: { deadlineMs, onCancel } });
       room.force(result.length);

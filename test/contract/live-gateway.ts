@@ -38,7 +38,12 @@ export interface LiveGateway {
 export interface LiveOptions
   extends Pick<
       AppOptions,
-      "requestTimeoutMs" | "stallTimeoutMs" | "listSilenceMs" | "maxBufferBytes" | "execMaxMs"
+      | "requestTimeoutMs"
+      | "stallTimeoutMs"
+      | "listSilenceMs"
+      | "maxBufferBytes"
+      | "execMaxMs"
+      | "roomWaitMs"
     >,
     Pick<ConnectOptions, "deadlineMs"> {
   /** How long the fake stays down on a restart. */
@@ -56,6 +61,7 @@ export async function liveGateway(
     stallTimeoutMs,
     listSilenceMs,
     maxBufferBytes,
+    roomWaitMs,
     deadlineMs,
     recoveryMs,
     execMaxMs,
@@ -83,6 +89,7 @@ export async function liveGateway(
     listSilenceMs,
     maxBufferBytes,
     ...(execMaxMs === undefined ? {} : { execMaxMs }),
+    roomWaitMs,
   });
   const port = Number(new URL(await app.listen()).port);
   const agent = new Agent({ keepAlive: true });

@@ -211,10 +211,11 @@ for (const encoding of ["utf8", "base64"] as const) {
     fake.on(execSync, () => reply);
     const memory = watchMemory(gateway.process.pid);
     memory.settled();
-    const readers: SlowReader[] = [];
+    const body = { cmd: ["cat"] };
     const target = `POST /v1/containers/${id}/exec?encoding=${encoding}`;
-    for (let number = 0; number < 24; number++)
-      readers.push(await slowly(target, { body: { cmd: ["cat"] } }));
+    // When these wait there is no room for another command.
+    const readers = [await slowly(target, { body }), await slowly(target, { body })];
+    readers.push(...(await Promise.all(Array.from({ length: 22 }, () => slowly(target, { body })))));
     const count = served(readers);
     assert.equal(fake.callsOf(execSync).length, count, "what was refused did not run");
     const rise = memory.stop();

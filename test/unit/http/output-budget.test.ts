@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CallCancelled } from "../../../src/cri/channel.ts";
 import { GatewayError } from "../../../src/errors.ts";
 import { createOutputBudget, requestBytes, writeWithin } from "../../../src/http/output-budget.ts";
 
@@ -25,7 +26,7 @@ test("a refusal says how much waits and what the limit is, and when to come agai
   assert.throws(
     () => budget.reserve("a", 1),
     ({ message, headers, status }: GatewayError) =>
-      /4 MiB of answers wait.*4 MiB for each caller.*--max-buffer/.test(message) &&
+      /answers have 4 MiB of memory.*4 MiB for each caller.*--max-buffer/.test(message) &&
       headers["retry-after"] === "1" &&
       status === 503,
   );
@@ -65,6 +66,73 @@ test("release() counts once, and what comes later does not count", () => {
   for (let left = 3; left > 0; left--) room.release();
   room.force(mebibyte);
   assert.equal(budget.heldBytes, 2 * mebibyte);
+});
+
+const forever = { waitMs: 60_000, onCancel: () => undefined };
+
+test("expect() waits for room, first come, first served for each caller", async () => {
+  const budget = createOutputBudget(8 * mebibyte);
+  const rooms = [budget.reserve("a", 2 * mebibyte), budget.reserve("a", 2 * mebibyte)];
+  const served: string[] = [];
+  const ask = async (caller: string, name: string) => {
+    const room = await budget.expect(caller, 2 * mebibyte, forever);
+    served.push(name);
+    return room;
+  };
+  const asked = [ask("a", "first"), ask("a", "second"), ask("b", "of another"), ask("a", "third")];
+  await asked[2];
+  assert.deepEqual(served, ["of another"]);
+  rooms[0]?.release();
+  const first = await asked[0];
+  rooms[1]?.resize(0);
+  await asked[1];
+  assert.deepEqual(served, ["of another", "first", "second"]);
+  first?.force(mebibyte);
+  assert.equal(budget.heldBytes, mebibyte);
+  first?.release();
+  await asked[3];
+});
+
+test("what is expected takes no room from answers that are there, and counts once it is there", async () => {
+  const budget = createOutputBudget(8 * mebibyte);
+  const rooms = [
+    await budget.expect("a", 2 * mebibyte, forever),
+    await budget.expect("a", 2 * mebibyte, forever),
+  ];
+  assert.equal(budget.heldBytes, 0);
+  const other = budget.reserve("a", 4 * mebibyte);
+  other.resize(mebibyte);
+  rooms[0]?.force(3 * mebibyte);
+  assert.throws(() => budget.reserve("a", 1), overloaded);
+  rooms[0]?.release();
+  for (let left = 2; left > 0; left--) rooms[1]?.release();
+  assert.equal(budget.heldBytes, mebibyte);
+  await budget.expect("a", 3 * mebibyte, forever);
+});
+
+test("expect() refuses when there was no room in time", async () => {
+  const budget = createOutputBudget(8 * mebibyte);
+  const room = budget.reserve("a", 4 * mebibyte);
+  await assert.rejects(budget.expect("a", 1, { ...forever, waitMs: 1 }), overloaded);
+  room.release();
+  assert.equal(budget.heldBytes, 0, "nothing was reserved for what was refused");
+});
+
+test("expect() reserves nothing for a client that has left", async () => {
+  const budget = createOutputBudget(8 * mebibyte);
+  const room = budget.reserve("a", 4 * mebibyte);
+  let leave = (): void => undefined;
+  const left = budget.expect("a", 1, {
+    waitMs: 60_000,
+    onCancel: (cancel) => {
+      leave = cancel;
+    },
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  leave();
+  await assert.rejects(left, CallCancelled);
+  room.release();
+  assert.equal(budget.heldBytes, 0);
 });
 
 /** Text of a size, and how often it was released. */
