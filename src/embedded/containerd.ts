@@ -10,7 +10,9 @@ import { embeddedImages, formerPauseName, readBusybox } from "./busybox.ts";
 import { run } from "./command.ts";
 import { containerdConfig, parseContainerdVersion, restrictsOomScore } from "./containerd-config.ts";
 import { createDaemon, type Daemon } from "./daemon.ts";
+import { forgetPods } from "./forget-pods.ts";
 import { importImages } from "./import-images.ts";
+import { keepRunning } from "./keep-running.ts";
 import { createLock } from "./lock.ts";
 import { createNetwork } from "./network.ts";
 import { type Paths, pathsOf } from "./paths.ts";
@@ -34,6 +36,8 @@ export interface EmbeddedOptions {
   readonly removePods: (socket: string) => Promise<void>;
   /** Whether apt-get may be run for packages that are missing. */
   readonly install: boolean;
+  /** Whether containerd is started again when it ends by itself; default true. */
+  readonly restart?: boolean;
 }
 
 export interface Embedded {
@@ -41,8 +45,9 @@ export interface Embedded {
   readonly socket: string;
   /** containerd's version, as in `1.6.20`. */
   readonly version: string;
+  /** Of the containerd that runs now. */
   readonly pid: number;
-  /** Resolves with one line for the operator when containerd ends without `close()`. */
+  /** Resolves with one line for the operator when containerd has ended without `close()` and is not started again. */
   readonly exited: Promise<string>;
   /**
    * Removes the pods, stops containerd and leaves no process, mount, network namespace, link or
@@ -76,18 +81,27 @@ export async function createEmbedded(options: EmbeddedOptions): Promise<Embedded
     if (hasLeftovers(paths)) options.report("Cleaning up after a gateway that was killed");
     await sweep(paths);
     const started = await start(paths, options);
+    const daemon =
+      options.restart === false
+        ? started.daemon
+        : keepRunning(started.daemon, {
+            start: () => createDaemon(paths, { keepLog: true }),
+            report: options.report,
+          });
     let closing: Promise<void> | undefined;
     return {
       socket: paths.socket,
       version: started.version,
-      pid: started.daemon.pid,
+      get pid() {
+        return daemon.pid;
+      },
       exited: new Promise((resolve) => {
-        void started.daemon.ended.then((reason) => {
+        void daemon.ended.then((reason) => {
           if (closing === undefined) resolve(`${reason}; its log is ${paths.log}`);
         });
       }),
       close() {
-        closing ??= stop(paths, started.daemon, options).finally(() => lock.close());
+        closing ??= stop(paths, daemon, options).finally(() => lock.close());
         return closing;
       },
     };
@@ -111,7 +125,7 @@ async function start(paths: Paths, options: EmbeddedOptions): Promise<{ daemon: 
   );
   await createNetwork(paths);
   options.report(`Starting containerd ${found.text}`);
-  const daemon = await createDaemon(paths);
+  let daemon = await createDaemon(paths);
   try {
     const images = embeddedImages(await readBusybox());
     await importImages({
@@ -122,7 +136,12 @@ async function start(paths: Paths, options: EmbeddedOptions): Promise<{ daemon: 
       report: options.report,
     });
     // The runtime's records outlive a kill; by now they are of pods that are not there.
-    if (await hasPods(paths.socket)) await removePods(paths.socket, options);
+    if ((await hasPods(paths.socket)) && !(await removePods(paths.socket, options))) {
+      await forgetPods(paths.socket);
+      // Its CRI does not notice that records go, before it reads them again.
+      await daemon.close();
+      daemon = await createDaemon(paths);
+    }
   } catch (error) {
     await daemon.close();
     throw error;
@@ -131,9 +150,20 @@ async function start(paths: Paths, options: EmbeddedOptions): Promise<{ daemon: 
 }
 
 async function stop(paths: Paths, daemon: Daemon, options: EmbeddedOptions): Promise<void> {
-  if (await hasPods(paths.socket).catch(() => false)) await removePods(paths.socket, options);
+  const inOrder =
+    !(await hasPods(paths.socket).catch(() => false)) || (await removePods(paths.socket, options));
   await daemon.close();
   await sweep(paths);
+  if (inOrder) return;
+  // What the records are of has gone, but they would be shown at the next start.
+  try {
+    const again = await createDaemon(paths, { keepLog: true });
+    await forgetPods(paths.socket).finally(() => again.close());
+  } catch (error) {
+    options.report(`Cannot remove the records of the pods: ${messageOf(error)}`);
+  } finally {
+    await sweep(paths);
+  }
 }
 
 async function hasPods(socket: string): Promise<boolean> {
@@ -141,8 +171,8 @@ async function hasPods(socket: string): Promise<boolean> {
   return (await probe(socket, "RuntimeService/ListPodSandbox")).length > prefixBytes;
 }
 
-/** Removes the pods in order if the runtime can; if not, what follows does without. */
-async function removePods(socket: string, options: EmbeddedOptions): Promise<void> {
+/** Removes the pods in order. Answers whether the runtime could; if not, what follows does without. */
+async function removePods(socket: string, options: EmbeddedOptions): Promise<boolean> {
   options.report("Removing pods");
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
@@ -151,8 +181,10 @@ async function removePods(socket: string, options: EmbeddedOptions): Promise<voi
   });
   try {
     await Promise.race([options.removePods(socket), timeout]);
+    return true;
   } catch (error) {
     options.report(`Cannot remove the pods in order: ${messageOf(error)}`);
+    return false;
   } finally {
     clearTimeout(timer);
   }

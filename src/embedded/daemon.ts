@@ -17,6 +17,11 @@ export interface Daemon {
   close(): Promise<void>;
 }
 
+export interface DaemonOptions {
+  /** Goes on in the log of the one before, which ended by itself. Default: that log is put aside. */
+  readonly keepLog?: boolean;
+}
+
 const readyTimeoutMs = 30_000;
 const stopGraceMs = 10_000;
 
@@ -28,8 +33,8 @@ const stopGraceMs = 10_000;
  *
  * @throws {StartError} with the end of containerd's log, when it ends or does not serve within 30 s.
  */
-export async function createDaemon(paths: Paths): Promise<Daemon> {
-  if (existsSync(paths.log)) renameSync(paths.log, `${paths.log}.1`);
+export async function createDaemon(paths: Paths, { keepLog = false }: DaemonOptions = {}): Promise<Daemon> {
+  if (!keepLog && existsSync(paths.log)) renameSync(paths.log, `${paths.log}.1`);
   const log = openOwnFile(paths.log, constants.O_WRONLY | constants.O_APPEND);
   const [program, args] = withSystemPath(["containerd", "--config", paths.config]);
   const child = spawn(program, args, { detached: true, cwd: "/", stdio: ["ignore", log, log] });

@@ -24,6 +24,7 @@ import { podCgroup } from "../../src/cri/pod-cgroup.ts";
 import { removeAllPods } from "../../src/cri/remove-pods.ts";
 import { createEmbedded, type Embedded, type EmbeddedOptions } from "../../src/embedded/containerd.ts";
 import { StartError } from "../../src/errors.ts";
+import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free-port.ts";
 import { newFolder } from "./support/gateway.ts";
 import { reasonToSkip } from "./support/machine.ts";
@@ -225,9 +226,26 @@ test("close() leaves nothing when the runtime cannot remove its pods", { skip },
   assert.deepEqual(tracesOf(marks), []);
 
   const again = await start(dataDir, { report: (step) => steps.push(step) });
-  assert.equal(steps.at(-1), "Removing pods", "its records are removed at the next start");
+  assert.equal(steps.at(-1), `Starting containerd ${again.version}`, "its records went too");
   assert.deepEqual(ctr(again.socket, "containers", "ls", "--quiet"), []);
   await again.close();
+});
+
+test("pods of a killed gateway that the runtime cannot remove are gone after the next start", {
+  skip,
+}, async () => {
+  const dataDir = newDataDir();
+  const child = await startChild(dataDir);
+  await runPod(join(dataDir, "containerd.sock"));
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  const embedded = await start(dataDir, { removePods: () => Promise.reject(new Error("no")) });
+  assert.deepEqual(ctr(embedded.socket, "containers", "ls", "--quiet"), []);
+  const runtime = connect({ runtimeEndpoint: embedded.socket });
+  const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", {});
+  runtime.close();
+  assert.deepEqual(items, []);
+  await embedded.close();
 });
 
 test("a killed gateway's pods are removed at the next start on the folder, its images are kept", {
@@ -362,9 +380,39 @@ test("links that another user left in the folder are not followed", { skip }, as
   assert.equal(readFileSync(victim, "utf8"), "precious");
 });
 
-test("exited resolves when containerd ends by itself, and close() still cleans up", { skip }, async () => {
+test("containerd is started again when it is killed, and its pods go on", { skip }, async () => {
   const dataDir = newDataDir();
-  const embedded = await start(dataDir);
+  const steps: string[] = [];
+  const embedded = await start(dataDir, { report: (step) => steps.push(step) });
+  const pod = await runPod(embedded.socket);
+  const marks = marksOf(dataDir, [pod]);
+  for (let kill = 1; kill <= 2; kill++) {
+    const { pid } = embedded;
+    process.kill(pid, "SIGKILL");
+    await eventually(() => embedded.pid !== pid, { timeoutMs: 30_000 });
+    assert.ok(await answers(pod.hostPort));
+    const runtime = connect({ runtimeEndpoint: embedded.socket });
+    const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", {});
+    const { containers } = await invoke(runtime, "RuntimeService/ListContainers", {});
+    runtime.close();
+    const states = [...items, ...containers].map(({ id, state }) => [id, state]);
+    const [podId, containerId] = pod.ids;
+    assert.deepEqual(states, [
+      [podId, "SANDBOX_READY"],
+      [containerId, "CONTAINER_RUNNING"],
+    ]);
+  }
+  assert.deepEqual(
+    steps.filter((step) => step.startsWith("containerd was ended")),
+    Array(2).fill("containerd was ended by SIGKILL; it is started again"),
+  );
+  await embedded.close();
+  assert.deepEqual(tracesOf(marks), []);
+});
+
+test("exited resolves when containerd ends for good, and close() still cleans up", { skip }, async () => {
+  const dataDir = newDataDir();
+  const embedded = await start(dataDir, { restart: false });
   const marks = marksOf(dataDir, [await runPod(embedded.socket)]);
   process.kill(embedded.pid, "SIGKILL");
   assert.match(await embedded.exited, /^containerd was ended by SIGKILL; its log is /);

@@ -195,7 +195,10 @@ test("a runtime that is killed ends its sessions with 1012, and new ones are ref
   skip,
 }, async (t) => {
   const own = await startGateway("up");
-  t.after(() => own.close());
+  t.after(() => {
+    own.process.kill("SIGCONT");
+    return own.close();
+  });
   const gateway = await beside(t, own);
   const ownPod = await runPod(own);
   const ownContainer = await runContainer(own, ownPod, shell("nc -ll -p 7000 -e cat & sleep 3600"));
@@ -214,6 +217,8 @@ test("a runtime that is killed ends its sessions with 1012, and new ones are ref
   const config = `${own.dataDir}/containerd.toml`;
   const containerd = listProcesses().find(({ argv }) => argv[0] === "containerd" && argv.includes(config));
   assert.ok(containerd);
+  // It would start its containerd again.
+  own.process.kill("SIGSTOP");
   const begunMs = performance.now();
   process.kill(containerd.pid, "SIGKILL");
   for (const session of [executed, attached, forwarded]) {

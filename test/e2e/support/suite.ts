@@ -36,7 +36,8 @@ export function useRuntime(
   let embedded: Embedded | undefined;
   before(async () => {
     if (skip !== false) return;
-    const quietly = { report: () => undefined, install: false };
+    // Tests that kill its containerd start another one themselves.
+    const quietly = { report: () => undefined, install: false, restart: false };
     embedded = await createEmbedded({ ...quietly, dataDir, removePods: removeAllPods });
     prepare(embedded);
   });
