@@ -140,7 +140,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
       const message = bodyMessage(sent);
       // Before path and query are put beside it: these are not the caller's spelling.
       const spellings =
-        requestName === undefined ? { json: false, proto: false } : spellingsIn(requestName, message);
+        body === undefined || requestName === undefined ? noNames : spellingsIn(requestName, message);
       const values: { [name: string]: string | number | boolean } = {};
       for (const [name, field] of inPath) {
         attempt(name, () => put(message, field.keys, field.parse(params[name] ?? params["*"] ?? "")));
@@ -222,6 +222,8 @@ function withoutSlash({ http }: Route): string {
 }
 
 class BadParameter extends Error {}
+
+const noNames = { json: false, proto: false };
 
 const pointerTo = (key: string): string => `/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
 

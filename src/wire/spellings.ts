@@ -18,9 +18,10 @@ export function spellings(descriptors: Descriptors, message: string, value: unkn
     if (typeof part !== "object" || part === null) return;
     const members: { readonly [key: string]: unknown } = { ...part };
     for (const field of messageOf(descriptors, name).fields) {
-      for (const key of new Set([field.name, field.proto])) {
+      const isOne = field.name === field.proto;
+      for (const key of isOne ? [field.name] : [field.name, field.proto]) {
         if (!Object.hasOwn(members, key)) continue;
-        if (field.name !== field.proto) found[key === field.name ? "json" : "proto"] = true;
+        if (!isOne) found[key === field.name ? "json" : "proto"] = true;
         if (field.kind === "message") visit(field.type, members[key]);
       }
     }

@@ -41,10 +41,19 @@ export const tolerantFuzzedDocument = (published: OpenApiDocument): OpenApiDocum
 function narrowed(operation: Operation): Operation {
   const { default: _any, ...responses }: { readonly [status: string]: DocumentedResponse } =
     operation.responses;
-  const parameters = operation.parameters?.map((parameter) =>
-    parameter.in === "path" && parameter.name.endsWith("Id")
-      ? { ...parameter, schema: { ...parameter.schema, pattern: id } }
-      : parameter,
-  );
-  return { ...operation, responses, ...(parameters && { parameters }) };
+  // The guard sets it: what a body must not have is to be refused.
+  const parameters = operation.parameters
+    ?.filter(({ name }) => name !== "fieldValidation")
+    .map((parameter) =>
+      parameter.in === "path" && parameter.name.endsWith("Id")
+        ? { ...parameter, schema: { ...parameter.schema, pattern: id } }
+        : parameter,
+    );
+  const { "application/json": json } = operation.requestBody?.content ?? {};
+  return {
+    ...operation,
+    responses,
+    ...(parameters && { parameters }),
+    ...(json && { requestBody: { ...operation.requestBody, content: { "application/json": json } } }),
+  };
 }

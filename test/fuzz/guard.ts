@@ -4,6 +4,8 @@
  */
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { parse } from "yaml";
+import { operationAt } from "../support/document.ts";
 import { type Harmless, harmless } from "./harmless-body.ts";
 
 export interface GuardOptions extends Harmless {
@@ -77,10 +79,11 @@ export async function startGuard(options: GuardOptions): Promise<Guard> {
   async function pass(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { method = "GET", url = "/" } = incoming;
     const images = url.startsWith("/v1/images/pull") ? options.pullable : options.images;
-    const body = harmlessBytes(await bytesOf(incoming), { ...options, images });
+    const isYaml = /yaml/i.test(incoming.headers["content-type"] ?? "");
+    const body = harmlessBytes(await bytesOf(incoming), { ...options, images, isYaml });
     const headers = { ...incoming.headers, host: `${hostname}:${port}`, connection: "close" };
     if (headers["content-length"] !== undefined) headers["content-length"] = String(body.length);
-    const path = aimed(method, url);
+    const path = strict(method, aimed(method, url));
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       const sent = request({ hostname, port, method, path, headers, agent: false }, resolve);
       sent.on("error", reject);
@@ -123,11 +126,21 @@ async function bytesOf(message: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** What is no JSON goes on as it is: the gateway takes none of it. */
-function harmlessBytes(bytes: Buffer, options: Harmless): Buffer {
+/** Names in snake_case alone would make a body one of crictl's files, of which unknown fields are left out. */
+function strict(method: string, url: string): string {
+  const [path = "", query] = url.split("?");
+  const takesBody = operationAt(method, path)?.parameters?.some(({ name }) => name === "fieldValidation");
+  return takesBody ? `${path}?${query === undefined ? "" : `${query}&`}fieldValidation=Strict` : url;
+}
+
+/** What is neither JSON nor YAML goes on as it is: the gateway takes none of it. */
+function harmlessBytes(
+  bytes: Buffer,
+  { isYaml, ...options }: Harmless & { readonly isYaml: boolean },
+): Buffer {
   let value: unknown;
   try {
-    value = JSON.parse(bytes.toString("utf8"));
+    value = isYaml ? parse(bytes.toString("utf8")) : JSON.parse(bytes.toString("utf8"));
   } catch {
     return bytes;
   }

@@ -34,20 +34,20 @@ func main() {
 		log.Fatal(err)
 	}
 
-	pulled, err := client.PullImageWithResponse(ctx, crest.PullImageRequest{
+	pulled, err := client.PullImageWithResponse(ctx, nil, crest.PullImageRequest{
 		Image: &crest.ImageSpecInput{Image: &image},
 		Auth:  &crest.AuthConfig{Username: &user, Password: &pass},
 	})
 	mustBe(200, pulled, err)
 	fmt.Println("pulled", pulled.JSON200.ImageRef)
 
-	pod, err := client.RunPodWithResponse(ctx, crest.RunPodBody{
+	pod, err := client.RunPodWithResponse(ctx, nil, crest.RunPodBody{
 		Metadata: &crest.PodSandboxMetadataInput{Name: new("tour")},
 	})
 	mustBe(201, pod, err)
 	podID := pod.JSON201.PodSandboxId
 
-	container, err := client.CreateContainerWithResponse(ctx, podID, crest.CreateContainerBody{
+	container, err := client.CreateContainerWithResponse(ctx, podID, nil, crest.CreateContainerBody{
 		Metadata: &crest.ContainerMetadataInput{Name: new("one")},
 		Image:    &crest.ImageSpecInput{Image: &image},
 		Command:  &[]string{"sleep", "3600"},
@@ -68,7 +68,7 @@ func main() {
 	// endregion
 
 	for _, name := range []string{"two", "three"} {
-		created, err := client.CreateContainerWithResponse(ctx, podID, crest.CreateContainerBody{
+		created, err := client.CreateContainerWithResponse(ctx, podID, nil, crest.CreateContainerBody{
 			Metadata: &crest.ContainerMetadataInput{Name: &name},
 			Image:    &crest.ImageSpecInput{Image: &image},
 		})

@@ -24,28 +24,28 @@ public class Tour {
 
     var image = new ImageSpecInput().image(IMAGE);
     var auth = new AuthConfig().username(USER).password(PASSWORD);
-    var pulled = images.pullImage(new PullImageRequest().image(image).auth(auth));
+    var pulled = images.pullImage(new PullImageRequest().image(image).auth(auth), null);
     System.out.println("pulled " + pulled.getImageRef());
 
-    var pod = pods.runPod(new RunPodBody().metadata(new PodSandboxMetadataInput().name("tour")))
+    var pod = pods.runPod(new RunPodBody().metadata(new PodSandboxMetadataInput().name("tour")), null)
         .getPodSandboxId();
     var container = containers.createContainer(pod, new CreateContainerBody()
             .metadata(new ContainerMetadataInput().name("one"))
             .image(image)
             .command(List.of("sleep", "3600"))
             .envs(List.of(new KeyValue().key("GREETING").value("hello from one")))
-            .labels(Map.of("app", "tour")))
+            .labels(Map.of("app", "tour")), null)
         .getContainerId();
     containers.startContainer(container);
 
     var command = new ExecSyncBody().cmd(List.of("sh", "-c", "echo $GREETING")).timeout("10");
-    var ran = containers.execSync(container, command, null);
+    var ran = containers.execSync(container, command, null, null);
     System.out.println("exec " + ran.getExitCode() + " " + ran.getStdout().trim());
     // endregion
 
     for (var name : List.of("two", "three")) {
       var metadata = new ContainerMetadataInput().name(name);
-      containers.createContainer(pod, new CreateContainerBody().metadata(metadata).image(image));
+      containers.createContainer(pod, new CreateContainerBody().metadata(metadata).image(image), null);
     }
     var labelled = containers.listContainers(null, null, null, "app=tour", null, null);
     System.out.println("labelled " + names(labelled));

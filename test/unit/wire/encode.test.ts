@@ -81,11 +81,28 @@ test("encode() names the nearest field and the known ones for an unknown one", (
   assert.throws(() => encode("Nothing", { a: 1 }), /\/a is not known: Nothing has no fields/);
 });
 
-test("encode() drops unknown fields when it is told to", () => {
+test("encode() drops unknown fields when it is told to, and names each", () => {
+  const named: string[] = [];
+  const onUnknown = (path: readonly (string | number)[]) => void named.push(path.join(" "));
+  const value = { name: "n", newer: { a: [1] }, parts: [{}, { "a/b": 1 }], labels: { newer: "x" } };
   assert.equal(
-    encode("Thing", { name: "n", newer: { a: [1] } }, { onUnknown: () => {} }).toString("hex"),
-    "0a016e",
+    encode("Thing", value, { onUnknown }).toString("hex"),
+    "0a016e6a006a0082010a0a056e65776572120178",
   );
+  assert.deepEqual(named, ["newer", "parts 1 a/b"]);
+  assert.throws(() => encode("Thing", { newer: 1, name: 5 }, { onUnknown }), { pointer: "/name" });
+});
+
+test("encode() takes bigints for 64-bit integers, and for nothing else", () => {
+  assert.equal(
+    hex({ int64: -(2n ** 63n), uint64: 2n ** 64n - 1n }),
+    hex({ int64: "-9223372036854775808", uint64: "18446744073709551615" }),
+  );
+  assert.equal(hex({ numbers: [2n ** 53n + 1n] }), hex({ numbers: ["9007199254740993"] }));
+  assertRefused({ int64: 2n ** 63n }, "/int64", /must be int64, from .*, got 9223372036854775808/);
+  for (const field of ["name", "int32", "uint32", "bool", "bytes", "text", "kind"])
+    assertRefused({ [field]: 2n ** 60n }, `/${field}`, /^must be /);
+  assertRefused({ password: 2n ** 60n }, "/password", /got a number$/);
 });
 
 test("encode() takes 64-bit integers as decimal strings and as safe numbers", () => {
