@@ -11,6 +11,7 @@ import { connect, type Runtime } from "./cri/channel.ts";
 import { discover } from "./cri/discover.ts";
 import { logRootOf } from "./cri/log-folders.ts";
 import { removeAllPods } from "./cri/remove-pods.ts";
+import { cutText } from "./cri/runtime-text.ts";
 import { StartError } from "./errors.ts";
 import { readTrustedFile } from "./files/trusted-file.ts";
 import { reasonOf } from "./files/trusted-path.ts";
@@ -179,6 +180,8 @@ function readStreamCa(path: string | undefined): string | undefined {
 function logLine({ error, ...entry }: LogEntry): string {
   const { stack, cause } = error instanceof Error ? error : { stack: String(error), cause: undefined };
   const detail =
-    entry.level === "error" ? { stack } : { cause: cause instanceof Error ? cause.message : undefined };
+    entry.level === "error"
+      ? { stack }
+      : { cause: cause instanceof Error ? cutText(cause.message) : undefined };
   return JSON.stringify({ time: new Date().toISOString(), ...entry, ...detail });
 }

@@ -38,12 +38,7 @@ export interface LiveGateway {
 export interface LiveOptions
   extends Pick<
       AppOptions,
-      | "requestTimeoutMs"
-      | "stallTimeoutMs"
-      | "listSilenceMs"
-      | "maxBufferBytes"
-      | "execMaxMs"
-      | "roomWaitMs"
+      "requestTimeoutMs" | "stallTimeoutMs" | "listSilenceMs" | "maxBufferBytes" | "execMaxMs" | "roomWaitMs"
     >,
     Pick<ConnectOptions, "deadlineMs"> {
   /** How long the fake stays down on a restart. */
