@@ -70,16 +70,19 @@ function execTimeout(): GatewayError {
   );
 }
 
-/** More of a runtime's words than this is not passed on. */
-const maxReasonBytes = 4096;
-
 /** cri-dockerd runs nothing when there is no such command, and writes why to its stdout. */
 async function refuseMissingCommand(runtime: Runtime, reply: Buffer): Promise<void> {
   if (!(await isRuntime(runtime, "docker"))) return;
   const stdout = replyBytes("RuntimeService/ExecSync", reply, "stdout");
-  const text = cutText(stdout.toString("utf8", 0, maxReasonBytes).trim());
-  if (!text.startsWith("OCI runtime exec failed: exec failed: unable to start container process: ")) return;
-  throw new GatewayError("command_not_found", `ExecSync failed: ${text}`);
+  const reason = "OCI runtime exec failed: exec failed: unable to start container process: ";
+  if (
+    !stdout
+      .toString("utf8", 0, 2 * reason.length)
+      .trimStart()
+      .startsWith(reason)
+  )
+    return;
+  throw new GatewayError("command_not_found", `ExecSync failed: ${cutText(stdout.toString("utf8").trim())}`);
 }
 
 /**

@@ -8,6 +8,7 @@
  */
 import { descriptors } from "../gen/descriptors.ts";
 import { methods } from "../gen/methods.ts";
+import { decodeBase64 } from "../wire/base64.ts";
 import type { FieldRule, FieldRules } from "../wire/field-rule.ts";
 import { withTextLimits } from "./text-limits.ts";
 
@@ -100,7 +101,5 @@ export const requestRules: FieldRules = withTextLimits(
 );
 /** Runtimes quote what they cannot read, and this is a password. */
 function credentialsMistake(text: string): string | undefined {
-  const bytes = Buffer.from(text, "base64");
-  const isBase64 = bytes.toString("base64").replace(/=+$/, "") === text.replace(/=+$/, "");
-  return isBase64 && bytes.includes(":") ? undefined : "must be USER:PASSWORD in base64";
+  return decodeBase64(text)?.includes(":") ? undefined : "must be USER:PASSWORD in base64";
 }

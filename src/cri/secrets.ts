@@ -8,6 +8,7 @@
  */
 import { GatewayError, type GatewayErrorOptions } from "../errors.ts";
 import { methods, type Rpc } from "../gen/methods.ts";
+import { decodeBase64 } from "../wire/base64.ts";
 import { fieldsOf } from "./codec.ts";
 
 /** Shorter ones are found in any text: masking them would garble it, and they protect nothing. */
@@ -60,11 +61,8 @@ export function secretsIn(rpc: Rpc, request: object): readonly string[] {
 
 /** What a runtime reads of credentials in base64: `USER:PASSWORD`, and the password alone. */
 function decoded(text: string): readonly string[] {
-  const bytes = Buffer.from(text, "base64");
-  if (bytes.length === 0 || bytes.toString("base64").replace(/=+$/, "") !== text.replace(/=+$/, ""))
-    return [];
-  const credentials = bytes.toString("utf8");
-  return [credentials, credentials.slice(credentials.indexOf(":") + 1)];
+  const credentials = decodeBase64(text)?.toString("utf8") ?? "";
+  return credentials === "" ? [] : [credentials, credentials.slice(credentials.indexOf(":") + 1)];
 }
 
 /** How a value is written in a text: as it is, quoted by Go (strconv.Quote), in JSON, in a URL, in base64. */

@@ -103,7 +103,7 @@ test(".env.example has every variable, and its lines read back to the defaults",
       "statusGrace",
       "streamCa",
     ],
-    ...["streamHost", "tlsCert", "tlsClientCa", "tlsKey", "tokenFile"],
+    ...["streamHost", "tlsCert", "tlsClientCa", "tlsKey", "tokenFile", "tokenFileHint"],
   ]);
   assert.equal(read(lines).dataDir, "/var/lib/crest");
 });

@@ -229,7 +229,7 @@ export const examples: { readonly [routeId: string]: Example } = {
     answer: { podSandboxId, restoredContainers: [{ name: "server", containerId }] },
     location: `/v1/pods/${podSandboxId}`,
   },
-  stopPod: { parameters: { podSandboxId } },
+  stopPod: { parameters: { podSandboxId, timeout: 2 } },
   removePod: { parameters: { podSandboxId } },
 
   createContainer: {
