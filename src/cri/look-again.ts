@@ -44,7 +44,7 @@ export const lookAgain = {
     if (image === undefined) return undefined;
     // containerd keeps an image that was imported under a name that CRI cannot spell, as `ctr images import --digests` does.
     const names = [...image.repoTags, ...image.repoDigests].join(", ") || "no name";
-    return `image "${image.id}" is still there, with ${names}. Remove it on the node; with containerd, "ctr --namespace k8s.io images ls" shows its names and "images rm" removes them`;
+    return `image "${image.id}" is still there, with ${names}. Remove it on the node; with containerd, "ctr --namespace k8s.io images ls" shows its names and "images rm" removes them, and containerd forgets the image when it is restarted`;
   }),
 } satisfies { readonly [operation: string]: Look };
 
