@@ -17,8 +17,7 @@ function hinted(message: string, mistake: Mistake): Mistake {
   if (place === undefined) return mistake;
   if (kind === "unknown") {
     const hint = hintFor(place.message, place.name);
-    // What is meant is known: leaving the field out would not help.
-    return hint === undefined ? mistake : { pointer, detail: `is not known: ${hint}` };
+    return hint === undefined ? mistake : { ...mistake, detail: `is not known: ${hint}` };
   }
   const example = exampleOf(place);
   return example === undefined ? mistake : { ...mistake, detail: `${detail}: write ${json(example)}` };
