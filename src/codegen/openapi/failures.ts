@@ -54,7 +54,7 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   not_running: ofContainer,
   not_listening: of("forwardPorts"),
   pod_not_ready: of("createContainer", "startContainer", "forwardPorts", "getPodStats", "updatePodResources"),
-  name_reserved: of("runPod", "createContainer"),
+  name_reserved: of("runPod", "restorePod", "createContainer"),
   image_in_use: of("removeImage"),
   image_pinned: of("removeImage"),
   ambiguous_id: (route) => hasId(route) || filtersPods(route),
