@@ -165,7 +165,9 @@ test("no other field is set than path and query say", async (t) => {
   for (const route of plainRoutes.filter((route) => route.kind === "list" || route.body === undefined)) {
     await t.test(`${route.id}: ${route.rpc}`, async () => {
       const it = caseOf(fake, route);
-      const stop = fake.on(route.rpc, responseBytes(route.rpc, fullMessage(methods[route.rpc].response)));
+      const full = responseBytes(route.rpc, fullMessage(methods[route.rpc].response));
+      // The gateway looks whether a stop or a removal has been done.
+      const stop = fake.on(route.rpc, /\/(Stop|Remove)/.test(route.rpc) ? (_, call) => call.next() : full);
       fake.calls.length = 0;
       const answer = await open.ask(targetOf(it, it.query));
       stop();
@@ -178,7 +180,10 @@ test("no other field is set than path and query say", async (t) => {
 });
 
 test(`any text in path and query arrives as it was sent (seed ${seed})`, async (t) => {
-  const text = fc.string({ unit: "binary", minLength: 1, maxLength: 30 });
+  // The gateway takes no NUL.
+  const text = fc
+    .string({ unit: "binary", minLength: 1, maxLength: 30 })
+    .map((value) => value.replaceAll("\0", "\x01"));
   // A URL's dot segments are gone before anything is sent.
   const name = text.filter((value) => !value.split(/[/\\]/).some((part) => /^\.{0,2}$/.test(part)));
   const stop = fake.on("ImageService/ImageStatus", { image: { id: "sha256:1" } });
@@ -202,7 +207,7 @@ test("parameters that are numbers arrive as they were sent, and others are refus
     unaryRoutes.find(({ id }) => id === "stopContainer") as UnaryRoute,
     "containerId",
   );
-  const stop = fake.on("RuntimeService/StopContainer", {});
+  const stop = fake.on("RuntimeService/StopContainer", (_, call) => call.next());
   for (const timeout of ["0", "9007199254", "9223372036"]) {
     fake.calls.length = 0;
     const answer = await open.ask(`POST /v1/containers/${id}/stop?timeout=${timeout}`);

@@ -103,6 +103,7 @@ export function fullMessage(message: string): Message {
 
 /** What keeps the rules of requests where a generated value does not. */
 const lawful: { readonly [field: string]: unknown } = {
+  "AuthConfig.auth": Buffer.from("user:password").toString("base64"),
   "ContainerConfig.workingDir": "/a folder",
   "ContainerConfig.logPath": "a name/0.log",
   "ContainerConfig.metadata": { name: "a name" },

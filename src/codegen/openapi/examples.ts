@@ -131,7 +131,7 @@ export const examples: { readonly [routeId: string]: Example } = {
       rpcs: [
         { rpc: "RuntimeService/Version", support: "answered" },
         { rpc: "RuntimeService/StreamContainers", support: "unimplemented" },
-        { rpc: "RuntimeService/RestorePod", support: "unknown" },
+        { rpc: "RuntimeService/RestorePod", support: "unimplemented" },
       ],
       quirks: [
         {
