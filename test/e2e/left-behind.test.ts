@@ -280,4 +280,6 @@ test("crest up leaves nothing of a pod whose network cannot be removed, at its e
   assert.deepEqual(await podsOf(last), []);
   await runPod(last);
   assert.ok(killed);
+  // Before those that have ended take the folder away.
+  await last.close();
 });
