@@ -65,16 +65,19 @@ test("input, output and errors of a container's own process go through", { skip 
   assert.equal((await containerStatus(crest(), container)).state, "CONTAINER_RUNNING");
 });
 
-test("without a query the output is attached", { skip }, async () => {
+test("output is attached unless it is switched off, whether or not input is named", { skip }, async () => {
   const container = await runContainer(crest(), pod, { ...answering, stdin: true });
   const reader = await attach(container, { query: {} });
-  const writer = await attach(container, { query: { stdin: true } });
-  await joined(reader, writer);
+  const both = await attach(container, { query: { stdin: true } });
+  const writer = await attach(container, { query: { stdin: true, stdout: false, stderr: false } });
+  for (const session of [reader, both]) await joined(session, writer);
   await writer.type("two\n");
-  await reader.until(/out two\n/);
-  await reader.until(/err two\n/, { on: channel.stderr });
+  for (const session of [reader, both]) {
+    await session.until(/out two\n/);
+    await session.until(/err two\n/, { on: channel.stderr });
+  }
   assert.equal(writer.bytes().length, 0);
-  await Promise.all([reader.close(), writer.close()]);
+  await Promise.all([reader, both, writer].map((session) => session.close()));
 });
 
 test("two clients both see all output, and either may type", { skip }, async () => {
