@@ -80,7 +80,7 @@ test("curl --cacert reads containerd's version over TLS, and the lines that are 
     .stdout()
     .split("\n")
     .filter((line) => line.startsWith("  curl "));
-  assert.equal(lines.length, 2);
+  assert.equal(lines.length, 3);
   for (const line of lines) {
     const { code, stderr } = await runToEnd(["bash", "-c", `${line} --silent --show-error --fail`]);
     assert.equal(code, 0, `${line}: ${stderr}`);

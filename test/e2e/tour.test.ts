@@ -1,8 +1,9 @@
 /** The README's commands, run as they stand there: each line runs, and does what the text around it says. */
 import assert from "node:assert/strict";
-import { copyFileSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { stringify } from "yaml";
 import { busyboxImage, readBusybox } from "../../src/embedded/busybox.ts";
 import { type Registry, startRegistry } from "../support/registry.ts";
 import { repositoryRoot } from "../support/repository.ts";
@@ -124,13 +125,20 @@ test("the tour runs from its first line to its last, and each command prints wha
 });
 
 test("the README's other curl commands work as they stand", { skip }, async () => {
-  const fenced = blocks.filter(({ info }) => info !== "sh tour").flatMap(({ text }) => text.split("\n"));
-  const commands = [...fenced.map((line) => line.trim()), ...inlineCommands(readme, "curl")].filter((line) =>
-    line.startsWith("curl "),
-  );
+  const fenced = blocks
+    .filter(({ info }) => info !== "sh tour")
+    .map(({ text }) =>
+      text
+        .split("\n")
+        .map((line) => line.trim())
+        .filter((line) => /^([A-Z]+=\$\()?curl /.test(line))
+        .join("\n"),
+    );
+  const commands = [...fenced, ...inlineCommands(readme, "curl")].filter((text) => text !== "");
   const fixtures = join(repositoryRoot(), "test", "e2e", "support", "crictl");
-  for (const name of ["pod-config.json", "container-config.json"])
-    copyFileSync(join(fixtures, name), join(folder, name));
+  copyFileSync(join(fixtures, "pod-config.json"), join(folder, "pod-config.json"));
+  const container = JSON.parse(readFileSync(join(fixtures, "container-config.json"), "utf8"));
+  writeFileSync(join(folder, "container-config.yaml"), stringify(container));
   const { address, token } = crest();
   const env = { API: address, TOKEN: token, auth: `Authorization: Bearer ${token}` };
   for (const command of commands) {
