@@ -145,12 +145,15 @@ async function ask(app: App, target: string, options: Ask): Promise<Answer> {
     },
     ...(body === undefined ? {} : { payload: body }),
   });
+  // Node sends no body in answer to HEAD; light-my-request hands it out.
+  const bytes = method === "HEAD" ? Buffer.alloc(0) : response.rawPayload;
+  const text = bytes.toString("utf8");
   const answer = {
     status: response.statusCode,
     headers: response.headers as Answer["headers"],
-    bytes: response.rawPayload,
-    text: response.payload,
-    json: () => JSON.parse(response.payload),
+    bytes,
+    text,
+    json: () => JSON.parse(text),
   };
   checkAnswer(method, url, answer);
   return answer;

@@ -85,7 +85,7 @@ test(".env.example has every variable, and its lines read back to the defaults",
   assert.deepEqual(Object.keys(read(lines)).sort(), [
     ...["acceptHost", "configFile", "dataDir", "drain", "grants", "imageEndpoint", "install", "listen"],
     ...["maxSessions", "runtimeEndpoint", "sessionIdle", "sessionMax", "statusGrace", "streamCa"],
-    ...["streamHost", "tlsCert", "tlsClientCa", "tlsKey", "tokenFile"],
+    ...["streamHost", "tlsCert", "tlsClientCa", "tlsKey", "tokenFile", "tokenFileHint"],
   ]);
   assert.equal(read(lines).dataDir, "/var/lib/crest");
 });
