@@ -100,7 +100,8 @@ function completePlain(values: Values, { env, uid }: Surroundings): Omit<Config,
     ...read,
     dataDir,
     tokenFile,
-    tokenFileHint: tokenFileHint(tokenFile, env),
+    // Deno's permissions do not let HOME be read where it is not needed.
+    tokenFileHint: tokenFileHint(tokenFile, read.dataDir === undefined ? env : {}),
     acceptHost: Object.freeze([...new Set([...always, ...own, ...read.acceptHost])]),
     ...(typeof values.config === "string" ? { configFile: values.config } : {}),
   };

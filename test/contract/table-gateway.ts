@@ -145,7 +145,7 @@ async function ask(app: App, target: string, options: Ask): Promise<Answer> {
     },
     ...(body === undefined ? {} : { payload: body }),
   });
-  // Node sends no body in answer to HEAD; light-my-request hands it out.
+  // To HEAD, Node sends no body; what injects requests has no Node in between.
   const bytes = method === "HEAD" ? Buffer.alloc(0) : response.rawPayload;
   const text = bytes.toString("utf8");
   const answer = {
