@@ -22,7 +22,8 @@ export async function runReadme(language: string): Promise<void> {
     if (commands.length === 0) throw new Error(`README.md has no commands for ${language}`);
     const env = { CREST_URL: gateway.address, CREST_TOKEN: gateway.token };
     const printed = await command(["bash", "-c", `set -eu\n${commands.join("\n")}`], { cwd: folder, env });
-    if (!/0 hello from \w+\s*$/.test(printed)) throw new Error(`The program did not greet: ${printed.slice(-500)}`);
+    if (!/0 hello from \w+\s*$/.test(printed))
+      throw new Error(`The program did not greet: ${printed.slice(-500)}`);
     const pods = await gateway.get<{ items: readonly unknown[] }>("/v1/pods");
     if (pods.body.items.length > 0) throw new Error("The program left its pod behind");
   } finally {
