@@ -21,13 +21,13 @@ const each = (names: readonly string[], replacement: Replacement): { [name: stri
   Object.fromEntries(names.map((name) => [name, replacement]));
 
 const manifest = say(
-  'manifests are not taken: run the pod with {"metadata": {"name": "web"}}, then create its containers one by one',
+  'Kubernetes manifests are not taken, run the pod with {"metadata": {"name": "web"}} and create its containers one by one',
 );
 const ofContainer = say(
-  "belongs to a container: create one with POST /v1/pods/{podSandboxId}/containers when the pod runs",
+  "it belongs to a container, create one with POST /v1/pods/{podSandboxId}/containers when the pod runs",
 );
-const ofPod = (what: string): Replacement => say(`belongs to the pod: ${what} of POST /v1/pods`);
-const none = (instead: string): Replacement => say(`CRI has no such thing: ${instead}`);
+const ofPod = (what: string): Replacement => say(`it belongs to the pod, as ${what} of POST /v1/pods`);
+const none = (instead: string): Replacement => say(`CRI has no such thing, ${instead}`);
 const probes = none("run commands with POST /v1/containers/{containerId}/exec");
 const restarts = none(
   "nothing restarts a container, GET /v1/containers/{containerId}/wait says when one ends",
@@ -79,7 +79,7 @@ const named: { readonly [message: string]: { readonly [name: string]: Replacemen
     ...each(["nodeName", "nodeSelector", "serviceAccountName"], none("the pod runs on this node")),
   },
   PodSandboxMetadata: {
-    ...each(["labels", "annotations"], say("stands beside metadata, not in it")),
+    ...each(["labels", "annotations"], say("it belongs beside metadata, not into it")),
     generateName: field("name"),
   },
   ContainerConfig: {
@@ -91,9 +91,9 @@ const named: { readonly [message: string]: { readonly [name: string]: Replacemen
       write({ mounts: [{ containerPath: "/data", hostPath: "/srv/data" }] }),
     ),
     ...each(["ports", "exposedPorts", "publish"], ofPod("portMappings")),
-    ...each(["hostname", "dnsConfig", "portMappings"], ofPod("write it there, it is a field")),
+    ...each(["hostname", "dnsConfig", "portMappings"], ofPod("the field of this name")),
     ...each(["hostNetwork", "networkMode"], ofPod("linux.securityContext.namespaceOptions")),
-    imagePullPolicy: none("an image is pulled with POST /v1/images/pull, and only then"),
+    imagePullPolicy: none("images are pulled with POST /v1/images/pull, and at no other time"),
     entrypoint: field("command"),
     cmd: say("write command for the program (Docker's ENTRYPOINT), args for its arguments (Docker's CMD)"),
     ...each(["cwd", "workdir"], field("workingDir")),
@@ -117,8 +117,8 @@ const named: { readonly [message: string]: { readonly [name: string]: Replacemen
     ...each(["apiVersion", "kind", "spec", "containers"], manifest),
   },
   ContainerMetadata: {
-    ...each(["labels", "annotations"], say("stands beside metadata, not in it")),
-    namespace: say("belongs to the pod's metadata: a container has the namespace of its pod"),
+    ...each(["labels", "annotations"], say("it belongs beside metadata, not into it")),
+    namespace: say("a container has the namespace of its pod"),
   },
   KeyValue: {
     name: field("key"),
@@ -170,7 +170,7 @@ const named: { readonly [message: string]: { readonly [name: string]: Replacemen
     appArmorProfile: write({ apparmor: { profileType: "RuntimeDefault" } }),
     runAsNonRoot: say('CRI does not check it: give the user, {"runAsUser": {"value": "1000"}}'),
     fsGroup: write({ supplementalGroups: ["2000"] }),
-    sysctls: say("stands beside securityContext, in linux"),
+    sysctls: say("it belongs beside securityContext, into linux"),
   },
   LinuxPodSandboxConfig: {
     hostNetwork: write({ securityContext: { namespaceOptions: { network: "NODE" } } }),
@@ -192,8 +192,8 @@ const named: { readonly [message: string]: { readonly [name: string]: Replacemen
   },
   ImageSpec: {
     ...each(["name", "reference", "ref", "repository"], field("image")),
-    tag: say("write it into image, behind a colon"),
-    digest: say("write it into image, behind an @"),
+    tag: say("it belongs into image, behind a colon"),
+    digest: say("it belongs into image, behind an @"),
   },
   PullImageRequest: {
     ...each(

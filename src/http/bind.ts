@@ -69,6 +69,15 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
   const parameterAt = new Map(
     [...inPath, ...inQuery].map(([name, field]) => [`/${field.keys.join("/")}`, name] as const),
   );
+  /** What the body has at its top. */
+  const inBody = new Set(
+    body === undefined || requestName === undefined
+      ? []
+      : [
+          ...fieldsOf(requestName),
+          ...(typeof body === "object" ? fieldsOf(fieldAt(requestName, body.spread).type) : []),
+        ].flatMap(({ name, proto }) => [name, proto]),
+  );
   // Beside a spread field's members, the rest of the request is found by either spelling.
   const beside = new Set(
     spread === undefined || requestName === undefined
@@ -89,7 +98,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
   function bodyMessage(sent: Parts["body"]): JsonObject {
     const given = readBody(sent);
     if (typeof given !== "object" || given === null || Array.isArray(given)) {
-      throw invalid([{ pointer: "", detail: "the body must be a JSON object" }]);
+      throw invalid([{ pointer: "", detail: "must be a JSON object" }]);
     }
     const object = given as JsonObject;
     if (body === undefined) {
@@ -131,7 +140,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
       for (const name of Object.keys(query)) {
         if (known.has(name)) continue;
         const names = [...known].sort();
-        const meant = suggestParameter(name, names);
+        const meant = inBody.has(name) ? "it belongs into the body" : suggestParameter(name, names);
         errors.push({
           parameter: name,
           detail: `unknown parameter${meant === undefined ? "" : `, ${meant}`}; this route has ${names.join(", ") || "none"}`,
@@ -211,7 +220,7 @@ function memberOf(object: JsonObject, keys: readonly string[]): JsonObject | und
 /** `invalid_request` whose sentence is its first mistake. */
 export function invalid(errors: readonly FieldError[], cause?: unknown): GatewayError {
   const [first] = errors;
-  const where = first?.parameter ?? (first?.pointer || "the body");
+  const where = first?.parameter ?? (first?.pointer || "body");
   return new GatewayError("invalid_request", `Invalid ${where}: ${first?.detail}`, { errors, cause });
 }
 

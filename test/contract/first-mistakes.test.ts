@@ -57,7 +57,7 @@ test("names of Kubernetes and Docker are told CRI's, at the place where they sta
     ["/envs/0", 'must be an object, got a string: write {"key": "LANG", "value": "C.UTF-8"}'],
     [
       "/imagePullPolicy",
-      `is not known: CRI has no such thing: an image is pulled with POST /v1/images/pull, and only then${leaveOut}`,
+      `is not known: CRI has no such thing, images are pulled with POST /v1/images/pull, and at no other time${leaveOut}`,
     ],
     ["/mounts/0/mountPath", `is not known: write containerPath instead${leaveOut}`],
   ]);
@@ -72,6 +72,12 @@ test("a parameter that others have is told the one of the route", async () => {
     problem.detail,
     "Invalid label: unknown parameter, perhaps labelSelector is meant; this route has continue, id, labelSelector, limit, state",
   );
+});
+
+test("what belongs into the body is said to, where it is given as a parameter", async () => {
+  const answer = await open.ask("POST /v1/images/pull?image=busybox");
+  const { detail } = problemOf(answer, { status: 400, code: "invalid_request" });
+  assert.equal(detail, "Invalid image: unknown parameter, it belongs into the body; this route has none");
 });
 
 test("a name where an id belongs is told the id, on every runtime and route", async (t) => {

@@ -24,7 +24,6 @@ var (
 func main() {
 	log.SetFlags(0)
 	ctx := context.Background()
-	// region README
 	authorize := func(_ context.Context, request *http.Request) error {
 		request.Header.Set("Authorization", "Bearer "+token)
 		return nil
@@ -35,23 +34,23 @@ func main() {
 	}
 
 	pulled, err := client.PullImageWithResponse(ctx, nil, crest.PullImageRequest{
-		Image: &crest.ImageSpecInput{Image: &image},
+		Image: crest.ImageSpecInput{Image: image},
 		Auth:  &crest.AuthConfig{Username: &user, Password: &pass},
 	})
 	mustBe(200, pulled, err)
 	fmt.Println("pulled", pulled.JSON200.ImageRef)
 
 	pod, err := client.RunPodWithResponse(ctx, nil, crest.RunPodBody{
-		Metadata: &crest.PodSandboxMetadataInput{Name: new("tour")},
+		Metadata: crest.PodSandboxMetadataInput{Name: "tour"},
 	})
 	mustBe(201, pod, err)
 	podID := pod.JSON201.PodSandboxId
 
 	container, err := client.CreateContainerWithResponse(ctx, podID, nil, crest.CreateContainerBody{
-		Metadata: &crest.ContainerMetadataInput{Name: new("one")},
-		Image:    &crest.ImageSpecInput{Image: &image},
+		Metadata: crest.ContainerMetadataInput{Name: "one"},
+		Image:    crest.ImageSpecInput{Image: image},
 		Command:  &[]string{"sleep", "3600"},
-		Envs:     &[]crest.KeyValue{{Key: new("GREETING"), Value: new("hello from one")}},
+		Envs:     &[]crest.KeyValue{{Key: "GREETING", Value: new("hello from one")}},
 		Labels:   &map[string]string{"app": "tour"},
 	})
 	mustBe(201, container, err)
@@ -60,17 +59,16 @@ func main() {
 	mustBe(204, started, err)
 
 	ran, err := client.ExecSyncWithResponse(ctx, id, nil, crest.ExecSyncBody{
-		Cmd:     &[]string{"sh", "-c", "echo $GREETING"},
+		Cmd:     []string{"sh", "-c", "echo $GREETING"},
 		Timeout: new("10"),
 	})
 	mustBe(200, ran, err)
 	fmt.Println("exec", ran.JSON200.ExitCode, strings.TrimSpace(ran.JSON200.Stdout))
-	// endregion
 
 	for _, name := range []string{"two", "three"} {
 		created, err := client.CreateContainerWithResponse(ctx, podID, nil, crest.CreateContainerBody{
-			Metadata: &crest.ContainerMetadataInput{Name: &name},
-			Image:    &crest.ImageSpecInput{Image: &image},
+			Metadata: crest.ContainerMetadataInput{Name: name},
+			Image:    crest.ImageSpecInput{Image: image},
 		})
 		mustBe(201, created, err)
 	}

@@ -14,7 +14,6 @@ public class Tour {
   private static final String PASSWORD = System.getenv("REGISTRY_PASSWORD");
 
   public static void main(String[] args) throws Exception {
-    // region README
     var client = new ApiClient();
     client.updateBaseUri(URL);
     client.setRequestInterceptor(request -> request.header("Authorization", "Bearer " + TOKEN));
@@ -41,7 +40,6 @@ public class Tour {
     var command = new ExecSyncBody().cmd(List.of("sh", "-c", "echo $GREETING")).timeout("10");
     var ran = containers.execSync(container, command, null, null);
     System.out.println("exec " + ran.getExitCode() + " " + ran.getStdout().trim());
-    // endregion
 
     for (var name : List.of("two", "three")) {
       var metadata = new ContainerMetadataInput().name(name);

@@ -36,7 +36,6 @@ IMAGE = os.environ["IMAGE"]
 REGISTRY_USER = os.environ["REGISTRY_USER"]
 REGISTRY_PASSWORD = os.environ["REGISTRY_PASSWORD"]
 
-# region README
 crest = AuthenticatedClient(base_url=CREST_URL, token=CREST_TOKEN)
 
 T = TypeVar("T")
@@ -70,7 +69,6 @@ answer_of(start_container.sync(container.container_id, client=crest))
 command = ExecSyncBody(cmd=["sh", "-c", "echo $GREETING"], timeout="10")
 ran = answer_of(exec_sync.sync(container.container_id, client=crest, body=command))
 print("exec", ran.exit_code, ran.stdout.strip())
-# endregion
 
 
 def problem_of(answer: Any) -> Problem:

@@ -12,7 +12,6 @@ const {
   REGISTRY_PASSWORD = "",
 } = process.env;
 
-// region README
 const crest = createClient<paths>({
   baseUrl: CREST_URL,
   headers: { Authorization: `Bearer ${CREST_TOKEN}` },
@@ -50,7 +49,6 @@ const ran = await answerOf(
   crest.POST("/v1/containers/{containerId}/exec", { params, body: { cmd, timeout: "10" } }),
 );
 console.log("exec", ran.exitCode, ran.stdout.trim());
-// endregion
 
 /** The problem that a call must end with. */
 async function problemOf(call: Promise<{ error?: Problem }>): Promise<Problem> {

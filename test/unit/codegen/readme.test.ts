@@ -2,21 +2,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { excerptOf, readme } from "../../../src/codegen/readme.ts";
+import { readme } from "../../../src/codegen/readme.ts";
 import { settings } from "../../../src/config/schema.ts";
 import { errorTable } from "../../../src/errors.ts";
+import { versions } from "../../sdk/versions.ts";
 import { repositoryRoot } from "../../support/repository.ts";
 
 const text = readFileSync(join(repositoryRoot(), "README.md"), "utf8");
-
-test("an excerpt is what stands in its region, moved to the margin", () => {
-  assert.equal(
-    excerptOf("a\n  // region README\n  b {\n\n    c\n  }\n  // endregion\nd\n"),
-    "b {\n\n  c\n}\n",
-  );
-  assert.equal(excerptOf("# region README\nb\n# endregion"), "b\n");
-  assert.throws(() => excerptOf("b\n"), /no region README/);
-});
 
 test("a made part is replaced, and the rest of the text stays", () => {
   const around = (part: string) =>
@@ -30,7 +22,7 @@ test("a made part is replaced, and the rest of the text stays", () => {
 
 test("a part that nobody makes, or that does not end, is an error", () => {
   assert.throws(() => readme("<!-- made: nothing -->\n<!-- end: nothing -->\n"), /it has no source/);
-  assert.throws(() => readme("<!-- made: go -->\n<!-- end: java -->\n"), /it does not end/);
+  assert.throws(() => readme("<!-- made: settings -->\n<!-- end: java -->\n"), /it does not end/);
 });
 
 test("what the README says of problems is so", () => {
@@ -38,4 +30,12 @@ test("what the README says of problems is so", () => {
   assert.ok(told.length > 5);
   for (const [, status, code] of told)
     assert.equal(errorTable[code as keyof typeof errorTable]?.status, Number(status), code);
+});
+
+test("the README makes clients with the generators that are tested", () => {
+  for (const [name, version] of Object.entries(versions)) {
+    if (name === "@redocly/cli") continue;
+    const [, told] = new RegExp(`${name}(?:-cli)?(?:@|==|:)(v?\\d[\\w.]*\\d)`).exec(text) ?? [];
+    assert.equal(told, version, name);
+  }
 });

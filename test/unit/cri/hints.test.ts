@@ -75,7 +75,7 @@ test("encodeCallers() names CRI's field for Kubernetes' and Docker's, at any dep
     "/config/env": 'is not known: write {"envs": [{"key": "LANG", "value": "C.UTF-8"}]}',
     "/config/linux/security_context/capabilities/add": "is not known: write addCapabilities instead",
   });
-  assert.match(ports ?? "", /^is not known: belongs to the pod/);
+  assert.match(ports ?? "", /^is not known: it belongs to the pod, as portMappings of POST/);
   const pod = detailsOf("RuntimeService/RunPodSandbox", { config: { hostNetwork: true } });
   assert.deepEqual(pod, {
     "/config/hostNetwork":
