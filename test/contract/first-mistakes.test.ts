@@ -77,7 +77,7 @@ test("a parameter that others have is told the one of the route", async () => {
 test("what belongs into the body is said to, where it is given as a parameter", async () => {
   const answer = await open.ask("POST /v1/images/pull?image=busybox");
   const { detail } = problemOf(answer, { status: 400, code: "invalid_request" });
-  assert.equal(detail, "Invalid image: unknown parameter, it belongs into the body; this route has none");
+  assert.match(detail, /^Invalid image: unknown parameter, it belongs into the body; this route has /);
 });
 
 test("a name where an id belongs is told the id, on every runtime and route", async (t) => {

@@ -8,7 +8,7 @@ import { methods } from "../../gen/methods.ts";
 import type { Route } from "../../routes/define.ts";
 
 const wholeList =
-  "The runtime sends its whole list in one message of at most 16 MiB (80 MiB on CRI-O), whatever `limit` says, and a longer list is 502 `reply_too_large`. With `Accept: application/x-ndjson` the items come one by one, where the runtime has that.";
+  "A runtime's reply has at most 16 MiB (80 MiB on CRI-O): a list that is larger is read in parts, and is 502 `reply_too_large` where that is not possible. What cannot be read alone is missing in the list, and is named in `failures`.";
 
 /** Route id -> what the operation does. Every operation has one: a test says so. */
 export const operations: { readonly [id: string]: string } = {
@@ -44,7 +44,7 @@ export const operations: { readonly [id: string]: string } = {
   getPodStats:
     "Measures one pod and its containers. A pod that was stopped is 409 `pod_not_ready`. containerd measures a pod by its cgroup parent: pods that name the same one have their numbers together, and a pod that was created without one, by another client than Crest, cannot be measured. cri-dockerd does not have it (501).",
   listPodStats:
-    "Measures all pods. cri-dockerd does not have it (501). On containerd the whole list fails when another client has created a pod without `linux.cgroupParent`.",
+    "Measures all pods. cri-dockerd does not have it (501). A pod that cannot be measured is missing in the list, and is named in `failures`: on containerd one that another client created without `linux.cgroupParent`.",
   checkpointPod:
     "Writes a checkpoint of a pod into a folder of the node. The pod stands still while this is done, then goes on. New in CRI: no runtime that was tested has it (501).",
   restorePod:
@@ -144,16 +144,16 @@ const overrides: { readonly [name: string]: string } = {
     "Id of the pod whose containers are measured, or a prefix of it that is unique.",
   "ExecRequest.cmd": "Program and its arguments, `command=ls&command=-l`; no shell interprets them.",
   "ExecRequest.stdin": "Sends input from the client to the command. Without it the command has no input.",
-  "ExecRequest.stdout": "Sends the command's output to the client, as it is when no stream is named.",
+  "ExecRequest.stdout": "Sends the command's output to the client, unless it is false.",
   "ExecRequest.stderr":
-    "Sends the command's error output to the client; must be false with `tty`. Sent when no stream is named.",
+    "Sends the command's error output to the client, unless it is false. With `tty` it comes with `stdout`.",
   "ExecRequest.tty":
     "Gives the command a terminal, which can be resized. Its error output then comes with `stdout`.",
   "AttachRequest.stdin":
     "Sends input from the client to the container. Ignored if the container was created without `stdin`.",
-  "AttachRequest.stdout": "Sends the container's output to the client, as it is when no stream is named.",
+  "AttachRequest.stdout": "Sends the container's output to the client, unless it is false.",
   "AttachRequest.stderr":
-    "Sends the container's error output to the client; must be false with `tty`. Sent when no stream is named.",
+    "Sends the container's error output to the client, unless it is false. With `tty` it comes with `stdout`.",
   "AttachRequest.tty": "Must say whether the container has a terminal; runtimes do not check it.",
   "PortForwardRequest.port": "TCP ports of the pod, 1 to 65535: `ports=80&ports=443`.",
   "PodSandboxStatusRequest.verbose":
