@@ -106,7 +106,7 @@ func main() {
 	shown, err = client.GetContainerWithResponse(ctx, id, nil)
 	mustBe(404, shown, err)
 	fmt.Println("removed", shown.ApplicationproblemJSON404.Code)
-	stoppedPod, err := client.StopPodWithResponse(ctx, podID)
+	stoppedPod, err := client.StopPodWithResponse(ctx, podID, nil)
 	mustBe(204, stoppedPod, err)
 	removedPod, err := client.RemovePodWithResponse(ctx, podID)
 	mustBe(204, removedPod, err)

@@ -65,7 +65,7 @@ public class Tour {
 
     containers.removeContainer(container);
     System.out.println("removed " + problemOf(() -> containers.getContainer(container, null)).getCode());
-    pods.stopPod(pod);
+    pods.stopPod(pod, null);
     pods.removePod(pod);
 
     var found = images.getImage(IMAGE, null, null);
