@@ -48,7 +48,6 @@ export function openApi(routes: readonly Route[], version: string): Schema {
   components.define("Problem", plain(Problem));
   components.define("ExecAnswer", plain(ExecAnswer));
   plain(ListFailure);
-  components.define("ListFailureLine", failureLine);
   const paths: { [path: string]: { [method: string]: Schema } } = {};
   for (const route of routes) {
     const [method = "", path = ""] = route.http.split(" ");
@@ -441,6 +440,6 @@ function listSuccess(
     headers: { ...headers, ...(route.volatile ? {} : etag) },
     content: { "application/json": media(schema, example.answer) },
     "x-crest-ndjson-item": components.message(item.type, "output"),
-    ...(route.partial ? { "x-crest-ndjson-failure": reference("ListFailureLine") } : {}),
+    ...(route.partial ? { "x-crest-ndjson-failure": failureLine } : {}),
   };
 }
