@@ -1,5 +1,6 @@
 /** What the handlers of routes work with. */
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Audit } from "../auth/audit.ts";
 import type { Caller } from "../auth/authorize.ts";
 import type { Runtime } from "../cri/channel.ts";
 import { encodeCallers } from "../cri/codec.ts";
@@ -8,7 +9,7 @@ import type { Prepare } from "../cri/prepare.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { InvalidValue, jsonPointer } from "../wire/invalid-value.ts";
-import { type Binder, invalid, type JsonObject, type Parts, respell } from "./bind.ts";
+import { type Binder, invalid, type JsonObject, respell } from "./bind.ts";
 import type { OutputBudget } from "./output-budget.ts";
 import type { Share } from "./sharing.ts";
 import type { UnknownFields } from "./unknown-fields.ts";
@@ -20,6 +21,7 @@ export interface Gateway {
   readonly pool: BufferPool;
   readonly share: Share;
   readonly budget: OutputBudget;
+  readonly audit: Audit;
   /** Milliseconds for which the runtime may be silent in a list as lines; default: the list's own deadline. */
   readonly listSilenceMs?: number | undefined;
   /** Milliseconds that a command may wait for room in the budget; default 5 s. */
@@ -28,30 +30,6 @@ export interface Gateway {
   report(request: FastifyRequest, error: unknown): void;
   /** Who may do what. Set once per request, by authentication. */
   callerOf(request: FastifyRequest): Caller;
-}
-
-export type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
-
-/** What a binder reads of a request. */
-export function partsOf(request: FastifyRequest): Parts {
-  return {
-    params: request.params as Parts["params"],
-    query: request.query as Parts["query"],
-    body: request.body as Parts["body"],
-  };
-}
-
-/** Cancels what works for a client that has left. Not `request.signal`: that fires at the end of a POST body. */
-export function whenGone(reply: FastifyReply): (cancel: () => void) => void {
-  const { raw } = reply;
-  return (cancel) => {
-    const left = (): void => {
-      if (!raw.writableFinished) cancel();
-    };
-    // Who left while something else was asked first does not leave again.
-    if (raw.destroyed) left();
-    else raw.once("close", left);
-  };
 }
 
 /** Calls `release` once the response has closed and Node has let go of its bytes; at once when it has already. */

@@ -13,16 +13,16 @@ import type { AnswerOf } from "../routes/answers.ts";
 import type { CustomRouteId } from "../routes/index.ts";
 import { breaks } from "../wire/field-rule.ts";
 import { invalid } from "./bind.ts";
-import type { CustomHandler } from "./register.ts";
+import type { CustomHandler } from "./custom.ts";
 
 export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<Id>> } = {
-  getCapabilities: ({ gateway }) => readCapabilities(gateway.runtime),
+  getCapabilities: (_ctx, { runtime }) => readCapabilities(runtime),
 
   /** The exit of a container, or its state when the time has passed first. */
-  waitContainer: async ({ gateway: { runtime, inventory }, path, own, onCancel }) => {
-    const containerId = await inventory.resolve("container", String(path.containerId));
+  waitContainer: async ({ bound, onCancel }, { runtime }) => {
+    const containerId = String(bound.message.containerId);
     const status = await waitForExit(runtime, containerId, {
-      timeoutMs: Number(own.timeout) * 1000,
+      timeoutMs: Number(bound.own.timeout) * 1000,
       onCancel,
     });
     const { state, exitCode, reason, message, finishedAt } = status;
@@ -37,8 +37,8 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
    * names of the image go with it, so they are told. Refused while a container has it and for what the runtime
    * needs itself, on every runtime.
    */
-  removeImage: async ({ gateway: { runtime }, path, own, onCancel }) => {
-    const { image: asked } = checkedReference(path.image as { readonly image: string });
+  removeImage: async ({ bound: { message, own }, onCancel }, { runtime }) => {
+    const { image: asked } = checkedReference(message.image as { readonly image: string });
     const image = { image: await findableReference(runtime, asked) };
     const { image: found } = await request(runtime, "ImageService/ImageStatus", { image }, { onCancel });
     if (!found)

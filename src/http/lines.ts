@@ -7,7 +7,6 @@
  * long as a list may take; how long the client takes to read does not count.
  */
 import { Readable } from "node:stream";
-import type { FastifyReply, FastifyRequest } from "fastify";
 import { CallCancelled, type FailedMember } from "../cri/channel.ts";
 import { fieldAt, fieldsOf, type Items, replyItems, writeItems } from "../cri/codec.ts";
 import { callRules } from "../cri/methods.ts";
@@ -15,8 +14,9 @@ import { perform } from "../cri/perform.ts";
 import { type ErrorCode, GatewayError } from "../errors.ts";
 import { methods, type Rpc } from "../gen/methods.ts";
 import type { ListRoute } from "../routes/define.ts";
+import type { RequestContext } from "./context.ts";
 import { gatherFailures } from "./failed-members.ts";
-import { type Gateway, whenClosed, whenGone } from "./gateway.ts";
+import { type Gateway, whenClosed } from "./gateway.ts";
 import { requestBytes } from "./output-budget.ts";
 
 export const ndjson = "application/x-ndjson";
@@ -31,8 +31,8 @@ export interface LinesOptions {
   readonly wanted: Wanted | undefined;
 }
 
-/** Answers a request with lines. @throws {GatewayError} as long as nothing was sent. */
-type Lines = (request: FastifyRequest, reply: FastifyReply, options: LinesOptions) => Promise<FastifyReply>;
+/** Asks the runtime, and returns the lines once the first message has come. @throws {GatewayError} until then. */
+type Lines = (ctx: RequestContext, options: LinesOptions) => Promise<Readable>;
 
 /** Messages of the runtime, and the field that holds the items of each. */
 interface Source {
@@ -61,8 +61,7 @@ export function createLines(route: ListRoute, gateway: Gateway): Lines {
   const { runtime, budget, pool } = gateway;
   const silenceMs = gateway.listSilenceMs ?? callRules[route.rpc].deadlineMs;
 
-  async function open(reply: FastifyReply, wire: Buffer): Promise<Source> {
-    const onCancel = whenGone(reply);
+  async function open({ onCancel }: RequestContext, wire: Buffer): Promise<Source> {
     if (route.stream && runtime.seen(route.stream) !== "unimplemented") {
       try {
         return await openStream(route.stream, wire, onCancel);
@@ -137,10 +136,11 @@ export function createLines(route: ListRoute, gateway: Gateway): Lines {
     return text;
   }
 
-  return async (request, reply, { wire, wanted }) => {
-    const room = budget.reserve(gateway.callerOf(request).name, requestBytes);
+  return async (ctx, { wire, wanted }) => {
+    const { request, reply } = ctx;
+    const room = budget.reserve(ctx.caller.name, requestBytes);
     whenClosed(reply, room.release);
-    const source = await open(reply, wire);
+    const source = await open(ctx, wire);
     try {
       // Each message is held until its last line has gone out.
       if (!source.first.done) room.resize(source.first.value.length);
@@ -164,7 +164,7 @@ export function createLines(route: ListRoute, gateway: Gateway): Lines {
         source.cancel();
       }
     }
-    return reply.type(ndjson).send(Readable.from(text()));
+    return Readable.from(text());
   };
 }
 

@@ -9,20 +9,21 @@ import { fieldAt, fieldNumbers, type Items, replyItems, writeItems } from "../cr
 import { imageIdDigits } from "../cri/image-id.ts";
 import { callRules } from "../cri/methods.ts";
 import { perform } from "../cri/perform.ts";
-import { GatewayError } from "../errors.ts";
 import { methods } from "../gen/methods.ts";
 import type { ListRoute, Refinement } from "../routes/define.ts";
 import { type FieldPath, int64At, mapAt, stringAt, stringsAt } from "../wire/scan.ts";
 import type { Written } from "../wire/write-json.ts";
 import { type Bound, createBinder, invalid } from "./bind.ts";
+import type { RequestContext } from "./context.ts";
 import { noneMatch, weakEtag } from "./etag.ts";
 import { gatherFailures } from "./failed-members.ts";
-import { encodeBound, type Gateway, type Handler, partsOf, whenGone } from "./gateway.ts";
+import { encodeBound, type Gateway } from "./gateway.ts";
 import { equalities, matchesLabels, parseLabelSelector, type Requirement } from "./label-selector.ts";
 import { createLines, ndjson, type Wanted } from "./lines.ts";
 import { negotiate } from "./negotiate.ts";
 import { writeWithin } from "./output-budget.ts";
 import { continueToken, type Page, type Position, pageParameters, parsePage } from "./page.ts";
+import type { RouteKind } from "./stages.ts";
 import { type Sendable, sendWritten } from "./unary.ts";
 
 const json = "application/json";
@@ -33,9 +34,19 @@ interface Answer {
   readonly etag: string | undefined;
 }
 
-export function listHandler(route: ListRoute, gateway: Gateway): Handler {
+/** What a list is asked for. */
+interface ListPlan {
+  readonly media: typeof json | typeof ndjson;
+  readonly query: RequestContext["parts"]["query"];
+  readonly requirements: readonly Requirement[];
+}
+
+type Send = (request: FastifyRequest, reply: FastifyReply) => FastifyReply;
+
+/** `call` reads the items and returns what writes them. */
+export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRoute, ListPlan, Send> {
   const { rpc } = route;
-  const { runtime, inventory, share } = gateway;
+  const { runtime, share } = gateway;
   const binder = createBinder(route, route.labels ? [...pageParameters, "labelSelector"] : pageParameters);
   const item = fieldAt(methods[rpc].response, route.items).type;
   const order = orderOf(route, item);
@@ -44,38 +55,43 @@ export function listHandler(route: ListRoute, gateway: Gateway): Handler {
   const deadlineMs = callRules[rpc].deadlineMs;
   const lines = createLines(route, gateway);
 
-  return async (request, reply) => {
-    const media = negotiate(request.headers.accept, [json, ndjson]);
-    const { query } = partsOf(request);
-    const requirements = selectorOf(query.labelSelector);
-    const bound = binder.bind(partsOf(request));
-    await resolvePod(bound);
-    if (route.labels !== undefined) putLabels(bound, route.labels, requirements);
-    const filters = JSON.stringify([route.id, bound.message, query.labelSelector ?? null]);
-    const wire = encodeBound(rpc, sentBy(route, bound.message), binder);
-    // After the encoder, which refuses what is too long to look at.
-    const wanted = wantedBy(bound, requirements);
-    if (media === ndjson) {
-      refusePaging(query);
-      return lines(request, reply, { wire, wanted });
-    }
-    const page = parsePage(query, filters);
-    const { name } = gateway.callerOf(request);
-    const key = `${filters}${JSON.stringify([query.limit, query.continue, name])}`;
-    const shared = await share({ key, deadlineMs, onCancel: whenGone(reply) }, async (onCancel) => {
-      const written = await writeWithin(gateway.budget, name, async () => {
-        const { failures, onFailedMember } = gatherFailures();
-        const answer = await perform(runtime, rpc, wire, {
-          subject: {},
-          options: { deadlineMs, onCancel, onFailedMember },
+  return {
+    binder,
+    bind(ctx) {
+      const media = negotiate(ctx.request.headers.accept, [json, ndjson]);
+      const { query } = ctx.parts;
+      const requirements = selectorOf(query.labelSelector);
+      ctx.bound = binder.bind(ctx.parts);
+      if (route.labels !== undefined) putLabels(ctx.bound, route.labels, requirements);
+      return { media, query, requirements };
+    },
+    call: async (ctx, { media, query, requirements }) => {
+      const { bound } = ctx;
+      const filters = JSON.stringify([route.id, bound.message, query.labelSelector ?? null]);
+      const wire = encodeBound(rpc, sentBy(route, bound.message), binder);
+      // After the encoder, which refuses what is too long to look at.
+      const wanted = wantedBy(bound, requirements);
+      if (media === ndjson) {
+        refusePaging(query);
+        const text = await lines(ctx, { wire, wanted });
+        return (_request, reply) => reply.type(ndjson).send(text);
+      }
+      const page = parsePage(query, filters);
+      const key = `${filters}${JSON.stringify([query.limit, query.continue, ctx.scopeKey])}`;
+      const shared = await share({ key, deadlineMs, onCancel: ctx.onCancel }, async (onCancel) => {
+        const written = await writeWithin(gateway.budget, ctx.caller.name, async () => {
+          const { failures, onFailedMember } = gatherFailures();
+          const options = { deadlineMs, onCancel, onFailedMember };
+          const reply = await perform(runtime, rpc, wire, { subject: {}, options });
+          const items = replyItems(rpc, reply, route.items);
+          return writePage(items, { page, filters, wanted, failures: failures() });
         });
-        const items = replyItems(rpc, answer, route.items);
-        return writePage(items, { page, filters, wanted, failures: failures() });
+        const etag = route.volatile ? undefined : weakEtag(written.bytes);
+        return { value: { bytes: written.bytes, etag } satisfies Answer, release: written.release };
       });
-      const etag = route.volatile ? undefined : weakEtag(written.bytes);
-      return { value: { bytes: written.bytes, etag } satisfies Answer, release: written.release };
-    });
-    return sendPage(request, reply, { ...shared.value, release: shared.release });
+      return (request, reply) => sendPage(request, reply, { ...shared.value, release: shared.release });
+    },
+    answer: ({ request, reply }, send) => send(request, reply),
   };
 
   function wantedBy({ message }: Bound, requirements: readonly Requirement[]): Wanted | undefined {
@@ -87,20 +103,6 @@ export function listHandler(route: ListRoute, gateway: Gateway): Handler {
     const refined = refine?.(message);
     if (refined) here.push(refined);
     return here.length > 0 ? (items, index) => here.every((holds) => holds(items, index)) : undefined;
-  }
-
-  /** Not every runtime's filter takes a prefix of a pod's id. An absent pod has no items, which is no mistake. */
-  async function resolvePod({ message }: Bound): Promise<void> {
-    const filter = message.filter as { podSandboxId?: string } | undefined;
-    if (!filter?.podSandboxId) return;
-    try {
-      filter.podSandboxId = await inventory.resolve("pod", filter.podSandboxId);
-    } catch (error) {
-      if (!(error instanceof GatewayError && error.code === "not_found")) throw error;
-      // A name would find nothing, and nobody would know why.
-      if (error.members.candidates !== undefined)
-        throw invalid([{ parameter: "pod", detail: error.message }]);
-    }
   }
 
   function writePage(items: Items, { page, filters, wanted, failures }: PageOptions): Written {

@@ -1,23 +1,25 @@
 /** What a caller asks to pull: checked, and where pulls are narrowed sent to the runtime as it was checked. */
-import { arePullsNarrowed, authorize, type Caller } from "../auth/authorize.ts";
+import { arePullsNarrowed, authorize } from "../auth/authorize.ts";
 import { normalReference } from "../auth/reference.ts";
-import { decodeRequest, encodeRequest } from "../cri/codec.ts";
-
-const rpc = "ImageService/PullImage";
+import type { Input } from "../cri/codec.ts";
+import type { Methods } from "../gen/methods.ts";
+import type { RequestContext } from "./context.ts";
 
 /**
- * The PullImage request to send. Where the caller may not pull everything it has the reference in its normal form:
- * CRI-O looks a short name up in registries.conf, and could find it in a registry that nobody allowed.
+ * Refuses an image that the caller may not pull. Where the caller may not pull everything, the reference goes out in
+ * its normal form: CRI-O looks up a short name in registries.conf, and could find it in a registry that was not
+ * granted.
  *
- * @throws {GatewayError} `not_capable`.
+ * @throws {GatewayError} `not_capable`
  */
-export function authorizePull(wire: Buffer, caller: Caller): Buffer {
-  const { image, ...rest } = decodeRequest(rpc, wire);
-  const reference = normalReference(image?.image ?? "");
+export function narrowPull({ caller, outgoing }: RequestContext): void {
+  if (outgoing === undefined) return;
+  const message: Input<Methods["ImageService/PullImage"]["request"]> = outgoing.message;
+  const reference = normalReference(message.image?.image ?? "");
   authorize({ allow: "pull" }, caller, { reference });
-  if (!arePullsNarrowed(caller)) return wire;
-  return encodeRequest(rpc, {
-    ...rest,
-    image: { ...image, image: reference, userSpecifiedImage: reference },
-  });
+  if (!arePullsNarrowed(caller)) return;
+  outgoing.message = {
+    ...message,
+    image: { ...message.image, image: reference, userSpecifiedImage: reference },
+  };
 }

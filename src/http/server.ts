@@ -7,6 +7,7 @@ import type { Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { SecureContextOptions } from "node:tls";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
+import { type Audit, noAudit } from "../auth/audit.ts";
 import type { Caller } from "../auth/authorize.ts";
 import type { HostGuard } from "../auth/hosts.ts";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
@@ -37,7 +38,8 @@ import { noteAnswer } from "./pending-answers.ts";
 import { apiHeaders, pathOf, sendProblem } from "./problems.ts";
 import { answerClientError, refuse } from "./raw-answer.ts";
 import { registerRoutes } from "./register.ts";
-import { loadDialler, registerSession, type SessionOptions } from "./sessions.ts";
+import { loadDialler, type SessionOptions } from "./session-plan.ts";
+import { registerSession } from "./sessions.ts";
 import { createSharing } from "./sharing.ts";
 import { routesFor, suggestRoute } from "./suggest-route.ts";
 import { type ChosenProtocols, registerWebSockets } from "./websockets.ts";
@@ -61,6 +63,8 @@ export interface ServerOptions {
   readonly tls?: SecureContextOptions | undefined;
   readonly drain: Drain;
   readonly budget: OutputBudget;
+  /** Default: no record is kept. */
+  readonly audit?: Audit;
   /** See `Gateway`. */
   readonly listSilenceMs?: number | undefined;
   /** See `Gateway`. */
@@ -187,6 +191,7 @@ export function createServer(options: ServerOptions): Server {
 
   const gateway: Gateway = {
     ...options,
+    audit: options.audit ?? noAudit,
     share: createSharing(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
     callerOf(request) {

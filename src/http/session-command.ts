@@ -1,0 +1,85 @@
+/** Sessions of a command: Exec and Attach. */
+import { isMissingCommand } from "../cri/conflicts.ts";
+import { GatewayError } from "../errors.ts";
+import type { SessionRoute } from "../routes/define.ts";
+import { bridge } from "../streaming/bridge.ts";
+import { channelCodec } from "../streaming/channels.ts";
+import {
+  type CommandSession,
+  createCommandSession,
+  firstSign,
+  messageOf,
+  type StreamChoice,
+} from "../streaming/command-session.ts";
+import type { WaitingClient } from "../streaming/while-there.ts";
+import { type Bound, invalid } from "./bind.ts";
+import type { RequestContext } from "./context.ts";
+import { encodeBound } from "./gateway.ts";
+import { counted, openConnection, type PlanOptions, type SessionPlan } from "./session-plan.ts";
+
+/** Checks the parameters of a command's session. @throws {GatewayError} `invalid_request` */
+export function bindCommand(
+  { route, bound, caller }: RequestContext<SessionRoute>,
+  { gateway, sessions, binder, subprotocol }: PlanOptions,
+): SessionPlan {
+  const isAttach = route.rpc === "RuntimeService/Attach";
+  const streams = completeStreams(bound);
+  if (!isAttach && !(bound.message.cmd as readonly string[] | undefined)?.length) {
+    throw invalid([
+      { parameter: "command", detail: "is missing: give it once per word, command=ls&command=-l" },
+    ]);
+  }
+  encodeBound(route.rpc, bound.message, binder);
+  return {
+    places: 1,
+    open: async (client) => {
+      const protocol = "v4.channel.k8s.io";
+      const connection = await openConnection(route, bound.message, { gateway, sessions, client, protocol });
+      const session = createCommandSession(connection, streams, sessions);
+      if (!isAttach) await requireStart(session, client);
+      return {
+        abandon: () => connection.destroy(),
+        begin: (socket, peer) =>
+          counted(sessions, caller, (waiting) =>
+            bridge(socket, session, {
+              streams,
+              codec: channelCodec(subprotocol),
+              limits: sessions.limits,
+              waiting,
+              neverStall: isAttach,
+              peer,
+            }),
+          ),
+      };
+    },
+  };
+}
+
+/** @throws {GatewayError} `command_not_found` when the runtime says so before it says anything else. */
+async function requireStart(session: CommandSession, client: WaitingClient): Promise<void> {
+  const outcome = await firstSign(session, client.onCancel);
+  const message = outcome !== undefined && "status" in outcome ? messageOf(outcome.status) : "";
+  if (!client.gone && !isMissingCommand(message)) return;
+  session.connection.destroy();
+  client.check();
+  throw new GatewayError("command_not_found", `Exec failed: ${message}`);
+}
+
+/**
+ * Output is on unless it is switched off, and input is off unless it is switched on, as with kubectl. A terminal has
+ * one output: runtimes refuse to be asked for a second one, and clients ask for it all the same.
+ */
+function completeStreams({ message }: Bound): StreamChoice {
+  const tty = message.tty === true;
+  const streams = {
+    stdin: message.stdin === true,
+    stdout: message.stdout !== false,
+    stderr: message.stderr !== false && !tty,
+    tty,
+  };
+  if (!streams.stdin && !streams.stdout && !streams.stderr) {
+    throw invalid([{ parameter: "stdout", detail: "one of stdin, stdout and stderr must be true" }]);
+  }
+  Object.assign(message, streams);
+  return streams;
+}

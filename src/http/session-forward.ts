@@ -1,0 +1,84 @@
+/** Sessions of PortForward: a connection of its own for every port. */
+import type { Runtime } from "../cri/channel.ts";
+import { listeningPorts } from "../cri/listening-ports.ts";
+import { GatewayError } from "../errors.ts";
+import type { SessionRoute } from "../routes/define.ts";
+import { channelCodec } from "../streaming/channels.ts";
+import { bridgePorts, createForwarded, type Forwarded } from "../streaming/port-forward.ts";
+import type { WaitingClient } from "../streaming/while-there.ts";
+import { type Bound, invalid } from "./bind.ts";
+import type { RequestContext } from "./context.ts";
+import { encodeBound } from "./gateway.ts";
+import { counted, openConnection, type PlanOptions, type SessionPlan } from "./session-plan.ts";
+
+/** Checks the parameters of a forwarding. @throws {GatewayError} `invalid_request` */
+export function bindForward(
+  { route, bound, caller }: RequestContext<SessionRoute>,
+  { gateway, sessions, binder, subprotocol }: PlanOptions,
+): SessionPlan {
+  encodeBound(route.rpc, bound.message, binder);
+  const raw = bound.own.raw === true;
+  const { channels } = channelCodec(subprotocol);
+  // More ports than the registry has places would be refused for ever, as if waiting could help.
+  const maxPorts = Math.min(mostPorts, Math.floor(channels / 2), sessions.registry.most);
+  const ports = portsOf(bound, raw, maxPorts);
+  return {
+    places: ports.length,
+    open: async (client) => {
+      const podSandboxId = String(bound.message.podSandboxId);
+      await requireListener(gateway.runtime, podSandboxId, { ports, client });
+      const opened: Forwarded[] = [];
+      const abandon = (): void => {
+        for (const { connection } of opened) connection.destroy();
+      };
+      const protocol = "portforward.k8s.io";
+      try {
+        for (const port of ports) {
+          const message = { podSandboxId, port: [port] };
+          const connection = await openConnection(route, message, { gateway, sessions, client, protocol });
+          opened.push(createForwarded(connection, port));
+        }
+      } catch (error) {
+        abandon();
+        throw error;
+      }
+      return {
+        abandon,
+        begin: (socket, peer) =>
+          counted(sessions, caller, (waiting) =>
+            bridgePorts(socket, opened, { subprotocol, raw, limits: sessions.limits, waiting, peer }),
+          ),
+      };
+    },
+  };
+}
+
+/** A pod may open its ports one after the other: only if none of them is open, nothing can come of the session. */
+async function requireListener(
+  runtime: Runtime,
+  podSandboxId: string,
+  { ports, client }: { readonly ports: readonly number[]; readonly client: WaitingClient },
+): Promise<void> {
+  const listening = await listeningPorts(runtime, podSandboxId, { onCancel: client.onCancel });
+  client.check();
+  if (listening === undefined || ports.some((port) => listening.has(port))) return;
+  throw new GatewayError(
+    "not_listening",
+    `Cannot forward to port ${ports.join(", ")}: nothing listens on it in pod "${podSandboxId}"`,
+  );
+}
+
+function portsOf({ message }: Bound, raw: boolean, most: number): readonly number[] {
+  const ports = (message.port as readonly number[] | undefined) ?? [];
+  const wrong = ports.find((port) => port < 1 || port > 65535);
+  if (ports.length === 0)
+    throw invalid([{ parameter: "ports", detail: "is missing: name the pod's port, ports=80" }]);
+  if (wrong !== undefined)
+    throw invalid([{ parameter: "ports", detail: `must be from 1 to 65535, got ${wrong}` }]);
+  if (raw && ports.length > 1) throw invalid([{ parameter: "ports", detail: "must be one port with raw" }]);
+  if (ports.length > most) throw invalid([{ parameter: "ports", detail: `must be at most ${most}` }]);
+  return ports;
+}
+
+/** A connection to the runtime for each; a channel is one byte, and two belong to a port. */
+const mostPorts = 100;

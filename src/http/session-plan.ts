@@ -1,0 +1,83 @@
+/** What sessions of every kind share: their settings, how one is planned, and how its connection to the runtime opens. */
+import type { Caller } from "../auth/authorize.ts";
+import { request as callRuntime } from "../cri/perform.ts";
+import type { SessionRoute } from "../routes/define.ts";
+import type { Bridged } from "../streaming/bridge.ts";
+import type { Subprotocol } from "../streaming/channels.ts";
+import type { DialOptions } from "../streaming/dial.ts";
+import type { Limits } from "../streaming/liveness.ts";
+import type { WaitingOutput } from "../streaming/outflow.ts";
+import type { SessionRegistry } from "../streaming/registry.ts";
+import type { SpdyConnection } from "../streaming/spdy/connection.ts";
+import type { Prepared, WaitingClient } from "../streaming/while-there.ts";
+import type { Binder } from "./bind.ts";
+import type { Gateway } from "./gateway.ts";
+import type { OutputBudget } from "./output-budget.ts";
+
+export interface SessionOptions {
+  readonly registry: SessionRegistry;
+  readonly limits: Limits;
+  /** For output that waits for the clients. */
+  readonly output: OutputBudget;
+  /** See `CommandSessionOptions`. */
+  readonly statusGraceMs: number;
+  readonly streamHost?: string | undefined;
+  readonly streamCa?: string | undefined;
+}
+
+/** A session whose parameters have been checked, before the runtime is asked. */
+export interface SessionPlan {
+  /** Connections to the runtime that it opens. */
+  readonly places: number;
+  /** Opens them. @throws {GatewayError}; {CallCancelled} when the client has left. */
+  readonly open: (client: WaitingClient) => Promise<Prepared>;
+}
+
+/** What a session's parameters are checked with. */
+export interface PlanOptions {
+  readonly gateway: Gateway;
+  readonly sessions: SessionOptions;
+  readonly binder: Binder;
+  readonly subprotocol: Subprotocol | undefined;
+}
+
+/** Begins a session whose waiting output is counted for its caller until it has ended. */
+export function counted(
+  { output }: SessionOptions,
+  { name }: Caller,
+  begin: (waiting: WaitingOutput) => Bridged,
+): Bridged {
+  const waiting = output.reserve(name, 0);
+  const session = begin(waiting);
+  void session.ended.finally(waiting.release);
+  return session;
+}
+
+/** Only sessions need an HTTP client, whose import takes as long as half of the start. */
+export const loadDialler = () => import("../streaming/dial.ts");
+
+type SessionRpc = "RuntimeService/Exec" | "RuntimeService/Attach" | "RuntimeService/PortForward";
+
+export interface OpenOptions extends Pick<PlanOptions, "gateway" | "sessions"> {
+  readonly client: WaitingClient;
+  /** What is spoken over SPDY. */
+  readonly protocol: string;
+}
+
+/** Calls the RPC and dials the URL that it returns, once. Does not begin without a client, and leaves nothing open. */
+export async function openConnection(
+  { rpc }: SessionRoute,
+  message: object,
+  { gateway, sessions, client, protocol }: OpenOptions,
+): Promise<SpdyConnection> {
+  const { onCancel } = client;
+  client.check();
+  const answer = await callRuntime(gateway.runtime, rpc as SessionRpc, message, { onCancel });
+  const options: DialOptions = { protocol, streamHost: sessions.streamHost, ca: sessions.streamCa, onCancel };
+  const { dial } = await loadDialler();
+  client.check();
+  const connection = await dial(answer.url, options);
+  if (client.gone) connection.destroy();
+  client.check();
+  return connection;
+}

@@ -1,0 +1,160 @@
+/**
+ * The life of a request, from top to bottom, the same for every kind of route:
+ *
+ *   authenticate  who is it?                       (server.ts, also for paths that match no route)
+ *   grant         may it use this route?           before the body is read
+ *   bind          what does it ask for?            path, query and body, validated
+ *   needs         may it use these fields?         grants that depend on what was asked for
+ *   target        which pod or container?          full id, and whether Crest made it
+ *   scope         may it see or change this one?
+ *   defaults      what did it leave out?
+ *   policy        may a pod ask for this?
+ *   audit         who did what, on record
+ *   call          ask the runtime
+ *   answer        write the response
+ *
+ * The list is compiled once per route; a stage that a route does not need is absent from it. Kinds of routes differ
+ * in `bind`, `call` and `answer` only.
+ */
+import { isAudited } from "../auth/audit.ts";
+import { authorize } from "../auth/authorize.ts";
+import { checkPodPolicy, hasPodPolicy } from "../auth/pod-policy.ts";
+import { scopeKeyOf } from "../auth/scope.ts";
+import type { Route } from "../routes/define.ts";
+import type { Binder } from "./bind.ts";
+import type { RequestContext } from "./context.ts";
+import type { Gateway } from "./gateway.ts";
+import { narrowPull } from "./pull-request.ts";
+import { targetStage } from "./target.ts";
+
+/** What differs between kinds of routes. `P` is what `bind` prepares for `call`, `A` what `answer` writes. */
+export interface RouteKind<R extends Route, P, A> {
+  readonly binder: Binder;
+  /** Binds and validates the request: sets `bound`, and `outgoing` where one RPC answers. */
+  bind(ctx: RequestContext<R>): P;
+  call(ctx: RequestContext<R>, plan: P): Promise<A>;
+  answer(ctx: RequestContext<R>, answer: A): unknown;
+  /** What an error after `bind` means to the caller. Default: the error itself. */
+  explain?(ctx: RequestContext<R>, failure: Failure): unknown;
+}
+
+/** An error, and whether the runtime had been called. */
+export interface Failure {
+  readonly error: unknown;
+  readonly isCalled: boolean;
+}
+
+export type StageName = "needs" | "target" | "scope" | "defaults" | "policy" | "audit";
+type Run = (ctx: RequestContext) => void | Promise<void>;
+
+/** The compiled stages of a route. */
+export interface Stages<R extends Route, P, A> {
+  /** The names of the stages between `bind` and `call`, for tests and for readers. */
+  readonly names: readonly StageName[];
+  /** `bind` and `needs`. */
+  begin(ctx: RequestContext<R>): Promise<P>;
+  /** From `target` to `call`. */
+  proceed(ctx: RequestContext<R>, plan: P): Promise<A>;
+  /** All of them, `answer` included. */
+  run(ctx: RequestContext<R>): Promise<unknown>;
+}
+
+/** The grant stage, which runs before the body is read. @throws {GatewayError} `not_capable` */
+export function grantStage(route: Route): (ctx: Pick<RequestContext, "caller" | "request">) => void {
+  const needs = Object.keys(route.needs ?? {});
+  return ({ caller, request }) => {
+    const query = request.query as { readonly [name: string]: unknown };
+    // As far as the query says so clearly. The binder reads it exactly, and `needs` looks again.
+    const fields = needs.filter((name) => query[name] === "" || query[name] === "true");
+    authorize(route, caller, { fields });
+  };
+}
+
+export function compileStages<R extends Route, P, A>(
+  route: R,
+  gateway: Gateway,
+  kind: RouteKind<R, P, A>,
+): Stages<R, P, A> {
+  const needs = needsStage(route);
+  const all: readonly (readonly [StageName, Run | undefined])[] = [
+    ["target", targetStage(route, gateway)],
+    ["scope", scopeStage(route)],
+    ["defaults", defaultsStage(route, gateway)],
+    ["policy", policyStage(route)],
+    ["audit", auditStage(route, gateway)],
+  ];
+  const stages = all.flatMap(([name, run]) => (run === undefined ? [] : [{ name, run }]));
+
+  async function meaningOf(ctx: RequestContext<R>, error: unknown, isCalled: boolean): Promise<unknown> {
+    return kind.explain === undefined ? error : await kind.explain(ctx, { error, isCalled });
+  }
+
+  async function begin(ctx: RequestContext<R>): Promise<P> {
+    try {
+      const plan = kind.bind(ctx);
+      needs?.(ctx);
+      return plan;
+    } catch (error) {
+      throw await meaningOf(ctx, error, false);
+    }
+  }
+
+  async function proceed(ctx: RequestContext<R>, plan: P): Promise<A> {
+    let isCalled = false;
+    try {
+      for (const { run } of stages) {
+        const pending = run(ctx);
+        if (pending !== undefined) await pending;
+      }
+      isCalled = true;
+      return await kind.call(ctx, plan);
+    } catch (error) {
+      throw await meaningOf(ctx, error, isCalled);
+    }
+  }
+
+  return {
+    names: [...(needs === undefined ? [] : ["needs" as const]), ...stages.map(({ name }) => name)],
+    begin,
+    proceed,
+    async run(ctx) {
+      return kind.answer(ctx, await proceed(ctx, await begin(ctx)));
+    },
+  };
+}
+
+/** @throws {GatewayError} `not_capable` for a field, or for an image that this caller may not pull. */
+function needsStage(route: Route): ((ctx: RequestContext) => void) | undefined {
+  if (route.needs === undefined && route.allow !== "pull") return undefined;
+  return (ctx) => {
+    const { caller, bound } = ctx;
+    if (bound.given.length > 0) authorize(route, caller, { fields: bound.given });
+    if (route.allow === "pull") narrowPull(ctx);
+  };
+}
+
+function scopeStage({ allow }: Route): Run | undefined {
+  if (allow === "authenticated") return undefined;
+  return (ctx) => {
+    ctx.scopeKey = scopeKeyOf(ctx.caller);
+  };
+}
+
+/** @throws {InvalidValue} what this runtime could not use; {GatewayError} `not_found`. */
+function defaultsStage(route: Route, { prepare }: Gateway): Run | undefined {
+  if (route.kind !== "unary" || !prepare.handles(route.rpc)) return undefined;
+  const { rpc } = route;
+  return async ({ outgoing }) => {
+    if (outgoing !== undefined) outgoing.message = { ...(await prepare.complete(rpc, outgoing.message)) };
+  };
+}
+
+function policyStage({ allow }: Route): Run | undefined {
+  return hasPodPolicy(allow) ? ({ caller }) => checkPodPolicy(caller) : undefined;
+}
+
+function auditStage({ id, allow }: Route, { audit }: Gateway): Run | undefined {
+  if (!isAudited(allow)) return undefined;
+  return (ctx) =>
+    audit.record({ requestId: ctx.id, caller: ctx.caller.name, routeId: id, target: ctx.target });
+}

@@ -1,0 +1,71 @@
+/**
+ * The stage that finds what a request is about: the one pod or container that its path names, or the pod that a
+ * list is filtered by. It replaces a prefix of an id with the full id, and checks whether the caller may change a
+ * pod that Crest did not make.
+ */
+import { canChangeUnmanaged, changesPods, requireManaged } from "../auth/authorize.ts";
+import type { Inventory, Kind } from "../cri/inventory.ts";
+import { managedLabel } from "../cri/pod-config.ts";
+import { GatewayError } from "../errors.ts";
+import type { Grant } from "../grants.ts";
+import type { ListRoute, Route } from "../routes/define.ts";
+import { invalid } from "./bind.ts";
+import type { RequestContext } from "./context.ts";
+
+type Run = (ctx: RequestContext) => Promise<void>;
+
+/** A path parameter that names a pod or a container, by the request field that it sets. */
+interface Named {
+  readonly kind: Kind;
+  readonly field: string;
+}
+
+/** Runtimes answer OK to these for what is not there; an absence is 404 all the same. */
+const mustExist: ReadonlySet<string> = new Set<Grant>(["stop", "remove"]);
+
+/** The stage of a route; undefined where it is about no single pod or container. */
+export function targetStage(route: Route, { inventory }: { readonly inventory: Inventory }): Run | undefined {
+  if (route.kind === "list") return filterStage(route, inventory);
+  const named = namedBy(route);
+  if (named === undefined) return undefined;
+  const { kind, field } = named;
+  const options = { mustExist: mustExist.has(route.allow) };
+  const isChange = changesPods(route);
+  return async (ctx) => {
+    const { bound, caller, outgoing } = ctx;
+    const given = String(bound.message[field]);
+    const id = await inventory.resolve(kind, given, options);
+    const mayBeOthers = isChange && !canChangeUnmanaged(caller);
+    const pod = mayBeOthers ? await inventory.podOf(kind, id) : undefined;
+    if (pod !== undefined) requireManaged({ ...pod, managed: pod.labels[managedLabel] === "true" }, caller);
+    ctx.target = { kind, id, pod };
+    if (id === given) return;
+    bound.message[field] = id;
+    if (outgoing !== undefined) outgoing.message = { ...outgoing.message, [field]: id };
+  };
+}
+
+/** What the path of a route names; undefined when it names no pod and no container. */
+export function namedBy({ path = {} }: Pick<Route, "path">): Named | undefined {
+  const { podSandboxId, containerId } = path;
+  if (podSandboxId !== undefined) return { kind: "pod", field: podSandboxId };
+  if (containerId !== undefined) return { kind: "container", field: containerId };
+  return undefined;
+}
+
+/** Not every runtime's filter takes a prefix of a pod's id. An absent pod has no items, which is no mistake. */
+function filterStage({ filters = {} }: ListRoute, inventory: Inventory): Run | undefined {
+  const parameter = Object.keys(filters).find((name) => filters[name] === "filter.podSandboxId");
+  if (parameter === undefined) return undefined;
+  return async ({ bound: { message } }) => {
+    const filter = message.filter as { podSandboxId?: string } | undefined;
+    if (!filter?.podSandboxId) return;
+    try {
+      filter.podSandboxId = await inventory.resolve("pod", filter.podSandboxId);
+    } catch (error) {
+      if (!(error instanceof GatewayError && error.code === "not_found")) throw error;
+      // A name would find nothing, and nobody would know why.
+      if (error.members.candidates !== undefined) throw invalid([{ parameter, detail: error.message }]);
+    }
+  };
+}
