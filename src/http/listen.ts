@@ -57,6 +57,12 @@ function addressOf(server: Server, hasTls: boolean): string {
   return `${hasTls ? "https" : "http"}://${formatHost(bound.address)}:${bound.port}`;
 }
 
+/**
+ * Connections that wait to be accepted. Clients of a busy gateway open a thousand sessions at once, and the kernel
+ * drops, and later resets, what does not fit into Node's default of 511. It caps this at net.core.somaxconn.
+ */
+const backlog = 4096;
+
 function bind(server: Server, where: ListenOptions | { readonly fd: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     const listening = (): void => {
@@ -67,7 +73,10 @@ function bind(server: Server, where: ListenOptions | { readonly fd: number }): P
       server.off("listening", listening);
       reject(error);
     };
-    server.once("listening", listening).once("error", failed).listen(where);
+    server
+      .once("listening", listening)
+      .once("error", failed)
+      .listen({ ...where, backlog });
   });
 }
 
