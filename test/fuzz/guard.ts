@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { parse } from "yaml";
+import { maxHeaderBytes } from "../../src/http/raw-answer.ts";
 import { operationAt } from "../support/document.ts";
 import { type Harmless, harmless } from "./harmless-body.ts";
 
@@ -105,7 +106,7 @@ export async function startGuard(options: GuardOptions): Promise<Guard> {
     outgoing.end(bytes);
   }
 
-  const server = createServer((incoming, outgoing) => {
+  const server = createServer({ maxHeaderSize: maxHeaderBytes }, (incoming, outgoing) => {
     // A fuzzer that gives up on a request learns nothing more; one that waits sees the connection break.
     pass(incoming, outgoing).catch(() => outgoing.destroy());
   });

@@ -108,7 +108,13 @@ const kinds: readonly Kind[] = [
     headers: ["Accept: application/x-ndjson"],
   },
   { name: "a custom route", start: "GET /v1/grants", status: 200 },
-  { name: "a mutation", start: `POST ${container}/stop`, status: 204 },
+  {
+    name: "a mutation",
+    start: `PATCH ${container}/resources`,
+    status: 204,
+    headers: [json],
+    body: JSON.stringify({ linux: { cpuShares: "512" } }),
+  },
   {
     name: "a command",
     start: `POST ${container}/exec`,

@@ -26,7 +26,7 @@ const answers = new Map([
   ["Version", frame("VersionResponse", { version: "0.1.0", runtimeName: "bench", runtimeVersion: "1" })],
   ["ContainerStatus", frame("ContainerStatusResponse", { status: containerStatus() })],
   ["ListContainers", listOf(1)],
-  ["StopContainer", frame("StopContainerResponse", {})],
+  ["UpdateContainerResources", frame("UpdateContainerResourcesResponse", {})],
   ["ExecSync", frame("ExecSyncResponse", { stdout: Buffer.from("done\n").toString("base64") })],
 ]);
 
