@@ -1,14 +1,15 @@
-/** Waits for a container's end by asking, which works on runtimes without events too. */
+/** Follows the state of a container by asking, which works on runtimes without events too. */
 import { setTimeout as delay } from "node:timers/promises";
 import { GatewayError } from "../errors.ts";
 import type { ContainerStatus } from "../gen/messages.ts";
 import { CallCancelled, type Runtime } from "./channel.ts";
 import { request } from "./perform.ts";
 
-export interface WaitOptions {
+export interface WatchOptions {
+  /** How long to follow it at most, in milliseconds. */
   readonly timeoutMs: number;
-  /** Called once with what to call when nobody waits any longer. */
-  readonly onCancel: (cancel: () => void) => void;
+  /** Aborts when nobody follows any longer. */
+  readonly signal: AbortSignal;
 }
 
 /** Asked at once, then less and less often: a short command ends soon, a long one costs little. */
@@ -16,27 +17,37 @@ const firstPauseMs = 20;
 const longestPauseMs = 500;
 
 /**
- * The container's status once it has exited, or the last one when the time has passed before.
+ * The container's status now and after each change of its state, until it has exited or the time has passed.
  *
- * @throws {GatewayError} `not_found`, also when it is removed meanwhile.
- * @throws {CallCancelled} when nobody waits any longer.
+ * @throws {GatewayError} `not_found`: here when it is not there, from the iteration when it is removed meanwhile.
+ * @throws {CallCancelled} from the iteration, when nobody follows any longer.
  */
-export async function waitForExit(
+export async function watchState(
   runtime: Runtime,
   containerId: string,
-  { timeoutMs, onCancel }: WaitOptions,
-): Promise<ContainerStatus> {
-  const left = new AbortController();
-  onCancel(() => left.abort());
+  { timeoutMs, signal }: WatchOptions,
+): Promise<AsyncIterable<ContainerStatus>> {
   const end = performance.now() + timeoutMs;
-  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
-    const { status } = await request(runtime, "RuntimeService/ContainerStatus", { containerId }, {});
-    if (!status)
-      throw new GatewayError("not_found", `Cannot find container "${containerId}": the runtime has none`);
-    const restMs = end - performance.now();
-    if (status.state === "CONTAINER_EXITED" || restMs <= 0) return status;
-    await delay(Math.min(pauseMs, restMs), undefined, { signal: left.signal }).catch((error: unknown) => {
-      throw new CallCancelled("nobody waits any longer", { cause: error });
-    });
-  }
+  const first = await statusOf(runtime, containerId);
+  return (async function* () {
+    yield first;
+    let status = first;
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+      const restMs = end - performance.now();
+      if (status.state === "CONTAINER_EXITED" || restMs <= 0) return;
+      await delay(Math.min(pauseMs, restMs), undefined, { signal }).catch((error: unknown) => {
+        throw new CallCancelled("nobody waits any longer", { cause: error });
+      });
+      const next = await statusOf(runtime, containerId);
+      if (next.state !== status.state) yield next;
+      status = next;
+    }
+  })();
+}
+
+async function statusOf(runtime: Runtime, containerId: string): Promise<ContainerStatus> {
+  const { status } = await request(runtime, "RuntimeService/ContainerStatus", { containerId }, {});
+  if (!status)
+    throw new GatewayError("not_found", `Cannot find container "${containerId}": the runtime has none`);
+  return status;
 }

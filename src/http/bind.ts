@@ -52,7 +52,7 @@ interface BoundField {
 
 /** Compiles what `route` binds. `extra` names query parameters that its kind reads itself. */
 export function createBinder(route: Route, extra: readonly string[] = []): Binder {
-  const rpc = route.kind === "custom" ? undefined : route.rpc;
+  const rpc = "rpc" in route ? route.rpc : undefined;
   const requestName = rpc === undefined ? undefined : methods[rpc].request;
   const bindings = route.kind === "list" ? route.filters : route.query;
   const fieldOf = (path: string) => (requestName === undefined ? undefined : fieldAt(requestName, path));

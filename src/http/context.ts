@@ -75,15 +75,21 @@ export class RequestContext<R extends Route = Route> {
 
 const nothingBound: Bound = { message: {}, own: {}, given: [], unknown: undefined };
 
-/** Cancels what works for a client that has left. Not `request.signal`: that fires at the end of a POST body. */
-function whenGone(reply: FastifyReply): (cancel: () => void) => void {
-  const { raw } = reply;
+/**
+ * Cancels what works for a client that has left. Not `request.signal`: that fires at the end of a POST body. The
+ * response has one listener, however many calls a request makes.
+ */
+function whenGone({ raw }: FastifyReply): (cancel: () => void) => void {
+  const cancels: (() => void)[] = [];
+  const left = (): void => {
+    if (raw.writableFinished) return;
+    for (const cancel of cancels) cancel();
+  };
   return (cancel) => {
-    const left = (): void => {
-      if (!raw.writableFinished) cancel();
-    };
+    cancels.push(cancel);
     // A client that left while an earlier stage ran does not leave again.
-    if (raw.destroyed) left();
-    else raw.once("close", left);
+    if (!raw.destroyed) {
+      if (cancels.length === 1) raw.once("close", left);
+    } else if (!raw.writableFinished) cancel();
   };
 }

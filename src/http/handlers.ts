@@ -1,4 +1,4 @@
-/** The custom routes' answers, by route id: what no single RPC gives. */
+/** The handlers of custom and stream routes, by route id: what no single RPC answers. */
 import { type Caller, canUse } from "../auth/authorize.ts";
 import { readCapabilities } from "../cri/capabilities.ts";
 import { findableReference } from "../cri/image-id.ts";
@@ -6,29 +6,19 @@ import { findImageUser } from "../cri/image-user.ts";
 import { whyKept } from "../cri/kept-image.ts";
 import { request } from "../cri/perform.ts";
 import { requestRules } from "../cri/request-rules.ts";
-import { waitForExit } from "../cri/wait.ts";
+import { watchState } from "../cri/wait.ts";
 import { GatewayError } from "../errors.ts";
+import type { ContainerStatus } from "../gen/messages.ts";
 import { allGrants, type Grant } from "../grants.ts";
 import type { AnswerOf } from "../routes/answers.ts";
-import type { CustomRouteId } from "../routes/index.ts";
+import type { CustomRouteId, StreamRouteId } from "../routes/index.ts";
 import { breaks } from "../wire/field-rule.ts";
 import { invalid } from "./bind.ts";
 import type { CustomHandler } from "./custom.ts";
+import type { StreamHandler } from "./stream.ts";
 
 export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<Id>> } = {
   getCapabilities: (_ctx, { runtime }) => readCapabilities(runtime),
-
-  /** The exit of a container, or its state when the time has passed first. */
-  waitContainer: async ({ bound, onCancel }, { runtime }) => {
-    const containerId = String(bound.message.containerId);
-    const status = await waitForExit(runtime, containerId, {
-      timeoutMs: Number(bound.own.timeout) * 1000,
-      onCancel,
-    });
-    const { state, exitCode, reason, message, finishedAt } = status;
-    if (state !== "CONTAINER_EXITED") return { exited: false, state };
-    return { exited: true, state, exitCode, reason, message, finishedAt };
-  },
 
   getGrants: async ({ caller }) => grantsAnswer(caller),
 
@@ -62,6 +52,31 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
     };
   },
 };
+
+export const streamHandlers: { readonly [Id in StreamRouteId]: StreamHandler<AnswerOf<Id>> } = {
+  /** The state of a container and each change of it, until its exit. */
+  waitContainer: {
+    async open({ bound: { message, own }, signal }, { runtime }) {
+      const timeoutMs = Number(own.timeout) * 1000;
+      const states = await watchState(runtime, String(message.containerId), { timeoutMs, signal });
+      return (async function* () {
+        for await (const status of states) yield waitAnswer(status);
+      })();
+    },
+    lineOf: ({ state, exitCode }) => (exitCode === undefined ? state : `${state} ${exitCode}`),
+  },
+};
+
+function waitAnswer({
+  state,
+  exitCode,
+  reason,
+  message,
+  finishedAt,
+}: ContainerStatus): AnswerOf<"waitContainer"> {
+  if (state !== "CONTAINER_EXITED") return { exited: false, state };
+  return { exited: true, state, exitCode, reason, message, finishedAt };
+}
 
 /** The path's image, when it is no longer than in a body. @throws {GatewayError} `invalid_request`. */
 function checkedReference(image: { readonly image: string }): { readonly image: string } {

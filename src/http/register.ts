@@ -1,66 +1,82 @@
 /** The route table -> Fastify routes: each kind has its stages, and every route its grant. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { Route, SessionRoute } from "../routes/define.ts";
+import type { CustomRoute, Route, SessionRoute, StreamRoute } from "../routes/define.ts";
 import { RequestContext } from "./context.ts";
 import { type CustomHandler, customKind } from "./custom.ts";
 import type { Gateway } from "./gateway.ts";
 import { refuseHandshake } from "./http-manners.ts";
 import { listKind } from "./list.ts";
+import { routerPath } from "./router-path.ts";
+import { registerSession, type SessionScope } from "./sessions.ts";
 import { compileStages, grantStage, type RouteKind } from "./stages.ts";
+import { type StreamHandler, streamKind } from "./stream.ts";
 import { unaryKind } from "./unary.ts";
+import { registerUpgrade } from "./upgrade-route.ts";
 
-type CustomHandlers = { readonly [id: string]: CustomHandler };
+/** What routes are registered with. */
+export interface RouteScope extends SessionScope {
+  /** By route id. */
+  readonly custom: { readonly [id: string]: CustomHandler };
+  readonly streams: { readonly [id: string]: StreamHandler };
+}
 
-export function registerRoutes(
+export function registerRoutes(app: FastifyInstance, routes: readonly Route[], scope: RouteScope): void {
+  for (const route of routes) registerRoute(app, route, scope);
+}
+
+function registerRoute(app: FastifyInstance, route: Route, scope: RouteScope): void {
+  const { gateway } = scope;
+  if (route.kind === "unary") registerPlain(app, route, gateway, unaryKind(route, gateway));
+  else if (route.kind === "list") registerPlain(app, route, gateway, listKind(route, gateway));
+  else if (route.kind === "custom")
+    registerPlain(app, route, gateway, customKind(route, gateway, handlerOf(route, scope.custom)));
+  else if (route.kind === "session") registerSession(app, route, scope);
+  else registerStream(app, route, scope);
+}
+
+function handlerOf<H>({ id }: CustomRoute | StreamRoute, handlers: { readonly [id: string]: H }): H {
+  const handler = handlers[id];
+  if (handler === undefined) throw new TypeError(`No handler for route ${id}`);
+  return handler;
+}
+
+/** Registers a route that answers each request with one response. */
+function registerPlain<R extends Exclude<Route, SessionRoute>, P, A>(
   app: FastifyInstance,
-  routes: readonly Route[],
+  route: R,
   gateway: Gateway,
-  handlers: CustomHandlers,
-  registerSession: (route: SessionRoute) => void,
+  kind: RouteKind<R, P, A>,
 ): void {
-  for (const route of routes) {
-    if (route.kind === "session") {
-      registerSession(route);
-      continue;
-    }
-    const [method = "GET", path = ""] = route.http.split(" ");
-    const grant = grantStage(route);
-    app.route({
-      method,
-      url: routerPath(path),
-      // Before the body is read: a caller that may not use the route need not send it.
-      onRequest: async (request) => {
-        grant({ request, caller: gateway.callerOf(request) });
-        refuseHandshake(request.raw);
-      },
-      handler: handlerOf(route, gateway, handlers),
-    });
-  }
-}
-
-/** `/v1/images/{image}` -> `/v1/images/*`: a reference holds slashes. `/v1/pods/{id}` -> `/v1/pods/:id`. */
-export function routerPath(path: string): string {
-  return path.replace(/\{image\}$/, "*").replace(/\{(\w+)\}/g, ":$1");
-}
-
-type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
-
-function handlerOf(route: Exclude<Route, SessionRoute>, gateway: Gateway, handlers: CustomHandlers): Handler {
-  switch (route.kind) {
-    case "unary":
-      return handler(route, gateway, unaryKind(route, gateway));
-    case "list":
-      return handler(route, gateway, listKind(route, gateway));
-    case "custom": {
-      const custom = handlers[route.id];
-      if (!custom) throw new TypeError(`No handler for route ${route.id}`);
-      return handler(route, gateway, customKind(route, gateway, custom));
-    }
-  }
-}
-
-function handler<R extends Route, P, A>(route: R, gateway: Gateway, kind: RouteKind<R, P, A>): Handler {
+  const [method = "GET", path = ""] = route.http.split(" ");
+  const grant = grantStage(route);
   const { run } = compileStages(route, gateway, kind);
-  return async (request, reply) =>
-    run(new RequestContext({ route, caller: gateway.callerOf(request), request, reply }));
+  app.route({
+    method,
+    url: routerPath(path),
+    // Before the body is read: a caller that may not use the route need not send it.
+    onRequest: async (request) => {
+      grant({ request, caller: gateway.callerOf(request) });
+      refuseHandshake(request.raw);
+    },
+    handler: async (request: FastifyRequest, reply: FastifyReply) =>
+      run(new RequestContext({ route, caller: gateway.callerOf(request), request, reply })),
+  });
+}
+
+function registerStream(app: FastifyInstance, route: StreamRoute, scope: RouteScope): void {
+  const { gateway, sessions, streams } = scope;
+  const handler = handlerOf(route, streams);
+  const stages = compileStages(route, gateway, streamKind(route, gateway, { handler, sessions }));
+  registerUpgrade(app, {
+    route,
+    gateway,
+    registry: sessions.registry,
+    stages,
+    sessionOf(opened) {
+      if (!("session" in opened)) throw new TypeError("A WebSocket without a session");
+      return opened.session;
+    },
+    handler: async (request, reply) =>
+      stages.run(new RequestContext({ route, caller: gateway.callerOf(request), request, reply })),
+  });
 }

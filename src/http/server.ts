@@ -26,7 +26,7 @@ import { registerDocuments } from "./documents.ts";
 import type { Drain } from "./drain.ts";
 import type { Gateway } from "./gateway.ts";
 import { serveHalfClosed } from "./half-closed.ts";
-import { handlers } from "./handlers.ts";
+import { handlers, streamHandlers } from "./handlers.ts";
 import { asksForSpdy, isUpgraded } from "./handshake.ts";
 import { healthPaths, openPaths, registerHealth } from "./health.ts";
 import { checkCodings, checkQuery, hostOf, originForm } from "./http-manners.ts";
@@ -39,7 +39,6 @@ import { apiHeaders, pathOf, sendProblem } from "./problems.ts";
 import { answerClientError, refuse } from "./raw-answer.ts";
 import { registerRoutes } from "./register.ts";
 import { loadDialler, type SessionOptions } from "./session-plan.ts";
-import { registerSession } from "./sessions.ts";
 import { createSharing } from "./sharing.ts";
 import { routesFor, suggestRoute } from "./suggest-route.ts";
 import { type ChosenProtocols, registerWebSockets } from "./websockets.ts";
@@ -206,9 +205,13 @@ export function createServer(options: ServerOptions): Server {
   registerWebSockets(app, chosen);
   // In a scope of its own, which begins when the WebSocket server stands.
   app.register(async (scope) => {
-    registerRoutes(scope, routes, gateway, handlers, (route) =>
-      registerSession(scope, route, { gateway, sessions: options.sessions, chosen }),
-    );
+    registerRoutes(scope, routes, {
+      gateway,
+      sessions: options.sessions,
+      chosen,
+      custom: handlers,
+      streams: streamHandlers,
+    });
   });
   return {
     app,

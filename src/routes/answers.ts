@@ -6,7 +6,7 @@
  * Import types only, but for generating the document: TypeBox costs a tenth of a second to load.
  */
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
-import type { CustomRouteId } from "./index.ts";
+import type { CustomRouteId, StreamRouteId } from "./index.ts";
 
 /** Words, one of which it is: as `enum`, since generators make a type of its own of each part of an `anyOf`. */
 const oneOf = <const Words extends readonly string[]>(words: Words, description: string) =>
@@ -187,13 +187,13 @@ export const ExecAnswer = Type.Object(
   { description: "How a command ended, and what it wrote." },
 );
 
-/** Custom route -> its answer. */
+/** Custom route -> its answer; stream route -> each of its items. */
 export const answers = {
   getGrants: Grants,
   getCapabilities: Capabilities,
   waitContainer: WaitAnswer,
   removeImage: RemovedImage,
-} as const satisfies { readonly [Id in CustomRouteId]: TSchema };
+} as const satisfies { readonly [Id in CustomRouteId | StreamRouteId]: TSchema };
 
 type Frozen<T> = T extends readonly (infer E)[]
   ? readonly Frozen<E>[]
@@ -201,6 +201,6 @@ type Frozen<T> = T extends readonly (infer E)[]
     ? { readonly [K in keyof T]: Frozen<T[K]> }
     : T;
 
-/** What the handler of a custom route answers. */
-export type AnswerOf<Id extends CustomRouteId> = Frozen<Static<(typeof answers)[Id]>>;
+/** What the handler of a custom route answers, and that of a stream route for each item. */
+export type AnswerOf<Id extends CustomRouteId | StreamRouteId> = Frozen<Static<(typeof answers)[Id]>>;
 export type ExecAnswer = Frozen<Static<typeof ExecAnswer>>;

@@ -1,5 +1,5 @@
 /** Containers: they live in a pod and share its namespaces. */
-import { custom, list, unary } from "./define.ts";
+import { list, stream, unary } from "./define.ts";
 
 export const containers = [
   list({
@@ -146,7 +146,7 @@ export const containers = [
 ] as const;
 
 export const containerWait = {
-  waitContainer: custom({
+  waitContainer: stream({
     id: "waitContainer",
     http: "GET /v1/containers/{containerId}/wait",
     uses: ["RuntimeService/ContainerStatus"],
@@ -160,8 +160,8 @@ export const containerWait = {
         description: "Seconds to wait at most; when they have passed the answer says `exited: false`.",
       },
     },
+    forms: ["json", "ndjson", "sse", "text", "websocket"],
     allow: "read:containers",
     summary: "Wait until a container has exited",
-    success: 200,
   }),
 } as const;

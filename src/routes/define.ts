@@ -233,6 +233,25 @@ export function custom<const Id extends string, const H extends Target>(
   return { kind: "custom", ...route } as CustomRoute<Id>;
 }
 
+/** How a sequence of items is written; JSON is its last item alone. A WebSocket gets a text message for each. */
+export type StreamForm = "json" | "ndjson" | "sse" | "text" | "websocket";
+
+/** A sequence of items, as they come: the handler is found by `id`. */
+export function stream<const Id extends string, const H extends `GET /${string}`>(
+  route: Base<H> & {
+    readonly id: Id;
+    /** The RPCs that the handler may call. */
+    readonly uses: readonly Rpc[];
+    /** The path parameters, each with what it identifies. */
+    readonly path?: { readonly [K in Params<H>]: "podSandboxId" | "containerId" };
+    readonly own?: { readonly [name: string]: OwnParameter };
+    /** The first is that of a request without `Accept`. */
+    readonly forms: readonly [StreamForm, ...StreamForm[]];
+  },
+): StreamRoute<Id> {
+  return { kind: "stream", success: 200, ...route } as StreamRoute<Id>;
+}
+
 // ---- The erased forms that the registrars read ----
 
 interface AnyRoute extends Base<Target> {
@@ -284,4 +303,18 @@ export interface CustomRoute<Id extends string = string> extends AnyRoute {
   readonly success: Success;
 }
 
-export type Route = UnaryRoute | ListRoute | SessionRoute | CustomRoute;
+export interface StreamRoute<Id extends string = string> extends AnyRoute {
+  readonly kind: "stream";
+  readonly id: Id;
+  readonly uses: readonly Rpc[];
+  readonly success: 200;
+  readonly forms: readonly [StreamForm, ...StreamForm[]];
+}
+
+export type Route = UnaryRoute | ListRoute | SessionRoute | CustomRoute | StreamRoute;
+
+/** The RPCs that a route may call. */
+export function rpcsOf(route: Route): readonly Rpc[] {
+  if ("uses" in route) return route.uses;
+  return route.kind === "list" && route.stream !== undefined ? [route.rpc, route.stream] : [route.rpc];
+}

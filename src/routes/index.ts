@@ -6,9 +6,13 @@ import { pods } from "./pods.ts";
 import { gateway, runtime } from "./runtime.ts";
 import { sessions } from "./sessions.ts";
 
-/** Routes whose answer no single RPC gives; `http/` has a handler for each, by this name. */
-export const customRoutes = { ...gateway, ...containerWait, ...imageRemoval } as const;
+/** Routes that no single RPC answers; `http/` has a handler for each, by this name. */
+export const customRoutes = { ...gateway, ...imageRemoval } as const;
 export type CustomRouteId = keyof typeof customRoutes;
+
+/** Routes that answer a sequence of items; `http/` has a handler for each, by this name. */
+export const streamRoutes = { ...containerWait } as const;
+export type StreamRouteId = keyof typeof streamRoutes;
 
 export const routes: readonly Route[] = [
   ...runtime,
@@ -17,4 +21,5 @@ export const routes: readonly Route[] = [
   ...images,
   ...sessions,
   ...Object.values(customRoutes),
+  ...Object.values(streamRoutes),
 ];

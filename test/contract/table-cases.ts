@@ -1,8 +1,14 @@
 /** What each route of the table is asked with: a target with every parameter, and a body that is taken. */
-import type { Rpc } from "../../src/gen/methods.ts";
-import { methods } from "../../src/gen/methods.ts";
+import { methods, type Rpc } from "../../src/gen/methods.ts";
 import type { Grant } from "../../src/grants.ts";
-import type { CustomRoute, ListRoute, Route, SessionRoute, UnaryRoute } from "../../src/routes/define.ts";
+import type {
+  CustomRoute,
+  ListRoute,
+  Route,
+  SessionRoute,
+  StreamRoute,
+  UnaryRoute,
+} from "../../src/routes/define.ts";
 import { routes } from "../../src/routes/index.ts";
 import type { ContainerInit, FakeRuntime, PodInit } from "../support/fake-runtime.ts";
 import { fieldAt, fieldsOf, fullMessage, type Message } from "./table-messages.ts";
@@ -15,14 +21,16 @@ export const plainRoutes = routes.filter(
 );
 export const unaryRoutes = routes.filter((route): route is UnaryRoute => route.kind === "unary");
 export const listRoutes = routes.filter((route): route is ListRoute => route.kind === "list");
-export const customRoutes = routes.filter((route): route is CustomRoute => route.kind === "custom");
+export const customRoutes = routes.filter(
+  (route): route is CustomRoute | StreamRoute => route.kind === "custom" || route.kind === "stream",
+);
 export const sessionRoutes = routes.filter((route): route is SessionRoute => route.kind === "session");
 
 export const methodOf = (route: Route): string => route.http.slice(0, route.http.indexOf(" "));
 export const patternOf = (route: Route): string => route.http.slice(route.http.indexOf(" ") + 1);
 
-/** The RPCs that a route may call. */
-export const rpcsOf = (route: Route): readonly Rpc[] => (route.kind === "custom" ? route.uses : [route.rpc]);
+/** The RPCs that a route asks first. */
+export const rpcsOf = (route: Route): readonly Rpc[] => ("rpc" in route ? [route.rpc] : route.uses);
 
 /** All that a caller needs for a route: until pods have a policy, these words are root on the node. */
 export function grantsOf(route: Route): readonly Grant[] {

@@ -50,7 +50,7 @@ export const fixedAnswer = (rpc: Rpc): Uint8Array => responseBytes(rpc, fullMess
 
 /** Whether a runtime has not what a route asks for, and no test answers instead. */
 export function isLacking(manner: MannerName, route: Route): boolean {
-  if (route.kind === "custom") return false;
+  if (!("rpc" in route)) return false;
   return mannerOf(manner).unimplemented.has(route.rpc) && !unserved.includes(route.rpc);
 }
 

@@ -39,7 +39,7 @@ for (const manner of mannerNames) {
       const answer = await send(app, it, it.query);
       const status = statusOn(manner, route);
       assert.equal(answer.status, status, answer.text);
-      for (const rpc of route.kind === "custom" ? [] : [route.rpc]) {
+      for (const rpc of "rpc" in route ? [route.rpc] : []) {
         const [call] = own.fake.callsOf(rpc).slice(-1);
         assert.ok(call, `${rpc} was not asked`);
         for (const [field, value] of it.lands) assert.deepEqual(valueAt(call.request, field), value, field);

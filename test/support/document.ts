@@ -74,6 +74,14 @@ export function operationAt(method: string, path: string): PlacedOperation | und
   return here.find((one) => one.path === path) ?? here[0];
 }
 
+/** The values of server-sent events, those of comments and of errors left out. */
+function eventData(text: string): readonly object[] {
+  return text
+    .split("\n\n")
+    .filter((event) => event.startsWith("data: "))
+    .map((event) => JSON.parse(event.slice("data: ".length)) as object);
+}
+
 /** Only images' names have slashes; an id may be empty, which is a mistake of the caller. */
 function matcherOf(pattern: string): RegExp {
   return new RegExp(`^${pattern.replace("{image}", ".*").replace(/\{\w+\}/g, "[^/]*")}$`, "s");
@@ -102,6 +110,10 @@ function checkResponse(what: string, method: string, stated: DocumentedResponse,
       const value = JSON.parse(line) as object;
       checkValue(what, failure !== undefined && "failure" in value ? failure : item, value);
     }
+    return;
+  }
+  if (item !== undefined && type === "text/event-stream") {
+    for (const data of eventData(answer.text)) checkValue(what, item, data);
     return;
   }
   const types = Object.keys(stated.content ?? {});

@@ -79,7 +79,7 @@ export const operations: { readonly [id: string]: string } = {
   reopenContainerLog:
     "Makes the runtime open the container's log file again, as the last step of a log rotation. Until then the renamed file keeps growing. The container must be running (409 `not_running`). cri-dockerd does not have it (501).",
   waitContainer:
-    "Answers when the container has ended, with its exit code. When `timeout` seconds have passed first, the answer says `exited: false`: ask again.",
+    'Answers when the container has ended, with its exit code. When `timeout` seconds have passed first, the answer says `exited: false`: ask again.\n\nTo follow the state, ask for `Accept: application/x-ndjson`, `text/event-stream` or `text/plain`, or open a WebSocket at the same path: the state comes at once, and again whenever it has changed, until the container has ended or the time has passed. If that fails in the middle, the last item is the problem: a line `{"error": ...}`, or an event of type `error`. Each follower takes one of the places that `--max-sessions` limits.',
 
   listImages:
     "Lists the images on the node. `image` keeps those that have this name or id, on every runtime.",
@@ -198,7 +198,7 @@ export type Describe = (name: string) => string | undefined;
 /** CRI's comments, or what stands in their place here, in the names that callers of `routes` see. */
 export function createDescribe(routes: readonly Route[]): Describe {
   const operationOf = new Map(
-    routes.flatMap((route) => (route.kind === "custom" ? [] : [[nameOf(route.rpc), route.id] as const])),
+    routes.flatMap((route) => ("rpc" in route ? [[nameOf(route.rpc), route.id] as const] : [])),
   ).set("RemoveImage", "removeImage");
   return (name) => {
     const text = overrides[name] ?? comments[name];

@@ -3,8 +3,14 @@ import { untilPodPolicy } from "../../auth/authorize.ts";
 import { descriptors } from "../../gen/descriptors.ts";
 import { methods } from "../../gen/methods.ts";
 import { answers, ExecAnswer, ListFailure, Problem } from "../../routes/answers.ts";
-import type { ListRoute, OwnParameter, Route, UnaryRoute } from "../../routes/define.ts";
-import type { CustomRouteId } from "../../routes/index.ts";
+import {
+  type ListRoute,
+  type OwnParameter,
+  type Route,
+  rpcsOf,
+  type UnaryRoute,
+} from "../../routes/define.ts";
+import type { CustomRouteId, StreamRouteId } from "../../routes/index.ts";
 import { type Field, messageOf } from "../../wire/descriptor.ts";
 import { createDescribe, type Describe, operations } from "./descriptions.ts";
 import { type Example, examples } from "./examples.ts";
@@ -114,10 +120,7 @@ function operation(route: Route, { components, plain, describe }: Making): Schem
   const example = examples[route.id] ?? {};
   const making = { components, plain, describe, example };
   const body = route.kind === "unary" ? requestBody(route, making) : undefined;
-  const rpcs =
-    route.kind === "custom"
-      ? route.uses
-      : [route.rpc, ...("stream" in route && route.stream ? [route.stream] : [])];
+  const rpcs = rpcsOf(route);
   const description = [
     operations[route.id],
     route.kind === "list" ? orderOf(route) : undefined,
@@ -165,7 +168,7 @@ function parametersOf(
   { parameters: values = {} }: Example,
 ): { readonly parameters?: readonly Schema[] } {
   const parameters: Schema[] = [];
-  const request = route.kind === "custom" ? undefined : methods[route.rpc].request;
+  const request = "rpc" in route ? methods[route.rpc].request : undefined;
   for (const name of Object.keys(route.path ?? {})) {
     parameters.push({
       name,
@@ -361,8 +364,10 @@ function success(route: Route, { components, plain, describe, example }: Showing
         ...requestId,
         ...("location" in route && route.location ? location : {}),
         ...("tells" in route && route.tells === "version" ? crestVersion : {}),
+        ...(route.kind === "stream" ? unbuffered : {}),
       },
       content: { "application/json": media(schema, example.answer) },
+      ...(route.kind === "stream" ? { "x-crest-ndjson-item": schema } : {}),
     },
   };
 }
@@ -372,8 +377,8 @@ function answerSchema(
   components: Components,
   plain: (schema: object) => Schema,
 ): Schema {
-  if (route.kind === "custom") {
-    const id = route.id as CustomRouteId;
+  if (route.kind !== "unary") {
+    const id = route.id as CustomRouteId | StreamRouteId;
     return components.define(`${id.slice(0, 1).toUpperCase()}${id.slice(1)}Answer`, plain(answers[id]));
   }
   return route.writes === "execOutput"
@@ -386,6 +391,13 @@ const crestVersion = {
     description: "The gateway's own version, which is this document's too.",
     required: true,
     schema: { type: "string" },
+  },
+};
+
+const unbuffered = {
+  "X-Accel-Buffering": {
+    description: "`no` when items are sent as they come: proxies must not hold them back.",
+    schema: { type: "string", enum: ["no"] },
   },
 };
 

@@ -1,7 +1,7 @@
 /** Which failures an operation has, by what it is. */
 import { callRules } from "../../cri/methods.ts";
 import { type ErrorCode, errorTable } from "../../errors.ts";
-import type { Route } from "../../routes/define.ts";
+import { type Route, rpcsOf } from "../../routes/define.ts";
 import type { Schema } from "./schemas.ts";
 
 /** HTTP status -> what it means for a caller. */
@@ -62,7 +62,7 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   output_too_large: of("execSync"),
   registry_unreachable: of("pullImage"),
   network_teardown_failed: of("stopPod", "removePod"),
-  too_many_sessions: isSession,
+  too_many_sessions: (route) => isSession(route) || route.kind === "stream",
   outcome_unknown: (route) => route.kind === "unary" && callRules[route.rpc].lookWith !== undefined,
   // Where an answer may be large.
   overloaded: (route) =>
@@ -79,7 +79,7 @@ export function failuresOf(route: Route): Schema {
   const add = (...more: readonly Status[]): void => {
     for (const status of more) statuses.add(status);
   };
-  const calls = route.kind !== "custom" || route.uses.length > 0;
+  const calls = rpcsOf(route).length > 0;
   if (calls) add("429", "501", "502", "503", "504");
   if (route.path !== undefined) add("404", "409");
   if (filtersPods(route)) add("409");

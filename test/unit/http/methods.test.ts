@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { allowedMethods } from "../../../src/http/methods.ts";
-import { routerPath } from "../../../src/http/register.ts";
+import { routerPath } from "../../../src/http/router-path.ts";
 import { custom } from "../../../src/routes/define.ts";
 
 const base = { id: "x", allow: "authenticated", summary: "x", uses: [], success: 200 } as const;

@@ -1,0 +1,47 @@
+/** How the items of a stream route are written over HTTP, one text for each. */
+import type { StreamForm } from "../routes/define.ts";
+
+/** A form of which each item is a piece of the body. */
+export interface StreamFormat {
+  readonly mediaType: string;
+  item(item: object): string;
+  /** What is sent in place of the items that are missing. */
+  error(problem: object): string;
+  /** Sent while there is no item, so that proxies keep the connection; absent where readers would take it for one. */
+  readonly heartbeat?: string;
+}
+
+const ndjson: StreamFormat = {
+  mediaType: "application/x-ndjson",
+  item: (item) => `${JSON.stringify(item)}\n`,
+  error: (problem) => `${JSON.stringify({ error: problem })}\n`,
+};
+
+/** Source: the HTML standard, server-sent events. */
+const sse: StreamFormat = {
+  mediaType: "text/event-stream",
+  item: (item) => `data: ${JSON.stringify(item)}\n\n`,
+  error: (problem) => `event: error\ndata: ${JSON.stringify(problem)}\n\n`,
+  heartbeat: ":\n\n",
+};
+
+const text = (lineOf: (item: object) => string): StreamFormat => ({
+  mediaType: "text/plain",
+  item: (item) => `${lineOf(item)}\n`,
+  error: (problem) => `${JSON.stringify({ error: problem })}\n`,
+});
+
+/** `lineOf` writes an item as a line of text. */
+export function streamFormat(
+  form: Exclude<StreamForm, "json" | "websocket">,
+  lineOf: (item: object) => string,
+): StreamFormat {
+  switch (form) {
+    case "ndjson":
+      return ndjson;
+    case "sse":
+      return sse;
+    case "text":
+      return text(lineOf);
+  }
+}
