@@ -8,8 +8,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createHostGuard } from "./auth/hosts.ts";
 import { createAuthenticator } from "./auth/token.ts";
 import type { Config } from "./config.ts";
+import { callerInterceptors } from "./cri/caller-interceptors.ts";
 import type { Runtime } from "./cri/channel.ts";
-import { createInventory } from "./cri/inventory.ts";
+import { compose } from "./cri/compose.ts";
+import { createInventory, type Inventory } from "./cri/inventory.ts";
 import { withListLimit } from "./cri/list-limit.ts";
 import { logRootOf } from "./cri/log-folders.ts";
 import { withNameHints } from "./cri/name-hints.ts";
@@ -94,10 +96,7 @@ export function createApp({
 }: AppOptions): App {
   const checkToken = createAuthenticator(token);
   const caller = { name: "token", grants: config.grants, tokenFile: config.tokenFile };
-  const whole = withWholeLists(withListLimit(withoutZeroTimes(options.runtime)));
-  const inventory = withNameHints(createInventory(whole), whole);
-  const creating = withSafeCreates(whole);
-  const runtime = withStats(withPodCgroups(creating, (id) => inventory.podOf("pod", id)));
+  const { runtime, inventory } = adapt(options.runtime);
   const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};
   const { maxConnections, maxStreams } = shareDescriptors(descriptorLimit(), mostSessions);
   if (maxStreams < mostSessions) {
@@ -171,6 +170,20 @@ export function createApp({
       clearInterval(timer);
     },
   };
+}
+
+/** The runtime as routes use it, whichever it is, and what is known of its pods and containers. */
+export function adapt(transport: Runtime): { readonly runtime: Runtime; readonly inventory: Inventory } {
+  const whole = compose(transport, withoutZeroTimes, withListLimit, withWholeLists);
+  const inventory = withNameHints(createInventory(whole), whole);
+  const runtime = compose(
+    whole,
+    withSafeCreates,
+    withPodCgroups((id) => inventory.podOf("pod", id)),
+    withStats,
+    ...callerInterceptors,
+  );
+  return { runtime, inventory };
 }
 
 const defaultBufferBytes = 256 * 1024 * 1024;

@@ -6,9 +6,9 @@
  */
 import { GatewayError } from "../errors.ts";
 import { type Methods, methods, type Rpc } from "../gen/methods.ts";
+import { call } from "./call.ts";
 import type { Runtime } from "./channel.ts";
 import { encodeRequest, type Input } from "./codec.ts";
-import { invoke } from "./invoke.ts";
 import { knownSupport } from "./known-support.ts";
 import { type Quirk, quirksOf } from "./quirks.ts";
 
@@ -57,7 +57,7 @@ const probes: Probes = {
 
 /** Asks what has not been answered before. @throws {GatewayError} `runtime_unavailable` when nobody answers. */
 export async function readCapabilities(runtime: Runtime): Promise<Capabilities> {
-  const { runtimeName, runtimeVersion } = await invoke(runtime, "RuntimeService/Version", {});
+  const { runtimeName, runtimeVersion } = await call(runtime, "RuntimeService/Version", {});
   const rpcs: { rpc: Rpc; support: Support }[] = [];
   for (const rpc of Object.keys(methods) as Rpc[]) {
     if (runtime.seen(rpc) === undefined) await probe(runtime, rpc);
@@ -74,10 +74,10 @@ async function probe(runtime: Runtime, rpc: Rpc): Promise<void> {
   const request = encodeRequest(rpc, message);
   try {
     if (!methods[rpc].stream) {
-      await runtime.call(rpc, request, { deadlineMs: probeMs });
+      await runtime.call(rpc, request, { deadlineMs: probeMs, asIs: true });
       return;
     }
-    for await (const _ of runtime.stream(rpc, request, { deadlineMs: probeMs })) return;
+    for await (const _ of runtime.stream(rpc, request, { deadlineMs: probeMs, asIs: true })) return;
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
     if (error.code === "runtime_unavailable") throw error;

@@ -1,7 +1,7 @@
 /** Which cgroup driver the runtime uses, which decides how a cgroup parent is written. */
 import { GatewayError } from "../errors.ts";
+import { call } from "./call.ts";
 import type { Runtime } from "./channel.ts";
-import { invoke } from "./invoke.ts";
 import { oncePerConnection } from "./once-per-connection.ts";
 
 export type CgroupDriver = "SYSTEMD" | "CGROUPFS";
@@ -16,7 +16,7 @@ export const cgroupDriver: (runtime: Runtime) => Promise<CgroupDriver> = oncePer
 
 async function fromRuntimeConfig(runtime: Runtime): Promise<CgroupDriver | undefined> {
   try {
-    const { linux } = await invoke(runtime, "RuntimeService/RuntimeConfig", {});
+    const { linux } = await call(runtime, "RuntimeService/RuntimeConfig", {});
     return linux?.cgroupDriver;
   } catch (error) {
     if (error instanceof GatewayError && error.code === "not_implemented") return undefined;
@@ -35,7 +35,7 @@ interface ContainerdConfig {
 }
 
 async function fromVerboseStatus(runtime: Runtime): Promise<CgroupDriver | undefined> {
-  const { info } = await invoke(runtime, "RuntimeService/Status", { verbose: true });
+  const { info } = await call(runtime, "RuntimeService/Status", { verbose: true });
   if (!info.config) return undefined;
   try {
     const { containerd } = JSON.parse(info.config) as ContainerdConfig;

@@ -31,6 +31,10 @@ export interface CallOptions {
    * which would double the cost of a small read.
    */
   readonly onCancel?: (cancel: () => void) => void;
+  /** Seconds that containers get to end before an RPC stops them that has no such field; default 0. */
+  readonly graceSeconds?: number | undefined;
+  /** Leaves out what is done for a caller's sake (`caller-interceptors.ts`): for a question about the runtime itself. */
+  readonly asIs?: boolean;
   /**
    * Called for each pod or container that a list had to leave out because it could not be read. Lists of pods and
    * containers and of their stats can go on without one: see `whole-lists.ts` and `stats/runtime.ts`.

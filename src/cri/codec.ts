@@ -70,6 +70,17 @@ export function decodeRequest<R extends Rpc>(rpc: R, wire: Uint8Array): Methods[
   return JSON.parse(toJsonText(writerOf(methods[rpc].request), wire)) as Methods[R]["request"];
 }
 
+const requests = new WeakMap<Uint8Array, unknown>();
+
+/** The same as `decodeRequest`, decoded once for all the layers that look at one request. */
+export function requestOf<R extends Rpc>(rpc: R, wire: Uint8Array): Methods[R]["request"] {
+  const known = requests.get(wire);
+  if (known !== undefined) return known as Methods[R]["request"];
+  const request = decodeRequest(rpc, wire);
+  requests.set(wire, request);
+  return request;
+}
+
 /** A reply as an object. @throws {Malformed} when the runtime sent what is not protobuf. */
 export function decodeReply<R extends Rpc>(rpc: R, wire: Uint8Array): Methods[R]["response"] {
   return JSON.parse(toJsonText(writerOf(methods[rpc].response), wire)) as Methods[R]["response"];

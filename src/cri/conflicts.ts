@@ -9,9 +9,9 @@
 import { type ErrorCode, GatewayError } from "../errors.ts";
 import type { ImageSpec } from "../gen/messages.ts";
 import type { Methods, Rpc } from "../gen/methods.ts";
+import { call } from "./call.ts";
 import type { CallOptions, Runtime } from "./channel.ts";
 import type { Input } from "./codec.ts";
-import { invoke } from "./invoke.ts";
 import { networkTeardownFailed } from "./network-teardown.ts";
 import { notImplemented } from "./not-implemented.ts";
 import { anyOf, inOrder, onOneLine, type TextPattern } from "./text-pattern.ts";
@@ -57,7 +57,8 @@ const needReadyPod: ReadonlySet<Rpc> = new Set([
 ]);
 
 /** Whether the state is read before the call. */
-const isReadBefore = (rpc: Rpc): boolean => needReadyPod.has(rpc) || containerNeeds[rpc]?.before === true;
+export const isReadBefore = (rpc: Rpc): boolean =>
+  needReadyPod.has(rpc) || containerNeeds[rpc]?.before === true;
 
 /** A text of some runtime, and what it means. */
 interface Saying {
@@ -278,19 +279,16 @@ export async function stateConflict(
     throw error instanceof GatewayError ? byAbsence(request, error) : error;
   };
   if (needs && containerId) {
-    const { status } = await invoke(
-      runtime,
-      "RuntimeService/ContainerStatus",
-      { containerId },
-      options,
-    ).catch(absent);
+    const { status } = await call(runtime, "RuntimeService/ContainerStatus", { containerId }, options).catch(
+      absent,
+    );
     const state = status?.state;
     return state === undefined || needs.states.includes(state)
       ? undefined
       : containerConflict(rpc, containerId, state);
   }
   if (needReadyPod.has(rpc) && podSandboxId) {
-    const { status } = await invoke(
+    const { status } = await call(
       runtime,
       "RuntimeService/PodSandboxStatus",
       { podSandboxId },

@@ -6,16 +6,18 @@
 import { GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { CallOptions, Runtime } from "./channel.ts";
-import { decodeReply, hasField, replyBytes, replyInteger } from "./codec.ts";
-import { type Request, stateConflict } from "./conflicts.ts";
+import { decodeReply, hasField, replyBytes, replyInteger, requestOf } from "./codec.ts";
+import { stateConflict } from "./conflicts.ts";
 import { isRuntime } from "./identity.ts";
-import { lookAgain } from "./look-again.ts";
+import { type Look, lookAgain } from "./look-again.ts";
 import { refuseReserved } from "./reserved-name.ts";
 import { cutText } from "./runtime-text.ts";
+import { subjectOf } from "./subject.ts";
 
 export interface Answered {
   readonly reply: Buffer;
-  readonly request: Request;
+  /** As it was sent. */
+  readonly request: Uint8Array;
   /** When the call was made, in milliseconds since 1970. */
   readonly calledAtMs: number;
   /** For what is read besides. */
@@ -47,15 +49,24 @@ const checks: { readonly [R in Rpc]?: Check } = {
       replyInteger("RuntimeService/ContainerStats", reply, cpu) > 0n;
     const conflict = runs
       ? undefined
-      : await stateConflict(runtime, "RuntimeService/ContainerStats", request, options);
+      : await stateConflict(
+          runtime,
+          "RuntimeService/ContainerStats",
+          requestOf("RuntimeService/ContainerStats", request),
+          options,
+        );
     if (conflict) throw conflict;
   },
-  "RuntimeService/StopContainer": lookAgain.stopContainer,
-  "RuntimeService/StopPodSandbox": lookAgain.stopPod,
-  "RuntimeService/RemoveContainer": lookAgain.removeContainer,
-  "RuntimeService/RemovePodSandbox": lookAgain.removePod,
-  "ImageService/RemoveImage": lookAgain.removeImage,
+  "RuntimeService/StopContainer": looked("RuntimeService/StopContainer", lookAgain.stopContainer),
+  "RuntimeService/StopPodSandbox": looked("RuntimeService/StopPodSandbox", lookAgain.stopPod),
+  "RuntimeService/RemoveContainer": looked("RuntimeService/RemoveContainer", lookAgain.removeContainer),
+  "RuntimeService/RemovePodSandbox": looked("RuntimeService/RemovePodSandbox", lookAgain.removePod),
+  "ImageService/RemoveImage": looked("ImageService/RemoveImage", lookAgain.removeImage),
 };
+
+function looked(rpc: Rpc, look: Look): Check {
+  return (runtime, { request, options }) => look(runtime, { request: subjectOf(rpc, request), options });
+}
 
 /** @throws {GatewayError} when the runtime's OK hides that nothing was done, or not what was asked. */
 export async function refuseHollow(runtime: Runtime, rpc: Rpc, answered: Answered): Promise<void> {

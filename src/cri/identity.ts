@@ -1,6 +1,7 @@
 /** Which runtime answers: what it does differently from others hangs on that. */
+
+import { call } from "./call.ts";
 import type { Runtime } from "./channel.ts";
-import { invoke } from "./invoke.ts";
 import { oncePerConnection } from "./once-per-connection.ts";
 
 export interface Identity {
@@ -10,7 +11,7 @@ export interface Identity {
 }
 
 const ask = oncePerConnection(async (runtime): Promise<Identity> => {
-  const { runtimeName, runtimeVersion } = await invoke(runtime, "RuntimeService/Version", {});
+  const { runtimeName, runtimeVersion } = await call(runtime, "RuntimeService/Version", {});
   return { name: runtimeName, version: runtimeVersion };
 });
 

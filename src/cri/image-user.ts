@@ -1,7 +1,7 @@
 /** Who uses an image: some runtimes refuse to remove such an image, others take it from under its containers. */
 import type { Container, Image } from "../gen/messages.ts";
+import { call } from "./call.ts";
 import type { CallOptions, Runtime } from "./channel.ts";
-import { invoke } from "./invoke.ts";
 
 const digitsOf = (id: string): string => id.replace(/^sha256:/, "");
 
@@ -11,7 +11,7 @@ export async function findImageUser(
   image: Image,
   options: CallOptions,
 ): Promise<Container | undefined> {
-  const { containers } = await invoke(runtime, "RuntimeService/ListContainers", {}, options);
+  const { containers } = await call(runtime, "RuntimeService/ListContainers", {}, options);
   const digits = digitsOf(image.id);
   // Names are not asked: a tag may have moved to another image since.
   return containers.find(

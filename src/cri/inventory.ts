@@ -3,9 +3,9 @@
  * what CRI never changes about them (name, namespace, labels), which therefore may be remembered.
  */
 import { GatewayError } from "../errors.ts";
+import { call } from "./call.ts";
 import type { Runtime } from "./channel.ts";
 import { absence } from "./conflicts.ts";
-import { invoke } from "./invoke.ts";
 
 export type Kind = "pod" | "container";
 
@@ -52,7 +52,7 @@ export function createInventory(runtime: Runtime): Inventory {
   const podOfContainer = new Map<string, string>();
 
   async function listPods(id?: string): Promise<readonly PodFacts[]> {
-    const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", id ? { filter: { id } } : {});
+    const { items } = await call(runtime, "RuntimeService/ListPodSandbox", id ? { filter: { id } } : {});
     const found = items.map((pod) => ({
       id: pod.id,
       namespace: pod.metadata?.namespace ?? "",
@@ -65,11 +65,7 @@ export function createInventory(runtime: Runtime): Inventory {
   }
 
   async function listContainers(id?: string): Promise<readonly ContainerFacts[]> {
-    const { containers } = await invoke(
-      runtime,
-      "RuntimeService/ListContainers",
-      id ? { filter: { id } } : {},
-    );
+    const { containers } = await call(runtime, "RuntimeService/ListContainers", id ? { filter: { id } } : {});
     const found = containers.map((container) => ({
       id: container.id,
       name: container.metadata?.name ?? "",
@@ -87,8 +83,8 @@ export function createInventory(runtime: Runtime): Inventory {
     try {
       const { status } =
         kind === "pod"
-          ? await invoke(runtime, "RuntimeService/PodSandboxStatus", { podSandboxId: id })
-          : await invoke(runtime, "RuntimeService/ContainerStatus", { containerId: id });
+          ? await call(runtime, "RuntimeService/PodSandboxStatus", { podSandboxId: id })
+          : await call(runtime, "RuntimeService/ContainerStatus", { containerId: id });
       if (status?.id.startsWith(id)) return status.id;
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;

@@ -1,8 +1,8 @@
 /** Images that must stay: without the one that pods start from no pod could be run, whoever removed it. */
 import { GatewayError } from "../errors.ts";
 import type { Image } from "../gen/messages.ts";
+import { call } from "./call.ts";
 import type { CallOptions, Runtime } from "./channel.ts";
-import { request } from "./perform.ts";
 
 /**
  * Why the runtime needs `image`, as a phrase for a refusal; undefined when it does not.
@@ -24,7 +24,7 @@ export async function whyKept(
 
 /** Asked each time: CRI-O reads its configuration again when it is told to. */
 async function sandboxImageOf(runtime: Runtime, options: CallOptions): Promise<string | undefined> {
-  const { info } = await request(runtime, "RuntimeService/Status", { verbose: true }, options);
+  const { info } = await call(runtime, "RuntimeService/Status", { verbose: true }, options);
   try {
     const { sandboxImage } = JSON.parse(info.config ?? "{}") as { readonly sandboxImage?: unknown };
     return typeof sandboxImage === "string" && sandboxImage !== "" ? sandboxImage : undefined;
@@ -35,7 +35,7 @@ async function sandboxImageOf(runtime: Runtime, options: CallOptions): Promise<s
 
 async function idOf(runtime: Runtime, name: string, options: CallOptions): Promise<string | undefined> {
   try {
-    const { image } = await request(runtime, "ImageService/ImageStatus", { image: { image: name } }, options);
+    const { image } = await call(runtime, "ImageService/ImageStatus", { image: { image: name } }, options);
     return image?.id;
   } catch (error) {
     if (error instanceof GatewayError && error.code === "not_found") return undefined;

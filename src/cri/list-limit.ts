@@ -8,6 +8,7 @@
 import { GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
 import { CallCancelled, type CallOptions, type Runtime } from "./channel.ts";
+import type { Interceptor } from "./compose.ts";
 import { callRules } from "./methods.ts";
 
 /** RPCs whose replies grow with the number of pods, containers or images. */
@@ -29,8 +30,11 @@ const lists: readonly Rpc[] = [
 /** A list takes the runtime some ten milliseconds: 8 at a time keep the gateway busy. */
 const defaultLimit = 8;
 
+/** At most 8 calls of each list RPC at a time. */
+export const withListLimit: Interceptor = (below) => limitLists(below, defaultLimit);
+
 /** Limits each list RPC by itself to `limit` calls at a time: one that hangs holds up no other. */
-export function withListLimit(runtime: Runtime, limit = defaultLimit): Runtime {
+export function limitLists(runtime: Runtime, limit: number): Runtime {
   const slotsOf = new Map<Rpc, Slots>(lists.map((rpc) => [rpc, createSlots(rpc, limit)]));
 
   async function callIn(slots: Slots, rpc: Rpc, request: Uint8Array, options: CallOptions): Promise<Buffer> {

@@ -3,8 +3,8 @@
  * a network namespace in /proc/PID/net (proc_net(5)) for each process in it.
  */
 import { readFile, stat } from "node:fs/promises";
+import { call } from "./call.ts";
 import type { CallOptions, Runtime } from "./channel.ts";
-import { invoke } from "./invoke.ts";
 
 /** What is read of the verbose status of containerd and CRI-O. */
 interface PodInfo {
@@ -22,7 +22,7 @@ export async function listeningPorts(
 ): Promise<ReadonlySet<number> | undefined> {
   try {
     const request = { podSandboxId, verbose: true };
-    const { status, info } = await invoke(runtime, "RuntimeService/PodSandboxStatus", request, options);
+    const { status, info } = await call(runtime, "RuntimeService/PodSandboxStatus", request, options);
     // Other handlers may run the pod in a virtual machine, whose sockets are not the node's.
     if (status?.runtimeHandler) return undefined;
     const { pid, runtimeSpec } = JSON.parse(info.info ?? "{}") as PodInfo;

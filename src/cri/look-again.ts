@@ -1,9 +1,9 @@
 /** Looks after a stop or a removal that the runtime answered with OK, whether it was carried out. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { GatewayError } from "../errors.ts";
+import { call } from "./call.ts";
 import type { CallOptions, Runtime } from "./channel.ts";
 import type { Request } from "./conflicts.ts";
-import { invoke } from "./invoke.ts";
 
 /** What is looked at, and how. */
 interface Looked {
@@ -11,7 +11,7 @@ interface Looked {
   readonly options: CallOptions;
 }
 
-type Look = (runtime: Runtime, looked: Looked) => Promise<void>;
+export type Look = (runtime: Runtime, looked: Looked) => Promise<void>;
 
 /** CRI-O may show a container as running for a moment after it has ended. Nothing is said before the last look. */
 const pausesMs: readonly number[] = [50, 200, 500];
@@ -19,28 +19,28 @@ const pausesMs: readonly number[] = [50, 200, 500];
 /** @throws {GatewayError} `runtime_error` when what was to be stopped runs, or what was to be removed is there. */
 export const lookAgain = {
   stopContainer: look("StopContainer", async (runtime, { request: { containerId = "" }, options }) => {
-    const { status } = await invoke(runtime, "RuntimeService/ContainerStatus", { containerId }, options);
+    const { status } = await call(runtime, "RuntimeService/ContainerStatus", { containerId }, options);
     return status?.state === "CONTAINER_RUNNING" ? `container "${containerId}" still runs` : undefined;
   }),
 
   stopPod: look("StopPodSandbox", async (runtime, { request: { podSandboxId = "" }, options }) => {
-    const { status } = await invoke(runtime, "RuntimeService/PodSandboxStatus", { podSandboxId }, options);
+    const { status } = await call(runtime, "RuntimeService/PodSandboxStatus", { podSandboxId }, options);
     return status?.state === "SANDBOX_READY" ? `pod "${podSandboxId}" is still ready` : undefined;
   }),
 
   removeContainer: look("RemoveContainer", async (runtime, { request: { containerId = "" }, options }) => {
-    const { status } = await invoke(runtime, "RuntimeService/ContainerStatus", { containerId }, options);
+    const { status } = await call(runtime, "RuntimeService/ContainerStatus", { containerId }, options);
     return status?.id === containerId ? `container "${containerId}" is still there` : undefined;
   }),
 
   removePod: look("RemovePodSandbox", async (runtime, { request: { podSandboxId = "" }, options }) => {
-    const { status } = await invoke(runtime, "RuntimeService/PodSandboxStatus", { podSandboxId }, options);
+    const { status } = await call(runtime, "RuntimeService/PodSandboxStatus", { podSandboxId }, options);
     return status?.id === podSandboxId ? `pod "${podSandboxId}" is still there` : undefined;
   }),
 
   removeImage: look("RemoveImage", async (runtime, { request, options }) => {
     const asked = { image: request.image ?? {} };
-    const { image } = await invoke(runtime, "ImageService/ImageStatus", asked, options);
+    const { image } = await call(runtime, "ImageService/ImageStatus", asked, options);
     if (image === undefined) return undefined;
     // containerd keeps an image that was imported under a name that CRI cannot spell, as `ctr images import --digests` does.
     const names = [...image.repoTags, ...image.repoDigests].join(", ") || "no name";

@@ -3,9 +3,9 @@
  * something was not found, so that it costs nothing otherwise.
  */
 import { GatewayError } from "../errors.ts";
+import { call } from "./call.ts";
 import type { Runtime } from "./channel.ts";
 import type { Inventory, Kind } from "./inventory.ts";
-import { invoke } from "./invoke.ts";
 
 /** An inventory whose `resolve` says in its `not_found` what was meant, where that can be seen. */
 export function withNameHints(inventory: Inventory, runtime: Runtime): Inventory {
@@ -64,14 +64,14 @@ interface Named {
 async function list(runtime: Runtime, kind: Kind, id?: string): Promise<readonly Named[]> {
   const request = id === undefined ? {} : { filter: { id } };
   if (kind === "pod") {
-    const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", request);
+    const { items } = await call(runtime, "RuntimeService/ListPodSandbox", request);
     return items.map(({ id: podId, metadata }) => ({
       id: podId,
       name: metadata?.name ?? "",
       namespace: metadata?.namespace ?? "",
     }));
   }
-  const { containers } = await invoke(runtime, "RuntimeService/ListContainers", request);
+  const { containers } = await call(runtime, "RuntimeService/ListContainers", request);
   return containers.map((container) => ({ id: container.id, name: container.metadata?.name ?? "" }));
 }
 

@@ -12,7 +12,8 @@ import { basename, join } from "node:path";
 import { GatewayError } from "../errors.ts";
 import type { CgroupDriver } from "./cgroup-driver.ts";
 import type { Runtime } from "./channel.ts";
-import { decodeRequest } from "./codec.ts";
+import { requestOf } from "./codec.ts";
+import type { Interceptor } from "./compose.ts";
 import { nameTaken } from "./conflicts.ts";
 import type { PodFacts } from "./inventory.ts";
 
@@ -32,39 +33,42 @@ export function podCgroup(driver: CgroupDriver, uid: string): string {
 export const cgroupName = (text: string): string => text.replace(/[^A-Za-z0-9]/g, "_");
 
 /**
- * A runtime that takes the cgroups of the pods along that it removes, and of those that it cannot run. `podOf`
- * tells of a pod that is there.
+ * Removes the cgroups of the pods that a runtime removes, and of those that it cannot run.
+ *
+ * @param podOf The pod with an id. @throws {GatewayError} when there is none.
  */
-export function withPodCgroups(runtime: Runtime, podOf: (id: string) => Promise<PodFacts>): Runtime {
-  const remove: Runtime["call"] = async (rpc, request, options) => {
-    const { podSandboxId } = decodeRequest("RuntimeService/RemovePodSandbox", request);
-    // Before it goes. Of a pod that is not there the runtime has its own to say.
-    const pod = await podOf(podSandboxId).catch(() => undefined);
-    const reply = await runtime.call(rpc, request, options);
-    if (pod !== undefined) await removePodCgroup(pod.uid);
-    return reply;
+export const withPodCgroups =
+  (podOf: (id: string) => Promise<PodFacts>): Interceptor =>
+  (below) => {
+    const remove: Runtime["call"] = async (rpc, request, options) => {
+      const { podSandboxId } = requestOf("RuntimeService/RemovePodSandbox", request);
+      // Before it goes. About a pod that is not there the runtime has its own say.
+      const pod = await podOf(podSandboxId).catch(() => undefined);
+      const reply = await below.call(rpc, request, options);
+      if (pod !== undefined) await removePodCgroup(pod.uid);
+      return reply;
+    };
+    const run: Runtime["call"] = async (rpc, request, options) => {
+      try {
+        return await below.call(rpc, request, options);
+      } catch (error) {
+        const { config } = requestOf("RuntimeService/RunPodSandbox", request);
+        // The pod that has the name may have the uid too, and its cgroup. A lost answer may be that of a running pod.
+        const mayBeInUse =
+          nameTaken.test(String(error)) || (error instanceof GatewayError && mayHaveLeftAPod(error));
+        if (!mayBeInUse) await removePodCgroup(config?.metadata?.uid ?? "");
+        throw error;
+      }
+    };
+    return {
+      ...below,
+      call(rpc, request, options) {
+        if (rpc === "RuntimeService/RemovePodSandbox") return remove(rpc, request, options);
+        if (rpc === "RuntimeService/RunPodSandbox") return run(rpc, request, options);
+        return below.call(rpc, request, options);
+      },
+    };
   };
-  const run: Runtime["call"] = async (rpc, request, options) => {
-    try {
-      return await runtime.call(rpc, request, options);
-    } catch (error) {
-      const { config } = decodeRequest("RuntimeService/RunPodSandbox", request);
-      // The pod that has the name may have the uid too, and its cgroup. A lost answer may be that of a running pod.
-      const mayBeInUse =
-        nameTaken.test(String(error)) || (error instanceof GatewayError && mayHaveLeftAPod(error));
-      if (!mayBeInUse) await removePodCgroup(config?.metadata?.uid ?? "");
-      throw error;
-    }
-  };
-  return {
-    ...runtime,
-    call(rpc, request, options) {
-      if (rpc === "RuntimeService/RemovePodSandbox") return remove(rpc, request, options);
-      if (rpc === "RuntimeService/RunPodSandbox") return run(rpc, request, options);
-      return runtime.call(rpc, request, options);
-    },
-  };
-}
 
 /** Whether the pod of a failed run may be there all the same: its answer was lost, or it could not be removed. */
 const mayHaveLeftAPod = ({ code, members }: GatewayError): boolean =>

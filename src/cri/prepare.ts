@@ -10,12 +10,12 @@ import type {
   PodSandboxConfig,
 } from "../gen/messages.ts";
 import type { Methods, Rpc } from "../gen/methods.ts";
+import { call } from "./call.ts";
 import type { Runtime } from "./channel.ts";
 import type { Input } from "./codec.ts";
 import { limitedTimeout } from "./exec-limit.ts";
 import { isRuntime } from "./identity.ts";
 import { findableReference, imageIdDigits } from "./image-id.ts";
-import { invoke } from "./invoke.ts";
 import { logFileOf, logFolderOf, makeFolderOf, makeLogFolder } from "./log-folders.ts";
 import { completePodConfig } from "./pod-config.ts";
 import { refusal } from "./refusals.ts";
@@ -108,7 +108,7 @@ export function createPrepare({ runtime, logRoot, execMaxMs }: PrepareOptions): 
   /** A name of the image where CRI-O asks for one and the caller gave an id; undefined where that is not so. */
   async function nameOf(reference: string): Promise<string | undefined> {
     if (imageIdDigits(reference) === undefined || !(await isRuntime(runtime, "cri-o"))) return undefined;
-    const { image } = await invoke(runtime, "ImageService/ImageStatus", { image: { image: reference } });
+    const { image } = await call(runtime, "ImageService/ImageStatus", { image: { image: reference } });
     return image?.repoTags[0] ?? image?.repoDigests[0];
   }
 

@@ -1,6 +1,7 @@
 /** Removes every pod of a runtime: what a private one does before it ends. */
+
+import { call } from "./call.ts";
 import { connect } from "./channel.ts";
-import { invoke } from "./invoke.ts";
 import { removePodCgroup } from "./pod-cgroup.ts";
 
 /** Pods at once: their network teardown takes most of the time. */
@@ -10,15 +11,15 @@ const width = 8;
 export async function removeAllPods(socket: string): Promise<void> {
   const runtime = connect({ runtimeEndpoint: socket });
   try {
-    const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", {});
+    const { items } = await call(runtime, "RuntimeService/ListPodSandbox", {});
     const waiting = [...items];
     const failures: unknown[] = [];
     const worker = async (): Promise<void> => {
       for (let pod = waiting.pop(); pod !== undefined; pod = waiting.pop()) {
         try {
           const podSandboxId = pod.id;
-          await invoke(runtime, "RuntimeService/StopPodSandbox", { podSandboxId });
-          await invoke(runtime, "RuntimeService/RemovePodSandbox", { podSandboxId });
+          await call(runtime, "RuntimeService/StopPodSandbox", { podSandboxId });
+          await call(runtime, "RuntimeService/RemovePodSandbox", { podSandboxId });
           await removePodCgroup(pod.metadata?.uid ?? "");
         } catch (error) {
           failures.push(error);

@@ -3,9 +3,9 @@
  * known by its id, which was given out before, or by its age: what is new is not older than the call.
  */
 import { GatewayError } from "../errors.ts";
+import { call } from "./call.ts";
 import type { CallOptions, Runtime } from "./channel.ts";
 import { isRuntime } from "./identity.ts";
-import { invoke } from "./invoke.ts";
 
 export interface Creation {
   readonly kind: "pod" | "container";
@@ -40,7 +40,7 @@ export async function refuseReserved(runtime: Runtime, creation: Creation): Prom
 async function createdAtOf(runtime: Runtime, { kind, id, options }: Creation): Promise<string | undefined> {
   const { status } =
     kind === "pod"
-      ? await invoke(runtime, "RuntimeService/PodSandboxStatus", { podSandboxId: id }, options)
-      : await invoke(runtime, "RuntimeService/ContainerStatus", { containerId: id }, options);
+      ? await call(runtime, "RuntimeService/PodSandboxStatus", { podSandboxId: id }, options)
+      : await call(runtime, "RuntimeService/ContainerStatus", { containerId: id }, options);
   return status?.createdAt;
 }

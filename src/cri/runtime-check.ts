@@ -1,9 +1,9 @@
 /** Whether a runtime answers, and if not, what is wrong with its socket and how to mend it: in words, for a terminal. */
 import { stat } from "node:fs/promises";
 import { GatewayError } from "../errors.ts";
+import { call } from "./call.ts";
 import type { Runtime } from "./channel.ts";
 import { whyUnreachable } from "./discover.ts";
-import { invoke } from "./invoke.ts";
 
 /** `containerd 1.6.20 at /run/containerd/containerd.sock`, or what keeps it from being that. */
 export type RuntimeCheck =
@@ -18,14 +18,14 @@ export async function checkRuntime(runtime: Runtime): Promise<RuntimeCheck> {
   const { endpoint, imageEndpoint } = runtime;
   let name: string;
   try {
-    const { runtimeName, runtimeVersion } = await invoke(runtime, "RuntimeService/Version", {}, options);
+    const { runtimeName, runtimeVersion } = await call(runtime, "RuntimeService/Version", {}, options);
     name = `${runtimeName} ${runtimeVersion} at ${endpoint}`;
   } catch (error) {
     return { answers: false, trouble: await troubleWith(endpoint, "--runtime-endpoint", error) };
   }
   if (imageEndpoint === endpoint) return { answers: true, name };
   try {
-    await invoke(runtime, "ImageService/ImageFsInfo", {}, options);
+    await call(runtime, "ImageService/ImageFsInfo", {}, options);
   } catch (error) {
     if (isUnreachable(error))
       return { answers: false, trouble: await troubleWith(imageEndpoint, "--image-endpoint", error) };

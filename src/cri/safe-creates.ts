@@ -8,11 +8,11 @@
 import { GatewayError } from "../errors.ts";
 import type { PodSandboxMetadata } from "../gen/messages.ts";
 import type { Rpc } from "../gen/methods.ts";
+import { call } from "./call.ts";
 import type { CallOptions, Runtime } from "./channel.ts";
-import { decodeRequest } from "./codec.ts";
+import { requestOf } from "./codec.ts";
 import { nameTaken } from "./conflicts.ts";
 import { isRuntime } from "./identity.ts";
-import { invoke } from "./invoke.ts";
 
 /** What a create makes, by the name that no other may have. */
 type Wanted =
@@ -69,11 +69,11 @@ export function withSafeCreates(runtime: Runtime): Runtime {
 
 function wantedBy(rpc: Rpc, request: Uint8Array): Wanted | undefined {
   if (rpc === "RuntimeService/RunPodSandbox" || rpc === "RuntimeService/RestorePod") {
-    const metadata = decodeRequest(rpc, request).config?.metadata;
+    const metadata = requestOf(rpc, request).config?.metadata;
     return metadata && { kind: "pod", metadata };
   }
   if (rpc === "RuntimeService/CreateContainer") {
-    const { podSandboxId, config } = decodeRequest(rpc, request);
+    const { podSandboxId, config } = requestOf(rpc, request);
     const { name = "", attempt = 0 } = config?.metadata ?? {};
     return { kind: "container", podSandboxId, name, attempt };
   }
@@ -102,12 +102,12 @@ async function findNamesake(
   options: CallOptions,
 ): Promise<string | undefined> {
   if (wanted.kind === "pod") {
-    const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", {}, options);
+    const { items } = await call(runtime, "RuntimeService/ListPodSandbox", {}, options);
     return items.find(({ metadata }) => isSamePod(metadata, wanted.metadata))?.id;
   }
   const { podSandboxId, name, attempt } = wanted;
   const filter = { podSandboxId };
-  const { containers } = await invoke(runtime, "RuntimeService/ListContainers", { filter }, options);
+  const { containers } = await call(runtime, "RuntimeService/ListContainers", { filter }, options);
   return containers.find(({ metadata }) => metadata?.name === name && metadata.attempt === attempt)?.id;
 }
 
@@ -134,7 +134,7 @@ async function withoutLeftover(
   if (podSandboxId === undefined) return error;
   try {
     const options = { deadlineMs: cleanUpMs };
-    await invoke(runtime, "RuntimeService/RemovePodSandbox", { podSandboxId }, options);
+    await call(runtime, "RuntimeService/RemovePodSandbox", { podSandboxId }, options);
     return error;
   } catch (failure) {
     const why = failure instanceof Error ? failure.message : String(failure);
@@ -157,7 +157,7 @@ async function findLeftover(
   calledAtMs: number,
 ): Promise<string | undefined> {
   const filter = { state: { state: "SANDBOX_NOTREADY" as const } };
-  const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", { filter });
+  const { items } = await call(runtime, "RuntimeService/ListPodSandbox", { filter });
   // Docker's times have no fractions of a second. containerd gives a pod that never started no time at all.
   const earliest = BigInt(Math.floor(calledAtMs / 1000)) * 1_000_000_000n;
   return items.find(({ metadata: found, createdAt }) => {

@@ -6,10 +6,10 @@
 import { GatewayError } from "../errors.ts";
 import type { PodSandboxConfig, PodSandboxStatus } from "../gen/messages.ts";
 import { parseJson } from "../wire/parse-json.ts";
+import { call } from "./call.ts";
 import type { Runtime } from "./channel.ts";
 import { type Input, readLenient } from "./codec.ts";
 import { isRuntime } from "./identity.ts";
-import { request } from "./perform.ts";
 import { withoutDefaults } from "./without-defaults.ts";
 
 /** The annotation, as JSON. A caller's own of this name is replaced: what it says is trusted. */
@@ -57,7 +57,7 @@ export async function recallSandboxConfig(
   podSandboxId: string,
 ): Promise<Input<PodSandboxConfig>> {
   const asked = { podSandboxId, verbose: true };
-  const { status, info } = await request(runtime, "RuntimeService/PodSandboxStatus", asked, {});
+  const { status, info } = await call(runtime, "RuntimeService/PodSandboxStatus", asked, {});
   if (!status)
     throw new GatewayError("not_found", `Cannot find pod "${podSandboxId}": the runtime shows no status`);
   const config = fromInfo(info.info);

@@ -7,14 +7,17 @@
  */
 import { GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
+import { call } from "./call.ts";
 import type { CallOptions, Runtime } from "./channel.ts";
-import type { Input } from "./codec.ts";
 import { isRuntime } from "./identity.ts";
-import { invoke } from "./invoke.ts";
 import { deadlineOf } from "./methods.ts";
+import { subjectOf } from "./subject.ts";
 
-/** What is stopped or removed. `timeout` is in seconds; default 0, which kills at once. */
-export type Stopped = Input<{ containerId: string; podSandboxId: string; timeout: string | number }>;
+/** A request that stops containers, and the grace that they get first; 0, the default, kills at once. */
+export interface Stopping {
+  readonly request: Uint8Array;
+  readonly graceSeconds: number | undefined;
+}
 
 /** The RPCs that stop containers without a grace in the request. */
 const stopping: ReadonlySet<Rpc> = new Set([
@@ -31,14 +34,15 @@ const stopping: ReadonlySet<Rpc> = new Set([
 export async function stopFirst(
   runtime: Runtime,
   rpc: Rpc,
-  { containerId, podSandboxId, timeout = 0 }: Stopped,
+  { request, graceSeconds = 0 }: Stopping,
   options: CallOptions,
 ): Promise<void> {
   if (!stopping.has(rpc)) return;
-  if (Number(timeout) === 0 && !(await isRuntime(runtime, "cri-o").catch(() => false))) return;
+  if (graceSeconds === 0 && !(await isRuntime(runtime, "cri-o").catch(() => false))) return;
+  const { containerId, podSandboxId } = subjectOf(rpc, request);
   try {
     const ids = containerId ? [containerId] : await runningIn(runtime, podSandboxId ?? "", options);
-    await Promise.all(ids.map((id) => stop(runtime, id, timeout, options)));
+    await Promise.all(ids.map((id) => stop(runtime, id, graceSeconds, options)));
   } catch (error) {
     if (!(error instanceof GatewayError) || rpc === "RuntimeService/StopPodSandbox") throw error;
   }
@@ -50,20 +54,20 @@ async function runningIn(
   options: CallOptions,
 ): Promise<readonly string[]> {
   const filter = { podSandboxId, state: { state: "CONTAINER_RUNNING" as const } };
-  const { containers } = await invoke(runtime, "RuntimeService/ListContainers", { filter }, options);
+  const { containers } = await call(runtime, "RuntimeService/ListContainers", { filter }, options);
   return containers.map(({ id }) => id);
 }
 
 async function stop(
   runtime: Runtime,
   containerId: string,
-  timeout: string | number,
+  graceSeconds: number,
   options: CallOptions,
 ): Promise<void> {
-  const request = { containerId, timeout: String(timeout) };
+  const request = { containerId, timeout: String(graceSeconds) };
   const deadlineMs = deadlineOf("RuntimeService/StopContainer", request);
   try {
-    await invoke(runtime, "RuntimeService/StopContainer", request, { ...options, deadlineMs });
+    await call(runtime, "RuntimeService/StopContainer", request, { ...options, deadlineMs });
   } catch (error) {
     // It has ended and was removed meanwhile.
     if (!(error instanceof GatewayError && error.code === "not_found")) throw error;

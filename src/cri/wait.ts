@@ -2,8 +2,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { GatewayError } from "../errors.ts";
 import type { ContainerStatus } from "../gen/messages.ts";
+import { call } from "./call.ts";
 import { CallCancelled, type Runtime } from "./channel.ts";
-import { request } from "./perform.ts";
 
 export interface WatchOptions {
   /** How long to follow it at most, in milliseconds. */
@@ -46,7 +46,7 @@ export async function watchState(
 }
 
 async function statusOf(runtime: Runtime, containerId: string): Promise<ContainerStatus> {
-  const { status } = await request(runtime, "RuntimeService/ContainerStatus", { containerId }, {});
+  const { status } = await call(runtime, "RuntimeService/ContainerStatus", { containerId }, {});
   if (!status)
     throw new GatewayError("not_found", `Cannot find container "${containerId}": the runtime has none`);
   return status;

@@ -8,6 +8,7 @@ import { GatewayError } from "../errors.ts";
 import type { PodSandbox, PodSandboxFilter, PodSandboxStatus } from "../gen/messages.ts";
 import type { Rpc } from "../gen/methods.ts";
 import { type Items, stringAt } from "../wire/scan.ts";
+import { call } from "./call.ts";
 import {
   CallCancelled,
   type CallOptions,
@@ -17,16 +18,15 @@ import {
 } from "./channel.ts";
 import {
   decodeReply,
-  decodeRequest,
   encodeReply,
   encodeRequest,
   enumNames,
   fieldNumbers,
   replyItems,
+  requestOf,
 } from "./codec.ts";
 import { podIdsOf } from "./containerd-ids.ts";
 import { type Countdown, countdown } from "./countdown.ts";
-import { invoke } from "./invoke.ts";
 import { readEach } from "./read-each.ts";
 
 /** A list that did not fit into one reply. */
@@ -125,7 +125,7 @@ async function partOf(
 // ---- Pods ----
 
 async function podsInParts(whole: Whole): Promise<readonly Buffer[]> {
-  const { filter } = decodeRequest(listPods, whole.request);
+  const { filter } = requestOf(listPods, whole.request);
   if (filter?.id) throw whole.tooLarge;
   const parts: Buffer[] = [];
   const pending = new Set<string>();
@@ -149,7 +149,7 @@ async function podsOneByOne(
     throw error instanceof CallCancelled ? error : tooLarge;
   });
   const read = async (podSandboxId: string, options: CallOptions): Promise<PodSandbox | undefined> => {
-    const { status } = await invoke(runtime, "RuntimeService/PodSandboxStatus", { podSandboxId }, options);
+    const { status } = await call(runtime, "RuntimeService/PodSandboxStatus", { podSandboxId }, options);
     const isWanted = status && states.has(status.state) && hasLabels(status, filter?.labelSelector ?? {});
     return isWanted ? itemOf(status) : undefined;
   };
@@ -170,7 +170,7 @@ function itemOf(status: PodSandboxStatus): PodSandbox {
 // ---- Containers ----
 
 async function containersInParts(whole: Whole): Promise<readonly Buffer[]> {
-  const { filter } = decodeRequest(listContainers, whole.request);
+  const { filter } = requestOf(listContainers, whole.request);
   if (filter?.id) throw whole.tooLarge;
   const parts: Buffer[] = [];
   for (const state of enumNames("ContainerState")) {

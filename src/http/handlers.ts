@@ -1,10 +1,10 @@
 /** The handlers of custom and stream routes, by route id: what no single RPC answers. */
 import { type Caller, canUse } from "../auth/authorize.ts";
+import { call } from "../cri/call.ts";
 import { readCapabilities } from "../cri/capabilities.ts";
 import { findableReference } from "../cri/image-id.ts";
 import { findImageUser } from "../cri/image-user.ts";
 import { whyKept } from "../cri/kept-image.ts";
-import { request } from "../cri/perform.ts";
 import { requestRules } from "../cri/request-rules.ts";
 import { watchState } from "../cri/wait.ts";
 import { GatewayError } from "../errors.ts";
@@ -30,7 +30,7 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
   removeImage: async ({ bound: { message, own }, onCancel }, { runtime }) => {
     const { image: asked } = checkedReference(message.image as { readonly image: string });
     const image = { image: await findableReference(runtime, asked) };
-    const { image: found } = await request(runtime, "ImageService/ImageStatus", { image }, { onCancel });
+    const { image: found } = await call(runtime, "ImageService/ImageStatus", { image }, { onCancel });
     if (!found)
       throw new GatewayError("not_found", `Cannot find image "${image.image}": it is not on this node`);
     const kept = await whyKept(runtime, found, { onCancel });
@@ -42,7 +42,7 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
         `Cannot remove image "${image.image}": container "${user.id}" uses it`,
       );
     if (own.dryRun !== true) {
-      await request(runtime, "ImageService/RemoveImage", { image: { image: found.id } }, { onCancel });
+      await call(runtime, "ImageService/RemoveImage", { image: { image: found.id } }, { onCancel });
     }
     return {
       id: found.id,

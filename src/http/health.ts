@@ -4,8 +4,8 @@
  */
 import type { FastifyInstance } from "fastify";
 import { type Caller, requireGrant } from "../auth/authorize.ts";
+import { call } from "../cri/call.ts";
 import type { Runtime } from "../cri/channel.ts";
-import { invoke } from "../cri/invoke.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";
 import { docsPaths } from "./docs.ts";
 import type { Drain } from "./drain.ts";
@@ -33,7 +33,7 @@ export function registerHealth(
     const now = performance.now();
     if (now - asked > freshMs) {
       asked = now;
-      answer = invoke(runtime, "RuntimeService/Version", {}, { deadlineMs: probeMs, atOnce: true }).then(
+      answer = call(runtime, "RuntimeService/Version", {}, { deadlineMs: probeMs, atOnce: true }).then(
         () => true,
         () => false,
       );

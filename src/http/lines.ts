@@ -10,7 +10,6 @@ import { Readable } from "node:stream";
 import { CallCancelled, type FailedMember } from "../cri/channel.ts";
 import { fieldAt, fieldsOf, type Items, replyItems, writeItems } from "../cri/codec.ts";
 import { callRules } from "../cri/methods.ts";
-import { perform } from "../cri/perform.ts";
 import { type ErrorCode, GatewayError } from "../errors.ts";
 import { methods, type Rpc } from "../gen/methods.ts";
 import type { ListRoute } from "../routes/define.ts";
@@ -71,7 +70,7 @@ export function createLines(route: ListRoute, gateway: Gateway): Lines {
     }
     const { failures, onFailedMember } = gatherFailures();
     const options = { onCancel, onFailedMember };
-    const value = await perform(runtime, route.rpc, wire, { subject: {}, options });
+    const value = await runtime.call(route.rpc, wire, options);
     return {
       rpc: route.rpc,
       field: route.items,

@@ -8,7 +8,6 @@ import type { FailedMember } from "../cri/channel.ts";
 import { fieldAt, fieldNumbers, type Items, replyItems, writeItems } from "../cri/codec.ts";
 import { imageIdDigits } from "../cri/image-id.ts";
 import { callRules } from "../cri/methods.ts";
-import { perform } from "../cri/perform.ts";
 import { methods } from "../gen/methods.ts";
 import type { ListRoute, Refinement } from "../routes/define.ts";
 import { type FieldPath, int64At, mapAt, stringAt, stringsAt } from "../wire/scan.ts";
@@ -82,7 +81,7 @@ export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRout
         const written = await writeWithin(gateway.budget, ctx.caller.name, async () => {
           const { failures, onFailedMember } = gatherFailures();
           const options = { deadlineMs, onCancel, onFailedMember };
-          const reply = await perform(runtime, rpc, wire, { subject: {}, options });
+          const reply = await runtime.call(rpc, wire, options);
           const items = replyItems(rpc, reply, route.items);
           return writePage(items, { page, filters, wanted, failures: failures() });
         });

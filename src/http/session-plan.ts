@@ -1,6 +1,6 @@
 /** What sessions of every kind share: their settings, how one is planned, and how its connection to the runtime opens. */
 import type { Caller } from "../auth/authorize.ts";
-import { request as callRuntime } from "../cri/perform.ts";
+import { call } from "../cri/call.ts";
 import type { SessionRoute } from "../routes/define.ts";
 import type { Bridged } from "../streaming/bridge.ts";
 import type { Subprotocol } from "../streaming/channels.ts";
@@ -72,7 +72,7 @@ export async function openConnection(
 ): Promise<SpdyConnection> {
   const { onCancel } = client;
   client.check();
-  const answer = await callRuntime(gateway.runtime, rpc as SessionRpc, message, { onCancel });
+  const answer = await call(gateway.runtime, rpc as SessionRpc, message, { onCancel });
   const options: DialOptions = { protocol, streamHost: sessions.streamHost, ca: sessions.streamCa, onCancel };
   const { dial } = await loadDialler();
   client.check();

@@ -3,7 +3,6 @@ import type { FastifyReply } from "fastify";
 import { decodeReply, hasField, writeReply } from "../cri/codec.ts";
 import { deadlineOf } from "../cri/methods.ts";
 import { explainAbsence } from "../cri/name-hints.ts";
-import { perform, type Subject } from "../cri/perform.ts";
 import { secretsIn, withoutSecrets } from "../cri/secrets.ts";
 import { GatewayError } from "../errors.ts";
 import type { UnaryRoute } from "../routes/define.ts";
@@ -78,12 +77,11 @@ function outgoingOf({ outgoing }: Context): RuntimeRequest {
   return outgoing;
 }
 
-/** What the call is about, and how long it may take. */
-function aboutOf({ bound }: Context, { rpc, message }: RuntimeRequest) {
-  // With the timeout that the runtime is told, where the caller gave none.
-  const { timeout = bound.own.timeout } = message;
-  const subject = { ...bound.own, ...bound.message, timeout } as Subject;
-  return { subject, deadlineMs: deadlineOf(rpc, message) };
+/** The options of the call. A grace that CRI has no field for is a parameter of the gateway's own. */
+function optionsOf({ bound, onCancel }: Context, { rpc, message }: RuntimeRequest) {
+  const { timeout } = bound.own;
+  const graceSeconds = typeof timeout === "number" ? timeout : undefined;
+  return { deadlineMs: deadlineOf(rpc, message), graceSeconds, onCancel };
 }
 
 /** A command. The size of its output is known once it has run, and then it must be sent. */
@@ -92,9 +90,7 @@ function execCall({ runtime, budget, roomWaitMs: waitMs = defaultRoomWaitMs }: G
     const { onCancel } = ctx;
     const room = await budget.expect(ctx.caller.name, unknownOutputBytes, { waitMs, onCancel });
     whenClosed(ctx.reply, room.release);
-    const { subject, deadlineMs } = aboutOf(ctx, outgoing);
-    const options = { deadlineMs, onCancel };
-    const result = await perform(runtime, outgoing.rpc, outgoing.wire, { subject, options });
+    const result = await runtime.call(outgoing.rpc, outgoing.wire, optionsOf(ctx, outgoing));
     room.force(result.length);
     const encoding = ctx.bound.own.encoding === "base64" ? "base64" : "utf8";
     return (reply) => sendExecOutput(reply, result, encoding);
@@ -105,9 +101,7 @@ function execCall({ runtime, budget, roomWaitMs: waitMs = defaultRoomWaitMs }: G
 function changeCall(route: UnaryRoute, { runtime, pool }: Gateway): Call {
   const { rpc, location, success } = route;
   return async (ctx, outgoing) => {
-    const { subject, deadlineMs } = aboutOf(ctx, outgoing);
-    const options = { deadlineMs, onCancel: ctx.onCancel };
-    const result = await perform(runtime, rpc, outgoing.wire, { subject, options });
+    const result = await runtime.call(rpc, outgoing.wire, optionsOf(ctx, outgoing));
     if (success === 204) return (reply) => reply.code(204).send();
     requireAnswer(route, result, ctx.request.url);
     return (reply) => {
@@ -121,12 +115,13 @@ function changeCall(route: UnaryRoute, { runtime, pool }: Gateway): Call {
 function readCall(route: UnaryRoute, { runtime, share, budget, pool }: Gateway): Call {
   const { rpc, tells } = route;
   return async (ctx, outgoing) => {
-    const { subject, deadlineMs } = aboutOf(ctx, outgoing);
+    const options = optionsOf(ctx, outgoing);
+    const { deadlineMs } = options;
     const { wire } = outgoing;
     const key = `${rpc} ${ctx.scopeKey} ${wire.toString("latin1")}`;
     const shared = await share({ key, deadlineMs, onCancel: ctx.onCancel }, async (onCancel) => {
       const written = await writeWithin(budget, ctx.caller.name, async () => {
-        const result = await perform(runtime, rpc, wire, { subject, options: { deadlineMs, onCancel } });
+        const result = await runtime.call(rpc, wire, { ...options, onCancel });
         requireAnswer(route, result, ctx.request.url);
         return writeReply(rpc, result, pool);
       });

@@ -1,8 +1,9 @@
 /** The stats of each pod or container by itself, where a runtime fails to list those of all. */
+
+import { call } from "../cri/call.ts";
 import type { CallOptions, FailedMember, Runtime } from "../cri/channel.ts";
 import { decodeRequest, encodeReply, type Input } from "../cri/codec.ts";
 import type { Countdown } from "../cri/countdown.ts";
-import { invoke } from "../cri/invoke.ts";
 import { readEach } from "../cri/read-each.ts";
 import { GatewayError } from "../errors.ts";
 import type { ContainerFilter, ContainerStats, PodSandboxFilter, PodSandboxStats } from "../gen/messages.ts";
@@ -33,11 +34,11 @@ async function podStats({ runtime, request, left, onFailedMember, error }: Faile
     state: { state: "SANDBOX_READY" },
   };
   const options = { ...left(), onFailedMember };
-  const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", { filter: ready }, options).catch(
+  const { items } = await call(runtime, "RuntimeService/ListPodSandbox", { filter: ready }, options).catch(
     rethrow(error),
   );
   const read = async (podSandboxId: string, options: CallOptions): Promise<PodSandboxStats | undefined> =>
-    (await invoke(runtime, "RuntimeService/PodSandboxStats", { podSandboxId }, options)).stats;
+    (await call(runtime, "RuntimeService/PodSandboxStats", { podSandboxId }, options)).stats;
   const ids = items.map(({ id }) => id);
   const stats = await readEach(ids, read, { width: 1, left, onFailedMember });
   return encodeReply("RuntimeService/ListPodSandboxStats", { stats });
@@ -53,14 +54,14 @@ async function containerStats(list: FailedList): Promise<Buffer> {
     state: { state: "CONTAINER_RUNNING" },
   };
   const options = { ...left(), onFailedMember };
-  const { containers } = await invoke(
+  const { containers } = await call(
     runtime,
     "RuntimeService/ListContainers",
     { filter: running },
     options,
   ).catch(rethrow(error));
   const read = async (containerId: string, options: CallOptions): Promise<ContainerStats | undefined> =>
-    (await invoke(runtime, "RuntimeService/ContainerStats", { containerId }, options)).stats;
+    (await call(runtime, "RuntimeService/ContainerStats", { containerId }, options)).stats;
   const ids = containers.map(({ id }) => id);
   const stats = await readEach(ids, read, { width, left, onFailedMember });
   return encodeReply("RuntimeService/ListContainerStats", { stats });

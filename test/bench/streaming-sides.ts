@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { connect } from "../../src/cri/channel.ts";
-import { invoke } from "../../src/cri/invoke.ts";
+import { call } from "../../src/cri/call.ts";
 import { createCommandSession } from "../../src/streaming/command-session.ts";
 import { dial } from "../../src/streaming/dial.ts";
 import { channel, openSession } from "../e2e/clients/session.ts";
@@ -112,7 +112,7 @@ export function directSide(
     async run(words, { stdin = false, stdout = false, tty = false }) {
       const { add, output } = counter();
       const asked = { stdin, stdout, tty };
-      const { url } = await invoke(runtime, "RuntimeService/Exec", { containerId: id, cmd: words, ...asked });
+      const { url } = await call(runtime, "RuntimeService/Exec", { containerId: id, cmd: words, ...asked });
       const { href } = await reach(new URL(url));
       const connection = await dial(href, { protocol: "v4.channel.k8s.io" });
       const session = createCommandSession(

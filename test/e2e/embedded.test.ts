@@ -19,7 +19,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "../../src/cri/channel.ts";
-import { invoke } from "../../src/cri/invoke.ts";
+import { call } from "../../src/cri/call.ts";
 import { podCgroup } from "../../src/cri/pod-cgroup.ts";
 import { removeAllPods } from "../../src/cri/remove-pods.ts";
 import { createEmbedded, type Embedded, type EmbeddedOptions } from "../../src/embedded/containerd.ts";
@@ -57,11 +57,11 @@ async function runPod(socket: string): Promise<Pod> {
   };
   const runtime = connect({ runtimeEndpoint: socket });
   try {
-    const made = await invoke(runtime, "RuntimeService/RunPodSandbox", { config: sandboxConfig });
+    const made = await call(runtime, "RuntimeService/RunPodSandbox", { config: sandboxConfig });
     const { podSandboxId } = made;
     const request = { podSandboxId, config, sandboxConfig };
-    const { containerId } = await invoke(runtime, "RuntimeService/CreateContainer", request);
-    await invoke(runtime, "RuntimeService/StartContainer", { containerId });
+    const { containerId } = await call(runtime, "RuntimeService/CreateContainer", request);
+    await call(runtime, "RuntimeService/StartContainer", { containerId });
     while (!(await answers(hostPort))) await sleep(20);
     return { ids: [podSandboxId, containerId, cgroupParent], hostPort };
   } finally {
@@ -204,7 +204,7 @@ test("the pause image's process reaps orphans and ends at the first SIGTERM", { 
   assert.deepEqual(children(), [waitedFor]);
 
   const runtime = connect({ runtimeEndpoint: embedded.socket });
-  await invoke(runtime, "RuntimeService/RemoveContainer", { containerId: container });
+  await call(runtime, "RuntimeService/RemoveContainer", { containerId: container });
   runtime.close();
   const startedAtMs = Date.now();
   process.kill(Number(pid), "SIGTERM");
@@ -242,7 +242,7 @@ test("pods of a killed gateway that the runtime cannot remove are gone after the
   const embedded = await start(dataDir, { removePods: () => Promise.reject(new Error("no")) });
   assert.deepEqual(ctr(embedded.socket, "containers", "ls", "--quiet"), []);
   const runtime = connect({ runtimeEndpoint: embedded.socket });
-  const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", {});
+  const { items } = await call(runtime, "RuntimeService/ListPodSandbox", {});
   runtime.close();
   assert.deepEqual(items, []);
   await embedded.close();
@@ -392,8 +392,8 @@ test("containerd is started again when it is killed, and its pods go on", { skip
     await eventually(() => embedded.pid !== pid, { timeoutMs: 30_000 });
     assert.ok(await answers(pod.hostPort));
     const runtime = connect({ runtimeEndpoint: embedded.socket });
-    const { items } = await invoke(runtime, "RuntimeService/ListPodSandbox", {});
-    const { containers } = await invoke(runtime, "RuntimeService/ListContainers", {});
+    const { items } = await call(runtime, "RuntimeService/ListPodSandbox", {});
+    const { containers } = await call(runtime, "RuntimeService/ListContainers", {});
     runtime.close();
     const states = [...items, ...containers].map(({ id, state }) => [id, state]);
     const [podId, containerId] = pod.ids;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Channel, status } from "@grpc/grpc-js";
+import { call } from "../../../src/cri/call.ts";
 import {
   CallCancelled,
   type ConnectOptions,
@@ -11,7 +12,6 @@ import {
   socketPath,
 } from "../../../src/cri/channel.ts";
 import { decodeReply, encodeRequest } from "../../../src/cri/codec.ts";
-import { invoke } from "../../../src/cri/invoke.ts";
 import { GatewayError } from "../../../src/errors.ts";
 import { eventually } from "../../support/eventually.ts";
 import {
@@ -61,7 +61,7 @@ test("a runtime answers at its endpoint in each spelling", async (t) => {
     const runtime = connect({ runtimeEndpoint: endpoint });
     assert.equal(runtime.endpoint, fake.socket);
     assert.equal(runtime.imageEndpoint, fake.socket);
-    assert.equal((await invoke(runtime, "RuntimeService/Version", {})).runtimeName, "cri-o");
+    assert.equal((await call(runtime, "RuntimeService/Version", {})).runtimeName, "cri-o");
     runtime.close();
   }
 });
@@ -71,8 +71,8 @@ test("images may be elsewhere", async (t) => {
   const images = await bench(t);
   const runtime = connect({ runtimeEndpoint: fake.socket, imageEndpoint: images.fake.socket });
   t.after(() => runtime.close());
-  await invoke(runtime, "ImageService/ImageFsInfo", {});
-  await invoke(runtime, "RuntimeService/Version", {});
+  await call(runtime, "ImageService/ImageFsInfo", {});
+  await call(runtime, "RuntimeService/Version", {});
   assert.deepEqual(
     fake.calls.map(({ rpc }) => rpc),
     ["RuntimeService/Version"],
@@ -217,7 +217,7 @@ test("a read outlives a restart of the runtime", async (t) => {
     },
     { once: true },
   );
-  assert.equal((await invoke(runtime, "RuntimeService/Version", {})).runtimeName, "cri-o");
+  assert.equal((await call(runtime, "RuntimeService/Version", {})).runtimeName, "cri-o");
 });
 
 /** Makes the call when the runtime has gone, and starts the runtime again behind it. */

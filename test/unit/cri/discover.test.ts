@@ -5,9 +5,9 @@ import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { status } from "@grpc/grpc-js";
+import { call } from "../../../src/cri/call.ts";
 import { connect } from "../../../src/cri/channel.ts";
 import { discover, wellKnownSockets, whyUnreachable } from "../../../src/cri/discover.ts";
-import { invoke } from "../../../src/cri/invoke.ts";
 import { GatewayError, StartError } from "../../../src/errors.ts";
 import { createFakeRuntime, type FakeRuntime, failing, hanging } from "../../support/fake-runtime.ts";
 import { tempDir } from "../../support/temp-dir.ts";
@@ -40,7 +40,7 @@ test("the first socket that answers is taken, and those behind it are not asked"
   const runtime = await discover({}, [join(folder, "a.sock"), second.socket, third.socket]);
   t.after(() => runtime.close());
   assert.equal(runtime.endpoint, second.socket);
-  assert.equal((await invoke(runtime, "RuntimeService/Version", {})).runtimeName, "containerd");
+  assert.equal((await call(runtime, "RuntimeService/Version", {})).runtimeName, "containerd");
   assert.equal(third.calls.length, 0);
 });
 
@@ -49,7 +49,7 @@ test("what else was configured holds for the runtime that was found", async (t) 
   const [runtimeSide, imageSide] = [await fakeIn(t, folder, "a.sock"), await fakeIn(t, folder, "b.sock")];
   const runtime = await discover({ imageEndpoint: imageSide.socket }, [runtimeSide.socket]);
   t.after(() => runtime.close());
-  await invoke(runtime, "ImageService/ListImages", {});
+  await call(runtime, "ImageService/ListImages", {});
   assert.equal(imageSide.callsOf("ImageService/ListImages").length, 1);
 });
 
@@ -105,7 +105,7 @@ test("a socket that may not be used is said to be, with what would help", async 
   );
   for (const error of [ofStat, ofCall]) assert.equal(whyUnreachable(error), words);
   const runtime = connect({ runtimeEndpoint: "/nowhere/x.sock" });
-  const error = await invoke(runtime, "RuntimeService/Version", {}).catch((thrown: unknown) => thrown);
+  const error = await call(runtime, "RuntimeService/Version", {}).catch((thrown: unknown) => thrown);
   runtime.close();
   assert.equal(whyUnreachable(error), "does not exist");
 });

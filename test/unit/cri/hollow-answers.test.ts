@@ -2,9 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { status } from "@grpc/grpc-js";
-import { encodeRequest } from "../../../src/cri/codec.ts";
-import { request } from "../../../src/cri/perform.ts";
+import { call } from "../../../src/cri/call.ts";
+import { callerInterceptors } from "../../../src/cri/caller-interceptors.ts";
+import type { Runtime } from "../../../src/cri/channel.ts";
+import { encodeRequest, type Input } from "../../../src/cri/codec.ts";
+import { compose } from "../../../src/cri/compose.ts";
 import type { GatewayError } from "../../../src/errors.ts";
+import type { Methods, Rpc } from "../../../src/gen/methods.ts";
 import { type StubAnswers, type StubRuntime, serviceError, stubRuntime } from "./stub-runtime.ts";
 
 const containerId = "c".repeat(64);
@@ -25,8 +29,12 @@ function exec(runtimeName: string, reply: { exitCode?: number; stdout?: string |
   const runtime = named(runtimeName, {
     "RuntimeService/ExecSync": () => ({ exitCode, stdout: base64(stdout), stderr: base64(stderr) }),
   });
-  return request(runtime, "RuntimeService/ExecSync", { containerId, cmd: ["x"] }, {});
+  return request(runtime, "RuntimeService/ExecSync", { containerId, cmd: ["x"] });
 }
+
+/** As routes call it. */
+const request = <R extends Rpc>(runtime: Runtime, rpc: R, message: Input<Methods[R]["request"]>) =>
+  call(compose(runtime, ...callerInterceptors), rpc, message);
 
 const code = (expected: string) => (error: GatewayError) => error.code === expected;
 
@@ -107,13 +115,13 @@ test("stats without CPU time are looked at twice, others are not", async () => {
       "RuntimeService/ContainerStats": () => statsOf(value),
       "RuntimeService/ContainerStatus": () => ({ status: { state: "CONTAINER_EXITED" } }),
     });
-    const asked = request(exited, "RuntimeService/ContainerStats", { containerId }, {});
+    const asked = request(exited, "RuntimeService/ContainerStats", { containerId });
     await assert.rejects(asked, code("not_running"));
     const young = named("docker", { "RuntimeService/ContainerStats": () => statsOf(value) });
-    await request(young, "RuntimeService/ContainerStats", { containerId }, {});
+    await request(young, "RuntimeService/ContainerStats", { containerId });
   }
   const busy = named("docker", { "RuntimeService/ContainerStats": () => statsOf("5") });
-  await request(busy, "RuntimeService/ContainerStats", { containerId }, {});
+  await request(busy, "RuntimeService/ContainerStats", { containerId });
   assert.deepEqual(busy.called, ["RuntimeService/ContainerStats"]);
 });
 
@@ -129,9 +137,9 @@ function creating(runtimeName: string, ageMs: number): StubRuntime {
 }
 
 const runPod = (runtime: StubRuntime) =>
-  request(runtime, "RuntimeService/RunPodSandbox", { config: { metadata: { name: "a" } } }, {});
+  request(runtime, "RuntimeService/RunPodSandbox", { config: { metadata: { name: "a" } } });
 const createContainer = (runtime: StubRuntime) =>
-  request(runtime, "RuntimeService/CreateContainer", { podSandboxId: "p", config: {} }, {});
+  request(runtime, "RuntimeService/CreateContainer", { podSandboxId: "p", config: {} });
 
 test("what is older than its creation has the name that was asked for, on CRI-O", async () => {
   for (const create of [runPod, createContainer]) {
@@ -170,7 +178,7 @@ test("a stop whose container has stopped all the same is done", async () => {
       "RuntimeService/StopContainer": () => serviceError(status.UNKNOWN, text),
       "RuntimeService/ContainerStatus": () => ({ status: { state } }),
     });
-    return request(runtime, "RuntimeService/StopContainer", { containerId }, {});
+    return request(runtime, "RuntimeService/StopContainer", { containerId });
   };
   await stopping("CONTAINER_EXITED", "failed to kill: ttrpc: closed: unknown");
   await assert.rejects(

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CallCancelled, type CallOptions, type Runtime } from "../../../src/cri/channel.ts";
-import { withListLimit } from "../../../src/cri/list-limit.ts";
+import { limitLists } from "../../../src/cri/list-limit.ts";
 import { GatewayError } from "../../../src/errors.ts";
 import type { Rpc } from "../../../src/gen/methods.ts";
 import { stubRuntime } from "./stub-runtime.ts";
@@ -46,10 +46,10 @@ function createWorld(limit: number): { readonly runtime: Runtime; readonly calls
       yield await new Promise<Buffer>(() => undefined);
     },
   };
-  return { runtime: withListLimit(runtime, limit), calls };
+  return { runtime: limitLists(runtime, limit), calls };
 }
 
-test("withListLimit() lets so many calls of one list RPC through, and the next when one has ended", async () => {
+test("limitLists() lets so many calls of one list RPC through, and the next when one has ended", async () => {
   const { runtime, calls } = createWorld(2);
   const asked = Array.from({ length: 4 }, () => runtime.call(list, nothing));
   await turn();
@@ -66,7 +66,7 @@ test("withListLimit() lets so many calls of one list RPC through, and the next w
   await Promise.all([asked[2], asked[3]]);
 });
 
-test("withListLimit() holds up no other list RPC, and nothing that is no list", async () => {
+test("limitLists() holds up no other list RPC, and nothing that is no list", async () => {
   const { runtime, calls } = createWorld(1);
   void runtime.call(list, nothing);
   void runtime.call("ImageService/ListImages", nothing);
