@@ -7,7 +7,7 @@
  * texts of containerd, CRI-O and cri-dockerd, for what no state explains.
  */
 import { type ErrorCode, GatewayError } from "../errors.ts";
-import type { ImageSpec } from "../gen/messages.ts";
+import type { ImageSpec, PodSandboxState } from "../gen/messages.ts";
 import type { Methods, Rpc } from "../gen/methods.ts";
 import { call } from "./call.ts";
 import type { CallOptions, Runtime } from "./channel.ts";
@@ -56,9 +56,14 @@ const needReadyPod: ReadonlySet<Rpc> = new Set([
   "RuntimeService/UpdatePodSandboxResources",
 ]);
 
-/** Whether the state is read before the call. */
-export const isReadBefore = (rpc: Rpc): boolean =>
-  needReadyPod.has(rpc) || containerNeeds[rpc]?.before === true;
+/** Whether the state is known before the call. */
+const isKnownBefore = (rpc: Rpc): boolean => needReadyPod.has(rpc) || containerNeeds[rpc]?.before === true;
+
+/** RPCs whose pod's state came with the config that was recalled for them. */
+const recallPod: ReadonlySet<Rpc> = new Set(["RuntimeService/CreateContainer"]);
+
+/** Whether the state must be read before the call. */
+export const isReadBefore = (rpc: Rpc): boolean => isKnownBefore(rpc) && !recallPod.has(rpc);
 
 /** A text of some runtime, and what it means. */
 interface Saying {
@@ -252,7 +257,7 @@ export async function explain(
   if (said !== undefined) return restate(error, said);
   if (!isUnclear) return error;
   if (!containerNeeds[rpc] && !needReadyPod.has(rpc)) return byAbsence(request, error);
-  if (isReadBefore(rpc) && !aboutState.test(message) && !absence.test(message)) return error;
+  if (isKnownBefore(rpc) && !aboutState.test(message) && !absence.test(message)) return error;
   const conflict = await stateConflict(runtime, rpc, request, options).catch((failure: unknown) =>
     failure instanceof GatewayError && failure.code === "not_found" ? failure : undefined,
   );
@@ -294,13 +299,19 @@ export async function stateConflict(
       { podSandboxId },
       options,
     ).catch(absent);
-    if (status === undefined || status.state === "SANDBOX_READY") return undefined;
-    return new GatewayError(
-      "pod_not_ready",
-      `${nameOf(rpc)} failed: pod "${podSandboxId}" is ${status.state}`,
-    );
+    return status === undefined ? undefined : podConflict(rpc, podSandboxId, status.state);
   }
   return undefined;
+}
+
+/** The conflict of an RPC with a pod that is not ready; undefined when it is. */
+export function podConflict(
+  rpc: Rpc,
+  podSandboxId: string,
+  state: PodSandboxState,
+): GatewayError | undefined {
+  if (state === "SANDBOX_READY") return undefined;
+  return new GatewayError("pod_not_ready", `${nameOf(rpc)} failed: pod "${podSandboxId}" is ${state}`);
 }
 
 function containerConflict(rpc: Rpc, containerId: string, state: ContainerState): GatewayError {

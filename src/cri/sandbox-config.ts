@@ -9,6 +9,7 @@ import { parseJson } from "../wire/parse-json.ts";
 import { call } from "./call.ts";
 import type { Runtime } from "./channel.ts";
 import { type Input, readLenient } from "./codec.ts";
+import { podConflict } from "./conflicts.ts";
 import { isRuntime } from "./identity.ts";
 import { withoutDefaults } from "./without-defaults.ts";
 
@@ -48,9 +49,10 @@ function keptText(config: Input<PodSandboxConfig>): string {
 }
 
 /**
- * The config that the pod was run with, as far as the runtime tells.
+ * The config that the pod was run with, as far as the runtime tells, for a container that is to be created in it.
  *
- * @throws {GatewayError} `not_found` when there is no such pod.
+ * @throws {GatewayError} `not_found` when there is no such pod; `pod_not_ready`: on some runtimes containers can be
+ *   created in a stopped pod, and never start.
  */
 export async function recallSandboxConfig(
   runtime: Runtime,
@@ -60,6 +62,8 @@ export async function recallSandboxConfig(
   const { status, info } = await call(runtime, "RuntimeService/PodSandboxStatus", asked, {});
   if (!status)
     throw new GatewayError("not_found", `Cannot find pod "${podSandboxId}": the runtime shows no status`);
+  const conflict = podConflict("RuntimeService/CreateContainer", podSandboxId, status.state);
+  if (conflict) throw conflict;
   const config = fromInfo(info.info);
   return config?.metadata ? config : fromStatus(status);
 }

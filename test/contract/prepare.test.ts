@@ -408,3 +408,14 @@ test("resources for Windows alone would change nothing, and are refused", async 
     assert.deepEqual(fake.callsOf("RuntimeService/UpdateContainerResources"), []);
   }
 });
+
+test("a create reads the status of its pod once, on every runtime", async (t) => {
+  for (const manner of ["containerd-1.6", "containerd-2.1", "cri-o", "cri-dockerd"] as const) {
+    const gateway = await liveGateway(t, manner);
+    const pod = gateway.fake.addPod({ labels: { "crest/managed": "true" } });
+    const body = { metadata: { name: "app" }, image: "busybox:1.36" };
+    const created = await gateway.ask(`POST /v1/pods/${pod.id}/containers`, body);
+    assert.equal(created.status, 201, created.text);
+    assert.equal(gateway.fake.callsOf("RuntimeService/PodSandboxStatus").length, 1, manner);
+  }
+});

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { status } from "@grpc/grpc-js";
 import { checkBefore, explain } from "../../../src/cri/conflicts.ts";
+import { recallSandboxConfig } from "../../../src/cri/sandbox-config.ts";
 import { fromStatus } from "../../../src/cri/status.ts";
 import type { ErrorCode, GatewayError } from "../../../src/errors.ts";
 import type { Rpc } from "../../../src/gen/methods.ts";
@@ -533,7 +534,6 @@ for (const [rpc, state, code] of refusals) {
 
 test("what needs a pod that is ready is refused where it is not", async () => {
   for (const rpc of [
-    create,
     "RuntimeService/PortForward",
     "RuntimeService/PodSandboxStats",
     "RuntimeService/UpdatePodSandboxResources",
@@ -545,6 +545,13 @@ test("what needs a pod that is ready is refused where it is not", async () => {
       (error: GatewayError) => error.code === "pod_not_ready",
     );
   }
+});
+
+test("recallSandboxConfig() refuses a pod that is not ready for a container", async () => {
+  await assert.rejects(
+    recallSandboxConfig(runtimeIn("CONTAINER_RUNNING", "SANDBOX_NOTREADY"), pod),
+    (error: GatewayError) => error.code === "pod_not_ready" && error.message.startsWith("CreateContainer"),
+  );
 });
 
 test("nothing is read before calls that every runtime judges itself", async () => {
