@@ -16,8 +16,11 @@ function* schemasIn(value: unknown, pointer = ""): Generator<readonly [pointer: 
 }
 
 test("every object with properties is a component, so that its type has a name", () => {
+  // Generators do not read what is in an extension of OpenAPI.
+  const isRead = (pointer: string): boolean => !pointer.includes("/x-crest-");
   const nameless = [...schemasIn(document)].filter(
-    ([pointer, schema]) => "properties" in schema && !/^\/components\/schemas\/\w+$/.test(pointer),
+    ([pointer, schema]) =>
+      "properties" in schema && isRead(pointer) && !/^\/components\/schemas\/\w+$/.test(pointer),
   );
   assert.deepEqual(nameless, []);
 });
