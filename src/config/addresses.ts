@@ -7,7 +7,7 @@
 import { isIPv4, isIPv6 } from "node:net";
 import { resolve } from "node:path";
 import { StartError } from "../errors.ts";
-import type { ListenAddress } from "./schema.ts";
+import type { ListenAddress } from "./options.ts";
 
 export interface ReadOptions {
   /** Where relative paths start. */

@@ -1,0 +1,13 @@
+/** The schemas that are compiled, by the path of what is made of them. */
+import { join } from "node:path";
+import { commandSchema, optionsSchema } from "../config/schema.ts";
+import type { CompiledFile } from "./compile-schemas.ts";
+
+export const compiledFiles: { readonly [path: string]: CompiledFile } = {
+  [join("src", "config", "gen", "settings.ts")]: {
+    source: "src/config/schema.ts",
+    head: 'import type { Shape } from "../annotations.ts";\n\n',
+    type: "Shape",
+    schemas: { optionsSchema, commandSchema },
+  },
+};
