@@ -1,6 +1,7 @@
 /** The schemas that are compiled, by the path of what is made of them. */
 import { join } from "node:path";
 import { commandSchema, optionsSchema } from "../config/schema.ts";
+import { parameterSchemas } from "../routes/parameter-schemas.ts";
 import type { CompiledFile } from "./compile-schemas.ts";
 
 export const compiledFiles: { readonly [path: string]: CompiledFile } = {
@@ -8,6 +9,10 @@ export const compiledFiles: { readonly [path: string]: CompiledFile } = {
     source: "src/config/schema.ts",
     head: 'import type { Shape } from "../annotations.ts";\n\n',
     type: "Shape",
-    schemas: { optionsSchema, commandSchema },
+    schemas: { options: optionsSchema, command: commandSchema },
+  },
+  [join("src", "routes", "gen", "parameters.ts")]: {
+    source: "src/routes/parameter-schemas.ts",
+    schemas: parameterSchemas,
   },
 };

@@ -1,7 +1,7 @@
 /** Whether options have the shape that the schema says, told in sentences. */
 import { StartError } from "../errors.ts";
 import type { Shape } from "./annotations.ts";
-import { checks, optionsSchema } from "./gen/settings.ts";
+import { checks, schemas } from "./gen/settings.ts";
 import { nearest } from "./nearest.ts";
 import { wordsOf } from "./settings.ts";
 
@@ -15,12 +15,12 @@ export type PlaceOf = (key: string, value?: unknown) => string;
  * @throws {StartError} that names the option.
  */
 export function checkOptions(options: unknown, placeOf: PlaceOf): void {
-  checkAt("", optionsSchema, options, placeOf);
+  checkAt("", schemas.options, options, placeOf);
 }
 
 function checkAt(key: string, shape: Shape, value: unknown, placeOf: PlaceOf): void {
   if (shape.properties === undefined) {
-    if (checks[key]?.(value) !== true) throw refusal(key, shape, value, placeOf);
+    if (checks.options[key]?.(value) !== true) throw refusal(key, shape, value, placeOf);
     return;
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {

@@ -1,6 +1,6 @@
 /** The settings of the schema as a table: each option that is also a flag and a variable, under all its names. */
 import { type Annotations, groups, type Reader, type Shape } from "./annotations.ts";
-import { commandSchema, optionsSchema } from "./gen/settings.ts";
+import { schemas } from "./gen/settings.ts";
 import { formatDuration, formatSize } from "./quantities.ts";
 
 /** How the text of a value is written: one text, true or false, several texts, or one of the last two. */
@@ -24,7 +24,7 @@ export interface Setting extends Omit<Annotations, "default"> {
 }
 
 /** Dotted path -> what is there; only what has a value of its own, in the order of the schema. */
-export const options: ReadonlyMap<string, Shape> = new Map(leavesOf(optionsSchema, []));
+export const options: ReadonlyMap<string, Shape> = new Map(leavesOf(schemas.options, []));
 
 function leavesOf({ properties = {} }: Shape, path: readonly string[]): readonly [string, Shape][] {
   return Object.entries(properties).flatMap(([name, part]): readonly [string, Shape][] =>
@@ -84,6 +84,6 @@ function settingOf([key, shape]: readonly [string, Shape]): readonly Setting[] {
 }
 
 /** Every setting, in the order of the help text. */
-export const settings: readonly Setting[] = [...options, ...leavesOf(commandSchema, [])]
+export const settings: readonly Setting[] = [...options, ...leavesOf(schemas.command, [])]
   .flatMap(settingOf)
   .sort((one, other) => groups.indexOf(one.group) - groups.indexOf(other.group));

@@ -11,6 +11,7 @@ import { GatewayError } from "../errors.ts";
 import { allGrants, type Grant } from "../grants.ts";
 import type { AnswerOf } from "../routes/answers.ts";
 import type { CustomRouteId } from "../routes/index.ts";
+import { parametersIn } from "../routes/parameters.ts";
 import { breaks } from "../wire/field-rule.ts";
 import { invalid } from "./bind.ts";
 import type { CustomHandler } from "./register.ts";
@@ -21,8 +22,9 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
   /** The exit of a container, or its state when the time has passed first. */
   waitContainer: async ({ gateway: { runtime, inventory }, path, own, onCancel }) => {
     const containerId = await inventory.resolve("container", String(path.containerId));
+    const { timeout } = parametersIn("waitContainer", own);
     const status = await waitForExit(runtime, containerId, {
-      timeoutMs: Number(own.timeout) * 1000,
+      timeoutMs: timeout * 1000,
       onCancel,
     });
     const { state, exitCode, reason, message, finishedAt } = status;
@@ -51,14 +53,15 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
         "image_in_use",
         `Cannot remove image "${image.image}": container "${user.id}" uses it`,
       );
-    if (own.dryRun !== true) {
+    const { dryRun } = parametersIn("removeImage", own);
+    if (!dryRun) {
       await request(runtime, "ImageService/RemoveImage", { image: { image: found.id } }, { onCancel });
     }
     return {
       id: found.id,
       repoTags: found.repoTags,
       repoDigests: found.repoDigests,
-      dryRun: own.dryRun === true,
+      dryRun,
     };
   },
 };

@@ -2,7 +2,8 @@
 import type { FastifyInstance } from "fastify";
 import { authorize, type Caller } from "../auth/authorize.ts";
 import type { CustomRoute, Route, SessionRoute } from "../routes/define.ts";
-import { createBinder, type OwnValues } from "./bind.ts";
+import type { OwnValues } from "../routes/parameters.ts";
+import { createBinder } from "./bind.ts";
 import { type Gateway, type Handler, partsOf, whenGone } from "./gateway.ts";
 import { refuseHandshake } from "./http-manners.ts";
 import { listHandler } from "./list.ts";
