@@ -4,15 +4,20 @@ import type { Runtime } from "./cri/channel.ts";
 import { checkRuntime, type RuntimeCheck } from "./cri/runtime-check.ts";
 import type { Notify } from "./service-manager.ts";
 
-export interface AnnounceOptions {
+export interface AnnouncedTexts {
+  /** What to say when the gateway is ready; `runtime` is the runtime's name, version and socket. */
+  readonly ready: (runtime: string) => string;
+  /** What to say when it is not, because of `trouble` with the runtime. */
+  readonly waiting: (trouble: string) => string;
+}
+
+export interface AnnounceOptions extends AnnouncedTexts {
   readonly runtime: Runtime;
   /** Where the gateway listens. */
   readonly address: string;
   /** Prints for the person at the terminal. */
   readonly say: (text: string) => void;
   readonly notify: Notify;
-  /** What to print when the gateway is ready; `runtime` is its name, version and socket. */
-  readonly banner: (runtime: string) => string;
   /** Milliseconds between two looks at a runtime that does not answer; default 500. */
   readonly everyMs?: number;
 }
@@ -29,8 +34,8 @@ export async function announce(options: AnnounceOptions): Promise<{ close(): voi
   const { runtime, address, notify } = options;
   const waiting = new AbortController();
   const first = await checkRuntime(runtime);
-  if (first.answers) options.say(options.banner(first.name));
-  else options.say(waitingText(address, first.trouble));
+  if (first.answers) options.say(options.ready(first.name));
+  else options.say(options.waiting(first.trouble));
   await notify("READY=1", statusOf(address, first));
   if (!first.answers) void waitForRuntime(options, first.trouble, waiting.signal);
   return { close: () => waiting.abort() };
@@ -38,12 +43,12 @@ export async function announce(options: AnnounceOptions): Promise<{ close(): voi
 
 /** Until the runtime answers, or the waiting is ended. */
 async function waitForRuntime(options: AnnounceOptions, trouble: string, signal: AbortSignal): Promise<void> {
-  const { runtime, address, say, notify, banner, everyMs = 500 } = options;
+  const { runtime, address, say, notify, ready, everyMs = 500 } = options;
   let said = trouble;
   while (!signal.aborted) {
     const check = await checkRuntime(runtime);
     if (signal.aborted) return;
-    if (check.answers) say(banner(check.name));
+    if (check.answers) say(ready(check.name));
     else if (check.trouble !== said) say(`Still waiting: ${check.trouble}`);
     if (check.answers || check.trouble !== said) await notify(statusOf(address, check));
     if (check.answers) return;
@@ -52,7 +57,8 @@ async function waitForRuntime(options: AnnounceOptions, trouble: string, signal:
   }
 }
 
-const waitingText = (address: string, trouble: string): string =>
+/** For a terminal. */
+export const waitingText = (address: string, trouble: string): string =>
   `Crest listens at ${address}, but its runtime does not answer yet\n  runtime  ${trouble}\n\nUntil it does, requests are answered with 503. Waiting for it.`;
 
 const statusOf = (address: string, check: RuntimeCheck): string =>

@@ -5,7 +5,6 @@ import { type Grant, type GrantSet, grantWordNames } from "./grants.ts";
 import { quote } from "./http/shell.ts";
 
 export interface BannerOptions {
-  readonly command: "up" | "serve";
   readonly config: Config;
   /** `http://127.0.0.1:8585`, `https://10.0.0.7:8585` or `unix:/path`. */
   readonly address: string;
@@ -15,19 +14,21 @@ export interface BannerOptions {
   readonly runtime: string;
 }
 
-export function banner({ command, config, address, runtime, validTo }: BannerOptions): string {
+export function banner({ config, address, runtime, validTo }: BannerOptions): string {
   const socket = address.startsWith("unix:") ? address.slice("unix:".length) : undefined;
   const curl = [
     "curl",
     ...(socket === undefined ? tlsOptions(config) : ["--unix-socket", quote(socket)]),
   ].join(" ");
+  const command = config.runtime === "embedded" ? "up" : "serve";
+  const tokenFile = config.tokenFile ?? "TOKEN_FILE";
   const base = socket === undefined ? callableAddress(address, config) : "http://localhost";
-  const auth = `-H "Authorization: Bearer $(cat ${quote(config.tokenFile)})"`;
+  const auth = `-H "Authorization: Bearer $(cat ${quote(tokenFile)})"`;
   const lines = [
     `Crest is ready at ${address}`,
     ...(validTo === undefined ? [] : [`  tls      ${tlsLine(config, validTo)}`]),
     `  runtime  ${runtime}`,
-    `  token    ${config.tokenFile}`,
+    `  token    ${tokenFile}`,
     `  grants   ${grantsLine(config)}`,
     `  docs     ${base}/docs${socket === undefined ? "" : ", through the socket"}`,
     "",
@@ -62,7 +63,7 @@ const requests: readonly {
 const maxRequests = 3;
 
 /** What the grants permit; with none of it, how to see what they do permit. */
-function requestsFor(command: BannerOptions["command"], { grants }: Config): readonly Request[] {
+function requestsFor(command: "up" | "serve", { grants }: Config): readonly Request[] {
   const caller = { name: "", grants };
   const granted = requests.filter(
     ({ needs, only = command }) => only === command && needs.every((grant) => canUse(grant, caller)),
@@ -72,16 +73,17 @@ function requestsFor(command: BannerOptions["command"], { grants }: Config): rea
     : [(base) => `${base}/v1/grants`];
 }
 
-function tlsLine({ tlsCert, tlsClientCa }: Config, validTo: Date): string {
-  const clients = tlsClientCa === undefined ? "" : `; clients show a certificate of ${tlsClientCa}`;
-  return `https and wss, ${tlsCert} until ${validTo.toISOString()}${clients}`;
+function tlsLine({ tls }: Config, validTo: Date): string {
+  const clients =
+    tls?.clientCaFile === undefined ? "" : `; clients show a certificate of ${tls.clientCaFile}`;
+  return `https and wss, ${tls?.certFile} until ${validTo.toISOString()}${clients}`;
 }
 
 /** Trusts the certificate itself: curl would know an authority of the system anyway. */
-function tlsOptions({ tlsCert, tlsClientCa }: Config): readonly string[] {
-  if (tlsCert === undefined) return [];
-  const client = tlsClientCa === undefined ? [] : ["--cert", "CLIENT.crt", "--key", "CLIENT.key"];
-  return ["--cacert", quote(tlsCert), ...client];
+function tlsOptions({ tls }: Config): readonly string[] {
+  if (tls === undefined) return [];
+  const client = tls.clientCaFile === undefined ? [] : ["--cert", "CLIENT.crt", "--key", "CLIENT.key"];
+  return ["--cacert", quote(tls.certFile), ...client];
 }
 
 /** Every address is no address to call: a name that was given is. */

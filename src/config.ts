@@ -1,20 +1,29 @@
 /**
- * The command line: flags, environment and file -> one frozen configuration. The only reader of the
+ * Flags, environment and file, or the options of a program -> one frozen configuration. The only reader of the
  * process's environment.
  *
  * Flags beat the environment, which beats the file: setting by setting, whole values. Whatever is
  * unknown or does not read stops the start; nothing is guessed and nothing is dropped.
  */
 import { isUtf8 } from "node:buffer";
+import { readOptions } from "./config/command-options.ts";
 import type { ServingCommand } from "./config/commands.ts";
 import { parseFlags } from "./config/flags.ts";
 import { helpText } from "./config/help.ts";
-import { type Config, type Environment, resolveConfig } from "./config/resolve.ts";
+import type { GatewaySettings } from "./config/options.ts";
+import { type Config, type Environment, resolveOptions } from "./config/resolve.ts";
 import { readTrustedFile } from "./files/trusted-file.ts";
 
 export { envExample, settingsTable } from "./config/help.ts";
+export { nameOptions } from "./config/name-options.ts";
+export type {
+  GatewaySettings,
+  GrantOptions,
+  GrantRules,
+  ListenAddress,
+  TlsOptions,
+} from "./config/options.ts";
 export type { Config } from "./config/resolve.ts";
-export type { ListenAddress } from "./config/schema.ts";
 
 /** What to do. Only the commands that serve have a configuration: the others read no settings. */
 export type Command =
@@ -50,13 +59,24 @@ export function parseCommandLine(
     return { name: "help", text: helpText(command, options.columns ?? process.stdout.columns) };
   }
   if (command !== "up" && command !== "serve") return { name: command };
-  const config = resolveConfig(command, flags, {
+  const around = {
     env,
     uid: "uid" in options ? options.uid : process.getuid?.(),
     cwd: options.cwd ?? process.cwd(),
     readFile: options.readFile ?? readText,
-  });
-  return { name: command, config };
+  };
+  const { options: given, placeOf } = readOptions(command, flags, around);
+  return { name: command, config: resolveOptions(given, around, placeOf) };
+}
+
+/**
+ * The options of a program -> the configuration. Of the environment only HOME and XDG_STATE_HOME are read, for the
+ * default of `dataDir`.
+ *
+ * @throws {StartError} that names the option.
+ */
+export function configOf(options: GatewaySettings): Config {
+  return resolveOptions(options, { env: process.env, uid: process.getuid?.(), cwd: process.cwd() });
 }
 
 /** Bytes that are not UTF-8 would become other ones, in a path for one, and nobody would be told. */

@@ -2,16 +2,15 @@
  * The life of a gateway: find or start its runtime, listen, say how to use it, and end in the reverse
  * order, whatever the reason.
  */
-import { announce } from "./announce.ts";
+import { join } from "node:path";
+import { type AnnouncedTexts, announce } from "./announce.ts";
 import { createApp, type TlsSettings } from "./app.ts";
 import { loadToken } from "./auth/token.ts";
-import { banner } from "./banner.ts";
-import type { Command, Config } from "./config.ts";
+import type { Config } from "./config.ts";
 import { connect, type Runtime } from "./cri/channel.ts";
 import { discover } from "./cri/discover.ts";
 import { logRootOf } from "./cri/log-folders.ts";
 import { removeAllPods } from "./cri/remove-pods.ts";
-import { cutText } from "./cri/runtime-text.ts";
 import { StartError } from "./errors.ts";
 import { readTrustedFile } from "./files/trusted-file.ts";
 import { reasonOf } from "./files/trusted-path.ts";
@@ -20,11 +19,13 @@ import type { LogEntry } from "./http/server.ts";
 import { createNotify, type Notify, startWatchdog } from "./service-manager.ts";
 import { checkTlsPaths, loadTls } from "./tls/identity.ts";
 
-export interface GatewayOptions {
-  /** Prints a line for the person at the terminal. */
-  readonly say: (line: string) => void;
-  /** Prints a line of the log. */
-  readonly log: (line: string) => void;
+/** What a gateway tells the process or the program around it, and what it is told. */
+export interface Surroundings {
+  /** Takes what a person should know: that the gateway is ready, or what it waits for. */
+  readonly say: (text: string) => void;
+  readonly log: (entry: LogEntry) => void;
+  /** What to say when the gateway is ready, and while its runtime does not answer. */
+  readonly texts: (state: GatewayState) => AnnouncedTexts;
   /** Settles with the reason when the gateway shall end. */
   readonly stopRequested: Promise<string>;
   /** Settles when it shall end without waiting for answers under way. */
@@ -37,6 +38,21 @@ export interface GatewayOptions {
   readonly ready?: (address: string) => void;
 }
 
+/** A gateway that listens. */
+export interface GatewayState {
+  readonly config: Config;
+  readonly address: string;
+  /** Until when the certificate is valid, where there is one. */
+  readonly validTo: Date | undefined;
+}
+
+/** Why a gateway has ended. */
+export interface Ending {
+  readonly reason: string;
+  /** Whether it ended by itself, because its private runtime did. */
+  readonly failed: boolean;
+}
+
 /** The runtime that a gateway stands in front of. */
 interface Backend {
   readonly runtime: Runtime;
@@ -45,86 +61,81 @@ interface Backend {
   close(): Promise<void>;
 }
 
-type Serving = Extract<Command, { readonly config: Config }>;
-
 /**
- * Runs until it is told to stop or the private runtime ends. Answers the process's exit code.
+ * Runs until it is told to stop or the private runtime ends.
  *
  * @throws {StartError} when it cannot start; nothing is left running then.
  */
-export async function runGateway({ name, config }: Serving, options: GatewayOptions): Promise<number> {
+export async function runGateway(config: Config, around: Surroundings): Promise<Ending> {
   const tls = await readTls(config);
   await makeDataFolder(config.dataDir, [logRootOf(config.dataDir)]);
-  const token = await loadToken(config.tokenFile);
+  const token = config.token ?? (await loadToken(config.tokenFile ?? join(config.dataDir, "token")));
   const lock = await lockFolder(config.dataDir);
   try {
-    return await runLocked({ name, config }, options, { token, tls });
+    return await runLocked(config, around, { token, tls });
   } finally {
     await lock.close();
   }
 }
 
 async function runLocked(
-  { name, config }: Serving,
-  options: GatewayOptions,
+  config: Config,
+  around: Surroundings,
   { token, tls }: { readonly token: string; readonly tls: TlsSettings | undefined },
-): Promise<number> {
-  const notify = createNotifier(options);
+): Promise<Ending> {
+  const notify = createNotifier(around);
   let watchdog: { close(): void } | undefined;
   let announced: { close(): void } | undefined;
-  const backend = name === "up" ? await startPrivate(config, options.say) : await findRuntime(config);
+  const { runtime, exited, close } = await openRuntime(config, around.say);
   try {
     const app = createApp({
       config,
       token,
-      ...{ runtime: backend.runtime, tls },
-      maxBufferBytes: config.maxBuffer,
+      runtime,
+      tls,
+      maxBufferBytes: config.maxBufferBytes,
       sessions: {
-        limits: { idleMs: config.sessionIdle, maxMs: config.sessionMax },
-        statusGraceMs: config.statusGrace,
+        limits: { idleMs: config.sessionIdleMs, maxMs: config.sessionMaxMs },
+        statusGraceMs: config.statusGraceMs,
         mostSessions: config.maxSessions,
-        streamCa: readStreamCa(config.streamCa),
+        streamCa: readStreamCa(config.streamCaFile),
       },
-      execMaxMs: config.execMax,
-      log: (entry) => options.log(logLine(entry)),
+      execMaxMs: config.execMaxMs,
+      log: around.log,
     });
     try {
       const address = await app.listen();
-      announced = await announce({
-        runtime: backend.runtime,
-        address,
-        say: options.say,
-        notify,
-        banner: (runtime) =>
-          banner({ command: name, config, address, runtime, validTo: tls?.identity.validTo }),
-      });
-      if (options.watchdogMs !== undefined) watchdog = startWatchdog(notify, options.watchdogMs);
-      options.ready?.(address);
-      const reason = await Promise.race([
-        options.stopRequested.then((signal) => ({ code: 0, text: `${signal}: stopping` })),
-        backend.exited.then((text) => ({ code: 1, text: `The private runtime ended: ${text}` })),
+      const { ready, waiting } = around.texts({ config, address, validTo: tls?.identity.validTo });
+      announced = await announce({ runtime, address, say: around.say, notify, ready, waiting });
+      if (around.watchdogMs !== undefined) watchdog = startWatchdog(notify, around.watchdogMs);
+      around.ready?.(address);
+      const ending = await Promise.race([
+        around.stopRequested.then((reason) => ({ reason: `${reason}: stopping`, failed: false })),
+        exited.then((reason) => ({ reason: `The private runtime ended: ${reason}`, failed: true })),
       ]);
-      options.say(reason.text);
+      around.say(ending.reason);
       void notify("STOPPING=1");
-      return reason.code;
+      return ending;
     } finally {
       announced?.close();
-      await app.close(config.drain, options.stopAgain);
+      await app.close(config.drainMs, around.stopAgain);
       watchdog?.close();
     }
   } finally {
-    await backend.close();
+    await close();
   }
 }
 
 /** Without a service manager nothing is said; one that does not hear is no reason to end. */
-function createNotifier({ notifySocket, log }: GatewayOptions): Notify {
+function createNotifier({ notifySocket, log }: Surroundings): Notify {
   if (notifySocket === undefined) return async () => {};
   const notify = createNotify(notifySocket);
   return (...variables) =>
-    notify(...variables).catch((error: Error) =>
-      log(logLine({ level: "warn", message: error.message, error })),
-    );
+    notify(...variables).catch((error: Error) => log({ level: "warn", message: error.message, error }));
+}
+
+function openRuntime(config: Config, say: (line: string) => void): Promise<Backend> {
+  return config.runtime === "embedded" ? startPrivate(config, say) : findRuntime(config);
 }
 
 async function startPrivate(config: Config, say: (line: string) => void): Promise<Backend> {
@@ -156,13 +167,10 @@ async function findRuntime(config: Config): Promise<Backend> {
 }
 
 /** Before anything is started: a bad certificate costs no time. */
-async function readTls({ tlsCert, tlsKey, tlsClientCa }: Config): Promise<TlsSettings | undefined> {
-  if (tlsCert === undefined || tlsKey === undefined) return undefined;
-  const files = {
-    cert: tlsCert,
-    key: tlsKey,
-    ...(tlsClientCa === undefined ? {} : { clientCa: tlsClientCa }),
-  };
+async function readTls({ tls }: Config): Promise<TlsSettings | undefined> {
+  if (tls === undefined) return undefined;
+  const { certFile: cert, keyFile: key, clientCaFile: clientCa } = tls;
+  const files = { cert, key, ...(clientCa === undefined ? {} : { clientCa }) };
   checkTlsPaths(files);
   return { files, identity: await loadTls(files) };
 }
@@ -174,14 +182,4 @@ function readStreamCa(path: string | undefined): string | undefined {
   } catch (error) {
     throw new StartError(`--stream-ca: cannot read ${path}: ${reasonOf(error)}`, { cause: error });
   }
-}
-
-/** One line of JSON, for what went wrong on our side or the runtime's most of all. */
-function logLine({ error, ...entry }: LogEntry): string {
-  const { stack, cause } = error instanceof Error ? error : { stack: String(error), cause: undefined };
-  const detail =
-    entry.level === "error"
-      ? { stack }
-      : { cause: cause instanceof Error ? cutText(cause.message) : undefined };
-  return JSON.stringify({ time: new Date().toISOString(), ...entry, ...detail });
 }

@@ -53,7 +53,8 @@ export const grantWords = {
 
 export type GrantWord = keyof typeof grantWords;
 
-type KindOf<W extends GrantWord> = (typeof grantWords)[W] extends {
+/** The kinds that a word may be narrowed to. */
+export type KindOf<W extends GrantWord> = (typeof grantWords)[W] extends {
   readonly kinds: readonly (infer K extends string)[];
 }
   ? K
@@ -74,7 +75,7 @@ export const allGrants: readonly Grant[] = grantWordNames.flatMap((name) => {
 });
 
 /** The narrowing of one word: some of its kinds, or registry prefixes. */
-type NarrowingOf<W extends GrantWord> = (typeof grantWords)[W]["takes"] extends "kinds"
+export type NarrowingOf<W extends GrantWord> = (typeof grantWords)[W]["takes"] extends "kinds"
   ? readonly KindOf<W>[]
   : (typeof grantWords)[W]["takes"] extends "prefixes"
     ? readonly string[]

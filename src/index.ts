@@ -1,4 +1,17 @@
 /** What programs import from the package. */
+export type {
+  GatewaySettings,
+  GrantOptions,
+  GrantRules,
+  ListenAddress,
+  TlsOptions,
+} from "./config/options.ts";
+export {
+  createGateway,
+  type Gateway,
+  type GatewayOptions,
+  type LogDetails,
+  type Logger,
+} from "./create-gateway.ts";
 export { StartError } from "./errors.ts";
-export { type RunningGateway, type StartOptions, startGateway } from "./start-gateway.ts";
 export { version } from "./version.ts";

@@ -44,13 +44,20 @@ async function main(): Promise<void> {
     case "up": {
       const { takeServiceManager } = await import("./config.ts");
       const { runGateway } = await import("./gateway.ts");
-      const code = await runGateway(command, {
-        say: (line) => process.stdout.write(`${line}\n`),
-        log: (line) => process.stderr.write(`${line}\n`),
+      const { banner } = await import("./banner.ts");
+      const { waitingText } = await import("./announce.ts");
+      const { logLine } = await import("./log-line.ts");
+      const { failed } = await runGateway(command.config, {
+        say: (text) => process.stdout.write(`${text}\n`),
+        log: (entry) => process.stderr.write(`${logLine(entry)}\n`),
+        texts: (state) => ({
+          ready: (runtime) => banner({ ...state, runtime }),
+          waiting: (trouble) => waitingText(state.address, trouble),
+        }),
         ...stopSignals(),
         ...takeServiceManager(),
       });
-      process.exit(code);
+      process.exit(failed ? 1 : 0);
     }
   }
 }

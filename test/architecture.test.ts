@@ -12,9 +12,9 @@ const sourceRoot = join(process.cwd(), "src");
 /** From the top down: a file imports from its own layer's folder, or from layers below. */
 const layers: readonly (readonly string[])[] = [
   ["main", "index"],
-  ["start-gateway"],
+  ["create-gateway"],
   ["gateway"],
-  ["announce", "app", "banner", "folder-lock"],
+  ["announce", "app", "banner", "folder-lock", "log-line"],
   ["service-manager"],
   ["http", "console", "embedded"],
   ["streaming", "logs", "events", "pulls", "stats", "auth", "tls", "docs"],
@@ -34,7 +34,7 @@ const owners: { readonly [name: string]: readonly string[] } = {
   yaml: ["wire"],
   fastify: ["http"],
   "@fastify/websocket": ["http"],
-  "@sinclair/typebox": ["config", "http", "routes"],
+  "@sinclair/typebox": ["codegen", "config", "routes"],
   "@bufbuild/protobuf": ["codegen"],
 };
 

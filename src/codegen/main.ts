@@ -1,12 +1,14 @@
 /**
- * proto/ -> src/gen/.
+ * proto/ -> src/gen/, and the TypeBox schemas -> what checks values without TypeBox.
  *
  * `node dist/src/codegen/main.js` writes the files; with `--check` it writes nothing and fails when
  * they are not what it would write. Run from the top folder of the repository.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { compileSchemas } from "./compile-schemas.ts";
+import { compiledFiles } from "./compiled-files.ts";
 import { generate } from "./generate.ts";
 
 const FOLDER = join("src", "gen");
@@ -27,24 +29,29 @@ function buildDescriptors(): Uint8Array {
 
 function present(): ReadonlyMap<string, string> {
   mkdirSync(FOLDER, { recursive: true });
-  return new Map(readdirSync(FOLDER).map((name) => [name, readFileSync(join(FOLDER, name), "utf8")]));
+  const paths = [...readdirSync(FOLDER).map((name) => join(FOLDER, name)), ...Object.keys(compiledFiles)];
+  return new Map(paths.filter((path) => existsSync(path)).map((path) => [path, readFileSync(path, "utf8")]));
 }
 
-const wanted = generate(buildDescriptors());
+/** path -> text */
+const wanted = new Map([
+  ...[...generate(buildDescriptors())].map(([name, text]) => [join(FOLDER, name), text] as const),
+  ...Object.entries(compiledFiles).map(([path, file]) => [path, compileSchemas(file)] as const),
+]);
 const found = present();
 const stale = [...new Set([...wanted.keys(), ...found.keys()])].filter(
-  (name) => wanted.get(name) !== found.get(name),
+  (path) => wanted.get(path) !== found.get(path),
 );
 
 if (process.argv.includes("--check")) {
-  for (const name of stale) console.error(`stale: ${join(FOLDER, name)}`);
+  for (const path of stale) console.error(`stale: ${path}`);
   if (stale.length > 0) console.error("Run npm run generate");
   process.exitCode = stale.length > 0 ? 1 : 0;
 } else {
-  for (const name of stale) {
-    const text = wanted.get(name);
-    if (text === undefined) rmSync(join(FOLDER, name));
-    else writeFileSync(join(FOLDER, name), text);
-    console.log(`${text === undefined ? "removed" : "wrote"} ${join(FOLDER, name)}`);
+  for (const path of stale) {
+    const text = wanted.get(path);
+    if (text === undefined) rmSync(path);
+    else writeFileSync(path, text);
+    console.log(`${text === undefined ? "removed" : "wrote"} ${path}`);
   }
 }

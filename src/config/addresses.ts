@@ -7,7 +7,7 @@
 import { isIPv4, isIPv6 } from "node:net";
 import { resolve } from "node:path";
 import { StartError } from "../errors.ts";
-import type { ListenAddress } from "./schema.ts";
+import type { ListenAddress } from "./options.ts";
 
 export interface ReadOptions {
   /** Where relative paths start. */
@@ -15,7 +15,7 @@ export interface ReadOptions {
 }
 
 /** sun_path of a Linux socket address has 108 bytes, one of them for the end. */
-const unixPathLimitBytes = 107;
+export const unixPathLimitBytes = 107;
 
 /** An absolute path. */
 export function readPath(text: string, options: ReadOptions): string {

@@ -1,46 +1,47 @@
 /** What of the settings about listening must go together. */
 import { StartError } from "../errors.ts";
 import { isEveryAddress, isLoopback } from "./addresses.ts";
-import type { PlainSettings } from "./schema.ts";
-import type { WrittenSettings } from "./values.ts";
+import type { PlaceOf } from "./check-options.ts";
+import type { ListenAddress, TlsOptions } from "./options.ts";
 
-type Listening = Partial<Pick<PlainSettings, "listen" | "tlsCert" | "tlsKey" | "tlsClientCa">>;
+interface Listening {
+  readonly listen: ListenAddress;
+  /** Of a program, or of flags, which may lack one of the files. */
+  readonly tls: Partial<TlsOptions> | undefined;
+  /** The names that were given. */
+  readonly acceptHost: readonly string[] | undefined;
+}
 
 /**
  * Whoever reads the token off the network is root on the node: without TLS only this machine is listened to.
  *
- * @throws {StartError} that names the flag which is missing.
+ * @throws {StartError} that names what is missing.
  */
-export function checkListening(
-  { listen, tlsCert, tlsKey, tlsClientCa }: Listening,
-  written: WrittenSettings,
-): void {
-  const placeOf = (key: keyof Listening, flag: string): string => written.get(key)?.at(-1)?.place ?? flag;
-  if (tlsCert !== undefined && tlsKey === undefined) {
-    throw new StartError(`${placeOf("tlsCert", "--tls-cert")}: has no key, add --tls-key=FILE`);
+export function checkListening({ listen, tls, acceptHost = [] }: Listening, placeOf: PlaceOf): void {
+  const { certFile, keyFile, clientCaFile } = tls ?? {};
+  if (certFile !== undefined && keyFile === undefined) {
+    throw new StartError(`${placeOf("tls.certFile")}: has no key, add --tls-key=FILE`);
   }
-  if (tlsKey !== undefined && tlsCert === undefined) {
-    throw new StartError(`${placeOf("tlsKey", "--tls-key")}: has no certificate, add --tls-cert=FILE`);
+  if (keyFile !== undefined && certFile === undefined) {
+    throw new StartError(`${placeOf("tls.keyFile")}: has no certificate, add --tls-cert=FILE`);
   }
-  if (tlsClientCa !== undefined && tlsCert === undefined) {
-    const place = placeOf("tlsClientCa", "--tls-client-ca");
+  if (clientCaFile !== undefined && certFile === undefined) {
     throw new StartError(
-      `${place}: clients show certificates over TLS only, add --tls-cert=FILE and --tls-key=FILE`,
+      `${placeOf("tls.clientCaFile")}: clients show certificates over TLS only, add --tls-cert=FILE and --tls-key=FILE`,
     );
   }
-  if (listen === undefined) return;
-  const place = placeOf("listen", "--listen");
-  if ("path" in listen && tlsCert !== undefined) {
+  const place = placeOf("listen");
+  if ("path" in listen && certFile !== undefined) {
     throw new StartError(`${place}: a Unix socket needs no TLS, leave --tls-cert and --tls-key out`);
   }
   if (!("host" in listen)) return;
   const { host, port } = listen;
-  if (!isLoopback(host) && tlsCert === undefined) {
+  if (!isLoopback(host) && certFile === undefined) {
     throw new StartError(
       `${place}: not loopback, which is refused without TLS: add --tls-cert=FILE and --tls-key=FILE, or write 127.0.0.1:${port}`,
     );
   }
-  if (isEveryAddress(host) && !written.has("acceptHost")) {
+  if (isEveryAddress(host) && acceptHost.length === 0) {
     throw new StartError(
       `${place}: every address has no name of its own, add --accept-host=NAME for what clients call it`,
     );

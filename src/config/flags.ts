@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { StartError } from "../errors.ts";
 import { type CommandName, commandNames } from "./commands.ts";
 import { nearest } from "./nearest.ts";
-import { type Setting, settings } from "./schema.ts";
+import { type Setting, settings } from "./settings.ts";
 import type { Written, WrittenSettings } from "./values.ts";
 
 export interface Arguments {

@@ -1,7 +1,8 @@
 /** Texts for people, made from the schema: `--help`, `.env.example`, the README's table. Plain, without colours. */
+
+import { type Group, groups } from "./annotations.ts";
 import { type CommandName, commandNames, commands, type ServingCommand } from "./commands.ts";
-import { type Setting, settings } from "./schema.ts";
-import type { Group } from "./setting.ts";
+import { type Setting, settings } from "./settings.ts";
 
 const titles: { readonly [G in Group]: string } = {
   where: "Where",
@@ -12,8 +13,6 @@ const titles: { readonly [G in Group]: string } = {
   grants: "What is granted",
   denials: "What is denied, whatever is granted",
 };
-
-const groups = Object.keys(titles) as readonly Group[];
 
 const asVariables =
   "As variables: true or false (1, yes, on; 0, no, off) or the value, CREST_ALLOW_READ=pods,images.";

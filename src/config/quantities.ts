@@ -2,8 +2,11 @@
 import { StartError } from "../errors.ts";
 
 const units: { readonly [unit: string]: number } = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-/** Timers hold no more than 2^31 - 1 ms. */
-const longestMs = 24 * 3_600_000;
+/** The longest duration: timers hold no more than 2^31 - 1 ms. */
+export const maxDurationMs = 24 * 3_600_000;
+export const maxCount = 9_999_999;
+/** The smallest size: with less, a command or a long list would never find room. */
+export const minSizeBytes = 16 * 2 ** 20;
 
 /** `250ms`, `30s`, `5m`, `4h` -> milliseconds; `0` switches a limit off. @throws {StartError} */
 export function readDuration(text: string): number {
@@ -12,8 +15,14 @@ export function readDuration(text: string): number {
   const ms = Number(amount) * (units[unit] ?? Number.NaN);
   if (Number.isNaN(ms) || amount === "")
     throw new StartError(`"${text}" is no duration, write 30s, 5m or 4h`);
-  if (ms > longestMs) throw new StartError(`"${text}" is over 24h, write 0 for no limit`);
+  if (ms > maxDurationMs) throw new StartError(`"${text}" is over 24h, write 0 for no limit`);
   return ms;
+}
+
+/** 14,400,000 -> `4h`, as `readDuration` reads it. */
+export function formatDuration(ms: number): string {
+  const [unit = "ms", unitMs = 1] = Object.entries(units).findLast(([, size]) => ms % size === 0) ?? [];
+  return ms === 0 ? "0" : `${ms / unitMs}${unit}`;
 }
 
 /** A whole number from 1. @throws {StartError} */
@@ -25,14 +34,17 @@ export function readCount(text: string): number {
 
 const sizes: { readonly [unit: string]: number } = { MiB: 2 ** 20, GiB: 2 ** 30 };
 
-/** With less, a command or a long list would never find room. */
-const leastBytes = 16 * 2 ** 20;
-
 /** `256MiB`, `1GiB` -> bytes, from 16 MiB. @throws {StartError} */
 export function readSize(text: string): number {
   const [, amount = "", unit = ""] = /^([1-9][0-9]{0,5})(MiB|GiB)$/.exec(text) ?? [];
   const bytes = Number(amount) * (sizes[unit] ?? Number.NaN);
   if (Number.isNaN(bytes)) throw new StartError(`"${text}" is no size, write 256MiB or 1GiB`);
-  if (bytes < leastBytes) throw new StartError(`"${text}" is too little, write at least 16MiB`);
+  if (bytes < minSizeBytes) throw new StartError(`"${text}" is too little, write at least 16MiB`);
   return bytes;
+}
+
+/** 268,435,456 -> `256MiB`, as `readSize` reads it. */
+export function formatSize(bytes: number): string {
+  const isWhole = bytes % (sizes.GiB ?? 1) === 0;
+  return isWhole ? `${bytes / 2 ** 30}GiB` : `${bytes / 2 ** 20}MiB`;
 }

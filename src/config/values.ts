@@ -8,11 +8,11 @@ import {
   readPath,
   readUnixSocket,
 } from "./addresses.ts";
+import type { Reader } from "./annotations.ts";
+import { unknownWord } from "./check-options.ts";
 import { readImagePrefix } from "./image-prefix.ts";
-import { nearest } from "./nearest.ts";
 import { readCount, readDuration, readSize } from "./quantities.ts";
-import type { Setting } from "./schema.ts";
-import type { Format, TextOptions } from "./setting.ts";
+import type { Setting } from "./settings.ts";
 
 /** A value as somebody wrote it. */
 export interface Written {
@@ -27,7 +27,8 @@ export interface Written {
 /** setting key -> what was written for it; several where a flag stands repeatedly, never none. */
 export type WrittenSettings = ReadonlyMap<string, readonly Written[]>;
 
-const readers: { readonly [F in Format]: (text: string, options: ReadOptions) => unknown } = {
+/** How each kind of text is read. What a reader gives as text again, it reads as the same. */
+export const readers: { readonly [R in Reader]: (text: string, options: ReadOptions) => unknown } = {
   path: readPath,
   "unix-socket": readUnixSocket,
   "listen-address": readListenAddress,
@@ -48,20 +49,16 @@ const switches: ReadonlyMap<string, boolean> = new Map([
   ...["false", "0", "no", "off"].map((word) => [word, false] as const),
 ]);
 
-function readText(text: string, of: TextOptions, options: ReadOptions): unknown {
-  if (of.enum && !of.enum.includes(text)) {
-    const near = nearest(text, of.enum);
-    const hint = near === undefined ? "" : `, the nearest is "${near}"`;
-    throw new StartError(`unknown word "${text}"${hint}: write some of ${of.enum.join(",")}`);
-  }
-  return of.format === undefined ? text : readers[of.format](text, options);
+function readText(text: string, { words, reader }: Setting, options: ReadOptions): unknown {
+  if (words && !words.includes(text)) throw new StartError(unknownWord(text, words));
+  return reader === undefined ? text : readers[reader](text, options);
 }
 
 function readList(text: string, setting: Setting, options: ReadOptions): readonly unknown[] {
   return text.split(",").map((part) => {
     const item = part.trim();
     if (item === "") throw new StartError("an empty place in the list, write A,B");
-    return readText(item, setting.text, options);
+    return readText(item, setting, options);
   });
 }
 
@@ -72,7 +69,7 @@ function readOne(setting: Setting, { text = "true", bare }: Written, options: Re
       form.startsWith("switch") ? "empty, write true or false" : "empty, leave it out for the default",
     );
   }
-  if (form === "text") return readText(text, setting.text, options);
+  if (form === "text") return readText(text, setting, options);
   if (form === "list") return readList(text, setting, options);
   const turned = switches.get(text.trim().toLowerCase());
   if (turned !== undefined) return turned;

@@ -2,7 +2,7 @@
 import { StartError } from "../errors.ts";
 import type { EnvLine } from "./env-file.ts";
 import { nearest } from "./nearest.ts";
-import { type Setting, settings } from "./schema.ts";
+import { type Setting, settings } from "./settings.ts";
 import type { Written, WrittenSettings } from "./values.ts";
 
 const byVariable = new Map(settings.map((setting) => [setting.variable, setting]));

@@ -16,7 +16,7 @@ import {
 } from "@grpc/grpc-js";
 import type { ErrorCode } from "../errors.ts";
 import { methods, type Rpc } from "../gen/methods.ts";
-import "./header-limit.ts";
+import { limitHeaders, unsharedConnections } from "./header-limit.ts";
 import { callRules } from "./methods.ts";
 import { type Attempt, createOutage } from "./outage.ts";
 import { fromStatus, isStarting } from "./status.ts";
@@ -310,7 +310,9 @@ function open(path: string, { outageMs: waitMs = outageMs }: ConnectOptions): Si
     // Back soon after the runtime is: there is no network between, and an attempt costs next to nothing.
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.max_reconnect_backoff_ms": 250,
+    ...unsharedConnections,
   });
+  limitHeaders(client);
   const outage = createOutage(waitMs);
   const seen = new Map<Rpc, "answered" | "unimplemented">();
   const forget = (): void => seen.clear();

@@ -6,24 +6,55 @@
  * runtime repeats, and a registry with a long message. An announced SETTINGS_MAX_HEADER_LIST_SIZE (RFC 9113,
  * 6.5.2) makes a Go server reset only the stream whose trailers are larger.
  *
- * grpc-js has no option for the setting. This module announces it on every connection that grpc-js makes, before
- * the first call. It depends on two private members, so package.json names one exact version of grpc-js.
+ * grpc-js has no option for the setting. `limitHeaders` announces it on every connection of one client, before the
+ * first call. It changes objects of that client only: a program that uses grpc-js besides a gateway keeps it as it
+ * is. It depends on private members, so package.json names one exact version of grpc-js.
  */
 import type { ClientHttp2Session } from "node:http2";
-import { Http2SubchannelConnector } from "@grpc/grpc-js/build/src/transport.js";
+import type { Client } from "@grpc/grpc-js";
 
 /** Longest error of a runtime that can be read, with the other trailers. */
 export const maxErrorTextBytes = 32 * 1024;
 
-/** What is private in grpc-js: `createSession` settles once the server's own settings have come. */
+/** The options of a client that `limitHeaders` takes: without them its connections may be shared with other clients. */
+export const unsharedConnections = { "grpc.use_local_subchannel_pool": 1 } as const;
+
+// ---- What is private in grpc-js ----
+
 interface Connector {
+  /** Settles once the server's own settings have come. */
   createSession(...args: unknown[]): Promise<{ readonly session: ClientHttp2Session }>;
 }
 
-const connector = Http2SubchannelConnector.prototype as unknown as Connector;
-const { createSession } = connector;
-connector.createSession = async function (...args) {
-  const transport = await createSession.apply(this, args);
-  transport.session.settings({ maxHeaderListSize: maxErrorTextBytes });
-  return transport;
-};
+interface Subchannel {
+  readonly connector: Connector;
+}
+
+interface Channel {
+  readonly internalChannel: {
+    readonly subchannelPool: { getOrCreateSubchannel(...args: unknown[]): Subchannel };
+  };
+}
+
+/** Announces the limit on every connection that `client` makes. Call it before the first call. */
+export function limitHeaders(client: Client): void {
+  const { subchannelPool } = (client.getChannel() as unknown as Channel).internalChannel;
+  const getOrCreate = subchannelPool.getOrCreateSubchannel.bind(subchannelPool);
+  const limited = new WeakSet<Connector>();
+  subchannelPool.getOrCreateSubchannel = (...args) => {
+    const subchannel = getOrCreate(...args);
+    const { connector } = subchannel;
+    if (!limited.has(connector)) announceLimit(connector);
+    limited.add(connector);
+    return subchannel;
+  };
+}
+
+function announceLimit(connector: Connector): void {
+  const createSession = connector.createSession.bind(connector);
+  connector.createSession = async (...args) => {
+    const transport = await createSession(...args);
+    transport.session.settings({ maxHeaderListSize: maxErrorTextBytes });
+    return transport;
+  };
+}

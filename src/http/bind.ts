@@ -8,7 +8,8 @@
 import { enumNames, fieldAt, fieldsOf, spellingsIn } from "../cri/codec.ts";
 import { type FieldError, GatewayError } from "../errors.ts";
 import { methods } from "../gen/methods.ts";
-import type { OwnParameter, Route } from "../routes/define.ts";
+import type { Route } from "../routes/define.ts";
+import type { OwnParameter, OwnValues } from "../routes/parameters.ts";
 import type { Field } from "../wire/descriptor.ts";
 import { parseJson } from "../wire/parse-json.ts";
 import { ParsedBody } from "./bodies.ts";
@@ -25,7 +26,6 @@ export interface Parts {
 
 /** A JSON object. */
 export type JsonObject = { [key: string]: unknown };
-export type OwnValues = { readonly [name: string]: string | number | boolean };
 
 export interface Bound {
   /** The request message as JSON, in the caller's spelling. */
@@ -301,18 +301,18 @@ function parseOwn(
 ): string | number | boolean {
   if (typeof raw !== "string") throw new BadParameter("must be given once");
   if (parameter.type === "boolean") return parseBoolean(raw);
-  if (parameter.type === "integer") {
-    const value = Number(parseInteger(raw));
-    const { minimum = Number.MIN_SAFE_INTEGER, maximum = Number.MAX_SAFE_INTEGER } = parameter;
-    if (value < minimum || value > maximum)
-      throw new BadParameter(`must be from ${minimum} to ${maximum}, got ${raw}`);
-    return value;
-  }
-  if (parameter.values && !parameter.values.includes(raw)) {
-    throw new BadParameter(`must be ${parameter.values.join(" or ")}, got ${quote(raw)}`);
-  }
-  return raw;
+  const value = parameter.type === "integer" ? Number(parseInteger(raw)) : raw;
+  if (!parameter.check(value))
+    throw new BadParameter(`must be ${expectedOf(parameter)}, got ${quoted(value)}`);
+  return value;
 }
+
+function expectedOf({ words, minimum, maximum }: OwnParameter): string {
+  if (words !== undefined) return words.join(" or ");
+  return maximum === undefined ? `at least ${minimum}` : `from ${minimum ?? 0} to ${maximum}`;
+}
+
+const quoted = (value: string | number): string => (typeof value === "string" ? quote(value) : String(value));
 
 function quote(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);

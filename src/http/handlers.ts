@@ -12,6 +12,7 @@ import type { ContainerStatus } from "../gen/messages.ts";
 import { allGrants, type Grant } from "../grants.ts";
 import type { AnswerOf } from "../routes/answers.ts";
 import type { CustomRouteId, StreamRouteId } from "../routes/index.ts";
+import { parametersIn } from "../routes/parameters.ts";
 import { breaks } from "../wire/field-rule.ts";
 import { invalid } from "./bind.ts";
 import type { CustomHandler } from "./custom.ts";
@@ -41,14 +42,15 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
         "image_in_use",
         `Cannot remove image "${image.image}": container "${user.id}" uses it`,
       );
-    if (own.dryRun !== true) {
+    const { dryRun } = parametersIn("removeImage", own);
+    if (!dryRun) {
       await call(runtime, "ImageService/RemoveImage", { image: { image: found.id } }, { onCancel });
     }
     return {
       id: found.id,
       repoTags: found.repoTags,
       repoDigests: found.repoDigests,
-      dryRun: own.dryRun === true,
+      dryRun,
     };
   },
 };
@@ -57,7 +59,7 @@ export const streamHandlers: { readonly [Id in StreamRouteId]: StreamHandler<Ans
   /** The state of a container and each change of it, until its exit. */
   waitContainer: {
     async open({ bound: { message, own }, signal }, { runtime }) {
-      const timeoutMs = Number(own.timeout) * 1000;
+      const timeoutMs = parametersIn("waitContainer", own).timeout * 1000;
       const states = await watchState(runtime, String(message.containerId), { timeoutMs, signal });
       return (async function* () {
         for await (const status of states) yield waitAnswer(status);

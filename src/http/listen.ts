@@ -1,9 +1,11 @@
 /** Where a server listens: an address, a Unix socket, or a socket that whoever started the process passed. */
-import { lstat, rm } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { closeSync, lstatSync, openSync, rmSync } from "node:fs";
+import { chmod, link, lstat, mkdtemp, rm } from "node:fs/promises";
 import type { Server } from "node:http";
 import { connect, type ListenOptions } from "node:net";
-import { dirname } from "node:path";
-import { formatHost, isLoopback } from "../config/addresses.ts";
+import { dirname, join } from "node:path";
+import { formatHost, isLoopback, unixPathLimitBytes } from "../config/addresses.ts";
 import type { ListenAddress } from "../config.ts";
 import { StartError } from "../errors.ts";
 import { checkFolder, resolveTrusted, UntrustedPathError } from "../files/trusted-path.ts";
@@ -48,6 +50,7 @@ export async function listenOn(
 
 /** Settles when nobody is let in any more and every connection has ended, if it listened at all. */
 export function stopListening(server: Server): Promise<void> {
+  removeSocketFile(server);
   return new Promise((resolve) => server.close(() => resolve()));
 }
 
@@ -82,21 +85,49 @@ function bind(server: Server, where: ListenOptions | { readonly fd: number }): P
 
 async function listenOnPath(server: Server, path: string): Promise<void> {
   checkSocketFolder(path);
-  await removeDeadSocket(path).catch((error: NodeJS.ErrnoException) => {
-    throw error instanceof StartError ? error : cannotListen(path, reasonOf(error), error);
-  });
-  // For its owner only, from the first moment. The path is bound before `bind` returns: nobody else in this
-  // process makes a file meanwhile.
-  const umask = process.umask(0o177);
-  let bound: Promise<void>;
   try {
-    bound = bind(server, { path });
-  } finally {
-    process.umask(umask);
+    await removeDeadSocket(path);
+    await bindPrivately(server, path);
+  } catch (error) {
+    throw error instanceof StartError
+      ? error
+      : cannotListen(path, reasonOf(error as NodeJS.ErrnoException), error);
   }
-  await bound.catch((error: NodeJS.ErrnoException) => {
-    throw cannotListen(path, reasonOf(error), error);
-  });
+}
+
+/**
+ * Binds in a new folder that only its owner can enter, and then puts the socket at `path`, with mode 600 from the first
+ * moment. A umask would do the same, but it would also hold for files that other code creates at that moment, and a
+ * worker thread cannot set it.
+ */
+async function bindPrivately(server: Server, path: string): Promise<void> {
+  const folder = await mkdtemp(join(dirname(path), ".crest-"));
+  const name = randomBytes(6).toString("hex");
+  const socket = join(folder, name);
+  const isLong = Buffer.byteLength(socket) > unixPathLimitBytes;
+  const descriptor = isLong ? openSync(folder, "r") : undefined;
+  try {
+    await bind(server, { path: descriptor === undefined ? socket : `/proc/self/fd/${descriptor}/${name}` });
+    await chmod(socket, 0o600);
+    const { ino } = await lstat(socket);
+    // Unlike a rename, a link never replaces what somebody else has put there meanwhile.
+    await link(socket, path);
+    socketFiles.set(server, { path, ino });
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** server -> its socket's file. Node removes the file under the name that it was bound by, which is gone. */
+const socketFiles = new WeakMap<Server, { readonly path: string; readonly ino: number }>();
+
+function removeSocketFile(server: Server): void {
+  const file = socketFiles.get(server);
+  if (file === undefined) return;
+  socketFiles.delete(server);
+  // Another gateway's, if that has taken the place.
+  if (lstatSync(file.path, { throwIfNoEntry: false })?.ino === file.ino) rmSync(file.path, { force: true });
 }
 
 /** Whoever can put a socket of their own in its place is sent the tokens of clients. */
@@ -132,7 +163,7 @@ async function removeDeadSocket(path: string): Promise<void> {
 }
 
 function reasonOf({ code, message }: NodeJS.ErrnoException): string {
-  return code === "EADDRINUSE" ? "something else listens there" : (code ?? message);
+  return code === "EADDRINUSE" || code === "EEXIST" ? "something else listens there" : (code ?? message);
 }
 
 function cannotListen(where: string, why: string, cause?: unknown): StartError {

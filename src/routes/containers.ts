@@ -1,5 +1,6 @@
 /** Containers: they live in a pod and share its namespaces. */
 import { list, stream, unary } from "./define.ts";
+import { parametersFor } from "./parameters.ts";
 
 export const containers = [
   list({
@@ -120,15 +121,7 @@ export const containers = [
     http: "POST /v1/containers/{containerId}/exec",
     path: { containerId: "containerId" },
     body: "*",
-    own: {
-      encoding: {
-        type: "string",
-        values: ["utf8", "base64"],
-        default: "utf8",
-        description:
-          "How stdout and stderr are written: as text, where bytes that are not UTF-8 become U+FFFD and `lossy` is true, or exactly, as base64.",
-      },
-    },
+    own: parametersFor("execSync"),
     allow: "exec",
     summary: "Run a command in a container and wait for its end",
     success: 200,
@@ -151,15 +144,7 @@ export const containerWait = {
     http: "GET /v1/containers/{containerId}/wait",
     uses: ["RuntimeService/ContainerStatus"],
     path: { containerId: "containerId" },
-    own: {
-      timeout: {
-        type: "integer",
-        default: 60,
-        minimum: 0,
-        maximum: 3600,
-        description: "Seconds to wait at most; when they have passed the answer says `exited: false`.",
-      },
-    },
+    own: parametersFor("waitContainer"),
     forms: ["json", "ndjson", "sse", "text", "websocket"],
     allow: "read:containers",
     summary: "Wait until a container has exited",

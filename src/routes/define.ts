@@ -8,7 +8,7 @@
  */
 import type { Methods, Rpc } from "../gen/methods.ts";
 import type { Grant } from "../grants.ts";
-import { fieldValidation } from "./field-validation.ts";
+import { type OwnParameter, parametersFor } from "./parameters.ts";
 
 type Request<R extends Rpc> = Methods[R]["request"];
 type Response<R extends Rpc> = Methods[R]["response"];
@@ -85,16 +85,6 @@ type Omitted<U extends string> = [U] extends [never]
   ? { readonly omit?: never }
   : { readonly omit: { readonly [F in U]: string } };
 
-/** A parameter of the gateway's own, not a field of CRI: what it may be, and what it is when absent. */
-export interface OwnParameter {
-  readonly type: "string" | "boolean" | "integer";
-  readonly values?: readonly string[];
-  readonly default?: string | boolean | number;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly description: string;
-}
-
 /** How an answer is written that is not the RPC's response as it stands; one implementation each. */
 export type Answer = "execOutput";
 
@@ -147,7 +137,7 @@ export function unary<
 ): UnaryRoute {
   const declared = { kind: "unary", ...(route as object) } as unknown as UnaryRoute;
   if (route.body === undefined) return declared;
-  return { ...declared, own: { ...route.own, fieldValidation } };
+  return { ...declared, own: { ...route.own, ...parametersFor("withBody") } };
 }
 
 /** The items of a list reply. */

@@ -1,5 +1,6 @@
 /** Images on this node. `{image}` is a reference or an id, slashes included. */
 import { custom, list, unary } from "./define.ts";
+import { parametersFor } from "./parameters.ts";
 
 const byName = "a reference or an id names an image; these are for pulls";
 
@@ -61,9 +62,7 @@ export const imageRemoval = {
       "ImageService/RemoveImage",
     ],
     path: { image: "image.image" },
-    own: {
-      dryRun: { type: "boolean", default: false, description: "Only say which names would go." },
-    },
+    own: parametersFor("removeImage"),
     allow: "image-remove",
     summary: "Remove an image with all its names",
     success: 200,

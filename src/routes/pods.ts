@@ -1,5 +1,6 @@
 /** Pods: CRI's pod sandboxes. */
 import { list, unary } from "./define.ts";
+import { parametersFor } from "./parameters.ts";
 
 export const pods = [
   list({
@@ -52,16 +53,7 @@ export const pods = [
     rpc: "RuntimeService/StopPodSandbox",
     http: "POST /v1/pods/{podSandboxId}/stop",
     path: { podSandboxId: "podSandboxId" },
-    own: {
-      timeout: {
-        type: "integer",
-        default: 0,
-        minimum: 0,
-        maximum: 86_400,
-        description:
-          "Seconds that the containers get to end after their stop signal, before they are killed. 0 kills them at once.",
-      },
-    },
+    own: parametersFor("stopPod"),
     allow: "stop",
     summary: "Stop a pod and the containers in it",
     success: 204,

@@ -1,5 +1,6 @@
 /** WebSocket sessions: interactive commands and port forwarding, as Kubernetes' clients speak them. */
 import { session } from "./define.ts";
+import { parametersFor } from "./parameters.ts";
 
 const channels = [
   "v5.channel.k8s.io",
@@ -38,13 +39,7 @@ export const sessions = [
     path: { podSandboxId: "podSandboxId" },
     query: { ports: "port" },
     required: ["ports"],
-    own: {
-      raw: {
-        type: "boolean",
-        default: false,
-        description: "With one port: messages are its bytes, without a channel before them.",
-      },
-    },
+    own: parametersFor("forwardPorts"),
     subprotocols: ["v4.channel.k8s.io", "v4.base64.channel.k8s.io"],
     allow: "forward",
     summary: "Connect to ports of a pod",

@@ -1,7 +1,9 @@
 /** Opens a SPDY session at a runtime's streaming server. */
 
 import type { Duplex } from "node:stream";
-import { Client, type Dispatcher } from "undici";
+import type { Dispatcher } from "undici";
+// Not from "undici": importing that replaces the dispatcher of fetch() in the whole process.
+import Client from "undici/lib/dispatcher/client.js";
 import { GatewayError } from "../errors.ts";
 import { createSpdyConnection, type SpdyConnection } from "./spdy/connection.ts";
 import { checkStreamUrl } from "./stream-url.ts";

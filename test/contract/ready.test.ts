@@ -6,11 +6,11 @@ import { createServer, type Server } from "node:net";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { status } from "@grpc/grpc-js";
-import { announce } from "../../src/announce.ts";
+import { announce, waitingText } from "../../src/announce.ts";
+import { createGateway } from "../../src/create-gateway.ts";
 import { connect } from "../../src/cri/channel.ts";
 import { checkRuntime } from "../../src/cri/runtime-check.ts";
 import { GatewayError } from "../../src/errors.ts";
-import { startGateway } from "../../src/start-gateway.ts";
 import { eventually } from "../support/eventually.ts";
 import { createFakeRuntime, failing, hanging } from "../support/fake-runtime.ts";
 import { tempDir } from "../support/temp-dir.ts";
@@ -35,7 +35,7 @@ const troubles: {
 } = {
   "does not exist": {
     put: async () => undefined,
-    says: /SOCKET does not exist: start the runtime, or name its socket with --runtime-endpoint/,
+    says: /SOCKET does not exist: start the runtime, or name its socket with runtimeEndpoint/,
   },
   "is in a folder that does not exist": {
     put: (_t, path) => rm(dirname(path), { recursive: true }),
@@ -43,11 +43,11 @@ const troubles: {
   },
   "is a file": {
     put: (_t, path) => writeFile(path, ""),
-    says: /SOCKET is not a socket: name the runtime's socket with --runtime-endpoint/,
+    says: /SOCKET is not a socket: name the runtime's socket with runtimeEndpoint/,
   },
   "is a folder": {
     put: (_t, path) => mkdir(path),
-    says: /SOCKET is a folder, not a socket: name the runtime's socket with --runtime-endpoint/,
+    says: /SOCKET is a folder, not a socket: name the runtime's socket with runtimeEndpoint/,
   },
   "has no server any more": {
     put: (_t, path) => deadSocket(path),
@@ -60,7 +60,7 @@ const troubles: {
         path,
         createHttpServer((_request, response) => response.end()),
       ),
-    says: /SOCKET does not speak gRPC: name the runtime's socket with --runtime-endpoint; for Docker that is cri-dockerd's/,
+    says: /SOCKET does not speak gRPC: name the runtime's socket with runtimeEndpoint; for Docker that is cri-dockerd's/,
   },
   "is a containerd's without its CRI plugin": {
     async put(t, path) {
@@ -88,19 +88,19 @@ for (const [what, { put, says }] of Object.entries(troubles)) {
     const socket = join(folder, "x.sock");
     await put(t, socket);
     const said: string[] = [];
-    const gateway = await startGateway(
-      "serve",
-      [
-        ...[`--runtime-endpoint=${socket}`, `--data-dir=${await tempDir(t)}`],
-        ...["--listen=127.0.0.1:0", "--allow-read"],
-      ],
-      { say: (text) => said.push(text) },
-    );
+    const gateway = createGateway({
+      runtimeEndpoint: socket,
+      dataDir: await tempDir(t),
+      listen: "127.0.0.1:0",
+      grants: { allow: { read: true } },
+      logger: { info: (text) => said.push(text), warn: assert.fail, error: assert.fail },
+    });
     t.after(() => gateway.close());
+    await gateway.listen();
     assert.equal(said.length, 1);
     const [text = ""] = said;
     assert.ok(
-      text.startsWith(`Crest listens at ${gateway.address}, but its runtime does not answer yet\n`),
+      text.startsWith(`Crest listens at ${gateway.address}, but its runtime does not answer yet: `),
       text,
     );
     assert.match(text.replaceAll(socket, "SOCKET"), says);
@@ -122,7 +122,8 @@ test("a gateway says that it is ready when its runtime has come, and what change
     address: "http://127.0.0.1:1",
     say: (text) => said.push(text),
     notify: async (...variables) => void notified.push(...variables),
-    banner: (name) => `ready in front of ${name}`,
+    ready: (name) => `ready in front of ${name}`,
+    waiting: (trouble) => waitingText("http://127.0.0.1:1", trouble),
     everyMs: 5,
   });
   t.after(() => {
@@ -151,14 +152,15 @@ test("a gateway says that it is ready when its runtime has come, and what change
 test("a gateway that is closed while it waits says no more", async (t) => {
   const folder = await tempDir(t);
   const said: string[] = [];
-  const gateway = await startGateway(
-    "serve",
-    [`--runtime-endpoint=${join(folder, "x.sock")}`, `--data-dir=${folder}/data`, "--listen=127.0.0.1:0"],
-    { say: (text) => said.push(text) },
-  );
+  const gateway = createGateway({
+    runtimeEndpoint: join(folder, "x.sock"),
+    dataDir: join(folder, "data"),
+    listen: "127.0.0.1:0",
+    logger: { info: (text) => said.push(text), warn: assert.fail, error: assert.fail },
+  });
+  await gateway.listen();
   await gateway.close();
-  assert.equal(await gateway.ended, 0);
-  assert.deepEqual(said.slice(1), ["close: stopping"]);
+  assert.deepEqual(said.slice(1), ["close(): stopping"]);
 });
 
 test("checkRuntime() says who may open a socket that the gateway may not", async (t) => {

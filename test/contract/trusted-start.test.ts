@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { chmodSync, chownSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { parseCommandLine } from "../../src/config.ts";
 import { StartError } from "../../src/errors.ts";
-import { startGateway } from "../../src/start-gateway.ts";
+import { type Ending, runGateway } from "../../src/gateway.ts";
 import { createAuthority } from "../support/spdy-certificate.ts";
 import { type AfterTest, tempDir } from "../support/temp-dir.ts";
 
@@ -49,6 +50,19 @@ const secure = (folder: string): readonly string[] => [
   `--tls-client-ca=${join(folder, "tls/clients.crt")}`,
 ];
 const onSocket = (folder: string): readonly string[] => [`--listen=unix:${join(folder, "sockets", "crest")}`];
+
+/** `crest COMMAND FLAGS` in this process, without the environment; it ends as soon as it listens. */
+async function startAndStop(command: "up" | "serve", flags: readonly string[]): Promise<Ending> {
+  const parsed = parseCommandLine([command, ...flags], {});
+  assert.ok("config" in parsed);
+  return await runGateway(parsed.config, {
+    say: () => undefined,
+    log: () => undefined,
+    texts: () => ({ ready: () => "", waiting: () => "" }),
+    stopRequested: Promise.resolve("the test is over"),
+    stopAgain: new Promise(() => undefined),
+  });
+}
 
 /** What is changed, and how the refusal then begins. */
 const attacks: { readonly [name: string]: (path: (name: string) => string) => RegExp } = {
@@ -99,7 +113,7 @@ for (const [name, attack] of Object.entries(attacks)) {
     const { folder, flags } = await world(t);
     const listening = name.includes("socket") ? onSocket(folder) : secure(folder);
     const refusal = attack((part) => join(folder, part));
-    await assert.rejects(startGateway("serve", [...flags, ...listening]), (error: unknown) => {
+    await assert.rejects(startAndStop("serve", [...flags, ...listening]), (error: unknown) => {
       assert.ok(error instanceof StartError, String(error));
       assert.match(error.message, refusal);
       return true;
@@ -114,22 +128,22 @@ test("crest up is refused on a data folder of another user before it starts anyt
 }, async (t) => {
   const { folder } = await world(t);
   chownSync(join(folder, "data"), nobody, nobody);
-  const up = startGateway("up", [`--data-dir=${join(folder, "data")}`, "--listen=127.0.0.1:0"]);
+  const up = startAndStop("up", [`--data-dir=${join(folder, "data")}`, "--listen=127.0.0.1:0"]);
   await assert.rejects(up, /^StartError: Cannot use the data folder \S+: \S+\/data belongs to user 65534, /);
 });
 
 test("a start takes all of it when it belongs to root and nobody else may write it", { skip }, async (t) => {
   for (const listening of [secure, onSocket]) {
     const { folder, flags } = await world(t);
-    const gateway = await startGateway("serve", [...flags, ...listening(folder)]);
-    await gateway.close();
+    const ending = await startAndStop("serve", [...flags, ...listening(folder)]);
+    assert.equal(ending.failed, false);
   }
 });
 
 test("a data folder where no folder can be made is refused, and does not keep a processor busy", {
   skip: process.platform !== "linux" && "needs /proc",
 }, async () => {
-  const start = startGateway("serve", ["--data-dir=/proc/nope", "--runtime-endpoint=/absent"]);
+  const start = startAndStop("serve", ["--data-dir=/proc/nope", "--runtime-endpoint=/absent"]);
   await assert.rejects(
     start,
     new StartError("Cannot use the data folder /proc/nope: ENOENT, choose another with --data-dir"),

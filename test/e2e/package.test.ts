@@ -77,9 +77,11 @@ test("the package holds the program, its types, the document and the licence, an
   assert.deepEqual(others.sort(), [
     "LICENSE",
     "README.md",
+    "dist/src/config/options.d.ts",
+    "dist/src/create-gateway.d.ts",
     "dist/src/errors.d.ts",
+    "dist/src/grants.d.ts",
     "dist/src/index.d.ts",
-    "dist/src/start-gateway.d.ts",
     "dist/src/version.d.ts",
     "openapi/openapi.json",
     "package.json",
@@ -209,36 +211,43 @@ console.log(JSON.stringify(said));`,
 
 test("a TypeScript program starts and ends a gateway, and compiles against the types", { skip }, async () => {
   const dataDir = newFolder();
-  const flags = [`--data-dir=${dataDir}`, "--listen=127.0.0.1:0", `--runtime-endpoint=${socket()}`];
+  const options = { dataDir, listen: "127.0.0.1:0", runtimeEndpoint: socket() };
   mkdirSync(join(folder, "program"));
   writeFileSync(join(folder, "program", "package.json"), '{ "type": "module" }\n');
   writeFileSync(
     join(folder, "program", "main.ts"),
     `
 import { readFileSync } from "node:fs";
-import { type RunningGateway, StartError, startGateway, version } from "crest-cri";
+import { createGateway, type Gateway, type GatewayOptions, StartError, version } from "crest-cri";
 import document from "crest-cri/openapi.json" with { type: "json" };
 
-const flags = ${JSON.stringify(flags)};
 const lines: string[] = [];
-const gateway: RunningGateway = await startGateway("serve", [...flags, "--allow-read"], {
-  say: (text) => lines.push(text),
-});
-const token = readFileSync(gateway.tokenFile, "utf8").trim();
-const answer = await fetch(gateway.address + "/v1/version", { headers: { authorization: "Bearer " + token } });
+const log = (text: string): void => void lines.push(text);
+const options: GatewayOptions = {
+  ...${JSON.stringify(options)},
+  grants: { allow: { read: true } },
+  logger: { info: log, warn: log, error: log },
+};
+const gateway: Gateway = createGateway(options);
+const address: string = await gateway.listen();
+const token = readFileSync(gateway.tokenFile ?? "", "utf8").trim();
+const answer = await fetch(address + "/v1/version", { headers: { authorization: "Bearer " + token } });
 await answer.text();
 await gateway.close();
 await gateway.close();
-const code: number = await gateway.ended;
+await gateway.closed;
 
 const refusals: string[] = [];
-for (const mistake of [["--alow-read"], ["--help"], ["--listen=unix:/no/such/folder/socket"]]) {
-  await startGateway("serve", [...flags.slice(0, 1), ...flags.slice(2), ...mistake]).catch((error: unknown) => {
+for (const mistake of [{ drainMs: -1 }, { listen: "unix:/no/such/folder/socket" }]) {
+  try {
+    await createGateway({ ...options, ...mistake }).listen();
+  } catch (error) {
     if (error instanceof StartError) refusals.push(error.message);
-  });
+  }
 }
 console.log(JSON.stringify({
-  ...{ version, code, refusals },
+  version,
+  refusals,
   said: lines.join("\\n"),
   status: answer.status,
   header: answer.headers.get("crest-version"),
@@ -264,14 +273,13 @@ console.log(JSON.stringify({
     await run([process.execPath, compiler, "-p", join(folder, "program")]);
     const result = JSON.parse(await run([process.execPath, join("program", "built", "main.js")]));
     assert.deepEqual(
-      [result.version, result.header, result.documented, result.status, result.code],
-      [version, version, version, 200, 0],
+      [result.version, result.header, result.documented, result.status],
+      [version, version, version, 200],
     );
-    assert.match(result.said, readyLine);
-    assert.equal(result.refusals.length, 3);
-    assert.match(result.refusals[0], /--alow-read: unknown flag, the nearest is --allow-read/);
-    assert.match(result.refusals[1], /--help: starts no gateway/);
-    assert.match(result.refusals[2], /Cannot listen on \/no\/such\/folder\/socket/);
+    assert.match(result.said, /^Crest serves http:\/\/127\.0\.0\.1:\d+ in front of containerd \S+ at /);
+    assert.equal(result.refusals.length, 2);
+    assert.match(result.refusals[0], /^drainMs: must be a whole number from 0 to 86400000, got -1$/);
+    assert.match(result.refusals[1], /^Cannot listen on \/no\/such\/folder\/socket: /);
   } finally {
     await removeFolder(dataDir);
   }

@@ -8,8 +8,8 @@ import { parseCommandLine } from "../../src/config.ts";
 function printed(line: string, address = "http://127.0.0.1:8585"): string {
   const command = parseCommandLine(line.split(" "), {}, { uid: 0, cwd: "/" });
   assert.ok("config" in command);
-  const { config, name } = command;
-  return banner({ command: name, config, address, runtime: "containerd 2.1.9 at /run/x.sock" });
+  const { config } = command;
+  return banner({ config, address, validTo: undefined, runtime: "containerd 2.1.9 at /run/x.sock" });
 }
 
 /** The addresses of the lines to paste, and their bodies. */

@@ -47,18 +47,19 @@ test("serve without flags has the defaults and no grant", () => {
   assert.deepEqual(parse("serve"), {
     name: "serve",
     config: {
+      runtime: "existing",
       listen: { host: "127.0.0.1", port: 8585 },
       dataDir: "/var/lib/crest",
       tokenFile: "/var/lib/crest/token",
       tokenFileHint: "/var/lib/crest/token",
       acceptHost: ["localhost", "127.0.0.1", "[::1]"],
       maxSessions: 1000,
-      sessionIdle: 14_400_000,
-      sessionMax: 0,
-      execMax: 3_600_000,
-      statusGrace: 30_000,
-      maxBuffer: 256 * 2 ** 20,
-      drain: 10_000,
+      sessionIdleMs: 14_400_000,
+      sessionMaxMs: 0,
+      execMaxMs: 3_600_000,
+      statusGraceMs: 30_000,
+      maxBufferBytes: 256 * 2 ** 20,
+      drainMs: 10_000,
       install: false,
       grants: { all: false, allow: {}, deny: {} },
     },
@@ -76,25 +77,24 @@ test("a configuration is frozen to its depth", () => {
 
 test("every setting arrives, from flags with = and with a space", () => {
   const expected = {
+    runtime: "existing",
     runtimeEndpoint: "/run/a.sock",
     imageEndpoint: "/run/b.sock",
     listen: { host: "0.0.0.0", port: 443 },
-    tlsCert: "/work/tls.crt",
-    tlsKey: "/tls.key",
-    tlsClientCa: "/clients.crt",
+    tls: { certFile: "/work/tls.crt", keyFile: "/tls.key", clientCaFile: "/clients.crt" },
     dataDir: "/data",
     streamHost: "::1",
-    streamCa: "/work/ca.pem",
+    streamCaFile: "/work/ca.pem",
     tokenFile: "/secret/token",
     tokenFileHint: '"$CREST_TOKEN_FILE"',
     acceptHost: ["localhost", "127.0.0.1", "[::1]", "crest.example", "10.1.2.3"],
     maxSessions: 7,
-    sessionIdle: 90_000,
-    sessionMax: 7_200_000,
-    execMax: 90_000,
-    statusGrace: 250,
-    maxBuffer: 2 ** 30,
-    drain: 0,
+    sessionIdleMs: 90_000,
+    sessionMaxMs: 7_200_000,
+    execMaxMs: 90_000,
+    statusGraceMs: 250,
+    maxBufferBytes: 2 ** 30,
+    drainMs: 0,
     install: false,
     grants: { all: true, allow: {}, deny: {} },
   };
@@ -126,7 +126,6 @@ test("flags beat the environment, which beats the file, setting by setting", () 
   assert.deepEqual(got.listen, { host: "127.0.0.1", port: 3 });
   assert.equal(got.dataDir, "/two");
   assert.equal(got.tokenFile, "/one/t");
-  assert.equal(got.configFile, "/crest.env");
   assert.deepEqual(got.grants.allow, { read: ["events"] });
 });
 
@@ -242,7 +241,7 @@ test("TLS needs both files, and no Unix socket", () => {
     {},
     "--listen=unix:/s: a Unix socket needs no TLS, leave --tls-cert and --tls-key out",
   );
-  assert.equal(config("serve --tls-cert=/c --tls-key=/k").tlsCert, "/c", "loopback may have it");
+  assert.equal(config("serve --tls-cert=/c --tls-key=/k").tls?.certFile, "/c", "loopback may have it");
 });
 
 test("listen takes a socket that listens already", () => {
@@ -470,5 +469,5 @@ test("any arguments and environment end in a command or a StartError", () => {
 
 test("envExample() says nothing until a line is uncommented", () => {
   const files = { "/c": envExample() };
-  assert.deepEqual(config("serve --config=/c", { files }), { ...config("serve"), configFile: "/c" });
+  assert.deepEqual(config("serve --config=/c", { files }), config("serve"));
 });

@@ -3,14 +3,9 @@ import { untilPodPolicy } from "../../auth/authorize.ts";
 import { descriptors } from "../../gen/descriptors.ts";
 import { methods } from "../../gen/methods.ts";
 import { answers, ExecAnswer, ListFailure, Problem } from "../../routes/answers.ts";
-import {
-  type ListRoute,
-  type OwnParameter,
-  type Route,
-  rpcsOf,
-  type UnaryRoute,
-} from "../../routes/define.ts";
+import { type ListRoute, type Route, rpcsOf, type UnaryRoute } from "../../routes/define.ts";
 import type { CustomRouteId, StreamRouteId } from "../../routes/index.ts";
+import type { OwnParameter } from "../../routes/parameters.ts";
 import { type Field, messageOf } from "../../wire/descriptor.ts";
 import { createDescribe, type Describe, operations } from "./descriptions.ts";
 import { type Example, examples } from "./examples.ts";
@@ -215,10 +210,10 @@ function describePath(name: string): Schema {
   return { description: `Id of the ${what}, or a prefix of it that no other ${what} has.` };
 }
 
-function ownSchema({ type, values, default: byDefault, minimum, maximum }: OwnParameter): Schema {
+function ownSchema({ type, words, default: byDefault, minimum, maximum }: OwnParameter): Schema {
   return {
     type,
-    ...(values === undefined ? {} : { enum: values }),
+    ...(words === undefined ? {} : { enum: words }),
     ...(byDefault === undefined ? {} : { default: byDefault }),
     ...(minimum === undefined ? {} : { minimum }),
     ...(maximum === undefined ? {} : { maximum }),

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { readme } from "../../../src/codegen/readme.ts";
-import { settings } from "../../../src/config/schema.ts";
+import { settings } from "../../../src/config/settings.ts";
 import { errorTable } from "../../../src/errors.ts";
 import { versions } from "../../sdk/versions.ts";
 import { repositoryRoot } from "../../support/repository.ts";

@@ -6,6 +6,7 @@ import { GatewayError } from "../../../src/errors.ts";
 import { type Bound, createBinder, type Parts } from "../../../src/http/bind.ts";
 import { custom, list, type Route, unary } from "../../../src/routes/define.ts";
 import { routes } from "../../../src/routes/index.ts";
+import { type OwnParameter, parametersFor } from "../../../src/routes/parameters.ts";
 import { InvalidJson } from "../../../src/wire/parse-json.ts";
 
 const base = { id: "x", allow: "authenticated", summary: "x" } as const;
@@ -62,16 +63,21 @@ const containers = list({
   filters: { id: "filter.id", state: "filter.state.state", pod: "filter.podSandboxId" },
   labels: "filter.labelSelector",
 });
+function ownParameter(id: Parameters<typeof parametersFor>[0], name: string): OwnParameter {
+  const parameter = parametersFor(id)[name];
+  assert.ok(parameter, name);
+  return parameter;
+}
 const own = custom({
   ...base,
   http: "GET /v1/own/{containerId}",
   uses: [],
   path: { containerId: "containerId" },
   own: {
-    text: { type: "string", description: "x" },
-    choice: { type: "string", values: ["utf8", "base64"], default: "utf8", description: "x" },
-    flag: { type: "boolean", default: false, description: "x" },
-    seconds: { type: "integer", minimum: 0, maximum: 3600, default: 60, description: "x" },
+    text: { type: "string", description: "x", check: (value) => typeof value === "string" },
+    choice: ownParameter("execSync", "encoding"),
+    flag: ownParameter("removeImage", "dryRun"),
+    seconds: ownParameter("waitContainer", "timeout"),
   },
   success: 200,
 });
@@ -222,6 +228,12 @@ test("the gateway's own parameters have their defaults, values and bounds", () =
   for (const seconds of ["-1", "3601", "1.5", "", "9".repeat(40)]) {
     assert.deepEqual(mistakes(own, { params: id, query: { seconds } }), ["seconds"]);
   }
+  assert.throws(() => given({ seconds: "3601" }), {
+    message: "Invalid seconds: must be from 0 to 3600, got 3601",
+  });
+  assert.throws(() => given({ choice: "hex" }), {
+    message: 'Invalid choice: must be utf8 or base64, got "hex"',
+  });
 });
 
 test("a body with `*` is the message but for what the path sets", () => {

@@ -1,10 +1,25 @@
 import assert from "node:assert/strict";
-import { mkdirSync, openSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import {
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type Server } from "node:http";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { Worker } from "node:worker_threads";
+import { unixPathLimitBytes } from "../../../src/config/addresses.ts";
 import { StartError } from "../../../src/errors.ts";
 import { listenOn, stopListening } from "../../../src/http/listen.ts";
+import { eventually } from "../../support/eventually.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 
 const plain = { hasTls: false };
@@ -50,13 +65,64 @@ test("listenOn() says that the folder of a socket is missing", async (t) => {
   await assert.rejects(listening, refused(path, "its folder does not exist"));
 });
 
-test("sockets are their owner's only, and the process keeps its umask", async (t) => {
+test("listenOn() makes sockets for their owner only, without touching the process's umask", async (t) => {
   const folder = await tempDir(t);
-  const before = process.umask();
-  const paths = ["one", "two", "three"].map((name) => join(folder, name));
-  await Promise.all(paths.map((path) => listenOn(aServer(t), { path }, plain)));
-  assert.equal(process.umask(), before);
-  for (const path of paths) assert.equal(statSync(path).mode & 0o777, 0o600);
+  const path = join(folder, "socket");
+  const umask = process.umask(0);
+  t.after(() => process.umask(umask));
+  const set = t.mock.method(process, "umask");
+  const modes: number[] = [];
+  // Looks at the socket while listenOn() works, from the first moment at which it is in its place.
+  const looking = setImmediate(function look() {
+    if (existsSync(path)) modes.push(statSync(path).mode & 0o777);
+    else setImmediate(look);
+  });
+  t.after(() => clearImmediate(looking));
+  await listenOn(aServer(t), { path }, plain);
+  await eventually(() => modes.length === 1);
+  assert.deepEqual(modes, [0o600]);
+  assert.equal(set.mock.callCount(), 0);
+  assert.deepEqual(readdirSync(folder), ["socket"]);
+});
+
+test("listenOn() takes a path of 107 bytes, the longest of a Unix socket", async (t) => {
+  const folder = await tempDir(t);
+  const path = join(folder, "s".repeat(unixPathLimitBytes - folder.length - 1));
+  const server = aServer(t);
+  assert.equal(await listenOn(server, { path }, plain), `unix:${path}`);
+  await once(connect(path), "connect").then(() => server.closeAllConnections());
+});
+
+test("stopListening() removes the socket, and leaves one that has taken its place", async (t) => {
+  const path = join(await tempDir(t), "socket");
+  const server = aServer(t);
+  await listenOn(server, { path }, plain);
+  await stopListening(server);
+  assert.equal(existsSync(path), false);
+
+  const earlier = aServer(t);
+  await listenOn(earlier, { path }, plain);
+  renameSync(path, `${path}.moved`);
+  await listenOn(aServer(t), { path }, plain);
+  await stopListening(earlier);
+  assert.ok(statSync(path).isSocket());
+});
+
+test("listenOn() works in a worker thread", async (t) => {
+  const path = join(await tempDir(t), "socket");
+  const module = new URL(`../../../src/http/listen${import.meta.url.slice(-3)}`, import.meta.url);
+  const worker = new Worker(
+    `import { createServer } from "node:http";
+    import { workerData, parentPort } from "node:worker_threads";
+    const { listenOn, stopListening } = await import(workerData.module);
+    const server = createServer();
+    parentPort.postMessage(await listenOn(server, { path: workerData.path }, { hasTls: false }));
+    await stopListening(server);`,
+    { eval: true, workerData: { module: module.href, path } },
+  );
+  const [address] = await once(worker, "message");
+  assert.equal(address, `unix:${path}`);
+  await once(worker, "exit");
 });
 
 test("a descriptor that is no socket is refused in a sentence", async (t) => {

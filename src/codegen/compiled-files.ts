@@ -1,0 +1,18 @@
+/** The schemas that are compiled, by the path of what is made of them. */
+import { join } from "node:path";
+import { commandSchema, optionsSchema } from "../config/schema.ts";
+import { parameterSchemas } from "../routes/parameter-schemas.ts";
+import type { CompiledFile } from "./compile-schemas.ts";
+
+export const compiledFiles: { readonly [path: string]: CompiledFile } = {
+  [join("src", "config", "gen", "settings.ts")]: {
+    source: "src/config/schema.ts",
+    head: 'import type { Shape } from "../annotations.ts";\n\n',
+    type: "Shape",
+    schemas: { options: optionsSchema, command: commandSchema },
+  },
+  [join("src", "routes", "gen", "parameters.ts")]: {
+    source: "src/routes/parameter-schemas.ts",
+    schemas: parameterSchemas,
+  },
+};

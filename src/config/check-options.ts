@@ -1,0 +1,89 @@
+/** Whether options have the shape that the schema says, told in sentences. */
+import { StartError } from "../errors.ts";
+import type { Shape } from "./annotations.ts";
+import { checks, schemas } from "./gen/settings.ts";
+import { nearest } from "./nearest.ts";
+import { wordsOf } from "./settings.ts";
+
+/** How messages name an option: itself in a program, what was written for it on a command line. */
+export type PlaceOf = (key: string, value?: unknown) => string;
+
+/**
+ * Checks the types and bounds of `options`, and that there are no others. How a text reads is not looked at. Options
+ * that are undefined count as absent.
+ *
+ * @throws {StartError} that names the option.
+ */
+export function checkOptions(options: unknown, placeOf: PlaceOf): void {
+  checkAt("", schemas.options, options, placeOf);
+}
+
+function checkAt(key: string, shape: Shape, value: unknown, placeOf: PlaceOf): void {
+  if (shape.properties === undefined) {
+    if (checks.options[key]?.(value) !== true) throw refusal(key, shape, value, placeOf);
+    return;
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new StartError(
+      `${key === "" ? "The options" : placeOf(key)}: must be an object, got ${shown(value)}`,
+    );
+  }
+  for (const [name, member] of Object.entries(value)) {
+    if (member === undefined) continue;
+    const path = key === "" ? name : `${key}.${name}`;
+    const part = Object.hasOwn(shape.properties, name) ? shape.properties[name] : undefined;
+    if (part === undefined) throw unknownOption(path, key, Object.keys(shape.properties));
+    checkAt(path, part, member, placeOf);
+  }
+}
+
+function unknownOption(path: string, parent: string, names: readonly string[]): StartError {
+  const known = names.map((name) => (parent === "" ? name : `${parent}.${name}`));
+  const near = nearest(path, known);
+  const hint = near === undefined ? `there are ${known.join(", ")}` : `the nearest is ${near}`;
+  return new StartError(`${path}: unknown option, ${hint}`);
+}
+
+function refusal(key: string, shape: Shape, value: unknown, placeOf: PlaceOf): StartError {
+  const words = wordsOf(shape);
+  const wrong = Array.isArray(value) ? value.find((one) => !words?.includes(one)) : value;
+  if (words !== undefined && typeof wrong === "string") {
+    return new StartError(`${placeOf(key)}: ${unknownWord(wrong, words)}`);
+  }
+  const got = shape.writeOnly ? "" : `, got ${shown(value)}`;
+  return new StartError(`${placeOf(key)}: must be ${expectedOf(shape)}${got}`);
+}
+
+/** `unknown word "podz", the nearest is "pods": write some of pods,images` */
+export function unknownWord(word: string, words: readonly string[]): string {
+  const near = nearest(word, words);
+  const hint = near === undefined ? "" : `, the nearest is "${near}"`;
+  return `unknown word "${word}"${hint}: write some of ${words.join(",")}`;
+}
+
+function expectedOf(shape: Shape): string {
+  const { expected, type, minimum, maximum, items, anyOf } = shape;
+  if (expected !== undefined) return expected;
+  if (type === "boolean") return "true or false";
+  if (type === "string") return "a string";
+  if (type === "array") {
+    const words = items === undefined ? undefined : wordsOf(items);
+    return words === undefined ? "a list of strings" : `a list of some of ${words.join(", ")}`;
+  }
+  if (type === "integer") {
+    const until = maximum === undefined ? "" : ` to ${maximum}`;
+    return `a whole number from ${minimum ?? 0}${until}`;
+  }
+  const words = wordsOf(shape);
+  if (words !== undefined && anyOf?.every((one) => one.const !== undefined)) {
+    return words.map((word) => `"${word}"`).join(" or ");
+  }
+  return (anyOf ?? []).map(expectedOf).join(", or ");
+}
+
+const maxShown = 60;
+
+function shown(value: unknown): string {
+  const text = typeof value === "function" ? "a function" : (JSON.stringify(value) ?? String(value));
+  return text.length > maxShown ? `${text.slice(0, maxShown - 3)}...` : text;
+}

@@ -1,0 +1,71 @@
+/** What was written in flags, the environment and a file -> the options of a gateway. */
+import { StartError } from "../errors.ts";
+import type { PlaceOf } from "./check-options.ts";
+import type { ServingCommand } from "./commands.ts";
+import { parseEnvFile } from "./env-file.ts";
+import type { GatewaySettings } from "./options.ts";
+import { put, type Surroundings } from "./resolve.ts";
+import { settings } from "./settings.ts";
+import { readSetting, type Written, type WrittenSettings } from "./values.ts";
+import { readEnvironment, readEnvLines } from "./variables.ts";
+
+export interface CommandSurroundings extends Surroundings {
+  /** Reads the file of `--config`. */
+  readonly readFile: (path: string) => string;
+}
+
+export interface CommandOptions {
+  readonly options: GatewaySettings;
+  /** What was written for an option: `--listen=x`, `CREST_LISTEN=x (environment)`; its flag when nothing was. */
+  readonly placeOf: PlaceOf;
+}
+
+/**
+ * Flags beat the environment, which beats the file, setting by setting. `crest up` has an embedded runtime, and grants
+ * everything unless a grant is written.
+ *
+ * @throws {StartError} an unknown variable, or what does not read.
+ */
+export function readOptions(
+  command: ServingCommand,
+  flags: WrittenSettings,
+  around: CommandSurroundings,
+): CommandOptions {
+  const outside: WrittenSettings = new Map([...readEnvironment(around.env), ...flags]);
+  const inFile = readConfigFile(outside.get("config"), around);
+  const written: WrittenSettings = new Map([...inFile, ...outside]);
+
+  const options: { [key: string]: unknown } = {};
+  if (command === "up") {
+    put(options, "runtime", "embedded");
+    const isGranted = settings.some(({ group, key }) => group === "grants" && written.has(key));
+    if (!isGranted) put(options, "grants.all", true);
+  }
+  for (const setting of settings) {
+    const texts = written.get(setting.key);
+    // A variable of the other command is no mistake: one environment may serve both.
+    const applies = setting.command === undefined || setting.command === command;
+    if (!texts || !applies || setting.key === "config") continue;
+    put(options, setting.key, readSetting(setting, texts, around));
+  }
+  return {
+    options,
+    placeOf: (key) =>
+      written.get(key)?.at(-1)?.place ?? settings.find((setting) => setting.key === key)?.flag ?? key,
+  };
+}
+
+/** What the file of `--config` holds; nothing when none is named. */
+function readConfigFile(texts: readonly Written[] | undefined, around: CommandSurroundings): WrittenSettings {
+  const setting = settings.find(({ key }) => key === "config");
+  if (!setting || !texts) return new Map();
+  const path = String(readSetting(setting, texts, around));
+  let content: string;
+  try {
+    content = around.readFile(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StartError(`${texts[0]?.place}: cannot be read: ${reason}`, { cause: error });
+  }
+  return readEnvLines(parseEnvFile(content, path), path);
+}

@@ -1,0 +1,194 @@
+/** A gateway inside another program. */
+import type { GatewaySettings } from "./config/options.ts";
+import { configOf, nameOptions } from "./config.ts";
+import { StartError } from "./errors.ts";
+import { runGateway, type Surroundings } from "./gateway.ts";
+
+/** What goes with a message of the log. */
+export interface LogDetails {
+  /** The request that it is about, as in the header `X-Request-Id`. */
+  readonly requestId?: string;
+  readonly method?: string;
+  /** Of the request, without its query. */
+  readonly path?: string;
+  readonly error?: unknown;
+}
+
+/** Takes the log; `console` is one. */
+export interface Logger {
+  /** The gateway is ready, waits for its runtime, has taken up a certificate, or stops. */
+  info(message: string, details?: LogDetails): void;
+  /** The runtime did something wrong, or a setting should be looked at. */
+  warn(message: string, details?: LogDetails): void;
+  /** A mistake of the gateway itself. */
+  error(message: string, details?: LogDetails): void;
+}
+
+export interface GatewayOptions extends GatewaySettings {
+  /** Default: nothing is logged. No log holds a secret of a request. */
+  readonly logger?: Logger | undefined;
+  /** Closes the gateway when it is aborted, as `close()` does. A `listen()` under way rejects with its reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Gateway {
+  /**
+   * Starts the gateway and resolves to its `address` when it listens. The runtime may still be away then: `/readyz` says
+   * so, and requests are 503 until it answers. Further calls return the same promise.
+   *
+   * @throws {StartError} when it cannot start: the address is in use, files cannot be read or others may change them,
+   *   no runtime is found. Nothing is left running.
+   */
+  listen(): Promise<string>;
+  /**
+   * Where the gateway listens: `http://127.0.0.1:8585`, `https://10.0.0.7:8585`, `unix:/path`.
+   *
+   * @throws {Error} until `listen()` has resolved.
+   */
+  readonly address: string;
+  /** The file with the token that callers send; undefined when the option `token` was given. */
+  readonly tokenFile: string | undefined;
+  /**
+   * Settles when the gateway has ended: resolves after `close()`, rejects when `listen()` failed or when the embedded
+   * runtime ended by itself. It need not be handled.
+   */
+  readonly closed: Promise<void>;
+  /**
+   * Refuses new requests, lets answers under way end within `drainMs`, closes sessions and stops what the gateway
+   * started. Resolves when nothing is left. May be called at any time, and again.
+   */
+  close(): Promise<void>;
+}
+
+/**
+ * Creates a gateway; `listen()` starts it.
+ *
+ * It listens to no signals of the process, changes nothing outside of itself, and may run in a worker thread. Several
+ * gateways may run in one process, each with a `dataDir` of its own. Of the environment only HOME and XDG_STATE_HOME are
+ * read, for the default of `dataDir`.
+ *
+ * @example
+ * const gateway = createGateway({ listen: "127.0.0.1:0", grants: { allow: { read: true } } });
+ * const address = await gateway.listen();
+ * await gateway.close();
+ *
+ * @throws {StartError} when an option is unknown, has a wrong type or value, or does not go with another. Its message
+ *   begins with the option's name.
+ */
+export function createGateway(options: GatewayOptions = {}): Gateway {
+  if (typeof options !== "object" || options === null) throw new StartError("The options: must be an object");
+  const { logger, signal, ...settings } = options;
+  checkLogger(logger);
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new StartError("signal: must be an AbortSignal");
+  }
+  const config = inOptions(() => configOf(settings));
+  /** Aborted by `close()` and by the caller's signal. */
+  const stopping = new AbortController();
+  const abort = (): void => stop(signal?.reason);
+  let listening: Promise<string> | undefined;
+  let address: string | undefined;
+  let settle: { readonly resolve: () => void; readonly reject: (error: unknown) => void };
+  const closed = new Promise<void>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  // Nobody has to look at it.
+  closed.catch(ignore);
+
+  function stop(reason: unknown): void {
+    signal?.removeEventListener("abort", abort);
+    stopping.abort(reason);
+    if (listening === undefined) settle.resolve();
+  }
+
+  async function start(): Promise<string> {
+    stopping.signal.throwIfAborted();
+    address = await new Promise<string>((ready, failed) => {
+      const running = runGateway(config, surroundingsOf({ logger, stopping: stopping.signal, ready }));
+      running
+        .then(({ failed: isFailure, reason }) => {
+          if (isFailure) throw new Error(reason);
+        })
+        .finally(() => signal?.removeEventListener("abort", abort))
+        .then(settle.resolve, (error: unknown) => {
+          const told = inWordsOfOptions(error);
+          failed(told);
+          settle.reject(told);
+        });
+    });
+    if (stopping.signal.aborted) await closed;
+    stopping.signal.throwIfAborted();
+    return address;
+  }
+
+  if (signal?.aborted) abort();
+  else signal?.addEventListener("abort", abort);
+
+  return {
+    listen() {
+      listening ??= start();
+      return listening;
+    },
+    get address() {
+      if (address === undefined) throw new Error("The gateway has no address yet: await listen()");
+      return address;
+    },
+    tokenFile: config.tokenFile,
+    closed,
+    async close() {
+      stop(new Error("The gateway was closed"));
+      await closed.catch(ignore);
+    },
+  };
+}
+
+interface Life {
+  readonly logger: Logger | undefined;
+  readonly stopping: AbortSignal;
+  readonly ready: (address: string) => void;
+}
+
+function surroundingsOf({ logger, stopping, ready }: Life): Surroundings {
+  return {
+    say: (text) => logger?.info(text),
+    log: ({ level, message, ...details }) => logger?.[level](message, details),
+    texts: ({ address }) => ({
+      ready: (runtime) => `Crest serves ${address} in front of ${runtime}`,
+      waiting: (trouble) =>
+        `Crest listens at ${address}, but its runtime does not answer yet: ${nameOptions(trouble)}`,
+    }),
+    stopRequested: new Promise((resolve) => {
+      const stopped = (): void => resolve("close()");
+      if (stopping.aborted) stopped();
+      else stopping.addEventListener("abort", stopped, { once: true });
+    }),
+    stopAgain: never,
+    ready,
+  };
+}
+
+const ignore = (): void => undefined;
+const never = new Promise<never>(ignore);
+
+function checkLogger(logger: Logger | undefined): void {
+  for (const level of ["info", "warn", "error"] as const) {
+    if (logger !== undefined && typeof logger?.[level] !== "function") {
+      throw new StartError("logger: must have the functions info, warn and error, as console does");
+    }
+  }
+}
+
+function inOptions<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw inWordsOfOptions(error);
+  }
+}
+
+/** Messages that tell what to do name flags; a program has options. */
+function inWordsOfOptions(error: unknown): unknown {
+  return error instanceof StartError
+    ? new StartError(nameOptions(error.message), { cause: error.cause })
+    : error;
+}
