@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { version } from "../../src/version.ts";
+import { documentedScript } from "../support/documents.ts";
 import { repositoryRoot } from "../support/repository.ts";
 import { command, exitCodeOf, openSession } from "./clients/session.ts";
 import { type Api, bodyOf, createApi } from "./support/api.ts";
@@ -246,10 +247,7 @@ console.log(JSON.stringify({
 }));
 `,
   );
-  const readme = readFileSync(join(root, "README.md"), "utf8");
-  const [, example = ""] = /```ts\n([^`]*from "crest-cri"[^`]*)```/.exec(readme) ?? [];
-  assert.notEqual(example, "", "README.md shows how a program starts a gateway");
-  writeFileSync(join(folder, "program", "readme.ts"), example);
+  writeFileSync(join(folder, "program", "documented.ts"), documentedScript("ts embed"));
   const compilerOptions = {
     ...{ target: "es2023", lib: ["es2023"], module: "nodenext", strict: true, skipLibCheck: false },
     ...{ exactOptionalPropertyTypes: true, resolveJsonModule: true, outDir: "built" },
@@ -257,7 +255,7 @@ console.log(JSON.stringify({
   };
   writeFileSync(
     join(folder, "program", "tsconfig.json"),
-    JSON.stringify({ compilerOptions, files: ["main.ts", "readme.ts"] }),
+    JSON.stringify({ compilerOptions, files: ["main.ts", "documented.ts"] }),
   );
   try {
     const compiler = join(root, "node_modules", "typescript", "bin", "tsc");

@@ -1,0 +1,56 @@
+/** The documents for users, README.md and docs/*.md: their texts, their fenced blocks and their commands. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { repositoryRoot } from "./repository.ts";
+
+export interface Document {
+  /** Relative to the repository: `docs/install.md`. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** README.md, then the files of docs/ in alphabetical order. */
+export function userDocuments(): readonly Document[] {
+  const root = repositoryRoot();
+  const names = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
+  const paths = ["README.md", ...names.sort().map((name) => `docs/${name}`)];
+  return paths.map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
+}
+
+export interface Block {
+  /** The words after the opening fence: `sh tour`. */
+  readonly info: string;
+  readonly text: string;
+}
+
+/** The fenced blocks of a Markdown text. */
+export function blocksOf(markdown: string): readonly Block[] {
+  return Array.from(markdown.matchAll(/^```(.*)\n((?:.*\n)*?)```$/gm), ([, info = "", text = ""]) => ({
+    info: info.trim(),
+    text,
+  }));
+}
+
+/** The fenced blocks of all documents, in order. */
+export function documentedBlocks(): readonly Block[] {
+  return userDocuments().flatMap(({ text }) => blocksOf(text));
+}
+
+/**
+ * The blocks with this info string, joined into one script.
+ *
+ * @throws {Error} if there is none, so that a test notices when its commands disappear.
+ */
+export function documentedScript(info: string): string {
+  const found = documentedBlocks().filter((block) => block.info === info);
+  if (found.length === 0) throw new Error(`No document has a block "${info}"`);
+  return found.map(({ text }) => text).join("\n");
+}
+
+/** Commands in running text that begin with `program`. */
+export function inlineCommands(markdown: string, program: string): readonly string[] {
+  const prose = markdown.replace(/^```.*\n(?:.*\n)*?```$/gm, "");
+  return Array.from(prose.matchAll(/`([^`]+)`/g), ([, code = ""]) => code.replace(/\s+/g, " ")).filter(
+    (code) => code.startsWith(`${program} `),
+  );
+}
