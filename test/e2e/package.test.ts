@@ -171,10 +171,12 @@ test("under Node's permission model it reads its packages and its folder, writes
   skip,
 }, async () => {
   const dataDir = newFolder();
-  const permissions = [
-    ...["--permission", `--allow-fs-read=${folder}/node_modules/`],
-    ...[`--allow-fs-read=${dataDir}`, `--allow-fs-write=${dataDir}`],
-  ];
+  // The documented command's own permissions, for the folders of this test.
+  const permissions = Array.from(
+    documentedScript("sh permissions").matchAll(/--(?:permission|allow-fs-\w+=\S+)/g),
+    ([flag]) => flag.replace("=node_modules/", `=${folder}/node_modules/`).replace("/var/lib/crest", dataDir),
+  );
+  assert.equal(permissions.length, 4);
   const node = [...npx24, "node", ...permissions] as const;
   const tries = [
     "readFileSync('/etc/passwd')",

@@ -178,7 +178,7 @@ test("npx: the package, in front of the node's containerd", { skip }, async (t) 
 });
 
 test("systemd: the unit, its restart, another user, and a reboot", { skip }, async (t) => {
-  await machine.run(`cd /root/crest; ${documentedScript("sh systemd")}`);
+  await machine.run(`cd /root/crest; ${documentedScript("sh install")}\n${documentedScript("sh systemd")}`);
   await answersVersion();
   t.diagnostic(await machine.run("systemd-analyze blame | grep crest || true"));
   await reportMemory(t);

@@ -49,8 +49,28 @@ export function documentedScript(info: string): string {
 
 /** Commands in running text that begin with `program`. */
 export function inlineCommands(markdown: string, program: string): readonly string[] {
-  const prose = markdown.replace(/^```.*\n(?:.*\n)*?```$/gm, "");
-  return Array.from(prose.matchAll(/`([^`]+)`/g), ([, code = ""]) => code.replace(/\s+/g, " ")).filter(
-    (code) => code.startsWith(`${program} `),
-  );
+  return Array.from(withoutFences(markdown).matchAll(/`([^`]+)`/g), ([, code = ""]) =>
+    code.replace(/\s+/g, " "),
+  ).filter((code) => code.startsWith(`${program} `));
 }
+
+/** The targets of links in running text: `docs/tls.md`, `#files-that-crest-trusts`, `https://semver.org`. */
+export function linksOf(markdown: string): readonly string[] {
+  return Array.from(withoutCode(markdown).matchAll(/\]\(([^)\s]+)\)/g), ([, target = ""]) => target);
+}
+
+/** The anchors of a text's headings, as GitHub makes them: a repeated one gets a number. */
+export function anchorsOf(markdown: string): ReadonlySet<string> {
+  const anchors = new Set<string>();
+  for (const [, heading = ""] of withoutFences(markdown).matchAll(/^#{1,6} (.+)$/gm)) {
+    const text = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").toLowerCase();
+    const slug = text.replace(/[^\p{L}\p{N}_ -]/gu, "").replaceAll(" ", "-");
+    let anchor = slug;
+    for (let count = 1; anchors.has(anchor); count++) anchor = `${slug}-${count}`;
+    anchors.add(anchor);
+  }
+  return anchors;
+}
+
+const withoutFences = (markdown: string): string => markdown.replace(/^```.*\n(?:.*\n)*?```$/gm, "");
+const withoutCode = (markdown: string): string => withoutFences(markdown).replace(/`[^`]+`/g, "");

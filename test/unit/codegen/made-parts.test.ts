@@ -13,6 +13,13 @@ test("withMadeParts() replaces a made part and keeps the rest of the text", () =
   for (const { group, variable } of settings) assert.equal(made.includes(variable), group !== "denials");
 });
 
+test("withMadeParts() lists every grant in the table of grants, and no other setting", () => {
+  const made = withMadeParts("a.md", "<!-- made: grants -->\n<!-- end: grants -->\n");
+  assert.match(made, /^\| `-A`, `--allow-all` \| /m);
+  assert.match(made, /^\| `--allow-pull\[=PREFIXES\]` \| /m);
+  for (const { group, flag } of settings) assert.equal(made.includes(`\`${flag}`), group === "grants", flag);
+});
+
 test("withMadeParts() refuses a part without a source or an end", () => {
   const make = (text: string) => () => withMadeParts("a.md", text);
   assert.throws(
