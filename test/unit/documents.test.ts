@@ -5,6 +5,7 @@ import { dirname, join, normalize } from "node:path";
 import { test } from "node:test";
 import { parseCommandLine } from "../../src/config.ts";
 import { errorTable } from "../../src/errors.ts";
+import { grantWordNames } from "../../src/grants.ts";
 import { versions } from "../sdk/versions.ts";
 import { anchorsOf, blocksOf, inlineCommands, linksOf, userDocuments } from "../support/documents.ts";
 import { repositoryRoot } from "../support/repository.ts";
@@ -101,6 +102,16 @@ test("every crest command in the documents is one that the command line takes", 
   assert.ok(commands.length > 10);
   for (const command of commands)
     assert.doesNotThrow(() => parseCommandLine(command.split(/\s+/), {}, { uid: 0, cwd: "/" }), command);
+});
+
+test("SECURITY.md says of every grant what its holder can do", () => {
+  const rows = read("SECURITY.md").match(/^\| `.*$/gm) ?? [];
+  const cells = rows.map((row) => row.split("|")[1] ?? "");
+  for (const word of grantWordNames)
+    assert.ok(
+      cells.some((cell) => cell.includes(`\`${word}\``)),
+      word,
+    );
 });
 
 test("every npm script in the documents is one of package.json", () => {
