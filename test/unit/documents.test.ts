@@ -114,6 +114,18 @@ test("SECURITY.md says of every grant what its holder can do", () => {
     );
 });
 
+test("CHANGELOG.md has the form of Keep a Changelog, with each kind of change once in a version", () => {
+  const [, ...parts] = read("CHANGELOG.md").split(/^## /m);
+  assert.ok(parts.length > 0);
+  for (const part of parts) {
+    const [title = ""] = part.split("\n");
+    assert.match(title, /^(?:\[?Unreleased\]?|\[?\d+\.\d+\.\d+\]? - \d{4}-\d{2}-\d{2})$/);
+    const kinds = Array.from(part.matchAll(/^### (.*)$/gm), ([, kind = ""]) => kind);
+    assert.equal(new Set(kinds).size, kinds.length, `${title}: ${kinds.join(", ")}`);
+    for (const kind of kinds) assert.match(kind, /^(?:Added|Changed|Deprecated|Removed|Fixed|Security)$/);
+  }
+});
+
 test("every npm script in the documents is one of package.json", () => {
   const { scripts } = JSON.parse(read("package.json"));
   const named = all.flatMap(({ text }) => [...text.matchAll(/\bnpm run ([\w:]+)/g)].map(([, name]) => name));
