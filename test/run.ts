@@ -1,8 +1,9 @@
 /**
- * The test runner: `node dist/test/run.js [unit|contract|e2e|browser|FILE...] [--no-skip]`.
+ * The test runner: `node dist/test/run.js [unit|selftest|contract|e2e|browser|FILE...] [--no-skip] [--quick]`.
  *
- * Finds the test files beside itself: compiled ones (`*.test.js`) when it is compiled, else the sources.
- * Without a name it takes all. Files of e2e and browser run one at a time, because they share the host.
+ * Finds the test files in its own folder: the compiled ones (`*.test.js`) if it is compiled itself, else the sources.
+ * Without a name it runs all of them. Files of e2e and browser run one at a time, because they share the host.
+ * With `--quick`, tests that try random inputs try a tenth of them.
  *
  * Exits with 1 if a test failed, if none ran, and with `--no-skip` if one was skipped.
  */
@@ -12,7 +13,7 @@ import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { fileURLToPath } from "node:url";
 
-const groups = ["unit", "contract", "e2e", "browser"];
+const groups = ["unit", "selftest", "contract", "e2e", "browser"];
 const oneAtATime = new Set(["e2e", "browser"]);
 const fileTimeoutMs = 10 * 60_000;
 
@@ -101,7 +102,8 @@ function addWatchdog(): void {
 
 async function main(args: readonly string[]): Promise<number> {
   const noSkip = args.includes("--no-skip");
-  const files = chooseFiles(args.filter((arg) => arg !== "--no-skip"));
+  if (args.includes("--quick")) process.env.CREST_TEST_QUICK = "1";
+  const files = chooseFiles(args.filter((arg) => arg !== "--no-skip" && arg !== "--quick"));
   addWatchdog();
   const tally: Tally = { passed: 0, failed: 0, skipped: [] };
   const alone = files.filter((file) => oneAtATime.has(groupOf(file)));

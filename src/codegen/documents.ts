@@ -1,22 +1,29 @@
 /**
- * The tables in src/ -> the documents that are published: openapi/openapi.json, .env.example, and parts of
- * README.md.
+ * Makes the published documents from the tables in src/: openapi/openapi.json, .env.example, and the generated
+ * parts of README.md and docs/.
  *
- * `node dist/src/codegen/documents.js` writes them; with `--check` it writes nothing and fails when they
- * are not what it would write. Runs after src/gen is current and built, for it imports that.
+ * `node dist/src/codegen/documents.js` writes them. With `--check` it writes nothing, and fails if a file is
+ * not current. It imports src/gen, so that must be current and built first.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { envExample } from "../config.ts";
 import { routes } from "../routes/index.ts";
 import { version } from "../version.ts";
+import { withMadeParts } from "./made-parts.ts";
 import { openApi } from "./openapi/document.ts";
-import { readme } from "./readme.ts";
+
+const markdown = [
+  "README.md",
+  ...readdirSync("docs")
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => join("docs", name)),
+];
 
 const wanted: ReadonlyMap<string, string> = new Map([
   [join("openapi", "openapi.json"), `${JSON.stringify(openApi(routes, version), null, 2)}\n`],
   [".env.example", envExample()],
-  ["README.md", readme(readFileSync("README.md", "utf8"))],
+  ...markdown.map((path) => [path, withMadeParts(path, readFileSync(path, "utf8"))] as const),
 ]);
 
 function present(path: string): string | undefined {

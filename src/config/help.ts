@@ -1,4 +1,4 @@
-/** Texts for people, made from the schema: `--help`, `.env.example`, the README's table. Plain, without colours. */
+/** Texts made from the schema: `--help`, `.env.example`, the table in docs/configuration.md. Plain, without colours. */
 
 import { type Group, groups } from "./annotations.ts";
 import { type CommandName, commandNames, commands, type ServingCommand } from "./commands.ts";

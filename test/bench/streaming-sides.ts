@@ -2,8 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { connect } from "../../src/cri/channel.ts";
 import { call } from "../../src/cri/call.ts";
+import { connect } from "../../src/cri/channel.ts";
 import { createCommandSession } from "../../src/streaming/command-session.ts";
 import { dial } from "../../src/streaming/dial.ts";
 import { channel, openSession } from "../e2e/clients/session.ts";

@@ -16,6 +16,7 @@ import { exitCodeOf, type Status, v5 } from "../e2e/clients/session.ts";
 import { reasonToSkip } from "../e2e/support/machine.ts";
 import { type Resource, runContainer, runPod } from "../e2e/support/pods.ts";
 import { useGateway } from "../e2e/support/suite.ts";
+import { documentedScript } from "../support/documents.ts";
 import { eventually } from "../support/eventually.ts";
 import { repositoryRoot } from "../support/repository.ts";
 
@@ -195,6 +196,23 @@ async function picture(page: Page): Promise<void> {
   if (!kept) rmSync(folder, { recursive: true });
   assert.ok(size > 5000 && size < 100_000, `${size} bytes`);
 }
+
+test("the README's script for a browser prints a command's output and its status", { skip }, async (t) => {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await context.newPage();
+  const printed: string[] = [];
+  page.on("console", (message) => printed.push(message.text()));
+  await page.goto(`${crest().address}/livez`);
+  const script = documentedScript("js browser")
+    .replace("THE TOKEN", crest().token)
+    .replace("ws://127.0.0.1:8585", crest().address.replace(/^http/, "ws"))
+    .replace("/v1/containers/ID", container.path);
+  await page.evaluate(`{${script}}`);
+  const isEnded = () => printed.some((text) => /^3 .*"status":"Success"/.test(text));
+  await eventually(isEnded, { timeoutMs: 20_000, intervalMs: 30 });
+  assert.match(printed.join("\n"), /^1 bin\n/m);
+});
 
 test("a browser with a wrong token gets no session", { skip }, async (t) => {
   const page = await openTerminal(t, crest().address, "wrong");

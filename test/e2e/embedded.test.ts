@@ -18,8 +18,8 @@ import {
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect } from "../../src/cri/channel.ts";
 import { call } from "../../src/cri/call.ts";
+import { connect } from "../../src/cri/channel.ts";
 import { podCgroup } from "../../src/cri/pod-cgroup.ts";
 import { removeAllPods } from "../../src/cri/remove-pods.ts";
 import { createEmbedded, type Embedded, type EmbeddedOptions } from "../../src/embedded/containerd.ts";

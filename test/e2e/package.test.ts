@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { version } from "../../src/version.ts";
+import { documentedScript } from "../support/documents.ts";
 import { repositoryRoot } from "../support/repository.ts";
 import { command, exitCodeOf, openSession } from "./clients/session.ts";
 import { type Api, bodyOf, createApi } from "./support/api.ts";
@@ -172,10 +173,12 @@ test("under Node's permission model it reads its packages and its folder, writes
   skip,
 }, async () => {
   const dataDir = newFolder();
-  const permissions = [
-    ...["--permission", `--allow-fs-read=${folder}/node_modules/`],
-    ...[`--allow-fs-read=${dataDir}`, `--allow-fs-write=${dataDir}`],
-  ];
+  // The documented command's own permissions, for the folders of this test.
+  const permissions = Array.from(
+    documentedScript("sh permissions").matchAll(/--(?:permission|allow-fs-\w+=\S+)/g),
+    ([flag]) => flag.replace("=node_modules/", `=${folder}/node_modules/`).replace("/var/lib/crest", dataDir),
+  );
+  assert.equal(permissions.length, 4);
   const node = [...npx24, "node", ...permissions] as const;
   const tries = [
     "readFileSync('/etc/passwd')",
@@ -255,10 +258,7 @@ console.log(JSON.stringify({
 }));
 `,
   );
-  const readme = readFileSync(join(root, "README.md"), "utf8");
-  const [, example = ""] = /```ts\n([^`]*from "crest-cri"[^`]*)```/.exec(readme) ?? [];
-  assert.notEqual(example, "", "README.md shows how a program starts a gateway");
-  writeFileSync(join(folder, "program", "readme.ts"), example);
+  writeFileSync(join(folder, "program", "documented.ts"), documentedScript("ts embed"));
   const compilerOptions = {
     ...{ target: "es2023", lib: ["es2023"], module: "nodenext", strict: true, skipLibCheck: false },
     ...{ exactOptionalPropertyTypes: true, resolveJsonModule: true, outDir: "built" },
@@ -266,7 +266,7 @@ console.log(JSON.stringify({
   };
   writeFileSync(
     join(folder, "program", "tsconfig.json"),
-    JSON.stringify({ compilerOptions, files: ["main.ts", "readme.ts"] }),
+    JSON.stringify({ compilerOptions, files: ["main.ts", "documented.ts"] }),
   );
   try {
     const compiler = join(root, "node_modules", "typescript", "bin", "tsc");

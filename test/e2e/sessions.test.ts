@@ -124,7 +124,7 @@ test("a command that is silent has its session all the same", { skip }, async ()
   assert.equal(session.text(), "heard it\n");
 });
 
-test("a shell as the README opens it shows its output", { skip }, async () => {
+test("a shell with a terminal and without a choice of streams shows its output", { skip }, async () => {
   const session = await open({ command: "sh", tty: true, stdin: true });
   await session.type("echo $((40 + 2))\n");
   await session.until(/42\r\n/);

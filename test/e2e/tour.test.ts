@@ -1,17 +1,18 @@
-/** The README's commands, run as they stand there: each line runs, and does what the text around it says. */
+/** The documents' curl commands, run as they are: every line runs, and prints what the text around it says. */
 import assert from "node:assert/strict";
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { stringify } from "yaml";
 import { busyboxImage, readBusybox } from "../../src/embedded/busybox.ts";
+import { documentedBlocks, documentedScript, inlineCommands, userDocuments } from "../support/documents.ts";
 import { type Registry, startRegistry } from "../support/registry.ts";
 import { repositoryRoot } from "../support/repository.ts";
 import { newFolder } from "./support/gateway.ts";
 import { push } from "./support/images.ts";
 import { reasonToSkip } from "./support/machine.ts";
 import { runToEnd } from "./support/program.ts";
-import { blocksOf, commandsOf, inlineCommands, runScript } from "./support/readme.ts";
+import { commandsOf, runScript } from "./support/script.ts";
 import { useGateway } from "./support/suite.ts";
 
 const skip = await reasonToSkip({ registry: true });
@@ -29,9 +30,6 @@ after(async () => {
   await registry?.close();
   for (const path of [folder, crictlLogs]) rmSync(path, { recursive: true, force: true });
 });
-
-const readme = readFileSync(join(repositoryRoot(), "README.md"), "utf8");
-const blocks = blocksOf(readme);
 
 /** A command of the tour, by a part of it, and what it must print. */
 type Expectation = readonly [part: string, check?: (output: string) => void];
@@ -93,10 +91,7 @@ const expectations: readonly Expectation[] = [
 test("the tour runs from its first line to its last, and each command prints what the text says", {
   skip,
 }, async () => {
-  const script = blocks
-    .filter(({ info }) => info === "sh tour")
-    .map(({ text }) => text)
-    .join("\n");
+  const script = documentedScript("sh tour");
   const commands = commandsOf(script);
   for (const [index, { text }] of commands.entries()) {
     const part = expectations[index]?.[0];
@@ -124,8 +119,8 @@ test("the tour runs from its first line to its last, and each command prints wha
   assert.deepEqual(outputs, []);
 });
 
-test("the README's other curl commands work as they stand", { skip }, async () => {
-  const fenced = blocks
+test("the documents' other curl commands run as they are", { skip }, async () => {
+  const fenced = documentedBlocks()
     .filter(({ info }) => info !== "sh tour")
     .map(({ text }) =>
       text
@@ -134,7 +129,8 @@ test("the README's other curl commands work as they stand", { skip }, async () =
         .filter((line) => /^([A-Z]+=\$\()?curl /.test(line))
         .join("\n"),
     );
-  const commands = [...fenced, ...inlineCommands(readme, "curl")].filter((text) => text !== "");
+  const inline = userDocuments().flatMap(({ text }) => inlineCommands(text, "curl"));
+  const commands = [...fenced, ...inline].filter((text) => text !== "");
   const fixtures = join(repositoryRoot(), "test", "e2e", "support", "crictl");
   copyFileSync(join(fixtures, "pod-config.json"), join(folder, "pod-config.json"));
   const container = JSON.parse(readFileSync(join(fixtures, "container-config.json"), "utf8"));

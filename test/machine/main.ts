@@ -1,23 +1,21 @@
 /**
- * `node dist/test/machine/main.js [--accelerator kvm]`: the README's ways to start Crest, each by the README's own
- * lines, on a Debian that has Node and nothing of ours, and curl through each. In QEMU, with systemd as the first
+ * `node dist/test/machine/main.js [--accelerator kvm]`: starts Crest in each way that the documents describe, with
+ * their own commands, on a Debian that has Node and nothing of ours, and sends requests to each. In QEMU, with systemd as the first
  * process and cgroups of version 2; without KVM it takes half an hour.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
 import { parseArgs } from "node:util";
 import { version } from "../../src/version.ts";
-import { blocksOf } from "../e2e/support/readme.ts";
+import { documentedScript } from "../support/documents.ts";
 import { eventually } from "../support/eventually.ts";
-import { repositoryRoot } from "../support/repository.ts";
 import { bundle, createMachine, type Machine } from "./machine.ts";
 
 const { values: flags } = parseArgs({ options: { accelerator: { type: "string", default: "tcg" } } });
 const skip = process.getuid?.() === 0 ? false : "needs root, to make a Debian";
-const blocks = blocksOf(readFileSync(join(repositoryRoot(), "README.md"), "utf8"));
 
 let machine: Machine;
 const folder = mkdtempSync(join(tmpdir(), "crest-machine-"));
@@ -34,13 +32,6 @@ after(async () => {
   await machine?.close();
   rmSync(folder, { recursive: true, force: true });
 });
-
-/** The README's lines for one of its ways. */
-function lines(info: string): string {
-  const found = blocks.filter((block) => block.info === info).map(({ text }) => text);
-  assert.notEqual(found.length, 0, `README.md has a block "${info}"`);
-  return found.join("\n");
-}
 
 const api = "http://127.0.0.1:8585";
 const startTimeoutMs = 20 * 60_000;
@@ -129,7 +120,7 @@ test("npm start: packages, build, and the tour; Ctrl-C leaves nothing", { skip }
   await machine.run("if command -v containerd; then exit 1; fi");
   const started = await startThere(t, "npm start");
   // The registry of the tour's end is on the internet.
-  const tour = lines("sh tour")
+  const tour = documentedScript("sh tour")
     .split("\n")
     .filter((line) => !/REGISTRY/.test(line))
     .join("\n");
@@ -180,14 +171,14 @@ node /root/images.mjs`;
 
 test("npx: the package, in front of the node's containerd", { skip }, async (t) => {
   await machine.run(nodeSetup);
-  const started = await startThere(t, lines("sh npx").replace("npx ", "npx --yes "));
+  const started = await startThere(t, documentedScript("sh npx").replace("npx ", "npx --yes "));
   await answersVersion();
   t.diagnostic(`package: ${await machine.run("stat -c '%s bytes' /root/crest/crest-cri-*.tgz")}`);
   await started.interrupt();
 });
 
 test("systemd: the unit, its restart, another user, and a reboot", { skip }, async (t) => {
-  await machine.run(`cd /root/crest; ${lines("sh systemd")}`);
+  await machine.run(`cd /root/crest; ${documentedScript("sh install")}\n${documentedScript("sh systemd")}`);
   await answersVersion();
   t.diagnostic(await machine.run("systemd-analyze blame | grep crest || true"));
   await reportMemory(t);
@@ -242,7 +233,7 @@ test("systemd: the unit, its restart, another user, and a reboot", { skip }, asy
   );
 
   // As another user, with the socket's group.
-  const dropIn = lines("ini").replace(/^#.*\n/, "");
+  const dropIn = documentedScript("ini").replace(/^#.*\n/, "");
   await machine.run(`
     groupadd --system containerd; useradd --system --no-create-home crest
     sed -i '1a [grpc]\\n  gid = '$(getent group containerd | cut -d: -f3) /etc/containerd/config.toml
@@ -270,7 +261,7 @@ test("TLS: an address that others reach, with a certificate", { skip }, async (t
   await machine.run(`cd /etc/crest
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=node7.example \\
       -addext subjectAltName=DNS:node7.example -keyout tls.key -out tls.crt`);
-  const started = await startThere(t, lines("sh tls"));
+  const started = await startThere(t, documentedScript("sh tls"));
   const secure =
     "--cacert /etc/crest/tls.crt --resolve node7.example:8585:127.0.0.1 https://node7.example:8585";
   assert.equal(JSON.parse(await curl(`${secure}/v1/version`)).version, version);
@@ -291,7 +282,7 @@ test("compose, with BuildKit: the image, in front of the node's containerd", { s
   await machine.run("rm -rf /var/lib/crest");
   // Since the test of systemd it is of a group of its own.
   const gid = "export RUNTIME_GID=$(stat --format=%g /run/containerd/containerd.sock)";
-  await machine.run(`cd /root/crest; export BASE=node:22-slim; ${gid}; ${lines("sh compose")}`);
+  await machine.run(`cd /root/crest; export BASE=node:22-slim; ${gid}; ${documentedScript("sh compose")}`);
   const health = "docker inspect --format '{{.State.Health.Status}}' $(docker-compose ps -q)";
   await eventually(() => machine.run(`cd /root/crest; [ $(${health}) = healthy ]`), {
     timeoutMs: 300_000,
@@ -314,7 +305,7 @@ test("Kubernetes: the manifest and its Secret, on Podman", { skip }, async (t) =
     "docker save crest | podman load; podman tag docker.io/library/crest localhost/crest || true",
   );
   await machine.run("head -c 32 /dev/urandom | base64 > /root/FILE");
-  const [, secret = ""] = /^(kubectl create secret .*)$/m.exec(lines("sh kubernetes")) ?? [];
+  const [, secret = ""] = /^(kubectl create secret .*)$/m.exec(documentedScript("sh kubernetes")) ?? [];
   await machine.run(`cd /root; ${secret} --dry-run=client --output=yaml > secret.yaml; podman kube play secret.yaml
     podman kube play crest/deploy/kubernetes/crest.yaml`);
   await eventually(() => answersVersion({ token: "/root/FILE" }).then(() => true), {
@@ -327,7 +318,10 @@ test("Kubernetes: the manifest and its Secret, on Podman", { skip }, async (t) =
 });
 
 test("Deno: the sources, with the permissions that are named", { skip }, async (t) => {
-  const started = await startThere(t, lines("sh deno").replace("deno task", "npx --yes deno@2.9.6 task"));
+  const started = await startThere(
+    t,
+    documentedScript("sh deno").replace("deno task", "npx --yes deno@2.9.6 task"),
+  );
   await answersVersion();
   await started.interrupt();
 });

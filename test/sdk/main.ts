@@ -1,7 +1,7 @@
 /**
  * `node dist/test/sdk/main.js [lint|typescript|python|go|java ...]`: lints the published document, makes a
  * client of it in each language with that language's usual generator, runs the same tour with each of them against a
- * real gateway and containerd, and then what README.md says of the language, in an empty folder; without a name all.
+ * real gateway and containerd, and then the program in docs/sdks.md, in an empty folder. Without a name, checks all.
  * Installs what it needs, and needs root.
  *
  * Exits with 1 if one failed; none is ever left out.
@@ -16,8 +16,8 @@ import { java } from "./build/java.ts";
 import { lint } from "./build/lint.ts";
 import { python3 } from "./build/python.ts";
 import { typescript } from "./build/typescript.ts";
+import { runDocumentedProgram } from "./documented-program.ts";
 import type { Language, Tool } from "./language.ts";
-import { runReadme } from "./readme.ts";
 import { startWorld } from "./world.ts";
 
 const languages: { readonly [name: string]: Language } = { typescript, python: python3, go, java };
@@ -74,7 +74,7 @@ async function check(name: string): Promise<string> {
     await timed("generate", () => language.generate()),
     await timed("compile", () => language.compile()),
     await timed("tour", () => runTour(language)),
-    await timed("README", () => runReadme(name)),
+    await timed("documented program", () => runDocumentedProgram(name)),
   ];
   return `${language.generator}: ${sizeOf(language.client)}; ${times.join(", ")}`;
 }

@@ -6,11 +6,12 @@ import { descriptors } from "../../../src/gen/descriptors.ts";
 import { createEncoder } from "../../../src/wire/encode.ts";
 import { InvalidValue } from "../../../src/wire/invalid-value.ts";
 import { InvalidJson, parseJson } from "../../../src/wire/parse-json.ts";
+import { randomRuns } from "../../support/random-runs.ts";
 import { createDice, type Dice, seed } from "./dice.ts";
 import { jsonOf } from "./random.ts";
 import { type JsonValue, proto, schemaOf } from "./reference.ts";
 
-const INPUTS = 100_000;
+const INPUTS = randomRuns(100_000);
 const encode = createEncoder(descriptors);
 
 const larger = proto.messages.filter(({ fields }) => fields.length > 2);

@@ -10,12 +10,13 @@ import { canonicalize } from "../../../src/wire/canonicalize.ts";
 import { parseJson } from "../../../src/wire/parse-json.ts";
 import { Malformed } from "../../../src/wire/read.ts";
 import { writeJson } from "../../../src/wire/write-json.ts";
+import { randomRuns } from "../../support/random-runs.ts";
 import { createDice, type Dice, seed } from "./dice.ts";
 import { jsonOf } from "./random.ts";
 import { proto, referenceBytes } from "./reference.ts";
 import { scramble } from "./scramble.ts";
 
-const INPUTS = 100_000;
+const INPUTS = randomRuns(100_000);
 const LIMIT = 1024 * 1024;
 
 const pool = createBufferPool({ maxBufferBytes: LIMIT });

@@ -6,6 +6,7 @@ import type { MessageName } from "../../../src/gen/messages.ts";
 import { writers } from "../../../src/gen/writers.ts";
 import { canonicalize } from "../../../src/wire/canonicalize.ts";
 import { toJsonText } from "../../../src/wire/write-json.ts";
+import { randomRuns } from "../../support/random-runs.ts";
 import { createDice, seed } from "./dice.ts";
 import { jsonOf } from "./random.ts";
 import { proto, referenceBytes, referenceText } from "./reference.ts";
@@ -22,6 +23,6 @@ test(`shuffled, split, repeated, unpacked and unknown fields read as protobuf-es
       assert.equal(toJsonText(writers[name], canonical), expected);
       assert.deepEqual(canonicalize(canonical, name, descriptors), canonical);
     });
-    fc.assert(property, { seed, numRuns: 20 });
+    fc.assert(property, { seed, numRuns: randomRuns(20) });
   }
 });

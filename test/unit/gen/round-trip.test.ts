@@ -6,6 +6,7 @@ import type { MessageName } from "../../../src/gen/messages.ts";
 import { writers } from "../../../src/gen/writers.ts";
 import { createEncoder } from "../../../src/wire/encode.ts";
 import { toJsonText } from "../../../src/wire/write-json.ts";
+import { randomRuns } from "../../support/random-runs.ts";
 import { seed } from "./dice.ts";
 import { jsonOf } from "./random.ts";
 import { proto, referenceBytes, referenceText } from "./reference.ts";
@@ -27,6 +28,6 @@ test(`JSON of every message encodes to the bytes of protobuf-es, and back to its
       assert.equal(bytes.toString("hex"), referenceBytes(name, json).toString("hex"));
       assert.equal(toJsonText(writers[name], bytes), referenceText(name, bytes));
     });
-    fc.assert(property, { seed, numRuns: 30 });
+    fc.assert(property, { seed, numRuns: randomRuns(30) });
   }
 });

@@ -6,6 +6,7 @@ import { stringify } from "yaml";
 import { InvalidYaml } from "../../../src/wire/invalid-yaml.ts";
 import { parseJson } from "../../../src/wire/parse-json.ts";
 import { MAX_YAML_BYTES, parseYaml } from "../../../src/wire/parse-yaml.ts";
+import { randomRuns } from "../../support/random-runs.ts";
 
 /** With prototypes, so that they compare with literals. */
 const parse = (text: string | Uint8Array): unknown => {
@@ -305,7 +306,7 @@ test("parseYaml() ends with a value or a refusal, whatever it is given", () => {
         assert.ok(error instanceof InvalidYaml, `${JSON.stringify(given)}: ${(error as Error).stack}`);
       }
     }),
-    { numRuns: 3000 },
+    { numRuns: randomRuns(3000) },
   );
 });
 

@@ -1,30 +1,8 @@
-/** The shell in a Markdown file: its blocks, its commands, and a run of them as one script. */
+/** Shell scripts from the documents: their commands, and running them as one bash script. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Ended, runToEnd } from "./program.ts";
-
-export interface Block {
-  /** What stands behind the opening fence: `sh tour`. */
-  readonly info: string;
-  readonly text: string;
-}
-
-/** The fenced blocks of a Markdown text. */
-export function blocksOf(markdown: string): readonly Block[] {
-  return Array.from(markdown.matchAll(/^```(.*)\n((?:.*\n)*?)```$/gm), ([, info = "", text = ""]) => ({
-    info: info.trim(),
-    text,
-  }));
-}
-
-/** Commands within running text, that begin with `program`. */
-export function inlineCommands(markdown: string, program: string): readonly string[] {
-  const prose = markdown.replace(/^```.*\n(?:.*\n)*?```$/gm, "");
-  return Array.from(prose.matchAll(/`([^`]+)`/g), ([, code = ""]) => code.replace(/\s+/g, " ")).filter(
-    (code) => code.startsWith(`${program} `),
-  );
-}
 
 export interface Command {
   readonly text: string;

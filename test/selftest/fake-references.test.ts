@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { imageIdDigits, parseReference } from "../../support/fake-runtime/references.ts";
+import { imageIdDigits, parseReference } from "../support/fake-runtime/references.ts";
 
 const digits = "0".repeat(64);
 

@@ -4,10 +4,10 @@ import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { tempDir } from "../../support/temp-dir.ts";
+import { tempDir } from "../support/temp-dir.ts";
 
 const extension = extname(fileURLToPath(import.meta.url));
-const runner = join(dirname(fileURLToPath(import.meta.url)), "..", "..", `run${extension}`);
+const runner = join(dirname(fileURLToPath(import.meta.url)), "..", `run${extension}`);
 
 /** Runs the runner in a folder of its own with these test files, and gives its exit code and output. */
 async function runWith(
@@ -22,7 +22,8 @@ async function runWith(
     await mkdir(join(folder, dirname(path)), { recursive: true });
     await writeFile(join(folder, `${path}.test${extension}`), `import { test } from "node:test";\n${body}\n`);
   }
-  const { NODE_TEST_CONTEXT: _context, NODE_OPTIONS: _options, ...env } = process.env;
+  const { NODE_TEST_CONTEXT: _context, NODE_OPTIONS: _options, ...inherited } = process.env;
+  const env = { ...inherited, CREST_TEST_QUICK: undefined };
   const child = spawn(process.execPath, [join(folder, `run${extension}`), ...args], { env, cwd: folder });
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -38,10 +39,11 @@ async function runWith(
 const passing = 'test("passes", () => {});';
 
 test("the runner takes all files, and a group alone", async (t) => {
-  const files = { "unit/a/deep": passing, "e2e/b": passing, "contract/c": passing, top: passing };
+  const paths = ["unit/a/deep", "e2e/b", "contract/c", "selftest/d", "top"];
+  const files = Object.fromEntries(paths.map((path) => [path, passing]));
   const all = await runWith(t, files);
   assert.equal(all.code, 0, all.output);
-  assert.match(all.output, /4 passed, 0 failed, 0 skipped/);
+  assert.match(all.output, /5 passed, 0 failed, 0 skipped/);
   const unit = await runWith(t, files, ["unit"]);
   assert.match(unit.output, /2 passed/);
   const two = await runWith(t, files, ["e2e", "contract"]);
@@ -93,6 +95,12 @@ test("what tests start does not inherit the runner's options of Node", async (t)
     test("clean", () => assert.equal(process.env.NODE_OPTIONS, undefined));`;
   const { code, output } = await runWith(t, { "unit/a": body });
   assert.equal(code, 0, output);
+});
+
+test("--quick has tests try a tenth of their random inputs", async (t) => {
+  const body = 'test("quick: " + process.env.CREST_TEST_QUICK, () => {});';
+  assert.match((await runWith(t, { "unit/a": body }, ["--quick"])).output, /quick: 1/);
+  assert.match((await runWith(t, { "unit/a": body })).output, /quick: undefined/);
 });
 
 test("files of e2e run one at a time", async (t) => {

@@ -4,8 +4,8 @@ import http2 from "node:http2";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
-import { eventually } from "../../support/eventually.ts";
-import { fakeBench } from "../../support/fake-bench.ts";
+import { eventually } from "../support/eventually.ts";
+import { fakeBench } from "../support/fake-bench.ts";
 import {
   createFakeRuntime,
   failing,
@@ -16,7 +16,7 @@ import {
   mannerNames,
   type RpcName,
   sized,
-} from "../../support/fake-runtime.ts";
+} from "../support/fake-runtime.ts";
 
 const metadata = { name: "web", namespace: "default", uid: "u-1" };
 

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { type ServiceError, status } from "@grpc/grpc-js";
-import type { CriClient } from "../../support/cri-client.ts";
-import { fakeBench } from "../../support/fake-bench.ts";
-import { type FakeRuntime, type MannerName, mannerNames } from "../../support/fake-runtime.ts";
+import type { CriClient } from "../support/cri-client.ts";
+import { fakeBench } from "../support/fake-bench.ts";
+import { type FakeRuntime, type MannerName, mannerNames } from "../support/fake-runtime.ts";
 
 const absentId = "f".repeat(64);
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createStory, examples, type Story } from "../../support/examples.ts";
+import { createStory, examples, type Story } from "../support/examples.ts";
 
 const places = { "docker.io/library/nginx": "127.0.0.1:5000/library/nginx", "/var/lib/crest": "/tmp/folder" };
 const pod = "a".repeat(64);

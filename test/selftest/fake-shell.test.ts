@@ -6,7 +6,7 @@ import {
   onTermOf,
   runShell,
   runsByItself,
-} from "../../support/fake-runtime/shell.ts";
+} from "../support/fake-runtime/shell.ts";
 
 async function run(...command: string[]): Promise<[string, string, number]> {
   const files = new Map([["/etc/hostname", "web\n"]]);

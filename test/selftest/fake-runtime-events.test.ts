@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import type { CriClient } from "../../support/cri-client.ts";
-import { eventually } from "../../support/eventually.ts";
-import { fakeBench } from "../../support/fake-bench.ts";
-import type { FakeRuntime } from "../../support/fake-runtime.ts";
+import type { CriClient } from "../support/cri-client.ts";
+import { eventually } from "../support/eventually.ts";
+import { fakeBench } from "../support/fake-bench.ts";
+import type { FakeRuntime } from "../support/fake-runtime.ts";
 
 interface SeenEvent {
   containerId: string;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { hasRegistry, pushImage, registryUser, startRegistry } from "../../support/registry.ts";
-import { tinyImage } from "../../support/tiny-image.ts";
+import { hasRegistry, pushImage, registryUser, startRegistry } from "../support/registry.ts";
+import { tinyImage } from "../support/tiny-image.ts";
 
 const skip = hasRegistry ? false : "the Debian package docker-registry is not installed";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { spawnCrest } from "../../support/spawn-crest.ts";
+import { spawnCrest } from "../support/spawn-crest.ts";
 
 // Whatever the program does with it: an unknown flag ends it, and no line can match.
 test("ready rejects with the output when the process ends first", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkAnswer, checkValue, operationAt, type Received } from "../../support/document.ts";
+import { checkAnswer, checkValue, operationAt, type Received } from "../support/document.ts";
 
 const headers = { "x-request-id": "a", "content-type": "application/json" };
 const version = {

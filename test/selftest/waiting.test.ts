@@ -3,10 +3,10 @@ import { existsSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { eventually } from "../../support/eventually.ts";
-import { freePort } from "../../support/free-port.ts";
-import { rawRequest } from "../../support/raw-request.ts";
-import { tempDir, withTempDir } from "../../support/temp-dir.ts";
+import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free-port.ts";
+import { rawRequest } from "../support/raw-request.ts";
+import { tempDir, withTempDir } from "../support/temp-dir.ts";
 
 test("eventually() gives what the condition returns once it holds", async () => {
   let asked = 0;

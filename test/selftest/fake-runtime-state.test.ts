@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type ServiceError, status } from "@grpc/grpc-js";
-import { eventually } from "../../support/eventually.ts";
-import { fakeBench } from "../../support/fake-bench.ts";
-import { type MannerName, mannerNames } from "../../support/fake-runtime.ts";
+import { eventually } from "../support/eventually.ts";
+import { fakeBench } from "../support/fake-bench.ts";
+import { type MannerName, mannerNames } from "../support/fake-runtime.ts";
 
 const containerds = ["containerd-1.6", "containerd-1.7", "containerd-2.1"] as const;
 

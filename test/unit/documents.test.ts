@@ -1,0 +1,152 @@
+/** README.md, docs/ and the other documents at the top, compared with the code and the files that they name. */
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { test } from "node:test";
+import { parseCommandLine } from "../../src/config.ts";
+import { errorTable } from "../../src/errors.ts";
+import { grantWordNames } from "../../src/grants.ts";
+import { versions } from "../sdk/versions.ts";
+import { anchorsOf, blocksOf, inlineCommands, linksOf, userDocuments } from "../support/documents.ts";
+import { repositoryRoot } from "../support/repository.ts";
+
+const root = repositoryRoot();
+const read = (path: string): string => readFileSync(join(root, path), "utf8");
+const forUsers = userDocuments();
+const usersText = forUsers.map(({ text }) => text).join("\n");
+const atTheTop = readdirSync(root).filter((name) => name.endsWith(".md") && name !== "README.md");
+const all = [...forUsers, ...atTheTop.map((path) => ({ path, text: read(path) }))];
+
+test("README.md has at most 250 lines", () => {
+  assert.ok(read("README.md").trimEnd().split("\n").length <= 250);
+});
+
+test("every relative link in the documents leads to a file, and its anchor to a heading", () => {
+  const broken: string[] = [];
+  let count = 0;
+  for (const { path, text } of all) {
+    for (const link of linksOf(text)) {
+      if (/^[a-z]+:/.test(link)) continue;
+      count += 1;
+      const [file = "", anchor] = link.split("#");
+      const target = file === "" ? path : normalize(join(dirname(path), file));
+      const exists = !target.startsWith("..") && existsSync(join(root, target));
+      const isFound = exists && (anchor === undefined || anchorsOf(read(target)).has(anchor));
+      if (!isFound) broken.push(`${path}: ${link}`);
+    }
+  }
+  assert.deepEqual(broken, []);
+  assert.ok(count > 20);
+});
+
+test("every document of docs/ is linked from README.md", () => {
+  const linked = linksOf(read("README.md"));
+  const missing = forUsers.filter(({ path }) => path !== "README.md" && !linked.includes(path));
+  assert.deepEqual(missing, []);
+});
+
+test("every path of the repository that the documents name exists", () => {
+  const named = all.flatMap(({ path, text }) =>
+    Array.from(
+      text.matchAll(/`((?:src|test|docs|deploy|proto|openapi|\.ci)\/[\w./-]*)`/g),
+      ([, name = ""]) => ({
+        path,
+        name,
+      }),
+    ),
+  );
+  assert.ok(named.length > 20);
+  const missing = named.filter(({ name }) => {
+    const full = join(root, name);
+    return !existsSync(full) || (name.endsWith("/") && !statSync(full).isDirectory());
+  });
+  assert.deepEqual(missing, []);
+});
+
+/** Info strings of blocks that a test runs, and where. */
+const testedBlocks: { readonly [info: string]: string } = {
+  "sh tour": "test/e2e/tour.test.ts",
+  "sh install": "test/machine/main.ts",
+  "sh npx": "test/machine/main.ts",
+  "sh systemd": "test/machine/main.ts",
+  ini: "test/machine/main.ts",
+  "sh tls": "test/machine/main.ts",
+  "sh compose": "test/machine/main.ts",
+  "sh kubernetes": "test/machine/main.ts",
+  "sh deno": "test/machine/main.ts",
+  "sh permissions": "test/e2e/package.test.ts",
+  "ts embed": "test/e2e/package.test.ts",
+  "js browser": "test/browser/exec.test.ts",
+};
+const programs = /^(?:sh|ts|python|go|java) (?:typescript|python|go|java)(?: \S+)?$/;
+
+test("every block with a language is one that a test runs", () => {
+  const infos = forUsers.flatMap(({ text }) => blocksOf(text)).map(({ info }) => info);
+  for (const [info, file] of Object.entries(testedBlocks)) {
+    assert.ok(infos.includes(info), `no document has a block "${info}"`);
+    assert.ok(read(file).includes(`documentedScript("${info}")`), `${file} does not run "${info}"`);
+  }
+  const untested = infos.filter((info) => info !== "" && !(info in testedBlocks) && !programs.test(info));
+  assert.deepEqual(untested, []);
+});
+
+test("every crest command in the documents is one that the command line takes", () => {
+  const inBlocks = forUsers
+    .flatMap(({ text }) => blocksOf(text))
+    .flatMap(({ text }) => text.replaceAll("\\\n", " ").split("\n"))
+    .map((line) => /(?:^|[ /])crest((?:-cri-\*\.tgz)? (?:up|serve|openapi|version)\b.*)$/.exec(line)?.[1])
+    .filter((rest) => rest !== undefined)
+    .map((rest) => rest.replace("-cri-*.tgz", "").trim());
+  const inText = forUsers.flatMap(({ text }) => inlineCommands(text, "crest"));
+  const commands = [...inBlocks, ...inText.map((command) => command.replace(/^crest /, ""))];
+  assert.ok(commands.length > 10);
+  for (const command of commands)
+    assert.doesNotThrow(() => parseCommandLine(command.split(/\s+/), {}, { uid: 0, cwd: "/" }), command);
+});
+
+test("SECURITY.md says of every grant what its holder can do", () => {
+  const rows = read("SECURITY.md").match(/^\| `.*$/gm) ?? [];
+  const cells = rows.map((row) => row.split("|")[1] ?? "");
+  for (const word of grantWordNames)
+    assert.ok(
+      cells.some((cell) => cell.includes(`\`${word}\``)),
+      word,
+    );
+});
+
+test("CHANGELOG.md has the form of Keep a Changelog, with each kind of change once in a version", () => {
+  const [, ...parts] = read("CHANGELOG.md").split(/^## /m);
+  assert.ok(parts.length > 0);
+  for (const part of parts) {
+    const [title = ""] = part.split("\n");
+    assert.match(title, /^(?:\[?Unreleased\]?|\[?\d+\.\d+\.\d+\]? - \d{4}-\d{2}-\d{2})$/);
+    const kinds = Array.from(part.matchAll(/^### (.*)$/gm), ([, kind = ""]) => kind);
+    assert.equal(new Set(kinds).size, kinds.length, `${title}: ${kinds.join(", ")}`);
+    for (const kind of kinds) assert.match(kind, /^(?:Added|Changed|Deprecated|Removed|Fixed|Security)$/);
+  }
+});
+
+test("every npm script in the documents is one of package.json", () => {
+  const { scripts } = JSON.parse(read("package.json"));
+  const named = all.flatMap(({ text }) => [...text.matchAll(/\bnpm run ([\w:]+)/g)].map(([, name]) => name));
+  assert.ok(named.length > 5);
+  assert.deepEqual(
+    named.filter((name) => name === undefined || !(name in scripts)),
+    [],
+  );
+});
+
+test("the documents name problem codes with the status of the error table", () => {
+  const named = [...usersText.matchAll(/\b([45]\d\d)\s+`([a-z_]+)`/g)];
+  assert.ok(named.length > 10);
+  for (const [, status, code] of named)
+    assert.equal(errorTable[code as keyof typeof errorTable]?.status, Number(status), code);
+});
+
+test("the documents make clients with the generator versions that are tested", () => {
+  for (const [name, version] of Object.entries(versions)) {
+    if (name === "@redocly/cli") continue;
+    const [, documented] = new RegExp(`${name}(?:-cli)?(?:@|==|:)(v?\\d[\\w.]*\\d)`).exec(usersText) ?? [];
+    assert.equal(documented, version, name);
+  }
+});
