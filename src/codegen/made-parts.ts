@@ -3,7 +3,7 @@
  * Nothing in between is written by hand.
  */
 
-import { settings } from "../config/schema.ts";
+import { settings } from "../config/settings.ts";
 import { settingsTable } from "../config.ts";
 
 /** By the name of the part. */

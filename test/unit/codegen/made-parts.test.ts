@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { withMadeParts } from "../../../src/codegen/made-parts.ts";
-import { settings } from "../../../src/config/schema.ts";
+import { settings } from "../../../src/config/settings.ts";
 
 test("withMadeParts() replaces a made part and keeps the rest of the text", () => {
   const around = (part: string) =>
