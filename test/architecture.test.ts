@@ -23,7 +23,7 @@ const layers: readonly (readonly string[])[] = [
   ["wire"],
 ];
 /** Anyone may import these, and they import nothing but each other. */
-const leaves: ReadonlySet<string> = new Set(["config", "errors", "files", "grants", "version"]);
+const leaves: ReadonlySet<string> = new Set(["config", "errors", "files", "grants", "nearest", "version"]);
 /** Development only: nothing of the product imports it. */
 const tools: ReadonlySet<string> = new Set(["codegen"]);
 

@@ -9,7 +9,7 @@ import {
   readUnixSocket,
 } from "./addresses.ts";
 import { readImagePrefix } from "./image-prefix.ts";
-import { nearest } from "./nearest.ts";
+import { nearestSetting } from "./nearest-setting.ts";
 import { readCount, readDuration, readSize } from "./quantities.ts";
 import type { Setting } from "./schema.ts";
 import type { Format, TextOptions } from "./setting.ts";
@@ -50,7 +50,7 @@ const switches: ReadonlyMap<string, boolean> = new Map([
 
 function readText(text: string, of: TextOptions, options: ReadOptions): unknown {
   if (of.enum && !of.enum.includes(text)) {
-    const near = nearest(text, of.enum);
+    const near = nearestSetting(text, of.enum);
     const hint = near === undefined ? "" : `, the nearest is "${near}"`;
     throw new StartError(`unknown word "${text}"${hint}: write some of ${of.enum.join(",")}`);
   }
