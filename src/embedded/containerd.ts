@@ -1,6 +1,7 @@
 /** A private containerd, started and stopped with the gateway. */
 
 import { readFileSync, statfsSync } from "node:fs";
+import { askOnce } from "../cri/ask-once.ts";
 import { logRootOf } from "../cri/log-folders.ts";
 import { StartError } from "../errors.ts";
 import { replaceFile } from "../files/trusted-file.ts";
@@ -16,7 +17,6 @@ import { keepRunning } from "./keep-running.ts";
 import { createLock } from "./lock.ts";
 import { createNetwork } from "./network.ts";
 import { type Paths, pathsOf } from "./paths.ts";
-import { probe } from "./probe.ts";
 import { requirePieces } from "./requirements.ts";
 import { hasLeftovers, sweep } from "./sweep.ts";
 
@@ -167,8 +167,8 @@ async function stop(paths: Paths, daemon: Daemon, options: EmbeddedOptions): Pro
 }
 
 async function hasPods(socket: string): Promise<boolean> {
-  const prefixBytes = 5;
-  return (await probe(socket, "RuntimeService/ListPodSandbox")).length > prefixBytes;
+  const { items } = await askOnce(socket, "RuntimeService/ListPodSandbox", {}, { deadlineMs: 5_000 });
+  return items.length > 0;
 }
 
 /** Removes the pods in order. Answers whether the runtime could; if not, what follows does without. */
