@@ -1,7 +1,5 @@
 /** The WebSocket server under the routes: `@fastify/websocket`, with what it leaves open closed. */
 import { IncomingMessage } from "node:http";
-// Before `ws`, which is behind the plugin.
-import "./unmask.ts";
 import websocket, { type WebSocket } from "@fastify/websocket";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { GatewayError } from "../errors.ts";
@@ -9,9 +7,6 @@ import type { SessionRoute } from "../routes/define.ts";
 import { bearerPrefix, isProtocolList, offeredProtocols, type Subprotocol } from "../streaming/channels.ts";
 import { isHandshake } from "./handshake.ts";
 import { isBusy } from "./pending-answers.ts";
-import { takeBack } from "./unmask.ts";
-
-takeBack();
 
 /** The subprotocol of a handshake, chosen before `ws` asks for it. */
 export type ChosenProtocols = WeakMap<IncomingMessage, string>;
