@@ -23,6 +23,7 @@ import { withoutZeroTimes } from "./cri/zero-time.ts";
 import { descriptorLimit, shareDescriptors } from "./http/descriptors.ts";
 import { createDrain } from "./http/drain.ts";
 import { listenOn, stopListening } from "./http/listen.ts";
+import { closeConnections } from "./http/listener.ts";
 import { createOutputBudget } from "./http/output-budget.ts";
 import { createServer, type LogEntry, type ServerOptions } from "./http/server.ts";
 import { withStats } from "./stats/runtime.ts";
@@ -161,7 +162,7 @@ export function createApp({
       const ended = Promise.all([drain.begin(), told]).then(() => lingerMs);
       const late = sleep(drainMs, 0, { ref: false });
       const waitMs = await Promise.race([ended, late, hurry.then(() => 0)]);
-      const cutOff = (): void => listener.closeAllConnections();
+      const cutOff = (): void => closeConnections(listener);
       // Again and again: until the end, somebody may still connect and say nothing.
       const timer = setInterval(cutOff, lingerMs);
       const closed = Promise.all([told, released ?? stopListening(listener), server.close()]);

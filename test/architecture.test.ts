@@ -18,12 +18,13 @@ const layers: readonly (readonly string[])[] = [
   ["service-manager"],
   ["http", "console", "embedded"],
   ["streaming", "logs", "events", "pulls", "stats", "auth", "tls", "docs"],
+  ["server"],
   ["cri", "routes"],
   ["gen"],
   ["wire"],
 ];
 /** Anyone may import these, and they import nothing but each other. */
-const leaves: ReadonlySet<string> = new Set(["config", "errors", "files", "grants", "version"]);
+const leaves: ReadonlySet<string> = new Set(["config", "errors", "files", "grants", "nearest", "version"]);
 /** Development only: nothing of the product imports it. */
 const tools: ReadonlySet<string> = new Set(["codegen"]);
 
@@ -140,6 +141,114 @@ test("main.ts is the only file that ends the process", () => {
     exits.map(({ path }) => path),
     ["main.ts"],
   );
+});
+
+/** What only src/server may do, and src/cri/header-limit.ts with grpc-js; each with examples. */
+const internals: readonly {
+  readonly what: string;
+  readonly pattern: RegExp;
+  readonly examples: readonly string[];
+}[] = [
+  {
+    what: "a property or method of Node that is not documented",
+    pattern:
+      /\b(httpAllowHalfOpen|detachSocket|assignSocket|shouldKeepAlive|maxHeaderSize|websocketUnmask)\b/,
+    examples: ["response.shouldKeepAlive = false", "{ httpAllowHalfOpen: true }"],
+  },
+  {
+    what: "IncomingMessage.upgrade",
+    pattern: /(?<!headers\??)\.upgrade\b(?!\()|\b[gs]et upgrade\(/,
+    examples: ["request.raw.upgrade", "get upgrade() {"],
+  },
+  {
+    what: "a private member",
+    pattern: /\._[a-z]|\[["'`]_/i,
+    examples: ["socket._httpMessage", "socket?._handle", 'call["_handle"]'],
+  },
+  {
+    what: "a symbol of somebody else's",
+    pattern: /getOwnPropertySymbols/,
+    examples: ["Object.getOwnPropertySymbols(server)"],
+  },
+  {
+    what: "a class of Node as the base of one of ours",
+    pattern:
+      /\bextends (\w+\.)?(Agent|IncomingMessage|OutgoingMessage|Server|ServerResponse|Socket|TLSSocket) ?\{/,
+    examples: ["class Message extends IncomingMessage {", "class extends http.Server {"],
+  },
+  {
+    what: "a changed object or class",
+    pattern: /\.prototype\b|\bdefineProperty\b|\bReflect\.(set|delete|define)/,
+    examples: [
+      "Connector.prototype",
+      'Object.defineProperty(server, "x"',
+      'Reflect.deleteProperty(http, "x")',
+    ],
+  },
+  {
+    what: "a replaced method",
+    pattern:
+      /\b(server|listener|socket|connection|request|response|session)\.(?!on[a-z])\w+ = (async )?(function\b|\([^()]*\) =>)/,
+    examples: ["server.closeAllConnections = () => {", "socket.write = function (chunk) {"],
+  },
+  {
+    what: "listeners or events of somebody else's",
+    pattern: /\.(raw)?listeners\(|\.emit\(/i,
+    examples: ['connection.listeners("data")', 'response.emit("close")'],
+  },
+  {
+    what: "Node's internal modules",
+    pattern: /\b(internalBinding|process\.binding)\b|"node:_|--expose-internals/,
+    examples: ['process.binding("http_parser")', 'from "node:_http_server"'],
+  },
+  {
+    what: "a file inside of a package",
+    pattern: /from "(@[\w-]+\/)?[\w-]+\/(build|dist|lib|src)\//,
+    examples: ['from "@grpc/grpc-js/build/src/transport.js"', 'from "ws/lib/receiver.js"'],
+  },
+];
+const touched = (text: string): readonly string[] =>
+  internals.filter(({ pattern }) => pattern.test(text)).map(({ what }) => what);
+const mayTouchInternals = ({ part, path }: Source): boolean =>
+  part === "server" || part === "codegen" || path === "cri/header-limit.ts";
+
+test("src/server alone touches Node's internals", () => {
+  const touching = sources
+    .filter((source) => !mayTouchInternals(source))
+    .flatMap(({ path, text }) => touched(text).map((what) => `${path}: ${what}`));
+  assert.deepEqual(touching, []);
+});
+
+test("the patterns for Node's internals find their examples, and what each file of src/server does", () => {
+  for (const { what, pattern, examples } of internals)
+    for (const example of examples) assert.match(example, pattern, what);
+  const unseen = sources.filter((source) => source.part === "server" && touched(source.text).length === 0);
+  assert.deepEqual(
+    unseen.map(({ path }) => path),
+    [],
+  );
+});
+
+test("src/server/README.md describes each file of the folder, and names tests that exist", () => {
+  const readme = readFileSync(join(sourceRoot, "server/README.md"), "utf8");
+  const described = [...readme.matchAll(/^## (\S+)$/gm)].map((match) => match[1]);
+  const files = sources
+    .filter(({ part }) => part === "server")
+    .map(({ path }) => path.slice("server/".length));
+  assert.deepEqual(described.toSorted(), [...files, "src/cri/header-limit.ts"].toSorted());
+  for (const [, path = "", titles = ""] of readme.matchAll(
+    /`(test\/[\w/.-]+\.test\.ts)`(?: \(([^)]+)\))?/g,
+  )) {
+    const tests = readFileSync(join(process.cwd(), path), "utf8");
+    for (const [, title = ""] of titles.matchAll(/"([^"]+)"/g))
+      assert.ok(tests.includes(`test("${title}`), title);
+  }
+  const tables = readme.split("| | |\n").slice(1);
+  for (const table of tables) {
+    for (const row of ["ehaviour", "What we do", "Needed", "Upstream", "Without it", "Test"]) {
+      assert.match(table, new RegExp(`^\\|.*${row} \\| \\S`, "m"));
+    }
+  }
 });
 
 test("no file has a name that says nothing", () => {

@@ -2,7 +2,7 @@
 import { StartError } from "../errors.ts";
 import type { Shape } from "./annotations.ts";
 import { checks, schemas } from "./gen/settings.ts";
-import { nearest } from "./nearest.ts";
+import { nearestSetting } from "./nearest-setting.ts";
 import { wordsOf } from "./settings.ts";
 
 /** How messages name an option: itself in a program, what was written for it on a command line. */
@@ -39,7 +39,7 @@ function checkAt(key: string, shape: Shape, value: unknown, placeOf: PlaceOf): v
 
 function unknownOption(path: string, parent: string, names: readonly string[]): StartError {
   const known = names.map((name) => (parent === "" ? name : `${parent}.${name}`));
-  const near = nearest(path, known);
+  const near = nearestSetting(path, known);
   const hint = near === undefined ? `there are ${known.join(", ")}` : `the nearest is ${near}`;
   return new StartError(`${path}: unknown option, ${hint}`);
 }
@@ -56,7 +56,7 @@ function refusal(key: string, shape: Shape, value: unknown, placeOf: PlaceOf): S
 
 /** `unknown word "podz", the nearest is "pods": write some of pods,images` */
 export function unknownWord(word: string, words: readonly string[]): string {
-  const near = nearest(word, words);
+  const near = nearestSetting(word, words);
   const hint = near === undefined ? "" : `, the nearest is "${near}"`;
   return `unknown word "${word}"${hint}: write some of ${words.join(",")}`;
 }

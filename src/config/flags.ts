@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import { StartError } from "../errors.ts";
 import { type CommandName, commandNames } from "./commands.ts";
-import { nearest } from "./nearest.ts";
+import { nearestSetting } from "./nearest-setting.ts";
 import { type Setting, settings } from "./settings.ts";
 import type { Written, WrittenSettings } from "./values.ts";
 
@@ -84,7 +84,7 @@ function writtenOf({ rawName, value, inlineValue }: OptionToken, { form, placeho
 function unknownFlag(argument: string): StartError {
   const flag = argument.replace(/=.*$/s, "");
   const known = [...settings.map((one) => one.flag), "--help", "--version"];
-  const near = nearest(flag.replace(/^-+/, "--"), known);
+  const near = nearestSetting(flag.replace(/^-+/, "--"), known);
   const hint = near === undefined ? "crest serve --help shows all" : `the nearest is ${near}`;
   return new StartError(`${flag}: unknown flag, ${hint}`);
 }
@@ -96,7 +96,7 @@ function readCommand(word: string | undefined, flag: string | undefined): Comman
     if (flag === undefined) return undefined;
     throw new StartError(`${flag}: no command, write crest up or crest serve before the flags`);
   }
-  const near = nearest(word, commandNames);
+  const near = nearestSetting(word, commandNames);
   const hint = near === undefined ? `there are ${commandNames.join(", ")}` : `the nearest is ${near}`;
   throw new StartError(`${word}: unknown command, ${hint}`);
 }

@@ -1,7 +1,7 @@
 /** Variables of the environment or of a file -> what was written for each setting. */
 import { StartError } from "../errors.ts";
 import type { EnvLine } from "./env-file.ts";
-import { nearest } from "./nearest.ts";
+import { nearestSetting } from "./nearest-setting.ts";
 import { type Setting, settings } from "./settings.ts";
 import type { Written, WrittenSettings } from "./values.ts";
 
@@ -71,7 +71,7 @@ function writtenOf({ variable }: Setting, text: string, source: string): readonl
 }
 
 function unknownVariable(name: string, source: string): StartError {
-  const near = nearest(name, [...byVariable.keys()]);
+  const near = nearestSetting(name, [...byVariable.keys()]);
   const hint = near === undefined ? ".env.example shows all" : `the nearest is ${near}`;
   return new StartError(`${name} (${source}): unknown variable, ${hint}`);
 }

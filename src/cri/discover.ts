@@ -1,7 +1,7 @@
 /** Finds the runtime of this node: the first of the well-known sockets that answers Version. */
 import { stat } from "node:fs/promises";
 import { StartError } from "../errors.ts";
-import { call } from "./call.ts";
+import { askOnce } from "./ask-once.ts";
 import { type ConnectOptions, connect, type Runtime } from "./channel.ts";
 
 /** In the order to look: the three that stand alone, then those that bring their own containerd. */
@@ -43,14 +43,11 @@ async function probe(socket: string): Promise<string | undefined> {
   } catch (error) {
     return whyUnreachable(error);
   }
-  const runtime = connect({ runtimeEndpoint: socket });
   try {
-    await call(runtime, "RuntimeService/Version", {}, { deadlineMs: probeMs, atOnce: true });
+    await askOnce(socket, "RuntimeService/Version", {}, { deadlineMs: probeMs });
     return undefined;
   } catch (error) {
     return whyUnreachable(error);
-  } finally {
-    runtime.close();
   }
 }
 

@@ -1,6 +1,7 @@
 /** A private containerd, started and stopped with the gateway. */
 
 import { readFileSync, statfsSync } from "node:fs";
+import { askOnce } from "../cri/ask-once.ts";
 import { logRootOf } from "../cri/log-folders.ts";
 import { StartError } from "../errors.ts";
 import { replaceFile } from "../files/trusted-file.ts";
@@ -13,17 +14,15 @@ import { createDaemon, type Daemon } from "./daemon.ts";
 import { forgetPods } from "./forget-pods.ts";
 import { importImages } from "./import-images.ts";
 import { keepRunning } from "./keep-running.ts";
-import { createLock } from "./lock.ts";
 import { createNetwork } from "./network.ts";
 import { type Paths, pathsOf } from "./paths.ts";
-import { probe } from "./probe.ts";
 import { requirePieces } from "./requirements.ts";
 import { hasLeftovers, sweep } from "./sweep.ts";
 
 export interface EmbeddedOptions {
   /**
    * Absolute; made when absent, and a trusted one: see files/trusted-path.ts. Images stay in it, and the runtime's
-   * socket is `containerd.sock` in it.
+   * socket is `containerd.sock` in it. The caller holds its lock (see folder-lock.ts) until `close()` has settled.
    */
   readonly dataDir: string;
   /** Told one line as each step begins that may take long. */
@@ -68,15 +67,13 @@ const removePodsTimeoutMs = 60_000;
  * A caller that is told to end meanwhile waits for the result and closes it: the start is bounded,
  * but for apt-get, which a Ctrl-C reaches by itself.
  *
- * @throws {StartError} off Linux, without root, when pieces are missing, when another gateway uses
- *   the data folder or another user could change it, or when containerd does not serve; nothing is left running
- *   then.
+ * @throws {StartError} off Linux, without root, when pieces are missing, when another user could change the data
+ *   folder, or when containerd does not serve; nothing is left running then.
  */
 export async function createEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   pathsOf(options.dataDir); // Refused before anything is made or installed.
   await requirePieces(options);
   const paths = pathsOf(await makeRuntimeFolder(options.dataDir));
-  const lock = createLock(paths.lock);
   try {
     if (hasLeftovers(paths)) options.report("Cleaning up after a gateway that was killed");
     await sweep(paths);
@@ -101,13 +98,12 @@ export async function createEmbedded(options: EmbeddedOptions): Promise<Embedded
         });
       }),
       close() {
-        closing ??= stop(paths, daemon, options).finally(() => lock.close());
+        closing ??= stop(paths, daemon, options);
         return closing;
       },
     };
   } catch (error) {
     await sweep(paths).catch(() => undefined);
-    lock.close();
     throw error instanceof StartError ? error : new StartError(messageOf(error), { cause: error });
   }
 }
@@ -167,8 +163,8 @@ async function stop(paths: Paths, daemon: Daemon, options: EmbeddedOptions): Pro
 }
 
 async function hasPods(socket: string): Promise<boolean> {
-  const prefixBytes = 5;
-  return (await probe(socket, "RuntimeService/ListPodSandbox")).length > prefixBytes;
+  const { items } = await askOnce(socket, "RuntimeService/ListPodSandbox", {}, { deadlineMs: 5_000 });
+  return items.length > 0;
 }
 
 /** Removes the pods in order. Answers whether the runtime could; if not, what follows does without. */

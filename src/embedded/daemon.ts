@@ -3,11 +3,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, constants, existsSync, readFileSync, renameSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { StartError } from "../errors.ts";
+import { askOnce } from "../cri/ask-once.ts";
+import { GatewayError, StartError } from "../errors.ts";
 import { openOwnFile } from "../files/trusted-file.ts";
 import { withSystemPath } from "./command.ts";
 import type { Paths } from "./paths.ts";
-import { NotServedError, probe } from "./probe.ts";
 
 export interface Daemon {
   readonly pid: number;
@@ -23,6 +23,7 @@ export interface DaemonOptions {
 }
 
 const readyTimeoutMs = 30_000;
+const probe = { deadlineMs: 5_000 } as const;
 const stopGraceMs = 10_000;
 
 /**
@@ -74,7 +75,7 @@ function endOf(child: ChildProcess): Promise<string> {
   });
 }
 
-/** Until both services of the CRI answer; containerd refuses its own calls while it recovers its records. */
+/** Waits until both services of the CRI answer. containerd refuses calls while it reads its records. */
 async function untilServing(socket: string, ended: Promise<string>): Promise<void> {
   const deadline = Date.now() + readyTimeoutMs;
   let end: string | undefined;
@@ -83,12 +84,12 @@ async function untilServing(socket: string, ended: Promise<string>): Promise<voi
   });
   for (;;) {
     try {
-      await probe(socket, "RuntimeService/ListPodSandbox");
-      await probe(socket, "ImageService/ListImages");
+      await askOnce(socket, "RuntimeService/ListPodSandbox", {}, probe);
+      await askOnce(socket, "ImageService/ListImages", {}, probe);
       return;
     } catch (error) {
       if (end !== undefined) throw new Error(end);
-      if (error instanceof NotServedError)
+      if (error instanceof GatewayError && error.grpcCode === "UNIMPLEMENTED")
         throw new Error("its CRI plugin could not be loaded", { cause: error });
       if (Date.now() > deadline) {
         throw new Error(`it does not serve after ${readyTimeoutMs / 1_000} s`, { cause: error });

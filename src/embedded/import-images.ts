@@ -1,9 +1,9 @@
 /** Brings images into a private containerd, without a registry. */
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { askOnce } from "../cri/ask-once.ts";
 import { run } from "./command.ts";
 import { buildArchive, type NamedImage } from "./image.ts";
-import { probe } from "./probe.ts";
 
 export interface ImportOptions {
   readonly socket: string;
@@ -60,12 +60,13 @@ export function imageDigests(table: string): ReadonlyMap<string, string> {
   );
 }
 
-/** The CRI keeps a list of its own, which follows containerd's a moment later. */
+/** Waits until the CRI lists the images: its own list follows containerd's a moment later. */
 async function untilListed(socket: string, names: readonly string[]): Promise<void> {
   const deadline = Date.now() + 10_000;
   for (;;) {
-    const answer = await probe(socket, "ImageService/ListImages");
-    const absent = names.filter((name) => !answer.includes(name));
+    const { images } = await askOnce(socket, "ImageService/ListImages", {}, { deadlineMs: 5_000 });
+    const listed = new Set(images.flatMap(({ repoTags }) => repoTags));
+    const absent = names.filter((name) => !listed.has(name));
     if (absent.length === 0) return;
     if (Date.now() > deadline) {
       throw new Error(`Cannot import images: the runtime does not list ${absent.join(", ")}`);

@@ -9,8 +9,6 @@ import { StartError } from "../errors.ts";
 
 export interface Paths {
   readonly dataDir: string;
-  /** Held as long as the gateway lives. */
-  readonly lock: string;
   readonly config: string;
   /** Replaced at each start; the one before is kept as `.1`. */
   readonly log: string;
@@ -49,7 +47,6 @@ export function pathsOf(dataDir: string): Paths {
   const state = join(dataDir, "containerd-state");
   return {
     dataDir,
-    lock: join(dataDir, "containerd.lock"),
     config: join(dataDir, "containerd.toml"),
     log: join(dataDir, "containerd.log"),
     socket,

@@ -42,7 +42,6 @@ const requirements: readonly Requirement[] = [
   // The dynamic package `busybox` has the same path and does not run in an image.
   { package: "busybox-static", staticBinary: busyboxPath },
   { package: "mount", programs: ["umount"] },
-  { package: "util-linux", programs: ["flock"] },
 ];
 
 /** The machine that this process runs on. */

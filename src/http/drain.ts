@@ -26,7 +26,7 @@ export function createDrain(): Drain {
     },
     note(response) {
       underWay.add(response);
-      if (isDraining) response.shouldKeepAlive = false;
+      if (isDraining) closeAfter(response);
       response.once("close", () => {
         underWay.delete(response);
         look();
@@ -34,9 +34,14 @@ export function createDrain(): Drain {
     },
     begin() {
       isDraining = true;
-      for (const response of underWay) response.shouldKeepAlive = false;
+      for (const response of underWay) closeAfter(response);
       look();
       return done;
     },
   };
+}
+
+/** Has the connection end with the response, if its headers have not been sent yet. */
+function closeAfter(response: ServerResponse): void {
+  if (!response.headersSent) response.setHeader("connection", "close");
 }

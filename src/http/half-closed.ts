@@ -8,7 +8,8 @@
  */
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
-import { isUpgraded } from "./handshake.ts";
+import { keepHalfOpen } from "../server/half-open.ts";
+import { isUpgraded } from "../server/upgrades.ts";
 import { owedAnswer } from "./pending-answers.ts";
 
 /** The first question comes after answers that take no time; each later one after twice the pause. */
@@ -17,8 +18,7 @@ const longestPauseMs = 5000;
 
 /** Answers half-closed clients. */
 export function serveHalfClosed(server: Server): void {
-  // Node's own switch, which its types leave out: without it the end of the client's side ends ours.
-  Object.assign(server, { httpAllowHalfOpen: true });
+  keepHalfOpen(server);
   for (const event of ["connection", "secureConnection"]) {
     server.on(event, (socket: Socket) => socket.once("end", () => outlive(socket)));
   }

@@ -3,9 +3,11 @@ import { createServer as createPlain, type RequestListener, type Server } from "
 import { createServer as createSecure } from "node:https";
 import type { Socket } from "node:net";
 import type { SecureContextOptions } from "node:tls";
+import { limitHeaders } from "../server/max-header-size.ts";
+import { upgradeOnly } from "../server/upgrades.ts";
+import { isHandshake } from "./handshake.ts";
 import { isBusy, noteAnswer, owesTooMuch } from "./pending-answers.ts";
 import { maxHeaderBytes, minHeaderBytes } from "./raw-answer.ts";
-import { WebSocketOnlyMessage } from "./websockets.ts";
 
 export interface ListenerOptions {
   /** Milliseconds in which a request must have come whole. */
@@ -46,8 +48,7 @@ export function createListener(handler: RequestListener, options: ListenerOption
     connections++;
     socket.once("close", () => connections--);
   });
-  // Node reads the property when a connection is opened.
-  Object.defineProperty(server, "maxHeaderSize", { get: () => headerLimit(connections) });
+  limitHeaders(server, () => headerLimit(connections));
   // A client that stops reading would otherwise pin its response and socket forever.
   return server.setTimeout(options.stallTimeoutMs, (socket: Socket) => {
     const waits = isBusy(socket) && socket.writableLength === 0;
@@ -58,7 +59,8 @@ export function createListener(handler: RequestListener, options: ListenerOption
 
 function createBare(handler: RequestListener, { requestTimeoutMs, tls }: ListenerOptions): Server {
   const http = {
-    IncomingMessage: WebSocketOnlyMessage,
+    // RFC 9110, 7.8 allows to ignore other upgrades. Nobody could answer a handshake while a response is still due.
+    IncomingMessage: upgradeOnly((request) => isHandshake(request) && !isBusy(request.socket)),
     headersTimeout: requestTimeoutMs,
     requestTimeout: requestTimeoutMs,
     connectionsCheckingInterval: requestTimeoutMs / 10,
@@ -80,13 +82,16 @@ function createBare(handler: RequestListener, { requestTimeoutMs, tls }: Listene
     },
     handler,
   );
-  endHandshakes(server);
+  noteHandshakes(server);
   return server;
 }
 
-/** Makes `closeAllConnections` end also those whose handshake has not come to its end: Node's own forgets them. */
-function endHandshakes(server: Server): void {
+/** By server with TLS: the connections whose handshake has begun, by their peer. */
+const handshakes = new WeakMap<Server, Map<string, Socket>>();
+
+function noteHandshakes(server: Server): void {
   const begun = new Map<string, Socket>();
+  handshakes.set(server, begun);
   const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
   server.on("connection", (socket: Socket) => {
     const peer = peerOf(socket);
@@ -96,9 +101,10 @@ function endHandshakes(server: Server): void {
     });
   });
   server.on("secureConnection", (socket: Socket) => begun.delete(peerOf(socket)));
-  const closeOthers = server.closeAllConnections.bind(server);
-  server.closeAllConnections = () => {
-    closeOthers();
-    for (const socket of begun.values()) socket.destroy();
-  };
+}
+
+/** Closes every connection that speaks HTTP, and those in a TLS handshake, which Node's `closeAllConnections` leaves. */
+export function closeConnections(server: Server): void {
+  server.closeAllConnections();
+  for (const socket of handshakes.get(server)?.values() ?? []) socket.destroy();
 }

@@ -7,6 +7,7 @@
  */
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { closeQueued, detachResponse } from "../server/responses.ts";
 
 /** What a connection owes. */
 interface Debt {
@@ -47,11 +48,7 @@ function beginDebt(socket: Socket): Debt {
   const debt = { answers, since: 0 };
   owed.set(socket, debt);
   socket.once("close", () => {
-    for (const answer of answers) {
-      if (answer.socket !== null) continue;
-      answer.destroy();
-      answer.emit("close");
-    }
+    for (const answer of answers) closeQueued(answer);
   });
   return debt;
 }
@@ -71,6 +68,6 @@ export function owedAnswer(socket: Socket): ServerResponse | undefined {
 /** The connection speaks no HTTP any more. Kept, its last request and answer would live as long as it does. */
 export function forgetAnswer(socket: Socket): void {
   const answers = owed.get(socket)?.answers ?? new Set();
-  for (const answer of answers) if (answer.socket === socket) answer.detachSocket(socket);
+  for (const answer of answers) detachResponse(answer, socket);
   answers.clear();
 }

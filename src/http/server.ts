@@ -15,6 +15,8 @@ import type { Inventory } from "../cri/inventory.ts";
 import type { Prepare } from "../cri/prepare.ts";
 import { GatewayError } from "../errors.ts";
 import { routes } from "../routes/index.ts";
+import { ignoreExpectations } from "../server/expectations.ts";
+import { isUpgraded } from "../server/upgrades.ts";
 import { offeredProtocols, offeredToken } from "../streaming/channels.ts";
 import { type BufferPool, OutputTooLarge } from "../wire/buffer-pool.ts";
 import { InvalidYaml } from "../wire/invalid-yaml.ts";
@@ -27,7 +29,7 @@ import type { Drain } from "./drain.ts";
 import type { Gateway } from "./gateway.ts";
 import { serveHalfClosed } from "./half-closed.ts";
 import { handlers, streamHandlers } from "./handlers.ts";
-import { asksForSpdy, isUpgraded } from "./handshake.ts";
+import { asksForSpdy } from "./handshake.ts";
 import { healthPaths, openPaths, registerHealth } from "./health.ts";
 import { checkCodings, checkQuery, hostOf, originForm } from "./http-manners.ts";
 import { createListener } from "./listener.ts";
@@ -132,11 +134,11 @@ export function createServer(options: ServerOptions): Server {
     clientErrorHandler: answerClientError,
   });
   serveHalfClosed(app.server);
-  // Node would end the connection without a word, and answer 417 without a problem.
+  // Node would close the connection without a response.
   app.server.on("connect", (_request, socket: Socket) =>
     refuse(socket, methodRefusal("This is no proxy", allMethods)),
   );
-  app.server.on("checkExpectation", (request, response) => app.server.emit("request", request, response));
+  ignoreExpectations(app.server);
 
   const loadYaml = registerBodies(app);
   const { drain } = options;

@@ -1,5 +1,5 @@
 /** Which query parameter somebody meant who wrote one that a route does not have. */
-import { nearest } from "../wire/nearest.ts";
+import { nearest } from "../nearest.ts";
 
 /** A parameter of ours, and what other APIs and commands call it. */
 const elsewhere: { readonly [parameter: string]: readonly string[] } = {

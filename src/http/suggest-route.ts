@@ -1,6 +1,7 @@
 /** Which route somebody meant who asked for a path that does not exist, or for one with a method that it lacks. */
+
+import { nearest } from "../nearest.ts";
 import type { Route } from "../routes/define.ts";
-import { nearest } from "../wire/nearest.ts";
 
 /** Pages and documents, which are no part of the route table. */
 const pages: readonly (readonly [method: string, path: string])[] = [

@@ -1,47 +1,16 @@
 /** The WebSocket server under the routes: `@fastify/websocket`, with what it leaves open closed. */
-import { IncomingMessage } from "node:http";
-// Before `ws`, which is behind the plugin.
-import "./unmask.ts";
+import type { IncomingMessage } from "node:http";
 import websocket, { type WebSocket } from "@fastify/websocket";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { GatewayError } from "../errors.ts";
 import type { SessionRoute } from "../routes/define.ts";
 import { bearerPrefix, isProtocolList, offeredProtocols, type Subprotocol } from "../streaming/channels.ts";
-import { isHandshake } from "./handshake.ts";
-import { isBusy } from "./pending-answers.ts";
-import { takeBack } from "./unmask.ts";
-
-takeBack();
 
 /** The subprotocol of a handshake, chosen before `ws` asks for it. */
 export type ChosenProtocols = WeakMap<IncomingMessage, string>;
 
-const asked = Symbol("asked for an upgrade");
-const granted = Symbol("is upgraded");
-
 /** Larger messages of a session come in pieces of 256 KiB: see split-messages.ts. */
 const maxPayloadBytes = 1024 * 1024;
-
-/**
- * A request that is an upgrade only when it asks for a WebSocket. Node hands every other `Upgrade` to the
- * same listener once there is one, which would refuse it; RFC 9110, 7.8 allows to ignore it.
- */
-export class WebSocketOnlyMessage extends IncomingMessage {
-  /** What the parser said. Node's constructor sets it before fields of ours would be there. */
-  declare [asked]: boolean;
-  declare [granted]?: boolean;
-
-  get upgrade(): boolean {
-    if (!this[asked]) return false;
-    // Behind an answer that is still owed nobody could answer it, and nobody would own its connection.
-    this[granted] ??= this.method === "CONNECT" || (isHandshake(this) && !isBusy(this.socket));
-    return this[granted];
-  }
-
-  set upgrade(value: boolean) {
-    this[asked] = value;
-  }
-}
 
 /**
  * Pings that a client may send before it reads the answer to the first. `ws` ends the session at 60, which who

@@ -7,6 +7,7 @@
  * before `ws` sees them. Payloads are passed on as they came, still masked: only headers are written.
  */
 import type { Socket as Connection } from "node:net";
+import { interceptData } from "../server/data-listener.ts";
 import type { Socket } from "./socket.ts";
 
 export interface SplitOptions {
@@ -180,15 +181,12 @@ export function createSplitter({
 /** Puts a splitter between a connection and its WebSocket. Call it before the connection's next data event. */
 export function splitMessages(connection: Connection, socket: Socket, options: SplitOptions): void {
   const split = createSplitter(options);
-  const [receive] = connection.listeners("data") as ((chunk: Buffer) => void)[];
-  if (receive === undefined) throw new TypeError("The connection has no WebSocket");
   let isBroken = false;
   // `ws` stops listening to a connection whose client breaks the protocol.
   socket.on("error", () => {
     isBroken = true;
   });
-  connection.off("data", receive);
-  connection.on("data", (chunk: Buffer) => {
-    for (const part of split(chunk)) if (!isBroken) receive.call(connection, part);
+  interceptData(connection, (chunk, receive) => {
+    for (const part of split(chunk)) if (!isBroken) receive(part);
   });
 }

@@ -1,6 +1,7 @@
 /** Single JSON values, checked, and written in protobuf's encoding. */
+
+import { nearest } from "../nearest.ts";
 import type { EnumDescriptor, ScalarField } from "./descriptor.ts";
-import { nearest } from "./nearest.ts";
 import type { Sink } from "./sink.ts";
 
 /** A value is refused; says what would be right, as a phrase that follows the pointer. */

@@ -10,11 +10,12 @@
  * The bytes are those of other protobuf encoders: fields by number, defaults left out, lists of
  * numbers packed.
  */
+
+import { nearest } from "../nearest.ts";
 import { DELIMITED, type Descriptors, enumOf, type Field, messageOf, wireTypeOf } from "./descriptor.ts";
 import { enumCodec, isWellFormed, type ScalarCodec, scalarCodec, textCodec, Wrong } from "./encode-scalar.ts";
 import { breaks, type FieldRule, type FieldRules, type Members } from "./field-rule.ts";
 import { describe, InvalidValue, jsonPointer, type Mistake, MOST_MISTAKES } from "./invalid-value.ts";
-import { nearest } from "./nearest.ts";
 import { Sink, SinkFull } from "./sink.ts";
 
 export interface EncodeOptions {

@@ -37,7 +37,8 @@ test("while answers are under way /readyz says 503, /livez 200, and all else is 
     );
   }
   gate.release();
-  assert.equal((await answer).status, 200, "what was under way is answered");
+  const { status, headers } = await answer;
+  assert.deepEqual([status, headers.connection], [200, "close"], "what was under way is answered");
   await closed;
   await assert.rejects(gateway.ask("GET /livez"), { code: "ECONNREFUSED" });
 });

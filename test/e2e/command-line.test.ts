@@ -276,7 +276,7 @@ test("what is missing is told with the exact command that installs it", { skip }
   const { stdout } = await runToEnd([
     "bash",
     "-c",
-    "type -P runc iptables iptables-save iptables-restore ip umount flock",
+    "type -P runc iptables iptables-save iptables-restore ip umount",
   ]);
   for (const path of stdout.trim().split("\n"))
     symlinkSync(path, join(bin, "bin", path.slice(path.lastIndexOf("/") + 1)));

@@ -13,7 +13,7 @@ test("suggestParameter() knows what others call a parameter, and misspelt names"
     ["status", "state"],
     ["stat", "state"],
     ["cursor", "continue"],
-    ["limti", undefined],
+    ["limti", "limit"],
     ["limits", "limit"],
   ] as const) {
     const phrase = meant === undefined ? undefined : `perhaps ${meant} is meant`;

@@ -1,25 +1,33 @@
-/** The word that somebody probably meant. */
+/** The known name that somebody probably meant. */
+
+/** Names that differ in more than a third of their letters are different words. */
+const tolerance = 3;
+/** Longer words are not misspelt names, and comparing them takes time. */
+const maxLength = 64;
 
 /**
- * The one of `known` that takes the fewest slips to become `word`; when more than a third of the
- * letters, two at least, would have to change, the first one that ends with the word without its
- * `--` or `CREST_`, or else contains it; else undefined. Pure.
+ * Returns the name in `known` that needs the fewest slips to become `word`, or undefined when none is close. Case and
+ * underscores don't count.
  */
 export function nearest(word: string, known: readonly string[]): string | undefined {
+  const plain = simplify(word);
+  if (plain.length > maxLength) return undefined;
   let best: string | undefined;
-  let fewest = Math.max(2, Math.floor(word.length / 3)) + 1;
+  let fewest = Math.max(1, Math.floor(plain.length / tolerance)) + 1;
   for (const candidate of known) {
-    const slips = countSlips(word.toLowerCase(), candidate.toLowerCase());
-    if (slips < fewest) [best, fewest] = [candidate, slips];
+    const slips = countSlips(plain, simplify(candidate));
+    if (slips >= fewest) continue;
+    best = candidate;
+    fewest = slips;
   }
-  const core = word.replace(/^(--|CREST_)/, "");
-  if (best !== undefined || core.length <= 2) return best;
-  return (
-    known.find((candidate) => candidate.endsWith(core)) ?? known.find((candidate) => candidate.includes(core))
-  );
+  return best;
 }
 
-/** A letter too many, too few, wrong, or two neighbours swapped: optimal string alignment. */
+function simplify(name: string): string {
+  return name.replaceAll("_", "").toLowerCase();
+}
+
+/** Counts missing, extra, wrong and swapped letters: the optimal string alignment distance. */
 function countSlips(from: string, to: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, column) => column);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nearest } from "../../../src/wire/nearest.ts";
+import { nearest } from "../../src/nearest.ts";
 
 const names = ["cpuQuota", "cpuPeriod", "memoryLimitInBytes", "oomScoreAdj"];
 
@@ -13,4 +13,8 @@ test("nearest() finds what a slip of the fingers meant", () => {
 test("nearest() does not guess for another word", () => {
   for (const word of ["labels", "x", "", "cpu", "a".repeat(100_000)])
     assert.equal(nearest(word, names), undefined, word.slice(0, 9));
+});
+
+test("nearest() counts two swapped letters as one slip, as short words need it", () => {
+  for (const swapped of ["upt", "ptu"]) assert.equal(nearest(swapped, ["get", "put"]), "put");
 });

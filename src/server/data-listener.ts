@@ -1,0 +1,18 @@
+/** What comes between a connection and its reader. See README.md. */
+import type { Socket } from "node:net";
+
+/**
+ * Gives what arrives to `handle` instead of to the one reader that the connection has, together with that reader. Call
+ * it before the connection's next data event.
+ *
+ * @throws {TypeError} When the connection has no reader.
+ */
+export function interceptData(
+  connection: Socket,
+  handle: (chunk: Buffer, receive: (part: Buffer) => void) => void,
+): void {
+  const [reader] = connection.listeners("data") as ((chunk: Buffer) => void)[];
+  if (reader === undefined) throw new TypeError("The connection has no reader");
+  connection.off("data", reader);
+  connection.on("data", (chunk: Buffer) => handle(chunk, (part) => reader.call(connection, part)));
+}
