@@ -30,6 +30,7 @@ import {
   type Gateway,
   type Handler,
   located,
+  locatedInRequest,
   partsOf,
   warnOfUnknown,
   whenClosed,
@@ -137,7 +138,7 @@ export function unaryHandler(route: UnaryRoute, gateway: Gateway): Handler {
     const told = target
       ? await explainAbsence(runtime, target.kind, String(message[target.field]), error)
       : error;
-    return withPullHint(told, route.id, { message, caller, request });
+    return withPullHint(locatedInRequest(told, binder), route.id, { message, caller, request });
   }
 
   async function complete(wire: Buffer, { message }: Bound): Promise<Completed> {
