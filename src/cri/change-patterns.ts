@@ -45,7 +45,7 @@ export const changePatterns: readonly ErrorPattern[] = [
  * be run in it.
  */
 export const saysNotRunning =
-  /cannot (exec|update|checkpoint) (in )?a (stopped|deleted|container that has (been )?stopped)|no running task found|container is (stopping|not created or running)|container `[^`]*` is not running|container \S+ is not running|container not running \(/i;
+  /cannot (exec|update|checkpoint) (in )?a (stopped|deleted|container that has (been )?stopped)|no running task found|task \S+ not found|container is (stopping|not created or running)|container `[^`]*` is not running|container \S+ is not running|container not running \(/i;
 
 /**
  * How runc fails when the container ends while a command is started in it, in words that mean something else otherwise:

@@ -209,7 +209,8 @@ export async function explain(
 ): Promise<GatewayError> {
   const { code, grpcCode, message } = error;
   const isUnclear = unclear.has(grpcCode);
-  const mayHaveEnded = needsRunning(rpc) && (isUnclear || saysNotRunning.test(message));
+  // What is not found may be the process of a container that is there.
+  const mayHaveEnded = needsRunning(rpc) && (isUnclear || grpcCode === "NOT_FOUND");
   if (mayHaveEnded && saysVanished.test(message)) {
     const ended = await conflictSoon(runtime, rpc, request, options);
     if (ended) return restate(error, ended.code);

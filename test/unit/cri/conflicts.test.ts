@@ -639,6 +639,12 @@ const rows: readonly Row[] = [
     code: "not_running",
     grpc: NOT_FOUND,
   },
+  {
+    rpc: execSync,
+    text: 'failed to create exec "12": task ab not found: not found',
+    code: "not_running",
+    grpc: NOT_FOUND,
+  },
 ];
 
 for (const { rpc, text, code, grpc = status.UNKNOWN } of rows) {
