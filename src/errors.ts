@@ -39,6 +39,7 @@ export const errorTable = {
   already_exited: { status: 409, title: "Already exited" },
   not_running: { status: 409, title: "Not running" },
   not_listening: { status: 409, title: "Nothing listens on the port" },
+  state_changing: { status: 409, title: "State is changing", retryable: true },
   pod_not_ready: { status: 409, title: "Pod not ready" },
   name_reserved: { status: 409, title: "Name in use" },
   image_in_use: { status: 409, title: "Image in use" },

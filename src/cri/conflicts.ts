@@ -6,15 +6,20 @@
  * before it where a runtime would go on regardless and after it where the state explains a failure; and the
  * texts of containerd, CRI-O and cri-dockerd, for what no state explains.
  */
-import { type ErrorCode, GatewayError } from "../errors.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type ErrorCode, type FieldError, GatewayError } from "../errors.ts";
 import type { ImageSpec, PodSandboxState } from "../gen/messages.ts";
 import type { Methods, Rpc } from "../gen/methods.ts";
 import { call } from "./call.ts";
+import { changePatterns, saysNotRunning, saysVanished } from "./change-patterns.ts";
 import type { CallOptions, Runtime } from "./channel.ts";
 import type { Input } from "./codec.ts";
+import { creations, type ErrorPattern } from "./error-pattern.ts";
+import { mistakePatterns } from "./mistake-patterns.ts";
+import { mistakePlace } from "./mistake-place.ts";
 import { networkTeardownFailed } from "./network-teardown.ts";
 import { notImplemented } from "./not-implemented.ts";
-import { anyOf, inOrder, onOneLine, type TextPattern } from "./text-pattern.ts";
+import { anyOf, onOneLine } from "./text-pattern.ts";
 
 type ContainerState = NonNullable<Methods["RuntimeService/ContainerStatus"]["response"]["status"]>["state"];
 
@@ -56,6 +61,9 @@ const needReadyPod: ReadonlySet<Rpc> = new Set([
   "RuntimeService/UpdatePodSandboxResources",
 ]);
 
+const needsRunning = (rpc: Rpc): boolean =>
+  containerNeeds[rpc]?.states.includes("CONTAINER_RUNNING") === true;
+
 /** Whether the state is known before the call. */
 const isKnownBefore = (rpc: Rpc): boolean => needReadyPod.has(rpc) || containerNeeds[rpc]?.before === true;
 
@@ -65,19 +73,8 @@ const recallPod: ReadonlySet<Rpc> = new Set(["RuntimeService/CreateContainer"]);
 /** Whether the state must be read before the call. */
 export const isReadBefore = (rpc: Rpc): boolean => isKnownBefore(rpc) && !recallPod.has(rpc);
 
-/** A text of some runtime, and what it means. */
-interface Saying {
-  readonly text: TextPattern;
-  readonly code: ErrorCode;
-  /** Only of these RPCs; of all when absent. */
-  readonly of?: readonly Rpc[];
-}
-
 const pulls: readonly Rpc[] = ["ImageService/PullImage"];
 const byImage: readonly Rpc[] = ["ImageService/ImageStatus", "ImageService/RemoveImage"];
-const creations: readonly Rpc[] = ["RuntimeService/RunPodSandbox", "RuntimeService/CreateContainer"];
-/** What is wrong with a config may show only when it is used. */
-const begins: readonly Rpc[] = [...creations, "RuntimeService/StartContainer"];
 const commands: readonly Rpc[] = [
   "RuntimeService/CreateContainer",
   "RuntimeService/StartContainer",
@@ -92,7 +89,7 @@ export const nameTaken = /is reserved for|Conflict\. The container name/;
  * The first that matches counts. Texts repeat what the caller wrote: a pattern has a space or a quote in it
  * that no image reference could bring along.
  */
-const sayings: readonly Saying[] = [
+const sayings: readonly ErrorPattern[] = [
   { text: nameTaken, code: "name_reserved", of: creations },
   {
     text: /failed to resolve image|does not resolve to an image ID|No such image/,
@@ -123,6 +120,8 @@ const sayings: readonly Saying[] = [
   {
     text: anyOf(
       /executable file not found|exec: "[^"]*": stat [^:]*: no such file|exec: "[^"]*": permission denied|exec format error/,
+      // crun.
+      /executable file `[^`]*` not found|open executable: |exec container process /,
       onOneLine("exec ", "no such file or directory"),
       onOneLine("exec: ", "no such file or directory"),
       onOneLine('exec: "', ": file name too long"),
@@ -158,40 +157,8 @@ const sayings: readonly Saying[] = [
     code: "pod_not_ready",
     of: ["RuntimeService/CreateContainer", "RuntimeService/StartContainer"],
   },
-  {
-    // Of names, labels and the sandbox.
-    text: /no command specified|label key and value greater than maximum size|\bkey required\b|only \[a-zA-Z0-9\]\S* are allowed|sethostname: invalid argument|is not in a separate kernel namespace|is a relative path|pod level PID namespace requested|no privileged container allowed/,
-    code: "invalid_request",
-    of: creations,
-  },
-  {
-    // Of who runs, and how far it is locked in.
-    text: /is specified without user|no users found|unable to find user|uids and gids must be in range|(uid|gid) out of range|apparmor is not supported|invalid profile "|cannot load seccomp profile|the format of 'level'|can't use user namespace mode|required only one [ug]id mapping/,
-    code: "invalid_request",
-    of: begins,
-  },
-  {
-    // Of mounts and devices: what is not on the node, or does not fit into the image.
-    text: /failed to mkdir "|is not a shared mount|not a device node|lstat \S*: no such file|error mounting "|readonly must be true while mount image|: mkdir \S+: (not a directory|invalid argument)|unresolvable CDI devices/,
-    code: "invalid_request",
-    of: begins,
-  },
-  {
-    // Of resources: runc repeats what the kernel would not take.
-    text: anyOf(
-      /failed to write "[^"]*": write \S+: (invalid argument|numerical result out of range)|the (maximum|minimum) allowed cpu-shares|unable to set memory limit|cannot use unified/,
-      inOrder("apply cgroup configuration: mkdir ", ": invalid argument"),
-    ),
-    code: "invalid_request",
-    of: [...begins, "RuntimeService/UpdateContainerResources"],
-  },
-  {
-    // A sysctl that a pod's namespaces do not have, or a value that it cannot have.
-    text: /(open|write) \/proc\/sys\/\S+: /,
-    code: "invalid_request",
-    of: ["RuntimeService/RunPodSandbox"],
-  },
-  { text: /invalid CIDR address/, code: "invalid_request", of: ["RuntimeService/UpdateRuntimeConfig"] },
+  ...mistakePatterns,
+  ...changePatterns,
   { text: /message larger than max|short write/, code: "output_too_large", of: ["RuntimeService/ExecSync"] },
   { text: /timeout \S+ exceeded|deadline exceeded/, code: "exec_timeout", of: ["RuntimeService/ExecSync"] },
   { text: /does not support reopening/, code: "not_implemented", of: ["RuntimeService/ReopenContainerLog"] },
@@ -248,20 +215,80 @@ export async function explain(
 ): Promise<GatewayError> {
   const { code, grpcCode, message } = error;
   const isUnclear = unclear.has(grpcCode);
-  const said = isUnclear || refined.has(grpcCode) ? saidBy(rpc, message) : undefined;
+  // What is not found may be the process of a container that is there.
+  const mayHaveEnded = needsRunning(rpc) && (isUnclear || grpcCode === "NOT_FOUND");
+  if (mayHaveEnded && saysVanished.test(message)) {
+    const ended = await conflictSoon(runtime, rpc, request, options);
+    if (ended) return restate(error, ended.code);
+  }
+  const pattern = isUnclear || refined.has(grpcCode) ? saidBy(rpc, message) : undefined;
+  const said = pattern?.code;
   if (code === "not_implemented" || said === "not_implemented") {
     runtime.markUnimplemented(rpc);
     return notImplemented(runtime, rpc, error);
   }
   if (said === "network_teardown_failed") return networkTeardownFailed(runtime, request, error);
-  if (said !== undefined) return restate(error, said);
+  if (pattern !== undefined)
+    return restate(error, pattern.code, placesOf(rpc, request, { pattern, text: message }));
+  if (mayHaveEnded) {
+    const ended = await conflictSoon(runtime, rpc, request, options);
+    if (ended) return restate(error, ended.code);
+    return saysNotRunning.test(message) ? restate(error, "not_running") : error;
+  }
   if (!isUnclear) return error;
   if (!containerNeeds[rpc] && !needReadyPod.has(rpc)) return byAbsence(request, error);
   if (isKnownBefore(rpc) && !aboutState.test(message) && !absence.test(message)) return error;
-  const conflict = await stateConflict(runtime, rpc, request, options).catch((failure: unknown) =>
+  const conflict = await foundConflict(runtime, rpc, request, options);
+  if (conflict?.code !== "not_found" && saysOtherAbsent(rpc, message))
+    return restate(error, "invalid_request");
+  return conflict ? restate(error, conflict.code) : error;
+}
+
+/** The conflict that the state shows, absence included; undefined also when the state cannot be read. */
+async function foundConflict(
+  runtime: Runtime,
+  rpc: Rpc,
+  request: Request,
+  options: CallOptions,
+): Promise<GatewayError | undefined> {
+  return await stateConflict(runtime, rpc, request, options).catch((failure: unknown) =>
     failure instanceof GatewayError && failure.code === "not_found" ? failure : undefined,
   );
-  return conflict ? restate(error, conflict.code) : error;
+}
+
+/** containerd shows a container as running for a moment after it has ended. */
+const looksAfterMs = [0, 50, 200, 500];
+
+/**
+ * The same of a container that was running before the call, looked for during a second. A command that was to be run
+ * in a container that ends meanwhile fails in a dozen ways: runc finds no process, or the shim is gone.
+ */
+async function conflictSoon(
+  runtime: Runtime,
+  rpc: Rpc,
+  request: Request,
+  options: CallOptions,
+): Promise<GatewayError | undefined> {
+  for (const pauseMs of looksAfterMs) {
+    if (pauseMs > 0) await sleep(pauseMs);
+    const conflict = await foundConflict(runtime, rpc, request, options);
+    if (conflict) return conflict;
+  }
+  return undefined;
+}
+
+/** Docker, of a container whose PID namespace is to be joined, when the one to be started is there. */
+const saysOtherAbsent = (rpc: Rpc, text: string): boolean =>
+  rpc === "RuntimeService/StartContainer" && /No such container: /.test(text);
+
+/** Where the caller wrote what the runtime's text is about. */
+function placesOf(
+  rpc: Rpc,
+  request: Request,
+  { pattern, text }: { readonly pattern: ErrorPattern; readonly text: string },
+): readonly FieldError[] {
+  const pointer = pattern.at && mistakePlace(rpc, request, { at: pattern.at, text });
+  return pointer === undefined ? [] : [{ pointer, detail: text }];
 }
 
 /** Of a request about a pod or a container: that it is not there, where the text says so. */
@@ -321,18 +348,21 @@ function containerConflict(rpc: Rpc, containerId: string, state: ContainerState)
   return new GatewayError(code, `${nameOf(rpc)} failed: container "${containerId}" is ${state}`);
 }
 
-function saidBy(rpc: Rpc, text: string): ErrorCode | undefined {
-  return sayings.find(({ of, text: pattern }) => (of?.includes(rpc) ?? true) && pattern.test(text))?.code;
+function saidBy(rpc: Rpc, text: string): ErrorPattern | undefined {
+  // CRI-O repeats runc's log, in which quotes are escaped.
+  const plain = text.replaceAll('\\"', '"');
+  return sayings.find(({ of, text: pattern }) => (of?.includes(rpc) ?? true) && pattern.test(plain));
 }
 
 /** Whether this is how a runtime says that a command cannot be started, because there is no such program. */
 export const isMissingCommand = (text: string): boolean =>
-  saidBy("RuntimeService/Exec", text) === "command_not_found";
+  saidBy("RuntimeService/Exec", text)?.code === "command_not_found";
 
-function restate(error: GatewayError, code: ErrorCode): GatewayError {
-  if (code === error.code) return error;
+function restate(error: GatewayError, code: ErrorCode, errors: readonly FieldError[] = []): GatewayError {
+  if (code === error.code && errors.length === 0) return error;
   return new GatewayError(code, error.message, {
     cause: error,
+    errors,
     grpcCode: error.grpcCode,
     members: error.members,
   });

@@ -11,12 +11,14 @@ import type {
 } from "../gen/messages.ts";
 import type { Methods, Rpc } from "../gen/methods.ts";
 import { call } from "./call.ts";
+import { plainCapabilities } from "./capability-names.ts";
 import type { Runtime } from "./channel.ts";
 import type { Input } from "./codec.ts";
 import { limitedTimeout } from "./exec-limit.ts";
 import { isRuntime } from "./identity.ts";
 import { findableReference, imageIdDigits } from "./image-id.ts";
 import { logFileOf, logFolderOf, makeFolderOf, makeLogFolder } from "./log-folders.ts";
+import { checkPodConfig } from "./pod-checks.ts";
 import { completePodConfig } from "./pod-config.ts";
 import { refusal } from "./refusals.ts";
 import { completeSandboxConfig, recallSandboxConfig } from "./sandbox-config.ts";
@@ -47,15 +49,17 @@ export interface PrepareOptions {
 
 export function createPrepare({ runtime, logRoot, execMaxMs }: PrepareOptions): Prepare {
   const completions: Completions = {
-    "RuntimeService/RunPodSandbox": async (request) => ({
-      ...request,
-      config: await completePodConfig(runtime, request.config ?? {}, logRoot),
-    }),
+    "RuntimeService/RunPodSandbox": async (request) => {
+      const config = request.config ?? {};
+      checkPodConfig(config);
+      return { ...request, config: await completePodConfig(runtime, config, logRoot) };
+    },
 
-    "RuntimeService/RestorePod": async (request) => ({
-      ...request,
-      config: await completePodConfig(runtime, request.config ?? {}, logRoot),
-    }),
+    "RuntimeService/RestorePod": async (request) => {
+      const config = request.config ?? {};
+      checkPodConfig(config);
+      return { ...request, config: await completePodConfig(runtime, config, logRoot) };
+    },
 
     "RuntimeService/CreateContainer": async (request) => {
       const config: Input<ContainerConfig> = request.config ?? {};
@@ -141,5 +145,8 @@ function completeLinux(
   const { securityContext } = linux;
   const namespaceOptions =
     securityContext?.namespaceOptions ?? pod.linux?.securityContext?.namespaceOptions ?? {};
-  return { ...linux, securityContext: { ...securityContext, namespaceOptions } };
+  const completed = { ...linux, securityContext: { ...securityContext, namespaceOptions } };
+  if (securityContext?.capabilities === undefined) return completed;
+  const capabilities = plainCapabilities(securityContext.capabilities);
+  return { ...completed, securityContext: { ...completed.securityContext, capabilities } };
 }

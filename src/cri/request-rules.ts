@@ -6,10 +6,12 @@
  * a stop's timeout overflows. And some die: containerd and cri-dockerd dereference the messages that are
  * required here unchecked, and one request without them ends the daemon, with every client's streams.
  */
+import { isIP } from "node:net";
 import { descriptors } from "../gen/descriptors.ts";
 import { methods } from "../gen/methods.ts";
 import { decodeBase64 } from "../wire/base64.ts";
 import type { FieldRule, FieldRules } from "../wire/field-rule.ts";
+import { capabilityMistake } from "./capability-names.ts";
 import { withTextLimits } from "./text-limits.ts";
 
 /** Runtimes count time-outs in nanoseconds, in 64 bits. */
@@ -21,6 +23,10 @@ const hostPort: FieldRule = { minimum: 0n, maximum: maxPort };
 const absolutePath: FieldRule = { pattern: { matches: /^\//, detail: "must be an absolute path" } };
 /** -1 lifts the limit. */
 const memory: FieldRule = { minimum: -1n };
+/** Microseconds: the kernel takes no less for a period and a quota, and no more for a period. 0 leaves them as they are. */
+const tooShortForCpu = [1n, 999n] as const;
+const maxCpuPeriod = 1_000_000n;
+const capabilities: FieldRule = { item: capabilityMistake };
 /** So CRI says it; containerd fails with an error of unknown kind. */
 const group: FieldRule = { onlyWith: ["runAsUser", "runAsUsername"] };
 
@@ -48,7 +54,12 @@ const rules: FieldRules = {
     hostname: { maxBytes: 64 },
   },
   PodSandboxMetadata: { name: { required: 'a pod has a name, {"metadata": {"name": "web"}}' } },
-  PortMapping: { containerPort, hostPort },
+  PortMapping: { containerPort, hostPort, hostIp: { check: addressMistake } },
+  Capability: {
+    addCapabilities: capabilities,
+    dropCapabilities: capabilities,
+    addAmbientCapabilities: capabilities,
+  },
   ContainerConfig: {
     metadata: { required: 'a container has a name, {"metadata": {"name": "app"}}' },
     image: { required: 'a container has an image, {"image": "busybox:1.35"}' },
@@ -79,7 +90,8 @@ const rules: FieldRules = {
     permissions: { pattern: { matches: /^[rwm]*$/, detail: 'must be of the letters "r", "w" and "m"' } },
   },
   LinuxContainerResources: {
-    cpuPeriod: { minimum: 0n },
+    cpuPeriod: { minimum: 0n, maximum: maxCpuPeriod, except: tooShortForCpu },
+    cpuQuota: { except: tooShortForCpu },
     cpuShares: { minimum: 0n },
     memoryLimitInBytes: memory,
     memorySwapLimitInBytes: memory,
@@ -99,6 +111,13 @@ export const requestRules: FieldRules = withTextLimits(
   Object.values(methods).map(({ request }) => request),
   rules,
 );
+
+/** Network plugins are handed the text as it is. A zone, as in `fe80::1%eth0`, is no part of an address to them. */
+function addressMistake(text: string): string | undefined {
+  const isAddress = isIP(text) !== 0 && !text.includes("%");
+  return isAddress ? undefined : 'must be an IP address of the node, "192.0.2.1" or "2001:db8::1"';
+}
+
 /** Runtimes quote what they cannot read, and this is a password. */
 function credentialsMistake(text: string): string | undefined {
   return decodeBase64(text)?.includes(":") ? undefined : "must be USER:PASSWORD in base64";

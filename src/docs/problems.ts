@@ -17,9 +17,9 @@ const places = { errors: "Each mistake, with a `pointer` into the body or the `p
 export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   invalid_request: {
     happened:
-      "The request was understood as HTTP, but something in it cannot be: an unknown field or parameter, a value of a wrong type or out of range, something that is required and missing. The gateway refuses it before the runtime sees it, or the runtime said that an argument is invalid.",
+      "The request was understood as HTTP, but something in it cannot be: an unknown field or parameter, a value of a wrong type or out of range, something that is required and missing. The gateway refuses it before the runtime sees it, or the runtime found that the node cannot do it: a CPU or a device that it does not have, a memory limit that is too low.",
     remedy:
-      "Read `errors`: each names the place as you wrote it and says what would be right. Nothing was changed.",
+      "Read `errors`: each names the place as you wrote it and says what would be right, or what the runtime said of it. A mistake that shows only when a container is started has no place in that request: `detail` says what is wrong with the container's config.",
     members: places,
   },
   invalid_json: {
@@ -126,9 +126,15 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   },
   not_running: {
     happened:
-      "The operation needs a container that runs, and this one does not: it was only created, or has ended.",
+      "The operation needs a container that runs, and this one does not: it was only created, has ended, or is being stopped.",
     remedy:
       "Start it, or look at how it ended: [getContainer](/docs#getContainer) has `exitCode`, `reason` and `message`.",
+  },
+  state_changing: {
+    happened:
+      "Another request is starting, stopping or removing this container or pod at the moment, or making one of the same name. The runtime does one after the other. Nothing was changed.",
+    remedy:
+      "Wait a moment and send the same request again. It will succeed, or say in which state the container or pod is then: removed ones are `not_found`.",
   },
   not_listening: {
     happened:

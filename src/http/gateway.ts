@@ -6,6 +6,7 @@ import type { Runtime } from "../cri/channel.ts";
 import { encodeCallers } from "../cri/codec.ts";
 import type { Inventory } from "../cri/inventory.ts";
 import type { Prepare } from "../cri/prepare.ts";
+import { GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { InvalidValue, jsonPointer } from "../wire/invalid-value.ts";
@@ -63,6 +64,16 @@ export function located(error: unknown, message: JsonObject, { locate }: Binder)
     ),
   );
   return invalid(errors, error);
+}
+
+/** An error of the runtime that points into the request message, pointing to where the caller wrote it. */
+export function locatedInRequest(error: unknown, request: JsonObject, { locate }: Binder): unknown {
+  if (!(error instanceof GatewayError) || error.errors.length === 0) return error;
+  const { code, message, grpcCode, members, headers } = error;
+  const errors = error.errors.map((one) =>
+    one.pointer === undefined ? one : locate(respell(one.pointer, request), one.detail),
+  );
+  return new GatewayError(code, message, { cause: error, errors, grpcCode, members, headers });
 }
 
 /** Names the fields that were left out in `Warning` headers of the answer. */

@@ -11,7 +11,14 @@ import type { Written } from "../wire/write-json.ts";
 import { createBinder } from "./bind.ts";
 import type { RequestContext } from "./context.ts";
 import { sendExecOutput } from "./exec-output.ts";
-import { encodeBound, type Gateway, located, warnOfUnknown, whenClosed } from "./gateway.ts";
+import {
+  encodeBound,
+  type Gateway,
+  located,
+  locatedInRequest,
+  warnOfUnknown,
+  whenClosed,
+} from "./gateway.ts";
 import { negotiate } from "./negotiate.ts";
 import { writeWithin } from "./output-budget.ts";
 import { pathOf } from "./problems.ts";
@@ -59,6 +66,8 @@ export function unaryKind(route: UnaryRoute, gateway: Gateway): RouteKind<UnaryR
       const { bound, caller, request, target } = ctx;
       let meaning = located(error, bound.message, binder);
       if (isCalled) {
+        // Its places are still those of the RPC's request.
+        if (meaning === error) meaning = locatedInRequest(error, bound.message, binder);
         if (target !== undefined)
           meaning = await explainAbsence(gateway.runtime, target.kind, target.id, meaning);
         meaning = withPullHint(meaning, route.id, { message: bound.message, caller, request });

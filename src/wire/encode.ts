@@ -14,7 +14,7 @@
 import { nearest } from "../nearest.ts";
 import { DELIMITED, type Descriptors, enumOf, type Field, messageOf, wireTypeOf } from "./descriptor.ts";
 import { enumCodec, isWellFormed, type ScalarCodec, scalarCodec, textCodec, Wrong } from "./encode-scalar.ts";
-import { breaks, type FieldRule, type FieldRules, type Members } from "./field-rule.ts";
+import { breaks, brokenItems, type FieldRule, type FieldRules, type Members } from "./field-rule.ts";
 import { describe, InvalidValue, jsonPointer, type Mistake, MOST_MISTAKES } from "./invalid-value.ts";
 import { Sink, SinkFull } from "./sink.ts";
 
@@ -229,8 +229,12 @@ function checkRules(
   }
   for (const [field, rule] of rules) {
     const detail = breaks(rule, field, members);
-    if (detail === undefined) continue;
-    at(encoding, keys[places.get(field) ?? -1] ?? field, () => refuse(encoding, detail));
+    const items = detail === undefined ? brokenItems(rule, members[field]) : [];
+    if (detail === undefined && items.length === 0) continue;
+    at(encoding, keys[places.get(field) ?? -1] ?? field, () => {
+      if (detail !== undefined) refuse(encoding, detail);
+      for (const [index, wrong] of items) at(encoding, index, () => refuse(encoding, wrong));
+    });
   }
 }
 

@@ -6,6 +6,8 @@ export interface FieldRule {
   readonly minimum?: bigint;
   /** Greatest number, where there is a least one. */
   readonly maximum?: bigint;
+  /** Numbers within the range that are no values all the same, from the first to the last of these. */
+  readonly except?: readonly [first: bigint, last: bigint];
   /** Longest text, in bytes of UTF-8: of a text, of each item of a list, of each key with its value in a map. */
   readonly maxBytes?: number;
   /** Longest first item of a list of texts, in bytes of UTF-8. */
@@ -14,6 +16,8 @@ export interface FieldRule {
   readonly pattern?: { readonly matches: RegExp; readonly detail: string };
   /** What is wrong with a text that is not empty; undefined when nothing is. Must not repeat the text. */
   readonly check?: (text: string) => string | undefined;
+  /** What is wrong with an item of a list of texts; undefined when nothing is. */
+  readonly item?: (text: string) => string | undefined;
   /** Must not be given without one of these others of the same message. */
   readonly onlyWith?: readonly string[];
   /** `required` holds only when this other field is absent. */
@@ -77,11 +81,41 @@ function isLonger(text: unknown, maxBytes: number): boolean {
   return text.length > maxBytes || Buffer.byteLength(text) > maxBytes;
 }
 
-function outOfRange({ minimum, maximum }: FieldRule, value: unknown): string | undefined {
-  if (minimum === undefined) return undefined;
+function outOfRange(rule: FieldRule, value: unknown): string | undefined {
+  const { minimum, maximum, except } = rule;
+  if (minimum === undefined && except === undefined) return undefined;
   const number = BigInt(value as string | number);
-  if (maximum === undefined) return number < minimum ? `must be at least ${minimum}` : undefined;
-  return number < minimum || number > maximum ? `must be from ${minimum} to ${maximum}` : undefined;
+  const isExcepted = except !== undefined && number >= except[0] && number <= except[1];
+  const isBelow = minimum !== undefined && number < minimum;
+  const isAbove = minimum !== undefined && maximum !== undefined && number > maximum;
+  if (!isExcepted && !isBelow && !isAbove) return undefined;
+  return rangeInWords(rule);
+}
+
+function rangeInWords({ minimum, maximum, except }: FieldRule): string {
+  const range =
+    minimum === undefined
+      ? undefined
+      : maximum === undefined
+        ? `must be at least ${minimum}`
+        : `must be from ${minimum} to ${maximum}`;
+  if (except === undefined) return range ?? "";
+  const [first, last] = except;
+  return range === undefined
+    ? `must not be from ${first} to ${last}`
+    : `${range}, and not from ${first} to ${last}`;
+}
+
+/** The items of a list of texts that break a rule, with their places. */
+export function brokenItems(
+  { item }: FieldRule,
+  value: unknown,
+): readonly (readonly [index: number, detail: string])[] {
+  if (item === undefined || !Array.isArray(value)) return [];
+  return value.flatMap((text: unknown, index) => {
+    const detail = typeof text === "string" ? item(text) : undefined;
+    return detail === undefined ? [] : [[index, detail] as const];
+  });
 }
 
 /** Protobuf does not tell an empty value from one that was not given. */

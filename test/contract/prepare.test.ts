@@ -166,7 +166,7 @@ for (const manner of mannerNames) {
       linux: {
         sysctls: { "net.ipv4.ip_forward": "0", "kernel.shm_rmid_forced": "" },
         securityContext: {
-          namespaceOptions: { network: "NODE", pid: "CONTAINER" },
+          namespaceOptions: { ipc: "NODE", pid: "CONTAINER" },
           runAsUser: { value: "0" },
           supplementalGroups: ["5"],
           seccomp: { profileType: "RuntimeDefault" },

@@ -13,6 +13,8 @@ import { type Answer, type LiveGateway, liveGateway } from "./live-gateway.ts";
 export interface Outcome {
   readonly status: number;
   readonly code?: string;
+  /** Of a mistake: the field that the problem points to. */
+  readonly pointer?: string;
 }
 
 export interface Situation extends Outcome {
@@ -31,11 +33,13 @@ export const made: Outcome = { status: 201 };
 export const notFound: Outcome = { status: 404, code: "not_found" };
 export const imageNotFound: Outcome = { status: 404, code: "image_not_found" };
 export const notRunning: Outcome = { status: 409, code: "not_running" };
+export const stateChanging: Outcome = { status: 409, code: "state_changing" };
 export const podNotReady: Outcome = { status: 409, code: "pod_not_ready" };
 export const nameReserved: Outcome = { status: 409, code: "name_reserved" };
 export const imageInUse: Outcome = { status: 409, code: "image_in_use" };
 export const imagePinned: Outcome = { status: 409, code: "image_pinned" };
 export const invalid: Outcome = { status: 400, code: "invalid_request" };
+export const invalidAt = (pointer: string): Outcome => ({ ...invalid, pointer });
 export const commandNotFound: Outcome = { status: 400, code: "command_not_found" };
 export const unauthorized: Outcome = { status: 422, code: "registry_unauthorized" };
 export const unreachable: Outcome = { status: 502, code: "registry_unreachable" };
@@ -79,6 +83,15 @@ export const podStats = act("GET /v1/pods/ID/stats");
 export const updatePod = act("PATCH /v1/pods/ID/resources", { resources: { cpuShares: "512" } });
 export const create = (body: object) => act("POST /v1/pods/ID/containers", body);
 export const app = { metadata: { name: "app" }, image: "busybox:1.36" };
+
+/** Creates it, and starts it where that works: whichever refuses is what counts. */
+export function createAndStart(config: object): Situation["run"] {
+  return podIn("ready", async (gateway, pod) => {
+    const created = await create({ ...app, ...config })(gateway, pod);
+    if (created.status !== 201) return created;
+    return start(gateway, { id: String(created.at("containerId")) });
+  });
+}
 
 export const pull =
   (image: string, auth?: object) =>
@@ -128,10 +141,11 @@ async function reset({ fake }: LiveGateway): Promise<void> {
   fake.addImage({ tags: ["busybox:1.36"] });
   fake.calls.length = 0;
 }
-function holds({ fake }: LiveGateway, answer: Answer, { status, code }: Outcome): void {
+function holds({ fake }: LiveGateway, answer: Answer, { status, code, pointer }: Outcome): void {
   assert.equal(answer.status, status, answer.text);
   if (code === undefined) return;
   assert.equal(answer.at("code"), code, answer.text);
+  if (pointer !== undefined) assert.equal(answer.at("errors.0.pointer"), pointer, answer.text);
   // What the runtime said stands in the problem: its code, when a call failed, and none when none did.
   // What was removed is looked for afterwards, and that it is not found is no failure.
   const failures = fake.calls.filter(

@@ -1,12 +1,15 @@
 /** What a real runtime refuses, in the problems that say what it means: 404, 409, and 400 for mistakes. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { open } from "node:fs/promises";
 import { test } from "node:test";
 import { routes } from "../../src/routes/index.ts";
-import { type Answer, anyProblemOf, assertDone, problemOf } from "./support/api.ts";
+import { type Answer, anyProblemOf, assertDone, bodyOf, problemOf } from "./support/api.ts";
 import { reasonToSkip } from "./support/machine.ts";
 import {
   containerStatus,
   createContainer,
+  type ExecAnswer,
   exited,
   image,
   newName,
@@ -52,6 +55,51 @@ test("starting a container twice is 409", { skip }, async () => {
   const container = await runContainer(crest(), pod);
   problemOf(await crest().post(`${container.path}/start`), 409, "already_running");
   assert.equal((await containerStatus(crest(), container)).state, "CONTAINER_RUNNING");
+  await removePod(crest(), pod);
+});
+
+test("starting or removing what is starting is 409, and retryable", { skip }, async () => {
+  const pod = await runPod(crest());
+  const container = await createContainer(crest(), pod);
+  // containerd opens the log before it starts the process, and waits for somebody to read this one.
+  const { logPath } = await containerStatus(crest(), container);
+  execFileSync("mkfifo", [logPath]);
+  const starts = [crest().post(`${container.path}/start`), crest().post(`${container.path}/start`)];
+  const refused = problemOf(await Promise.race(starts), 409, "state_changing");
+  assert.equal(refused.retryable, true);
+  problemOf(await crest().delete(container.path), 409, "state_changing");
+  const reader = await open(logPath, "r");
+  const statuses = (await Promise.all(starts)).map(({ status }) => status);
+  assert.deepEqual(statuses.sort(), [204, 409]);
+  assertDone(await crest().delete(container.path));
+  await reader.close();
+  await removePod(crest(), pod);
+});
+
+test("one of several concurrent starts succeeds, the others are 409", { skip }, async () => {
+  const pod = await runPod(crest());
+  const container = await createContainer(crest(), pod);
+  const starts = Array.from({ length: 8 }, () => crest().post(`${container.path}/start`));
+  const answers = await Promise.all(starts);
+  assert.deepEqual(answers.map(({ status }) => status).sort(), [204, ...Array(7).fill(409)]);
+  for (const answer of answers.filter(({ status }) => status === 409))
+    assert.match(anyProblemOf(answer).code, /^(state_changing|already_running)$/);
+  await removePod(crest(), pod);
+});
+
+test("commands in what ends meanwhile run, are killed with it, or are 409", { skip }, async () => {
+  const pod = await runPod(crest());
+  for (let round = 0; round < 4; round++) {
+    const container = await runContainer(crest(), pod);
+    const run = () => crest().post<ExecAnswer>(`${container.path}/exec`, { cmd: ["true"] });
+    const before = Array.from({ length: 8 }, run);
+    const stopped = crest().post(`${container.path}/stop?timeout=0`);
+    for (const answer of await Promise.all([...before, ...Array.from({ length: 8 }, run)])) {
+      if (answer.status === 200) assert.ok([0, 137].includes(bodyOf(answer).exitCode));
+      else problemOf(answer, 409, "not_running");
+    }
+    assertDone(await stopped);
+  }
   await removePod(crest(), pod);
 });
 

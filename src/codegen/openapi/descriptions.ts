@@ -105,9 +105,19 @@ const overrides: { readonly [name: string]: string } = {
   ContainerConfig: "The configuration of a container. Apart from resources it cannot be changed later.",
   "PodSandboxConfig.metadata": "Name, uid, namespace and attempt of the pod. `name` is required.",
   "PodSandboxConfig.hostname":
-    "Host name that the pod's processes see, at most 64 bytes. May be empty where the pod shares the node's network.",
+    "Host name that the pod's processes see, at most 64 bytes. A pod with the node's network has the node's: leave it empty there.",
   "PodSandboxConfig.logDirectory":
     "Absolute path on the node of the folder for the containers' log files; their `logPath` is relative to it. Crest makes the folder, and fills in one below its data folder when none is given.",
+  "PortMapping.hostPort":
+    "Port opened on the node, 1 to 65535. With 0 nothing is published. A pod can have it once for each protocol and address.",
+  "PortMapping.hostIp":
+    "IP address of the node to listen on, such as `192.0.2.1` or `2001:db8::1`; empty means all of its addresses.",
+  Capability:
+    "Changes to the runtime's default set of Linux capabilities. `NET_ADMIN`, `CAP_NET_ADMIN` and `net_admin` are the same to Crest; `ALL` stands for every one. A name that Linux does not have is refused.",
+  "LinuxContainerResources.cpuPeriod":
+    "Length of one CPU accounting period, in microseconds, from 1000 to 1000000. When absent or 0 the kernel's own applies: 100000 (100 ms).",
+  "LinuxContainerResources.cpuQuota":
+    "CPU time that the container may use in each `cpuPeriod`, in microseconds over all CPUs, at least 1000: 50000 of 100000 is half a CPU, 200000 is two. When absent or 0 there is no limit; a negative value lifts one.",
   "PodSandboxMetadata.uid":
     "Unique id of the pod, as in Kubernetes' metadata.uid. Crest fills in a random UUID when it is empty.",
   "PodSandboxMetadata.namespace":

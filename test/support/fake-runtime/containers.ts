@@ -1,4 +1,5 @@
 import { announceContainer, containerItem, containerStatus } from "./answers.ts";
+import { changeFault } from "./changes.ts";
 import { matchesLabels, selectedById } from "./filters.ts";
 import { resolveImage } from "./image-store.ts";
 import { whileMaking } from "./making.ts";
@@ -10,6 +11,7 @@ import type {
   StopContainerRequest,
   UpdateContainerResourcesRequest,
 } from "./messages.ts";
+import { containerMistake, updateMistake } from "./mistakes.ts";
 import { commandOf, exitProcess, startProcess, stopProcess } from "./processes.ts";
 import { isMissingCommand, onTermOf } from "./shell.ts";
 import { type FakeContainer, type FakeImage, type FakePod, newId, nowNanos, type OnTerm } from "./state.ts";
@@ -47,6 +49,7 @@ export const createContainer: Handler<CreateContainerRequest> = async (world, re
   const [command = ""] = commandOf(config, image);
   const failure = refusals.commandMissing(command, id);
   if (isMissingCommand(command) && failure.at === "create") throw failure.fault;
+  refuse(containerMistake(world.manner, "create", { config, state: world.state, id }));
   return await whileMaking(world, name, call, async () => {
     const container = addContainer(world, { id, pod, config, image });
     await announceContainer(world, "CREATED", container);
@@ -86,6 +89,7 @@ export function addContainer(
     pid: 0,
     updatedResources: undefined,
     process: undefined,
+    change: undefined,
     stopping: undefined,
     statsReads: 0,
   };
@@ -102,11 +106,14 @@ function containerName({ manner }: World, pod: FakePod, config: ContainerConfig)
 
 export const startContainer: Handler<ContainerRequest> = async (world, { containerId }, { rpc }) => {
   const container = requireContainer(world, rpc, containerId);
+  refuse(changeFault(world.manner, "start", container));
   refuse(world.manner.refuse.startContainer(container, world.state.pods.get(container.podId)));
   if (container.state === "CONTAINER_RUNNING") return {};
   const [command = ""] = commandOf(container.config, container.image);
-  if (isMissingCommand(command)) {
-    const { fault } = world.manner.refuse.commandMissing(command, container.id);
+  const fault = isMissingCommand(command)
+    ? world.manner.refuse.commandMissing(command, container.id).fault
+    : containerMistake(world.manner, "start", { ...container, state: world.state });
+  if (fault !== undefined) {
     container.state = "CONTAINER_EXITED";
     container.startedAtNanos = container.finishedAtNanos = nowNanos();
     const docker = world.manner.family === "cri-dockerd";
@@ -136,6 +143,7 @@ export const removeContainer: Handler<ContainerRequest> = async (world, { contai
 
 /** Removes a container in whatever state. */
 export async function removeContainerNow(world: World, container: FakeContainer): Promise<void> {
+  refuse(changeFault(world.manner, "remove", container));
   await exitProcess(world, container, 137);
   if (!world.state.containers.delete(container.id)) return;
   await announceContainer(world, "DELETED", container);
@@ -184,7 +192,9 @@ export const updateContainerResources: Handler<UpdateContainerResourcesRequest> 
 ) => {
   refuse(world.manner.refuse.updateResourcesShape(request));
   const container = requireContainer(world, rpc, request.containerId);
+  refuse(changeFault(world.manner, "update", container));
   refuse(world.manner.refuse.updateResources(container));
+  refuse(updateMistake(world.manner, request.linux, container.id));
   container.updatedResources = {
     ...container.config.linux?.resources,
     ...container.updatedResources,

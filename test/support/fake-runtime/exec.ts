@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
+import { changeFault } from "./changes.ts";
 import { GrpcFault, unknown } from "./fault.ts";
 import type { StreamKind } from "./manner.ts";
 import type { ExecSyncRequest, PortForwardRequest, StreamsRequest } from "./messages.ts";
@@ -21,6 +22,7 @@ import {
 export const execSync: Handler<ExecSyncRequest> = async (world, request, call) => {
   const { refuse: refusals, habits } = world.manner;
   const container = requireContainer(world, call.rpc, request.containerId);
+  refuse(changeFault(world.manner, "exec", container));
   refuse(refusals.execSync(container, request));
   const command = request.cmd ?? [];
   const [name = ""] = command;

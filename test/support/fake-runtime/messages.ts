@@ -18,6 +18,7 @@ export interface NamespaceOption {
   network?: string;
   pid?: string;
   ipc?: string;
+  targetId?: string;
 }
 
 export interface LinuxContainerResources {
@@ -25,6 +26,7 @@ export interface LinuxContainerResources {
   cpuQuota?: string;
   cpuShares?: string;
   memoryLimitInBytes?: string;
+  cpusetCpus?: string;
 }
 
 export interface PodSandboxConfig {
@@ -56,7 +58,8 @@ export interface ContainerConfig {
   args?: string[];
   /** `value` is base64: CRI has it as bytes. */
   envs?: { key?: string; value?: string }[];
-  mounts?: { containerPath?: string; hostPath?: string; image?: ImageSpec }[];
+  mounts?: { containerPath?: string; hostPath?: string; image?: ImageSpec; propagation?: string }[];
+  devices?: { containerPath?: string; hostPath?: string }[];
   labels?: StringMap;
   annotations?: StringMap;
   logPath?: string;
@@ -65,7 +68,12 @@ export interface ContainerConfig {
   stdinOnce?: boolean;
   linux?: {
     resources?: LinuxContainerResources;
-    securityContext?: { privileged?: boolean; namespaceOptions?: NamespaceOption };
+    securityContext?: {
+      privileged?: boolean;
+      namespaceOptions?: NamespaceOption;
+      capabilities?: { addCapabilities?: string[]; dropCapabilities?: string[] };
+      seccomp?: { profileType?: string; localhostRef?: string };
+    };
   };
   stopSignal?: string;
 }

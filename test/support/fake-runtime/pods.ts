@@ -11,6 +11,7 @@ import type {
   RunPodSandboxRequest,
   UpdatePodSandboxResourcesRequest,
 } from "./messages.ts";
+import { podMistake } from "./mistakes.ts";
 import { stopProcess } from "./processes.ts";
 import { containersOf, type FakePod, newId, nowNanos } from "./state.ts";
 import { podInfo } from "./verbose.ts";
@@ -45,7 +46,7 @@ export const runPodSandbox: Handler<RunPodSandboxRequest> = async (world, reques
 
 async function startPod(world: World, config: PodSandboxConfig, runtimeHandler: string): Promise<object> {
   const { refuse: refusals, habits } = world.manner;
-  const fault = refusals.startPod(config);
+  const fault = refusals.startPod(config) ?? podMistake(world.manner, config);
   if (fault !== undefined && !habits.keepsFailedPods) throw fault;
   const why = hasOwnNetwork(config) ? networkFailureOf(world) : undefined;
   const createdAtNanos = why === undefined ? nowNanos() : goZeroTimeNanos;

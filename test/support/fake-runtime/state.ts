@@ -4,6 +4,7 @@
  * The state survives a crash and a restart of the fake, as pods survive those of a real daemon.
  */
 import { createHash, randomBytes } from "node:crypto";
+import type { Change } from "./changes.ts";
 import type { ContainerConfig, LinuxContainerResources, PodSandboxConfig } from "./messages.ts";
 
 export type PodState = "SANDBOX_READY" | "SANDBOX_NOTREADY";
@@ -54,6 +55,8 @@ export interface FakeContainer {
   updatedResources: LinuxContainerResources | undefined;
   /** Ends the simulated first process; set while it runs. */
   process: AbortController | undefined;
+  /** Set by a test: what is being done to it, which `state` does not show. */
+  change: Change | undefined;
   /** A stop under way, which others wait for. */
   stopping: Promise<void> | undefined;
   /** How often its statistics were asked for: the CPU rate is unknown at first. */

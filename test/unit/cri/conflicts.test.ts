@@ -406,11 +406,252 @@ const rows: readonly Row[] = [
     text: 'unable to start container process: exec: "/etc/passwd": permission denied: unknown',
     code: "command_not_found",
   },
+
+  // CRI-O, with runc's log in quotes and with crun.
+  {
+    rpc: execSync,
+    text: 'command error: time="2026-11-28T14:07:04Z" level=error msg="exec failed: unable to start container process: exec: \\"/etc/passwd\\": permission denied", stdout: , stderr: , exit code -1',
+    code: "command_not_found",
+  },
+  {
+    rpc: create,
+    text: "container create failed: open executable: Permission denied",
+    code: "command_not_found",
+  },
+  {
+    rpc: create,
+    text: "container create failed: executable file `nope` not found in $PATH: No such file or directory",
+    code: "command_not_found",
+  },
+  {
+    rpc: create,
+    text: "container create failed: exec container process `/etc/passwd`: Exec format error",
+    code: "command_not_found",
+  },
+  {
+    rpc: create,
+    text: "set memory limit 1 too low; should be at least 12582912 bytes",
+    code: "invalid_request",
+  },
+  { rpc: create, text: "set memory limit 1 too low; should be at least 12582912", code: "invalid_request" },
+  {
+    rpc: create,
+    text: "container create failed: write to `cpuset.cpus`: Numerical result out of range",
+    code: "invalid_request",
+  },
+  {
+    rpc: create,
+    text: "container create failed: writing file `/sys/fs/cgroup/cpuset/a/cpuset.cpus`: Numerical result out of range",
+    code: "invalid_request",
+  },
+  {
+    rpc: create,
+    text: 'level=error msg="runc create failed: unable to apply cgroup configuration: failed to write \\"99\\": write /sys/fs/cgroup/cpuset/a/cpuset.cpus: numerical result out of range"',
+    code: "invalid_request",
+  },
+  {
+    rpc: create,
+    text: 'setup seccomp: unable to load local profile "/no/such": open /no/such: no such file or directory',
+    code: "invalid_request",
+  },
+  { rpc: create, text: 'unknown capability "CAP_NOPE" to add', code: "invalid_request" },
+  { rpc: create, text: "target PID namespace specified with invalid target ID", code: "invalid_request" },
+  {
+    rpc: create,
+    text: "target PID namespace find PID: container process not found",
+    code: "invalid_request",
+  },
+  {
+    rpc: run,
+    text: "failed to pin namespaces [{net}]: [pinns:w]: failed to write to /proc/sys/net/ipv4/ip_forward: Invalid argument: exit status 1",
+    code: "invalid_request",
+  },
+  {
+    rpc: run,
+    text: "container create failed: write to `/proc/sys/net/ipv4/ip_forward`: Invalid argument",
+    code: "invalid_request",
+  },
+  {
+    rpc: run,
+    text: "cri-o configured with systemd cgroup manager, but did not receive slice as parent: /x",
+    code: "invalid_request",
+  },
+  {
+    rpc: update,
+    text: "updating resources: write to `memory.limit_in_bytes`: Device or resource busy: exit status 1",
+    code: "invalid_request",
+  },
+
+  // cri-dockerd.
+  {
+    rpc: create,
+    text: "Error response from daemon: Minimum memory limit allowed is 6MB",
+    code: "invalid_request",
+  },
+  {
+    rpc: create,
+    text: "Error response from daemon: Minimum memoryswap limit should be larger than memory limit, see usage",
+    code: "invalid_request",
+  },
+  {
+    rpc: create,
+    text: "Error response from daemon: Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available",
+    code: "invalid_request",
+  },
+  {
+    rpc: create,
+    text: "Error response from daemon: Requested CPUs are not available - requested 0-99, available: 0-1",
+    code: "invalid_request",
+  },
+  {
+    rpc: create,
+    text: "Error response from daemon: Invalid value a-b for cpuset cpus: invalid",
+    code: "invalid_request",
+  },
+  {
+    rpc: update,
+    text: "Error response from daemon: CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)",
+    code: "invalid_request",
+  },
+  { rpc: create, text: 'invalid CapAdd: unknown capability: "CAP_NOPE"', code: "invalid_request" },
+  {
+    rpc: create,
+    text: 'invalid CapAdd: capability not supported by your kernel or not available in the current environment: "CAP_BPF"',
+    code: "invalid_request",
+  },
+  {
+    rpc: create,
+    text: 'Error response from daemon: invalid mount config for type "bind": field Source must not be empty',
+    code: "invalid_request",
+  },
+  { rpc: create, text: "Error response from daemon: Duplicate mount point: /x", code: "invalid_request" },
+  {
+    rpc: start,
+    text: 'Error response from daemon: error gathering device information while adding custom device "/dev/x": no such file or directory',
+    code: "invalid_request",
+  },
+  {
+    rpc: start,
+    text: "cannot join PID of a non running container: ab: No such container: ab",
+    code: "invalid_request",
+  },
+  { rpc: start, text: "Error response from daemon: No such container: ab", code: "invalid_request" },
+  {
+    rpc: start,
+    text: "error while creating mount source path '/proc/no/x': mkdir /proc/no: no such file or directory",
+    code: "invalid_request",
+  },
+  {
+    rpc: start,
+    text: "path /srv is mounted on / but it is not a shared or slave mount",
+    code: "invalid_request",
+  },
+
+  // containerd and runc.
+  {
+    rpc: create,
+    text: 'spec: invalid target container: container "ff" does not exist: not found',
+    code: "invalid_request",
+    grpc: NOT_FOUND,
+  },
+  {
+    rpc: create,
+    text: 'path "/tmp" is mounted on "/" but it is not a shared or slave mount',
+    code: "invalid_request",
+  },
+  {
+    rpc: run,
+    text: "unable to set hostname without a private UTS namespace: unknown",
+    code: "invalid_request",
+  },
+  {
+    rpc: run,
+    text: 'sysctl "net.ipv4.ip_forward" not allowed in host network namespace',
+    code: "invalid_request",
+  },
+  {
+    rpc: create,
+    text: 'recursive read-only mount needs private propagation, got "PROPAGATION_HOST_TO_CONTAINER" (hostPath="/x")',
+    code: "invalid_request",
+  },
+  {
+    rpc: start,
+    text: "container init was OOM-killed (memory limit too low?): unknown",
+    code: "invalid_request",
+  },
+  {
+    rpc: start,
+    text: 'failed to write "1000": write /sys/fs/cgroup/memory/a/memory.memsw.limit_in_bytes: invalid argument: unknown',
+    code: "invalid_request",
+  },
+
+  // Changes under way.
+  {
+    rpc: start,
+    text: 'failed to set starting state for container "ab": container is already in starting state',
+    code: "state_changing",
+  },
+  { rpc: start, text: "container is in removing state, can't be started", code: "state_changing" },
+  {
+    rpc: "RuntimeService/RemoveContainer",
+    text: "container is in starting state, can't be removed",
+    code: "state_changing",
+  },
+  {
+    rpc: "RuntimeService/RemovePodSandbox",
+    text: 'failed to remove container "ab": container is already in removing state',
+    code: "state_changing",
+  },
+  {
+    rpc: "RuntimeService/RemoveContainer",
+    text: "container is still running, to stop first",
+    code: "state_changing",
+  },
+  {
+    rpc: "RuntimeService/RemoveContainer",
+    text: 'failed to remove container "ab": Error response from daemon: removal of container ab is already in progress',
+    code: "state_changing",
+  },
+  {
+    rpc: start,
+    text: "Error response from daemon: container is marked for removal and cannot be started",
+    code: "state_changing",
+  },
+  { rpc: update, text: 'container "ab" is in removing state', code: "state_changing" },
+  {
+    rpc: run,
+    text: "Kubelet may be retrying requests that are timing out: error reserving pod name k8s_web for id ab: name is reserved",
+    code: "state_changing",
+  },
+  { rpc: execSync, text: "cannot exec in a paused state: unknown", code: "conflict" },
+  { rpc: execSync, text: "cannot exec in a stopped state: unknown", code: "not_running" },
+  { rpc: execSync, text: "cannot exec in a deleted state: unknown", code: "not_running" },
+  { rpc: execSync, text: "exec failed: cannot exec in a stopped container: unknown", code: "not_running" },
+  { rpc: execSync, text: "cannot register an exec PID: container is stopping", code: "not_running" },
+  {
+    rpc: execSync,
+    text: "container is not created or running: checking if PID of ab is running failed",
+    code: "not_running",
+    grpc: NOT_FOUND,
+  },
+  {
+    rpc: execSync,
+    text: "failed to load task: no running task found: task ab not found: not found",
+    code: "not_running",
+    grpc: NOT_FOUND,
+  },
+  {
+    rpc: execSync,
+    text: 'failed to create exec "12": task ab not found: not found',
+    code: "not_running",
+    grpc: NOT_FOUND,
+  },
 ];
 
 for (const { rpc, text, code, grpc = status.UNKNOWN } of rows) {
   test(`${rpc.split("/")[1]}: "${text}" is ${code}`, async () => {
-    const error = await explained(runtimeIn("CONTAINER_CREATED"), rpc, grpc, text);
+    const state = rpc === execSync ? "CONTAINER_RUNNING" : "CONTAINER_CREATED";
+    const error = await explained(runtimeIn(state), rpc, grpc, text);
     assert.equal(error.code, code);
     assert.ok(error.message.includes(text), "the text is kept");
     assert.equal(error.grpcCode, status[grpc], "and the code");
@@ -452,6 +693,21 @@ test("a state explains a failure whose text is about it", async () => {
     assert.equal(error.code, code, `${rpc}: ${text}`);
     assert.equal(error.status, 409);
     assert.ok(error.message.includes(text));
+  }
+});
+
+test("a command fails in any words when its container ends meanwhile", async () => {
+  for (const text of [
+    "exec failed: unable to start container process: error executing setns process: exit status 1",
+    "exec failed: unable to start container process: open /proc/12/ns/ipc: no such file or directory",
+    "exec failed: container does not exist",
+    "exec failed: cannot exec in a paused container (use --ignore-paused to override)",
+    "ttrpc: closed",
+  ]) {
+    const error = await explained(runtimeIn("CONTAINER_EXITED"), execSync, status.UNKNOWN, text);
+    assert.equal(error.code, "not_running", text);
+    const going = await explained(runtimeIn("CONTAINER_RUNNING"), execSync, status.UNKNOWN, text);
+    assert.notEqual(going.code, "not_running", text);
   }
 });
 

@@ -28,6 +28,19 @@ const rows: readonly Row[] = [
     broken: ["0", "10", 10],
     says: /^must be from 1 to 9$/,
   },
+  {
+    rule: { minimum: 0n, maximum: 20n, except: [1n, 9n] },
+    kept: ["0", 10, "20", undefined],
+    broken: [-1, "1", 9, "21"],
+    says: /^must be from 0 to 20, and not from 1 to 9$/,
+  },
+  {
+    rule: { minimum: 0n, except: [1n, 9n] },
+    kept: [0, "10"],
+    broken: [-1, "9"],
+    says: /at least 0, and not/,
+  },
+  { rule: { except: [1n, 9n] }, kept: [-1, "0", "10"], broken: ["1", 9], says: /^must not be from 1 to 9$/ },
   { rule: { maxBytes: 4 }, kept: ["abcd", "", undefined], broken: ["abcde", "ééé"], says: /at most 4 bytes/ },
   { rule: { maxBytes: 4 }, kept: [["abcd", "éé"], []], broken: [["a", "ééé"]], says: /in each item$/ },
   {
@@ -90,6 +103,13 @@ test("encode() points to what breaks a rule in the sender's spelling", () => {
   assert.deepEqual(pointersOf({ hostPath: "a" }), ["/hostPath"]);
   assert.deepEqual(pointersOf({ host_path: "a" }), ["/host_path"]);
   assert.deepEqual(pointersOf({}), ["/hostPath"]);
+});
+
+test("encode() points to each item of a list that breaks its rule", () => {
+  const item = (text: string) => (text === "good" ? undefined : "must be good");
+  const each: FieldRules = { Thing: { words: { item } } };
+  assert.deepEqual(pointersOf({ words: ["good", "bad", "good", "ugly"] }, each), ["/words/1", "/words/3"]);
+  for (const words of [["good"], [], null]) assert.deepEqual(pointersOf({ words }, each), []);
 });
 
 test("encode() holds no rule against a message whose fields are not what they should be", () => {

@@ -3,7 +3,14 @@ import { DaemonCrash, GrpcFault, invalidArgument, notFound, unknown } from "../f
 import type { Habits, Manner, PullFailure, Refusals } from "../manner.ts";
 import type { StringMap } from "../messages.ts";
 import { methodOf, type RpcName } from "../rpc-names.ts";
-import { foreignSysctl, joinLogPath, runtimeStreamsFault, streamLists, without } from "./rules.ts";
+import {
+  execFailure,
+  foreignSysctl,
+  joinLogPath,
+  runtimeStreamsFault,
+  streamLists,
+  without,
+} from "./rules.ts";
 
 type Version = "1.6" | "1.7" | "2.1";
 
@@ -168,7 +175,7 @@ function refusals(version: Version): Refusals {
       ),
     execCommandMissing: (command) =>
       unknown(
-        `failed to exec in container: failed to start exec: OCI runtime exec failed: exec failed: unable to start container process: exec: "${command}": executable file not found in $PATH: unknown`,
+        `failed to exec in container: failed to start exec: OCI runtime exec failed: exec failed: unable to start container process: exec: "${command}": ${execFailure(command)}: unknown`,
       ),
 
     imageSpecMissing: () => undefined,

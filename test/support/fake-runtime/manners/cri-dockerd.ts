@@ -4,7 +4,14 @@ import { DaemonCrash, GrpcFault, notFound, unknown } from "../fault.ts";
 import type { Habits, Manner, PullFailure, Refusals } from "../manner.ts";
 import type { StringMap } from "../messages.ts";
 import { methodOf, type RpcName } from "../rpc-names.ts";
-import { foreignSysctl, goZeroTimeNanos, runtimeStreamsFault, streamLists, without } from "./rules.ts";
+import {
+  execFailure,
+  foreignSysctl,
+  goZeroTimeNanos,
+  runtimeStreamsFault,
+  streamLists,
+  without,
+} from "./rules.ts";
 
 /** cri-dockerd of April 2026 on dockerd 28.5.2. */
 export function criDockerd(): Manner {
@@ -137,7 +144,7 @@ function refusals(): Refusals {
     streams: (_rpc, request) => runtimeStreamsFault(request),
     execTimeout: () => new GrpcFault(status.DEADLINE_EXCEEDED, "context deadline exceeded"),
     execCommandMissing: (command) => ({
-      stdout: `OCI runtime exec failed: exec failed: unable to start container process: exec: "${command}": executable file not found in $PATH: unknown\r\n`,
+      stdout: `OCI runtime exec failed: exec failed: unable to start container process: exec: "${command}": ${execFailure(command)}: unknown\r\n`,
       exitCode: 127,
     }),
 

@@ -4,7 +4,7 @@ import type { Habits, Manner, PullFailure, Refusals } from "../manner.ts";
 import type { ContainerConfig, StringMap } from "../messages.ts";
 import { imageIdDigits } from "../references.ts";
 import { methodOf, type RpcName } from "../rpc-names.ts";
-import { runtimeStreamsFault, without } from "./rules.ts";
+import { execFailure, runtimeStreamsFault, without } from "./rules.ts";
 
 /** CRI-O 1.37.0 with `signature_policy` set and pod events on. */
 export function criO(): Manner {
@@ -174,7 +174,7 @@ function refusals(): Refusals {
     execTimeout: () => "exit code -1",
     execCommandMissing: (command) =>
       unknown(
-        `command error: exec: "${command}": executable file not found in $PATH, stdout: , stderr: , exit code -1`,
+        `command error: time="2026-11-28T14:07:04Z" level=error msg="exec failed: unable to start container process: exec: \\"${command}\\": ${execFailure(command)}", stdout: , stderr: , exit code -1`,
       ),
 
     imageSpecMissing: (rpc) =>

@@ -44,3 +44,8 @@ export function foreignSysctl(config: PodSandboxConfig): string | undefined {
 export function joinLogPath(directory: string | undefined, path: string | undefined): string {
   return directory && path ? posix.join(directory, path) : "";
 }
+
+/** Why a program cannot be executed: what is in /etc is there, and no program. */
+export function execFailure(command: string): string {
+  return command.startsWith("/etc/") ? "permission denied" : "executable file not found in $PATH";
+}
