@@ -5,7 +5,8 @@ const keyByFlag = new Map(settings.map(({ flag, key }) => [flag, key]));
 
 /** `add --tls-key=FILE` -> `add tls.keyFile`; what is no flag stays. */
 export function nameOptions(message: string): string {
-  return message.replace(/--[a-z]+(?:-[a-z]+)*(=[^\s,;]+)?/g, (written) => {
-    return keyByFlag.get(written.replace(/=.*$/, "")) ?? written;
-  });
+  return message.replace(
+    /(--[a-z]+(?:-[a-z]+)*)(?:=[^\s,;]+)?/g,
+    (written, flag: string) => keyByFlag.get(flag) ?? written,
+  );
 }
