@@ -16,13 +16,7 @@ import { readTrustedFile } from "./files/trusted-file.ts";
 
 export { envExample, settingsTable } from "./config/help.ts";
 export { nameOptions } from "./config/name-options.ts";
-export type {
-  GatewaySettings,
-  GrantOptions,
-  GrantRules,
-  ListenAddress,
-  TlsOptions,
-} from "./config/options.ts";
+export type { ListenAddress } from "./config/options.ts";
 export type { Config } from "./config/resolve.ts";
 
 /** What to do. Only the commands that serve have a configuration: the others read no settings. */

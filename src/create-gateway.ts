@@ -151,7 +151,10 @@ interface Life {
 function surroundingsOf({ logger, stopping, ready }: Life): Surroundings {
   return {
     say: (text) => logger?.info(text),
-    log: ({ level, message, ...details }) => logger?.[level](message, details),
+    log({ level, message, ...details }) {
+      // What is about a request may be the runtime's words.
+      logger?.[level](details.requestId === undefined ? nameOptions(message) : message, details);
+    },
     texts: ({ address }) => ({
       ready: (runtime) => `Crest serves ${address} in front of ${runtime}`,
       waiting: (trouble) =>
@@ -162,13 +165,12 @@ function surroundingsOf({ logger, stopping, ready }: Life): Surroundings {
       if (stopping.aborted) stopped();
       else stopping.addEventListener("abort", stopped, { once: true });
     }),
-    stopAgain: never,
+    stopAgain: new Promise(ignore),
     ready,
   };
 }
 
 const ignore = (): void => undefined;
-const never = new Promise<never>(ignore);
 
 function checkLogger(logger: Logger | undefined): void {
   for (const level of ["info", "warn", "error"] as const) {

@@ -112,21 +112,33 @@ async function bindPrivately(server: Server, path: string): Promise<void> {
     const { ino } = await lstat(socket);
     // Unlike a rename, a link never replaces what somebody else has put there meanwhile.
     await link(socket, path);
-    socketFiles.set(server, { path, ino });
+    socketFiles.set(server, { path, ino, isRemoved: false });
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** server -> its socket's file. Node removes the file under the name that it was bound by, which is gone. */
-const socketFiles = new WeakMap<Server, { readonly path: string; readonly ino: number }>();
+interface SocketFile {
+  readonly path: string;
+  readonly ino: number;
+  isRemoved: boolean;
+}
+
+/** server -> its socket's file. Node knows it only under the name that it was bound by, which is gone. */
+const socketFiles = new WeakMap<Server, SocketFile>();
+
+/** The path of the Unix socket on which `server` listens; undefined when it listens elsewhere. */
+export function socketPathOf(server: Server): string | undefined {
+  const address = server.address();
+  return socketFiles.get(server)?.path ?? (typeof address === "string" ? address : undefined);
+}
 
 function removeSocketFile(server: Server): void {
   const file = socketFiles.get(server);
-  if (file === undefined) return;
-  socketFiles.delete(server);
-  // Another gateway's, if that has taken the place.
+  if (file === undefined || file.isRemoved) return;
+  file.isRemoved = true;
+  // Another gateway's, if that has taken the place. The server is still open, so no other file has this number.
   if (lstatSync(file.path, { throwIfNoEntry: false })?.ino === file.ino) rmSync(file.path, { force: true });
 }
 

@@ -4,6 +4,7 @@ import { type Caller, canUse } from "../auth/authorize.ts";
 import { normalReference } from "../auth/reference.ts";
 import { GatewayError } from "../errors.ts";
 import type { JsonObject } from "./bind.ts";
+import { socketPathOf } from "./listen.ts";
 import { quote } from "./shell.ts";
 
 /** Where a request names images, by route id: of one that fails because an image is not there. */
@@ -51,8 +52,8 @@ function missingImage(images: readonly unknown[], text: string): string | undefi
 
 /** To the address by which the caller came. */
 function pullCommand(request: FastifyRequest, image: string): string {
-  const address = request.server.server.address();
-  const socket = typeof address === "string" ? ` --unix-socket ${quote(address)}` : "";
+  const path = socketPathOf(request.server.server);
+  const socket = path === undefined ? "" : ` --unix-socket ${quote(path)}`;
   const body = quote(`{"image": ${JSON.stringify(image)}}`);
   const url = `${request.protocol}://${request.host}/v1/images/pull`;
   return `curl${socket} -H "Authorization: Bearer $TOKEN" --json ${body} ${url}`;
