@@ -85,6 +85,8 @@ export interface GatewayErrorOptions {
   readonly grpcCode?: string | undefined;
   /** Members that this problem has besides the common ones (`grant`, `resource`, `candidates`, `podSandboxId`). */
   readonly members?: { readonly [name: string]: unknown };
+  /** What the runtime said, without the names that the request gave: see `cri/own-words.ts`. */
+  readonly words?: string;
   /** Response headers that belong to the refusal (`Allow`, `Retry-After`). */
   readonly headers?: { readonly [name: string]: string };
 }
@@ -97,6 +99,8 @@ export class GatewayError extends Error {
   readonly grpcCode: string | undefined;
   readonly members: { readonly [name: string]: unknown };
   readonly headers: { readonly [name: string]: string };
+  /** What decides the meaning of a runtime's error. By default the cause's, else the message. */
+  readonly words: string;
 
   constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -105,6 +109,8 @@ export class GatewayError extends Error {
     this.grpcCode = options.grpcCode;
     this.members = options.members ?? {};
     this.headers = options.headers ?? {};
+    const { cause } = options;
+    this.words = options.words ?? (cause instanceof GatewayError ? cause.words : message);
   }
 
   /** HTTP status of this problem. */

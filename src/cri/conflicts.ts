@@ -14,6 +14,8 @@ import type { Input } from "./codec.ts";
 import { invoke } from "./invoke.ts";
 import { networkTeardownFailed } from "./network-teardown.ts";
 import { notImplemented } from "./not-implemented.ts";
+import { ownWords } from "./own-words.ts";
+import { withoutSubjectNames } from "./subject-names.ts";
 import { anyOf, inOrder, onOneLine, type TextPattern } from "./text-pattern.ts";
 
 type ContainerState = NonNullable<Methods["RuntimeService/ContainerStatus"]["response"]["status"]>["state"];
@@ -108,6 +110,7 @@ const sayings: readonly Saying[] = [
   {
     text: /failed to parse image reference|cannot parse input|invalid reference format/,
     code: "bad_reference",
+    of: [...pulls, ...creations],
   },
   {
     text: /no runtime for "[^"]*" is configured|failed to find runtime handler/,
@@ -117,6 +120,8 @@ const sayings: readonly Saying[] = [
   {
     text: anyOf(
       /executable file not found|exec: "[^"]*": stat [^:]*: no such file|exec: "[^"]*": permission denied|exec format error/,
+      // crun puts the command between.
+      onOneLine("executable file ", "not found in $PATH"),
       onOneLine("exec ", "no such file or directory"),
       onOneLine("exec: ", "no such file or directory"),
       onOneLine('exec: "', ": file name too long"),
@@ -240,9 +245,14 @@ export async function explain(
   request: Request,
   { error, options }: { readonly error: GatewayError; readonly options: CallOptions },
 ): Promise<GatewayError> {
-  const { code, grpcCode, message } = error;
+  const { code, grpcCode } = error;
   const isUnclear = unclear.has(grpcCode);
-  const said = isUnclear || refined.has(grpcCode) ? saidBy(rpc, message) : undefined;
+  const isRead = isUnclear || refined.has(grpcCode);
+  let { words } = error;
+  if (isRead && (saidBy(rpc, words) !== undefined || absence.test(words))) {
+    words = await withoutSubjectNames(runtime, request, { words, options });
+  }
+  const said = isRead ? saidBy(rpc, words) : undefined;
   if (code === "not_implemented" || said === "not_implemented") {
     runtime.markUnimplemented(rpc);
     return notImplemented(runtime, rpc, error);
@@ -250,8 +260,8 @@ export async function explain(
   if (said === "network_teardown_failed") return networkTeardownFailed(runtime, request, error);
   if (said !== undefined) return restate(error, said);
   if (!isUnclear) return error;
-  if (!containerNeeds[rpc] && !needReadyPod.has(rpc)) return byAbsence(request, error);
-  if (isReadBefore(rpc) && !aboutState.test(message) && !absence.test(message)) return error;
+  if (!containerNeeds[rpc] && !needReadyPod.has(rpc)) return byAbsence(request, error, words);
+  if (isReadBefore(rpc) && !aboutState.test(words) && !absence.test(words)) return error;
   const conflict = await stateConflict(runtime, rpc, request, options).catch((failure: unknown) =>
     failure instanceof GatewayError && failure.code === "not_found" ? failure : undefined,
   );
@@ -259,9 +269,12 @@ export async function explain(
 }
 
 /** Of a request about a pod or a container: that it is not there, where the text says so. */
-function byAbsence({ containerId, podSandboxId }: Request, error: GatewayError): GatewayError {
-  const isAbsent =
-    (containerId || podSandboxId) && unclear.has(error.grpcCode) && absence.test(error.message);
+function byAbsence(
+  { containerId, podSandboxId }: Request,
+  error: GatewayError,
+  words = error.words,
+): GatewayError {
+  const isAbsent = (containerId || podSandboxId) && unclear.has(error.grpcCode) && absence.test(words);
   return isAbsent ? restate(error, "not_found") : error;
 }
 
@@ -316,9 +329,9 @@ function saidBy(rpc: Rpc, text: string): ErrorCode | undefined {
   return sayings.find(({ of, text: pattern }) => (of?.includes(rpc) ?? true) && pattern.test(text))?.code;
 }
 
-/** Whether this is how a runtime says that a command cannot be started, because there is no such program. */
-export const isMissingCommand = (text: string): boolean =>
-  saidBy("RuntimeService/Exec", text) === "command_not_found";
+/** Whether this is how a runtime says that the command of `request` cannot be started, because there is no such program. */
+export const isMissingCommand = (text: string, request: unknown): boolean =>
+  saidBy("RuntimeService/Exec", ownWords(text, request)) === "command_not_found";
 
 function restate(error: GatewayError, code: ErrorCode): GatewayError {
   if (code === error.code) return error;

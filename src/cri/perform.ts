@@ -71,7 +71,7 @@ async function hasStopped(
   { containerId }: Subject,
   error: GatewayError,
 ): Promise<boolean> {
-  if (rpc !== "RuntimeService/StopContainer" || !containerId || !/ttrpc: closed/.test(error.message))
+  if (rpc !== "RuntimeService/StopContainer" || !containerId || !/ttrpc: closed/.test(error.words))
     return false;
   const { status } = await invoke(runtime, "RuntimeService/ContainerStatus", { containerId });
   return status?.state === "CONTAINER_EXITED";

@@ -133,7 +133,7 @@ function commandOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptio
       });
       const session = createCommandSession(connection, streams, sessions);
       if (!isAttach) {
-        await requireStart(session, client).catch((error: unknown) => {
+        await requireStart(session, client, bound.message).catch((error: unknown) => {
           throw withoutSecrets(error, secrets);
         });
       }
@@ -157,10 +157,10 @@ function commandOf(route: SessionRoute, gateway: Gateway, sessions: SessionOptio
 }
 
 /** @throws {GatewayError} `command_not_found` when the runtime says so before it says anything else. */
-async function requireStart(session: CommandSession, client: WaitingClient): Promise<void> {
+async function requireStart(session: CommandSession, client: WaitingClient, request: unknown): Promise<void> {
   const outcome = await firstSign(session, client.onCancel);
   const message = outcome !== undefined && "status" in outcome ? messageOf(outcome.status) : "";
-  if (!client.gone && !isMissingCommand(message)) return;
+  if (!client.gone && !isMissingCommand(message, request)) return;
   session.connection.destroy();
   client.check();
   throw new GatewayError("command_not_found", `Exec failed: ${message}`);
