@@ -15,6 +15,7 @@ import { invoke } from "./invoke.ts";
 import { networkTeardownFailed } from "./network-teardown.ts";
 import { notImplemented } from "./not-implemented.ts";
 import { ownWords } from "./own-words.ts";
+import { registryFaults } from "./registry-faults.ts";
 import { withoutSubjectNames } from "./subject-names.ts";
 import { anyOf, inOrder, onOneLine, type TextPattern } from "./text-pattern.ts";
 
@@ -84,12 +85,19 @@ const commands: readonly Rpc[] = [
 /** A pod or container of the same name is there, or in the making. */
 export const nameTaken = /is reserved for|Conflict\. The container name/;
 
+/** The kernel says the same of cgroups and of watches of files, for which there is a limit and no disk. */
+const diskFull: TextPattern = {
+  test: (text) =>
+    /no space left on device|disk quota exceeded/.test(text) && !/cgroup|inotify|fsnotify/.test(text),
+};
+
 /**
  * The first that matches counts. Texts repeat what the caller wrote: a pattern has a space or a quote in it
  * that no image reference could bring along.
  */
 const sayings: readonly Saying[] = [
   { text: nameTaken, code: "name_reserved", of: creations },
+  { text: diskFull, code: "node_disk_full", of: [...pulls, ...begins, "RuntimeService/CheckpointContainer"] },
   {
     text: /failed to resolve image|does not resolve to an image ID|No such image/,
     code: "image_not_found",
@@ -129,24 +137,9 @@ const sayings: readonly Saying[] = [
     code: "command_not_found",
     of: commands,
   },
-  {
-    text: /\b401 Unauthorized|\b403 Forbidden|\bunauthorized: |: unauthorized\b|no basic auth credentials|authorization failed|access denied|\bdenied: |authentication required/i,
-    code: "registry_unauthorized",
-    of: pulls,
-  },
-  {
-    text: /connection refused|no such host|i\/o timeout|no route to host|server misbehaving|RegistryUnavailable|x509: |tls: /,
-    code: "registry_unreachable",
-    of: pulls,
-  },
-  {
-    text: anyOf(
-      /manifest unknown|name unknown|\b404 Not Found|did not resolve|: not found$/i,
-      onOneLine("repository ", " not found"),
-    ),
-    code: "image_not_found",
-    of: pulls,
-  },
+  ...registryFaults.map((fault): Saying => ({ ...fault, of: pulls })),
+  // CRI-O checks signatures again when it creates a container.
+  { text: /SignatureValidationFailed/, code: "signature_rejected", of: creations },
   {
     text: /image is in use by a container|image is being used by/,
     code: "image_in_use",
@@ -335,11 +328,12 @@ export const isMissingCommand = (text: string, request: unknown): boolean =>
 
 function restate(error: GatewayError, code: ErrorCode): GatewayError {
   if (code === error.code) return error;
-  return new GatewayError(code, error.message, {
-    cause: error,
-    grpcCode: error.grpcCode,
-    members: error.members,
-  });
+  const { message, grpcCode, members } = error;
+  const headers = code === "registry_rate_limited" ? rateLimitHeaders : error.headers;
+  return new GatewayError(code, message, { cause: error, grpcCode, members, headers });
 }
+
+/** No runtime passes on how long the registry wants to be left alone. Registries count by the minute or longer. */
+const rateLimitHeaders = { "retry-after": "60" };
 
 const nameOf = (rpc: Rpc): string => rpc.slice(rpc.indexOf("/") + 1);

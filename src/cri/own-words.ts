@@ -162,8 +162,13 @@ function addReference(
   const colon = tagged.lastIndexOf(":");
   const name = colon > tagged.lastIndexOf("/") ? tagged.slice(0, colon) : tagged;
   // A single word may be a word of the runtime's, and `i/o` is part of one of its phrases.
-  for (const form of [reference, tagged, name])
-    if (/[/:@]/.test(form) && form.length > minNameLength) bare.add(form);
+  for (const form of [reference, tagged, name]) {
+    // Docker leaves docker.io out.
+    for (const written of [form, form.slice(form.indexOf("/") + 1)])
+      if (/[/:@]/.test(written) && written.length > minNameLength) bare.add(written);
+  }
+  const [host = ""] = name.split("/", 1);
+  if (/[.:]/.test(host)) bare.add(host);
   for (const part of reference.split(/[/:@]/)) if (part.length >= minNameLength) parts.add(part);
 }
 

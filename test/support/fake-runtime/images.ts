@@ -107,6 +107,7 @@ function pullFailure(
     if (known) return "absent";
     return /^(localhost|127\.|\[::1\])/.test(reference.host) ? "refused" : "no such host";
   }
+  if (remote.fault !== undefined) return remote.fault;
   if (remote.credentials === undefined) return undefined;
   const given = credentialsOf(auth);
   if (given === undefined) return "no credentials";
