@@ -10,7 +10,7 @@ export interface RegistryRequest {
   /** The repository: `team/app`. */
   readonly name: string;
   readonly reference: string;
-  readonly headers: IncomingMessage["headers"];
+  readonly incoming: IncomingMessage;
 }
 
 /** Answers a request instead of the registry. @returns Whether it did. */
@@ -35,7 +35,7 @@ export async function startFaultyRegistry(image: PushableImage): Promise<FaultyR
       method: incoming.method ?? "",
       name,
       reference,
-      headers: incoming.headers,
+      incoming,
     };
     if (registry.fault?.(request, response)) return;
     const blob = image.blobs.find(({ digest }) => digest === reference);
