@@ -1,6 +1,5 @@
 /**
- * Flags, environment and file, or the options of a program -> one frozen configuration. The only reader of the
- * process's environment.
+ * Flags, environment and file, or the options of a program -> one frozen configuration.
  *
  * Flags beat the environment, which beats the file: setting by setting, whole values. Whatever is
  * unknown or does not read stops the start; nothing is guessed and nothing is dropped.
@@ -8,6 +7,7 @@
 import { isUtf8 } from "node:buffer";
 import { readOptions } from "./config/command-options.ts";
 import type { ServingCommand } from "./config/commands.ts";
+import { environment } from "./config/environment.ts";
 import { parseFlags } from "./config/flags.ts";
 import { helpText } from "./config/help.ts";
 import type { GatewaySettings } from "./config/options.ts";
@@ -70,7 +70,7 @@ export function parseCommandLine(
  * @throws {StartError} that names the option.
  */
 export function configOf(options: GatewaySettings): Config {
-  return resolveOptions(options, { env: process.env, uid: process.getuid?.(), cwd: process.cwd() });
+  return resolveOptions(options, { env: environment, uid: process.getuid?.(), cwd: process.cwd() });
 }
 
 /** Bytes that are not UTF-8 would become other ones, in a path for one, and nobody would be told. */
@@ -82,7 +82,7 @@ function readText(path: string): string {
 
 /** `parseCommandLine` of this process. */
 export function readCommandLine(): Command {
-  return parseCommandLine(process.argv.slice(2), process.env);
+  return parseCommandLine(process.argv.slice(2), environment);
 }
 
 /** What systemd, or another service manager, tells a process that it starts. */
@@ -95,10 +95,10 @@ export interface ServiceManager {
 
 /** Takes it out of the environment: a containerd that is started later would speak to the same manager. */
 export function takeServiceManager(): ServiceManager {
-  const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: microseconds, WATCHDOG_PID: watched } = process.env;
-  delete process.env.NOTIFY_SOCKET;
-  delete process.env.WATCHDOG_USEC;
-  delete process.env.WATCHDOG_PID;
+  const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: microseconds, WATCHDOG_PID: watched } = environment;
+  delete environment.NOTIFY_SOCKET;
+  delete environment.WATCHDOG_USEC;
+  delete environment.WATCHDOG_PID;
   const watchdogMs = Math.floor(Number(microseconds) / 1000);
   const isWatched = watchdogMs > 0 && (watched === undefined || watched === String(process.pid));
   return { notifySocket: socket === "" ? undefined : socket, watchdogMs: isWatched ? watchdogMs : undefined };

@@ -48,15 +48,25 @@ export const errorTable = {
   body_too_large: { status: 413, title: "Body too large" },
   unsupported_media_type: { status: 415, title: "Unsupported media type" },
   registry_unauthorized: { status: 422, title: "The registry refused the credentials" },
+  platform_missing: { status: 422, title: "The image is not for this node's platform" },
+  signature_rejected: { status: 422, title: "The node's policy rejects the image's signature" },
   output_too_large: { status: 422, title: "The command's output is too large" },
   upgrade_required: { status: 426, title: "Upgrade required" },
   headers_too_large: { status: 431, title: "Headers too large" },
   too_many_sessions: { status: 429, title: "Too many sessions", retryable: true },
   // What the runtime said.
+  registry_rate_limited: { status: 429, title: "The registry's rate limit is reached", retryable: true },
   runtime_exhausted: { status: 429, title: "The runtime is out of a resource", retryable: true },
   not_implemented: { status: 501, title: "Not implemented by this runtime" },
   reply_too_large: { status: 502, title: "The runtime's reply is too large" },
   registry_unreachable: { status: 502, title: "The registry cannot be reached", retryable: true },
+  registry_failed: { status: 502, title: "The registry failed", retryable: true },
+  registry_plain_http: { status: 502, title: "The registry speaks HTTP, not HTTPS" },
+  digest_mismatch: {
+    status: 502,
+    title: "The registry sent other content than its digest says",
+    retryable: true,
+  },
   runtime_error: { status: 502, title: "The runtime failed" },
   network_teardown_failed: { status: 502, title: "The pod's network cannot be removed" },
   runtime_unavailable: { status: 503, title: "The runtime is unavailable", retryable: true },
@@ -65,6 +75,7 @@ export const errorTable = {
   deadline_exceeded: { status: 504, title: "The runtime did not answer in time", retryable: true },
   outcome_unknown: { status: 504, title: "Outcome unknown" },
   exec_timeout: { status: 504, title: "The command took longer than its timeout" },
+  node_disk_full: { status: 507, title: "No space left on the node", retryable: true },
   // A bug of ours.
   internal: { status: 500, title: "Internal error" },
 } as const satisfies { readonly [code: string]: ErrorRow };
@@ -86,6 +97,8 @@ export interface GatewayErrorOptions {
   readonly grpcCode?: string | undefined;
   /** Members that this problem has besides the common ones (`grant`, `resource`, `candidates`, `podSandboxId`). */
   readonly members?: { readonly [name: string]: unknown };
+  /** What the runtime said, without the names that the request gave: see `cri/own-words.ts`. */
+  readonly words?: string;
   /** Response headers that belong to the refusal (`Allow`, `Retry-After`). */
   readonly headers?: { readonly [name: string]: string };
 }
@@ -98,6 +111,8 @@ export class GatewayError extends Error {
   readonly grpcCode: string | undefined;
   readonly members: { readonly [name: string]: unknown };
   readonly headers: { readonly [name: string]: string };
+  /** What decides the meaning of a runtime's error. By default the cause's, else the message. */
+  readonly words: string;
 
   constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -106,6 +121,8 @@ export class GatewayError extends Error {
     this.grpcCode = options.grpcCode;
     this.members = options.members ?? {};
     this.headers = options.headers ?? {};
+    const { cause } = options;
+    this.words = options.words ?? (cause instanceof GatewayError ? cause.words : message);
   }
 
   /** HTTP status of this problem. */

@@ -131,7 +131,7 @@ test("process.env is read in one place", () => {
   const readers = sources.filter(({ text, part }) => /process\.env\b/.test(text) && !tools.has(part));
   assert.deepEqual(
     readers.map(({ path }) => path),
-    ["config.ts"],
+    ["config/environment.ts"],
   );
 });
 

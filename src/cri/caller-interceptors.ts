@@ -102,7 +102,7 @@ async function hasStopped(
   request: Uint8Array,
   error: GatewayError,
 ): Promise<boolean> {
-  if (rpc !== "RuntimeService/StopContainer" || !/ttrpc: closed/.test(error.message)) return false;
+  if (rpc !== "RuntimeService/StopContainer" || !/ttrpc: closed/.test(error.words)) return false;
   const { containerId = "" } = subjectOf(rpc, request);
   const { status } = await call(runtime, "RuntimeService/ContainerStatus", { containerId });
   return status?.state === "CONTAINER_EXITED";

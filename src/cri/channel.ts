@@ -155,11 +155,15 @@ export function connect(options: ConnectOptions): Runtime {
   }
 
   /** Settles when it is time for the next attempt. @throws {GatewayError} the failure, when there is none. */
-  async function untilNext(rpc: Rpc, { deadline, atOnce, ...attempt }: Failed): Promise<void> {
+  async function untilNext(
+    rpc: Rpc,
+    request: Uint8Array,
+    { deadline, atOnce, ...attempt }: Failed,
+  ): Promise<void> {
     note(rpc, attempt.failure);
     const pause = atOnce ? undefined : sideOf(rpc).pauseAfter(attempt);
     if (pause === undefined || Date.now() + pause >= deadline) {
-      throw fromStatus(rpc, atDeadline(attempt.failure, deadline));
+      throw fromStatus(rpc, atDeadline(attempt.failure, deadline), request);
     }
     await sleep(pause);
   }
@@ -194,7 +198,13 @@ export function connect(options: ConnectOptions): Runtime {
           return;
         } catch (error) {
           if (cancelled) throw cancellation(rpc, error);
-          await untilNext(rpc, { failure: error as ServiceError, attempt, repeatable, deadline, atOnce });
+          await untilNext(rpc, request, {
+            failure: error as ServiceError,
+            attempt,
+            repeatable,
+            deadline,
+            atOnce,
+          });
         } finally {
           call.cancel();
         }
@@ -251,7 +261,13 @@ export function connect(options: ConnectOptions): Runtime {
           return reply;
         } catch (error) {
           if (cancelled) throw cancellation(rpc, error);
-          await untilNext(rpc, { failure: error as ServiceError, attempt, repeatable, deadline, atOnce });
+          await untilNext(rpc, request, {
+            failure: error as ServiceError,
+            attempt,
+            repeatable,
+            deadline,
+            atOnce,
+          });
         }
       }
     },

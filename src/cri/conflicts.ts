@@ -14,12 +14,15 @@ import { call } from "./call.ts";
 import { changePatterns, saysNotRunning, saysVanished } from "./change-patterns.ts";
 import type { CallOptions, Runtime } from "./channel.ts";
 import type { Input } from "./codec.ts";
-import { creations, type ErrorPattern } from "./error-pattern.ts";
+import { begins, creations, type ErrorPattern } from "./error-pattern.ts";
 import { mistakePatterns } from "./mistake-patterns.ts";
 import { mistakePlace } from "./mistake-place.ts";
 import { networkTeardownFailed } from "./network-teardown.ts";
 import { notImplemented } from "./not-implemented.ts";
-import { anyOf, onOneLine } from "./text-pattern.ts";
+import { ownWords } from "./own-words.ts";
+import { registryFaults } from "./registry-faults.ts";
+import { withoutSubjectNames } from "./subject-names.ts";
+import { anyOf, onOneLine, type TextPattern } from "./text-pattern.ts";
 
 type ContainerState = NonNullable<Methods["RuntimeService/ContainerStatus"]["response"]["status"]>["state"];
 
@@ -85,12 +88,19 @@ const commands: readonly Rpc[] = [
 /** A pod or container of the same name is there, or in the making. */
 export const nameTaken = /is reserved for|Conflict\. The container name/;
 
+/** The kernel says the same of cgroups and of watches of files, for which there is a limit and no disk. */
+const diskFull: TextPattern = {
+  test: (text) =>
+    /no space left on device|disk quota exceeded/.test(text) && !/cgroup|inotify|fsnotify/.test(text),
+};
+
 /**
  * The first that matches counts. Texts repeat what the caller wrote: a pattern has a space or a quote in it
  * that no image reference could bring along.
  */
 const sayings: readonly ErrorPattern[] = [
   { text: nameTaken, code: "name_reserved", of: creations },
+  { text: diskFull, code: "node_disk_full", of: [...pulls, ...begins, "RuntimeService/CheckpointContainer"] },
   {
     text: /failed to resolve image|does not resolve to an image ID|No such image/,
     code: "image_not_found",
@@ -111,6 +121,7 @@ const sayings: readonly ErrorPattern[] = [
   {
     text: /failed to parse image reference|cannot parse input|invalid reference format/,
     code: "bad_reference",
+    of: [...pulls, ...creations],
   },
   {
     text: /no runtime for "[^"]*" is configured|failed to find runtime handler/,
@@ -122,6 +133,7 @@ const sayings: readonly ErrorPattern[] = [
       /executable file not found|exec: "[^"]*": stat [^:]*: no such file|exec: "[^"]*": permission denied|exec format error/,
       // crun.
       /executable file `[^`]*` not found|open executable: |exec container process /,
+      onOneLine("executable file ", "not found in $PATH"),
       onOneLine("exec ", "no such file or directory"),
       onOneLine("exec: ", "no such file or directory"),
       onOneLine('exec: "', ": file name too long"),
@@ -129,24 +141,9 @@ const sayings: readonly ErrorPattern[] = [
     code: "command_not_found",
     of: commands,
   },
-  {
-    text: /\b401 Unauthorized|\b403 Forbidden|\bunauthorized: |: unauthorized\b|no basic auth credentials|authorization failed|access denied|\bdenied: |authentication required/i,
-    code: "registry_unauthorized",
-    of: pulls,
-  },
-  {
-    text: /connection refused|no such host|i\/o timeout|no route to host|server misbehaving|RegistryUnavailable|x509: |tls: /,
-    code: "registry_unreachable",
-    of: pulls,
-  },
-  {
-    text: anyOf(
-      /manifest unknown|name unknown|\b404 Not Found|did not resolve|: not found$/i,
-      onOneLine("repository ", " not found"),
-    ),
-    code: "image_not_found",
-    of: pulls,
-  },
+  ...registryFaults.map((fault): ErrorPattern => ({ ...fault, of: pulls })),
+  // CRI-O checks signatures again when it creates a container.
+  { text: /SignatureValidationFailed/, code: "signature_rejected", of: creations },
   {
     text: /image is in use by a container|image is being used by/,
     code: "image_in_use",
@@ -213,15 +210,20 @@ export async function explain(
   request: Request,
   { error, options }: { readonly error: GatewayError; readonly options: CallOptions },
 ): Promise<GatewayError> {
-  const { code, grpcCode, message } = error;
+  const { code, grpcCode } = error;
   const isUnclear = unclear.has(grpcCode);
+  const isRead = isUnclear || refined.has(grpcCode);
+  let { words } = error;
   // What is not found may be the process of a container that is there.
   const mayHaveEnded = needsRunning(rpc) && (isUnclear || grpcCode === "NOT_FOUND");
-  if (mayHaveEnded && saysVanished.test(message)) {
+  if (mayHaveEnded && saysVanished.test(words)) {
     const ended = await conflictSoon(runtime, rpc, request, options);
     if (ended) return restate(error, ended.code);
   }
-  const pattern = isUnclear || refined.has(grpcCode) ? saidBy(rpc, message) : undefined;
+  if (isRead && (saidBy(rpc, words) !== undefined || absence.test(words))) {
+    words = await withoutSubjectNames(runtime, request, { words, options });
+  }
+  const pattern = isRead ? saidBy(rpc, words) : undefined;
   const said = pattern?.code;
   if (code === "not_implemented" || said === "not_implemented") {
     runtime.markUnimplemented(rpc);
@@ -229,18 +231,17 @@ export async function explain(
   }
   if (said === "network_teardown_failed") return networkTeardownFailed(runtime, request, error);
   if (pattern !== undefined)
-    return restate(error, pattern.code, placesOf(rpc, request, { pattern, text: message }));
+    return restate(error, pattern.code, placesOf(rpc, request, { pattern, text: error.message }));
   if (mayHaveEnded) {
     const ended = await conflictSoon(runtime, rpc, request, options);
     if (ended) return restate(error, ended.code);
-    return saysNotRunning.test(message) ? restate(error, "not_running") : error;
+    return saysNotRunning.test(words) ? restate(error, "not_running") : error;
   }
   if (!isUnclear) return error;
-  if (!containerNeeds[rpc] && !needReadyPod.has(rpc)) return byAbsence(request, error);
-  if (isKnownBefore(rpc) && !aboutState.test(message) && !absence.test(message)) return error;
+  if (!containerNeeds[rpc] && !needReadyPod.has(rpc)) return byAbsence(request, error, words);
+  if (isKnownBefore(rpc) && !aboutState.test(words) && !absence.test(words)) return error;
   const conflict = await foundConflict(runtime, rpc, request, options);
-  if (conflict?.code !== "not_found" && saysOtherAbsent(rpc, message))
-    return restate(error, "invalid_request");
+  if (conflict?.code !== "not_found" && saysOtherAbsent(rpc, words)) return restate(error, "invalid_request");
   return conflict ? restate(error, conflict.code) : error;
 }
 
@@ -292,9 +293,12 @@ function placesOf(
 }
 
 /** Of a request about a pod or a container: that it is not there, where the text says so. */
-function byAbsence({ containerId, podSandboxId }: Request, error: GatewayError): GatewayError {
-  const isAbsent =
-    (containerId || podSandboxId) && unclear.has(error.grpcCode) && absence.test(error.message);
+function byAbsence(
+  { containerId, podSandboxId }: Request,
+  error: GatewayError,
+  words = error.words,
+): GatewayError {
+  const isAbsent = (containerId || podSandboxId) && unclear.has(error.grpcCode) && absence.test(words);
   return isAbsent ? restate(error, "not_found") : error;
 }
 
@@ -354,18 +358,18 @@ function saidBy(rpc: Rpc, text: string): ErrorPattern | undefined {
   return sayings.find(({ of, text: pattern }) => (of?.includes(rpc) ?? true) && pattern.test(plain));
 }
 
-/** Whether this is how a runtime says that a command cannot be started, because there is no such program. */
-export const isMissingCommand = (text: string): boolean =>
-  saidBy("RuntimeService/Exec", text)?.code === "command_not_found";
+/** Whether this is how a runtime says that the command of `request` cannot be started, because there is no such program. */
+export const isMissingCommand = (text: string, request: unknown): boolean =>
+  saidBy("RuntimeService/Exec", ownWords(text, request))?.code === "command_not_found";
 
 function restate(error: GatewayError, code: ErrorCode, errors: readonly FieldError[] = []): GatewayError {
   if (code === error.code && errors.length === 0) return error;
-  return new GatewayError(code, error.message, {
-    cause: error,
-    errors,
-    grpcCode: error.grpcCode,
-    members: error.members,
-  });
+  const { message, grpcCode, members } = error;
+  const headers = code === "registry_rate_limited" ? rateLimitHeaders : error.headers;
+  return new GatewayError(code, message, { cause: error, errors, grpcCode, members, headers });
 }
+
+/** No runtime passes on how long the registry wants to be left alone. Registries count by the minute or longer. */
+const rateLimitHeaders = { "retry-after": "60" };
 
 const nameOf = (rpc: Rpc): string => rpc.slice(rpc.indexOf("/") + 1);

@@ -88,8 +88,8 @@ export function createInventory(runtime: Runtime): Inventory {
       if (status?.id.startsWith(id)) return status.id;
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
-      if (/multiple ids found/i.test(error.message)) throw ambiguous(kind, id, "several");
-      if (error.code === "not_found" || absence.test(error.message)) throw absent(kind, id);
+      if (/multiple ids found/i.test(error.words)) throw ambiguous(kind, id, "several");
+      if (error.code === "not_found" || absence.test(error.words)) throw absent(kind, id);
     }
     throw tooLarge;
   }

@@ -55,7 +55,7 @@ export const withPodCgroups =
         const { config } = requestOf("RuntimeService/RunPodSandbox", request);
         // The pod that has the name may have the uid too, and its cgroup. A lost answer may be that of a running pod.
         const mayBeInUse =
-          nameTaken.test(String(error)) || (error instanceof GatewayError && mayHaveLeftAPod(error));
+          error instanceof GatewayError && (nameTaken.test(error.words) || mayHaveLeftAPod(error));
         if (!mayBeInUse) await removePodCgroup(config?.metadata?.uid ?? "");
         throw error;
       }

@@ -21,6 +21,7 @@ import { logFileOf, logFolderOf, makeFolderOf, makeLogFolder } from "./log-folde
 import { checkPodConfig } from "./pod-checks.ts";
 import { completePodConfig } from "./pod-config.ts";
 import { refusal } from "./refusals.ts";
+import { completeCredentials } from "./registry-credentials.ts";
 import { completeSandboxConfig, recallSandboxConfig } from "./sandbox-config.ts";
 
 /** Completes a validated request of one RPC. @throws {InvalidValue}; {GatewayError} `not_found`. */
@@ -95,7 +96,11 @@ export function createPrepare({ runtime, logRoot, execMaxMs }: PrepareOptions): 
       image: { ...request.image, image: await findableReference(runtime, request.image?.image ?? "") },
     }),
 
-    "ImageService/PullImage": async (request) => ({ ...request, image: asWritten(request.image ?? {}) }),
+    "ImageService/PullImage": async ({ auth, ...request }) => ({
+      ...request,
+      image: asWritten(request.image ?? {}),
+      ...(auth === undefined ? {} : { auth: await completeCredentials(runtime, auth) }),
+    }),
   };
 
   async function completeMount(mount: Input<Mount>): Promise<Input<Mount>> {

@@ -52,8 +52,8 @@ export async function readEach<T>(
 /** Why a member failed; undefined when nothing more can be read. */
 function failureOf(error: unknown, left: Countdown): Omit<FailedMember, "id"> | "gone" | undefined {
   if (!(error instanceof GatewayError)) return undefined;
-  const { code, message: detail } = error;
-  if (code === "not_found" || hasGone.test(detail)) return "gone";
+  const { code, message: detail, words } = error;
+  if (code === "not_found" || hasGone.test(words)) return "gone";
   if (code === "runtime_unavailable") return undefined;
   if (code === "deadline_exceeded" && left().deadlineMs <= 0) return undefined;
   return { code, detail };

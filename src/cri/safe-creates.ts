@@ -147,8 +147,8 @@ async function withoutLeftover(
 }
 
 /** Of a lost answer the pod may run. A refusal came before anything was made. */
-function mayLeaveAPod({ code, message }: GatewayError): boolean {
-  return code !== "outcome_unknown" && code !== "invalid_request" && !nameTaken.test(message);
+function mayLeaveAPod({ code, words }: GatewayError): boolean {
+  return code !== "outcome_unknown" && code !== "invalid_request" && !nameTaken.test(words);
 }
 
 async function findLeftover(

@@ -2,8 +2,10 @@
 import { type ServiceError, status } from "@grpc/grpc-js";
 import { type ErrorCode, GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
+import { decodeRequest } from "./codec.ts";
 import { maxErrorTextBytes } from "./header-limit.ts";
 import { callRules } from "./methods.ts";
+import { ownWords } from "./own-words.ts";
 import { cutText } from "./runtime-text.ts";
 
 const byStatus: { readonly [code: number]: ErrorCode } = {
@@ -58,34 +60,40 @@ const isReset = ({ code, details }: ServiceError): boolean =>
 /** What the runtime said, in its words where there are any. */
 function textOf(error: ServiceError): string {
   if (isReset(error)) return `the runtime gave no reason, or one of more than ${maxErrorTextBytes} bytes`;
-  const own = ownWords.map((words) => error.details?.indexOf(words) ?? -1).filter((at) => at !== -1);
+  const own = clientWords.map((words) => error.details?.indexOf(words) ?? -1).filter((at) => at !== -1);
   const text = error.details?.slice(0, Math.min(...own, error.details.length)).trimEnd();
   // cri-dockerd sometimes gives a code alone; what is no gRPC error has a message alone.
-  return cutText(text || (error.code === undefined ? error.message : "no reason was given"));
+  return text || (error.code === undefined ? error.message : "no reason was given");
 }
 
 /** What grpc-js adds behind a reason for those who debug it: a caller should not see paths of the node. */
-const ownWords = [",remote_addr=", "Resolution note:"] as const;
+const clientWords = [",remote_addr=", "Resolution note:"] as const;
 
-/** Turns what a gRPC call rejected with into the problem that the caller sees. Keeps the runtime's text, cut when it is long. */
-export function fromStatus(rpc: Rpc, error: ServiceError): GatewayError {
+/**
+ * Turns what a gRPC call rejected with into the problem that the caller sees. Keeps the runtime's text, cut when it is
+ * long, and its own words in it, without what `request` names.
+ */
+export function fromStatus(rpc: Rpc, error: ServiceError, request?: Uint8Array): GatewayError {
   const name = rpc.slice(rpc.indexOf("/") + 1);
+  const text = textOf(error);
+  const words = cutText(request === undefined ? text : ownWords(text, decodeRequest(rpc, request)));
   const grpcCode = status[error.code] ?? "UNKNOWN";
   if (isOutcomeUnknown(rpc, error)) {
     return new GatewayError(
       "outcome_unknown",
-      `${name} may have been carried out, but its answer was lost: ${textOf(error)}. Before you send it again, ${callRules[rpc].lookWith}`,
-      { cause: error, grpcCode },
+      `${name} may have been carried out, but its answer was lost: ${cutText(text)}. Before you send it again, ${callRules[rpc].lookWith}`,
+      { cause: error, grpcCode, words },
     );
   }
   const code = isStarting(error)
     ? "runtime_unavailable"
-    : error.code === status.RESOURCE_EXHAUSTED && overLimit.test(error.details)
+    : error.code === status.RESOURCE_EXHAUSTED && overLimit.test(words)
       ? "reply_too_large"
       : (byStatus[error.code] ?? "runtime_error");
-  return new GatewayError(code, `${name} failed: ${textOf(error)}`, {
+  return new GatewayError(code, `${name} failed: ${cutText(text)}`, {
     cause: error,
     grpcCode,
+    words,
     ...(code === "runtime_unavailable" ? { headers: { "retry-after": "1" } } : {}),
   });
 }

@@ -180,6 +180,18 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
     remedy:
       "Send `auth` with a user name and a password or token for that registry. Check the repository's name.",
   },
+  platform_missing: {
+    happened:
+      "The registry has the image, but no variant of it for the node's operating system and processor.",
+    remedy:
+      "Pull another tag, or have the image built for this platform too: `docker buildx build --platform linux/amd64,linux/arm64`. What the node has, `uname -m` says there.",
+  },
+  signature_rejected: {
+    happened:
+      "The node's signature policy does not accept the image: it is not signed, or not by a key that the policy names.",
+    remedy:
+      "Pull an image that is signed as the policy asks. The policy is the runtime's, of CRI-O `/etc/containers/policy.json` or its `signature_policy`.",
+  },
   output_too_large: {
     happened:
       "The command wrote more than the runtime can give back at once, about 16 MiB on most. It has run; its output is lost, or incomplete.",
@@ -202,6 +214,12 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
     remedy:
       "Close sessions that are no longer used and try again, or start the gateway with a higher `--max-sessions`.",
   },
+  registry_rate_limited: {
+    happened:
+      "The registry takes no more requests from this node, or from this account, for now. Registries limit pulls without credentials the most.",
+    remedy:
+      "Wait as long as `Retry-After` says, and longer if it happens again: some registries count over hours. Send `auth`, which raises the limit on most registries, or pull from a mirror.",
+  },
   runtime_exhausted: {
     happened: "The runtime says that it is out of something: memory, disk, or places for sessions.",
     remedy: "Free what `detail` names on the node, or wait, then send the same request again.",
@@ -222,6 +240,23 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
       "The runtime cannot reach the registry: no such host, no connection, or a certificate that it does not trust.",
     remedy:
       "Check name and network from the node itself. A certificate of your own must be known to the runtime. Then try again.",
+  },
+  registry_failed: {
+    happened:
+      "The registry, or a proxy before it, answered with an error of its own (5xx), ended the connection, or sent something that is not an image's manifest. `detail` has its words.",
+    remedy:
+      "Send the same request again after a while. If it stays so, look at the registry's status and log.",
+  },
+  registry_plain_http: {
+    happened: "The registry speaks plain HTTP on its port, and the runtime insists on HTTPS.",
+    remedy:
+      "Check the port. If the registry is meant to have no TLS, tell the runtime: containerd in `/etc/containerd/certs.d/HOST/hosts.toml`, CRI-O with `insecure = true` in `/etc/containers/registries.conf`, Docker with `insecure-registries` in `/etc/docker/daemon.json`. Others on the network can then change what is pulled.",
+  },
+  digest_mismatch: {
+    happened:
+      "A manifest or a layer that the registry sent is not the one that its digest names. The registry's storage is damaged, something on the way changes what it sends, or somebody tampers with it.",
+    remedy:
+      "Send the same request again: containerd may fail once or twice more at what it has received. If it stays so, pull from another network or mirror to see who changes it. If it is the registry, push the image again.",
   },
   runtime_error: {
     happened:
@@ -272,6 +307,12 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
       "The command ran longer than the `timeout` of the request, or without one longer than the gateway's `--exec-max` (1 h by default), or left a process in the background that held its output longer. The answer comes a second after the timeout at the latest. No runtime gives back the output of such a command.",
     remedy:
       "Give it more time, up to `--exec-max`. Redirect the output of what it leaves in the background, `sleep 30 >/dev/null 2>&1 &`. To see output as it comes, use the WebSocket [execContainer](/docs#execContainer). containerd and CRI-O have killed the command; with cri-dockerd it may still run, and so may what it left in the background.",
+  },
+  node_disk_full: {
+    happened:
+      "A disk of the node has no space left for the image, or for the container's or the pod's files.",
+    remedy:
+      "Free some on the node, then send the same request again. [getImageFilesystems](/docs#getImageFilesystems) says what images take; [removeImage](/docs#removeImage) removes those that are not needed.",
   },
   internal: {
     happened: "The gateway failed: this is a bug. Its reasons go to its log and to nobody else.",

@@ -36,7 +36,7 @@ export function bindCommand(
       const protocol = "v4.channel.k8s.io";
       const connection = await openConnection(route, bound.message, { gateway, sessions, client, protocol });
       const session = createCommandSession(connection, streams, sessions);
-      if (!isAttach) await requireStart(session, client);
+      if (!isAttach) await requireStart(session, client, bound.message);
       return {
         abandon: () => connection.destroy(),
         begin: (socket, peer) =>
@@ -56,10 +56,10 @@ export function bindCommand(
 }
 
 /** @throws {GatewayError} `command_not_found` when the runtime says so before it says anything else. */
-async function requireStart(session: CommandSession, client: WaitingClient): Promise<void> {
+async function requireStart(session: CommandSession, client: WaitingClient, request: unknown): Promise<void> {
   const outcome = await firstSign(session, client.onCancel);
   const message = outcome !== undefined && "status" in outcome ? messageOf(outcome.status) : "";
-  if (!client.gone && !isMissingCommand(message)) return;
+  if (!client.gone && !isMissingCommand(message, request)) return;
   session.connection.destroy();
   client.check();
   throw new GatewayError("command_not_found", `Exec failed: ${message}`);

@@ -6,11 +6,10 @@
 import { canChangeUnmanaged, changesPods, requireManaged } from "../auth/authorize.ts";
 import type { Inventory, Kind } from "../cri/inventory.ts";
 import { managedLabel } from "../cri/pod-config.ts";
-import { GatewayError } from "../errors.ts";
 import type { Grant } from "../grants.ts";
 import type { ListRoute, Route } from "../routes/define.ts";
-import { invalid } from "./bind.ts";
 import type { RequestContext } from "./context.ts";
+import { resolveFilters } from "./id-filters.ts";
 
 type Run = (ctx: RequestContext) => Promise<void>;
 
@@ -53,19 +52,9 @@ export function namedBy({ path = {} }: Pick<Route, "path">): Named | undefined {
   return undefined;
 }
 
-/** Not every runtime's filter takes a prefix of a pod's id. An absent pod has no items, which is no mistake. */
-function filterStage({ filters = {} }: ListRoute, inventory: Inventory): Run | undefined {
-  const parameter = Object.keys(filters).find((name) => filters[name] === "filter.podSandboxId");
-  if (parameter === undefined) return undefined;
-  return async ({ bound: { message } }) => {
-    const filter = message.filter as { podSandboxId?: string } | undefined;
-    if (!filter?.podSandboxId) return;
-    try {
-      filter.podSandboxId = await inventory.resolve("pod", filter.podSandboxId);
-    } catch (error) {
-      if (!(error instanceof GatewayError && error.code === "not_found")) throw error;
-      // A name would find nothing, and nobody would know why.
-      if (error.members.candidates !== undefined) throw invalid([{ parameter, detail: error.message }]);
-    }
-  };
+function filterStage({ http, filters = {} }: ListRoute, inventory: Inventory): Run | undefined {
+  if (!Object.values(filters).some((field) => field === "filter.id" || field === "filter.podSandboxId"))
+    return undefined;
+  const kind = http.endsWith("/pods") ? "pod" : "container";
+  return ({ bound }) => resolveFilters(inventory, kind, bound.message.filter ?? {});
 }

@@ -39,7 +39,12 @@ export async function dial(
 ): Promise<SpdyConnection> {
   const target = checkStreamUrl(url, streamHost);
   const client = new Client(target.origin, {
-    connect: { timeout: timeoutMs, ...(ca === undefined ? {} : { ca }) },
+    connect: {
+      timeout: timeoutMs,
+      // Otherwise NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would switch the check off.
+      rejectUnauthorized: true,
+      ...(ca === undefined ? {} : { ca }),
+    },
     headersTimeout: timeoutMs,
     // The session has its own limits.
     bodyTimeout: 0,

@@ -21,12 +21,18 @@ import {
   type Scalar,
   type YAMLMap,
 } from "yaml";
+import { withoutVariables } from "../config/environment.ts";
 import { jsonPointer } from "./invalid-value.ts";
 import { InvalidYaml } from "./invalid-yaml.ts";
 import { MAX_JSON_DEPTH, survives } from "./parse-json.ts";
 
 /** Largest text. The package takes ten times as long for one as JSON's parser does. */
 export const MAX_YAML_BYTES = 128 * 1024;
+/**
+ * Variables that make the package print every text that it parses to stdout. Bodies hold passwords, and the names
+ * are common enough to be set for another program.
+ */
+const printingVariables = ["LOG_STREAM", "LOG_TOKENS"] as const;
 /** How many values aliases may repeat in all. */
 const MAX_REPEATED = 10_000;
 
@@ -87,7 +93,7 @@ export function parseYaml(bytes: Uint8Array): unknown {
   if (text.startsWith("\ufeff")) fail("the text begins with a byte order mark", 0);
   const control = text.search(controlCharacter);
   if (control !== -1) fail("a control character has no place here", control);
-  const { contents } = documentOf(text, lines, fail);
+  const { contents } = withoutVariables(printingVariables, () => documentOf(text, lines, fail));
   return contents === null ? null : new Reader(fail).read(contents);
 }
 

@@ -1,6 +1,14 @@
 /** Pulling, showing and removing images that are not there, not to be had, or in use. */
 import assert from "node:assert/strict";
-import type { FakeImage, FakeRuntime } from "../support/fake-runtime.ts";
+import { test } from "node:test";
+import {
+  type FakeImage,
+  type FakeRuntime,
+  mannerNames,
+  type RegistryFault,
+  registryFaults,
+} from "../support/fake-runtime.ts";
+import { liveGateway } from "./live-gateway.ts";
 import {
   absentId,
   act,
@@ -10,6 +18,7 @@ import {
   imagePinned,
   invalid,
   notFound,
+  type Outcome,
   pull,
   type Situation,
   testEverywhere,
@@ -23,7 +32,37 @@ function pauseOf({ images }: FakeRuntime): FakeImage {
   return pause;
 }
 
+const failed: Outcome = { status: 502, code: "registry_failed" };
+const limited: Outcome = { status: 429, code: "registry_rate_limited" };
+const faults: { readonly [fault in RegistryFault]: Outcome } = {
+  "rate limited": limited,
+  "rate limited with a message": limited,
+  "server error": failed,
+  "server error with a message": failed,
+  "connection reset": failed,
+  "connection ended": failed,
+  "layer cut short": failed,
+  "timed out": unreachable,
+  "wrong digest": { status: 502, code: "digest_mismatch" },
+  "other platform": { status: 422, code: "platform_missing" },
+  "plain HTTP": { status: 502, code: "registry_plain_http" },
+  unsigned: { status: 422, code: "signature_rejected" },
+  "disk full": { status: 507, code: "node_disk_full" },
+};
+
 testEverywhere("images", [
+  ...registryFaults.flatMap((fault) =>
+    ["quay.io/team/faulty:1", "quay.io/access-denied/x509:unknown", "denied:5000/tls/eof:429"].map(
+      (image): Situation => ({
+        situation: `pull ${image}, and the registry's fault is: ${fault}`,
+        run(gateway) {
+          gateway.fake.addRemoteImage({ tags: [image], fault });
+          return pull(image)(gateway);
+        },
+        ...faults[fault],
+      }),
+    ),
+  ),
   {
     situation: "pull with the right credentials",
     run: pull("quay.io/private/app:1", { username: "reader", password: "open sesame" }),
@@ -124,3 +163,21 @@ testEverywhere("images", [
   },
   { situation: "remove an image", run: act("DELETE /v1/images/busybox:1.36"), status: 200 },
 ]);
+
+test("a rate limit of a registry is worth another try, after the time in Retry-After", async (t) => {
+  for (const manner of mannerNames) {
+    const gateway = await liveGateway(t, manner);
+    for (const [fault, retryAfter, retryable] of [
+      ["rate limited", "60", true],
+      ["server error", undefined, true],
+      ["timed out", undefined, true],
+      ["wrong digest", undefined, true],
+      ["other platform", undefined, false],
+    ] as const) {
+      gateway.fake.addRemoteImage({ tags: ["quay.io/team/faulty:1"], fault });
+      const answer = await pull("quay.io/team/faulty:1")(gateway);
+      assert.equal(answer.headers["retry-after"], retryAfter, answer.text);
+      assert.equal(answer.at("retryable"), retryable, answer.text);
+    }
+  }
+});

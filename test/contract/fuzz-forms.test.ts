@@ -44,6 +44,9 @@ const peculiar = (): Peculiar => ({
   hostname: word,
   // 64-bit integers are strings, of which JSON Schema cannot say a range.
   timeout: fc.constantFrom("0", "10", "9223372036"),
+  serverAddress: fc.constantFrom("", "https://registry.example", "registry.example:5000"),
+  // containerd would ignore one.
+  registryToken: fc.constant(""),
   oomScoreAdj: fc.constantFrom("-1000", "0", "1000"),
 });
 

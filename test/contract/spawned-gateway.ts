@@ -17,7 +17,7 @@ export interface SpawnedGateway {
   readonly container: string;
 }
 
-export interface SpawnedOptions extends Pick<SpawnCrestOptions, "maxOpenFiles"> {
+export interface SpawnedOptions extends Pick<SpawnCrestOptions, "maxOpenFiles" | "env"> {
   /** Flags besides `-A` and those that the test needs itself. */
   readonly flags?: readonly string[];
 }
@@ -25,7 +25,7 @@ export interface SpawnedOptions extends Pick<SpawnCrestOptions, "maxOpenFiles"> 
 /** Starts all of it; gone when the test has ended. */
 export async function spawnGateway(
   t: Pick<TestContext, "after">,
-  { flags = [], ...limits }: SpawnedOptions = {},
+  { flags = [], ...spawning }: SpawnedOptions = {},
 ): Promise<SpawnedGateway> {
   const streams = await createSpdyServer();
   streams.behaviour = cat;
@@ -40,7 +40,7 @@ export async function spawnGateway(
       `--runtime-endpoint=${fake.socket}`,
       ...flags,
     ],
-    { ready: /Crest is ready at http:\/\/127\.0\.0\.1:(\d+)/, ...limits },
+    { ready: /Crest is ready at http:\/\/127\.0\.0\.1:(\d+)/, ...spawning },
   );
   t.after(async () => {
     await crest.stop();

@@ -19,6 +19,7 @@ import { mannerOf } from "./fake-runtime/manners/all.ts";
 import { type Answer, createOverrides } from "./fake-runtime/overrides.ts";
 import { type ContainerInit, initContainer, initPod, type PodInit } from "./fake-runtime/population.ts";
 import { exitProcess } from "./fake-runtime/processes.ts";
+import type { RegistryFault } from "./fake-runtime/registry-faults.ts";
 import type { RpcName } from "./fake-runtime/rpc-names.ts";
 import { criSchema } from "./fake-runtime/schema.ts";
 import {
@@ -45,6 +46,7 @@ export {
   sized,
 } from "./fake-runtime/overrides.ts";
 export type { ContainerInit, PodInit } from "./fake-runtime/population.ts";
+export { type RegistryFault, registryFaults } from "./fake-runtime/registry-faults.ts";
 export { type RpcName, rpcNames } from "./fake-runtime/rpc-names.ts";
 export type { FakeContainer, FakeImage, FakePod } from "./fake-runtime/state.ts";
 export type { StreamRequest } from "./fake-runtime/world.ts";
@@ -104,8 +106,13 @@ export interface FakeRuntime {
   addPod(pod?: PodInit): FakePod;
   addContainer(container?: ContainerInit): FakeContainer;
   addImage(image: ImageInit): FakeImage;
-  /** Offers an image for PullImage, to everybody or to those who know the password. */
-  addRemoteImage(image: ImageInit & { readonly credentials?: { username: string; password: string } }): void;
+  /** Offers an image for PullImage, to everybody or to those who know the password, or fails each pull. */
+  addRemoteImage(
+    image: ImageInit & {
+      readonly credentials?: { username: string; password: string };
+      readonly fault?: RegistryFault;
+    },
+  ): void;
   /** Has CNI's plug-ins fail, at setting up and at tearing down, for this reason; `undefined` mends them. */
   breakNetwork(reason: string | undefined): void;
   /** Ends the first process of a container by itself, with its event. */
@@ -197,7 +204,7 @@ export async function createFakeRuntime(options: FakeRuntimeOptions): Promise<Fa
     addPod: (pod = {}) => initPod(world, pod),
     addContainer: (container = {}) => initContainer(world, container),
     addImage: (image) => storeImage(state, makeImage(image)),
-    addRemoteImage: ({ credentials, ...image }) => void offer(state, image, credentials),
+    addRemoteImage: ({ credentials, fault, ...image }) => void offer(state, image, credentials, fault),
     breakNetwork(reason) {
       state.networkFailure = reason;
     },

@@ -93,6 +93,12 @@ export const operations: { readonly [id: string]: string } = {
 
 /** `Message` or `Message.field` -> what it is here, in place of CRI's comment. */
 const overrides: { readonly [name: string]: string } = {
+  AuthConfig:
+    "Credentials for a registry, for this pull only. Give one of three kinds: user name and password (or both in `auth`), an identity token, or a registry token. A user name without a password, beside another kind, is left out.",
+  "AuthConfig.serverAddress":
+    "Registry that the credentials are meant for, as a URL or a host. Empty does not bind them to one. containerd drops the credentials when the host is not the one that it pulls from.",
+  "AuthConfig.registryToken":
+    "Bearer token that is presented to the registry as it is. containerd has no use for one: 501.",
   PullImageRequest: "The image to pull, and the credentials for it.",
   ExecSyncRequest: "The command to run.",
   CheckpointContainerRequest:

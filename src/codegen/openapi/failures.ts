@@ -14,13 +14,14 @@ const meanings = {
   "409": "The state does not allow it, the name is taken, or the id is the beginning of several.",
   "413": "The body is over 1 MiB, or over 128 KiB of YAML.",
   "415": "The body is neither `application/json` nor `application/yaml`.",
-  "422": "The registry refused the credentials, or the output is too large.",
+  "422": "The registry refused the credentials, the image is not for this node, or the output is too large.",
   "426": "The request is no WebSocket handshake.",
-  "429": "Something ran out: sessions of the gateway, or a resource of the runtime.",
+  "429": "Something ran out: sessions of the gateway, a resource of the runtime, or requests to a registry.",
   "501": "This runtime does not have the RPC.",
   "502": "The runtime, or a registry behind it, failed.",
   "503": "The runtime or the gateway cannot take the request now.",
   "504": "The runtime did not answer in time, or its answer was lost.",
+  "507": "A disk of the node is full.",
 } as const;
 
 type Status = keyof typeof meanings;
@@ -69,8 +70,14 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   image_pinned: of("removeImage"),
   ambiguous_id: (route) => hasId(route) || filtersPods(route),
   registry_unauthorized: of("pullImage"),
+  platform_missing: of("pullImage"),
+  signature_rejected: of("pullImage", "createContainer", "runPod"),
   output_too_large: of("execSync"),
+  registry_rate_limited: of("pullImage"),
   registry_unreachable: of("pullImage"),
+  registry_failed: of("pullImage"),
+  registry_plain_http: of("pullImage"),
+  digest_mismatch: of("pullImage"),
   network_teardown_failed: of("stopPod", "removePod"),
   too_many_sessions: (route) => isSession(route) || route.kind === "stream",
   outcome_unknown: (route) => route.kind === "unary" && callRules[route.rpc].lookWith !== undefined,
@@ -81,6 +88,7 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   exec_timeout: of("execSync"),
 };
 
+const writesToDisk = of("pullImage", "runPod", "createContainer", "startContainer", "checkpointContainer");
 const filtersPods = (route: Route): boolean => route.kind === "list" && "pod" in (route.filters ?? {});
 
 /** The responses of everything that may go wrong; `default` stands for what no one foresaw. */
@@ -98,7 +106,8 @@ export function failuresOf(route: Route): Schema {
   if (isSession(route)) add("426");
   else if (route.kind === "list" || (route.kind !== "session" && route.success !== 204)) add("406");
   if (of("pullImage", "createContainer")(route)) add("404");
-  if (of("pullImage", "execSync")(route)) add("422");
+  if (of("pullImage", "createContainer", "runPod", "execSync")(route)) add("422");
+  if (writesToDisk(route)) add("507");
   return {
     ...Object.fromEntries([...statuses].sort().map((status) => [status, problem(status, route)])),
     default: { $ref: "#/components/responses/Problem" },
@@ -148,6 +157,7 @@ const headers = {
 function problemHeaders(status: string, route: Route): Schema {
   const own = Object.keys(headers[status as keyof typeof headers] ?? {});
   const names = ["X-Request-Id", ...own];
+  if (status === "429" && route.id === "pullImage") names.push("Retry-After");
   // The body was read when the runtime, or whom it belongs to, refused the request.
   if (hasBody(route) && !beforeBody.has(status)) names.push("Warning");
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));

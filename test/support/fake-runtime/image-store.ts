@@ -73,8 +73,13 @@ export function addUsualImages(state: State): void {
 }
 
 /** Puts an image into a registry of the fake world, where PullImage finds it. */
-export function offer(state: State, init: ImageInit, credentials: RemoteImage["credentials"]): RemoteImage {
-  const remote = { image: makeImage(init), credentials };
+export function offer(
+  state: State,
+  init: ImageInit,
+  credentials: RemoteImage["credentials"],
+  fault?: RemoteImage["fault"],
+): RemoteImage {
+  const remote: RemoteImage = { image: makeImage(init), credentials, fault };
   for (const name of [...remote.image.repoTags, ...remote.image.repoDigests])
     state.remoteImages.set(name, remote);
   return remote;

@@ -3,7 +3,7 @@ import type { PullFailure } from "./manner.ts";
 import type { ImageRequest, ListImagesRequest, PullImageRequest } from "./messages.ts";
 import { type ImageReference, imageIdDigits, parseReference } from "./references.ts";
 import type { RpcName } from "./rpc-names.ts";
-import type { FakeImage, RemoteImage, State } from "./state.ts";
+import type { FakeImage, RemoteImage } from "./state.ts";
 import { imageInfo } from "./verbose.ts";
 import { type Handler, inListOrder, refuse, type World } from "./world.ts";
 
@@ -91,13 +91,13 @@ export const pullImage: Handler<PullImageRequest> = (world, { image: spec, auth 
     throw new Error(`Cannot go on with ${rpc}: no refusal for the reference ${asked}`);
   }
   const remote = world.state.remoteImages.get(reference.name);
-  const failure = pullFailure(world.state, reference, remote, auth);
+  const failure = pullFailure(world, reference, remote, auth);
   if (failure !== undefined || remote === undefined) throw refusals.pull(failure ?? "absent", reference);
   return { imageRef: habits.pulledRef(storeImage(world.state, remote.image)) };
 };
 
 function pullFailure(
-  state: State,
+  { state, manner }: World,
   reference: ImageReference,
   remote: RemoteImage | undefined,
   auth: PullImageRequest["auth"],
@@ -107,17 +107,21 @@ function pullFailure(
     if (known) return "absent";
     return /^(localhost|127\.|\[::1\])/.test(reference.host) ? "refused" : "no such host";
   }
+  if (remote.fault !== undefined) return remote.fault;
   if (remote.credentials === undefined) return undefined;
-  const given = credentialsOf(auth);
+  const given = credentialsOf(auth, manner);
   if (given === undefined) return "no credentials";
   const { username, password } = remote.credentials;
   return given.username === username && given.password === password ? undefined : "bad credentials";
 }
 
-/** `username` and `password`, or both as base64 in `auth`. */
-function credentialsOf(auth: PullImageRequest["auth"]): { username: string; password: string } | undefined {
+/** `username` and `password`, or both as base64 in `auth`, which cri-dockerd does not read. */
+function credentialsOf(
+  auth: PullImageRequest["auth"],
+  { family }: World["manner"],
+): { username: string; password: string } | undefined {
   if (auth?.username) return { username: auth.username, password: auth.password ?? "" };
-  if (!auth?.auth) return undefined;
+  if (!auth?.auth || family === "cri-dockerd") return undefined;
   const [username = "", ...password] = Buffer.from(auth.auth, "base64").toString().split(":");
   return { username, password: password.join(":") };
 }

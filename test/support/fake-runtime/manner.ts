@@ -16,6 +16,7 @@ import type {
   UpdateRuntimeConfigRequest,
 } from "./messages.ts";
 import type { ImageReference } from "./references.ts";
+import type { RegistryFault } from "./registry-faults.ts";
 import type { RpcName } from "./rpc-names.ts";
 import type { FakeContainer, FakeImage, FakePod } from "./state.ts";
 
@@ -32,7 +33,13 @@ export type MannerName = (typeof mannerNames)[number];
 type Answer = GrpcFault | undefined;
 
 /** Why a registry gives nothing. */
-export type PullFailure = "absent" | "no credentials" | "bad credentials" | "refused" | "no such host";
+export type PullFailure =
+  | RegistryFault
+  | "absent"
+  | "no credentials"
+  | "bad credentials"
+  | "refused"
+  | "no such host";
 
 export interface Refusals {
   /** The id of a pod or a container that is not there; `undefined` where the RPC does nothing and succeeds. */

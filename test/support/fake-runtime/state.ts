@@ -6,6 +6,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Change } from "./changes.ts";
 import type { ContainerConfig, LinuxContainerResources, PodSandboxConfig } from "./messages.ts";
+import type { RegistryFault } from "./registry-faults.ts";
 
 export type PodState = "SANDBOX_READY" | "SANDBOX_NOTREADY";
 export type ContainerState =
@@ -81,6 +82,8 @@ export interface FakeImage {
 export interface RemoteImage {
   readonly image: FakeImage;
   readonly credentials: { readonly username: string; readonly password: string } | undefined;
+  /** How every pull fails. */
+  readonly fault?: RegistryFault | undefined;
 }
 
 export interface State {

@@ -36,7 +36,8 @@ export function stubRuntime(answers: StubAnswers): StubRuntime {
       const given = answer
         ? await answer(decodeRequest(rpc, request))
         : serviceError(status.UNIMPLEMENTED, `unknown method ${rpc}`);
-      if (given instanceof Error) throw "details" in given ? fromStatus(rpc, given as ServiceError) : given;
+      if (given instanceof Error)
+        throw "details" in given ? fromStatus(rpc, given as ServiceError, request) : given;
       // Completed as a reply is: the encoder takes any part, the type wants the whole.
       return encodeReply(rpc, readLenient(methods[rpc].response, given) as Methods[Rpc]["response"]);
     },

@@ -50,7 +50,9 @@ test("compileStages() keeps the stages in one order on every route", () => {
 test("compileStages() finds the target of every route whose path names a pod or a container", () => {
   const named = routes.filter(({ path = {} }) => "podSandboxId" in path || "containerId" in path).map(idOf);
   const filtered = routes
-    .filter((route) => route.kind === "list" && "pod" in (route.filters ?? {}))
+    .filter(
+      (route) => route.kind === "list" && ("id" in (route.filters ?? {}) || "pod" in (route.filters ?? {})),
+    )
     .map(idOf);
   assert.deepEqual(having("target").toSorted(), [...named, ...filtered].toSorted());
 });

@@ -235,6 +235,17 @@ test("TLS with a certificate of nobody we know is refused before the token is to
   assert.deepEqual(server.requests, []);
 });
 
+test("dial() checks the certificate although NODE_TLS_REJECT_UNAUTHORIZED is 0", async (t) => {
+  const given = process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+  t.after(() => {
+    if (given === undefined) delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+    else process.env.NODE_TLS_REJECT_UNAUTHORIZED = given;
+  });
+  process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
+  const server = await serve(t, { tls: selfSigned() });
+  assert.match(await refusalOf(server.issue("exec")), /self-signed certificate/);
+});
+
 test("TLS with a certificate for another address is refused", async (t) => {
   const certificate = selfSigned();
   const server = await serve(t, { tls: certificate, host: "127.0.0.2" });

@@ -339,3 +339,27 @@ test("parseYaml() ends with a value or a refusal on texts as large as it takes",
     }
   }
 });
+
+test("parseYaml() prints nothing with LOG_STREAM and LOG_TOKENS set, and leaves both set", (t) => {
+  const printed = [t.mock.method(console, "log", () => {}), t.mock.method(console, "dir", () => {})];
+  const names = ["LOG_STREAM", "LOG_TOKENS"] as const;
+  const given = names.map((name) => process.env[name]);
+  t.after(() => {
+    for (const [index, name] of names.entries()) {
+      const value = given[index];
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  });
+  for (const name of names) process.env[name] = "1";
+  assert.deepEqual(parse("password: secret"), { password: "secret" });
+  refusal("password: [secret");
+  assert.deepEqual(
+    printed.map(({ mock }) => mock.callCount()),
+    [0, 0],
+  );
+  assert.deepEqual(
+    names.map((name) => process.env[name]),
+    ["1", "1"],
+  );
+});

@@ -2,6 +2,7 @@ import { status } from "@grpc/grpc-js";
 import { DaemonCrash, GrpcFault, invalidArgument, notFound, unknown } from "../fault.ts";
 import type { Habits, Manner, PullFailure, Refusals } from "../manner.ts";
 import type { StringMap } from "../messages.ts";
+import { containerdTexts } from "../registry-faults.ts";
 import { methodOf, type RpcName } from "../rpc-names.ts";
 import {
   execFailure,
@@ -185,11 +186,13 @@ function refusals(version: Version): Refusals {
         : undefined,
     imageAbsent: () => undefined,
     removeImageInUse: () => undefined,
-    pull: (failure, { name, repository, host }) => {
+    pull: (failure, reference) => {
+      const { name, repository, host } = reference;
       const resolve = `failed to pull and unpack image "${name}": failed to resolve reference "${name}"`;
       const path = repository.slice(host.length + 1);
       const head = `Head "https://${host}/v2/${path}/manifests/latest"`;
       const texts: { [failure in PullFailure]: string } = {
+        ...containerdTexts(reference, version),
         absent: `${resolve}: ${name}: not found`,
         "no credentials":
           version === "1.6"
@@ -199,7 +202,9 @@ function refusals(version: Version): Refusals {
         refused: `${resolve}: failed to do request: ${head}: dial tcp ${host}: connect: connection refused`,
         "no such host": `${resolve}: failed to do request: ${head}: dial tcp: lookup ${host}: no such host`,
       };
-      return failure === "absent" ? notFound(texts.absent) : unknown(texts[failure]);
+      if (failure === "wrong digest") return new GrpcFault(status.FAILED_PRECONDITION, texts[failure]);
+      const isNotFound = failure === "absent" || failure === "other platform";
+      return isNotFound ? notFound(texts[failure]) : unknown(texts[failure]);
     },
     updateRuntimeConfig: () => undefined,
   };

@@ -3,6 +3,7 @@ import { status } from "@grpc/grpc-js";
 import { DaemonCrash, GrpcFault, notFound, unknown } from "../fault.ts";
 import type { Habits, Manner, PullFailure, Refusals } from "../manner.ts";
 import type { StringMap } from "../messages.ts";
+import { dockerdTexts } from "../registry-faults.ts";
 import { methodOf, type RpcName } from "../rpc-names.ts";
 import {
   execFailure,
@@ -155,10 +156,12 @@ function refusals(): Refusals {
       unknown(
         `Error response from daemon: conflict: unable to delete ${image.digits.slice(0, 12)} (cannot be forced) - image is being used by running container ${user.id.slice(0, 12)}`,
       ),
-    pull: (failure, { name, repository, host, tag }) => {
+    pull: (failure, reference) => {
+      const { name, repository, host, tag } = reference;
       const path = repository.slice(host.length + 1);
       const head = `Head "https://${host}/v2/${path}/manifests/${tag ?? ""}"`;
       const texts: { [failure in PullFailure]: string } = {
+        ...dockerdTexts(reference),
         absent: `manifest for ${name} not found: manifest unknown: manifest unknown`,
         "no credentials": `${head}: no basic auth credentials`,
         "bad credentials": `${head}: unauthorized: authentication required`,

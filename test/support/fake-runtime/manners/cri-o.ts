@@ -3,6 +3,7 @@ import { invalidArgument, notFound, unknown } from "../fault.ts";
 import type { Habits, Manner, PullFailure, Refusals } from "../manner.ts";
 import type { ContainerConfig, StringMap } from "../messages.ts";
 import { imageIdDigits } from "../references.ts";
+import { criOTexts } from "../registry-faults.ts";
 import { methodOf, type RpcName } from "../rpc-names.ts";
 import { execFailure, runtimeStreamsFault, without } from "./rules.ts";
 
@@ -187,9 +188,11 @@ function refusals(): Refusals {
           )
         : undefined,
     removeImageInUse: (_image, user) => unknown(`image used by ${user.id}: image is in use by a container`),
-    pull: (failure, { name, repository, host, tag }) => {
+    pull: (failure, reference) => {
+      const { name, repository, host, tag } = reference;
       const ping = `pinging container registry ${host}: Get "https://${host}/v2/"`;
       const texts: { [failure in PullFailure]: string } = {
+        ...criOTexts(reference),
         absent: `unable to pull image: reading manifest ${tag ?? ""} in ${repository}: manifest unknown`,
         "no credentials": `initializing source docker://${name}: reading manifest: unauthorized: authentication required`,
         "bad credentials": `initializing source docker://${name}: reading manifest: unauthorized: authentication required`,
