@@ -36,18 +36,30 @@ after(() => gateway.close());
 
 const word = fc.stringMatching(/^[a-z]{1,8}$/);
 
+const capabilities = fc.subarray(["NET_ADMIN", "CHOWN", "ALL"]);
+
 /** What the gateway looks at itself: folders are really made, and a pod that has no uid gets a random one. */
 const peculiar = (): Peculiar => ({
   uid: word,
   logDirectory: word.map((name) => join(gateway.dataDir, "logs", name)),
   logPath: word.map((name) => `${name}/0.log`),
+  // With the node's network it is refused.
   hostname: word,
+  network: fc.constantFrom("POD", "CONTAINER"),
+  // Two of one pod are never the same.
+  hostPort: fc.noBias(fc.integer({ min: 1, max: 65_535 })),
+  hostIp: fc.constantFrom("", "127.0.0.1", "2001:db8::1"),
+  addCapabilities: capabilities,
+  dropCapabilities: capabilities,
+  addAmbientCapabilities: capabilities,
   // 64-bit integers are strings, of which JSON Schema cannot say a range.
   timeout: fc.constantFrom("0", "10", "9223372036"),
   serverAddress: fc.constantFrom("", "https://registry.example", "registry.example:5000"),
   // containerd would ignore one.
   registryToken: fc.constant(""),
   oomScoreAdj: fc.constantFrom("-1000", "0", "1000"),
+  cpuPeriod: fc.constantFrom("0", "1000", "1000000"),
+  cpuQuota: fc.constantFrom("-1", "0", "1000", "9223372036854775807"),
 });
 
 const bodyOf = (operation: PlacedOperation): Arbitrary<Json> =>

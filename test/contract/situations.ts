@@ -113,11 +113,16 @@ export function inTurn(...steps: readonly ((gateway: LiveGateway) => Promise<Ans
   };
 }
 
-/** Declares a test for each runtime, and in it one for each situation. */
-export function testEverywhere(what: string, situations: readonly Situation[]): void {
+/** Declares a test for each runtime, and in it one for each situation. `prepare` is called once for each runtime. */
+export function testEverywhere(
+  what: string,
+  situations: readonly Situation[],
+  prepare: (gateway: LiveGateway) => void = () => undefined,
+): void {
   for (const manner of mannerNames) {
     test(`${what}: every situation has its one answer on ${manner}`, async (t) => {
       const gateway = await liveGateway(t, manner);
+      prepare(gateway);
       for (const { situation, run, except, only, ...expected } of situations) {
         if (only && !only.includes(manner)) continue;
         await t.test(situation, async () => {

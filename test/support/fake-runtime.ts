@@ -115,6 +115,8 @@ export interface FakeRuntime {
   ): void;
   /** Has CNI's plug-ins fail, at setting up and at tearing down, for this reason; `undefined` mends them. */
   breakNetwork(reason: string | undefined): void;
+  /** From now on refuses configs that ask for what a small node does not have: see `fake-runtime/mistakes.ts`. */
+  limitNode(): void;
   /** Ends the first process of a container by itself, with its event. */
   exitContainer(id: string, exitCode: number, options?: { reason?: "OOMKilled" }): Promise<void>;
   /** Sends an event with any content, as proto JSON of ContainerEventResponse; nothing where there are none. */
@@ -207,6 +209,9 @@ export async function createFakeRuntime(options: FakeRuntimeOptions): Promise<Fa
     addRemoteImage: ({ credentials, fault, ...image }) => void offer(state, image, credentials, fault),
     breakNetwork(reason) {
       state.networkFailure = reason;
+    },
+    limitNode() {
+      state.isNodeLimited = true;
     },
     exitContainer: (id, exitCode, { reason } = {}) =>
       exitProcess(world, requireById(state.containers, id), exitCode, reason),

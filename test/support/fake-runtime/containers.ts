@@ -49,7 +49,7 @@ export const createContainer: Handler<CreateContainerRequest> = async (world, re
   const [command = ""] = commandOf(config, image);
   const failure = refusals.commandMissing(command, id);
   if (isMissingCommand(command) && failure.at === "create") throw failure.fault;
-  refuse(containerMistake(world.manner, "create", { config, state: world.state, id }));
+  refuse(containerMistake(world, "create", { config, id }));
   return await whileMaking(world, name, call, async () => {
     const container = addContainer(world, { id, pod, config, image });
     await announceContainer(world, "CREATED", container);
@@ -112,7 +112,7 @@ export const startContainer: Handler<ContainerRequest> = async (world, { contain
   const [command = ""] = commandOf(container.config, container.image);
   const fault = isMissingCommand(command)
     ? world.manner.refuse.commandMissing(command, container.id).fault
-    : containerMistake(world.manner, "start", { ...container, state: world.state });
+    : containerMistake(world, "start", container);
   if (fault !== undefined) {
     container.state = "CONTAINER_EXITED";
     container.startedAtNanos = container.finishedAtNanos = nowNanos();
@@ -194,7 +194,7 @@ export const updateContainerResources: Handler<UpdateContainerResourcesRequest> 
   const container = requireContainer(world, rpc, request.containerId);
   refuse(changeFault(world.manner, "update", container));
   refuse(world.manner.refuse.updateResources(container));
-  refuse(updateMistake(world.manner, request.linux, container.id));
+  refuse(updateMistake(world, request.linux, container.id));
   container.updatedResources = {
     ...container.config.linux?.resources,
     ...container.updatedResources,

@@ -6,6 +6,7 @@ import { type GrpcFault, notFound, unknown } from "./fault.ts";
 import type { Manner } from "./manner.ts";
 import type { ContainerConfig, LinuxContainerResources, PodSandboxConfig } from "./messages.ts";
 import type { State } from "./state.ts";
+import type { World } from "./world.ts";
 
 /** When a mistake shows. */
 export type Step = "run pod" | "create" | "start" | "update";
@@ -321,10 +322,11 @@ function faultOf(
 
 /** What is wrong with a container's config at one step, in the runtime's words. */
 export function containerMistake(
-  { family, name }: Manner,
+  { manner: { family, name }, state }: World,
   step: "create" | "start",
-  { config, state, id }: { readonly config: ContainerConfig; readonly state: State; readonly id: string },
+  { config, id }: { readonly config: ContainerConfig; readonly id: string },
 ): GrpcFault | undefined {
+  if (!state.isNodeLimited) return undefined;
   // Older ones do not know the field, and see a mount without a source.
   const mountsImages = name === "containerd-2.1";
   const mistakes = ofContainer(config, state).filter(([what]) => !(mountsImages && what === "image mount"));
@@ -332,17 +334,19 @@ export function containerMistake(
 }
 
 /** What is wrong with a pod's config, in the runtime's words. */
-export function podMistake({ family }: Manner, config: PodSandboxConfig): GrpcFault | undefined {
-  return faultOf(wordings[family], "run pod", { mistakes: ofPod(config), id: "" });
+export function podMistake({ manner, state }: World, config: PodSandboxConfig): GrpcFault | undefined {
+  if (!state.isNodeLimited) return undefined;
+  return faultOf(wordings[manner.family], "run pod", { mistakes: ofPod(config), id: "" });
 }
 
 /** What is wrong with new resources, in the runtime's words. */
 export function updateMistake(
-  { family }: Manner,
+  { manner, state }: World,
   resources: LinuxContainerResources | undefined,
   id: string,
 ): GrpcFault | undefined {
-  return faultOf(updates[family], "update", { mistakes: ofResources(resources), id });
+  if (!state.isNodeLimited) return undefined;
+  return faultOf(updates[manner.family], "update", { mistakes: ofResources(resources), id });
 }
 
 /** A sysctl as a path below /proc/sys. */

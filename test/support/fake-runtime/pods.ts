@@ -46,7 +46,7 @@ export const runPodSandbox: Handler<RunPodSandboxRequest> = async (world, reques
 
 async function startPod(world: World, config: PodSandboxConfig, runtimeHandler: string): Promise<object> {
   const { refuse: refusals, habits } = world.manner;
-  const fault = refusals.startPod(config) ?? podMistake(world.manner, config);
+  const fault = refusals.startPod(config) ?? podMistake(world, config);
   if (fault !== undefined && !habits.keepsFailedPods) throw fault;
   const why = hasOwnNetwork(config) ? networkFailureOf(world) : undefined;
   const createdAtNanos = why === undefined ? nowNanos() : goZeroTimeNanos;

@@ -89,6 +89,8 @@ export interface RemoteImage {
 export interface State {
   /** Names of the pods and containers that are being made. */
   readonly making: Set<string>;
+  /** Whether configs are held against what the node has. */
+  isNodeLimited: boolean;
   /** CNI's plug-ins fail, at setting up and at tearing down: the text says why. */
   networkFailure: string | undefined;
   readonly pods: Map<string, FakePod>;
@@ -101,6 +103,7 @@ export interface State {
 export function createState(): State {
   return {
     making: new Set(),
+    isNodeLimited: false,
     networkFailure: undefined,
     pods: new Map(),
     containers: new Map(),
