@@ -60,8 +60,14 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
     name,
     { keys: path.split("."), parse: parserOf(fieldOf(path)) },
   ];
+  const compileFilter = (entry: [string, string]): [string, BoundField] => {
+    const [name, { keys, parse }] = compile(entry);
+    return [name, { keys, parse: (raw) => parse(filled(raw)) }];
+  };
   const inPath = Object.entries(route.path ?? {}).map(compile);
-  const inQuery = new Map(Object.entries(bindings ?? {}).map(compile));
+  const inQuery = new Map(
+    Object.entries(bindings ?? {}).map(route.kind === "list" ? compileFilter : compile),
+  );
   const own = Object.entries(route.own ?? {});
   const known = new Set([...inQuery.keys(), ...own.map(([name]) => name), ...extra]);
   const body = route.kind === "unary" ? route.body : undefined;
@@ -267,6 +273,12 @@ function parserOf(field: Field | undefined): (raw: unknown) => unknown {
     return text;
   };
   return field.repeated ? (raw) => (Array.isArray(raw) ? raw : [raw]).map(one) : one;
+}
+
+/** A filter that says nothing: the runtime would take it for none, and a script's unset variable for everything. */
+function filled(raw: unknown): unknown {
+  if (raw === "") throw new BadParameter("must not be empty, leave it out to list all");
+  return raw;
 }
 
 /** `running` and `CONTAINER_RUNNING` are both taken: the last word of a name is enough. */

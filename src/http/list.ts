@@ -9,7 +9,6 @@ import { fieldAt, fieldNumbers, type Items, replyItems, writeItems } from "../cr
 import { imageIdDigits } from "../cri/image-id.ts";
 import { callRules } from "../cri/methods.ts";
 import { perform } from "../cri/perform.ts";
-import { GatewayError } from "../errors.ts";
 import { methods } from "../gen/methods.ts";
 import type { ListRoute, Refinement } from "../routes/define.ts";
 import { type FieldPath, int64At, mapAt, stringAt, stringsAt } from "../wire/scan.ts";
@@ -18,6 +17,7 @@ import { type Bound, createBinder, invalid } from "./bind.ts";
 import { noneMatch, weakEtag } from "./etag.ts";
 import { gatherFailures } from "./failed-members.ts";
 import { encodeBound, type Gateway, type Handler, partsOf, whenGone } from "./gateway.ts";
+import { resolveFilters } from "./id-filters.ts";
 import { equalities, matchesLabels, parseLabelSelector, type Requirement } from "./label-selector.ts";
 import { createLines, ndjson, type Wanted } from "./lines.ts";
 import { negotiate } from "./negotiate.ts";
@@ -43,13 +43,14 @@ export function listHandler(route: ListRoute, gateway: Gateway): Handler {
   const refine = route.refine === undefined ? undefined : refinements[route.refine](item);
   const deadlineMs = callRules[rpc].deadlineMs;
   const lines = createLines(route, gateway);
+  const kind = route.http.endsWith("/pods") ? "pod" : "container";
 
   return async (request, reply) => {
     const media = negotiate(request.headers.accept, [json, ndjson]);
     const { query } = partsOf(request);
     const requirements = selectorOf(query.labelSelector);
     const bound = binder.bind(partsOf(request));
-    await resolvePod(bound);
+    await resolveFilters(inventory, kind, bound.message.filter ?? {});
     if (route.labels !== undefined) putLabels(bound, route.labels, requirements);
     const filters = JSON.stringify([route.id, bound.message, query.labelSelector ?? null]);
     const wire = encodeBound(rpc, sentBy(route, bound.message), binder);
@@ -87,20 +88,6 @@ export function listHandler(route: ListRoute, gateway: Gateway): Handler {
     const refined = refine?.(message);
     if (refined) here.push(refined);
     return here.length > 0 ? (items, index) => here.every((holds) => holds(items, index)) : undefined;
-  }
-
-  /** Not every runtime's filter takes a prefix of a pod's id. An absent pod has no items, which is no mistake. */
-  async function resolvePod({ message }: Bound): Promise<void> {
-    const filter = message.filter as { podSandboxId?: string } | undefined;
-    if (!filter?.podSandboxId) return;
-    try {
-      filter.podSandboxId = await inventory.resolve("pod", filter.podSandboxId);
-    } catch (error) {
-      if (!(error instanceof GatewayError && error.code === "not_found")) throw error;
-      // A name would find nothing, and nobody would know why.
-      if (error.members.candidates !== undefined)
-        throw invalid([{ parameter: "pod", detail: error.message }]);
-    }
   }
 
   function writePage(items: Items, { page, filters, wanted, failures }: PageOptions): Written {

@@ -91,6 +91,7 @@ function sampleOf(fake: FakeRuntime, route: PlainRoute, path: string): Sample {
     const { id } = fake.addPod(podInit(managed));
     return { text: id, recorded: id };
   }
+  if (path === "filter.id") return { text: "beef", recorded: "beef" };
   if (path === "filter.image.image") return { text: "busybox:1.36", recorded: "busybox:1.36" };
   if (field.kind === "enum") {
     const name = (fullMessage(parentOf(methods[route.rpc].request, path))[field.name] ?? "") as string;

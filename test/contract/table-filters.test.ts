@@ -203,3 +203,60 @@ test("state is the enum's name or its last word, in any case", async () => {
     assert.equal(problemOf(answer, { status: 400, code: "invalid_request" }).errors?.[0]?.parameter, "state");
   }
 });
+
+test("an empty filter of any list is 400 with its name, and asks nothing of the runtime", async () => {
+  let checked = 0;
+  for (const route of listRoutes) {
+    for (const name of Object.keys(route.filters ?? {})) {
+      for (const headers of [undefined, lines]) {
+        fake.calls.length = 0;
+        for (const query of [name, `${name}=`, `state=running&${name}=`]) {
+          if (query.startsWith("state") && (name === "state" || !("state" in (route.filters ?? {}))))
+            continue;
+          const answer = await open.ask(`${route.http}?${query}`, headers);
+          const problem = problemOf(answer, { status: 400, code: "invalid_request" });
+          assert.equal(problem.errors?.[0]?.parameter, name, `${route.http}?${query}`);
+        }
+        assert.deepEqual(fake.calls, []);
+      }
+      checked++;
+    }
+  }
+  assert.ok(checked >= 8, `only ${checked}`);
+});
+
+test("a filter by what cannot be an id is 400, with the id where it is a name, on every runtime", async (t) => {
+  for (const manner of mannerNames) {
+    await t.test(manner, async (t) => {
+      const own = await createGateway(manner);
+      t.after(() => own.close());
+      const app = own.open();
+      const pod = own.fake.addPod({ name: "web", config: { linux: { cgroupParent: "/crest" } } });
+      const container = own.fake.addContainer({ pod, name: "app" });
+      for (const route of listRoutes) {
+        // cri-dockerd does not have the RPC.
+        if (manner === "cri-dockerd" && route.http === "GET /v1/stats/pods") continue;
+        const isPods = route.http.endsWith("/pods");
+        for (const filter of ["id", "pod"]) {
+          if (!(filter in (route.filters ?? {}))) continue;
+          const wanted = filter === "pod" || isPods ? pod : container;
+          for (const [given, detail] of [
+            [wanted === pod ? "web" : "app", new RegExp(`this is the name of .*${wanted.id}`)],
+            ["no-such", /must be the id of a (pod|container) or its first hexadecimal digits/],
+            ["ABCDEF", /must be the id/],
+            ["a".repeat(65), /must be the id/],
+          ] as const) {
+            const answer = await app.ask(`${route.http}?${filter}=${given}`);
+            const problem = problemOf(answer, { status: 400, code: "invalid_request" });
+            assert.equal(problem.errors?.[0]?.parameter, filter);
+            assert.match(problem.detail ?? "", detail, `${route.http}?${filter}=${given}`);
+          }
+          for (const given of ["0".repeat(64), "0123"]) {
+            const answer = await app.ask(`${route.http}?${filter}=${given}`);
+            assert.deepEqual(answer.json<{ [items: string]: unknown }>()[route.items], [], answer.text);
+          }
+        }
+      }
+    });
+  }
+});

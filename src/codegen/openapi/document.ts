@@ -181,12 +181,17 @@ function parametersOf(
     const { message, field } = locate(request, path);
     const { description, ...schema } = components.field(message, field, "input");
     const byDefault = route.defaults?.[name];
+    const isFilter = route.kind === "list" && schema.type === "string";
     parameters.push({
       name,
       in: "query",
       ...(route.kind === "session" && route.required?.includes(name) ? { required: true } : {}),
       ...(description === undefined ? {} : { description }),
-      schema: byDefault === undefined ? schema : { ...schema, default: byDefault },
+      schema: {
+        ...schema,
+        ...(isFilter ? { minLength: 1 } : {}),
+        ...(byDefault === undefined ? {} : { default: byDefault }),
+      },
       ...(field.repeated ? { style: "form", explode: true } : {}),
     });
   }
