@@ -5,8 +5,8 @@
 import type { Server } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createHostGuard } from "./auth/hosts.ts";
-import { createAuthenticator } from "./auth/token.ts";
+import { createHostGuard } from "./access/hosts.ts";
+import { createAuthenticator } from "./access/token.ts";
 import type { Config } from "./config.ts";
 import { callerInterceptors } from "./cri/caller-interceptors.ts";
 import type { Runtime } from "./cri/channel.ts";

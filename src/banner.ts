@@ -1,5 +1,5 @@
 /** What a gateway prints when it is ready: where it is, how to get in, what may be done, lines to paste. */
-import { canUse } from "./auth/authorize.ts";
+import { canUse } from "./access/authorize.ts";
 import type { Config } from "./config.ts";
 import { type Grant, type GrantSet, grantWordNames } from "./grants.ts";
 import { quote } from "./http/shell.ts";

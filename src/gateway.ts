@@ -3,9 +3,9 @@
  * order, whatever the reason.
  */
 import { join } from "node:path";
+import { loadToken } from "./access/token.ts";
 import { type AnnouncedTexts, announce } from "./announce.ts";
 import { createApp, type TlsSettings } from "./app.ts";
-import { loadToken } from "./auth/token.ts";
 import type { Config } from "./config.ts";
 import { connect, type Runtime } from "./cri/channel.ts";
 import { discover } from "./cri/discover.ts";

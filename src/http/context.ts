@@ -1,6 +1,6 @@
 /** One request on its way through the stages of its route (see `stages.ts`). */
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { Caller } from "../auth/authorize.ts";
+import type { Caller } from "../access/authorize.ts";
 import type { Kind, PodFacts } from "../cri/inventory.ts";
 import type { Route } from "../routes/define.ts";
 import type { Bound, Parts } from "./bind.ts";

@@ -1,7 +1,7 @@
 /** What the handlers of routes work with. */
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { Audit } from "../auth/audit.ts";
-import type { Caller } from "../auth/authorize.ts";
+import type { Audit } from "../access/audit.ts";
+import type { Caller } from "../access/authorize.ts";
 import type { Runtime } from "../cri/channel.ts";
 import { encodeCallers } from "../cri/codec.ts";
 import type { Inventory } from "../cri/inventory.ts";

@@ -1,5 +1,5 @@
 /** The handlers of custom and stream routes, by route id: what no single RPC answers. */
-import { type Caller, canUse } from "../auth/authorize.ts";
+import { type Caller, canUse } from "../access/authorize.ts";
 import { call } from "../cri/call.ts";
 import { readCapabilities } from "../cri/capabilities.ts";
 import { findableReference } from "../cri/image-id.ts";

@@ -3,7 +3,7 @@
  * to those who may read it.
  */
 import type { FastifyInstance } from "fastify";
-import { type Caller, requireGrant } from "../auth/authorize.ts";
+import { type Caller, requireGrant } from "../access/authorize.ts";
 import { call } from "../cri/call.ts";
 import type { Runtime } from "../cri/channel.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";

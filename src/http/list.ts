@@ -3,7 +3,7 @@
  * line by line as they come. Works on wire bytes: of an item only what order and filters need is read.
  */
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { normalReference } from "../auth/reference.ts";
+import { normalReference } from "../access/reference.ts";
 import type { FailedMember } from "../cri/channel.ts";
 import { fieldAt, fieldNumbers, type Items, replyItems, writeItems } from "../cri/codec.ts";
 import { imageIdDigits } from "../cri/image-id.ts";

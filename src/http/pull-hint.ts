@@ -1,7 +1,7 @@
 /** How to get an image that is not on the node, as a command to paste. */
 import type { FastifyRequest } from "fastify";
-import { type Caller, canUse } from "../auth/authorize.ts";
-import { normalReference } from "../auth/reference.ts";
+import { type Caller, canUse } from "../access/authorize.ts";
+import { normalReference } from "../access/reference.ts";
 import { GatewayError } from "../errors.ts";
 import type { JsonObject } from "./bind.ts";
 import { socketPathOf } from "./listen.ts";

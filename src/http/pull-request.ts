@@ -1,6 +1,6 @@
 /** What a caller asks to pull: checked, and where pulls are narrowed sent to the runtime as it was checked. */
-import { arePullsNarrowed, authorize } from "../auth/authorize.ts";
-import { normalReference } from "../auth/reference.ts";
+import { arePullsNarrowed, authorize } from "../access/authorize.ts";
+import { normalReference } from "../access/reference.ts";
 import type { Input } from "../cri/codec.ts";
 import type { Methods } from "../gen/methods.ts";
 import type { RequestContext } from "./context.ts";

@@ -1,5 +1,5 @@
 /** What sessions of every kind share: their settings, how one is planned, and how its connection to the runtime opens. */
-import type { Caller } from "../auth/authorize.ts";
+import type { Caller } from "../access/authorize.ts";
 import { call } from "../cri/call.ts";
 import type { SessionRoute } from "../routes/define.ts";
 import type { Bridged } from "../streaming/bridge.ts";

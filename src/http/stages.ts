@@ -16,10 +16,10 @@
  * The list is compiled once per route; a stage that a route does not need is absent from it. Kinds of routes differ
  * in `bind`, `call` and `answer` only.
  */
-import { isAudited } from "../auth/audit.ts";
-import { authorize } from "../auth/authorize.ts";
-import { checkPodPolicy, hasPodPolicy } from "../auth/pod-policy.ts";
-import { scopeKeyOf } from "../auth/scope.ts";
+import { isAudited } from "../access/audit.ts";
+import { authorize } from "../access/authorize.ts";
+import { checkPodPolicy, hasPodPolicy } from "../access/pod-policy.ts";
+import { scopeKeyOf } from "../access/scope.ts";
 import type { Route } from "../routes/define.ts";
 import type { Binder } from "./bind.ts";
 import type { RequestContext } from "./context.ts";

@@ -3,7 +3,7 @@
  * list is filtered by. It replaces a prefix of an id with the full id, and checks whether the caller may change a
  * pod that Crest did not make.
  */
-import { canChangeUnmanaged, changesPods, requireManaged } from "../auth/authorize.ts";
+import { canChangeUnmanaged, changesPods, requireManaged } from "../access/authorize.ts";
 import type { Inventory, Kind } from "../cri/inventory.ts";
 import { managedLabel } from "../cri/pod-config.ts";
 import type { Grant } from "../grants.ts";

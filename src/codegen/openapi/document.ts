@@ -1,5 +1,5 @@
 /** The route table -> an OpenAPI 3.1 document. */
-import { untilPodPolicy } from "../../auth/authorize.ts";
+import { untilPodPolicy } from "../../access/authorize.ts";
 import { descriptors } from "../../gen/descriptors.ts";
 import { methods } from "../../gen/methods.ts";
 import { answers, ExecAnswer, ListFailure, Problem } from "../../routes/answers.ts";

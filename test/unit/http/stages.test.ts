@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type AuditEntry, noAudit } from "../../../src/auth/audit.ts";
+import { type AuditEntry, noAudit } from "../../../src/access/audit.ts";
 import { createInventory } from "../../../src/cri/inventory.ts";
 import { createPrepare } from "../../../src/cri/prepare.ts";
 import { createBinder } from "../../../src/http/bind.ts";

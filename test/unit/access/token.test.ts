@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { chmod, chown, link, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { createAuthenticator, loadToken } from "../../../src/auth/token.ts";
+import { createAuthenticator, loadToken } from "../../../src/access/token.ts";
 import { GatewayError, StartError } from "../../../src/errors.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 
@@ -96,7 +96,7 @@ test("what is no single printable token of 16 characters is refused", async (t) 
 
 /** What a process says that makes a token, started by a line of the shell. */
 function loadElsewhere(path: string, before: string): Promise<string> {
-  const module = import.meta.resolve(`../../../src/auth/token${import.meta.url.slice(-3)}`);
+  const module = import.meta.resolve(`../../../src/access/token${import.meta.url.slice(-3)}`);
   const script = `import { loadToken } from ${JSON.stringify(module)};
     console.log(await loadToken(${JSON.stringify(path)}).catch((error) => error.message));`;
   const node = [process.execPath, "--input-type=module", "--eval", script];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createHostGuard } from "../../../src/auth/hosts.ts";
+import { createHostGuard } from "../../../src/access/hosts.ts";
 
 const guard = createHostGuard(["localhost", "127.0.0.1", "[::1]", "Node.Example"]);
 

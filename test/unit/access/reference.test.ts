@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { normalReference, placeOf, repositoryOf } from "../../../src/auth/reference.ts";
+import { normalReference, placeOf, repositoryOf } from "../../../src/access/reference.ts";
 
 const digest = `sha256:${"ab".repeat(32)}`;
 

@@ -8,8 +8,8 @@ import {
   canUse,
   requireGrant,
   requireManaged,
-} from "../../../src/auth/authorize.ts";
-import { normalReference } from "../../../src/auth/reference.ts";
+} from "../../../src/access/authorize.ts";
+import { normalReference } from "../../../src/access/reference.ts";
 import { readImagePrefix } from "../../../src/config/image-prefix.ts";
 import { GatewayError } from "../../../src/errors.ts";
 import { allGrants, type Grant, type GrantSet, grantWordNames } from "../../../src/grants.ts";
