@@ -2,7 +2,7 @@
 import { canUse } from "./access/authorize.ts";
 import type { Config } from "./config.ts";
 import { type Grant, type GrantSet, grantWordNames } from "./grants.ts";
-import { quote } from "./http/shell.ts";
+import { quote } from "./server/shell.ts";
 
 export interface BannerOptions {
   readonly config: Config;

@@ -17,6 +17,7 @@ const layers: readonly (readonly string[])[] = [
   ["announce", "app", "banner", "folder-lock", "log-line"],
   ["service-manager"],
   ["http", "console", "embedded"],
+  ["api"],
   ["streaming", "logs", "events", "pulls", "stats", "access", "tls", "docs"],
   ["server"],
   ["cri", "routes"],
@@ -33,8 +34,8 @@ const owners: { readonly [name: string]: readonly string[] } = {
   "@grpc/grpc-js": ["cri"],
   undici: ["streaming"],
   yaml: ["wire"],
-  fastify: ["http"],
-  "@fastify/websocket": ["http"],
+  fastify: ["api", "http", "server"],
+  "@fastify/websocket": ["api", "http"],
   "@sinclair/typebox": ["codegen", "config", "routes"],
   "@bufbuild/protobuf": ["codegen"],
 };
@@ -210,31 +211,36 @@ const internals: readonly {
 const touched = (text: string): readonly string[] =>
   internals.filter(({ pattern }) => pattern.test(text)).map(({ what }) => what);
 const mayTouchInternals = ({ part, path }: Source): boolean =>
-  part === "server" || part === "codegen" || path === "cri/header-limit.ts" || path === "streaming/dial.ts";
+  path.startsWith("server/node/") ||
+  part === "codegen" ||
+  path === "cri/header-limit.ts" ||
+  path === "streaming/dial.ts";
 
-test("src/server alone touches Node's internals", () => {
+test("src/server/node alone touches Node's internals", () => {
   const touching = sources
     .filter((source) => !mayTouchInternals(source))
     .flatMap(({ path, text }) => touched(text).map((what) => `${path}: ${what}`));
   assert.deepEqual(touching, []);
 });
 
-test("the patterns for Node's internals find their examples, and what each file of src/server does", () => {
+test("the patterns for Node's internals find their examples, and what each file of src/server/node does", () => {
   for (const { what, pattern, examples } of internals)
     for (const example of examples) assert.match(example, pattern, what);
-  const unseen = sources.filter((source) => source.part === "server" && touched(source.text).length === 0);
+  const unseen = sources.filter(
+    (source) => source.path.startsWith("server/node/") && touched(source.text).length === 0,
+  );
   assert.deepEqual(
     unseen.map(({ path }) => path),
     [],
   );
 });
 
-test("src/server/README.md describes each file of the folder, and names tests that exist", () => {
-  const readme = readFileSync(join(sourceRoot, "server/README.md"), "utf8");
+test("src/server/node/README.md describes each file of the folder, and names tests that exist", () => {
+  const readme = readFileSync(join(sourceRoot, "server/node/README.md"), "utf8");
   const described = [...readme.matchAll(/^## (\S+)$/gm)].map((match) => match[1]);
   const files = sources
-    .filter(({ part }) => part === "server")
-    .map(({ path }) => path.slice("server/".length));
+    .filter(({ path }) => path.startsWith("server/node/"))
+    .map(({ path }) => path.slice("server/node/".length));
   assert.deepEqual(described.toSorted(), [...files, "src/cri/header-limit.ts"].toSorted());
   for (const [, path = "", titles = ""] of readme.matchAll(
     /`(test\/[\w/.-]+\.test\.ts)`(?: \(([^)]+)\))?/g,

@@ -1,8 +1,8 @@
 /** The published documents, as the bytes that are in the package. */
 import { readFile } from "node:fs/promises";
 import type { FastifyInstance } from "fastify";
+import { type Load, registerFile } from "../server/own-file.ts";
 import { openApiFile } from "../version.ts";
-import { type Load, registerFile } from "./own-file.ts";
 
 export function registerDocuments(app: FastifyInstance): readonly Load[] {
   const load = registerFile(app, {

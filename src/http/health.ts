@@ -6,9 +6,9 @@ import type { FastifyInstance } from "fastify";
 import { type Caller, requireGrant } from "../access/authorize.ts";
 import { call } from "../cri/call.ts";
 import type { Runtime } from "../cri/channel.ts";
+import type { Drain } from "../server/drain.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";
 import { docsPaths } from "./docs.ts";
-import type { Drain } from "./drain.ts";
 
 export interface HealthOptions {
   readonly runtime: Runtime;

@@ -8,7 +8,7 @@
  * more time than all else that is done to a session's input. From Node 26.12 on `ws` has a fast way of its own.
  */
 import type { Socket as Connection } from "node:net";
-import { interceptData } from "../server/data-listener.ts";
+import { interceptData } from "../server/node/data-listener.ts";
 import type { Socket } from "./socket.ts";
 import { unmask } from "./unmask.ts";
 

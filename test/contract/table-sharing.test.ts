@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { type TestContext, test } from "node:test";
+import { createSharing, type Share, type Shared } from "../../src/api/sharing.ts";
 import { connect, type Runtime } from "../../src/cri/channel.ts";
 import { decodeReply, encodeRequest } from "../../src/cri/codec.ts";
-import { createSharing, type Share, type Shared } from "../../src/http/sharing.ts";
 import { eventually } from "../support/eventually.ts";
 import { createFakeRuntime, type FakeRuntime, hanging, held, type RpcName } from "../support/fake-runtime.ts";
 import { managed } from "./table-cases.ts";

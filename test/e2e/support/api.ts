@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { Agent, type IncomingHttpHeaders, request } from "node:http";
 import type { ErrorCode } from "../../../src/errors.ts";
-import type { Problem as AnyProblem } from "../../../src/http/problems.ts";
+import type { Problem as AnyProblem } from "../../../src/server/problems.ts";
 import { checkAnswer } from "../../support/document.ts";
 
 export interface Answer<Body = unknown> {

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { handlers } from "../../../src/http/handlers.ts";
+import { handlers } from "../../../src/api/handlers.ts";
 import { custom, list, type Route, session, unary } from "../../../src/routes/define.ts";
 
 const base = { id: "x", allow: "read:containers", summary: "x" } as const;

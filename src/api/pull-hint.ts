@@ -1,0 +1,60 @@
+/** How to get an image that is not on the node, as a command to paste. */
+import type { FastifyRequest } from "fastify";
+import { type Caller, canUse } from "../access/authorize.ts";
+import { normalReference } from "../access/reference.ts";
+import { GatewayError } from "../errors.ts";
+import { socketPathOf } from "../server/listen.ts";
+import { quote } from "../server/shell.ts";
+import type { JsonObject } from "./bind.ts";
+
+/** Where a request names images, by route id: of one that fails because an image is not there. */
+const imagesOf: { readonly [routeId: string]: (message: JsonObject) => readonly unknown[] } = {
+  getImage: ({ image }) => [image],
+  createContainer: ({ config }) => {
+    const { image, mounts } = (config ?? {}) as { readonly image?: unknown; readonly mounts?: unknown };
+    const mounted = Array.isArray(mounts)
+      ? mounts.map((mount: { image?: unknown } | null) => mount?.image)
+      : [];
+    return [image, ...mounted];
+  },
+};
+
+/** An id names what was pulled; there is no pulling by it. Longer names than this are none. */
+const isPullable = (image: string): boolean =>
+  image.length <= 512 && !/^(sha256:)?[0-9a-f]{12,64}$/.test(image);
+
+/** Says how to pull the image that is missing; an error about anything else comes back as it is. */
+export function withPullHint(
+  error: unknown,
+  routeId: string,
+  { message, caller, request }: { message: JsonObject; caller: Caller; request: FastifyRequest },
+): unknown {
+  if (!(error instanceof GatewayError)) return error;
+  const isMissing =
+    error.code === "image_not_found" || (routeId === "getImage" && error.code === "not_found");
+  const image = isMissing ? missingImage(imagesOf[routeId]?.(message) ?? [], error.message) : undefined;
+  if (image === undefined || !isPullable(image)) return error;
+  const flag = canUse("pull", caller, normalReference(image)) ? "" : ", with --allow-pull at the gateway";
+  return new GatewayError(
+    error.code,
+    `Image ${JSON.stringify(image)} is not on this node. Pull it first${flag}: ${pullCommand(request, image)}`,
+    { cause: error, ...(error.grpcCode === undefined ? {} : { grpcCode: error.grpcCode }) },
+  );
+}
+
+/** Of the images of a request the one that the runtime speaks of, else the first. */
+function missingImage(images: readonly unknown[], text: string): string | undefined {
+  const names = images
+    .map((image) => (typeof image === "object" && image !== null ? (image as JsonObject).image : image))
+    .filter((name): name is string => typeof name === "string" && name !== "");
+  return names.find((name) => text.includes(name)) ?? names[0];
+}
+
+/** To the address by which the caller came. */
+function pullCommand(request: FastifyRequest, image: string): string {
+  const path = socketPathOf(request.server.server);
+  const socket = path === undefined ? "" : ` --unix-socket ${quote(path)}`;
+  const body = quote(`{"image": ${JSON.stringify(image)}}`);
+  const url = `${request.protocol}://${request.host}/v1/images/pull`;
+  return `curl${socket} -H "Authorization: Bearer $TOKEN" --json ${body} ${url}`;
+}

@@ -1,0 +1,82 @@
+/** The route table -> Fastify routes: each kind has its stages, and every route its grant. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { CustomRoute, Route, SessionRoute, StreamRoute } from "../routes/define.ts";
+import { refuseHandshake } from "../server/http-manners.ts";
+import { RequestContext } from "./context.ts";
+import { type CustomHandler, customKind } from "./custom.ts";
+import type { Gateway } from "./gateway.ts";
+import { listKind } from "./list.ts";
+import { routerPath } from "./router-path.ts";
+import { registerSession, type SessionScope } from "./sessions.ts";
+import { compileStages, grantStage, type RouteKind } from "./stages.ts";
+import { type StreamHandler, streamKind } from "./stream.ts";
+import { unaryKind } from "./unary.ts";
+import { registerUpgrade } from "./upgrade-route.ts";
+
+/** What routes are registered with. */
+export interface RouteScope extends SessionScope {
+  /** By route id. */
+  readonly custom: { readonly [id: string]: CustomHandler };
+  readonly streams: { readonly [id: string]: StreamHandler };
+}
+
+export function registerRoutes(app: FastifyInstance, routes: readonly Route[], scope: RouteScope): void {
+  for (const route of routes) registerRoute(app, route, scope);
+}
+
+function registerRoute(app: FastifyInstance, route: Route, scope: RouteScope): void {
+  const { gateway } = scope;
+  if (route.kind === "unary") registerPlain(app, route, gateway, unaryKind(route, gateway));
+  else if (route.kind === "list") registerPlain(app, route, gateway, listKind(route, gateway));
+  else if (route.kind === "custom")
+    registerPlain(app, route, gateway, customKind(route, gateway, handlerOf(route, scope.custom)));
+  else if (route.kind === "session") registerSession(app, route, scope);
+  else registerStream(app, route, scope);
+}
+
+function handlerOf<H>({ id }: CustomRoute | StreamRoute, handlers: { readonly [id: string]: H }): H {
+  const handler = handlers[id];
+  if (handler === undefined) throw new TypeError(`No handler for route ${id}`);
+  return handler;
+}
+
+/** Registers a route that answers each request with one response. */
+function registerPlain<R extends Exclude<Route, SessionRoute>, P, A>(
+  app: FastifyInstance,
+  route: R,
+  gateway: Gateway,
+  kind: RouteKind<R, P, A>,
+): void {
+  const [method = "GET", path = ""] = route.http.split(" ");
+  const grant = grantStage(route);
+  const { run } = compileStages(route, gateway, kind);
+  app.route({
+    method,
+    url: routerPath(path),
+    // Before the body is read: a caller that may not use the route need not send it.
+    onRequest: async (request) => {
+      grant({ request, caller: gateway.callerOf(request) });
+      refuseHandshake(request.raw);
+    },
+    handler: async (request: FastifyRequest, reply: FastifyReply) =>
+      run(new RequestContext({ route, caller: gateway.callerOf(request), request, reply })),
+  });
+}
+
+function registerStream(app: FastifyInstance, route: StreamRoute, scope: RouteScope): void {
+  const { gateway, sessions, streams } = scope;
+  const handler = handlerOf(route, streams);
+  const stages = compileStages(route, gateway, streamKind(route, gateway, { handler, sessions }));
+  registerUpgrade(app, {
+    route,
+    gateway,
+    registry: sessions.registry,
+    stages,
+    sessionOf(opened) {
+      if (!("session" in opened)) throw new TypeError("A WebSocket without a session");
+      return opened.session;
+    },
+    handler: async (request, reply) =>
+      stages.run(new RequestContext({ route, caller: gateway.callerOf(request), request, reply })),
+  });
+}

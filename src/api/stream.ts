@@ -1,0 +1,219 @@
+/**
+ * Routes that answer a sequence of items as they come: as NDJSON, server-sent events, text or WebSocket messages by
+ * `Accept` and `Upgrade`, or as JSON, which is the last item alone.
+ *
+ * A source only yields items. Here each reader gets them at its own pace, has a place among the sessions, and is told
+ * the problem when the source fails or the gateway ends. A failure before the first byte is a problem as everywhere.
+ */
+import { Readable } from "node:stream";
+import type { FastifyReply } from "fastify";
+import { CallCancelled } from "../cri/channel.ts";
+import { GatewayError } from "../errors.ts";
+import type { StreamForm, StreamRoute } from "../routes/define.ts";
+import { problemOf } from "../server/problems.ts";
+import { keepAlive, type Liveness } from "../streaming/liveness.ts";
+import { closeCode, type Socket } from "../streaming/socket.ts";
+import type { Prepared, WaitingClient } from "../streaming/while-there.ts";
+import { createBinder } from "./bind.ts";
+import type { RequestContext } from "./context.ts";
+import type { Gateway } from "./gateway.ts";
+import { withHeartbeat } from "./heartbeat.ts";
+import { negotiate } from "./negotiate.ts";
+import type { SessionOptions } from "./session-plan.ts";
+import type { RouteKind } from "./stages.ts";
+import { type StreamFormat, streamFormat } from "./stream-formats.ts";
+import { checkHandshake } from "./websockets.ts";
+
+type Context = RequestContext<StreamRoute>;
+
+export interface StreamHandler<Item extends object = object> {
+  /**
+   * Opens the items. They are asked for one after the other, as fast as the reader takes them, and must end when
+   * `ctx.signal` aborts.
+   *
+   * @throws {GatewayError}
+   */
+  open(ctx: Context, gateway: Gateway): Promise<AsyncIterable<Item>>;
+  /** An item as a line of text. */
+  lineOf(item: Item): string;
+}
+
+/** What is bound, and how the client is reached. */
+interface StreamPlan {
+  readonly form: StreamForm;
+  /** Places among the sessions. */
+  readonly places: number;
+  /** Of a WebSocket. */
+  readonly client?: WaitingClient;
+}
+
+/** What writes the items. */
+export type Opened =
+  | { readonly send: (reply: FastifyReply) => FastifyReply }
+  | { readonly session: Prepared };
+
+/** `readyState` of a WebSocket that is open. */
+const openState = 1;
+
+export function streamKind(
+  route: StreamRoute,
+  gateway: Gateway,
+  { handler, sessions }: { readonly handler: StreamHandler; readonly sessions: SessionOptions },
+): RouteKind<StreamRoute, StreamPlan, Opened> {
+  const binder = createBinder(route);
+  const formats = new Map<string, StreamFormat>();
+  for (const form of route.forms)
+    if (form !== "json" && form !== "websocket") formats.set(form, streamFormat(form, handler.lineOf));
+  const byMediaType = new Map<string, StreamForm>([
+    ...(route.forms.includes("json") ? [["application/json", "json"] as const] : []),
+    ...[...formats].map(([form, { mediaType }]) => [mediaType, form as StreamForm] as const),
+  ]);
+  const [first = "application/json", ...others] = byMediaType.keys();
+
+  return {
+    binder,
+    bind(ctx) {
+      const isSocket = ctx.request.ws;
+      if (isSocket) checkHandshake(ctx.request);
+      const mediaType = isSocket ? first : negotiate(ctx.request.headers.accept, [first, ...others]);
+      ctx.bound = binder.bind(ctx.parts);
+      return { form: isSocket ? "websocket" : (byMediaType.get(mediaType) ?? "json"), places: 1 };
+    },
+    async call(ctx, { form, client }) {
+      const ending = endingOf(ctx);
+      if (form === "websocket") {
+        client?.check();
+        return { session: overSocket(ctx, { items: await handler.open(ctx, gateway), ending }) };
+      }
+      if (form === "json") {
+        const last = await lastOf(await handler.open(ctx, gateway));
+        return {
+          send: (reply) => reply.type("application/json").send(Buffer.from(`${JSON.stringify(last)}\n`)),
+        };
+      }
+      const format = formats.get(form);
+      if (format === undefined) throw new TypeError(`${route.id} has no form ${form}`);
+      // Nobody would read the items.
+      if (ctx.request.method === "HEAD")
+        return { send: (reply) => reply.type(format.mediaType).send(Buffer.alloc(0)) };
+      return overHttp(ctx, { format, ending });
+    },
+    answer: ({ reply }, opened) => ("send" in opened ? opened.send(reply) : undefined),
+  };
+
+  /** The items as the body of the response, which holds its place until it has closed. */
+  async function overHttp(
+    ctx: Context,
+    { format, ending }: { readonly format: StreamFormat; readonly ending: Ending },
+  ): Promise<Opened> {
+    const place = sessions.registry.reserve(ending.end);
+    let items: AsyncIterable<object>;
+    try {
+      items = await handler.open(ctx, gateway);
+    } catch (error) {
+      place.release();
+      throw ending.reason ?? error;
+    }
+    const { raw } = ctx.reply;
+    const ended = new Promise<void>((resolve) => {
+      if (raw.destroyed) resolve();
+      else raw.once("close", resolve);
+    });
+    place.hold({ ended, end: (_code, reason) => ending.end(new GatewayError("shutting_down", reason)) });
+    const body = Readable.from(textOf(ctx, { items, format, ending }), { objectMode: false });
+    return {
+      // Proxies that buffer would hold back what is read as it comes.
+      send: (reply) => reply.type(format.mediaType).header("x-accel-buffering", "no").send(body),
+    };
+  }
+
+  async function* textOf(
+    ctx: Context,
+    { items, format, ending }: Items & { readonly format: StreamFormat },
+  ): AsyncGenerator<string> {
+    try {
+      for await (const item of withHeartbeat(items, format.heartbeat))
+        yield typeof item === "string" ? item : format.item(item);
+    } catch (error) {
+      if (!ctx.reply.raw.destroyed) yield format.error(problemFor(ctx, ending.reason ?? error));
+    }
+  }
+
+  /** The items as the messages of a WebSocket, each once the one before has left. */
+  function overSocket(ctx: Context, { items, ending }: Items): Prepared {
+    return {
+      abandon: () => ending.end(new CallCancelled("the WebSocket did not open")),
+      begin(socket) {
+        const live = keepAlive(socket, sessions.limits);
+        socket.on("message", live.heard);
+        void sendAll(ctx, { socket, live, items });
+        const ended = live.closed.then(() => ending.end(new CallCancelled("the client has left")));
+        return { ended, end: live.close };
+      },
+    };
+  }
+
+  async function sendAll(
+    ctx: Context,
+    { socket, live, items }: Pick<Items, "items"> & { readonly socket: Socket; readonly live: Liveness },
+  ): Promise<void> {
+    const send = (item: object): Promise<void> =>
+      new Promise((resolve, reject) => {
+        live.sent();
+        socket.send(JSON.stringify(item), (error) => (error ? reject(error) : resolve()));
+      });
+    try {
+      for await (const item of items) await send(item);
+      live.close(closeCode.normal, "");
+    } catch (error) {
+      if (!live.open || socket.readyState !== openState) return;
+      await send({ error: problemFor(ctx, error) }).catch(() => undefined);
+      live.close(closeCode.internal, "the items ended with an error");
+    }
+  }
+
+  /** The problem of an error that no status line can tell any more. */
+  function problemFor(ctx: Context, error: unknown): object {
+    if (!(error instanceof GatewayError) || error.status >= 500) gateway.report(ctx.request, error);
+    return problemOf(error, { requestId: ctx.id });
+  }
+}
+
+/** The end of a stream for a reason of ours, besides the client's leaving. */
+interface Ending {
+  /** Ends what `ctx.onCancel` was told of. The first reason counts. */
+  readonly end: (reason: Error) => void;
+  readonly reason: Error | undefined;
+}
+
+interface Items {
+  readonly items: AsyncIterable<object>;
+  readonly ending: Ending;
+}
+
+function endingOf(ctx: Context): Ending {
+  const whenGone = ctx.onCancel;
+  const cancels = new Set<() => void>();
+  let reason: Error | undefined;
+  ctx.onCancel = (cancel) => {
+    cancels.add(cancel);
+    whenGone(cancel);
+  };
+  return {
+    get reason() {
+      return reason;
+    },
+    end(why) {
+      reason ??= why;
+      for (const cancel of cancels) cancel();
+    },
+  };
+}
+
+/** The last of the items. @throws {GatewayError} when there is none. */
+async function lastOf(items: AsyncIterable<object>): Promise<object> {
+  let last: object | undefined;
+  for await (const item of items) last = item;
+  if (last === undefined) throw new GatewayError("internal", "The stream ended without an item");
+  return last;
+}

@@ -1,0 +1,164 @@
+/** Routes that one RPC answers: how they bind, call and answer. Their life is in `stages.ts`. */
+import type { FastifyReply } from "fastify";
+import { decodeReply, hasField, writeReply } from "../cri/codec.ts";
+import { deadlineOf } from "../cri/methods.ts";
+import { explainAbsence } from "../cri/name-hints.ts";
+import { secretsIn, withoutSecrets } from "../cri/secrets.ts";
+import { GatewayError } from "../errors.ts";
+import type { UnaryRoute } from "../routes/define.ts";
+import { pathOf } from "../server/problems.ts";
+import { version } from "../version.ts";
+import type { Written } from "../wire/write-json.ts";
+import { createBinder } from "./bind.ts";
+import type { RequestContext } from "./context.ts";
+import { sendExecOutput } from "./exec-output.ts";
+import {
+  encodeBound,
+  type Gateway,
+  located,
+  locatedInRequest,
+  warnOfUnknown,
+  whenClosed,
+} from "./gateway.ts";
+import { negotiate } from "./negotiate.ts";
+import { writeWithin } from "./output-budget.ts";
+import { withPullHint } from "./pull-hint.ts";
+import { RuntimeRequest } from "./runtime-request.ts";
+import type { RouteKind } from "./stages.ts";
+
+/**
+ * Expected of a command that runs: 32 run at a time for each caller, by default. A reply may have 16 MiB; to
+ * expect so much of each would permit 8.
+ */
+const unknownOutputBytes = 4 * 1024 * 1024;
+/** Most commands end soon, and make room for the next. */
+const defaultRoomWaitMs = 5000;
+
+type Context = RequestContext<UnaryRoute>;
+type Send = (reply: FastifyReply) => unknown;
+
+/** `call` reads the reply and returns what writes it. */
+export function unaryKind(route: UnaryRoute, gateway: Gateway): RouteKind<UnaryRoute, void, Send> {
+  const { rpc } = route;
+  const binder = createBinder(route);
+  const call =
+    route.writes === "execOutput"
+      ? execCall(gateway)
+      : route.http.startsWith("GET ")
+        ? readCall(route, gateway)
+        : changeCall(route, gateway);
+
+  return {
+    binder,
+    bind(ctx) {
+      // A 204 has nothing to negotiate, and the reply of an exec follows a call that cannot be undone.
+      if (route.success !== 204) negotiate(ctx.request.headers.accept, ["application/json"]);
+      ctx.bound = binder.bind(ctx.parts);
+      const { message, unknown } = ctx.bound;
+      const wire = encodeBound(rpc, message, binder, unknown);
+      // Without a body nothing is in a spelling of the caller's own.
+      ctx.outgoing = new RuntimeRequest(rpc, wire, route.body === undefined ? message : undefined);
+      warnOfUnknown(ctx.reply, unknown, binder);
+    },
+    call: (ctx) => call(ctx, outgoingOf(ctx)),
+    answer: ({ reply }, send) => send(reply),
+    async explain(ctx, { error, isCalled }) {
+      const { bound, caller, request, target } = ctx;
+      let meaning = located(error, bound.message, binder);
+      if (isCalled) {
+        // Its places are still those of the RPC's request.
+        if (meaning === error) meaning = locatedInRequest(error, bound.message, binder);
+        if (target !== undefined)
+          meaning = await explainAbsence(gateway.runtime, target.kind, target.id, meaning);
+        meaning = withPullHint(meaning, route.id, { message: bound.message, caller, request });
+      }
+      return meaning instanceof GatewayError
+        ? withoutSecrets(meaning, secretsIn(rpc, bound.message))
+        : meaning;
+    },
+  };
+}
+
+type Call = (ctx: Context, outgoing: RuntimeRequest) => Promise<Send>;
+
+function outgoingOf({ outgoing }: Context): RuntimeRequest {
+  if (outgoing === undefined) throw new TypeError("A call without a bound request");
+  return outgoing;
+}
+
+/** The options of the call. A grace that CRI has no field for is a parameter of the gateway's own. */
+function optionsOf({ bound, onCancel }: Context, { rpc, message }: RuntimeRequest) {
+  const { timeout } = bound.own;
+  const graceSeconds = typeof timeout === "number" ? timeout : undefined;
+  return { deadlineMs: deadlineOf(rpc, message), graceSeconds, onCancel };
+}
+
+/** A command. The size of its output is known once it has run, and then it must be sent. */
+function execCall({ runtime, budget, roomWaitMs: waitMs = defaultRoomWaitMs }: Gateway): Call {
+  return async (ctx, outgoing) => {
+    const { onCancel } = ctx;
+    const room = await budget.expect(ctx.caller.name, unknownOutputBytes, { waitMs, onCancel });
+    whenClosed(ctx.reply, room.release);
+    const result = await runtime.call(outgoing.rpc, outgoing.wire, optionsOf(ctx, outgoing));
+    room.force(result.length);
+    const encoding = ctx.bound.own.encoding === "base64" ? "base64" : "utf8";
+    return (reply) => sendExecOutput(reply, result, encoding);
+  };
+}
+
+/** A change, which is answered with nothing or with an id. */
+function changeCall(route: UnaryRoute, { runtime, pool }: Gateway): Call {
+  const { rpc, location, success } = route;
+  return async (ctx, outgoing) => {
+    const result = await runtime.call(rpc, outgoing.wire, optionsOf(ctx, outgoing));
+    if (success === 204) return (reply) => reply.code(204).send();
+    requireAnswer(route, result, ctx.request.url);
+    return (reply) => {
+      if (location !== undefined) reply.header("location", locationOf(location, decodeReply(rpc, result)));
+      return sendWritten(reply.code(success), writeReply(rpc, result, pool));
+    };
+  };
+}
+
+/** A read. Callers who ask the same at the same time, and may see the same, share one. */
+function readCall(route: UnaryRoute, { runtime, share, budget, pool }: Gateway): Call {
+  const { rpc, tells } = route;
+  return async (ctx, outgoing) => {
+    const options = optionsOf(ctx, outgoing);
+    const { deadlineMs } = options;
+    const { wire } = outgoing;
+    const key = `${rpc} ${ctx.scopeKey} ${wire.toString("latin1")}`;
+    const shared = await share({ key, deadlineMs, onCancel: ctx.onCancel }, async (onCancel) => {
+      const written = await writeWithin(budget, ctx.caller.name, async () => {
+        const result = await runtime.call(rpc, wire, { ...options, onCancel });
+        requireAnswer(route, result, ctx.request.url);
+        return writeReply(rpc, result, pool);
+      });
+      return { value: written.bytes, release: written.release };
+    });
+    return (reply) => {
+      if (tells === "version") reply.header("crest-version", version);
+      return sendWritten(reply, { bytes: shared.value, release: shared.release });
+    };
+  };
+}
+
+/** Text whose memory is returned by `release`. */
+export type Sendable = Pick<Written, "bytes" | "release">;
+
+/** Sends pooled text. Its memory goes back when the response has closed and never before: Node may still be sending it. */
+export function sendWritten(reply: FastifyReply, { bytes, release }: Sendable): FastifyReply {
+  whenClosed(reply, release);
+  return reply.raw.destroyed ? reply.hijack() : reply.type("application/json").send(bytes);
+}
+
+function requireAnswer({ rpc, answer }: UnaryRoute, wire: Buffer, url: string): void {
+  if (answer === undefined || hasField(rpc, wire, answer)) return;
+  throw new GatewayError("not_found", `Cannot find ${pathOf(url)}: the runtime has none`);
+}
+
+/** `/v1/pods/{podSandboxId}` with the field of the answer in its place. */
+function locationOf(template: string, answer: object): string {
+  const fields: { readonly [name: string]: unknown } = { ...answer };
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(fields[name])));
+}

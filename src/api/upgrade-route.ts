@@ -1,0 +1,68 @@
+/**
+ * Routes that open a WebSocket. Everything that can fail does so before the 101, as a problem: authentication and the
+ * route's grant, the handshake, the parameters, the id, the state, the runtime. The handler behind it only moves data.
+ */
+import type { WebSocket } from "@fastify/websocket";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Route } from "../routes/define.ts";
+import { forgetAnswer } from "../server/pending-answers.ts";
+import type { SessionRegistry } from "../streaming/registry.ts";
+import { type Prepared, type WaitingClient, whileThere } from "../streaming/while-there.ts";
+import { RequestContext } from "./context.ts";
+import type { Gateway } from "./gateway.ts";
+import { routerPath } from "./router-path.ts";
+import { grantStage, type Stages } from "./stages.ts";
+
+/** What a WebSocket's request was bound to. */
+export interface UpgradePlan {
+  /** Places among the sessions that it takes. */
+  readonly places: number;
+  /** Set before the runtime is called. */
+  readonly client?: WaitingClient;
+}
+
+export interface UpgradeRoute<R extends Route, P extends UpgradePlan, A> {
+  readonly route: R;
+  readonly gateway: Gateway;
+  readonly registry: SessionRegistry;
+  readonly stages: Stages<R, P, A>;
+  /** The session that `call` has opened. */
+  sessionOf(answer: A): Prepared;
+  /** Answers a request that asks for no WebSocket. */
+  handler(request: FastifyRequest, reply: FastifyReply): Promise<unknown>;
+}
+
+/** Registers a route whose requests may ask for a WebSocket. */
+export function registerUpgrade<R extends Route, P extends UpgradePlan, A>(
+  app: FastifyInstance,
+  { route, gateway, registry, stages, sessionOf, handler }: UpgradeRoute<R, P, A>,
+): void {
+  const grant = grantStage(route);
+  const ready = new WeakMap<FastifyRequest, (socket: WebSocket) => void>();
+  const [, path = ""] = route.http.split(" ");
+  app.route({
+    method: "GET",
+    url: routerPath(path),
+    onRequest: async (request) => grant({ request, caller: gateway.callerOf(request) }),
+    preHandler: async (request, reply) => {
+      if (!request.ws) return;
+      const ctx = new RequestContext({ route, caller: gateway.callerOf(request), request, reply });
+      const plan = await stages.begin(ctx);
+      const place = { registry, places: plan.places };
+      const begin = await whileThere(request.raw.socket, place, async (client) => {
+        ctx.onCancel = client.onCancel;
+        return sessionOf(await stages.proceed(ctx, { ...plan, client }));
+      });
+      ready.set(request, begin);
+    },
+    handler,
+    wsHandler: (socket: WebSocket, request: FastifyRequest) => {
+      const begin = ready.get(request);
+      if (!begin) throw new TypeError("A WebSocket without a session");
+      forgetAnswer(request.raw.socket);
+      // The plugin's listener would keep request and reply as long; the session has one of its own.
+      socket.removeAllListeners("error");
+      begin(socket);
+    },
+  });
+}

@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type AuditEntry, noAudit } from "../../../src/access/audit.ts";
+import { createBinder } from "../../../src/api/bind.ts";
+import { RequestContext } from "../../../src/api/context.ts";
+import type { Gateway } from "../../../src/api/gateway.ts";
+import { compileStages, type StageName } from "../../../src/api/stages.ts";
+import { createInventory } from "../../../src/cri/inventory.ts";
+import { createPrepare } from "../../../src/cri/prepare.ts";
+import type { Route } from "../../../src/routes/define.ts";
+import { routes } from "../../../src/routes/index.ts";
+import { stubRuntime } from "../cri/stub-runtime.ts";
+
+const runtime = stubRuntime({});
+const gateway = {
+  runtime,
+  inventory: createInventory(runtime),
+  prepare: createPrepare({ runtime, logRoot: "/tmp", execMaxMs: 0 }),
+  audit: noAudit,
+} as unknown as Gateway;
+
+const stagesOf = (route: Route, options: Partial<Gateway> = {}, bind = (): void => undefined) =>
+  compileStages(
+    route,
+    { ...gateway, ...options },
+    {
+      binder: createBinder(route),
+      bind,
+      call: async () => "called",
+      answer: (_ctx, answer) => answer,
+    },
+  );
+
+const idOf = ({ id }: Route): string => id;
+const having = (name: StageName): readonly string[] =>
+  routes.filter((route) => stagesOf(route).names.includes(name)).map(idOf);
+
+test("compileStages() keeps the stages in one order on every route", () => {
+  const order: readonly StageName[] = ["needs", "target", "scope", "defaults", "policy", "audit"];
+  for (const route of routes) {
+    const { names } = stagesOf(route);
+    assert.deepEqual(
+      names,
+      order.filter((name) => names.includes(name)),
+      route.id,
+    );
+  }
+});
+
+test("compileStages() finds the target of every route whose path names a pod or a container", () => {
+  const named = routes.filter(({ path = {} }) => "podSandboxId" in path || "containerId" in path).map(idOf);
+  const filtered = routes
+    .filter(
+      (route) => route.kind === "list" && ("id" in (route.filters ?? {}) || "pod" in (route.filters ?? {})),
+    )
+    .map(idOf);
+  assert.deepEqual(having("target").toSorted(), [...named, ...filtered].toSorted());
+});
+
+test("compileStages() scopes every route that takes a grant, and puts every change on record", () => {
+  assert.deepEqual(having("scope"), routes.filter(({ allow }) => allow !== "authenticated").map(idOf));
+  const changes = routes.filter(({ allow }) => allow !== "authenticated" && !allow.startsWith("read:"));
+  assert.deepEqual(having("audit"), changes.map(idOf));
+});
+
+test("compileStages() holds the routes that carry a config against the policy", () => {
+  const carrying = routes.filter(({ allow }) => allow === "run" || allow === "checkpoint");
+  assert.deepEqual(having("policy"), carrying.map(idOf));
+});
+
+const stopPod = routes.find(({ id }) => id === "stopPod") as Route;
+const podId = "a".repeat(64);
+
+function contextOf(grants: object): RequestContext {
+  const request = { id: "r1", params: {}, query: {}, headers: {} };
+  const reply = { raw: { destroyed: false, once: () => undefined } };
+  const caller = { name: "token", grants: { all: false, allow: {}, deny: {}, ...grants } };
+  const ctx = new RequestContext({ route: stopPod, caller, request, reply } as never);
+  ctx.bound = { ...ctx.bound, message: { podSandboxId: podId } };
+  return ctx;
+}
+
+test("run() records the decision before it calls, and does not call when the record fails", async () => {
+  const list = { items: [{ id: podId, labels: { "crest/managed": "true" } }] };
+  const inventory = createInventory(stubRuntime({ "RuntimeService/ListPodSandbox": () => list }));
+  const entries: AuditEntry[] = [];
+  const recording = stagesOf(stopPod, { inventory, audit: { record: (entry) => void entries.push(entry) } });
+  assert.equal(await recording.run(contextOf({ all: true })), "called");
+  assert.deepEqual(entries, [
+    {
+      requestId: "r1",
+      caller: "token",
+      routeId: "stopPod",
+      target: { kind: "pod", id: podId, pod: undefined },
+    },
+  ]);
+
+  let isCalled = false;
+  const failing = compileStages(
+    stopPod,
+    { ...gateway, inventory, audit: { record: () => Promise.reject(new Error("disk full")) } },
+    {
+      binder: createBinder(stopPod),
+      bind: () => undefined,
+      call: async () => {
+        isCalled = true;
+      },
+      answer: () => undefined,
+    },
+  );
+  await assert.rejects(failing.run(contextOf({ all: true })), /disk full/);
+  assert.equal(isCalled, false);
+});
+
+test("run() refuses to change a pod that Crest did not make, and does not call", async () => {
+  const list = { items: [{ id: podId, metadata: { namespace: "kube-system", name: "dns" }, labels: {} }] };
+  const inventory = createInventory(stubRuntime({ "RuntimeService/ListPodSandbox": () => list }));
+  const { run } = stagesOf(stopPod, { inventory });
+  await assert.rejects(run(contextOf({ allow: { stop: true } })), /unmanaged.*kube-system\/dns/);
+  assert.equal(await run(contextOf({ allow: { stop: true, unmanaged: true } })), "called");
+});
