@@ -1,7 +1,7 @@
 /** Tells the terminal and the service manager that a gateway is ready, or what it still waits for. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Runtime } from "./cri/channel.ts";
-import { checkRuntime, type RuntimeCheck } from "./cri/runtime-check.ts";
+import { checkRuntime, type RuntimeCheck } from "./runtimes/runtime-check.ts";
 import type { Notify } from "./service-manager.ts";
 
 export interface AnnouncedTexts {

@@ -8,14 +8,14 @@ import { type AnnouncedTexts, announce } from "./announce.ts";
 import { createApp, type TlsSettings } from "./app.ts";
 import type { Config } from "./config.ts";
 import { connect, type Runtime } from "./cri/channel.ts";
-import { discover } from "./cri/discover.ts";
-import { logRootOf } from "./cri/log-folders.ts";
-import { removeAllPods } from "./cri/remove-pods.ts";
 import { StartError } from "./errors.ts";
 import { readTrustedFile } from "./files/trusted-file.ts";
 import { reasonOf } from "./files/trusted-path.ts";
 import { lockFolder, makeDataFolder } from "./folder-lock.ts";
 import type { LogEntry } from "./http/server.ts";
+import { discover } from "./runtimes/discover.ts";
+import { logRootOf } from "./runtimes/log-folders.ts";
+import { removeAllPods } from "./runtimes/remove-pods.ts";
 import { createNotify, type Notify, startWatchdog } from "./service-manager.ts";
 import { checkTlsPaths, loadTls } from "./tls/identity.ts";
 

@@ -20,6 +20,8 @@ const layers: readonly (readonly string[])[] = [
   ["api"],
   ["streaming", "logs", "events", "pulls", "stats", "access", "tls", "docs"],
   ["server"],
+  ["runtimes"],
+  ["inventory"],
   ["cri", "routes"],
   ["gen"],
   ["wire"],

@@ -1,7 +1,7 @@
 /** One request on its way through the stages of its route (see `stages.ts`). */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Caller } from "../access/authorize.ts";
-import type { Kind, PodFacts } from "../cri/inventory.ts";
+import type { Kind, PodFacts } from "../inventory/inventory.ts";
 import type { Route } from "../routes/define.ts";
 import type { Bound, Parts } from "./bind.ts";
 import type { RuntimeRequest } from "./runtime-request.ts";

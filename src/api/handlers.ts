@@ -1,18 +1,18 @@
 /** The handlers of custom and stream routes, by route id: what no single RPC answers. */
 import { type Caller, canUse } from "../access/authorize.ts";
 import { call } from "../cri/call.ts";
-import { readCapabilities } from "../cri/capabilities.ts";
-import { findableReference } from "../cri/image-id.ts";
-import { findImageUser } from "../cri/image-user.ts";
-import { whyKept } from "../cri/kept-image.ts";
 import { requestRules } from "../cri/request-rules.ts";
-import { watchState } from "../cri/wait.ts";
 import { GatewayError } from "../errors.ts";
 import type { ContainerStatus } from "../gen/messages.ts";
 import { allGrants, type Grant } from "../grants.ts";
+import { findImageUser } from "../inventory/image-user.ts";
+import { watchState } from "../inventory/wait.ts";
 import type { AnswerOf } from "../routes/answers.ts";
 import type { CustomRouteId, StreamRouteId } from "../routes/index.ts";
 import { parametersIn } from "../routes/parameters.ts";
+import { readCapabilities } from "../runtimes/capabilities.ts";
+import { findableReference } from "../runtimes/image-id.ts";
+import { whyKept } from "../runtimes/kept-image.ts";
 import { breaks } from "../wire/field-rule.ts";
 import { invalid } from "./bind.ts";
 import type { CustomHandler } from "./custom.ts";

@@ -1,6 +1,7 @@
 /** What the filters `id` and `pod` of a list mean. */
-import type { Inventory, Kind } from "../cri/inventory.ts";
+
 import { GatewayError } from "../errors.ts";
+import type { Inventory, Kind } from "../inventory/inventory.ts";
 import { invalid } from "./bind.ts";
 
 /** The part of a list's request that says whose items are wanted. */

@@ -1,7 +1,8 @@
 /** Sessions of a command: Exec and Attach. */
-import { isMissingCommand } from "../cri/conflicts.ts";
+
 import { GatewayError } from "../errors.ts";
 import type { SessionRoute } from "../routes/define.ts";
+import { isMissingCommand } from "../runtimes/conflicts.ts";
 import { bridge } from "../streaming/bridge.ts";
 import { channelCodec } from "../streaming/channels.ts";
 import {

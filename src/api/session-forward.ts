@@ -1,8 +1,8 @@
 /** Sessions of PortForward: a connection of its own for every port. */
 import type { Runtime } from "../cri/channel.ts";
-import { listeningPorts } from "../cri/listening-ports.ts";
 import { GatewayError } from "../errors.ts";
 import type { SessionRoute } from "../routes/define.ts";
+import { listeningPorts } from "../runtimes/listening-ports.ts";
 import { channelCodec } from "../streaming/channels.ts";
 import { bridgePorts, createForwarded, type Forwarded } from "../streaming/port-forward.ts";
 import type { WaitingClient } from "../streaming/while-there.ts";

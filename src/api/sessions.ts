@@ -1,8 +1,8 @@
 /** Session routes: exec, attach and port forwarding over a WebSocket. */
 import type { FastifyInstance } from "fastify";
-import { secretsIn, withoutSecrets } from "../cri/secrets.ts";
 import { GatewayError } from "../errors.ts";
 import type { SessionRoute } from "../routes/define.ts";
+import { secretsIn, withoutSecrets } from "../runtimes/secrets.ts";
 import type { Prepared, WaitingClient } from "../streaming/while-there.ts";
 import { createBinder } from "./bind.ts";
 import type { Gateway } from "./gateway.ts";

@@ -4,10 +4,10 @@
  * pod that Crest did not make.
  */
 import { canChangeUnmanaged, changesPods, requireManaged } from "../access/authorize.ts";
-import type { Inventory, Kind } from "../cri/inventory.ts";
-import { managedLabel } from "../cri/pod-config.ts";
 import type { Grant } from "../grants.ts";
+import type { Inventory, Kind } from "../inventory/inventory.ts";
 import type { ListRoute, Route } from "../routes/define.ts";
+import { managedLabel } from "../runtimes/pod-config.ts";
 import type { RequestContext } from "./context.ts";
 import { resolveFilters } from "./id-filters.ts";
 

@@ -2,10 +2,10 @@
 import type { FastifyReply } from "fastify";
 import { decodeReply, hasField, writeReply } from "../cri/codec.ts";
 import { deadlineOf } from "../cri/methods.ts";
-import { explainAbsence } from "../cri/name-hints.ts";
-import { secretsIn, withoutSecrets } from "../cri/secrets.ts";
 import { GatewayError } from "../errors.ts";
+import { explainAbsence } from "../inventory/name-hints.ts";
 import type { UnaryRoute } from "../routes/define.ts";
+import { secretsIn, withoutSecrets } from "../runtimes/secrets.ts";
 import { pathOf } from "../server/problems.ts";
 import { version } from "../version.ts";
 import type { Written } from "../wire/write-json.ts";

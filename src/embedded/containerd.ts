@@ -2,11 +2,11 @@
 
 import { readFileSync, statfsSync } from "node:fs";
 import { askOnce } from "../cri/ask-once.ts";
-import { logRootOf } from "../cri/log-folders.ts";
 import { StartError } from "../errors.ts";
 import { replaceFile } from "../files/trusted-file.ts";
 import { makeTrustedFolder } from "../files/trusted-folder.ts";
 import { checkEntries, UntrustedPathError } from "../files/trusted-path.ts";
+import { logRootOf } from "../runtimes/log-folders.ts";
 import { embeddedImages, formerPauseName, readBusybox } from "./busybox.ts";
 import { run } from "./command.ts";
 import { containerdConfig, parseContainerdVersion, restrictsOomScore } from "./containerd-config.ts";

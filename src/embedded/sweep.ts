@@ -8,8 +8,8 @@
 
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { logRootOf } from "../cri/log-folders.ts";
-import { cgroupName, removeCgroupsOf, removeCgroupsWhere } from "../cri/pod-cgroup.ts";
+import { logRootOf } from "../runtimes/log-folders.ts";
+import { cgroupName, removeCgroupsOf, removeCgroupsWhere } from "../runtimes/pod-cgroup.ts";
 import { run } from "./command.ts";
 import { currentMounts, unmountBelow } from "./mounts.ts";
 import { removeNetwork } from "./network.ts";

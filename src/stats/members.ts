@@ -3,11 +3,11 @@
 import { call } from "../cri/call.ts";
 import type { CallOptions, FailedMember, Runtime } from "../cri/channel.ts";
 import { decodeRequest, encodeReply, type Input } from "../cri/codec.ts";
-import type { Countdown } from "../cri/countdown.ts";
-import { readEach } from "../cri/read-each.ts";
 import { GatewayError } from "../errors.ts";
 import type { ContainerFilter, ContainerStats, PodSandboxFilter, PodSandboxStats } from "../gen/messages.ts";
 import type { Rpc } from "../gen/methods.ts";
+import type { Countdown } from "../runtimes/countdown.ts";
+import { readEach } from "../runtimes/read-each.ts";
 
 /** A list of stats that failed as a whole. */
 export interface FailedList {

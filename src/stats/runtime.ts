@@ -5,13 +5,13 @@
  */
 import type { CallOptions, Runtime } from "../cri/channel.ts";
 import { decodeReply, encodeReply } from "../cri/codec.ts";
-import { countdown } from "../cri/countdown.ts";
-import { identify } from "../cri/identity.ts";
-import { mapReplies } from "../cri/map-replies.ts";
-import { quirksOf } from "../cri/quirks.ts";
 import { type ErrorCode, GatewayError } from "../errors.ts";
 import type { ContainerStats, CpuUsage, PodSandboxStats } from "../gen/messages.ts";
 import type { Methods, Rpc } from "../gen/methods.ts";
+import { countdown } from "../runtimes/countdown.ts";
+import { identify } from "../runtimes/identity.ts";
+import { mapReplies } from "../runtimes/map-replies.ts";
+import { quirksOf } from "../runtimes/quirks.ts";
 import { createCpuRates } from "./cpu-rate.ts";
 import { readMembers } from "./members.ts";
 

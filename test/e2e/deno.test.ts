@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { wellKnownSockets } from "../../src/cri/discover.ts";
+import { wellKnownSockets } from "../../src/runtimes/discover.ts";
 import { repositoryRoot } from "../support/repository.ts";
 import { command, exitCodeOf, openSession } from "./clients/session.ts";
 import { type Api, bodyOf, createApi } from "./support/api.ts";

@@ -13,9 +13,9 @@ import {
 import { get, type RequestOptions } from "node:https";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { removeAllPods } from "../../src/cri/remove-pods.ts";
 import { createEmbedded, type Embedded } from "../../src/embedded/containerd.ts";
 import { listProcesses } from "../../src/embedded/processes.ts";
+import { removeAllPods } from "../../src/runtimes/remove-pods.ts";
 import { version } from "../../src/version.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free-port.ts";

@@ -1,13 +1,13 @@
 /** Pods and containers by the gateway's HTTP, for tests that need some. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { removePodCgroup } from "../../../src/cri/pod-cgroup.ts";
 import type {
   ContainerStatus,
   ContainerStatusResponse,
   PodSandboxStatus,
   PodSandboxStatusResponse,
 } from "../../../src/gen/messages.ts";
+import { removePodCgroup } from "../../../src/runtimes/pod-cgroup.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type Api, assertDone, bodyOf } from "./api.ts";
 

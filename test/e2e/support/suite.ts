@@ -1,7 +1,7 @@
 /** One gateway, or one private runtime, for all tests of a file. */
 import { after, before } from "node:test";
-import { removeAllPods } from "../../../src/cri/remove-pods.ts";
 import { createEmbedded, type Embedded } from "../../../src/embedded/containerd.ts";
+import { removeAllPods } from "../../../src/runtimes/remove-pods.ts";
 import { type Gateway, type GatewayOptions, newFolder, removeFolder, startGateway } from "./gateway.ts";
 
 export interface SuiteOptions extends GatewayOptions {

@@ -5,10 +5,10 @@ import { createBinder } from "../../../src/api/bind.ts";
 import { RequestContext } from "../../../src/api/context.ts";
 import type { Gateway } from "../../../src/api/gateway.ts";
 import { compileStages, type StageName } from "../../../src/api/stages.ts";
-import { createInventory } from "../../../src/cri/inventory.ts";
-import { createPrepare } from "../../../src/cri/prepare.ts";
+import { createInventory } from "../../../src/inventory/inventory.ts";
 import type { Route } from "../../../src/routes/define.ts";
 import { routes } from "../../../src/routes/index.ts";
+import { createPrepare } from "../../../src/runtimes/prepare.ts";
 import { stubRuntime } from "../cri/stub-runtime.ts";
 
 const runtime = stubRuntime({});

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connect } from "../../../src/cri/channel.ts";
-import { identify, isRuntime } from "../../../src/cri/identity.ts";
 import { oncePerConnection } from "../../../src/cri/once-per-connection.ts";
+import { identify, isRuntime } from "../../../src/runtimes/identity.ts";
 import { eventually } from "../../support/eventually.ts";
 import { createFakeRuntime } from "../../support/fake-runtime.ts";
 import { stubRuntime } from "./stub-runtime.ts";

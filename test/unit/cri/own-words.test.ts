@@ -4,10 +4,10 @@ import { test } from "node:test";
 import { status } from "@grpc/grpc-js";
 import fc from "fast-check";
 import { encodeRequest } from "../../../src/cri/codec.ts";
-import { explain, isMissingCommand } from "../../../src/cri/conflicts.ts";
 import { ownWords } from "../../../src/cri/own-words.ts";
 import { fromStatus } from "../../../src/cri/status.ts";
 import type { Rpc } from "../../../src/gen/methods.ts";
+import { explain, isMissingCommand } from "../../../src/runtimes/conflicts.ts";
 import { serviceError, stubRuntime } from "./stub-runtime.ts";
 
 const container = "c".repeat(64);

@@ -1,0 +1,165 @@
+/**
+ * What the concerns share about pods and containers: which are there, what an id prefix means, and
+ * what CRI never changes about them (name, namespace, labels), which therefore may be remembered.
+ */
+
+import { absence } from "../cri/absence.ts";
+import { call } from "../cri/call.ts";
+import type { Runtime } from "../cri/channel.ts";
+import { GatewayError } from "../errors.ts";
+
+export type Kind = "pod" | "container";
+
+/** What never changes about a pod. */
+export interface PodFacts {
+  readonly id: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly labels: { readonly [key: string]: string };
+}
+
+/** A container, and the pod that it lives in. */
+export interface ContainerFacts {
+  readonly id: string;
+  readonly name: string;
+  readonly podSandboxId: string;
+}
+
+export interface Inventory {
+  /**
+   * The full id behind `id`, which may be a unique prefix. 64 hex digits are taken at their word
+   * unless `mustExist`: runtimes answer OK for stopping and removing what is not there.
+   *
+   * @throws {GatewayError} `not_found`; `ambiguous_id` with the candidates.
+   */
+  resolve(kind: Kind, id: string, options?: { readonly mustExist?: boolean }): Promise<string>;
+  /**
+   * The pod of a pod or container id (full), without asking if it was seen, as by `resolve`.
+   *
+   * @throws {GatewayError} `not_found`.
+   */
+  podOf(kind: Kind, id: string): Promise<PodFacts>;
+}
+
+const fullId = /^[0-9a-f]{64}$/;
+/** What ids are made of. A filter may be more than a prefix to a runtime: Docker's is a regular expression. */
+const digits = /^[0-9a-f]+$/;
+const remembered = 10_000;
+const shownCandidates = 20;
+
+export function createInventory(runtime: Runtime): Inventory {
+  const pods = new Map<string, PodFacts>();
+  const podOfContainer = new Map<string, string>();
+
+  async function listPods(id?: string): Promise<readonly PodFacts[]> {
+    const { items } = await call(runtime, "RuntimeService/ListPodSandbox", id ? { filter: { id } } : {});
+    const found = items.map((pod) => ({
+      id: pod.id,
+      namespace: pod.metadata?.namespace ?? "",
+      name: pod.metadata?.name ?? "",
+      uid: pod.metadata?.uid ?? "",
+      labels: pod.labels,
+    }));
+    for (const pod of found) remember(pods, pod.id, pod);
+    return found;
+  }
+
+  async function listContainers(id?: string): Promise<readonly ContainerFacts[]> {
+    const { containers } = await call(runtime, "RuntimeService/ListContainers", id ? { filter: { id } } : {});
+    const found = containers.map((container) => ({
+      id: container.id,
+      name: container.metadata?.name ?? "",
+      podSandboxId: container.podSandboxId,
+    }));
+    for (const container of found) remember(podOfContainer, container.id, container.podSandboxId);
+    return found;
+  }
+
+  const listIds = async (kind: Kind, id?: string): Promise<readonly string[]> =>
+    (kind === "pod" ? await listPods(id) : await listContainers(id)).map((found) => found.id);
+
+  /** Statuses take a unique prefix too. This is for lists that the runtime cannot send. */
+  async function resolveByStatus(kind: Kind, id: string, tooLarge: GatewayError): Promise<string> {
+    try {
+      const { status } =
+        kind === "pod"
+          ? await call(runtime, "RuntimeService/PodSandboxStatus", { podSandboxId: id })
+          : await call(runtime, "RuntimeService/ContainerStatus", { containerId: id });
+      if (status?.id.startsWith(id)) return status.id;
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      if (/multiple ids found/i.test(error.words)) throw ambiguous(kind, id, "several");
+      if (error.code === "not_found" || absence.test(error.words)) throw absent(kind, id);
+    }
+    throw tooLarge;
+  }
+
+  return {
+    async resolve(kind, id, { mustExist = false } = {}) {
+      if (fullId.test(id)) {
+        if (!mustExist || (await listIds(kind, id)).includes(id)) return id;
+        throw absent(kind, id);
+      }
+      try {
+        // The runtime's filter takes a unique prefix, and its answer is small however much there is.
+        const only = digits.test(id) ? onlyOf(id, await listIds(kind, id)) : undefined;
+        return only ?? pick(kind, id, await listIds(kind));
+      } catch (error) {
+        if (!(error instanceof GatewayError && error.code === "reply_too_large")) throw error;
+        return await resolveByStatus(kind, id, error);
+      }
+    },
+
+    async podOf(kind, id) {
+      let podId = kind === "pod" ? id : podOfContainer.get(id);
+      if (podId === undefined) {
+        podId = (await listContainers(id)).find((container) => container.id === id)?.podSandboxId;
+        if (podId === undefined) throw absent(kind, id);
+      }
+      const wanted = podId;
+      const pod = pods.get(wanted) ?? (await listPods(wanted)).find((found) => found.id === wanted);
+      if (!pod) throw absent("pod", wanted);
+      return pod;
+    },
+  };
+}
+
+/** The one of `ids` that `id` means: itself, or the only one that it begins. */
+function onlyOf(id: string, ids: readonly string[]): string | undefined {
+  if (ids.includes(id)) return id;
+  const candidates = ids.filter((candidate) => candidate.startsWith(id));
+  return candidates.length === 1 ? candidates[0] : undefined;
+}
+
+/** The same among all that there are. @throws {GatewayError} `not_found`, `ambiguous_id`. */
+function pick(kind: Kind, id: string, all: readonly string[]): string {
+  const only = onlyOf(id, all);
+  if (only !== undefined) return only;
+  const candidates = all.filter((candidate) => candidate.startsWith(id)).sort();
+  if (candidates.length === 0) throw absent(kind, id);
+  throw ambiguous(kind, id, String(candidates.length), candidates.slice(0, shownCandidates));
+}
+
+const ambiguous = (kind: Kind, id: string, count: string, candidates?: readonly string[]): GatewayError =>
+  new GatewayError(
+    "ambiguous_id",
+    `Cannot resolve ${kind} "${id}": ${count} ids begin so, give more digits`,
+    {
+      members: candidates === undefined ? {} : { candidates },
+    },
+  );
+
+function absent(kind: Kind, id: string): GatewayError {
+  return new GatewayError("not_found", `Cannot find ${kind} "${id}": the runtime has none of this id`);
+}
+
+/** Keeps the newest; a node has hundreds of pods, not tens of thousands. */
+function remember<V>(map: Map<string, V>, key: string, value: V): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size > remembered) {
+    const oldest = map.keys().next();
+    if (!oldest.done) map.delete(oldest.value);
+  }
+}

@@ -1,0 +1,53 @@
+/** Follows the state of a container by asking, which works on runtimes without events too. */
+import { setTimeout as delay } from "node:timers/promises";
+import { call } from "../cri/call.ts";
+import { CallCancelled, type Runtime } from "../cri/channel.ts";
+import { GatewayError } from "../errors.ts";
+import type { ContainerStatus } from "../gen/messages.ts";
+
+export interface WatchOptions {
+  /** How long to follow it at most, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Aborts when nobody follows any longer. */
+  readonly signal: AbortSignal;
+}
+
+/** Asked at once, then less and less often: a short command ends soon, a long one costs little. */
+const firstPauseMs = 20;
+const longestPauseMs = 500;
+
+/**
+ * The container's status now and after each change of its state, until it has exited or the time has passed.
+ *
+ * @throws {GatewayError} `not_found`: here when it is not there, from the iteration when it is removed meanwhile.
+ * @throws {CallCancelled} from the iteration, when nobody follows any longer.
+ */
+export async function watchState(
+  runtime: Runtime,
+  containerId: string,
+  { timeoutMs, signal }: WatchOptions,
+): Promise<AsyncIterable<ContainerStatus>> {
+  const end = performance.now() + timeoutMs;
+  const first = await statusOf(runtime, containerId);
+  return (async function* () {
+    yield first;
+    let status = first;
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+      const restMs = end - performance.now();
+      if (status.state === "CONTAINER_EXITED" || restMs <= 0) return;
+      await delay(Math.min(pauseMs, restMs), undefined, { signal }).catch((error: unknown) => {
+        throw new CallCancelled("nobody waits any longer", { cause: error });
+      });
+      const next = await statusOf(runtime, containerId);
+      if (next.state !== status.state) yield next;
+      status = next;
+    }
+  })();
+}
+
+async function statusOf(runtime: Runtime, containerId: string): Promise<ContainerStatus> {
+  const { status } = await call(runtime, "RuntimeService/ContainerStatus", { containerId }, {});
+  if (!status)
+    throw new GatewayError("not_found", `Cannot find container "${containerId}": the runtime has none`);
+  return status;
+}

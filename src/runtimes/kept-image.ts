@@ -1,0 +1,45 @@
+/** Images that must stay: without the one that pods start from no pod could be run, whoever removed it. */
+
+import { call } from "../cri/call.ts";
+import type { CallOptions, Runtime } from "../cri/channel.ts";
+import { GatewayError } from "../errors.ts";
+import type { Image } from "../gen/messages.ts";
+
+/**
+ * Why the runtime needs `image`, as a phrase for a refusal; undefined when it does not.
+ *
+ * Not every runtime says `pinned`, as containerd 1.6 does not. They name the image of pods in their configuration.
+ */
+export async function whyKept(
+  runtime: Runtime,
+  image: Image,
+  options: CallOptions,
+): Promise<string | undefined> {
+  if (image.pinned) return "the runtime has pinned it";
+  const sandboxImage = await sandboxImageOf(runtime, options);
+  if (sandboxImage === undefined) return undefined;
+  // By id: the image may have other names, and goes with all of them.
+  const id = await idOf(runtime, sandboxImage, options);
+  return id === image.id ? "the runtime starts every pod from it" : undefined;
+}
+
+/** Asked each time: CRI-O reads its configuration again when it is told to. */
+async function sandboxImageOf(runtime: Runtime, options: CallOptions): Promise<string | undefined> {
+  const { info } = await call(runtime, "RuntimeService/Status", { verbose: true }, options);
+  try {
+    const { sandboxImage } = JSON.parse(info.config ?? "{}") as { readonly sandboxImage?: unknown };
+    return typeof sandboxImage === "string" && sandboxImage !== "" ? sandboxImage : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function idOf(runtime: Runtime, name: string, options: CallOptions): Promise<string | undefined> {
+  try {
+    const { image } = await call(runtime, "ImageService/ImageStatus", { image: { image: name } }, options);
+    return image?.id;
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === "not_found") return undefined;
+    throw error;
+  }
+}

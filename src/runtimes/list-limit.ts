@@ -1,0 +1,163 @@
+/**
+ * A runtime that is asked for only a few lists of one kind at a time.
+ *
+ * The reply of a list is in memory before anybody can know its size, and it has megabytes where there are
+ * thousands of containers. Filters make every caller's list another one, so that calls cannot be shared. Those
+ * over the limit wait for their turn, within their own deadline.
+ */
+
+import { CallCancelled, type CallOptions, type Runtime } from "../cri/channel.ts";
+import { callRules } from "../cri/methods.ts";
+import { GatewayError } from "../errors.ts";
+import type { Rpc } from "../gen/methods.ts";
+import type { Interceptor } from "./compose.ts";
+
+/** RPCs whose replies grow with the number of pods, containers or images. */
+const lists: readonly Rpc[] = [
+  "RuntimeService/ListPodSandbox",
+  "RuntimeService/StreamPodSandboxes",
+  "RuntimeService/ListContainers",
+  "RuntimeService/StreamContainers",
+  "RuntimeService/ListContainerStats",
+  "RuntimeService/StreamContainerStats",
+  "RuntimeService/ListPodSandboxStats",
+  "RuntimeService/StreamPodSandboxStats",
+  "RuntimeService/ListPodSandboxMetrics",
+  "RuntimeService/StreamPodSandboxMetrics",
+  "ImageService/ListImages",
+  "ImageService/StreamImages",
+];
+
+/** A list takes the runtime some ten milliseconds: 8 at a time keep the gateway busy. */
+const defaultLimit = 8;
+
+/** At most 8 calls of each list RPC at a time. */
+export const withListLimit: Interceptor = (below) => limitLists(below, defaultLimit);
+
+/** Limits each list RPC by itself to `limit` calls at a time: one that hangs holds up no other. */
+export function limitLists(runtime: Runtime, limit: number): Runtime {
+  const slotsOf = new Map<Rpc, Slots>(lists.map((rpc) => [rpc, createSlots(rpc, limit)]));
+
+  async function callIn(slots: Slots, rpc: Rpc, request: Uint8Array, options: CallOptions): Promise<Buffer> {
+    const deadlineMs = options.deadlineMs ?? callRules[rpc].deadlineMs;
+    const call = await slots.enter({ ...options, deadlineMs });
+    try {
+      return await runtime.call(rpc, request, call.options);
+    } finally {
+      call.leave();
+    }
+  }
+
+  async function* streamIn(
+    slots: Slots,
+    rpc: Rpc,
+    request: Uint8Array,
+    options: CallOptions,
+  ): AsyncGenerator<Buffer> {
+    const call = await slots.enter(options);
+    try {
+      for await (const message of runtime.stream(rpc, request, call.options)) {
+        // From now on its reader sets the pace: one that reads slowly must not hold up others.
+        call.leave();
+        yield message;
+      }
+    } finally {
+      call.leave();
+    }
+  }
+
+  return {
+    ...runtime,
+    call(rpc, request, options = {}) {
+      const slots = slotsOf.get(rpc);
+      return slots ? callIn(slots, rpc, request, options) : runtime.call(rpc, request, options);
+    },
+    stream(rpc, request, options = {}) {
+      const slots = slotsOf.get(rpc);
+      return slots ? streamIn(slots, rpc, request, options) : runtime.stream(rpc, request, options);
+    },
+  };
+}
+
+/** A call whose turn has come. */
+interface Entered {
+  /** For the call itself: what is left of its deadline, and its cancellation. */
+  readonly options: CallOptions;
+  /** Frees the slot for the next call. May be called again. */
+  leave(): void;
+}
+
+interface Slots {
+  /**
+   * Waits for a free slot, first come, first served.
+   *
+   * @throws {GatewayError} `deadline_exceeded` when none became free in time.
+   * @throws {CallCancelled}
+   */
+  enter(options: CallOptions): Promise<Entered>;
+}
+
+function createSlots(rpc: Rpc, limit: number): Slots {
+  let free = limit;
+  const waiting = new Set<() => void>();
+
+  function leave(): void {
+    const [next] = waiting;
+    if (next === undefined) free++;
+    else next();
+  }
+
+  function turn(deadlineMs: number, onCancel: (cancel: () => void) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (act: () => void): void => {
+        clearTimeout(timer);
+        if (waiting.delete(begin)) act();
+      };
+      const begin = (): void => settle(resolve);
+      waiting.add(begin);
+      const timer = Number.isFinite(deadlineMs)
+        ? setTimeout(() => settle(() => reject(late(rpc, deadlineMs))), deadlineMs)
+        : undefined;
+      onCancel(() => settle(() => reject(new CallCancelled(`${rpc}: cancelled by the caller`))));
+    });
+  }
+
+  return {
+    async enter({ onCancel, deadlineMs, ...others }) {
+      let cancelled = false;
+      let cancel = (): void => undefined;
+      onCancel?.(() => {
+        cancelled = true;
+        cancel();
+      });
+      const later = (next: () => void): void => {
+        cancel = next;
+        if (cancelled) next();
+      };
+      const begunMs = performance.now();
+      if (free > 0) free--;
+      else await turn(deadlineMs ?? Number.POSITIVE_INFINITY, later);
+      let left = false;
+      return {
+        options: {
+          ...others,
+          ...(deadlineMs === undefined ? {} : { deadlineMs: deadlineMs - (performance.now() - begunMs) }),
+          onCancel: later,
+        },
+        leave() {
+          if (left) return;
+          left = true;
+          leave();
+        },
+      };
+    },
+  };
+}
+
+function late(rpc: Rpc, deadlineMs: number): GatewayError {
+  const name = rpc.slice(rpc.indexOf("/") + 1);
+  return new GatewayError(
+    "deadline_exceeded",
+    `${name} failed: other lists kept the runtime busy for ${deadlineMs} ms`,
+  );
+}

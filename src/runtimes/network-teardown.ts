@@ -1,0 +1,29 @@
+/**
+ * A pod that the runtime does not stop or remove, because its CNI plug-in fails to remove the pod's network. Runtimes
+ * repeat the plug-in's failure for ever, so the error names the ways out.
+ */
+
+import type { Runtime } from "../cri/channel.ts";
+import { GatewayError } from "../errors.ts";
+import { isRuntime } from "./identity.ts";
+
+/** `network_teardown_failed` with the runtime's text and what to do on the node. */
+export async function networkTeardownFailed(
+  runtime: Runtime,
+  { podSandboxId }: { readonly podSandboxId?: string },
+  error: GatewayError,
+): Promise<GatewayError> {
+  const ways = [
+    "Correct what the CNI plug-in complains about, in its configuration on the node, and send the request again",
+  ];
+  // containerd forgets a pod whose record is gone when it starts: measured on 1.6.
+  if (podSandboxId && (await isRuntime(runtime, "containerd").catch(() => false))) {
+    const record = `ctr --address ${runtime.endpoint} --namespace k8s.io containers delete ${podSandboxId}`;
+    ways.push(`or run "${record}" and restart containerd`);
+  }
+  return new GatewayError("network_teardown_failed", `${error.message}. ${ways.join(", ")}`, {
+    cause: error,
+    grpcCode: error.grpcCode,
+    members: error.members,
+  });
+}

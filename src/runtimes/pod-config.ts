@@ -1,0 +1,86 @@
+/** A pod's config as it goes out: named, with its folders, its cgroup, and what its containers will need again. */
+import { randomUUID } from "node:crypto";
+import type { Runtime } from "../cri/channel.ts";
+import type { Input } from "../cri/codec.ts";
+import type { PodSandboxConfig, PodSandboxMetadata } from "../gen/messages.ts";
+import { cgroupDriver } from "./cgroup-driver.ts";
+import { identify } from "./identity.ts";
+import { logFolderOf, makeLogFolder } from "./log-folders.ts";
+import { podCgroup } from "./pod-cgroup.ts";
+import { refusal } from "./refusals.ts";
+import { withKeptConfig } from "./sandbox-config.ts";
+
+/** The label that every pod made through Crest carries: what `--allow-unmanaged` is about. */
+export const managedLabel = "crest/managed";
+
+/**
+ * Fills in what is missing: `metadata.uid` and `namespace`, a cgroup parent of its own (without one containerd has
+ * no stats of any pod), the log directory below `logRoot`, and our label.
+ *
+ * @throws {InvalidValue} what this runtime could not use.
+ */
+export async function completePodConfig(
+  runtime: Runtime,
+  config: Input<PodSandboxConfig>,
+  logRoot: string,
+): Promise<Input<PodSandboxConfig>> {
+  const metadata = {
+    ...config.metadata,
+    uid: config.metadata?.uid || randomUUID(),
+    namespace: config.metadata?.namespace || "default",
+  };
+  await refuseNames(runtime, metadata);
+  const logDirectory = config.logDirectory || logFolderOf(logRoot, metadata);
+  await makeLogFolder(logDirectory, "/config/logDirectory");
+  const cgroupParent = config.linux?.cgroupParent || podCgroup(await cgroupDriver(runtime), metadata.uid);
+  return withKeptConfig(runtime, {
+    ...config,
+    ...{ metadata, logDirectory },
+    labels: { ...config.labels, [managedLabel]: "true" },
+    linux: { ...config.linux, cgroupParent },
+  });
+}
+
+interface NameRule {
+  readonly matches: RegExp;
+  readonly detail: string;
+}
+
+type Named = "name" | "namespace" | "uid";
+
+/**
+ * Runtimes hand these to network plugins as `CNI_ARGS`, `KEY=VALUE;KEY=VALUE`. A pod called `x=y` could not be
+ * removed from its network any more, one called `a;IP=10.0.0.1` would choose its address. Names of containers do not
+ * get there.
+ */
+const networkRule: NameRule = {
+  matches: /^[^=;\p{Cc}]*$/u,
+  detail: 'must not have "=", ";" or control characters, as the runtime hands it to network plugins',
+};
+
+const dockerRule: NameRule = {
+  matches: /^[A-Za-z0-9.-]+$/,
+  detail: "may have letters, digits, dots and dashes only: cri-dockerd makes a container's name of it",
+};
+
+/** By runtime name: names that it takes and then cannot find again, or fails at without saying why. */
+const rulesOf: { readonly [runtimeName: string]: { readonly [F in Named]?: NameRule } } = {
+  docker: { name: dockerRule, namespace: dockerRule, uid: dockerRule },
+  "cri-o": {
+    name: {
+      matches: /^[\x20-\x7e]+$/,
+      detail: "may have ASCII characters only: CRI-O makes a container's name of it",
+    },
+  },
+};
+
+async function refuseNames(runtime: Runtime, metadata: Input<PodSandboxMetadata>): Promise<void> {
+  const own = rulesOf[(await identify(runtime)).name];
+  for (const field of ["name", "namespace", "uid"] as const) {
+    const value = metadata[field] ?? "";
+    for (const rule of [own?.[field], networkRule]) {
+      if (rule === undefined || rule.matches.test(value)) continue;
+      throw refusal(`/config/metadata/${field}`, `${rule.detail}, got ${JSON.stringify(value)}`);
+    }
+  }
+}

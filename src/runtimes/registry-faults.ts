@@ -1,0 +1,59 @@
+/**
+ * How runtimes word a pull that fails because of the registry, of what it sent or of how the node reaches it:
+ * containerd 1.6 to 2.1, CRI-O (containers/image) and dockerd. Names are out of these texts: see `own-words.ts`.
+ */
+
+import { anyOf, onOneLine, type TextPattern } from "../cri/text-pattern.ts";
+import type { ErrorCode } from "../errors.ts";
+
+/** The first that matches counts. A registry's own message comes last in a text, and may have any words in it. */
+export const registryFaults: readonly { readonly text: TextPattern; readonly code: ErrorCode }[] = [
+  {
+    text: /\b429 Too Many Requests|StatusCode: 429\b|\btoomanyrequests: /i,
+    code: "registry_rate_limited",
+  },
+  {
+    // Another content than the digest says, or another length.
+    text: /unexpected commit digest|failed size validation|layer verification failed|manifest verification failed for digest|does not match provided manifest digest|Digest did not match, expected/,
+    code: "digest_mismatch",
+  },
+  {
+    text: /no match for platform in manifest|no matching manifest for |no image found in (image index|manifest list)|does not match the specified platform|image operating system "[^"]*" cannot be used/,
+    code: "platform_missing",
+  },
+  {
+    text: /SignatureValidationFailed|Source image rejected|image verifier \S+ blocked pull/,
+    code: "signature_rejected",
+  },
+  {
+    text: /server gave HTTP response to HTTPS client|first record does not look like a TLS handshake/,
+    code: "registry_plain_http",
+  },
+  {
+    text: anyOf(
+      /\b5\d\d (Internal Server Error|Not Implemented|Bad Gateway|Service Unavailable|Gateway Timeout)|(HTTP status|StatusCode|status code): 5\d\d\b/,
+      /connection reset by peer|broken pipe|server closed idle connection|: EOF\b|\bunexpected EOF\b/,
+      // A web page, of a proxy for one, where a manifest should be.
+      /unexpected media type/,
+    ),
+    code: "registry_failed",
+  },
+  {
+    text: /\b401 Unauthorized|\b403 Forbidden|\bunauthorized: |: unauthorized\b|no basic auth credentials|authorization failed|access denied|\bdenied: |authentication required/i,
+    code: "registry_unauthorized",
+  },
+  {
+    text: anyOf(
+      /connection refused|no such host|i\/o timeout|no route to host|network is unreachable|server misbehaving|RegistryUnavailable|x509: |tls: /,
+      /TLS handshake timeout|connection timed out|Client\.Timeout exceeded|timeout awaiting response headers|(Get|Head) "[^"]*": context deadline exceeded/i,
+    ),
+    code: "registry_unreachable",
+  },
+  {
+    text: anyOf(
+      /manifest unknown|name unknown|\b404 Not Found|did not resolve|: not found$/i,
+      onOneLine("repository ", " not found"),
+    ),
+    code: "image_not_found",
+  },
+];

@@ -1,0 +1,168 @@
+/**
+ * Creates that destroy nothing and leave nothing behind.
+ *
+ * A create whose name is taken must fail and change nothing. cri-dockerd instead removes the stopped pod or container
+ * that has the name, and CRI-O lets the second of two concurrent creates hang until its deadline. So the gateway
+ * runs one create per name at a time, and first looks for the name where the runtime does not refuse it.
+ */
+
+import { call } from "../cri/call.ts";
+import type { CallOptions, Runtime } from "../cri/channel.ts";
+import { requestOf } from "../cri/codec.ts";
+import { GatewayError } from "../errors.ts";
+import type { PodSandboxMetadata } from "../gen/messages.ts";
+import type { Rpc } from "../gen/methods.ts";
+import { nameTaken } from "./conflicts.ts";
+import { isRuntime } from "./identity.ts";
+
+/** What a create makes, by the name that no other may have. */
+type Wanted =
+  | { readonly kind: "pod"; readonly metadata: PodSandboxMetadata }
+  | {
+      readonly kind: "container";
+      readonly podSandboxId: string;
+      readonly name: string;
+      readonly attempt: number;
+    };
+
+/** How long the removal of what a failed create left may keep its caller waiting. */
+const cleanUpMs = 30_000;
+
+/**
+ * A runtime whose creates fail with `name_reserved` while another create of the name is under way, or when the name
+ * is taken. A pod that a failed RunPodSandbox left is removed; if that fails too, the error has `podSandboxId`.
+ */
+export function withSafeCreates(runtime: Runtime): Runtime {
+  const underWay = new Set<string>();
+
+  async function create(
+    rpc: Rpc,
+    wanted: Wanted,
+    request: Uint8Array,
+    options: CallOptions = {},
+  ): Promise<Buffer> {
+    const key = JSON.stringify(wanted);
+    if (underWay.has(key)) throw reserved(wanted, "another request is creating it");
+    underWay.add(key);
+    try {
+      await refuseTaken(runtime, wanted, options);
+      const calledAtMs = Date.now();
+      try {
+        return await runtime.call(rpc, request, options);
+      } catch (error) {
+        throw wanted.kind === "pod" ? await withoutLeftover(runtime, wanted, { error, calledAtMs }) : error;
+      }
+    } finally {
+      underWay.delete(key);
+    }
+  }
+
+  return {
+    ...runtime,
+    call(rpc, request, options) {
+      const wanted = wantedBy(rpc, request);
+      return wanted === undefined
+        ? runtime.call(rpc, request, options)
+        : create(rpc, wanted, request, options);
+    },
+  };
+}
+
+function wantedBy(rpc: Rpc, request: Uint8Array): Wanted | undefined {
+  if (rpc === "RuntimeService/RunPodSandbox" || rpc === "RuntimeService/RestorePod") {
+    const metadata = requestOf(rpc, request).config?.metadata;
+    return metadata && { kind: "pod", metadata };
+  }
+  if (rpc === "RuntimeService/CreateContainer") {
+    const { podSandboxId, config } = requestOf(rpc, request);
+    const { name = "", attempt = 0 } = config?.metadata ?? {};
+    return { kind: "container", podSandboxId, name, attempt };
+  }
+  return undefined;
+}
+
+function reserved(wanted: Wanted, why: string): GatewayError {
+  const { name, attempt } = wanted.kind === "pod" ? wanted.metadata : wanted;
+  return new GatewayError(
+    "name_reserved",
+    `Cannot create ${wanted.kind} "${name}" (attempt ${attempt}): ${why}`,
+  );
+}
+
+/** Looks for the name where the runtime does not refuse one that is taken: containerd does. */
+async function refuseTaken(runtime: Runtime, wanted: Wanted, { onCancel }: CallOptions): Promise<void> {
+  if (await isRuntime(runtime, "containerd")) return;
+  const reads: CallOptions = onCancel === undefined ? {} : { onCancel };
+  const id = await findNamesake(runtime, wanted, reads);
+  if (id !== undefined) throw reserved(wanted, `${wanted.kind} "${id}" has this name`);
+}
+
+async function findNamesake(
+  runtime: Runtime,
+  wanted: Wanted,
+  options: CallOptions,
+): Promise<string | undefined> {
+  if (wanted.kind === "pod") {
+    const { items } = await call(runtime, "RuntimeService/ListPodSandbox", {}, options);
+    return items.find(({ metadata }) => isSamePod(metadata, wanted.metadata))?.id;
+  }
+  const { podSandboxId, name, attempt } = wanted;
+  const filter = { podSandboxId };
+  const { containers } = await call(runtime, "RuntimeService/ListContainers", { filter }, options);
+  return containers.find(({ metadata }) => metadata?.name === name && metadata.attempt === attempt)?.id;
+}
+
+function isSamePod(one: PodSandboxMetadata | undefined, other: PodSandboxMetadata): boolean {
+  return (
+    one?.name === other.name &&
+    one.namespace === other.namespace &&
+    one.uid === other.uid &&
+    one.attempt === other.attempt
+  );
+}
+
+/**
+ * Removes the pod that a failed RunPodSandbox left: cri-dockerd leaves one that could not start, containerd one whose
+ * network it could neither set up nor tear down. Answers the error that the caller shall see.
+ */
+async function withoutLeftover(
+  runtime: Runtime,
+  { metadata }: Extract<Wanted, { kind: "pod" }>,
+  { error, calledAtMs }: { readonly error: unknown; readonly calledAtMs: number },
+): Promise<unknown> {
+  if (!(error instanceof GatewayError) || !mayLeaveAPod(error)) return error;
+  const podSandboxId = await findLeftover(runtime, metadata, calledAtMs).catch(() => undefined);
+  if (podSandboxId === undefined) return error;
+  try {
+    const options = { deadlineMs: cleanUpMs };
+    await call(runtime, "RuntimeService/RemovePodSandbox", { podSandboxId }, options);
+    return error;
+  } catch (failure) {
+    const why = failure instanceof Error ? failure.message : String(failure);
+    return new GatewayError(
+      error.code,
+      `${error.message}. Pod "${podSandboxId}" was left behind and could not be removed: ${why}`,
+      { cause: error, members: { ...error.members, podSandboxId }, grpcCode: error.grpcCode },
+    );
+  }
+}
+
+/** Of a lost answer the pod may run. A refusal came before anything was made. */
+function mayLeaveAPod({ code, words }: GatewayError): boolean {
+  return code !== "outcome_unknown" && code !== "invalid_request" && !nameTaken.test(words);
+}
+
+async function findLeftover(
+  runtime: Runtime,
+  metadata: PodSandboxMetadata,
+  calledAtMs: number,
+): Promise<string | undefined> {
+  const filter = { state: { state: "SANDBOX_NOTREADY" as const } };
+  const { items } = await call(runtime, "RuntimeService/ListPodSandbox", { filter });
+  // Docker's times have no fractions of a second. containerd gives a pod that never started no time at all.
+  const earliest = BigInt(Math.floor(calledAtMs / 1000)) * 1_000_000_000n;
+  return items.find(({ metadata: found, createdAt }) => {
+    const created = BigInt(createdAt);
+    return isSamePod(found, metadata) && (created <= 0n || created >= earliest);
+  })?.id;
+}
