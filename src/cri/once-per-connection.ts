@@ -8,14 +8,16 @@ import type { Runtime } from "./channel.ts";
 export function oncePerConnection<T>(
   ask: (runtime: Runtime) => Promise<T>,
 ): (runtime: Runtime) => Promise<T> {
-  const answers = new WeakMap<Runtime, Promise<T>>();
+  // Layers over one runtime have its `whenDropped`, so that all of them share the answer.
+  const answers = new WeakMap<Runtime["whenDropped"], Promise<T>>();
   return (runtime) => {
-    const known = answers.get(runtime);
+    const connection = runtime.whenDropped;
+    const known = answers.get(connection);
     if (known !== undefined) return known;
     const answer = ask(runtime);
-    answers.set(runtime, answer);
+    answers.set(connection, answer);
     const forget = (): void => {
-      if (answers.get(runtime) === answer) answers.delete(runtime);
+      if (answers.get(connection) === answer) answers.delete(connection);
     };
     answer.then(() => runtime.whenDropped(forget), forget);
     return answer;
