@@ -15,10 +15,10 @@ import { createInventory, type Inventory } from "./inventory/inventory.ts";
 import { withNameHints } from "./inventory/name-hints.ts";
 import { callerInterceptors } from "./runtimes/caller-interceptors.ts";
 import { compose } from "./runtimes/compose.ts";
+import { createDefaults } from "./runtimes/defaults.ts";
 import { withListLimit } from "./runtimes/list-limit.ts";
 import { logRootOf } from "./runtimes/log-folders.ts";
 import { withPodCgroups } from "./runtimes/pod-cgroup.ts";
-import { createPrepare } from "./runtimes/prepare.ts";
 import { withSafeCreates } from "./runtimes/safe-creates.ts";
 import { withWholeLists } from "./runtimes/whole-lists.ts";
 import { withoutZeroTimes } from "./runtimes/zero-time.ts";
@@ -112,7 +112,7 @@ export function createApp({
   const { tls } = options;
   const { app: server, warmUp } = createServer({
     ...{ runtime, inventory },
-    prepare: createPrepare({
+    defaults: createDefaults({
       runtime,
       logRoot: logRootOf(config.dataDir),
       execMaxMs: options.execMaxMs ?? defaultExecMaxMs,

@@ -7,18 +7,18 @@ import { encodeCallers } from "../cri/codec.ts";
 import { GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { Inventory } from "../inventory/inventory.ts";
-import type { Prepare } from "../runtimes/prepare.ts";
+import type { Defaults } from "../runtimes/defaults.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { InvalidValue, jsonPointer } from "../wire/invalid-value.ts";
 import { type Binder, invalid, type JsonObject, respell } from "./bind.ts";
 import type { OutputBudget } from "./output-budget.ts";
-import type { Share } from "./sharing.ts";
+import type { Share } from "./singleflight.ts";
 import type { UnknownFields } from "./unknown-fields.ts";
 
 export interface Gateway {
   readonly runtime: Runtime;
   readonly inventory: Inventory;
-  readonly prepare: Prepare;
+  readonly defaults: Defaults;
   readonly pool: BufferPool;
   readonly share: Share;
   readonly budget: OutputBudget;

@@ -5,7 +5,7 @@ import { requestRules } from "../cri/request-rules.ts";
 import { GatewayError } from "../errors.ts";
 import type { ContainerStatus } from "../gen/messages.ts";
 import { allGrants, type Grant } from "../grants.ts";
-import { findImageUser } from "../inventory/image-user.ts";
+import { findContainerUsing } from "../inventory/find-container-using.ts";
 import { watchState } from "../inventory/wait.ts";
 import type { AnswerOf } from "../routes/answers.ts";
 import type { CustomRouteId, StreamRouteId } from "../routes/index.ts";
@@ -36,7 +36,7 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
       throw new GatewayError("not_found", `Cannot find image "${image.image}": it is not on this node`);
     const kept = await whyKept(runtime, found, { onCancel });
     if (kept) throw new GatewayError("image_pinned", `Cannot remove image "${image.image}": ${kept}`);
-    const user = await findImageUser(runtime, found, { onCancel });
+    const user = await findContainerUsing(runtime, found, { onCancel });
     if (user)
       throw new GatewayError(
         "image_in_use",

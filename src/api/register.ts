@@ -1,7 +1,7 @@
 /** The route table -> Fastify routes: each kind has its stages, and every route its grant. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { CustomRoute, Route, SessionRoute, StreamRoute } from "../routes/define.ts";
-import { refuseHandshake } from "../server/http-manners.ts";
+import { refuseHandshake } from "../server/request-checks.ts";
 import { RequestContext } from "./context.ts";
 import { type CustomHandler, customKind } from "./custom.ts";
 import type { Gateway } from "./gateway.ts";

@@ -2,7 +2,7 @@
 
 import { GatewayError } from "../errors.ts";
 import type { SessionRoute } from "../routes/define.ts";
-import { isMissingCommand } from "../runtimes/conflicts.ts";
+import { isMissingCommand } from "../runtimes/translate-error.ts";
 import { bridge } from "../streaming/bridge.ts";
 import { channelCodec } from "../streaming/channels.ts";
 import {
@@ -12,7 +12,7 @@ import {
   messageOf,
   type StreamChoice,
 } from "../streaming/command-session.ts";
-import type { WaitingClient } from "../streaming/while-there.ts";
+import type { WaitingClient } from "../streaming/pending-session.ts";
 import { type Bound, invalid } from "./bind.ts";
 import type { RequestContext } from "./context.ts";
 import { encodeBound } from "./gateway.ts";

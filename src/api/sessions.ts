@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify";
 import { GatewayError } from "../errors.ts";
 import type { SessionRoute } from "../routes/define.ts";
 import { secretsIn, withoutSecrets } from "../runtimes/secrets.ts";
-import type { Prepared, WaitingClient } from "../streaming/while-there.ts";
+import type { Prepared, WaitingClient } from "../streaming/pending-session.ts";
 import { createBinder } from "./bind.ts";
 import type { Gateway } from "./gateway.ts";
 import { bindCommand } from "./session-command.ts";

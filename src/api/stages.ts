@@ -141,11 +141,11 @@ function scopeStage({ allow }: Route): Run | undefined {
 }
 
 /** @throws {InvalidValue} what this runtime could not use; {GatewayError} `not_found`. */
-function defaultsStage(route: Route, { prepare }: Gateway): Run | undefined {
-  if (route.kind !== "unary" || !prepare.handles(route.rpc)) return undefined;
+function defaultsStage(route: Route, { defaults }: Gateway): Run | undefined {
+  if (route.kind !== "unary" || !defaults.handles(route.rpc)) return undefined;
   const { rpc } = route;
   return async ({ outgoing }) => {
-    if (outgoing !== undefined) outgoing.message = { ...(await prepare.complete(rpc, outgoing.message)) };
+    if (outgoing !== undefined) outgoing.message = { ...(await defaults.apply(rpc, outgoing.message)) };
   };
 }
 

@@ -5,9 +5,9 @@
 import type { WebSocket } from "@fastify/websocket";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Route } from "../routes/define.ts";
-import { forgetAnswer } from "../server/pending-answers.ts";
+import { forgetResponse } from "../server/pending-responses.ts";
+import { type Prepared, prepareSession, type WaitingClient } from "../streaming/pending-session.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";
-import { type Prepared, type WaitingClient, whileThere } from "../streaming/while-there.ts";
 import { RequestContext } from "./context.ts";
 import type { Gateway } from "./gateway.ts";
 import { routerPath } from "./router-path.ts";
@@ -49,7 +49,7 @@ export function registerUpgrade<R extends Route, P extends UpgradePlan, A>(
       const ctx = new RequestContext({ route, caller: gateway.callerOf(request), request, reply });
       const plan = await stages.begin(ctx);
       const place = { registry, places: plan.places };
-      const begin = await whileThere(request.raw.socket, place, async (client) => {
+      const begin = await prepareSession(request.raw.socket, place, async (client) => {
         ctx.onCancel = client.onCancel;
         return sessionOf(await stages.proceed(ctx, { ...plan, client }));
       });
@@ -59,7 +59,7 @@ export function registerUpgrade<R extends Route, P extends UpgradePlan, A>(
     wsHandler: (socket: WebSocket, request: FastifyRequest) => {
       const begin = ready.get(request);
       if (!begin) throw new TypeError("A WebSocket without a session");
-      forgetAnswer(request.raw.socket);
+      forgetResponse(request.raw.socket);
       // The plugin's listener would keep request and reply as long; the session has one of its own.
       socket.removeAllListeners("error");
       begin(socket);

@@ -23,7 +23,7 @@ import type {
   ScalarType as WireScalar,
 } from "../wire/descriptor.ts";
 import { type Comments, readComments } from "./comments.ts";
-import { shorthands, textFields } from "./exceptions.ts";
+import { shorthands, textFields } from "./json-overrides.ts";
 
 export interface FieldModel {
   readonly field: Field;

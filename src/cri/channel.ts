@@ -18,7 +18,7 @@ import type { ErrorCode } from "../errors.ts";
 import { methods, type Rpc } from "../gen/methods.ts";
 import { limitHeaders, unsharedConnections } from "./header-limit.ts";
 import { callRules } from "./methods.ts";
-import { type Attempt, createOutage } from "./outage.ts";
+import { type Attempt, createRetry } from "./retry.ts";
 import { fromStatus, isStarting } from "./status.ts";
 
 export interface CallOptions {
@@ -161,7 +161,7 @@ export function connect(options: ConnectOptions): Runtime {
     { deadline, atOnce, ...attempt }: Failed,
   ): Promise<void> {
     note(rpc, attempt.failure);
-    const pause = atOnce ? undefined : sideOf(rpc).pauseAfter(attempt);
+    const pause = atOnce ? undefined : sideOf(rpc).nextDelayMs(attempt);
     if (pause === undefined || Date.now() + pause >= deadline) {
       throw fromStatus(rpc, atDeadline(attempt.failure, deadline), request);
     }
@@ -313,7 +313,7 @@ interface Side {
   remember(rpc: Rpc, what: "answered" | "unimplemented"): void;
   /** As `Runtime.whenDropped`, for this connection. A function that waits already is not added again. */
   whenDropped(dropped: () => void): void;
-  pauseAfter(attempt: Omit<Attempt, "connected">): number | undefined;
+  nextDelayMs(attempt: Omit<Attempt, "connected">): number | undefined;
   answered(): void;
 }
 
@@ -329,7 +329,7 @@ function open(path: string, { outageMs: waitMs = outageMs }: ConnectOptions): Si
     ...unsharedConnections,
   });
   limitHeaders(client);
-  const outage = createOutage(waitMs);
+  const outage = createRetry(waitMs);
   const seen = new Map<Rpc, "answered" | "unimplemented">();
   const forget = (): void => seen.clear();
   const whenDropped = createDropWatch(client);
@@ -342,7 +342,7 @@ function open(path: string, { outageMs: waitMs = outageMs }: ConnectOptions): Si
       whenDropped(forget);
     },
     whenDropped,
-    pauseAfter: (attempt) => outage.pauseAfter({ ...attempt, connected: isConnected(client) }),
+    nextDelayMs: (attempt) => outage.nextDelayMs({ ...attempt, connected: isConnected(client) }),
     answered: outage.end,
   };
 }

@@ -1,4 +1,4 @@
-/** gRPC status -> the error table. What a status alone cannot decide is decided by `conflicts.ts`. */
+/** gRPC status -> the error table. What a status alone cannot decide is decided by `translate-error.ts`. */
 import { type ServiceError, status } from "@grpc/grpc-js";
 import { type ErrorCode, GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
@@ -47,7 +47,7 @@ function isOutcomeUnknown(rpc: Rpc, error: ServiceError): boolean {
   const { lookWith, timeoutField } = callRules[rpc];
   if (lookWith === undefined || !unanswered.has(error.code)) return false;
   if (isStarting(error) || isUnsent(error)) return false;
-  // The runtime's own words on a request's own timeout: the command ran out of time, and conflicts.ts says so.
+  // The runtime's own words on a request's own timeout: the command ran out of time, and translate-error.ts says so.
   const isOwnTimeout =
     error.code === status.DEADLINE_EXCEEDED && !error.details.startsWith("Deadline exceeded");
   return timeoutField === undefined || !isOwnTimeout;

@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import type { FastifyInstance } from "fastify";
 import { assets } from "../docs/assets.ts";
 import type { ApiDocument } from "../docs/document.ts";
-import { type Load, type OwnFile, registerFile } from "../server/own-file.ts";
+import { type Load, type OwnFile, registerFile } from "../server/static-file.ts";
 import { openApiFile, version } from "../version.ts";
 
 /** Nothing but the gateway's own files may run or be loaded; nothing may frame the page or take a form's content. */

@@ -1,7 +1,7 @@
 /** The published documents, as the bytes that are in the package. */
 import { readFile } from "node:fs/promises";
 import type { FastifyInstance } from "fastify";
-import { type Load, registerFile } from "../server/own-file.ts";
+import { type Load, registerFile } from "../server/static-file.ts";
 import { openApiFile } from "../version.ts";
 
 export function registerDocuments(app: FastifyInstance): readonly Load[] {

@@ -16,25 +16,25 @@ import { handlers, streamHandlers } from "../api/handlers.ts";
 import type { OutputBudget } from "../api/output-budget.ts";
 import { registerRoutes } from "../api/register.ts";
 import { loadDialler, type SessionOptions } from "../api/session-plan.ts";
-import { createSharing } from "../api/sharing.ts";
+import { createSingleflight } from "../api/singleflight.ts";
 import { type ChosenProtocols, registerWebSockets } from "../api/websockets.ts";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { Inventory } from "../inventory/inventory.ts";
 import { routes } from "../routes/index.ts";
-import type { Prepare } from "../runtimes/prepare.ts";
+import type { Defaults } from "../runtimes/defaults.ts";
 import type { Drain } from "../server/drain.ts";
 import { serveHalfClosed } from "../server/half-closed.ts";
 import { asksForSpdy } from "../server/handshake.ts";
-import { checkCodings, checkQuery, hostOf, originForm } from "../server/http-manners.ts";
 import { createListener } from "../server/listener.ts";
 import { allMethods, allowedMethods } from "../server/methods.ts";
 import { ignoreExpectations } from "../server/node/expectations.ts";
 import { isUpgraded } from "../server/node/upgrades.ts";
 import { paceBodies } from "../server/paced-body.ts";
-import { noteAnswer } from "../server/pending-answers.ts";
+import { noteResponse } from "../server/pending-responses.ts";
 import { apiHeaders, pathOf, sendProblem } from "../server/problems.ts";
-import { answerClientError, refuse } from "../server/raw-answer.ts";
+import { answerClientError, refuse } from "../server/raw-response.ts";
+import { checkCodings, checkQuery, hostOf, originForm } from "../server/request-checks.ts";
 import { offeredProtocols, offeredToken } from "../streaming/channels.ts";
 import { type BufferPool, OutputTooLarge } from "../wire/buffer-pool.ts";
 import { InvalidYaml } from "../wire/invalid-yaml.ts";
@@ -48,7 +48,7 @@ import { routesFor, suggestRoute } from "./suggest-route.ts";
 export interface ServerOptions {
   readonly runtime: Runtime;
   readonly inventory: Inventory;
-  readonly prepare: Prepare;
+  readonly defaults: Defaults;
   readonly pool: BufferPool;
   readonly sessions: SessionOptions;
   readonly guardHost: HostGuard;
@@ -148,7 +148,7 @@ export function createServer(options: ServerOptions): Server {
   app.addHook("onRequest", async (request, reply) => {
     reply.headers(apiHeaders).header("x-request-id", request.id);
     // Node makes no response for an upgrade: the plugin makes this one.
-    if (isUpgraded(request.raw)) noteAnswer(request.raw.socket, reply.raw);
+    if (isUpgraded(request.raw)) noteResponse(request.raw.socket, reply.raw);
     else drain.note(reply.raw);
     if (drain.isDraining && !healthPaths.has(pathOf(request.url))) {
       throw new GatewayError("shutting_down", "The gateway is shutting down");
@@ -193,7 +193,7 @@ export function createServer(options: ServerOptions): Server {
   const gateway: Gateway = {
     ...options,
     audit: options.audit ?? noAudit,
-    share: createSharing(),
+    share: createSingleflight(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
     callerOf(request) {
       const caller = callers.get(request);

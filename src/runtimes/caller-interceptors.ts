@@ -8,11 +8,11 @@ import type { CallOptions, Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { Interceptor } from "./compose.ts";
-import { checkBefore, explain, isReadBefore } from "./conflicts.ts";
 import { asExecTimeout } from "./exec-timeout.ts";
-import { refuseHollow } from "./hollow-answers.ts";
 import { stopFirst } from "./stop-first.ts";
 import { subjectOf } from "./subject.ts";
+import { checkPreconditions, hasPrecondition, translateError } from "./translate-error.ts";
+import { verifyReply } from "./verify-reply.ts";
 
 /** For what is read beside the call. */
 const readOptions = ({ onCancel }: CallOptions): CallOptions => (onCancel === undefined ? {} : { onCancel });
@@ -21,8 +21,8 @@ const readOptions = ({ onCancel }: CallOptions): CallOptions => (onCancel === un
 const withPreconditions: Interceptor = (below) => ({
   ...below,
   async call(rpc, request, options = {}) {
-    if (!options.asIs && isReadBefore(rpc))
-      await checkBefore(below, rpc, subjectOf(rpc, request), readOptions(options));
+    if (!options.asIs && hasPrecondition(rpc))
+      await checkPreconditions(below, rpc, subjectOf(rpc, request), readOptions(options));
     return below.call(rpc, request, options);
   },
 });
@@ -46,7 +46,7 @@ const withVerifiedReplies: Interceptor = (below) => ({
     const calledAtMs = Date.now();
     const reply = await below.call(rpc, request, options);
     if (!options.asIs)
-      await refuseHollow(below, rpc, { reply, request, calledAtMs, options: readOptions(options) });
+      await verifyReply(below, rpc, { reply, request, calledAtMs, options: readOptions(options) });
     return reply;
   },
 });
@@ -62,7 +62,7 @@ const withTranslatedErrors: Interceptor = (below) => {
     if (options.asIs || !(thrown instanceof GatewayError)) return thrown;
     const subject = subjectOf(rpc, request);
     const error = asExecTimeout(rpc, subject, thrown);
-    return await explain(below, rpc, subject, { error, options: readOptions(options) });
+    return await translateError(below, rpc, subject, { error, options: readOptions(options) });
   }
   return {
     ...below,

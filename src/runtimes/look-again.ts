@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { call } from "../cri/call.ts";
 import type { CallOptions, Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
-import type { Request } from "./conflicts.ts";
+import type { Request } from "./translate-error.ts";
 
 /** What is looked at, and how. */
 interface Looked {

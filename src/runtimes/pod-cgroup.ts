@@ -15,7 +15,7 @@ import { GatewayError } from "../errors.ts";
 import type { PodFacts } from "../inventory/inventory.ts";
 import type { CgroupDriver } from "./cgroup-driver.ts";
 import type { Interceptor } from "./compose.ts";
-import { nameTaken } from "./conflicts.ts";
+import { nameTaken } from "./translate-error.ts";
 
 const cgroups = "/sys/fs/cgroup";
 const stopTimeoutMs = 5_000;

@@ -12,8 +12,8 @@ import { requestOf } from "../cri/codec.ts";
 import { GatewayError } from "../errors.ts";
 import type { PodSandboxMetadata } from "../gen/messages.ts";
 import type { Rpc } from "../gen/methods.ts";
-import { nameTaken } from "./conflicts.ts";
 import { isRuntime } from "./identity.ts";
+import { nameTaken } from "./translate-error.ts";
 
 /** What a create makes, by the name that no other may have. */
 type Wanted =

@@ -10,8 +10,8 @@ import { type Input, readLenient } from "../cri/codec.ts";
 import { GatewayError } from "../errors.ts";
 import type { PodSandboxConfig, PodSandboxStatus } from "../gen/messages.ts";
 import { parseJson } from "../wire/parse-json.ts";
-import { podConflict } from "./conflicts.ts";
 import { isRuntime } from "./identity.ts";
+import { podConflict } from "./translate-error.ts";
 import { withoutDefaults } from "./without-defaults.ts";
 
 /** The annotation, as JSON. A caller's own of this name is replaced: what it says is trusted. */

@@ -10,7 +10,7 @@ import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import { keepHalfOpen } from "./node/half-open.ts";
 import { isUpgraded } from "./node/upgrades.ts";
-import { owedAnswer } from "./pending-answers.ts";
+import { owedResponse } from "./pending-responses.ts";
 
 /** The first question comes after answers that take no time; each later one after twice the pause. */
 const firstPauseMs = 100;
@@ -25,7 +25,7 @@ export function serveHalfClosed(server: Server): void {
 }
 
 function outlive(socket: Socket): void {
-  const owed = owedAnswer(socket);
+  const owed = owedResponse(socket);
   // A WebSocket's end is its own server's business.
   if (owed === undefined || isUpgraded(owed.req)) return;
   if (owed.headersSent) {

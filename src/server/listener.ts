@@ -6,8 +6,8 @@ import type { SecureContextOptions } from "node:tls";
 import { isHandshake } from "./handshake.ts";
 import { limitHeaders } from "./node/max-header-size.ts";
 import { upgradeOnly } from "./node/upgrades.ts";
-import { isBusy, noteAnswer, owesTooMuch } from "./pending-answers.ts";
-import { maxHeaderBytes, minHeaderBytes } from "./raw-answer.ts";
+import { isBusy, noteResponse, owesTooMuch } from "./pending-responses.ts";
+import { maxHeaderBytes, minHeaderBytes } from "./raw-response.ts";
 
 export interface ListenerOptions {
   /** Milliseconds in which a request must have come whole. */
@@ -39,7 +39,7 @@ export function createListener(handler: RequestListener, options: ListenerOption
     const { socket } = request;
     // What was read together with the request that ended the connection still comes here.
     if (socket.destroyed) return;
-    noteAnswer(socket, response);
+    noteResponse(socket, response);
     if (owesTooMuch(socket)) socket.destroy();
     else handler(request, response);
   }, options);

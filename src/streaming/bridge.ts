@@ -9,7 +9,7 @@ import type { Duplex } from "node:stream";
 import { type ChannelCodec, channel } from "./channels.ts";
 import { type CommandSession, failure, messageOf, type StreamChoice } from "./command-session.ts";
 import { keepAlive, type Limits, type Liveness } from "./liveness.ts";
-import { pumpOut, type WaitingOutput } from "./outflow.ts";
+import { pumpOut, type WaitingOutput } from "./output-pump.ts";
 import { checkedResize } from "./resize.ts";
 import { closeCode, type Socket } from "./socket.ts";
 import { maxMessageBytes, splitMessages } from "./split-messages.ts";
@@ -59,14 +59,14 @@ export function bridge(socket: Socket, session: CommandSession, options: BridgeO
       return;
     }
     const ends = lastInput === newline ? [endOfTransmission] : [endOfTransmission, endOfTransmission];
-    pour(Buffer.from(ends), session.stdin, socket);
+    writeWithBackpressure(Buffer.from(ends), session.stdin, socket);
     lastInput = newline;
   }
 
   function takeInput(payload: Buffer): void {
     if (payload.length === 0 || !session.stdin) return;
     lastInput = payload.at(-1) ?? lastInput;
-    pour(payload, session.stdin, socket);
+    writeWithBackpressure(payload, session.stdin, socket);
   }
 
   socket.on("message", (data) => {
@@ -79,7 +79,7 @@ export function bridge(socket: Socket, session: CommandSession, options: BridgeO
         return;
       case channel.resize: {
         const size = checkedResize(message.payload);
-        if (size && session.resize) pour(size, session.resize, socket);
+        if (size && session.resize) writeWithBackpressure(size, session.resize, socket);
         return;
       }
       case channel.close:
@@ -150,7 +150,7 @@ export function closeTooLarge(live: Pick<Liveness, "close">): void {
 }
 
 /** Writes what a client sent; while the sink has no room, the client is not read. */
-export function pour(payload: Buffer, sink: Duplex, socket: Socket): void {
+export function writeWithBackpressure(payload: Buffer, sink: Duplex, socket: Socket): void {
   if (sink.writableEnded || sink.destroyed) return;
   if (sink.write(payload) || socket.isPaused) return;
   socket.pause();

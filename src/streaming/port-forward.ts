@@ -9,10 +9,10 @@
  */
 import type { Socket as Connection } from "node:net";
 import { maxRuntimeTextBytes } from "../cri/runtime-text.ts";
-import { type Bridged, closeTooLarge, flushMs, pour } from "./bridge.ts";
+import { type Bridged, closeTooLarge, flushMs, writeWithBackpressure } from "./bridge.ts";
 import { type ChannelCodec, channelCodec, type Subprotocol } from "./channels.ts";
 import { keepAlive, type Limits } from "./liveness.ts";
-import { pumpOut, type WaitingOutput } from "./outflow.ts";
+import { pumpOut, type WaitingOutput } from "./output-pump.ts";
 import { readText } from "./read-text.ts";
 import { closeCode, type Socket } from "./socket.ts";
 import type { SpdyConnection, SpdyStream } from "./spdy/connection.ts";
@@ -102,7 +102,7 @@ function bridgeChannels(
     if (!message) return;
     live.heard();
     const target = message.channel % 2 === 0 ? forwarded[message.channel / 2] : undefined;
-    if (target && message.payload.length > 0) pour(message.payload, target.data, socket);
+    if (target && message.payload.length > 0) writeWithBackpressure(message.payload, target.data, socket);
   });
   const over = forwarded.map(async (connection, index) => {
     const { data, refusal } = connection;
@@ -132,7 +132,7 @@ function bridgeRaw(socket: Socket, only: Forwarded | undefined, { live, waiting 
   socket.on("message", (data) => {
     if (!live.open) return;
     live.heard();
-    if (data.length > 0) pour(data, only.data, socket);
+    if (data.length > 0) writeWithBackpressure(data, only.data, socket);
   });
   void pumpOut(only.data, { socket, waiting, encode: (chunk) => chunk, sent: live.sent }).then(async () => {
     const text = await only.refusal;

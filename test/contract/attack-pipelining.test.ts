@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { test } from "node:test";
-import { maxOwedAnswers } from "../../src/server/pending-answers.ts";
+import { maxOwedAnswers } from "../../src/server/pending-responses.ts";
 import { hanging, held } from "../support/fake-runtime.ts";
 import { peakRssBytes } from "../support/process-memory.ts";
 import { liveGateway } from "./live-gateway.ts";

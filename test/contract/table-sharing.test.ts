@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { type TestContext, test } from "node:test";
-import { createSharing, type Share, type Shared } from "../../src/api/sharing.ts";
+import { createSingleflight, type Share, type Shared } from "../../src/api/singleflight.ts";
 import { connect, type Runtime } from "../../src/cri/channel.ts";
 import { decodeReply, encodeRequest } from "../../src/cri/codec.ts";
 import { eventually } from "../support/eventually.ts";
@@ -71,7 +71,7 @@ async function bareRuntime(t: TestContext): Promise<{ fake: FakeRuntime; runtime
 
 test("who creates and then lists, among 32 readers, never misses what was created", async (t) => {
   const { fake, runtime } = await bareRuntime(t);
-  assert.equal(await countMissed(fake, runtime, createSharing()), 0);
+  assert.equal(await countMissed(fake, runtime, createSingleflight()), 0);
   const calls = fake.callsOf("RuntimeService/ListContainers").length;
   assert.ok(calls < (readers * 6) / 2, `calls are shared: ${calls} for ${readers * 6} readings`);
 });

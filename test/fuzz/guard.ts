@@ -5,7 +5,7 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { parse } from "yaml";
-import { maxHeaderBytes } from "../../src/server/raw-answer.ts";
+import { maxHeaderBytes } from "../../src/server/raw-response.ts";
 import { operationAt } from "../support/document.ts";
 import { type Harmless, harmless } from "./harmless-body.ts";
 

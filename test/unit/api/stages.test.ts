@@ -8,14 +8,14 @@ import { compileStages, type StageName } from "../../../src/api/stages.ts";
 import { createInventory } from "../../../src/inventory/inventory.ts";
 import type { Route } from "../../../src/routes/define.ts";
 import { routes } from "../../../src/routes/index.ts";
-import { createPrepare } from "../../../src/runtimes/prepare.ts";
+import { createDefaults } from "../../../src/runtimes/defaults.ts";
 import { stubRuntime } from "../cri/stub-runtime.ts";
 
 const runtime = stubRuntime({});
 const gateway = {
   runtime,
   inventory: createInventory(runtime),
-  prepare: createPrepare({ runtime, logRoot: "/tmp", execMaxMs: 0 }),
+  defaults: createDefaults({ runtime, logRoot: "/tmp", execMaxMs: 0 }),
   audit: noAudit,
 } as unknown as Gateway;
 

@@ -7,7 +7,7 @@ import { encodeRequest } from "../../../src/cri/codec.ts";
 import { ownWords } from "../../../src/cri/own-words.ts";
 import { fromStatus } from "../../../src/cri/status.ts";
 import type { Rpc } from "../../../src/gen/methods.ts";
-import { explain, isMissingCommand } from "../../../src/runtimes/conflicts.ts";
+import { isMissingCommand, translateError } from "../../../src/runtimes/translate-error.ts";
 import { serviceError, stubRuntime } from "./stub-runtime.ts";
 
 const container = "c".repeat(64);
@@ -21,7 +21,7 @@ async function codeOf(rpc: Rpc, request: object, text: string, stored: object = 
     "RuntimeService/Version": () => ({ runtimeName: "test", runtimeVersion: "1" }),
   });
   const error = fromStatus(rpc, serviceError(status.UNKNOWN, text), encodeRequest(rpc, request));
-  return (await explain(runtime, rpc, request, { error, options: {} })).code;
+  return (await translateError(runtime, rpc, request, { error, options: {} })).code;
 }
 
 /** strconv.Quote, of texts without control characters. */

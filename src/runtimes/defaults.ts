@@ -31,17 +31,14 @@ type Complete<R extends Rpc> = (
 ) => Promise<Input<Methods[R]["request"]>>;
 type Completions = { readonly [R in Rpc]?: Complete<R> };
 
-export interface Prepare {
+export interface Defaults {
   /** Whether requests of `rpc` are completed at all; for the others the caller's bytes go out as they are. */
   handles(rpc: Rpc): boolean;
   /** The request with what was missing. @throws {InvalidValue} where this runtime could not use it. */
-  complete<R extends Rpc>(
-    rpc: R,
-    request: Input<Methods[R]["request"]>,
-  ): Promise<Input<Methods[R]["request"]>>;
+  apply<R extends Rpc>(rpc: R, request: Input<Methods[R]["request"]>): Promise<Input<Methods[R]["request"]>>;
 }
 
-export interface PrepareOptions {
+export interface DefaultsOptions {
   readonly runtime: Runtime;
   /** Pods that name no log directory get one below this folder. */
   readonly logRoot: string;
@@ -49,7 +46,7 @@ export interface PrepareOptions {
   readonly execMaxMs: number;
 }
 
-export function createPrepare({ runtime, logRoot, execMaxMs }: PrepareOptions): Prepare {
+export function createDefaults({ runtime, logRoot, execMaxMs }: DefaultsOptions): Defaults {
   const completions: Completions = {
     "RuntimeService/RunPodSandbox": async (request) => {
       const config = request.config ?? {};
@@ -124,7 +121,7 @@ export function createPrepare({ runtime, logRoot, execMaxMs }: PrepareOptions): 
 
   return {
     handles: (rpc) => rpc in completions,
-    async complete<R extends Rpc>(rpc: R, request: Input<Methods[R]["request"]>) {
+    async apply<R extends Rpc>(rpc: R, request: Input<Methods[R]["request"]>) {
       const complete = completions[rpc] as Complete<R> | undefined;
       return complete ? await complete(request) : request;
     },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import Fastify from "fastify";
-import { registerFile } from "../../../src/server/own-file.ts";
+import { registerFile } from "../../../src/server/static-file.ts";
 
 test("a file that cannot be read is read again by the next who asks, and then kept", async (t) => {
   const app = Fastify();

@@ -55,7 +55,7 @@ interface Lane {
 
 type Produce<T> = (onCancel: OnCancel) => Promise<Produced<T>>;
 
-export function createSharing(): Share {
+export function createSingleflight(): Share {
   const lanes = new Map<string, Lane>();
 
   function createFlight(key: string, produce: Produce<unknown>): Flight {

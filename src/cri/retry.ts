@@ -19,7 +19,7 @@ export interface Attempt {
 
 export interface Outage {
   /** Milliseconds until the call shall be tried again; undefined when it shall not. */
-  pauseAfter(attempt: Attempt): number | undefined;
+  nextDelayMs(attempt: Attempt): number | undefined;
   /** The runtime has answered. */
   end(): void;
 }
@@ -30,10 +30,10 @@ const pauseMs = 100;
 const mostAttempts = 3;
 
 /** `waitMs`: how long an outage is waited for. `now`: a clock in milliseconds. */
-export function createOutage(waitMs: number, now: () => number = () => performance.now()): Outage {
+export function createRetry(waitMs: number, now: () => number = () => performance.now()): Outage {
   let since: number | undefined;
   return {
-    pauseAfter({ failure, attempt, repeatable, connected }) {
+    nextDelayMs({ failure, attempt, repeatable, connected }) {
       const isUnavailable = failure.code === status.UNAVAILABLE;
       const hasBegun = !isStarting(failure) && !isUnsent(failure);
       const pause = pauseMs * (1 + Math.random());

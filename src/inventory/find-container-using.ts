@@ -7,7 +7,7 @@ import type { Container, Image } from "../gen/messages.ts";
 const digitsOf = (id: string): string => id.replace(/^sha256:/, "");
 
 /** A container that was made from `image`, in whatever state; undefined when there is none. */
-export async function findImageUser(
+export async function findContainerUsing(
   runtime: Runtime,
   image: Image,
   options: CallOptions,

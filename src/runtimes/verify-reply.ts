@@ -9,11 +9,11 @@ import { decodeReply, hasField, replyBytes, replyInteger, requestOf } from "../c
 import { cutText } from "../cri/runtime-text.ts";
 import { GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
-import { stateConflict } from "./conflicts.ts";
 import { isRuntime } from "./identity.ts";
 import { type Look, lookAgain } from "./look-again.ts";
 import { refuseReserved } from "./reserved-name.ts";
 import { subjectOf } from "./subject.ts";
+import { stateConflict } from "./translate-error.ts";
 
 export interface Answered {
   readonly reply: Buffer;
@@ -70,7 +70,7 @@ function looked(rpc: Rpc, look: Look): Check {
 }
 
 /** @throws {GatewayError} when the runtime's OK hides that nothing was done, or not what was asked. */
-export async function refuseHollow(runtime: Runtime, rpc: Rpc, answered: Answered): Promise<void> {
+export async function verifyReply(runtime: Runtime, rpc: Rpc, answered: Answered): Promise<void> {
   await checks[rpc]?.(runtime, answered);
 }
 

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import fc from "fast-check";
-import { createSharing, type Share, type Shared } from "../../../src/api/sharing.ts";
+import { createSingleflight, type Share, type Shared } from "../../../src/api/singleflight.ts";
 import { CallCancelled } from "../../../src/cri/channel.ts";
 import { GatewayError } from "../../../src/errors.ts";
 
@@ -43,7 +43,7 @@ interface World {
   release(reader: Reader): void;
 }
 
-function createWorld(share: Share = createSharing()): World {
+function createWorld(share: Share = createSingleflight()): World {
   const calls: Call[] = [];
   const readers: Reader[] = [];
   let clock = 0;
@@ -368,7 +368,7 @@ test("one who comes after all that waited have left is served", async () => {
 });
 
 test("who has left before it came asks for nothing", async () => {
-  const share = createSharing();
+  const share = createSingleflight();
   let calls = 0;
   const gone = share({ key: "a", deadlineMs: 1000, onCancel: (cancel) => cancel() }, async () => {
     calls++;
@@ -379,7 +379,7 @@ test("who has left before it came asks for nothing", async () => {
 });
 
 test("a call whose readers left before it told how to cancel it is cancelled then", async () => {
-  const share = createSharing();
+  const share = createSingleflight();
   let leave = (): void => undefined;
   let tell = (): void => undefined;
   let cancelled = 0;
@@ -417,7 +417,7 @@ test("all readers of a failed call get its error, and the next call is made", as
 });
 
 test("a call that throws before it begins is an error like any other", async () => {
-  const share = createSharing();
+  const share = createSingleflight();
   const options = { key: "a", deadlineMs: 1000, onCancel: () => undefined };
   const broken = share(options, () => {
     throw new GatewayError("internal", "broken");

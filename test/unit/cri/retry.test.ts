@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
-import { type Attempt, createOutage } from "../../../src/cri/outage.ts";
+import { type Attempt, createRetry } from "../../../src/cri/retry.ts";
 
 const waitMs = 5000;
 
@@ -26,14 +26,14 @@ const starting = [
 /** An outage by a clock of its own. */
 function clocked() {
   const clock = { ms: 0 };
-  return { clock, outage: createOutage(waitMs, () => clock.ms) };
+  return { clock, outage: createRetry(waitMs, () => clock.ms) };
 }
 
 test("what the runtime has not begun with is tried again, whatever it does", () => {
   for (const attempt of [unsent, ...starting]) {
     const { outage } = clocked();
     for (const count of [1, 2, 30]) {
-      const pause = outage.pauseAfter({ ...attempt, attempt: count });
+      const pause = outage.nextDelayMs({ ...attempt, attempt: count });
       assert.ok(pause !== undefined && pause >= 100 && pause <= 200, `${pause}`);
     }
   }
@@ -42,14 +42,14 @@ test("what the runtime has not begun with is tried again, whatever it does", () 
 test("what the runtime may have begun with is tried again only where it may be done twice", () => {
   const { outage } = clocked();
   for (const attempt of [dropped, said]) {
-    assert.equal(outage.pauseAfter(attempt), undefined);
-    assert.ok(outage.pauseAfter({ ...attempt, repeatable: true }) !== undefined);
+    assert.equal(outage.nextDelayMs(attempt), undefined);
+    assert.ok(outage.nextDelayMs({ ...attempt, repeatable: true }) !== undefined);
   }
 });
 
 test("a runtime that is there and unavailable is asked three times", () => {
   const { outage } = clocked();
-  const again = [1, 2, 3].map((attempt) => outage.pauseAfter({ ...said, repeatable: true, attempt }));
+  const again = [1, 2, 3].map((attempt) => outage.nextDelayMs({ ...said, repeatable: true, attempt }));
   assert.deepEqual(
     again.map((pause) => pause !== undefined),
     [true, true, false],
@@ -58,24 +58,24 @@ test("a runtime that is there and unavailable is asked three times", () => {
 
 test("an outage is waited for from its beginning, not by each call", () => {
   const { clock, outage } = clocked();
-  assert.ok(outage.pauseAfter(unsent));
+  assert.ok(outage.nextDelayMs(unsent));
   clock.ms = waitMs - 300;
-  assert.ok(outage.pauseAfter(unsent));
+  assert.ok(outage.nextDelayMs(unsent));
   clock.ms = waitMs;
-  assert.equal(outage.pauseAfter(unsent), undefined);
+  assert.equal(outage.nextDelayMs(unsent), undefined);
   clock.ms = 10 * waitMs;
-  assert.equal(outage.pauseAfter({ ...dropped, repeatable: true }), undefined);
+  assert.equal(outage.nextDelayMs({ ...dropped, repeatable: true }), undefined);
 });
 
 test("an answer ends an outage, and so does any word of the runtime but that it is starting", () => {
   for (const word of [said, { ...said, failure: failure(status.NOT_FOUND, "no such pod") }, undefined]) {
     const { clock, outage } = clocked();
-    outage.pauseAfter(unsent);
+    outage.nextDelayMs(unsent);
     clock.ms = 10 * waitMs;
-    for (const attempt of starting) assert.equal(outage.pauseAfter(attempt), undefined);
+    for (const attempt of starting) assert.equal(outage.nextDelayMs(attempt), undefined);
     if (word === undefined) outage.end();
-    else outage.pauseAfter(word);
-    assert.ok(outage.pauseAfter(unsent), "the next one is waited for again");
+    else outage.nextDelayMs(word);
+    assert.ok(outage.nextDelayMs(unsent), "the next one is waited for again");
   }
 });
 
@@ -84,7 +84,7 @@ test("what failed for another reason is not tried again", () => {
   for (const code of [status.UNKNOWN, status.INTERNAL, status.NOT_FOUND, status.DEADLINE_EXCEEDED]) {
     for (const connected of [true, false])
       assert.equal(
-        outage.pauseAfter({ ...unsent, failure: failure(code, "no"), repeatable: true, connected }),
+        outage.nextDelayMs({ ...unsent, failure: failure(code, "no"), repeatable: true, connected }),
         undefined,
       );
   }

@@ -5,8 +5,8 @@ import { status } from "@grpc/grpc-js";
 import { fromStatus } from "../../../src/cri/status.ts";
 import type { ErrorCode, GatewayError } from "../../../src/errors.ts";
 import type { Rpc } from "../../../src/gen/methods.ts";
-import { checkBefore, explain } from "../../../src/runtimes/conflicts.ts";
 import { recallSandboxConfig } from "../../../src/runtimes/sandbox-config.ts";
+import { checkPreconditions, translateError } from "../../../src/runtimes/translate-error.ts";
 import { type StubRuntime, serviceError, stubRuntime } from "../cri/stub-runtime.ts";
 
 const container = "c".repeat(64);
@@ -29,7 +29,10 @@ function explained(runtime: StubRuntime, rpc: Rpc, code: status, text: string): 
   const isImage = rpc.startsWith("ImageService/");
   const about = isPod ? { podSandboxId: pod } : isContainer ? { containerId: container } : {};
   const request = isImage ? {} : about;
-  return explain(runtime, rpc, request, { error: fromStatus(rpc, serviceError(code, text)), options: {} });
+  return translateError(runtime, rpc, request, {
+    error: fromStatus(rpc, serviceError(code, text)),
+    options: {},
+  });
 }
 
 interface Row {
@@ -756,7 +759,7 @@ test("a state that cannot be read leaves the failure as it was", async () => {
   assert.equal(error.code, "runtime_error");
 });
 
-test("explain() asks nothing of a runtime that has gone, whatever it said last", async () => {
+test("translateError() asks nothing of a runtime that has gone, whatever it said last", async () => {
   const runtime = runtimeIn("CONTAINER_EXITED");
   for (const text of ["container is in CONTAINER_EXITED state", "No such container"]) {
     const error = await explained(runtime, execSync, status.UNAVAILABLE, text);
@@ -794,7 +797,7 @@ const refusals: readonly (readonly [Rpc, ContainerState, ErrorCode | undefined])
 
 for (const [rpc, state, code] of refusals) {
   test(`${rpc.split("/")[1]} of what is ${state} is ${code ?? "sent"}`, async () => {
-    const check = checkBefore(runtimeIn(state), rpc, { containerId: container }, {});
+    const check = checkPreconditions(runtimeIn(state), rpc, { containerId: container }, {});
     if (code === undefined) await check;
     else
       await assert.rejects(
@@ -810,10 +813,10 @@ test("what needs a pod that is ready is refused where it is not", async () => {
     "RuntimeService/PodSandboxStats",
     "RuntimeService/UpdatePodSandboxResources",
   ] as const) {
-    await checkBefore(runtimeIn("CONTAINER_RUNNING"), rpc, { podSandboxId: pod }, {});
+    await checkPreconditions(runtimeIn("CONTAINER_RUNNING"), rpc, { podSandboxId: pod }, {});
     const stopped = runtimeIn("CONTAINER_RUNNING", "SANDBOX_NOTREADY");
     await assert.rejects(
-      checkBefore(stopped, rpc, { podSandboxId: pod }, {}),
+      checkPreconditions(stopped, rpc, { podSandboxId: pod }, {}),
       (error: GatewayError) => error.code === "pod_not_ready",
     );
   }
@@ -838,6 +841,7 @@ test("nothing is read before calls that every runtime judges itself", async () =
     "RuntimeService/RunPodSandbox",
     "ImageService/PullImage",
   ];
-  for (const rpc of free) await checkBefore(runtime, rpc, { containerId: container, podSandboxId: pod }, {});
+  for (const rpc of free)
+    await checkPreconditions(runtime, rpc, { containerId: container, podSandboxId: pod }, {});
   assert.deepEqual(runtime.called, []);
 });

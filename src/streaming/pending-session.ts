@@ -40,7 +40,7 @@ export interface Counted {
  * @throws {GatewayError} what `prepare` throws; `too_many_sessions`; `shutting_down`.
  * @throws {CallCancelled} when the client has left.
  */
-export async function whileThere(
+export async function prepareSession(
   connection: Connection,
   { registry, places }: Counted,
   prepare: (client: WaitingClient) => Promise<Prepared>,

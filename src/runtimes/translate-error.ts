@@ -75,7 +75,7 @@ const isKnownBefore = (rpc: Rpc): boolean => needReadyPod.has(rpc) || containerN
 const recallPod: ReadonlySet<Rpc> = new Set(["RuntimeService/CreateContainer"]);
 
 /** Whether the state must be read before the call. */
-export const isReadBefore = (rpc: Rpc): boolean => isKnownBefore(rpc) && !recallPod.has(rpc);
+export const hasPrecondition = (rpc: Rpc): boolean => isKnownBefore(rpc) && !recallPod.has(rpc);
 
 const pulls: readonly Rpc[] = ["ImageService/PullImage"];
 const byImage: readonly Rpc[] = ["ImageService/ImageStatus", "ImageService/RemoveImage"];
@@ -99,7 +99,7 @@ const diskFull: TextPattern = {
  * The first that matches counts. Texts repeat what the caller wrote: a pattern has a space or a quote in it
  * that no image reference could bring along.
  */
-const sayings: readonly ErrorPattern[] = [
+const errorPatterns: readonly ErrorPattern[] = [
   { text: nameTaken, code: "name_reserved", of: creations },
   { text: diskFull, code: "node_disk_full", of: [...pulls, ...begins, "RuntimeService/CheckpointContainer"] },
   {
@@ -184,13 +184,13 @@ export type Request = Input<{ containerId: string; podSandboxId: string; image: 
  *
  * @throws {GatewayError} `already_running`, `already_exited`, `not_running`, `pod_not_ready`, `not_found`.
  */
-export async function checkBefore(
+export async function checkPreconditions(
   runtime: Runtime,
   rpc: Rpc,
   request: Request,
   options: CallOptions,
 ): Promise<void> {
-  const conflict = isReadBefore(rpc) ? await stateConflict(runtime, rpc, request, options) : undefined;
+  const conflict = hasPrecondition(rpc) ? await stateConflict(runtime, rpc, request, options) : undefined;
   if (conflict) throw conflict;
 }
 
@@ -202,7 +202,7 @@ export async function checkBefore(
 const aboutState = /\bstate\b|not running/;
 
 /** What a failed call means to the caller. Keeps the runtime's text, and the error itself where nothing explains it. */
-export async function explain(
+export async function translateError(
   runtime: Runtime,
   rpc: Rpc,
   request: Request,
@@ -218,10 +218,10 @@ export async function explain(
     const ended = await conflictSoon(runtime, rpc, request, options);
     if (ended) return restate(error, ended.code);
   }
-  if (isRead && (saidBy(rpc, words) !== undefined || absence.test(words))) {
+  if (isRead && (patternOf(rpc, words) !== undefined || absence.test(words))) {
     words = await withoutSubjectNames(runtime, request, { words, options });
   }
-  const pattern = isRead ? saidBy(rpc, words) : undefined;
+  const pattern = isRead ? patternOf(rpc, words) : undefined;
   const said = pattern?.code;
   if (code === "not_implemented" || said === "not_implemented") {
     runtime.markUnimplemented(rpc);
@@ -350,15 +350,15 @@ function containerConflict(rpc: Rpc, containerId: string, state: ContainerState)
   return new GatewayError(code, `${nameOf(rpc)} failed: container "${containerId}" is ${state}`);
 }
 
-function saidBy(rpc: Rpc, text: string): ErrorPattern | undefined {
+function patternOf(rpc: Rpc, text: string): ErrorPattern | undefined {
   // CRI-O repeats runc's log, in which quotes are escaped.
   const plain = text.replaceAll('\\"', '"');
-  return sayings.find(({ of, text: pattern }) => (of?.includes(rpc) ?? true) && pattern.test(plain));
+  return errorPatterns.find(({ of, text: pattern }) => (of?.includes(rpc) ?? true) && pattern.test(plain));
 }
 
 /** Whether this is how a runtime says that the command of `request` cannot be started, because there is no such program. */
 export const isMissingCommand = (text: string, request: unknown): boolean =>
-  saidBy("RuntimeService/Exec", ownWords(text, request))?.code === "command_not_found";
+  patternOf("RuntimeService/Exec", ownWords(text, request))?.code === "command_not_found";
 
 function restate(error: GatewayError, code: ErrorCode, errors: readonly FieldError[] = []): GatewayError {
   if (code === error.code && errors.length === 0) return error;

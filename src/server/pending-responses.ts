@@ -35,7 +35,7 @@ export function owesTooMuch(socket: Socket): boolean {
 }
 
 /** Notes that a request has come: `response` will be its answer. It emits `close`, whatever happens. */
-export function noteAnswer(socket: Socket, response: ServerResponse): void {
+export function noteResponse(socket: Socket, response: ServerResponse): void {
   const debt = owed.get(socket) ?? beginDebt(socket);
   const { answers } = debt;
   if (answers.size === 0) debt.since = socket.bytesRead;
@@ -59,14 +59,14 @@ export function isBusy(socket: Socket): boolean {
 }
 
 /** The last answer that is owed to a request which has come in whole; undefined when there is none. */
-export function owedAnswer(socket: Socket): ServerResponse | undefined {
+export function owedResponse(socket: Socket): ServerResponse | undefined {
   return [...(owed.get(socket)?.answers ?? [])]
     .filter(({ req, writableFinished, destroyed }) => req.complete && !writableFinished && !destroyed)
     .at(-1);
 }
 
 /** The connection speaks no HTTP any more. Kept, its last request and answer would live as long as it does. */
-export function forgetAnswer(socket: Socket): void {
+export function forgetResponse(socket: Socket): void {
   const answers = owed.get(socket)?.answers ?? new Set();
   for (const answer of answers) detachResponse(answer, socket);
   answers.clear();

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { GatewayError } from "../errors.ts";
-import { owedAnswer } from "./pending-answers.ts";
+import { owedResponse } from "./pending-responses.ts";
 import { apiHeaders, problemMediaType, problemOf } from "./problems.ts";
 
 /** A request line with all headers may be as long as this, with a command of 256 KiB in it. */
@@ -40,7 +40,7 @@ const lingerMs = 1000;
 export function refuse(socket: Socket, refusal: GatewayError): void {
   // Node does not listen for the error of a connection that it lets go of, and would end the process with it.
   socket.on("error", () => socket.destroy());
-  const owed = owedAnswer(socket);
+  const owed = owedResponse(socket);
   if (owed !== undefined) {
     owed.once("finish", () => refuse(socket, refusal));
     return;
