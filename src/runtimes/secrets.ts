@@ -70,7 +70,9 @@ function decoded(text: string): readonly string[] {
 function formsOf(text: string): readonly string[] {
   const json = JSON.stringify(text).slice(1, -1);
   const go = json.replace(/\\u00([0-9a-f]{2})/g, "\\x$1");
-  return [text, json, go, encodeURIComponent(text), Buffer.from(text).toString("base64")];
+  const bytes = Buffer.from(text);
+  // From bytes: a lone surrogate, which only a body that is refused has, cannot be in a URL.
+  return [text, json, go, encodeURIComponent(bytes.toString("utf8")), bytes.toString("base64")];
 }
 
 /** The error without the secrets: in its message, its members, its places and its causes. Others stay as they are. */

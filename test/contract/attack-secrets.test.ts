@@ -133,3 +133,11 @@ test("credentials that a runtime could not read, and texts with a NUL, are refus
     assert.deepEqual(gateway.fake.callsOf("RuntimeService/CreateContainer"), []);
   }
 });
+
+test("a secret that is no text, with half of a surrogate pair, is refused like any other mistake", async (t) => {
+  const gateway = await liveGateway(t);
+  const auth = { password: `${canary}\ud83d` };
+  const answer = await gateway.ask("POST /v1/images/pull", { image: "r.example/app:1", auth });
+  assert.deepEqual([answer.status, answer.at("errors.0.pointer")], [400, "/auth/password"], answer.text);
+  assert.ok(!said(gateway, answer.text).includes(canary));
+});

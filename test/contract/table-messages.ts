@@ -5,7 +5,7 @@ import { requestRules } from "../../src/cri/request-rules.ts";
 import { descriptors } from "../../src/gen/descriptors.ts";
 import { methods, type Rpc } from "../../src/gen/methods.ts";
 import { enumOf, type Field, messageOf } from "../../src/wire/descriptor.ts";
-import { breaks } from "../../src/wire/field-rule.ts";
+import { breaks, type FieldRule } from "../../src/wire/field-rule.ts";
 import { criSchema, decodeMessage, encodeMessage } from "../support/fake-runtime/schema.ts";
 
 /** A message as the gateway's callers write it: canonical JSON, but for `KeyValue.value`, which is text. */
@@ -114,6 +114,10 @@ const lawful: { readonly [field: string]: unknown } = {
   "PodSandboxMetadata.name": "a name",
   "ImageSpec.image": "an/image:1",
   "KeyValue.key": "A_NAME",
+  "PortMapping.hostIp": "127.0.0.1",
+  "Capability.addCapabilities": ["NET_ADMIN", "SYS_PTRACE"],
+  "Capability.dropCapabilities": ["NET_RAW", "CHOWN"],
+  "Capability.addAmbientCapabilities": ["NET_ADMIN"],
   "Mount.containerPath": "in it",
   "Mount.hostPath": "/on the node",
   "Device.containerPath": "/dev/in it",
@@ -129,9 +133,13 @@ const lawful: { readonly [field: string]: unknown } = {
 export function keepRules(message: string, value: Message): Message {
   const kept: Message = { ...value };
   for (const [field, rule] of Object.entries(requestRules[message] ?? {})) {
-    if (breaks(rule, field, kept) === undefined) continue;
+    const items = Array.isArray(kept[field]) ? (kept[field] as string[]) : [];
+    const hasWrongItem = rule.item !== undefined && items.some((item) => rule.item?.(item) !== undefined);
+    if (breaks(rule, field, kept) === undefined && !hasWrongItem) continue;
     kept[field] =
-      rule.minimum === undefined ? lawful[`${message}.${field}`] : lawfulNumber(fieldAt(message, field));
+      rule.minimum === undefined
+        ? lawful[`${message}.${field}`]
+        : lawfulNumber(fieldAt(message, field), rule);
   }
   for (const field of fieldsOf(message)) {
     const member = kept[field.name];
@@ -141,11 +149,24 @@ export function keepRules(message: string, value: Message): Message {
       ? (member as Message[]).map((item) => keepRules(field.type, item))
       : keepRules(field.type, member as Message);
   }
-  return withoutAbsent(kept);
+  return withoutAbsent(message === "PodSandboxConfig" ? fittingTogether(kept) : kept);
 }
 
-function lawfulNumber({ type, repeated }: Field): unknown {
-  const number = type.endsWith("64") ? "7" : 7;
+/** A pod's config without what is wrong only together: a hostname with the node's network, a host port twice. */
+function fittingTogether(config: Message): Message {
+  const mappings = config.portMappings as Message[] | undefined;
+  const portMappings = mappings?.map((mapping, index) =>
+    mapping.hostPort === undefined ? mapping : { ...mapping, hostPort: 1000 + index },
+  );
+  const network = "linux.securityContext.namespaceOptions.network";
+  const fitting = structuredClone(portMappings === undefined ? config : { ...config, portMappings });
+  if (valueAt(config, network) === "NODE" && config.hostname) putAt(fitting, network, "CONTAINER");
+  return fitting;
+}
+
+function lawfulNumber({ type, repeated }: Field, { except }: FieldRule): unknown {
+  const value = except === undefined ? 7 : Number(except[1]) + 1;
+  const number = type.endsWith("64") ? String(value) : value;
   return repeated ? [number] : number;
 }
 
