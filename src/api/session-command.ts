@@ -39,7 +39,7 @@ export function bindCommand(
       const session = createCommandSession(connection, streams, sessions);
       if (!isAttach) await requireStart(session, client, bound.message);
       return {
-        abandon: () => connection.destroy(),
+        close: () => connection.destroy(),
         begin: (socket, peer) =>
           counted(sessions, caller, (waiting) =>
             bridge(socket, session, {

@@ -28,7 +28,7 @@ export function bindForward(
       const podSandboxId = String(bound.message.podSandboxId);
       await requireListener(gateway.runtime, podSandboxId, { ports, client });
       const opened: Forwarded[] = [];
-      const abandon = (): void => {
+      const close = (): void => {
         for (const { connection } of opened) connection.destroy();
       };
       const protocol = "portforward.k8s.io";
@@ -39,11 +39,11 @@ export function bindForward(
           opened.push(createForwarded(connection, port));
         }
       } catch (error) {
-        abandon();
+        close();
         throw error;
       }
       return {
-        abandon,
+        close,
         begin: (socket, peer) =>
           counted(sessions, caller, (waiting) =>
             bridgePorts(socket, opened, { subprotocol, raw, limits: sessions.limits, waiting, peer }),

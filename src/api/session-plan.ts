@@ -7,7 +7,7 @@ import type { Subprotocol } from "../streaming/channels.ts";
 import type { DialOptions } from "../streaming/dial.ts";
 import type { Limits } from "../streaming/liveness.ts";
 import type { WaitingOutput } from "../streaming/output-pump.ts";
-import type { Prepared, WaitingClient } from "../streaming/pending-session.ts";
+import type { PendingSession, WaitingClient } from "../streaming/pending-session.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";
 import type { SpdyConnection } from "../streaming/spdy/connection.ts";
 import type { Binder } from "./bind.ts";
@@ -30,7 +30,7 @@ export interface SessionPlan {
   /** Connections to the runtime that it opens. */
   readonly places: number;
   /** Opens them. @throws {GatewayError}; {CallCancelled} when the client has left. */
-  readonly open: (client: WaitingClient) => Promise<Prepared>;
+  readonly open: (client: WaitingClient) => Promise<PendingSession>;
 }
 
 /** What a session's parameters are checked with. */

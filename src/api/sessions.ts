@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify";
 import { GatewayError } from "../errors.ts";
 import type { SessionRoute } from "../routes/define.ts";
 import { secretsIn, withoutSecrets } from "../runtimes/secrets.ts";
-import type { Prepared, WaitingClient } from "../streaming/pending-session.ts";
+import type { PendingSession, WaitingClient } from "../streaming/pending-session.ts";
 import { createBinder } from "./bind.ts";
 import type { Gateway } from "./gateway.ts";
 import { bindCommand } from "./session-command.ts";
@@ -46,7 +46,7 @@ interface Opening extends SessionPlan {
 function sessionKind(
   route: SessionRoute,
   { gateway, sessions, chosen }: SessionScope,
-): RouteKind<SessionRoute, Opening, Prepared> {
+): RouteKind<SessionRoute, Opening, PendingSession> {
   const binder = createBinder(route);
   const bind = route.rpc === "RuntimeService/PortForward" ? bindForward : bindCommand;
   return {

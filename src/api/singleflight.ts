@@ -1,10 +1,10 @@
 /**
- * One call for many identical reads, without anyone seeing an older state than their own call would have
- * shown: a flight is only joined before it begins. While one is under way, newcomers wait for the next
- * one together. So who creates and then lists never misses what was created.
+ * One call for many identical reads. Nobody sees an older state than a call of their own would show: a reader joins
+ * only a call that has not begun. While one is under way, newcomers share the next one. So a client that creates
+ * something and then lists never misses it.
  *
- * Leaving is counted: the call behind a flight is cancelled when its last reader has gone. Errors are
- * shared. A reader that waits for its flight keeps a deadline of its own.
+ * The call is cancelled when its last reader has left. Errors are shared. A reader that waits for its call to begin
+ * has a deadline of its own.
  */
 import { CallCancelled } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
@@ -15,7 +15,7 @@ export interface Shared<T> {
   release(): void;
 }
 
-/** What a flight produces. `release` is called once, after every reader has released. */
+/** What a call produces. `release` is called once, after every reader has released. */
 export interface Produced<T> {
   readonly value: T;
   release(): void;
@@ -37,7 +37,7 @@ export type Share = <T>(
   produce: (onCancel: OnCancel) => Promise<Produced<T>>,
 ) => Promise<Shared<T>>;
 
-interface Flight {
+interface SharedCall {
   /** Readers that have not left: none, and the call is cancelled. */
   waiting: number;
   /** Readers in all: each of them releases the answer once, one that has left at once. */
@@ -45,78 +45,78 @@ interface Flight {
   begun: boolean;
   cancel: () => void;
   readonly begin: () => void;
-  readonly landed: Promise<Shared<unknown>>;
+  readonly settled: Promise<Shared<unknown>>;
 }
 
-interface Lane {
-  current: Flight;
-  next: Flight | undefined;
+interface Queue {
+  current: SharedCall;
+  next: SharedCall | undefined;
 }
 
 type Produce<T> = (onCancel: OnCancel) => Promise<Produced<T>>;
 
 export function createSingleflight(): Share {
-  const lanes = new Map<string, Lane>();
+  const queues = new Map<string, Queue>();
 
-  function createFlight(key: string, produce: Produce<unknown>): Flight {
+  function createCall(key: string, produce: Produce<unknown>): SharedCall {
     let start: () => void = () => {};
     const started = new Promise<void>((resolve) => {
       start = resolve;
     });
-    const flight: Flight = {
+    const call: SharedCall = {
       waiting: 0,
       joined: 0,
       begun: false,
       cancel: () => {},
       begin() {
-        flight.begun = true;
+        call.begun = true;
         start();
       },
-      landed: started.then(() => fly(flight, produce)).finally(() => land(key, flight)),
+      settled: started.then(() => perform(call, produce)).finally(() => settle(key, call)),
     };
-    flight.landed.catch(() => undefined);
-    return flight;
+    call.settled.catch(() => undefined);
+    return call;
   }
 
-  /** A flight is over: the one behind it begins. */
-  function land(key: string, flight: Flight): void {
-    const lane = lanes.get(key);
-    if (lane?.current !== flight) return;
-    if (lane.next === undefined) {
-      lanes.delete(key);
+  /** A call is over: the one behind it begins. */
+  function settle(key: string, call: SharedCall): void {
+    const queue = queues.get(key);
+    if (queue?.current !== call) return;
+    if (queue.next === undefined) {
+      queues.delete(key);
       return;
     }
-    lane.current = lane.next;
-    lane.next = undefined;
-    lane.current.begin();
+    queue.current = queue.next;
+    queue.next = undefined;
+    queue.current.begin();
   }
 
-  /** The flight that a reader who arrives now may join. */
-  function boarding(key: string, produce: Produce<unknown>): Flight {
-    const lane = lanes.get(key);
-    if (lane !== undefined) {
-      lane.next ??= createFlight(key, produce);
-      return lane.next;
+  /** The call that a reader who arrives now may join. */
+  function join(key: string, produce: Produce<unknown>): SharedCall {
+    const queue = queues.get(key);
+    if (queue !== undefined) {
+      queue.next ??= createCall(key, produce);
+      return queue.next;
     }
-    const flight = createFlight(key, produce);
-    lanes.set(key, { current: flight, next: undefined });
-    flight.begin();
-    return flight;
+    const call = createCall(key, produce);
+    queues.set(key, { current: call, next: undefined });
+    call.begin();
+    return call;
   }
 
   return <T>({ key, deadlineMs, onCancel }: ShareOptions, produce: Produce<T>): Promise<Shared<T>> => {
-    const flight = boarding(key, produce);
-    flight.waiting++;
-    flight.joined++;
+    const call = join(key, produce);
+    call.waiting++;
+    call.joined++;
     let state: "waiting" | "left" | "served" = "waiting";
     const leave = (): void => {
       if (state !== "waiting") return;
       state = "left";
-      flight.waiting--;
-      if (flight.waiting === 0) flight.cancel();
+      call.waiting--;
+      if (call.waiting === 0) call.cancel();
     };
     onCancel(leave);
-    const served = (flight.landed as Promise<Shared<T>>).then((shared) => {
+    const served = (call.settled as Promise<Shared<T>>).then((shared) => {
       if (state === "left") {
         shared.release();
         throw new CallCancelled("this reader has left");
@@ -125,18 +125,18 @@ export function createSingleflight(): Share {
       return shared;
     });
     // The call itself ends by its own deadline; who waits for it to begin has one too.
-    return flight.begun ? served : withDeadline(served, deadlineMs, leave);
+    return call.begun ? served : withDeadline(served, deadlineMs, leave);
   };
 }
 
-async function fly(flight: Flight, produce: Produce<unknown>): Promise<Shared<unknown>> {
-  if (flight.waiting === 0) throw new CallCancelled("every reader left before the call");
+async function perform(call: SharedCall, produce: Produce<unknown>): Promise<Shared<unknown>> {
+  if (call.waiting === 0) throw new CallCancelled("every reader left before the call");
   const produced = await produce((cancel) => {
-    flight.cancel = cancel;
+    call.cancel = cancel;
     // They may have left since, while the call was being prepared.
-    if (flight.waiting === 0) cancel();
+    if (call.waiting === 0) cancel();
   });
-  let readers = flight.joined;
+  let readers = call.joined;
   return {
     value: produced.value,
     release() {

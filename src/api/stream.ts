@@ -12,7 +12,7 @@ import { GatewayError } from "../errors.ts";
 import type { StreamForm, StreamRoute } from "../routes/define.ts";
 import { problemOf } from "../server/problems.ts";
 import { keepAlive, type Liveness } from "../streaming/liveness.ts";
-import type { Prepared, WaitingClient } from "../streaming/pending-session.ts";
+import type { PendingSession, WaitingClient } from "../streaming/pending-session.ts";
 import { closeCode, type Socket } from "../streaming/socket.ts";
 import { createBinder } from "./bind.ts";
 import type { RequestContext } from "./context.ts";
@@ -50,7 +50,7 @@ interface StreamPlan {
 /** What writes the items. */
 export type Opened =
   | { readonly send: (reply: FastifyReply) => FastifyReply }
-  | { readonly session: Prepared };
+  | { readonly session: PendingSession };
 
 /** `readyState` of a WebSocket that is open. */
 const openState = 1;
@@ -140,9 +140,9 @@ export function streamKind(
   }
 
   /** The items as the messages of a WebSocket, each once the one before has left. */
-  function overSocket(ctx: Context, { items, ending }: Items): Prepared {
+  function overSocket(ctx: Context, { items, ending }: Items): PendingSession {
     return {
-      abandon: () => ending.end(new CallCancelled("the WebSocket did not open")),
+      close: () => ending.end(new CallCancelled("the WebSocket did not open")),
       begin(socket) {
         const live = keepAlive(socket, sessions.limits);
         socket.on("message", live.heard);

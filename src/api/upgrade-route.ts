@@ -6,7 +6,7 @@ import type { WebSocket } from "@fastify/websocket";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Route } from "../routes/define.ts";
 import { forgetResponse } from "../server/pending-responses.ts";
-import { type Prepared, prepareSession, type WaitingClient } from "../streaming/pending-session.ts";
+import { type PendingSession, prepareSession, type WaitingClient } from "../streaming/pending-session.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";
 import { RequestContext } from "./context.ts";
 import type { Gateway } from "./gateway.ts";
@@ -27,7 +27,7 @@ export interface UpgradeRoute<R extends Route, P extends UpgradePlan, A> {
   readonly registry: SessionRegistry;
   readonly stages: Stages<R, P, A>;
   /** The session that `call` has opened. */
-  sessionOf(answer: A): Prepared;
+  sessionOf(answer: A): PendingSession;
   /** Answers a request that asks for no WebSocket. */
   handler(request: FastifyRequest, reply: FastifyReply): Promise<unknown>;
 }

@@ -1,8 +1,8 @@
 /**
- * What is prepared for a client that waits for its WebSocket.
+ * Prepares a session for a client that waits for its WebSocket.
  *
- * Invariant: nothing begins for one that has left, and nothing stays behind, whether the client leaves, a
- * step fails, the gateway ends or the WebSocket does not come about.
+ * Invariant: no step starts for a client that has left, and nothing stays open, whether the client leaves, a step
+ * fails, the gateway shuts down, or the WebSocket never opens.
  */
 import type { Socket as Connection } from "node:net";
 import { CallCancelled } from "../cri/channel.ts";
@@ -10,40 +10,40 @@ import type { Bridged } from "./bridge.ts";
 import type { SessionRegistry } from "./registry.ts";
 import type { Socket } from "./socket.ts";
 
-/** A session that stands at the runtime's side. One of the two is called, once. */
-export interface Prepared {
+/** A session that is open on the runtime's side. Exactly one of the two is called, once. */
+export interface PendingSession {
   readonly begin: (socket: Socket, connection: Connection) => Bridged;
-  /** There will be no WebSocket. */
-  readonly abandon: () => void;
+  /** Closes it when there will be no WebSocket. */
+  readonly close: () => void;
 }
 
-/** Whose connection a session is prepared for. */
+/** The client that a session is prepared for. */
 export interface WaitingClient {
-  /** Why there is nobody to prepare for any more: the client has left, or the gateway is to end. */
+  /** Why to stop preparing: the client has left, or the gateway is shutting down. */
   readonly gone: Error | undefined;
-  /** To be called before each step. @throws {Error} `gone`. */
+  /** Call it before each step. @throws {Error} `gone` */
   check(): void;
-  /** Called with what gives the step under way up. */
+  /** Called with a function that cancels the step under way. */
   readonly onCancel: (cancel: () => void) => void;
 }
 
-/** Where a session is counted. */
+/** The registry that limits sessions, and what this one takes of it. */
 export interface Counted {
   readonly registry: SessionRegistry;
-  /** Places in the registry that the session takes. */
+  /** Places that the session takes. */
   readonly places: number;
 }
 
 /**
- * Prepares a session that has its places in the registry, and returns what begins it.
+ * Reserves the places, prepares the session, and returns a function that starts it.
  *
- * @throws {GatewayError} what `prepare` throws; `too_many_sessions`; `shutting_down`.
+ * @throws {GatewayError} as `prepare`; `too_many_sessions`; `shutting_down`.
  * @throws {CallCancelled} when the client has left.
  */
 export async function prepareSession(
   connection: Connection,
   { registry, places }: Counted,
-  prepare: (client: WaitingClient) => Promise<Prepared>,
+  prepare: (client: WaitingClient) => Promise<PendingSession>,
 ): Promise<(socket: Socket) => void> {
   const { client, giveUp, unwatch } = watch(connection);
   try {
@@ -52,7 +52,7 @@ export async function prepareSession(
       client.check();
       const session = await prepare(client);
       const drop = (): void => {
-        session.abandon();
+        session.close();
         place.release();
       };
       connection.once("close", drop);
@@ -69,7 +69,7 @@ export async function prepareSession(
   }
 }
 
-/** Notices that a client leaves. Before the 101 the end of its side alone says so. */
+/** Notices that a client leaves. Before the 101, only the end of its side shows that. */
 function watch(connection: Connection) {
   const cancels: (() => void)[] = [];
   let gone: Error | undefined;

@@ -4,14 +4,14 @@ import type { Bridged } from "./bridge.ts";
 
 export interface SessionRegistry {
   /**
-   * Reserves places for a session, one for each connection that it opens to the runtime, before the runtime
-   * is asked. Return them with `release`, or pass them to the session with `hold`. `giveUp` is called when
-   * the gateway ends before either has happened.
+   * Reserves places for a session before the runtime is called, one for each connection that it opens to the runtime.
+   * Free them with `release`, or pass them to the session with `hold`. `onClosing` is called if the gateway shuts down
+   * before that.
    *
    * @param places Default 1.
    * @throws {GatewayError} `too_many_sessions` when there are not as many left; `shutting_down`.
    */
-  reserve(giveUp: (why: GatewayError) => void, places?: number): Place;
+  reserve(onClosing: (why: GatewayError) => void, places?: number): Slot;
   /** Places in all. */
   readonly most: number;
   /** Sessions that are open or about to be, however many places each has. */
@@ -23,7 +23,7 @@ export interface SessionRegistry {
   close(code: number, reason: string): Promise<void>;
 }
 
-export interface Place {
+export interface Slot {
   /** The session has begun: its places are returned when it has ended. */
   hold(session: Bridged): void;
   /** Returns the places of a session that did not begin. May be called again. */
@@ -46,7 +46,7 @@ export function createSessionRegistry({ most }: { readonly most: number }): Sess
     get count() {
       return count;
     },
-    reserve(giveUp, places = 1) {
+    reserve(onClosing, places = 1) {
       if (closing) throw refusal();
       if (taken + places > most) {
         const needed = places === 1 ? "" : `, ${places} are needed, one for each port`;
@@ -57,19 +57,19 @@ export function createSessionRegistry({ most }: { readonly most: number }): Sess
       }
       count++;
       taken += places;
-      pending.add(giveUp);
+      pending.add(onClosing);
       let given = false;
       const release = (): void => {
         if (given) return;
         given = true;
-        pending.delete(giveUp);
+        pending.delete(onClosing);
         count--;
         taken -= places;
       };
       return {
         release,
         hold(session) {
-          pending.delete(giveUp);
+          pending.delete(onClosing);
           open.add(session);
           void session.ended.finally(() => {
             open.delete(session);
@@ -81,7 +81,7 @@ export function createSessionRegistry({ most }: { readonly most: number }): Sess
     },
     async close(code, reason) {
       closing = { code, reason };
-      for (const giveUp of pending) giveUp(refusal());
+      for (const onClosing of pending) onClosing(refusal());
       for (const session of open) session.end(code, reason, farewellMs);
       while (open.size > 0) await Promise.all([...open].map(({ ended }) => ended));
     },
