@@ -138,6 +138,16 @@ test("process.env is read in one place", () => {
   );
 });
 
+test("no code asks which RPC it is: what is known of an RPC is in its row of rpc-rules.ts", () => {
+  const asking = sources.filter(
+    ({ text, part }) => /\brpc [!=]== "(Runtime|Image)Service/.test(text) && !tools.has(part),
+  );
+  assert.deepEqual(
+    asking.map(({ path }) => path),
+    [],
+  );
+});
+
 test("main.ts is the only file that ends the process", () => {
   const exits = sources.filter(({ text, part }) => /process\.exit\b/.test(text) && !tools.has(part));
   assert.deepEqual(

@@ -9,7 +9,7 @@
 import { Readable } from "node:stream";
 import { CallCancelled, type FailedMember } from "../cri/channel.ts";
 import { fieldAt, fieldsOf, type Items, replyItems, writeItems } from "../cri/codec.ts";
-import { callRules } from "../cri/methods.ts";
+import { rpcRules } from "../cri/rpc-rules.ts";
 import { type ErrorCode, GatewayError } from "../errors.ts";
 import { methods, type Rpc } from "../gen/methods.ts";
 import type { ListRoute } from "../routes/define.ts";
@@ -58,7 +58,7 @@ const pieceBytes = 64 * 1024;
 
 export function createLines(route: ListRoute, gateway: Gateway): Lines {
   const { runtime, budget, pool } = gateway;
-  const silenceMs = gateway.listSilenceMs ?? callRules[route.rpc].deadlineMs;
+  const silenceMs = gateway.listSilenceMs ?? rpcRules[route.rpc].deadlineMs;
 
   async function open({ onCancel }: RequestContext, wire: Buffer): Promise<Source> {
     if (route.stream && runtime.seen(route.stream) !== "unimplemented") {

@@ -6,7 +6,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { normalReference } from "../access/reference.ts";
 import type { FailedMember } from "../cri/channel.ts";
 import { fieldAt, fieldNumbers, type Items, replyItems, writeItems } from "../cri/codec.ts";
-import { callRules } from "../cri/methods.ts";
+import { rpcRules } from "../cri/rpc-rules.ts";
 import { methods } from "../gen/methods.ts";
 import type { ListRoute, Refinement } from "../routes/define.ts";
 import { imageIdDigits } from "../runtimes/image-id.ts";
@@ -51,7 +51,7 @@ export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRout
   const order = orderOf(route, item);
   const labelsPath = route.labelsOf === undefined ? undefined : fieldNumbers(item, route.labelsOf);
   const refine = route.refine === undefined ? undefined : refinements[route.refine](item);
-  const deadlineMs = callRules[rpc].deadlineMs;
+  const deadlineMs = rpcRules[rpc].deadlineMs;
   const lines = createLines(route, gateway);
 
   return {

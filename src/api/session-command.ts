@@ -18,18 +18,27 @@ import type { RequestContext } from "./context.ts";
 import { encodeBound } from "./gateway.ts";
 import { counted, openConnection, type PlanOptions, type SessionPlan } from "./session-plan.ts";
 
-/** Checks the parameters of a command's session. @throws {GatewayError} `invalid_request` */
-export function bindCommand(
-  { route, bound, caller }: RequestContext<SessionRoute>,
-  { gateway, sessions, binder, subprotocol }: PlanOptions,
-): SessionPlan {
-  const isAttach = route.rpc === "RuntimeService/Attach";
-  const streams = completeStreams(bound);
-  if (!isAttach && !(bound.message.cmd as readonly string[] | undefined)?.length) {
+/** Checks the parameters of Exec. @throws {GatewayError} `invalid_request` */
+export function bindExec(ctx: RequestContext<SessionRoute>, options: PlanOptions): SessionPlan {
+  if (!(ctx.bound.message.cmd as readonly string[] | undefined)?.length) {
     throw invalid([
       { parameter: "command", detail: "is missing: give it once per word, command=ls&command=-l" },
     ]);
   }
+  return bindCommand(ctx, options, { isAttach: false });
+}
+
+/** Checks the parameters of Attach. @throws {GatewayError} `invalid_request` */
+export function bindAttach(ctx: RequestContext<SessionRoute>, options: PlanOptions): SessionPlan {
+  return bindCommand(ctx, options, { isAttach: true });
+}
+
+function bindCommand(
+  { route, bound, caller }: RequestContext<SessionRoute>,
+  { gateway, sessions, binder, subprotocol }: PlanOptions,
+  { isAttach }: { readonly isAttach: boolean },
+): SessionPlan {
+  const streams = completeStreams(bound);
   encodeBound(route.rpc, bound.message, binder);
   return {
     places: 1,

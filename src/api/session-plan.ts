@@ -56,7 +56,7 @@ export function counted(
 /** Only sessions need an HTTP client, whose import takes as long as half of the start. */
 export const loadDialler = () => import("../streaming/dial.ts");
 
-type SessionRpc = "RuntimeService/Exec" | "RuntimeService/Attach" | "RuntimeService/PortForward";
+export type SessionRpc = "RuntimeService/Exec" | "RuntimeService/Attach" | "RuntimeService/PortForward";
 
 export interface OpenOptions extends Pick<PlanOptions, "gateway" | "sessions"> {
   readonly client: WaitingClient;

@@ -6,9 +6,9 @@ import { secretsIn, withoutSecrets } from "../runtimes/secrets.ts";
 import type { PendingSession, WaitingClient } from "../streaming/pending-session.ts";
 import { createBinder } from "./bind.ts";
 import type { Gateway } from "./gateway.ts";
-import { bindCommand } from "./session-command.ts";
+import { bindAttach, bindExec } from "./session-command.ts";
 import { bindForward } from "./session-forward.ts";
-import type { SessionOptions, SessionPlan } from "./session-plan.ts";
+import type { SessionOptions, SessionPlan, SessionRpc } from "./session-plan.ts";
 import { compileStages, type RouteKind } from "./stages.ts";
 import { registerUpgrade } from "./upgrade-route.ts";
 import { type ChosenProtocols, checkHandshake, chooseProtocol } from "./websockets.ts";
@@ -37,6 +37,12 @@ export function registerSession(app: FastifyInstance, route: SessionRoute, scope
   });
 }
 
+const binds = {
+  "RuntimeService/Exec": bindExec,
+  "RuntimeService/Attach": bindAttach,
+  "RuntimeService/PortForward": bindForward,
+} as const satisfies { readonly [R in SessionRpc]: unknown };
+
 /** A plan, and the client that it is carried out for once its place is reserved. */
 interface Opening extends SessionPlan {
   readonly client?: WaitingClient;
@@ -48,7 +54,7 @@ function sessionKind(
   { gateway, sessions, chosen }: SessionScope,
 ): RouteKind<SessionRoute, Opening, PendingSession> {
   const binder = createBinder(route);
-  const bind = route.rpc === "RuntimeService/PortForward" ? bindForward : bindCommand;
+  const bind = binds[route.rpc as SessionRpc];
   return {
     binder,
     bind(ctx) {

@@ -1,7 +1,7 @@
 /** Routes that one RPC answers: how they bind, call and answer. Their life is in `stages.ts`. */
 import type { FastifyReply } from "fastify";
 import { decodeReply, hasField, writeReply } from "../cri/codec.ts";
-import { deadlineOf } from "../cri/methods.ts";
+import { deadlineOf } from "../cri/rpc-rules.ts";
 import { GatewayError } from "../errors.ts";
 import { explainAbsence } from "../inventory/name-hints.ts";
 import type { UnaryRoute } from "../routes/define.ts";

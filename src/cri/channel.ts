@@ -17,8 +17,8 @@ import {
 import type { ErrorCode } from "../errors.ts";
 import { methods, type Rpc } from "../gen/methods.ts";
 import { limitHeaders, unsharedConnections } from "./header-limit.ts";
-import { callRules } from "./methods.ts";
 import { type Attempt, createRetry } from "./retry.ts";
+import { rpcRules } from "./rpc-rules.ts";
 import { fromStatus, isStarting } from "./status.ts";
 
 export interface CallOptions {
@@ -231,7 +231,7 @@ export function connect(options: ConnectOptions): Runtime {
     },
     async call(rpc, request, { deadlineMs, atOnce, onCancel } = {}) {
       const { client, answered } = sideOf(rpc);
-      const rule = callRules[rpc];
+      const rule = rpcRules[rpc];
       const repeatable = rule.retry === true;
       const deadline = deadlineOf(options.deadlineMs ?? deadlineMs ?? rule.deadlineMs);
       let cancelled = false;

@@ -4,8 +4,8 @@ import { type ErrorCode, GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
 import { decodeRequest } from "./codec.ts";
 import { maxErrorTextBytes } from "./header-limit.ts";
-import { callRules } from "./methods.ts";
 import { ownWords } from "./own-words.ts";
+import { rpcRules } from "./rpc-rules.ts";
 import { cutText } from "./runtime-text.ts";
 
 const byStatus: { readonly [code: number]: ErrorCode } = {
@@ -42,9 +42,9 @@ const unanswered: ReadonlySet<status> = new Set([
   status.DEADLINE_EXCEEDED,
 ]);
 
-/** Whether nobody can know if the runtime did what it was asked, although it matters: see `CallRule.lookWith`. */
+/** Whether nobody can know if the runtime did what it was asked, although it matters: see `RpcRule.lookWith`. */
 function isOutcomeUnknown(rpc: Rpc, error: ServiceError): boolean {
-  const { lookWith, timeoutField } = callRules[rpc];
+  const { lookWith, timeoutField } = rpcRules[rpc];
   if (lookWith === undefined || !unanswered.has(error.code)) return false;
   if (isStarting(error) || isUnsent(error)) return false;
   // The runtime's own words on a request's own timeout: the command ran out of time, and translate-error.ts says so.
@@ -81,7 +81,7 @@ export function fromStatus(rpc: Rpc, error: ServiceError, request?: Uint8Array):
   if (isOutcomeUnknown(rpc, error)) {
     return new GatewayError(
       "outcome_unknown",
-      `${name} may have been carried out, but its answer was lost: ${cutText(text)}. Before you send it again, ${callRules[rpc].lookWith}`,
+      `${name} may have been carried out, but its answer was lost: ${cutText(text)}. Before you send it again, ${rpcRules[rpc].lookWith}`,
       { cause: error, grpcCode, words },
     );
   }

@@ -5,6 +5,7 @@
 
 import { call } from "../cri/call.ts";
 import type { CallOptions, Runtime } from "../cri/channel.ts";
+import { rpcRules } from "../cri/rpc-rules.ts";
 import { GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { Interceptor } from "./compose.ts";
@@ -72,9 +73,10 @@ const withTranslatedErrors: Interceptor = (below) => {
       } catch (error) {
         if (error instanceof GatewayError && (await hasStopped(below, rpc, request, error))) return nothing;
         const meaning = await translate(rpc, request, error, options);
-        // It was there when the request came. It has gone since, perhaps by an earlier attempt of this very call.
+        // It was there when the request came. It has gone since, perhaps by an earlier attempt of this very call:
+        // cri-dockerd fails at what is not there, the others say OK.
         const isGone = meaning instanceof GatewayError && meaning.code === "not_found";
-        if (isGone && !options.asIs && removals.has(rpc)) return nothing;
+        if (isGone && !options.asIs && rpcRules[rpc].removes !== undefined) return nothing;
         throw meaning;
       }
     },
@@ -90,12 +92,6 @@ const withTranslatedErrors: Interceptor = (below) => {
 
 const nothing = Buffer.alloc(0);
 
-/** cri-dockerd fails at a container that is not there; the others say OK. */
-const removals: ReadonlySet<Rpc> = new Set([
-  "RuntimeService/RemoveContainer",
-  "RuntimeService/RemovePodSandbox",
-]);
-
 /** containerd may say `ttrpc: closed` when the exit comes between the signal and the kill: it has stopped all the same. */
 async function hasStopped(
   runtime: Runtime,
@@ -103,7 +99,7 @@ async function hasStopped(
   request: Uint8Array,
   error: GatewayError,
 ): Promise<boolean> {
-  if (rpc !== "RuntimeService/StopContainer" || !/ttrpc: closed/.test(error.words)) return false;
+  if (!rpcRules[rpc].stopsOne || !/ttrpc: closed/.test(error.words)) return false;
   const { containerId = "" } = subjectOf(rpc, request);
   const { status } = await call(runtime, "RuntimeService/ContainerStatus", { containerId });
   return status?.state === "CONTAINER_EXITED";

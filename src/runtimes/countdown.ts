@@ -1,7 +1,7 @@
 /** One deadline, and one way to cancel, for several calls. */
 
 import type { CallOptions } from "../cri/channel.ts";
-import { callRules } from "../cri/methods.ts";
+import { rpcRules } from "../cri/rpc-rules.ts";
 import type { Rpc } from "../gen/methods.ts";
 
 /** The options for the next call, whose deadline is what is left of that of `rpc`, in milliseconds. */
@@ -12,7 +12,7 @@ const maxCalls = 64;
 
 /** For calls that come before a call of `rpc`, or that are made in its stead. */
 export function countdown(rpc: Rpc, options: CallOptions = {}): Countdown {
-  const { deadlineMs = callRules[rpc].deadlineMs, atOnce = false, onCancel } = options;
+  const { deadlineMs = rpcRules[rpc].deadlineMs, atOnce = false, onCancel } = options;
   const end = performance.now() + deadlineMs;
   const cancels: (() => void)[] = [];
   let cancelled = false;

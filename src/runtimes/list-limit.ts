@@ -7,26 +7,12 @@
  */
 
 import { CallCancelled, type CallOptions, type Runtime } from "../cri/channel.ts";
-import { callRules } from "../cri/methods.ts";
+import { rpcRules } from "../cri/rpc-rules.ts";
 import { GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { Interceptor } from "./compose.ts";
 
-/** RPCs whose replies grow with the number of pods, containers or images. */
-const lists: readonly Rpc[] = [
-  "RuntimeService/ListPodSandbox",
-  "RuntimeService/StreamPodSandboxes",
-  "RuntimeService/ListContainers",
-  "RuntimeService/StreamContainers",
-  "RuntimeService/ListContainerStats",
-  "RuntimeService/StreamContainerStats",
-  "RuntimeService/ListPodSandboxStats",
-  "RuntimeService/StreamPodSandboxStats",
-  "RuntimeService/ListPodSandboxMetrics",
-  "RuntimeService/StreamPodSandboxMetrics",
-  "ImageService/ListImages",
-  "ImageService/StreamImages",
-];
+const lists = (Object.keys(rpcRules) as Rpc[]).filter((rpc) => rpcRules[rpc].grows);
 
 /** A list takes the runtime some ten milliseconds: 8 at a time keep the gateway busy. */
 const defaultLimit = 8;
@@ -39,7 +25,7 @@ export function limitLists(runtime: Runtime, limit: number): Runtime {
   const slotsOf = new Map<Rpc, Slots>(lists.map((rpc) => [rpc, createSlots(rpc, limit)]));
 
   async function callIn(slots: Slots, rpc: Rpc, request: Uint8Array, options: CallOptions): Promise<Buffer> {
-    const deadlineMs = options.deadlineMs ?? callRules[rpc].deadlineMs;
+    const deadlineMs = options.deadlineMs ?? rpcRules[rpc].deadlineMs;
     const call = await slots.enter({ ...options, deadlineMs });
     try {
       return await runtime.call(rpc, request, call.options);

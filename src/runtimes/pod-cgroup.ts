@@ -11,6 +11,7 @@ import { readdir, rmdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Runtime } from "../cri/channel.ts";
 import { requestOf } from "../cri/codec.ts";
+import { rpcRules } from "../cri/rpc-rules.ts";
 import { GatewayError } from "../errors.ts";
 import type { PodFacts } from "../inventory/inventory.ts";
 import type { CgroupDriver } from "./cgroup-driver.ts";
@@ -63,8 +64,8 @@ export const withPodCgroups =
     return {
       ...below,
       call(rpc, request, options) {
-        if (rpc === "RuntimeService/RemovePodSandbox") return remove(rpc, request, options);
-        if (rpc === "RuntimeService/RunPodSandbox") return run(rpc, request, options);
+        if (rpcRules[rpc].removes === "pod") return remove(rpc, request, options);
+        if (rpcRules[rpc].makesCgroup) return run(rpc, request, options);
         return below.call(rpc, request, options);
       },
     };

@@ -8,7 +8,8 @@
 
 import { call } from "../cri/call.ts";
 import type { CallOptions, Runtime } from "../cri/channel.ts";
-import { requestOf } from "../cri/codec.ts";
+import { type Input, requestOf } from "../cri/codec.ts";
+import { rpcRules } from "../cri/rpc-rules.ts";
 import { GatewayError } from "../errors.ts";
 import type { PodSandboxMetadata } from "../gen/messages.ts";
 import type { Rpc } from "../gen/methods.ts";
@@ -24,6 +25,12 @@ type Wanted =
       readonly name: string;
       readonly attempt: number;
     };
+
+/** The fields of creates that say what is made, and where. */
+interface Created {
+  readonly podSandboxId: string;
+  readonly config: { readonly metadata: PodSandboxMetadata };
+}
 
 /** How long the removal of what a failed create left may keep its caller waiting. */
 const cleanUpMs = 30_000;
@@ -68,17 +75,16 @@ export function withSafeCreates(runtime: Runtime): Runtime {
   };
 }
 
+/** What a create is to make; undefined for other RPCs. */
 function wantedBy(rpc: Rpc, request: Uint8Array): Wanted | undefined {
-  if (rpc === "RuntimeService/RunPodSandbox" || rpc === "RuntimeService/RestorePod") {
-    const metadata = requestOf(rpc, request).config?.metadata;
-    return metadata && { kind: "pod", metadata };
-  }
-  if (rpc === "RuntimeService/CreateContainer") {
-    const { podSandboxId, config } = requestOf(rpc, request);
-    const { name = "", attempt = 0 } = config?.metadata ?? {};
-    return { kind: "container", podSandboxId, name, attempt };
-  }
-  return undefined;
+  const { creates } = rpcRules[rpc];
+  if (creates === undefined) return undefined;
+  // Each create has a `config` with the metadata of what it makes.
+  const { podSandboxId = "", config } = requestOf(rpc, request) as Input<Created>;
+  const { name = "", attempt = 0, ...metadata } = config?.metadata ?? {};
+  if (creates === "container") return { kind: "container", podSandboxId, name, attempt };
+  const { uid = "", namespace = "" } = metadata;
+  return config?.metadata && { kind: "pod", metadata: { name, uid, namespace, attempt } };
 }
 
 function reserved(wanted: Wanted, why: string): GatewayError {

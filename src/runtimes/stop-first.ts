@@ -8,7 +8,7 @@
 
 import { call } from "../cri/call.ts";
 import type { CallOptions, Runtime } from "../cri/channel.ts";
-import { deadlineOf } from "../cri/methods.ts";
+import { deadlineOf, rpcRules } from "../cri/rpc-rules.ts";
 import { GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
 import { isRuntime } from "./identity.ts";
@@ -19,13 +19,6 @@ export interface Stopping {
   readonly request: Uint8Array;
   readonly graceSeconds: number | undefined;
 }
-
-/** The RPCs that stop containers without a grace in the request. */
-const stopping: ReadonlySet<Rpc> = new Set([
-  "RuntimeService/StopPodSandbox",
-  "RuntimeService/RemovePodSandbox",
-  "RuntimeService/RemoveContainer",
-]);
 
 /**
  * Stops what `rpc` would stop, where the request gives a grace or where the runtime would take one of its own.
@@ -38,14 +31,15 @@ export async function stopFirst(
   { request, graceSeconds = 0 }: Stopping,
   options: CallOptions,
 ): Promise<void> {
-  if (!stopping.has(rpc)) return;
+  const { stopsContainers } = rpcRules[rpc];
+  if (stopsContainers === undefined) return;
   if (graceSeconds === 0 && !(await isRuntime(runtime, "cri-o").catch(() => false))) return;
   const { containerId, podSandboxId } = subjectOf(rpc, request);
   try {
     const ids = containerId ? [containerId] : await runningIn(runtime, podSandboxId ?? "", options);
     await Promise.all(ids.map((id) => stop(runtime, id, graceSeconds, options)));
   } catch (error) {
-    if (!(error instanceof GatewayError) || rpc === "RuntimeService/StopPodSandbox") throw error;
+    if (!(error instanceof GatewayError) || stopsContainers === "must") throw error;
   }
 }
 

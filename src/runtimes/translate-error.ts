@@ -12,10 +12,11 @@ import { call } from "../cri/call.ts";
 import type { CallOptions, Runtime } from "../cri/channel.ts";
 import type { Input } from "../cri/codec.ts";
 import { ownWords } from "../cri/own-words.ts";
+import { type ContainerState, rpcRules } from "../cri/rpc-rules.ts";
 import { anyOf, onOneLine, type TextPattern } from "../cri/text-pattern.ts";
 import { type ErrorCode, type FieldError, GatewayError } from "../errors.ts";
 import type { ImageSpec, PodSandboxState } from "../gen/messages.ts";
-import type { Methods, Rpc } from "../gen/methods.ts";
+import type { Rpc } from "../gen/methods.ts";
 import { changePatterns, saysNotRunning, saysVanished } from "./change-patterns.ts";
 import { begins, creations, type ErrorPattern } from "./error-pattern.ts";
 import { mistakePatterns } from "./mistake-patterns.ts";
@@ -25,57 +26,11 @@ import { notImplemented } from "./not-implemented.ts";
 import { registryFaults } from "./registry-faults.ts";
 import { withoutSubjectNames } from "./subject-names.ts";
 
-type ContainerState = NonNullable<Methods["RuntimeService/ContainerStatus"]["response"]["status"]>["state"];
-
-/** The state that an RPC's container must have. */
-interface Needs {
-  readonly states: readonly ContainerState[];
-  /**
-   * Read before the call, because some runtime does not refuse: CRI-O runs a command in a container that
-   * was not started, cri-dockerd starts an exited one again, containerd changes the resources of what will
-   * never run any more. Where all of them refuse, or the answer gives it away, it is read after a failure.
-   */
-  readonly before?: true;
-}
-
-const running: Needs = { states: ["CONTAINER_RUNNING"] };
-
-const containerNeeds: { readonly [R in Rpc]?: Needs } = {
-  "RuntimeService/StartContainer": { states: ["CONTAINER_CREATED"], before: true },
-  "RuntimeService/ExecSync": { ...running, before: true },
-  "RuntimeService/Exec": { ...running, before: true },
-  "RuntimeService/Attach": { ...running, before: true },
-  "RuntimeService/ContainerStats": running,
-  "RuntimeService/ReopenContainerLog": { ...running, before: true },
-  "RuntimeService/UpdateContainerResources": {
-    states: ["CONTAINER_CREATED", "CONTAINER_RUNNING"],
-    before: true,
-  },
-  "RuntimeService/CheckpointContainer": { ...running, before: true },
-};
-
-/**
- * RPCs whose pod must be ready, read before the call: containers can be made in a stopped one on some
- * runtimes, and never start; some give stats of one, which are none.
- */
-const needReadyPod: ReadonlySet<Rpc> = new Set([
-  "RuntimeService/CreateContainer",
-  "RuntimeService/PortForward",
-  "RuntimeService/PodSandboxStats",
-  "RuntimeService/UpdatePodSandboxResources",
-]);
-
 const needsRunning = (rpc: Rpc): boolean =>
-  containerNeeds[rpc]?.states.includes("CONTAINER_RUNNING") === true;
-
-/** Whether the state is known before the call. */
-const isKnownBefore = (rpc: Rpc): boolean => needReadyPod.has(rpc) || containerNeeds[rpc]?.before === true;
-
-/** RPCs whose pod's state came with the config that was recalled for them. */
-const recallPod: ReadonlySet<Rpc> = new Set(["RuntimeService/CreateContainer"]);
+  rpcRules[rpc].containerStates?.includes("CONTAINER_RUNNING") === true;
 
 /** Whether the state must be read before the call. */
-export const hasPrecondition = (rpc: Rpc): boolean => isKnownBefore(rpc) && !recallPod.has(rpc);
+export const hasPrecondition = (rpc: Rpc): boolean => rpcRules[rpc].stateKnown === "before";
 
 const pulls: readonly Rpc[] = ["ImageService/PullImage"];
 const byImage: readonly Rpc[] = ["ImageService/ImageStatus", "ImageService/RemoveImage"];
@@ -236,8 +191,9 @@ export async function translateError(
     return saysNotRunning.test(words) ? restate(error, "not_running") : error;
   }
   if (!isUnclear) return error;
-  if (!containerNeeds[rpc] && !needReadyPod.has(rpc)) return byAbsence(request, error, words);
-  if (isKnownBefore(rpc) && !aboutState.test(words) && !absence.test(words)) return error;
+  const { containerStates, podState, stateKnown } = rpcRules[rpc];
+  if (!containerStates && !podState) return byAbsence(request, error, words);
+  if (stateKnown !== undefined && !aboutState.test(words) && !absence.test(words)) return error;
   const conflict = await foundConflict(runtime, rpc, request, options);
   if (conflict?.code !== "not_found" && saysOtherAbsent(rpc, words)) return restate(error, "invalid_request");
   return conflict ? restate(error, conflict.code) : error;
@@ -278,7 +234,7 @@ async function conflictSoon(
 
 /** Docker, of a container whose PID namespace is to be joined, when the one to be started is there. */
 const saysOtherAbsent = (rpc: Rpc, text: string): boolean =>
-  rpc === "RuntimeService/StartContainer" && /No such container: /.test(text);
+  rpcRules[rpc].starts === true && /No such container: /.test(text);
 
 /** Where the caller wrote what the runtime's text is about. */
 function placesOf(
@@ -308,20 +264,20 @@ export async function stateConflict(
   options: CallOptions,
 ): Promise<GatewayError | undefined> {
   const { containerId, podSandboxId } = request;
-  const needs = containerNeeds[rpc];
+  const { containerStates, podState } = rpcRules[rpc];
   const absent = (error: unknown): never => {
     throw error instanceof GatewayError ? byAbsence(request, error) : error;
   };
-  if (needs && containerId) {
+  if (containerStates && containerId) {
     const { status } = await call(runtime, "RuntimeService/ContainerStatus", { containerId }, options).catch(
       absent,
     );
     const state = status?.state;
-    return state === undefined || needs.states.includes(state)
+    return state === undefined || containerStates.includes(state)
       ? undefined
       : containerConflict(rpc, containerId, state);
   }
-  if (needReadyPod.has(rpc) && podSandboxId) {
+  if (podState && podSandboxId) {
     const { status } = await call(
       runtime,
       "RuntimeService/PodSandboxStatus",
@@ -344,7 +300,7 @@ export function podConflict(
 }
 
 function containerConflict(rpc: Rpc, containerId: string, state: ContainerState): GatewayError {
-  const starts = rpc === "RuntimeService/StartContainer";
+  const { starts = false } = rpcRules[rpc];
   const code: ErrorCode =
     starts && state === "CONTAINER_RUNNING" ? "already_running" : starts ? "already_exited" : "not_running";
   return new GatewayError(code, `${nameOf(rpc)} failed: container "${containerId}" is ${state}`);

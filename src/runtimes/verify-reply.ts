@@ -6,6 +6,7 @@
 
 import type { CallOptions, Runtime } from "../cri/channel.ts";
 import { decodeReply, hasField, replyBytes, replyInteger, requestOf } from "../cri/codec.ts";
+import { rpcRules, type Verification } from "../cri/rpc-rules.ts";
 import { cutText } from "../cri/runtime-text.ts";
 import { GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
@@ -27,22 +28,22 @@ export interface Answered {
 
 type Check = (runtime: Runtime, answered: Answered) => Promise<void>;
 
-const checks: { readonly [R in Rpc]?: Check } = {
-  "RuntimeService/RunPodSandbox": (runtime, { reply, calledAtMs, options }) => {
+const checks: { readonly [V in Verification]: Check } = {
+  newPod: (runtime, { reply, calledAtMs, options }) => {
     const { podSandboxId } = decodeReply("RuntimeService/RunPodSandbox", reply);
     return refuseReserved(runtime, { kind: "pod", id: podSandboxId, calledAtMs, options });
   },
-  "RuntimeService/CreateContainer": (runtime, { reply, calledAtMs, options }) => {
+  newContainer: (runtime, { reply, calledAtMs, options }) => {
     const { containerId } = decodeReply("RuntimeService/CreateContainer", reply);
     return refuseReserved(runtime, { kind: "container", id: containerId, calledAtMs, options });
   },
-  "RuntimeService/ExecSync": async (runtime, { reply }) => {
+  commandOutput: async (runtime, { reply }) => {
     const exitCode = Number(replyInteger("RuntimeService/ExecSync", reply, "exitCode"));
     if (exitCode === -1) throw execTimeout();
     if (exitCode >= 126) await refuseMissingCommand(runtime, reply);
     if (reply.length > cutFromBytes) await refuseCut(runtime, reply);
   },
-  "RuntimeService/ContainerStats": async (runtime, { reply, request, options }) => {
+  containerStats: async (runtime, { reply, request, options }) => {
     // What runs has used the CPU. CRI-O leaves the stats of the others out, cri-dockerd says 0.
     const cpu = "stats.cpu.usageCoreNanoSeconds.value";
     const runs =
@@ -58,11 +59,11 @@ const checks: { readonly [R in Rpc]?: Check } = {
         );
     if (conflict) throw conflict;
   },
-  "RuntimeService/StopContainer": looked("RuntimeService/StopContainer", lookAgain.stopContainer),
-  "RuntimeService/StopPodSandbox": looked("RuntimeService/StopPodSandbox", lookAgain.stopPod),
-  "RuntimeService/RemoveContainer": looked("RuntimeService/RemoveContainer", lookAgain.removeContainer),
-  "RuntimeService/RemovePodSandbox": looked("RuntimeService/RemovePodSandbox", lookAgain.removePod),
-  "ImageService/RemoveImage": looked("ImageService/RemoveImage", lookAgain.removeImage),
+  containerStopped: looked("RuntimeService/StopContainer", lookAgain.stopContainer),
+  podStopped: looked("RuntimeService/StopPodSandbox", lookAgain.stopPod),
+  containerRemoved: looked("RuntimeService/RemoveContainer", lookAgain.removeContainer),
+  podRemoved: looked("RuntimeService/RemovePodSandbox", lookAgain.removePod),
+  imageRemoved: looked("ImageService/RemoveImage", lookAgain.removeImage),
 };
 
 function looked(rpc: Rpc, look: Look): Check {
@@ -71,7 +72,8 @@ function looked(rpc: Rpc, look: Look): Check {
 
 /** @throws {GatewayError} when the runtime's OK hides that nothing was done, or not what was asked. */
 export async function verifyReply(runtime: Runtime, rpc: Rpc, answered: Answered): Promise<void> {
-  await checks[rpc]?.(runtime, answered);
+  const { verify } = rpcRules[rpc];
+  if (verify !== undefined) await checks[verify](runtime, answered);
 }
 
 /** CRI-O answers OK to a command that ran out of time, with an exit code that no process has. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { METHODS } from "node:http";
 import { test } from "node:test";
-import { callRules } from "../../src/cri/methods.ts";
+import { rpcRules } from "../../src/cri/rpc-rules.ts";
 import { openPaths } from "../../src/http/health.ts";
 import { routes } from "../../src/routes/index.ts";
 import { eventually } from "../support/eventually.ts";
@@ -68,7 +68,7 @@ test("a runtime that does not answer in time is 504, and its call is given up", 
       await t.test(`${route.id}: ${route.http}`, async () => {
         const answer = answers[index];
         assert.ok(answer);
-        const repeatable = rpcsOf(route).every((rpc) => callRules[rpc].lookWith === undefined);
+        const repeatable = rpcsOf(route).every((rpc) => rpcRules[rpc].lookWith === undefined);
         const code = repeatable ? "deadline_exceeded" : "outcome_unknown";
         const problem = problemOf(answer, { status: 504, code, path: it.path });
         assert.equal(problem.retryable, repeatable);

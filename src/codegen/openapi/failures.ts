@@ -1,5 +1,5 @@
 /** Which failures an operation has, by what it is. */
-import { callRules } from "../../cri/methods.ts";
+import { rpcRules } from "../../cri/rpc-rules.ts";
 import { type ErrorCode, errorTable } from "../../errors.ts";
 import { type Route, rpcsOf } from "../../routes/define.ts";
 import type { Schema } from "./schemas.ts";
@@ -80,7 +80,7 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   digest_mismatch: of("pullImage"),
   network_teardown_failed: of("stopPod", "removePod"),
   too_many_sessions: (route) => isSession(route) || route.kind === "stream",
-  outcome_unknown: (route) => route.kind === "unary" && callRules[route.rpc].lookWith !== undefined,
+  outcome_unknown: (route) => route.kind === "unary" && rpcRules[route.rpc].lookWith !== undefined,
   // Where an answer may be large.
   overloaded: (route) =>
     route.kind === "list" ||
