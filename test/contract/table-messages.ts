@@ -182,7 +182,10 @@ const text = fc.oneof(
     arbitrary: fc.constantFrom("", '"\\\n\u0001', "constructor", "0", "😀", "\u2028", "..", "a/b?c#d%25"),
   },
 );
-const key = fc.oneof(text, fc.constantFrom("app", "example.com/app", "10", "9"));
+/** protobuf-es, which the fake decodes with, loses the key `__proto__` of a map. */
+const key = fc
+  .oneof(text, fc.constantFrom("app", "example.com/app", "10", "9"))
+  .filter((name) => name !== "__proto__");
 const wide = (least: bigint, most: bigint) =>
   fc.oneof(fc.bigInt({ min: least, max: most }), fc.constantFrom(least, most, 0n, 1n)).map(String);
 
