@@ -122,19 +122,28 @@ const ofFiles: readonly ErrorPattern[] = [
   { text: /unresolvable CDI devices/, code: invalid, of: begins, at: ["/config/CDIDevices/[name]/name"] },
 ];
 
+/** What the kernel answers when it does not take the value that is written to a file of a cgroup. */
+const refusals = ["invalid argument", "numerical result out of range", "argument list too long"];
+/** The end of runc's or crun's error about the cgroup file that the expression `file` matches. */
+const refused = (file: string, ...others: readonly string[]): RegExp =>
+  new RegExp(`${file}\`?: (${[...refusals, ...others].join("|")})`, "i");
+
 /** Of resources. The kernel's refusals name the file of the cgroup, runc's and crun's in words of their own. */
 const ofResources: readonly ErrorPattern[] = [
   {
     text: anyOf(
       /set memory limit \d+ too low|Minimum memory limit|unable to set memory limit|memory limit too low/,
-      /\bmemory\.(max|high|limit_in_bytes)`?: (invalid argument|device or resource busy)/i,
+      refused("\\bmemory\\.(max|high|limit_in_bytes)", "device or resource busy"),
     ),
     code: invalid,
     of: withUpdates,
     at: resources("memoryLimitInBytes"),
   },
   {
-    text: /Minimum memoryswap limit|always set the Memory limit when using Memoryswap|memory\+swap limit should be|unable to set swap limit without memory limit|memory\.(memsw\.limit_in_bytes|swap\.max)`?: invalid argument/i,
+    text: anyOf(
+      /Minimum memoryswap limit|always set the Memory limit when using Memoryswap|memory\+swap limit should be|unable to set swap limit without memory limit/i,
+      refused("memory\\.(memsw\\.limit_in_bytes|swap\\.max)"),
+    ),
     code: invalid,
     of: withUpdates,
     at: resources("memorySwapLimitInBytes"),
@@ -142,7 +151,7 @@ const ofResources: readonly ErrorPattern[] = [
   {
     text: anyOf(
       /Requested CPUs are not available|Invalid value \S* for cpuset cpus/,
-      /cpuset\.cpus`?: (invalid argument|numerical result out of range|permission denied)/i,
+      refused("cpuset\\.cpus", "permission denied"),
     ),
     code: invalid,
     of: withUpdates,
@@ -151,32 +160,26 @@ const ofResources: readonly ErrorPattern[] = [
   {
     text: anyOf(
       /Requested memory nodes are not available|Invalid value \S* for cpuset mems/,
-      /cpuset\.mems`?: (invalid argument|numerical result out of range|permission denied)/i,
+      refused("cpuset\\.mems", "permission denied"),
     ),
     code: invalid,
     of: withUpdates,
     at: resources("cpusetMems"),
   },
   {
-    text: anyOf(/CPU cfs period can not be/, /cpu\.cfs_period_us`?: invalid argument/i),
+    text: anyOf(/CPU cfs period can not be/, refused("cpu\\.cfs_period_us")),
     code: invalid,
     of: withUpdates,
     at: resources("cpuPeriod"),
   },
   {
-    text: anyOf(
-      /CPU cfs quota can not be|Range of CPUs is from/,
-      /cpu\.(cfs_quota_us|max)`?: (invalid argument|numerical result out of range)/i,
-    ),
+    text: anyOf(/CPU cfs quota can not be|Range of CPUs is from/, refused("cpu\\.(cfs_quota_us|max)")),
     code: invalid,
     of: withUpdates,
     at: resources("cpuQuota", "cpuPeriod"),
   },
   {
-    text: anyOf(
-      /the (maximum|minimum) allowed cpu-shares/,
-      /cpu\.(shares|weight)`?: (invalid argument|numerical result out of range)/i,
-    ),
+    text: anyOf(/the (maximum|minimum) allowed cpu-shares/, refused("cpu\\.(shares|weight)")),
     code: invalid,
     of: withUpdates,
     at: resources("cpuShares"),
@@ -190,7 +193,7 @@ const ofResources: readonly ErrorPattern[] = [
   {
     text: anyOf(
       /hugetlb cgroup controller is missing/,
-      /hugetlb\.[^.\s]*\.(max|limit_in_bytes)`?: (invalid argument|no such file)/i,
+      refused("hugetlb\\.[^.\\s]*\\.(max|limit_in_bytes)", "no such file"),
     ),
     code: invalid,
     of: withUpdates,
@@ -199,7 +202,7 @@ const ofResources: readonly ErrorPattern[] = [
   { text: /cannot use unified/, code: invalid, of: withUpdates, at: resources("unified") },
   {
     // Any other file of a cgroup.
-    text: /failed to write "[^"]*": write \S+: (invalid argument|numerical result out of range)|\bwrit(e to|ing file) `[^`]*`: (invalid argument|numerical result out of range)/i,
+    text: anyOf(refused('failed to write "[^"]*": write \\S+'), refused("\\bwrit(e to|ing file) `[^`]*")),
     code: invalid,
     of: withUpdates,
   },

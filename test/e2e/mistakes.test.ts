@@ -96,6 +96,7 @@ const containers: Mistakes = {
   "CPUs that the node does not have": [resources({ cpusetCpus: "999" })],
   "memory of a node that the machine does not have": [resources({ cpusetMems: "99" })],
   "CPUs that are none": [resources({ cpusetCpus: "a-b" })],
+  "CPUs in more text than the kernel reads": [resources({ cpusetCpus: "0".repeat(4096) })],
   "an OOM score out of range": [resources({ oomScoreAdj: 5000 }), "/linux/resources/oomScoreAdj"],
   "a relative working directory": [{ workingDir: "srv" }, "/workingDir"],
   "a working directory that is a file": [{ workingDir: "/bin/busybox" }],
@@ -166,6 +167,10 @@ const updates: Mistakes = {
   "a CPU quota below the least": [{ linux: { cpuQuota: "1" } }, "/linux/cpuQuota"],
   "less memory than is in use": [{ linux: { memoryLimitInBytes: "1000" } }, "/linux/memoryLimitInBytes"],
   "CPUs that the node does not have": [{ linux: { cpuset_cpus: "999" } }, "/linux/cpuset_cpus"],
+  "CPUs in more text than the kernel reads": [
+    { linux: { cpusetCpus: "0".repeat(4096) } },
+    "/linux/cpusetCpus",
+  ],
   "nothing but what is for Windows": [{ windows: { cpuShares: "1" } }, "/linux"],
 };
 

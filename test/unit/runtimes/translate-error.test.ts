@@ -405,6 +405,11 @@ const rows: readonly Row[] = [
   },
   {
     rpc: update,
+    text: `exit status 1: failed to write "000... (cut) ...000": write /sys/fs/cgroup/cpuset/crest/ab/cpuset.cpus: argument list too long\n: unknown`,
+    code: "invalid_request",
+  },
+  {
+    rpc: update,
     text: `exit status 1: unable to set memory limit to 1000 (current usage: 221184, peak usage: 2256896)\n: unknown`,
     code: "invalid_request",
   },
