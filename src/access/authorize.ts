@@ -27,7 +27,7 @@ export const untilPodPolicy: ReadonlySet<Access> = new Set(["run", "checkpoint"]
 export interface Guarded {
   readonly allow: Access;
   /** What a field or parameter needs besides, when it is given. */
-  readonly needs?: { readonly [field: string]: Grant };
+  readonly fieldGrants?: { readonly [field: string]: Grant };
   /** Path parameter -> the field of the request that it sets. */
   readonly path?: { readonly [name: string]: string };
 }
@@ -36,7 +36,7 @@ export interface Guarded {
 export interface Asked {
   /** The image of a pull, in its normal form. */
   readonly reference?: string | undefined;
-  /** Names among the route's `needs` that the request gives. */
+  /** Names among the route's `fieldGrants` that the request gives. */
   readonly fields?: readonly string[];
 }
 
@@ -52,7 +52,7 @@ export function authorize(route: Guarded, caller: Caller, { reference, fields = 
   if (untilPodPolicy.has(route.allow))
     needs.push({ grant: "host", why: "because Crest does not yet limit what a pod may ask of the node" });
   for (const field of fields) {
-    const grant = route.needs?.[field];
+    const grant = route.fieldGrants?.[field];
     if (grant !== undefined && needs.every((need) => need.grant !== grant))
       needs.push({ grant, why: `for "${field}"` });
   }

@@ -9,7 +9,7 @@ import { enumNames, fieldAt, fieldsOf, spellingsIn } from "../cri/codec.ts";
 import { type FieldError, GatewayError } from "../errors.ts";
 import { methods } from "../gen/methods.ts";
 import type { Route } from "../routes/define.ts";
-import type { OwnParameter, OwnValues } from "../routes/parameters.ts";
+import type { GatewayParam, GatewayParamValues } from "../routes/parameters.ts";
 import type { Field } from "../wire/descriptor.ts";
 import { parseJson } from "../wire/parse-json.ts";
 import { ParsedBody } from "./bodies.ts";
@@ -31,8 +31,8 @@ export interface Bound {
   /** The request message as JSON, in the caller's spelling. */
   readonly message: JsonObject;
   /** The parameters that are the gateway's own. */
-  readonly own: OwnValues;
-  /** Names among the route's `needs` that this request gives. */
+  readonly gatewayParams: GatewayParamValues;
+  /** Names among the route's `fieldGrants` that this request gives. */
   readonly given: readonly string[];
   /** Gathers the body's unknown fields; absent where they are refused. */
   readonly unknown: UnknownFields | undefined;
@@ -68,7 +68,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
   const inQuery = new Map(
     Object.entries(bindings ?? {}).map(route.kind === "list" ? compileFilter : compile),
   );
-  const own = Object.entries(route.own ?? {});
+  const own = Object.entries(route.gatewayParams ?? {});
   const known = new Set([...inQuery.keys(), ...own.map(([name]) => name), ...extra]);
   const body = route.kind === "unary" ? route.body : undefined;
   const spread = typeof body === "object" ? body.spread.split(".") : undefined;
@@ -173,10 +173,15 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
         });
       }
       if (errors.length > 0) throw invalid(errors);
-      const given = Object.keys(route.needs ?? {}).filter((name) =>
+      const given = Object.keys(route.fieldGrants ?? {}).filter((name) =>
         isGiven(message, inQuery.get(name)?.keys ?? [name]),
       );
-      return { message, own: values, given, unknown: unknownFieldsOf(values.fieldValidation, spellings) };
+      return {
+        message,
+        gatewayParams: values,
+        given,
+        unknown: unknownFieldsOf(values.fieldValidation, spellings),
+      };
     },
 
     locate(pointer, detail) {
@@ -308,7 +313,7 @@ function parseInteger(text: string): string {
 }
 
 function parseOwn(
-  parameter: OwnParameter,
+  parameter: GatewayParam,
   raw: string | readonly string[] | undefined,
 ): string | number | boolean {
   if (typeof raw !== "string") throw new BadParameter("must be given once");
@@ -319,7 +324,7 @@ function parseOwn(
   return value;
 }
 
-function expectedOf({ words, minimum, maximum }: OwnParameter): string {
+function expectedOf({ words, minimum, maximum }: GatewayParam): string {
   if (words !== undefined) return words.join(" or ");
   return maximum === undefined ? `at least ${minimum}` : `from ${minimum ?? 0} to ${maximum}`;
 }

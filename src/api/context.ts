@@ -73,7 +73,7 @@ export class RequestContext<R extends Route = Route> {
   }
 }
 
-const nothingBound: Bound = { message: {}, own: {}, given: [], unknown: undefined };
+const nothingBound: Bound = { message: {}, gatewayParams: {}, given: [], unknown: undefined };
 
 /**
  * Cancels what works for a client that has left. Not `request.signal`: that fires at the end of a POST body. The

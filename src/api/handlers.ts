@@ -9,13 +9,13 @@ import { findContainerUsing } from "../inventory/find-container-using.ts";
 import { watchState } from "../inventory/wait.ts";
 import type { AnswerOf } from "../routes/answers.ts";
 import type { CustomRouteId, StreamRouteId } from "../routes/index.ts";
-import { parametersIn } from "../routes/parameters.ts";
 import { readCapabilities } from "../runtimes/capabilities.ts";
 import { findableReference } from "../runtimes/image-id.ts";
 import { whyKept } from "../runtimes/kept-image.ts";
 import { breaks } from "../wire/field-rule.ts";
 import { invalid } from "./bind.ts";
 import type { CustomHandler } from "./custom.ts";
+import { inputOf } from "./input.ts";
 import type { StreamHandler } from "./stream.ts";
 
 export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<Id>> } = {
@@ -28,8 +28,9 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
    * names of the image go with it, so they are told. Refused while a container has it and for what the runtime
    * needs itself, on every runtime.
    */
-  removeImage: async ({ bound: { message, own }, onCancel }, { runtime }) => {
-    const { image: asked } = checkedReference(message.image as { readonly image: string });
+  removeImage: async ({ bound, onCancel }, { runtime }) => {
+    const input = inputOf("removeImage", bound);
+    const { image: asked } = checkedReference(input.image);
     const image = { image: await findableReference(runtime, asked) };
     const { image: found } = await call(runtime, "ImageService/ImageStatus", { image }, { onCancel });
     if (!found)
@@ -42,7 +43,7 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
         "image_in_use",
         `Cannot remove image "${image.image}": container "${user.id}" uses it`,
       );
-    const { dryRun } = parametersIn("removeImage", own);
+    const { dryRun } = input;
     if (!dryRun) {
       await call(runtime, "ImageService/RemoveImage", { image: { image: found.id } }, { onCancel });
     }
@@ -58,9 +59,9 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
 export const streamHandlers: { readonly [Id in StreamRouteId]: StreamHandler<AnswerOf<Id>> } = {
   /** The state of a container and each change of it, until its exit. */
   waitContainer: {
-    async open({ bound: { message, own }, signal }, { runtime }) {
-      const timeoutMs = parametersIn("waitContainer", own).timeout * 1000;
-      const states = await watchState(runtime, String(message.containerId), { timeoutMs, signal });
+    async open({ bound, signal }, { runtime }) {
+      const { containerId, timeout } = inputOf("waitContainer", bound);
+      const states = await watchState(runtime, containerId, { timeoutMs: timeout * 1000, signal });
       return (async function* () {
         for await (const status of states) yield waitAnswer(status);
       })();

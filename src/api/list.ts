@@ -8,7 +8,7 @@ import type { FailedMember } from "../cri/channel.ts";
 import { fieldAt, fieldNumbers, type Items, replyItems, writeItems } from "../cri/codec.ts";
 import { rpcRules } from "../cri/rpc-rules.ts";
 import { methods } from "../gen/methods.ts";
-import type { ListRoute, Refinement } from "../routes/define.ts";
+import type { ListRoute, PostFilter } from "../routes/define.ts";
 import { imageIdDigits } from "../runtimes/image-id.ts";
 import { noneMatch, weakEtag } from "../server/etag.ts";
 import { type FieldPath, int64At, mapAt, stringAt, stringsAt } from "../wire/scan.ts";
@@ -50,7 +50,7 @@ export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRout
   const item = fieldAt(methods[rpc].response, route.items).type;
   const order = orderOf(route, item);
   const labelsPath = route.labelsOf === undefined ? undefined : fieldNumbers(item, route.labelsOf);
-  const refine = route.refine === undefined ? undefined : refinements[route.refine](item);
+  const postFilter = route.postFilter === undefined ? undefined : postFilters[route.postFilter](item);
   const deadlineMs = rpcRules[rpc].deadlineMs;
   const lines = createLines(route, gateway);
 
@@ -99,8 +99,8 @@ export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRout
     if (requirements.length > 0 && labelsPath) {
       here.push((items, index) => matchesLabels(requirements, mapAt(items, index, labelsPath)));
     }
-    const refined = refine?.(message);
-    if (refined) here.push(refined);
+    const filtered = postFilter?.(message);
+    if (filtered) here.push(filtered);
     return here.length > 0 ? (items, index) => here.every((holds) => holds(items, index)) : undefined;
   }
 
@@ -235,8 +235,8 @@ function refusePaging(query: { readonly [name: string]: unknown }): void {
 }
 
 /** The message that goes down: without an image's id, for which Docker's filter and CRI-O's find nothing. */
-function sentBy({ refine }: ListRoute, message: Bound["message"]): Bound["message"] {
-  if (refine !== "imageNames" || imageIdDigits(askedImage(message)) === undefined) return message;
+function sentBy({ postFilter }: ListRoute, message: Bound["message"]): Bound["message"] {
+  if (postFilter !== "imageNames" || imageIdDigits(askedImage(message)) === undefined) return message;
   const { filter: _, ...others } = message;
   return others;
 }
@@ -245,8 +245,8 @@ const askedImage = (message: Bound["message"]): string =>
   String((message.filter as { image?: { image?: unknown } } | undefined)?.image?.image ?? "");
 
 /** What is filtered here because not every runtime does. */
-const refinements: {
-  readonly [R in Refinement]: (item: string) => (message: Bound["message"]) => Wanted | undefined;
+const postFilters: {
+  readonly [R in PostFilter]: (item: string) => (message: Bound["message"]) => Wanted | undefined;
 } = {
   /** containerd answers every image, whatever the filter says. */
   imageNames(item) {

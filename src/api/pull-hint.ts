@@ -3,12 +3,13 @@ import type { FastifyRequest } from "fastify";
 import { type Caller, canUse } from "../access/authorize.ts";
 import { normalReference } from "../access/reference.ts";
 import { GatewayError } from "../errors.ts";
+import { entryOf, type RouteId } from "../routes/index.ts";
 import { socketPathOf } from "../server/listen.ts";
 import { quote } from "../server/shell.ts";
 import type { JsonObject } from "./bind.ts";
 
 /** Where a request names images, by route id: of one that fails because an image is not there. */
-const imagesOf: { readonly [routeId: string]: (message: JsonObject) => readonly unknown[] } = {
+const imagesOf: { readonly [Id in RouteId]?: (message: JsonObject) => readonly unknown[] } = {
   getImage: ({ image }) => [image],
   createContainer: ({ config }) => {
     const { image, mounts } = (config ?? {}) as { readonly image?: unknown; readonly mounts?: unknown };
@@ -32,7 +33,9 @@ export function withPullHint(
   if (!(error instanceof GatewayError)) return error;
   const isMissing =
     error.code === "image_not_found" || (routeId === "getImage" && error.code === "not_found");
-  const image = isMissing ? missingImage(imagesOf[routeId]?.(message) ?? [], error.message) : undefined;
+  const image = isMissing
+    ? missingImage(entryOf(imagesOf, routeId)?.(message) ?? [], error.message)
+    : undefined;
   if (image === undefined || !isPullable(image)) return error;
   const flag = canUse("pull", caller, normalReference(image)) ? "" : ", with --allow-pull at the gateway";
   return new GatewayError(

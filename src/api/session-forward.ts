@@ -17,7 +17,7 @@ export function bindForward(
   { gateway, sessions, binder, subprotocol }: PlanOptions,
 ): SessionPlan {
   encodeBound(route.rpc, bound.message, binder);
-  const raw = bound.own.raw === true;
+  const raw = bound.gatewayParams.raw === true;
   const { channels } = channelCodec(subprotocol);
   // More ports than the registry has places would be refused for ever, as if waiting could help.
   const maxPorts = Math.min(mostPorts, Math.floor(channels / 2), sessions.registry.most);

@@ -4,7 +4,7 @@
  *   authenticate  who is it?                       (server.ts, also for paths that match no route)
  *   grant         may it use this route?           before the body is read
  *   bind          what does it ask for?            path, query and body, validated
- *   needs         may it use these fields?         grants that depend on what was asked for
+ *   fieldGrants   may it use these fields?         grants that depend on what was asked for
  *   target        which pod or container?          full id, and whether Crest made it
  *   scope         may it see or change this one?
  *   defaults      what did it leave out?
@@ -44,14 +44,14 @@ export interface Failure {
   readonly isCalled: boolean;
 }
 
-export type StageName = "needs" | "target" | "scope" | "defaults" | "policy" | "audit";
+export type StageName = "fieldGrants" | "target" | "scope" | "defaults" | "policy" | "audit";
 type Run = (ctx: RequestContext) => void | Promise<void>;
 
 /** The compiled stages of a route. */
 export interface Stages<R extends Route, P, A> {
   /** The names of the stages between `bind` and `call`, for tests and for readers. */
   readonly names: readonly StageName[];
-  /** `bind` and `needs`. */
+  /** `bind` and `fieldGrants`. */
   begin(ctx: RequestContext<R>): Promise<P>;
   /** From `target` to `call`. */
   proceed(ctx: RequestContext<R>, plan: P): Promise<A>;
@@ -61,12 +61,12 @@ export interface Stages<R extends Route, P, A> {
 
 /** The grant stage, which runs before the body is read. @throws {GatewayError} `not_capable` */
 export function grantStage(route: Route): (ctx: Pick<RequestContext, "caller" | "request">) => void {
-  const needs = Object.keys(route.needs ?? {});
+  const fields = Object.keys(route.fieldGrants ?? {});
   return ({ caller, request }) => {
     const query = request.query as { readonly [name: string]: unknown };
-    // As far as the query says so clearly. The binder reads it exactly, and `needs` looks again.
-    const fields = needs.filter((name) => query[name] === "" || query[name] === "true");
-    authorize(route, caller, { fields });
+    // As far as the query says so clearly. The binder reads it exactly, and `fieldGrants` looks again.
+    const given = fields.filter((name) => query[name] === "" || query[name] === "true");
+    authorize(route, caller, { fields: given });
   };
 }
 
@@ -75,7 +75,7 @@ export function compileStages<R extends Route, P, A>(
   gateway: Gateway,
   kind: RouteKind<R, P, A>,
 ): Stages<R, P, A> {
-  const needs = needsStage(route);
+  const fieldGrants = fieldGrantsStage(route);
   const all: readonly (readonly [StageName, Run | undefined])[] = [
     ["target", targetStage(route, gateway)],
     ["scope", scopeStage(route)],
@@ -92,7 +92,7 @@ export function compileStages<R extends Route, P, A>(
   async function begin(ctx: RequestContext<R>): Promise<P> {
     try {
       const plan = kind.bind(ctx);
-      needs?.(ctx);
+      fieldGrants?.(ctx);
       return plan;
     } catch (error) {
       throw await meaningOf(ctx, error, false);
@@ -114,7 +114,10 @@ export function compileStages<R extends Route, P, A>(
   }
 
   return {
-    names: [...(needs === undefined ? [] : ["needs" as const]), ...stages.map(({ name }) => name)],
+    names: [
+      ...(fieldGrants === undefined ? [] : ["fieldGrants" as const]),
+      ...stages.map(({ name }) => name),
+    ],
     begin,
     proceed,
     async run(ctx) {
@@ -124,8 +127,8 @@ export function compileStages<R extends Route, P, A>(
 }
 
 /** @throws {GatewayError} `not_capable` for a field, or for an image that this caller may not pull. */
-function needsStage(route: Route): ((ctx: RequestContext) => void) | undefined {
-  if (route.needs === undefined && route.allow !== "pull") return undefined;
+function fieldGrantsStage(route: Route): ((ctx: RequestContext) => void) | undefined {
+  if (route.fieldGrants === undefined && route.allow !== "pull") return undefined;
   return (ctx) => {
     const { caller, bound } = ctx;
     if (bound.given.length > 0) authorize(route, caller, { fields: bound.given });

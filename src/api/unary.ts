@@ -42,7 +42,7 @@ export function unaryKind(route: UnaryRoute, gateway: Gateway): RouteKind<UnaryR
   const { rpc } = route;
   const binder = createBinder(route);
   const call =
-    route.writes === "execOutput"
+    route.renderer === "execOutput"
       ? execCall(gateway)
       : route.http.startsWith("GET ")
         ? readCall(route, gateway)
@@ -88,7 +88,7 @@ function outgoingOf({ outgoing }: Context): RuntimeRequest {
 
 /** The options of the call. A grace that CRI has no field for is a parameter of the gateway's own. */
 function optionsOf({ bound, onCancel }: Context, { rpc, message }: RuntimeRequest) {
-  const { timeout } = bound.own;
+  const { timeout } = bound.gatewayParams;
   const graceSeconds = typeof timeout === "number" ? timeout : undefined;
   return { deadlineMs: deadlineOf(rpc, message), graceSeconds, onCancel };
 }
@@ -101,7 +101,7 @@ function execCall({ runtime, budget, roomWaitMs: waitMs = defaultRoomWaitMs }: G
     whenClosed(ctx.reply, room.release);
     const result = await runtime.call(outgoing.rpc, outgoing.wire, optionsOf(ctx, outgoing));
     room.force(result.length);
-    const encoding = ctx.bound.own.encoding === "base64" ? "base64" : "utf8";
+    const encoding = ctx.bound.gatewayParams.encoding === "base64" ? "base64" : "utf8";
     return (reply) => sendExecOutput(reply, result, encoding);
   };
 }
@@ -112,7 +112,7 @@ function changeCall(route: UnaryRoute, { runtime, pool }: Gateway): Call {
   return async (ctx, outgoing) => {
     const result = await runtime.call(rpc, outgoing.wire, optionsOf(ctx, outgoing));
     if (success === 204) return (reply) => reply.code(204).send();
-    requireAnswer(route, result, ctx.request.url);
+    requireField(route, result, ctx.request.url);
     return (reply) => {
       if (location !== undefined) reply.header("location", locationOf(location, decodeReply(rpc, result)));
       return sendWritten(reply.code(success), writeReply(rpc, result, pool));
@@ -122,7 +122,7 @@ function changeCall(route: UnaryRoute, { runtime, pool }: Gateway): Call {
 
 /** A read. Callers who ask the same at the same time, and may see the same, share one. */
 function readCall(route: UnaryRoute, { runtime, share, budget, pool }: Gateway): Call {
-  const { rpc, tells } = route;
+  const { rpc, responseHeader } = route;
   return async (ctx, outgoing) => {
     const options = optionsOf(ctx, outgoing);
     const { deadlineMs } = options;
@@ -131,13 +131,13 @@ function readCall(route: UnaryRoute, { runtime, share, budget, pool }: Gateway):
     const shared = await share({ key, deadlineMs, onCancel: ctx.onCancel }, async (onCancel) => {
       const written = await writeWithin(budget, ctx.caller.name, async () => {
         const result = await runtime.call(rpc, wire, { ...options, onCancel });
-        requireAnswer(route, result, ctx.request.url);
+        requireField(route, result, ctx.request.url);
         return writeReply(rpc, result, pool);
       });
       return { value: written.bytes, release: written.release };
     });
     return (reply) => {
-      if (tells === "version") reply.header("crest-version", version);
+      if (responseHeader === "version") reply.header("crest-version", version);
       return sendWritten(reply, { bytes: shared.value, release: shared.release });
     };
   };
@@ -152,8 +152,8 @@ export function sendWritten(reply: FastifyReply, { bytes, release }: Sendable): 
   return reply.raw.destroyed ? reply.hijack() : reply.type("application/json").send(bytes);
 }
 
-function requireAnswer({ rpc, answer }: UnaryRoute, wire: Buffer, url: string): void {
-  if (answer === undefined || hasField(rpc, wire, answer)) return;
+function requireField({ rpc, notFoundUnless }: UnaryRoute, wire: Buffer, url: string): void {
+  if (notFoundUnless === undefined || hasField(rpc, wire, notFoundUnless)) return;
   throw new GatewayError("not_found", `Cannot find ${pathOf(url)}: the runtime has none`);
 }
 

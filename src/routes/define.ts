@@ -8,7 +8,7 @@
  */
 import type { Methods, Rpc } from "../gen/methods.ts";
 import type { Grant } from "../grants.ts";
-import { type OwnParameter, parametersFor } from "./parameters.ts";
+import { type GatewayParam, parametersFor } from "./parameters.ts";
 
 type Request<R extends Rpc> = Methods[R]["request"];
 type Response<R extends Rpc> = Methods[R]["response"];
@@ -86,58 +86,59 @@ type Omitted<U extends string> = [U] extends [never]
   : { readonly omit: { readonly [F in U]: string } };
 
 /** How an answer is written that is not the RPC's response as it stands; one implementation each. */
-export type Answer = "execOutput";
+export type Renderer = "execOutput";
 
 /** What an answer says of the gateway in a header, beside what the runtime says of itself; one implementation each. */
-export type Tells = "version";
+export type ResponseHeader = "version";
 
 /** Filters of lists that are applied here as well; one implementation each. */
-export type Refinement = "imageNames";
+export type PostFilter = "imageNames";
 
 /** What a route asks of its caller. */
 export type Access = Grant | "authenticated";
 
 export type Success = 200 | 201 | 204;
 
-interface Base<H extends Target> {
+interface Base<Id extends string, H extends Target> {
   /** Reads as a method (`listContainers`): the operationId, and the name in generated clients. */
-  readonly id: string;
+  readonly id: Id;
   readonly http: H;
   /** The grant that the operation needs, whatever its HTTP method; `authenticated`: the token alone. */
   readonly allow: Access;
   /** What a field or parameter needs besides when it is given, by its dotted name. */
-  readonly needs?: { readonly [field: string]: Grant };
+  readonly fieldGrants?: { readonly [field: string]: Grant };
   readonly summary: string;
 }
 
 /** One RPC, one answer. */
 export function unary<
+  const Id extends string,
   const R extends UnaryRpc,
   const H extends Target,
   const P extends { readonly [K in Params<H>]: LeafPath<Request<R>> },
   const Q extends { readonly [name: string]: LeafPath<Request<R>> } = Record<never, never>,
   const B extends Body<R> | undefined = undefined,
 >(
-  route: Base<H> &
+  route: Base<Id, H> &
     PathOf<H, P> & {
       readonly rpc: R;
       readonly query?: Q;
       /** Values of query parameters that are not given, where CRI's own default is not what one means. */
       readonly defaults?: { readonly [K in keyof Q]?: string };
-      readonly own?: { readonly [name: string]: OwnParameter };
+      readonly gatewayParams?: { readonly [name: string]: GatewayParam };
       readonly body?: B;
       readonly success: Success;
       /** The message field of the response without which the answer is 404. */
-      readonly answer?: keyof Response<R> & string;
+      readonly notFoundUnless?: keyof Response<R> & string;
       /** Where what was created is found; its parameters are fields of the response. */
       readonly location?: `/v1/${string}{${keyof Response<R> & string}}`;
-      readonly writes?: Answer;
-      readonly tells?: Tells;
+      readonly renderer?: Renderer;
+      readonly responseHeader?: ResponseHeader;
     } & Omitted<Unbound<R, Values<P> | Values<Q>, B>>,
-): UnaryRoute {
-  const declared = { kind: "unary", ...(route as object) } as unknown as UnaryRoute;
+): UnaryRoute<Id> {
+  const declared = { kind: "unary", ...route } as UnaryRoute<Id>;
   if (route.body === undefined) return declared;
-  return { ...declared, own: { ...route.own, ...parametersFor("withBody") } };
+  return { ...declared, gatewayParams: { ...route.gatewayParams, ...parametersFor("withBody") } };
 }
 
 /** The items of a list reply. */
@@ -151,6 +152,7 @@ type OrderField<T> = LeafPath<T> | `-${LeafPath<T>}`;
 
 /** A list RPC: its filters; paging, NDJSON and ETag come with the kind. */
 export function list<
+  const Id extends string,
   const R extends UnaryRpc,
   const I extends {
     [K in keyof Response<R>]: Response<R>[K] extends readonly unknown[] ? K : never;
@@ -160,7 +162,7 @@ export function list<
   const L extends PathsOf<Request<R>, { [k: string]: string }> | undefined = undefined,
   const S extends StreamRpc = never,
 >(
-  route: Base<`GET /${string}`> & {
+  route: Base<Id, `GET /${string}`> & {
     readonly rpc: R;
     /** The streaming RPC that gives the same items, where CRI has one. */
     readonly stream?: S & (Request<S> extends Request<R> ? unknown : never);
@@ -181,90 +183,95 @@ export function list<
     /** The map of an item that `labelSelector` is held against. */
     readonly labelsOf?: PathsOf<ItemOf<R, I>, { [k: string]: string }>;
     /** A filter that not every runtime applies, so that it is applied here as well. */
-    readonly refine?: Refinement;
+    readonly postFilter?: PostFilter;
   } & Omitted<Exclude<LeafPath<Request<R>>, Values<F> | L>>,
-): ListRoute {
-  return { kind: "list", ...(route as object) } as unknown as ListRoute;
+): ListRoute<Id> {
+  return { kind: "list", ...route } as ListRoute<Id>;
 }
 
 /** A WebSocket session; the RPC answers the URL that the gateway dials. */
 export function session<
+  const Id extends string,
   const R extends "RuntimeService/Exec" | "RuntimeService/Attach" | "RuntimeService/PortForward",
   const H extends `GET /${string}`,
   const P extends { readonly [K in Params<H>]: LeafPath<Request<R>> },
   const Q extends { readonly [name: string]: LeafPath<Request<R>> },
 >(
-  route: Base<H> &
+  route: Base<Id, H> &
     PathOf<H, P> & {
       readonly rpc: R;
       readonly query: Q;
       /** Parameters of the query without which there is nothing to do. */
       readonly required?: readonly (keyof Q & string)[];
-      readonly own?: { readonly [name: string]: OwnParameter };
+      readonly gatewayParams?: { readonly [name: string]: GatewayParam };
       /** In the order of preference. */
       readonly subprotocols: readonly [string, ...string[]];
     } & Omitted<Exclude<LeafPath<Request<R>>, Values<P> | Values<Q>>>,
-): SessionRoute {
-  return { kind: "session", ...(route as object) } as unknown as SessionRoute;
+): SessionRoute<Id> {
+  return { kind: "session", ...route } as SessionRoute<Id>;
 }
 
 /** What no single RPC answers: the handler is found by `id`, and a missing one does not compile. */
-export function custom<const Id extends string, const H extends Target>(
-  route: Base<H> & {
-    readonly id: Id;
-    /** The RPCs that the handler may call. */
-    readonly uses: readonly Rpc[];
-    /** The path parameters, each with what it identifies. */
-    readonly path?: { readonly [K in Params<H>]: "podSandboxId" | "containerId" | "image.image" };
-    readonly own?: { readonly [name: string]: OwnParameter };
-    readonly success: Success;
-  },
-): CustomRoute<Id> {
-  return { kind: "custom", ...route } as CustomRoute<Id>;
+export function custom<
+  const Id extends string,
+  const H extends Target,
+  const P extends PathFields & { readonly [K in Params<H>]: PathField },
+>(
+  route: Base<Id, H> &
+    PathOf<H, P> & {
+      /** The RPCs that the handler may call. */
+      readonly uses: readonly Rpc[];
+      readonly gatewayParams?: { readonly [name: string]: GatewayParam };
+      readonly success: Success;
+    },
+): CustomRoute<Id, P> {
+  return { kind: "custom", ...route } as CustomRoute<Id, P>;
 }
 
 /** How a sequence of items is written; JSON is its last item alone. A WebSocket gets a text message for each. */
 export type StreamForm = "json" | "ndjson" | "sse" | "text" | "websocket";
 
 /** A sequence of items, as they come: the handler is found by `id`. */
-export function stream<const Id extends string, const H extends `GET /${string}`>(
-  route: Base<H> & {
-    readonly id: Id;
-    /** The RPCs that the handler may call. */
-    readonly uses: readonly Rpc[];
-    /** The path parameters, each with what it identifies. */
-    readonly path?: { readonly [K in Params<H>]: "podSandboxId" | "containerId" };
-    readonly own?: { readonly [name: string]: OwnParameter };
-    /** The first is that of a request without `Accept`. */
-    readonly forms: readonly [StreamForm, ...StreamForm[]];
-  },
-): StreamRoute<Id> {
-  return { kind: "stream", success: 200, ...route } as StreamRoute<Id>;
+export function stream<
+  const Id extends string,
+  const H extends `GET /${string}`,
+  const P extends PathFields & { readonly [K in Params<H>]: Exclude<PathField, "image.image"> },
+>(
+  route: Base<Id, H> &
+    PathOf<H, P> & {
+      /** The RPCs that the handler may call. */
+      readonly uses: readonly Rpc[];
+      readonly gatewayParams?: { readonly [name: string]: GatewayParam };
+      /** The first is that of a request without `Accept`. */
+      readonly forms: readonly [StreamForm, ...StreamForm[]];
+    },
+): StreamRoute<Id, P> {
+  return { kind: "stream", success: 200, ...route } as StreamRoute<Id, P>;
 }
 
 // ---- The erased forms that the registrars read ----
 
-interface AnyRoute extends Base<Target> {
+interface AnyRoute<Id extends string> extends Base<Id, Target> {
   /** Path parameter -> field of the request that it sets. */
   readonly path?: { readonly [name: string]: string };
   readonly query?: { readonly [name: string]: string };
   readonly defaults?: { readonly [name: string]: string };
-  readonly own?: { readonly [name: string]: OwnParameter };
+  readonly gatewayParams?: { readonly [name: string]: GatewayParam };
   readonly omit?: { readonly [field: string]: string };
 }
 
-export interface UnaryRoute extends AnyRoute {
+export interface UnaryRoute<Id extends string = string> extends AnyRoute<Id> {
   readonly kind: "unary";
   readonly rpc: Rpc;
   readonly body?: "*" | { readonly spread: string };
   readonly success: Success;
-  readonly answer?: string;
+  readonly notFoundUnless?: string;
   readonly location?: string;
-  readonly writes?: Answer;
-  readonly tells?: Tells;
+  readonly renderer?: Renderer;
+  readonly responseHeader?: ResponseHeader;
 }
 
-export interface ListRoute extends AnyRoute {
+export interface ListRoute<Id extends string = string> extends AnyRoute<Id> {
   readonly kind: "list";
   readonly rpc: Rpc;
   readonly stream?: Rpc;
@@ -273,12 +280,12 @@ export interface ListRoute extends AnyRoute {
   readonly volatile?: true;
   readonly partial?: true;
   readonly labelsOf?: string;
-  readonly refine?: Refinement;
+  readonly postFilter?: PostFilter;
   readonly filters?: { readonly [name: string]: string };
   readonly labels?: string;
 }
 
-export interface SessionRoute extends AnyRoute {
+export interface SessionRoute<Id extends string = string> extends AnyRoute<Id> {
   readonly kind: "session";
   readonly rpc: Rpc;
   readonly query: { readonly [name: string]: string };
@@ -286,22 +293,33 @@ export interface SessionRoute extends AnyRoute {
   readonly subprotocols: readonly string[];
 }
 
-export interface CustomRoute<Id extends string = string> extends AnyRoute {
+/** What the path of a route without an RPC of its own may name. */
+type PathField = "podSandboxId" | "containerId" | "image.image";
+type PathFields = { readonly [name: string]: PathField };
+
+export interface CustomRoute<Id extends string = string, P extends PathFields = PathFields>
+  extends AnyRoute<Id> {
   readonly kind: "custom";
-  readonly id: Id;
+  readonly path?: P;
   readonly uses: readonly Rpc[];
   readonly success: Success;
 }
 
-export interface StreamRoute<Id extends string = string> extends AnyRoute {
+export interface StreamRoute<Id extends string = string, P extends PathFields = PathFields>
+  extends AnyRoute<Id> {
   readonly kind: "stream";
-  readonly id: Id;
+  readonly path?: P;
   readonly uses: readonly Rpc[];
   readonly success: 200;
   readonly forms: readonly [StreamForm, ...StreamForm[]];
 }
 
-export type Route = UnaryRoute | ListRoute | SessionRoute | CustomRoute | StreamRoute;
+export type Route<Id extends string = string> =
+  | UnaryRoute<Id>
+  | ListRoute<Id>
+  | SessionRoute<Id>
+  | CustomRoute<Id>
+  | StreamRoute<Id>;
 
 /** The RPCs that a route may call. */
 export function rpcsOf(route: Route): readonly Rpc[] {

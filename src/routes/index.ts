@@ -14,7 +14,7 @@ export type CustomRouteId = keyof typeof customRoutes;
 export const streamRoutes = { ...containerWait } as const;
 export type StreamRouteId = keyof typeof streamRoutes;
 
-export const routes: readonly Route[] = [
+const table = [
   ...runtime,
   ...pods,
   ...containers,
@@ -22,4 +22,14 @@ export const routes: readonly Route[] = [
   ...sessions,
   ...Object.values(customRoutes),
   ...Object.values(streamRoutes),
-];
+] as const;
+
+/** The id of a route: tables about routes are keyed by it, so that a misspelt one does not compile. */
+export type RouteId = (typeof table)[number]["id"];
+
+export const routes: readonly Route[] = table;
+
+/** The entry of a table about routes; `id` may be that of a route that is not in {@link routes}. */
+export function entryOf<T>(entries: { readonly [Id in RouteId]?: T }, id: string): T | undefined {
+  return Object.hasOwn(entries, id) ? entries[id as RouteId] : undefined;
+}

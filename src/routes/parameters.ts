@@ -1,9 +1,8 @@
 /** The gateway's own query parameters, as the routes declare and the binder reads them. */
 import { checks, schemas } from "./gen/parameters.ts";
-import type { ParametersOf } from "./parameter-schemas.ts";
 
 /** A parameter of the gateway's own, not a field of CRI. */
-export interface OwnParameter {
+export interface GatewayParam {
   /** The only texts that it may be. */
   readonly words?: readonly string[];
   readonly type: "string" | "boolean" | "integer";
@@ -17,7 +16,7 @@ export interface OwnParameter {
 }
 
 /** The values of a request's own parameters by name. */
-export type OwnValues = { readonly [name: string]: string | number | boolean };
+export type GatewayParamValues = { readonly [name: string]: string | number | boolean };
 
 /** A property of a schema as plain JSON Schema. */
 interface Property {
@@ -29,10 +28,8 @@ interface Property {
   readonly description: string;
 }
 
-type RouteId = keyof typeof schemas;
-
-/** The own parameters of a route. */
-export function parametersFor(id: RouteId): { readonly [name: string]: OwnParameter } {
+/** The gateway's own parameters of a route. */
+export function parametersFor(id: keyof typeof schemas): { readonly [name: string]: GatewayParam } {
   const properties: { readonly [name: string]: Property } = schemas[id].properties;
   const checkOf: { readonly [name: string]: (value: unknown) => boolean } = checks[id];
   return Object.fromEntries(
@@ -40,12 +37,7 @@ export function parametersFor(id: RouteId): { readonly [name: string]: OwnParame
       const check = checkOf[name];
       if (check === undefined) throw new TypeError(`No check for parameter ${name} of ${id}`);
       const words = anyOf === undefined ? {} : { words: anyOf.map((one) => one.const) };
-      return [name, { ...rest, ...words, type: (type ?? "string") as OwnParameter["type"], check }];
+      return [name, { ...rest, ...words, type: (type ?? "string") as GatewayParam["type"], check }];
     }),
   );
-}
-
-/** What the binder has read and checked for a route, with the types of its schema. */
-export function parametersIn<Id extends RouteId>(_id: Id, own: OwnValues): ParametersOf<Id> {
-  return own as ParametersOf<Id>;
 }

@@ -9,7 +9,7 @@ export const runtime = [
     allow: "read:runtime",
     summary: "Show the runtime's name and versions",
     success: 200,
-    tells: "version",
+    responseHeader: "version",
     omit: { version: "the version of the client's kubelet API, which no runtime reads" },
   }),
   unary({
@@ -18,7 +18,7 @@ export const runtime = [
     http: "GET /v1/runtime/status",
     query: { verbose: "verbose" },
     allow: "read:runtime",
-    needs: { verbose: "verbose" },
+    fieldGrants: { verbose: "verbose" },
     summary: "Show the runtime's conditions, handlers and features",
     success: 200,
   }),

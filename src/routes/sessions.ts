@@ -39,7 +39,7 @@ export const sessions = [
     path: { podSandboxId: "podSandboxId" },
     query: { ports: "port" },
     required: ["ports"],
-    own: parametersFor("forwardPorts"),
+    gatewayParams: parametersFor("forwardPorts"),
     subprotocols: ["v4.channel.k8s.io", "v4.base64.channel.k8s.io"],
     allow: "forward",
     summary: "Connect to ports of a pod",

@@ -147,7 +147,7 @@ test("exactly the grants that a route needs are enough", async (t) => {
 
 test("a field that needs a grant of its own is refused without it, before the runtime is asked", async (t) => {
   const fields = routes.flatMap((route) =>
-    Object.entries(route.needs ?? {}).map(([field, grant]) => ({ route, field, grant })),
+    Object.entries(route.fieldGrants ?? {}).map(([field, grant]) => ({ route, field, grant })),
   );
   assert.ok(fields.length > 0);
   for (const { route, field, grant } of fields) {

@@ -45,7 +45,7 @@ function withNewIds(message: string, value: Message): Message {
 
 /** A response that its route does not take for an absence. */
 function present(route: UnaryRoute, message: Message): Message {
-  if (route.answer !== undefined) message[route.answer] ??= {};
+  if (route.notFoundUnless !== undefined) message[route.notFoundUnless] ??= {};
   return withNewIds(methods[route.rpc].response, message);
 }
 
@@ -60,7 +60,7 @@ async function answerOf(route: UnaryRoute, response: Message): Promise<{ said: o
   return { said: answer.json(), sent: canonicalResponse(route.rpc, wire) };
 }
 
-const answering = unaryRoutes.filter(({ success, writes }) => success !== 204 && writes === undefined);
+const answering = unaryRoutes.filter(({ success, renderer }) => success !== 204 && renderer === undefined);
 
 test("every field of every answer comes back as it was sent", async (t) => {
   for (const route of answering) {
@@ -77,11 +77,14 @@ test("every field of every answer comes back as it was sent", async (t) => {
 test("an answer of which nothing is set has its defaults", async (t) => {
   for (const route of answering) {
     await t.test(`${route.id}: ${route.rpc}`, async () => {
-      const { said, sent } = await answerOf(route, route.answer === undefined ? {} : { [route.answer]: {} });
+      const { said, sent } = await answerOf(
+        route,
+        route.notFoundUnless === undefined ? {} : { [route.notFoundUnless]: {} },
+      );
       assert.deepEqual(said, sent);
       for (const field of fieldsOf(methods[route.rpc].response)) {
         const alone = field.kind === "message" && !field.map && !field.repeated;
-        assert.equal(field.name in said, !alone || field.name === route.answer, field.name);
+        assert.equal(field.name in said, !alone || field.name === route.notFoundUnless, field.name);
       }
     });
   }
@@ -154,7 +157,7 @@ function stable(value: unknown): string {
 }
 
 test("a command's output comes as text, or exactly", async (t) => {
-  const route = unaryRoutes.find(({ writes }) => writes === "execOutput");
+  const route = unaryRoutes.find(({ renderer }) => renderer === "execOutput");
   assert.ok(route);
   const bytes = fc.oneof(
     fc.uint8Array({ maxLength: 64 }),

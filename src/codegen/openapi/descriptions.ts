@@ -6,12 +6,13 @@ import { comments } from "../../gen/comments.ts";
 import { descriptors } from "../../gen/descriptors.ts";
 import { methods } from "../../gen/methods.ts";
 import type { Route } from "../../routes/define.ts";
+import type { RouteId } from "../../routes/index.ts";
 
 const wholeList =
   "A runtime's reply has at most 16 MiB (80 MiB on CRI-O): a list that is larger is read in parts, and is 502 `reply_too_large` where that is not possible. What cannot be read alone is missing in the list, and is named in `failures`.";
 
-/** Route id -> what the operation does. Every operation has one: a test says so. */
-export const operations: { readonly [id: string]: string } = {
+/** What each operation does. */
+export const operations: { readonly [Id in RouteId]: string } = {
   getVersion:
     "Answers with the runtime's name and version. This needs neither the network nor images, so it is a quick check that the runtime is there. The header `Crest-Version` has the version of the gateway.",
   getRuntimeStatus:

@@ -4,8 +4,8 @@ import { descriptors } from "../../gen/descriptors.ts";
 import { methods } from "../../gen/methods.ts";
 import { answers, ExecAnswer, ListFailure, Problem } from "../../routes/answers.ts";
 import { type ListRoute, type Route, rpcsOf, type UnaryRoute } from "../../routes/define.ts";
-import type { CustomRouteId, StreamRouteId } from "../../routes/index.ts";
-import type { OwnParameter } from "../../routes/parameters.ts";
+import { type CustomRouteId, entryOf, type StreamRouteId } from "../../routes/index.ts";
+import type { GatewayParam } from "../../routes/parameters.ts";
 import { type Field, messageOf } from "../../wire/descriptor.ts";
 import { createDescribe, type Describe, operations } from "./descriptions.ts";
 import { type Example, examples } from "./examples.ts";
@@ -104,22 +104,23 @@ function sentBothWays(routes: readonly Route[]): ReadonlySet<string> {
 function demanded(routes: readonly Route[]): ReadonlySet<string> {
   return new Set(
     routes.flatMap((route) =>
-      route.kind === "unary" && route.answer !== undefined
-        ? [`${methods[route.rpc].response}.${route.answer}`]
+      route.kind === "unary" && route.notFoundUnless !== undefined
+        ? [`${methods[route.rpc].response}.${route.notFoundUnless}`]
         : [],
     ),
   );
 }
 
 function operation(route: Route, { components, plain, describe }: Making): Schema {
-  const example = examples[route.id] ?? {};
+  const example = entryOf(examples, route.id) ?? {};
+  const words = entryOf(synonyms, route.id);
   const making = { components, plain, describe, example };
   const body = route.kind === "unary" ? requestBody(route, making) : undefined;
   const rpcs = rpcsOf(route);
   const description = [
-    operations[route.id],
+    entryOf(operations, route.id),
     route.kind === "list" ? orderOf(route) : undefined,
-    needsOf(route),
+    grantsBesides(route),
   ].filter((part) => part !== undefined);
   return {
     operationId: route.id,
@@ -128,7 +129,7 @@ function operation(route: Route, { components, plain, describe }: Making): Schem
     ...(description.length > 0 ? { description: description.join("\n\n") } : {}),
     "x-cri-rpc": rpcs.length === 1 ? rpcs[0] : rpcs,
     "x-crest-grant": route.allow,
-    ...(synonyms[route.id] === undefined ? {} : { "x-crest-synonyms": synonyms[route.id] }),
+    ...(words === undefined ? {} : { "x-crest-synonyms": words }),
     ...parametersOf(route, components, example),
     ...(body === undefined ? {} : { requestBody: body }),
     responses: { ...success(route, making), ...failuresOf(route) },
@@ -144,11 +145,11 @@ function orderOf({ order }: ListRoute): string {
 }
 
 /** The grants that an operation needs besides its own. */
-function needsOf({ allow, needs = {} }: Route): string | undefined {
+function grantsBesides({ allow, fieldGrants = {} }: Route): string | undefined {
   const isPolicyMissing = untilPodPolicy.has(allow);
   const sentences = [
     ...(isPolicyMissing ? [`Needs the grants \`${allow}\` and \`host\`.`] : []),
-    ...Object.entries(needs)
+    ...Object.entries(fieldGrants)
       .filter(([, grant]) => !(isPolicyMissing && grant === "host"))
       .map(([field, grant]) => `\`${field}\` needs the grant \`${grant}\` as well.`),
   ];
@@ -193,7 +194,7 @@ function parametersOf(
       ...(field.repeated ? { style: "form", explode: true } : {}),
     });
   }
-  for (const [name, own] of Object.entries(route.own ?? {})) {
+  for (const [name, own] of Object.entries(route.gatewayParams ?? {})) {
     parameters.push({ name, in: "query", description: own.description, schema: ownSchema(own) });
   }
   if (route.kind === "list") parameters.push(...pageParameters(route));
@@ -215,7 +216,7 @@ function describePath(name: string): Schema {
   return { description: `Id of the ${what}, or a prefix of it that no other ${what} has.` };
 }
 
-function ownSchema({ type, words, default: byDefault, minimum, maximum }: OwnParameter): Schema {
+function ownSchema({ type, words, default: byDefault, minimum, maximum }: GatewayParam): Schema {
   return {
     type,
     ...(words === undefined ? {} : { enum: words }),
@@ -363,7 +364,7 @@ function success(route: Route, { components, plain, describe, example }: Showing
       headers: {
         ...requestId,
         ...("location" in route && route.location ? location : {}),
-        ...("tells" in route && route.tells === "version" ? crestVersion : {}),
+        ...("responseHeader" in route && route.responseHeader === "version" ? crestVersion : {}),
         ...(route.kind === "stream" ? unbuffered : {}),
       },
       content: { "application/json": media(schema, example.answer) },
@@ -381,7 +382,7 @@ function answerSchema(
     const id = route.id as CustomRouteId | StreamRouteId;
     return components.define(`${id.slice(0, 1).toUpperCase()}${id.slice(1)}Answer`, plain(answers[id]));
   }
-  return route.writes === "execOutput"
+  return route.renderer === "execOutput"
     ? reference("ExecAnswer")
     : components.message(methods[route.rpc].response, "output");
 }

@@ -5,6 +5,7 @@
  *
  * Long lists that are the same for everybody (`rpcs`, `quirks`, `grants`) show a few of their items.
  */
+import type { RouteId } from "../../routes/index.ts";
 
 export interface Example {
   /** Parameters of path and query, as their schemas have them. */
@@ -102,7 +103,7 @@ const podStats = {
   },
 };
 
-export const examples: { readonly [routeId: string]: Example } = {
+export const examples: { readonly [Id in RouteId]?: Example } = {
   getVersion: {
     answer: {
       version: "0.1.0",

@@ -2,6 +2,7 @@
 import { rpcRules } from "../../cri/rpc-rules.ts";
 import { type ErrorCode, errorTable } from "../../errors.ts";
 import { type Route, rpcsOf } from "../../routes/define.ts";
+import type { RouteId } from "../../routes/index.ts";
 import type { Schema } from "./schemas.ts";
 
 /** HTTP status -> what it means for a caller. */
@@ -33,10 +34,11 @@ const readsBody = (route: Route): boolean => !route.http.startsWith("GET ");
 const ofContainer = (route: Route): boolean => route.path !== undefined && "containerId" in route.path;
 const hasId = (route: Route): boolean =>
   ofContainer(route) || (route.path !== undefined && "podSandboxId" in route.path);
-const of =
-  (...ids: readonly string[]) =>
-  ({ id }: Route): boolean =>
-    ids.includes(id);
+const of = (...ids: readonly RouteId[]): ((route: Route) => boolean) => {
+  const all: ReadonlySet<string> = new Set(ids);
+  return ({ id }) => all.has(id);
+};
+const isPull = of("pullImage");
 const never = (): boolean => false;
 
 /** The operations that answer a code; a code that stands not here belongs to all that have its status. */
@@ -49,7 +51,7 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   // Of requests that reach no operation.
   route_not_found: never,
   image_not_found: of("createContainer", "pullImage"),
-  not_found: (route) => route.id !== "pullImage",
+  not_found: (route) => !isPull(route),
   already_running: of("startContainer"),
   already_exited: of("startContainer"),
   not_running: ofContainer,
@@ -84,7 +86,7 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   // Where an answer may be large.
   overloaded: (route) =>
     route.kind === "list" ||
-    (route.kind === "unary" && (route.http.startsWith("GET ") || route.writes !== undefined)),
+    (route.kind === "unary" && (route.http.startsWith("GET ") || route.renderer !== undefined)),
   exec_timeout: of("execSync"),
 };
 
@@ -157,7 +159,7 @@ const headers = {
 function problemHeaders(status: string, route: Route): Schema {
   const own = Object.keys(headers[status as keyof typeof headers] ?? {});
   const names = ["X-Request-Id", ...own];
-  if (status === "429" && route.id === "pullImage") names.push("Retry-After");
+  if (status === "429" && isPull(route)) names.push("Retry-After");
   // The body was read when the runtime, or whom it belongs to, refused the request.
   if (hasBody(route) && !beforeBody.has(status)) names.push("Warning");
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));

@@ -1,8 +1,10 @@
+import type { RouteId } from "../../routes/index.ts";
+
 /**
  * What people call an operation who come from `crictl`, `docker` or `kubectl`: the reference's filter looks at it,
  * besides the operation's own words. In lower case; several words are found together and one by one.
  */
-export const synonyms: { readonly [routeId: string]: readonly string[] } = {
+export const synonyms: { readonly [Id in RouteId]?: readonly string[] } = {
   getVersion: ["ping", "hello", "health", "release"],
   getRuntimeStatus: ["info", "ready", "health", "inspect", "features"],
   getRuntimeConfig: ["settings", "systemd", "cgroupfs"],

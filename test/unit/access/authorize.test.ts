@@ -238,7 +238,7 @@ test("authorize() names everything that is missing at once, what fields need inc
   const createContainer = {
     allow: "run",
     path: { podSandboxId: "podSandboxId" },
-    needs: { sandboxConfig: "host", verbose: "verbose" },
+    fieldGrants: { sandboxConfig: "host", verbose: "verbose" },
   } as const;
   const fields = ["sandboxConfig", "verbose"];
   const why = "because Crest does not yet limit what a pod may ask of the node";

@@ -6,7 +6,7 @@ import { type Bound, createBinder, type Parts } from "../../../src/api/bind.ts";
 import { GatewayError } from "../../../src/errors.ts";
 import { custom, list, type Route, unary } from "../../../src/routes/define.ts";
 import { routes } from "../../../src/routes/index.ts";
-import { type OwnParameter, parametersFor } from "../../../src/routes/parameters.ts";
+import { type GatewayParam, parametersFor } from "../../../src/routes/parameters.ts";
 import { InvalidJson } from "../../../src/wire/parse-json.ts";
 
 const base = { id: "x", allow: "authenticated", summary: "x" } as const;
@@ -17,7 +17,7 @@ const getImage = unary({
   http: "GET /v1/images/{image}",
   path: { image: "image.image" },
   query: { verbose: "verbose", runtimeHandler: "image.runtimeHandler" },
-  needs: { verbose: "verbose" },
+  fieldGrants: { verbose: "verbose" },
   success: 200,
   omit: { "image.imageRef": "x", "image.annotations": "x", "image.userSpecifiedImage": "x" },
 });
@@ -44,7 +44,7 @@ const create = unary({
   http: "POST /v1/pods/{podSandboxId}/containers",
   path: { podSandboxId: "podSandboxId" },
   body: { spread: "config" },
-  needs: { sandboxConfig: "host" },
+  fieldGrants: { sandboxConfig: "host" },
   success: 201,
 });
 const network = unary({
@@ -63,7 +63,7 @@ const containers = list({
   filters: { id: "filter.id", state: "filter.state.state", pod: "filter.podSandboxId" },
   labels: "filter.labelSelector",
 });
-function ownParameter(id: Parameters<typeof parametersFor>[0], name: string): OwnParameter {
+function ownParameter(id: Parameters<typeof parametersFor>[0], name: string): GatewayParam {
   const parameter = parametersFor(id)[name];
   assert.ok(parameter, name);
   return parameter;
@@ -73,7 +73,7 @@ const own = custom({
   http: "GET /v1/own/{containerId}",
   uses: [],
   path: { containerId: "containerId" },
-  own: {
+  gatewayParams: {
     text: { type: "string", description: "x", check: (value) => typeof value === "string" },
     choice: ownParameter("execSync", "encoding"),
     flag: ownParameter("removeImage", "dryRun"),
@@ -212,7 +212,7 @@ test("a value in a mistake is quoted, and cut when it is long", () => {
 });
 
 test("the gateway's own parameters have their defaults, values and bounds", () => {
-  const given = (query: Parts["query"]) => bind(own, { params: id, query }).own;
+  const given = (query: Parts["query"]) => bind(own, { params: id, query }).gatewayParams;
   assert.deepEqual({ ...given({}) }, { choice: "utf8", flag: false, seconds: 60 });
   assert.deepEqual(
     { ...given({ text: "", choice: "base64", flag: "", seconds: "3600" }) },

@@ -36,7 +36,7 @@ const having = (name: StageName): readonly string[] =>
   routes.filter((route) => stagesOf(route).names.includes(name)).map(idOf);
 
 test("compileStages() keeps the stages in one order on every route", () => {
-  const order: readonly StageName[] = ["needs", "target", "scope", "defaults", "policy", "audit"];
+  const order: readonly StageName[] = ["fieldGrants", "target", "scope", "defaults", "policy", "audit"];
   for (const route of routes) {
     const { names } = stagesOf(route);
     assert.deepEqual(

@@ -42,7 +42,9 @@ test("what callers send is closed, what they get is open: a later gateway may sa
 
 test("what an answer would be 404 without is required in it", () => {
   const demanding = routes.flatMap((route) =>
-    route.kind === "unary" && route.answer !== undefined ? [{ ...route, answer: route.answer }] : [],
+    route.kind === "unary" && route.notFoundUnless !== undefined
+      ? [{ ...route, answer: route.notFoundUnless }]
+      : [],
   );
   assert.ok(demanding.length > 0);
   for (const { id, rpc, answer } of demanding) {

@@ -6,7 +6,7 @@ import { requestRules } from "../../../src/cri/request-rules.ts";
 import { errorTable } from "../../../src/errors.ts";
 import { comments } from "../../../src/gen/comments.ts";
 import { descriptors } from "../../../src/gen/descriptors.ts";
-import { routes } from "../../../src/routes/index.ts";
+import { entryOf, routes } from "../../../src/routes/index.ts";
 import { publishedDocument } from "../../support/openapi-document.ts";
 
 const document = publishedDocument();
@@ -23,7 +23,7 @@ function* descriptionsIn(value: unknown, pointer = ""): Generator<readonly [poin
 
 test("every operation has a description of its own, and each description an operation", () => {
   assert.deepEqual(Object.keys(operations).sort(), routes.map(({ id }) => id).sort());
-  for (const { id } of routes) assert.match(operations[id] ?? "", /^[A-Z].*[.`)]$/s, id);
+  for (const { id } of routes) assert.match(entryOf(operations, id) ?? "", /^[A-Z].*[.`)]$/s, id);
 });
 
 test("every text that replaces a comment of CRI has one to replace", () => {

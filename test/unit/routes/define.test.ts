@@ -90,7 +90,7 @@ const wrong: readonly (() => unknown)[] = [
   // @ts-expect-error a word of kinds without its kind
   () => unary({ ...stop, allow: "read", path: containerPath, query: { timeout: "timeout" } }),
   // @ts-expect-error a field needs a grant that is not there
-  () => unary({ ...stop, path: containerPath, query: { timeout: "timeout" }, needs: { timeout: "patience" } }),
+  () => unary({ ...stop, path: containerPath, query: { timeout: "timeout" }, fieldGrants: { timeout: "patience" } }),
   // @ts-expect-error a method that is not there
   () => unary({ ...stop, http: "STOP /v1/containers/{containerId}", path: containerPath, query: { timeout: "timeout" } }),
   // @ts-expect-error a success that is none
@@ -102,7 +102,7 @@ const wrong: readonly (() => unknown)[] = [
   // @ts-expect-error a location by a field that the response does not have
   () => unary({ ...base, rpc: "RuntimeService/RunPodSandbox", http: "POST /v1/pods", body: "*", success: 201, location: "/v1/pods/{id}" }),
   // @ts-expect-error a way of writing that is not there
-  () => unary({ ...base, rpc: "RuntimeService/Status", http: "GET /v1/x", query: { verbose: "verbose" }, success: 200, writes: "xml" }),
+  () => unary({ ...base, rpc: "RuntimeService/Status", http: "GET /v1/x", query: { verbose: "verbose" }, success: 200, renderer: "xml" }),
   // @ts-expect-error a scalar cannot be spread
   () => unary({ ...base, rpc: "RuntimeService/RunPodSandbox", http: "POST /v1/pods", body: { spread: "runtimeHandler" }, success: 201 }),
   // @ts-expect-error a map cannot be spread
@@ -110,7 +110,7 @@ const wrong: readonly (() => unknown)[] = [
   // @ts-expect-error a message inside one of several fields cannot be spread
   () => unary({ ...base, rpc: "RuntimeService/RunPodSandbox", http: "POST /v1/pods", body: { spread: "config.metadata" }, success: 201 }),
   // @ts-expect-error a parameter of the gateway's own without a description
-  () => unary({ ...stop, path: containerPath, query: { timeout: "timeout" }, own: { raw: { type: "boolean" } } }),
+  () => unary({ ...stop, path: containerPath, query: { timeout: "timeout" }, gatewayParams: { raw: { type: "boolean" } } }),
   // @ts-expect-error items that the answer does not have
   () => list({ ...containers, items: "container", filters: containerFilters, labels: "filter.labelSelector" }),
   // @ts-expect-error items that are no list
@@ -134,7 +134,7 @@ const wrong: readonly (() => unknown)[] = [
   // @ts-expect-error a filter by a field that the request does not have
   () => list({ ...containers, filters: { ...containerFilters, name: "filter.name" }, labels: "filter.labelSelector" }),
   // @ts-expect-error a refinement that is not there
-  () => list({ ...containers, filters: containerFilters, labels: "filter.labelSelector", refine: "byName" }),
+  () => list({ ...containers, filters: containerFilters, labels: "filter.labelSelector", postFilter: "byName" }),
   // @ts-expect-error a session on a plain RPC
   () => session({ ...base, rpc: "RuntimeService/Status", http: "GET /v1/x", query: { verbose: "verbose" }, subprotocols: ["a"] }),
   // @ts-expect-error a session without a subprotocol
