@@ -4,7 +4,8 @@ import type { StreamForm } from "../routes/define.ts";
 /** A form of which each item is a piece of the body. */
 export interface StreamFormat {
   readonly mediaType: string;
-  item(item: object): string;
+  /** `id`: of an item that a client may continue behind. */
+  item(item: object, id?: string): string;
   /** What is sent in place of the items that are missing. */
   error(problem: object): string;
   /** Sent while there is no item, so that proxies keep the connection; absent where readers would take it for one. */
@@ -20,21 +21,24 @@ const ndjson: StreamFormat = {
 /** Source: the HTML standard, server-sent events. */
 const sse: StreamFormat = {
   mediaType: "text/event-stream",
-  item: (item) => `data: ${JSON.stringify(item)}\n\n`,
+  item: (item, id) => `${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(item)}\n\n`,
   error: (problem) => `event: error\ndata: ${JSON.stringify(problem)}\n\n`,
   heartbeat: ":\n\n",
 };
 
-const text = (lineOf: (item: object) => string): StreamFormat => ({
+const text = (lineOf: (item: object) => string | undefined): StreamFormat => ({
   mediaType: "text/plain",
-  item: (item) => `${lineOf(item)}\n`,
+  item(item) {
+    const line = lineOf(item);
+    return line === undefined ? "" : `${line}\n`;
+  },
   error: (problem) => `${JSON.stringify({ error: problem })}\n`,
 });
 
-/** `lineOf` writes an item as a line of text. */
+/** `lineOf` writes an item as a line of text; undefined for an item that has no place in text. */
 export function streamFormat(
   form: Exclude<StreamForm, "json" | "websocket">,
-  lineOf: (item: object) => string,
+  lineOf: (item: object) => string | undefined,
 ): StreamFormat {
   switch (form) {
     case "ndjson":

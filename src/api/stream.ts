@@ -34,8 +34,10 @@ export interface StreamHandler<Item extends object = object> {
    * @throws {GatewayError}
    */
   open(ctx: Context, gateway: Gateway): Promise<AsyncIterable<Item>>;
-  /** An item as a line of text. */
-  lineOf(item: Item): string;
+  /** An item as a line of text, without its end; undefined for an item that text leaves out. */
+  lineOf(item: Item): string | undefined;
+  /** The `id` of a server-sent event, which a client sends back as `Last-Event-ID`. One line. */
+  idOf?(item: Item): string | undefined;
 }
 
 /** What is bound, and how the client is reached. */
@@ -132,8 +134,10 @@ export function streamKind(
     { items, format, ending }: Items & { readonly format: StreamFormat },
   ): AsyncGenerator<string> {
     try {
-      for await (const item of withHeartbeat(items, format.heartbeat))
-        yield typeof item === "string" ? item : format.item(item);
+      for await (const item of withHeartbeat(items, format.heartbeat)) {
+        const text = typeof item === "string" ? item : format.item(item, handler.idOf?.(item));
+        if (text !== "") yield text;
+      }
     } catch (error) {
       if (!ctx.reply.raw.destroyed) yield format.error(problemFor(ctx, ending.reason ?? error));
     }
