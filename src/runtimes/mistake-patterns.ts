@@ -122,18 +122,15 @@ const ofFiles: readonly ErrorPattern[] = [
   { text: /unresolvable CDI devices/, code: invalid, of: begins, at: ["/config/CDIDevices/[name]/name"] },
 ];
 
-/** What the kernel answers when it does not take the value that is written to a file of a cgroup. */
-const refusals = ["invalid argument", "numerical result out of range", "argument list too long"];
-/** The end of runc's or crun's error about the cgroup file that the expression `file` matches. */
-const refused = (file: string, ...others: readonly string[]): RegExp =>
-  new RegExp(`${file}\`?: (${[...refusals, ...others].join("|")})`, "i");
-
-/** Of resources. The kernel's refusals name the file of the cgroup, runc's and crun's in words of their own. */
+/**
+ * Of resources. The kernel's refusals name the file of the cgroup, runc's and crun's in words of their own. To any such
+ * file the kernel says EINVAL, ERANGE, or E2BIG when the value is longer than it reads.
+ */
 const ofResources: readonly ErrorPattern[] = [
   {
     text: anyOf(
       /set memory limit \d+ too low|Minimum memory limit|unable to set memory limit|memory limit too low/,
-      refused("\\bmemory\\.(max|high|limit_in_bytes)", "device or resource busy"),
+      /\bmemory\.(max|high|limit_in_bytes)`?: (invalid argument|numerical result out of range|argument list too long|device or resource busy)/i,
     ),
     code: invalid,
     of: withUpdates,
@@ -142,7 +139,7 @@ const ofResources: readonly ErrorPattern[] = [
   {
     text: anyOf(
       /Minimum memoryswap limit|always set the Memory limit when using Memoryswap|memory\+swap limit should be|unable to set swap limit without memory limit/i,
-      refused("memory\\.(memsw\\.limit_in_bytes|swap\\.max)"),
+      /memory\.(memsw\.limit_in_bytes|swap\.max)`?: (invalid argument|numerical result out of range|argument list too long)/i,
     ),
     code: invalid,
     of: withUpdates,
@@ -151,7 +148,7 @@ const ofResources: readonly ErrorPattern[] = [
   {
     text: anyOf(
       /Requested CPUs are not available|Invalid value \S* for cpuset cpus/,
-      refused("cpuset\\.cpus", "permission denied"),
+      /cpuset\.cpus`?: (invalid argument|numerical result out of range|argument list too long|permission denied)/i,
     ),
     code: invalid,
     of: withUpdates,
@@ -160,26 +157,35 @@ const ofResources: readonly ErrorPattern[] = [
   {
     text: anyOf(
       /Requested memory nodes are not available|Invalid value \S* for cpuset mems/,
-      refused("cpuset\\.mems", "permission denied"),
+      /cpuset\.mems`?: (invalid argument|numerical result out of range|argument list too long|permission denied)/i,
     ),
     code: invalid,
     of: withUpdates,
     at: resources("cpusetMems"),
   },
   {
-    text: anyOf(/CPU cfs period can not be/, refused("cpu\\.cfs_period_us")),
+    text: anyOf(
+      /CPU cfs period can not be/,
+      /cpu\.cfs_period_us`?: (invalid argument|numerical result out of range|argument list too long)/i,
+    ),
     code: invalid,
     of: withUpdates,
     at: resources("cpuPeriod"),
   },
   {
-    text: anyOf(/CPU cfs quota can not be|Range of CPUs is from/, refused("cpu\\.(cfs_quota_us|max)")),
+    text: anyOf(
+      /CPU cfs quota can not be|Range of CPUs is from/,
+      /cpu\.(cfs_quota_us|max)`?: (invalid argument|numerical result out of range|argument list too long)/i,
+    ),
     code: invalid,
     of: withUpdates,
     at: resources("cpuQuota", "cpuPeriod"),
   },
   {
-    text: anyOf(/the (maximum|minimum) allowed cpu-shares/, refused("cpu\\.(shares|weight)")),
+    text: anyOf(
+      /the (maximum|minimum) allowed cpu-shares/,
+      /cpu\.(shares|weight)`?: (invalid argument|numerical result out of range|argument list too long)/i,
+    ),
     code: invalid,
     of: withUpdates,
     at: resources("cpuShares"),
@@ -193,7 +199,7 @@ const ofResources: readonly ErrorPattern[] = [
   {
     text: anyOf(
       /hugetlb cgroup controller is missing/,
-      refused("hugetlb\\.[^.\\s]*\\.(max|limit_in_bytes)", "no such file"),
+      /hugetlb\.[^.\s]*\.(max|limit_in_bytes)`?: (invalid argument|numerical result out of range|argument list too long|no such file)/i,
     ),
     code: invalid,
     of: withUpdates,
@@ -202,7 +208,10 @@ const ofResources: readonly ErrorPattern[] = [
   { text: /cannot use unified/, code: invalid, of: withUpdates, at: resources("unified") },
   {
     // Any other file of a cgroup.
-    text: anyOf(refused('failed to write "[^"]*": write \\S+'), refused("\\bwrit(e to|ing file) `[^`]*")),
+    text: anyOf(
+      /failed to write "[^"]*": write \S+: (invalid argument|numerical result out of range|argument list too long)/i,
+      /\bwrit(e to|ing file) `[^`]*`?: (invalid argument|numerical result out of range|argument list too long)/i,
+    ),
     code: invalid,
     of: withUpdates,
   },
