@@ -1,34 +1,34 @@
-/** Tells the terminal and the service manager that a gateway is ready, or what it still waits for. */
+/** Reports to the terminal and the service manager that a gateway is ready, or what it is waiting for. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Runtime } from "./cri/channel.ts";
 import { checkRuntime, type RuntimeCheck } from "./runtimes/runtime-check.ts";
 import type { Notify } from "./service-manager.ts";
 
 export interface AnnouncedTexts {
-  /** What to say when the gateway is ready; `runtime` is the runtime's name, version and socket. */
+  /** Text for a gateway that is ready. `runtime` is the runtime's name, version and socket. */
   readonly ready: (runtime: string) => string;
-  /** What to say when it is not, because of `trouble` with the runtime. */
+  /** Text for a gateway that is not ready because of `trouble` with the runtime. */
   readonly waiting: (trouble: string) => string;
 }
 
 export interface AnnounceOptions extends AnnouncedTexts {
   readonly runtime: Runtime;
-  /** Where the gateway listens. */
+  /** The address that the gateway listens on. */
   readonly address: string;
-  /** Prints for the person at the terminal. */
+  /** Prints to the user's terminal. */
   readonly say: (text: string) => void;
   readonly notify: Notify;
-  /** Milliseconds between two looks at a runtime that does not answer; default 500. */
+  /** Milliseconds between two checks of a runtime that does not answer. Default: 500. */
   readonly everyMs?: number;
 }
 
 /**
- * Says that the gateway is ready, if its runtime answers; else what is wrong and how to mend it, and later that it is
- * ready. Settles when the first of these is said; `close` ends the waiting.
+ * Announces that the gateway is ready if its runtime answers. Otherwise says what is wrong and how to fix it, and
+ * announces readiness once the runtime answers. Settles after the first message; `close` stops the checks.
  *
- * The service manager is told READY in either case. READY means that the start is over: systemd would stop a service
- * that does not say it within 90 s, hold up whatever is ordered behind it, and keep its socket's clients waiting, who
- * are better off with a 503. Whether the runtime answers is in STATUS, and in /readyz for probes.
+ * In both cases the service manager gets READY, which means that startup is over. Without it, systemd would stop the
+ * service after 90 s, delay the units ordered after it, and keep the clients of its socket waiting, when a 503 would
+ * serve them better. STATUS, and /readyz for probes, show whether the runtime answers.
  */
 export async function announce(options: AnnounceOptions): Promise<{ close(): void }> {
   const { runtime, address, notify } = options;
@@ -41,7 +41,7 @@ export async function announce(options: AnnounceOptions): Promise<{ close(): voi
   return { close: () => waiting.abort() };
 }
 
-/** Until the runtime answers, or the waiting is ended. */
+/** Checks until the runtime answers or `signal` aborts. */
 async function waitForRuntime(options: AnnounceOptions, trouble: string, signal: AbortSignal): Promise<void> {
   const { runtime, address, say, notify, ready, everyMs = 500 } = options;
   let said = trouble;
@@ -57,7 +57,7 @@ async function waitForRuntime(options: AnnounceOptions, trouble: string, signal:
   }
 }
 
-/** For a terminal. */
+/** The `waiting` text for a terminal. */
 export const waitingText = (address: string, trouble: string): string =>
   `Crest listens at ${address}, but its runtime does not answer yet\n  runtime  ${trouble}\n\nUntil it does, requests are answered with 503. Waiting for it.`;
 

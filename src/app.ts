@@ -1,6 +1,6 @@
 /**
- * The composition root: one gateway in front of one runtime, built from its parts in the order of
- * their dependence. Building does not listen.
+ * The composition root: builds one gateway for one runtime, with its parts in dependency order. Building does not
+ * listen.
  */
 import type { Server } from "node:http";
 import type { Server as HttpsServer } from "node:https";
@@ -39,51 +39,50 @@ export interface AppOptions
   readonly config: Pick<Config, "listen" | "dataDir" | "acceptHost" | "grants" | "streamHost"> &
     Partial<Pick<Config, "tokenFile" | "tokenFileHint">>;
   readonly runtime: Runtime;
-  /** What callers prove themselves with. */
+  /** The token that callers must send. */
   readonly token: string;
   readonly log: (entry: LogEntry) => void;
   readonly sessions?: SessionSettings;
-  /** Memory for answers that wait for their readers; default 256 MiB. Half as much more is for sessions. */
+  /** Memory for responses that clients have not yet read. Default: 256 MiB. Sessions get half as much on top. */
   readonly maxBufferBytes?: number | undefined;
-  /** Milliseconds that a command of ExecSync may take; default 1 h, 0: no limit. */
+  /** Maximum duration of an ExecSync command, in milliseconds. Default: 1 h. 0: no limit. */
   readonly execMaxMs?: number;
   /** Absent: no TLS. */
   readonly tls?: TlsSettings | undefined;
 }
 
-/** The gateway's certificate, and where its successor will be found. */
+/** The gateway's certificate, and the files in which its successor will appear. */
 export interface TlsSettings {
   readonly files: TlsFiles;
   readonly identity: TlsIdentity;
-  /** How often the files are read again; default 10 s. */
+  /** Milliseconds between two reads of the files. Default: 10,000. */
   readonly everyMs?: number;
 }
 
-/** What WebSocket sessions are bounded by; each has a default. */
+/** Limits of WebSocket sessions. Each has a default. */
 export interface SessionSettings {
   readonly limits?: Partial<Limits>;
-  /** How long a command's status may come after its output has ended, where it may be missing; default 30 s. */
+  /** How long to wait for a status that may never come, after a command's output has ended. Default: 30,000. */
   readonly statusGraceMs?: number;
-  /** Sessions open at once; default 1000, as many as a runtime has tokens for. */
+  /** Maximum number of open sessions. Default: 1000, the number of tokens that a runtime has. */
   readonly mostSessions?: number;
-  /** PEM certificates for the runtime's streams, where they have TLS. */
+  /** CA certificates (PEM) for the runtime's streams, if they use TLS. */
   readonly streamCa?: string | undefined;
 }
 
 export interface App {
   /**
-   * Listens as configured and answers the address: `http://127.0.0.1:8585`, `https://10.0.0.7:8585`,
-   * `unix:/path`.
+   * Listens as configured and returns the address: `http://127.0.0.1:8585`, `https://10.0.0.7:8585`, `unix:/path`.
    *
-   * @throws {StartError}
+   * @throws {StartError} when it cannot listen there.
    */
   listen(): Promise<string>;
   /**
-   * Refuses what is new, tells sessions that it goes, lets answers under way end within `drainMs` (default 0),
-   * or until `hurry` settles, and stops listening. The runtime stays the caller's to close.
+   * Refuses new requests, closes sessions, waits for responses in progress for up to `drainMs` (default 0) or until
+   * `hurry` settles, and stops listening. Does not close the runtime, which belongs to the caller.
    */
   close(drainMs?: number, hurry?: Promise<unknown>): Promise<void>;
-  /** Answers a request without a socket, for tests. */
+  /** The Fastify instance. Tests use it to send requests without a socket. */
   readonly server: ReturnType<typeof createServer>["app"];
 }
 
@@ -157,13 +156,13 @@ export function createApp({
     async close(drainMs = 0, hurry = new Promise(() => {})) {
       renewal?.close();
       const told = sessions.close(closeCode.goingAway, "the gateway is shutting down");
-      // Whoever passed the socket goes on listening: what comes now is for the next gateway.
+      // The process that passed the socket keeps listening: new connections are for the next gateway.
       const released = "fd" in listen ? stopListening(listener) : undefined;
       const ended = Promise.all([drain.begin(), told]).then(() => lingerMs);
       const late = sleep(drainMs, 0, { ref: false });
       const waitMs = await Promise.race([ended, late, hurry.then(() => 0)]);
       const cutOff = (): void => closeConnections(listener);
-      // Again and again: until the end, somebody may still connect and say nothing.
+      // Repeatedly: until the end, clients may still connect and stay silent.
       const timer = setInterval(cutOff, lingerMs);
       const closed = Promise.all([told, released ?? stopListening(listener), server.close()]);
       if (waitMs === 0) setImmediate(cutOff);
@@ -173,7 +172,10 @@ export function createApp({
   };
 }
 
-/** The runtime as routes use it, whichever it is, and what is known of its pods and containers. */
+/**
+ * Adapts a runtime for the routes, so that all runtimes behave alike, and creates the inventory of its pods and
+ * containers.
+ */
 export function adapt(transport: Runtime): { readonly runtime: Runtime; readonly inventory: Inventory } {
   const whole = compose(transport, withoutZeroTimes, withListLimit, withWholeLists);
   const inventory = withNameHints(createInventory(whole), whole);
@@ -190,13 +192,13 @@ export function adapt(transport: Runtime): { readonly runtime: Runtime; readonly
 const defaultBufferBytes = 256 * 1024 * 1024;
 const defaultExecMaxMs = 3_600_000;
 
-/** How long clients have for the end of an answer that was given, and silent ones to go. */
+/** How long clients may take to read the end of a response, and silent ones to leave. */
 const lingerMs = 500;
 
-/** How often a refused connection is logged. */
+/** Minimum time between two log entries about refused connections. */
 const dropLogMs = 60_000;
 
-/** Closes connections beyond `max` at once. Whoever runs the gateway should know that this happens. */
+/** Closes connections beyond `max` at once and logs this for the operator. */
 function limitConnections(listener: Server, max: number, log: AppOptions["log"]): void {
   listener.maxConnections = max;
   let loggedAt = Number.NEGATIVE_INFINITY;
@@ -207,7 +209,7 @@ function limitConnections(listener: Server, max: number, log: AppOptions["log"])
   });
 }
 
-/** Puts renewed certificates into use: connections that are open go on with theirs. */
+/** Puts renewed certificates into use. Open connections keep theirs. */
 function renew(
   { files, identity, everyMs }: TlsSettings,
   listener: Server,

@@ -1,4 +1,4 @@
-/** What a gateway prints when it is ready: where it is, how to get in, what may be done, lines to paste. */
+/** The text that a gateway prints when it is ready: its address, token and grants, and commands to try. */
 import { canUse } from "./access/authorize.ts";
 import type { Config } from "./config.ts";
 import { type Grant, type GrantSet, grantWordNames } from "./grants.ts";
@@ -8,9 +8,9 @@ export interface BannerOptions {
   readonly config: Config;
   /** `http://127.0.0.1:8585`, `https://10.0.0.7:8585` or `unix:/path`. */
   readonly address: string;
-  /** Until when the certificate is valid, where there is one. */
+  /** Expiry date of the certificate, if there is one. */
   readonly validTo?: Date | undefined;
-  /** The runtime's name, version and socket, in words. */
+  /** The runtime's name, version and socket, as text. */
   readonly runtime: string;
 }
 
@@ -39,7 +39,7 @@ export function banner({ config, address, runtime, validTo }: BannerOptions): st
   return `${lines.join("\n")}\n`;
 }
 
-/** The rest of a curl line, behind the token. */
+/** The end of a curl command, after the token. */
 type Request = (base: string) => string;
 
 const requests: readonly {
@@ -59,10 +59,10 @@ const requests: readonly {
   { needs: ["read:stats"], request: (base) => `${base}/v1/stats/containers` },
 ];
 
-/** More would hide what is printed above them. */
+/** More would push the lines above off the screen. */
 const maxRequests = 3;
 
-/** What the grants permit; with none of it, how to see what they do permit. */
+/** The requests that the grants permit. If there are none, the request that lists the grants. */
 function requestsFor(command: "up" | "serve", { grants }: Config): readonly Request[] {
   const caller = { name: "", grants };
   const granted = requests.filter(
@@ -79,14 +79,14 @@ function tlsLine({ tls }: Config, validTo: Date): string {
   return `https and wss, ${tls?.certFile} until ${validTo.toISOString()}${clients}`;
 }
 
-/** Trusts the certificate itself: curl would know an authority of the system anyway. */
+/** Trusts the certificate itself, since curl already knows the system's authorities. */
 function tlsOptions({ tls }: Config): readonly string[] {
   if (tls === undefined) return [];
   const client = tls.clientCaFile === undefined ? [] : ["--cert", "CLIENT.crt", "--key", "CLIENT.key"];
   return ["--cacert", quote(tls.certFile), ...client];
 }
 
-/** Every address is no address to call: a name that was given is. */
+/** A wildcard address cannot be called, so use an accepted host name instead. */
 function callableAddress(address: string, { acceptHost }: Config): string {
   const usual = ["localhost", "127.0.0.1", "[::1]"];
   const name = acceptHost.find((one) => !usual.includes(one)) ?? "localhost";

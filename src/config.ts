@@ -1,8 +1,8 @@
 /**
- * Flags, environment and file, or the options of a program -> one frozen configuration.
+ * Turns flags, environment and config file, or the options of a program, into one frozen configuration.
  *
- * Flags beat the environment, which beats the file: setting by setting, whole values. Whatever is
- * unknown or does not read stops the start; nothing is guessed and nothing is dropped.
+ * Flags override the environment, which overrides the file. This applies to each setting as a whole. Anything unknown
+ * or invalid stops the start; nothing is guessed or ignored.
  */
 import { isUtf8 } from "node:buffer";
 import { readOptions } from "./config/command-options.ts";
@@ -19,29 +19,28 @@ export { nameOptions } from "./config/name-options.ts";
 export type { ListenAddress } from "./config/options.ts";
 export type { Config } from "./config/resolve.ts";
 
-/** What to do. Only the commands that serve have a configuration: the others read no settings. */
+/** What to do. Only the commands that serve have a configuration; the others read no settings. */
 export type Command =
   | { readonly name: ServingCommand; readonly config: Config }
   | { readonly name: "version" | "openapi" }
   | { readonly name: "help"; readonly text: string };
 
-/** What the result depends on besides arguments and environment; by default this process's. */
+/** Other inputs of the result besides arguments and environment. They default to those of this process. */
 export interface CommandLineOptions {
-  /** Root (0) has another default data folder. */
+  /** Root (0) has a different default data folder. */
   readonly uid?: number | undefined;
-  /** Where relative paths start. */
+  /** The base of relative paths. */
   readonly cwd?: string;
-  /** Of the terminal; help is 80 to 100 wide, 80 without a terminal. */
+  /** Width of the terminal. Help text is 80 to 100 columns wide; 80 without a terminal. */
   readonly columns?: number | undefined;
-  /** Reads the file of `--config`. */
+  /** Reads the `--config` file. */
   readonly readFile?: (path: string) => string;
 }
 
 /**
- * Arguments (without node and the script) and environment -> what to do. No arguments: help.
+ * Parses the arguments (without node and the script) and the environment. No arguments: help.
  *
- * @throws {StartError} that names the flag, the variable or the line of the file, what is wrong with
- *   it and what would be right.
+ * @throws {StartError} naming the flag, the variable or the line of the file, what is wrong, and what would be right.
  */
 export function parseCommandLine(
   argv: readonly string[],
@@ -64,36 +63,36 @@ export function parseCommandLine(
 }
 
 /**
- * The options of a program -> the configuration. Of the environment only HOME and XDG_STATE_HOME are read, for the
- * default of `dataDir`.
+ * Turns the options of a program into a configuration. From the environment it reads only HOME and XDG_STATE_HOME, for
+ * the default of `dataDir`.
  *
- * @throws {StartError} that names the option.
+ * @throws {StartError} naming the option.
  */
 export function configOf(options: GatewaySettings): Config {
   return resolveOptions(options, { env: environment, uid: process.getuid?.(), cwd: process.cwd() });
 }
 
-/** Bytes that are not UTF-8 would become other ones, in a path for one, and nobody would be told. */
+/** Decoding would silently replace bytes that are not UTF-8, for example in a path. */
 function readText(path: string): string {
   const bytes = readTrustedFile(path);
   if (!isUtf8(bytes)) throw new Error("it is not UTF-8");
   return bytes.toString("utf8");
 }
 
-/** `parseCommandLine` of this process. */
+/** `parseCommandLine` with the arguments and environment of this process. */
 export function readCommandLine(): Command {
   return parseCommandLine(process.argv.slice(2), environment);
 }
 
-/** What systemd, or another service manager, tells a process that it starts. */
+/** What systemd, or another service manager, passes to a process that it starts. */
 export interface ServiceManager {
-  /** The socket on which it waits to be told that the process serves (sd_notify(3)). */
+  /** The socket on which the service manager expects readiness messages (sd_notify(3)). */
   readonly notifySocket: string | undefined;
-  /** It kills a process that says nothing there for so long (sd_watchdog_enabled(3)). */
+  /** The service manager kills a process that is silent for this long (sd_watchdog_enabled(3)). */
   readonly watchdogMs: number | undefined;
 }
 
-/** Takes it out of the environment: a containerd that is started later would speak to the same manager. */
+/** Removes the variables from the environment, so that a containerd started later does not notify the same manager. */
 export function takeServiceManager(): ServiceManager {
   const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: microseconds, WATCHDOG_PID: watched } = environment;
   delete environment.NOTIFY_SOCKET;

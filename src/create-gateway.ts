@@ -1,61 +1,61 @@
-/** A gateway inside another program. */
+/** Runs a gateway inside another program. */
 import type { GatewaySettings } from "./config/options.ts";
 import { configOf, nameOptions } from "./config.ts";
 import { StartError } from "./errors.ts";
 import { runGateway, type Surroundings } from "./gateway.ts";
 
-/** What goes with a message of the log. */
+/** Details of a log message. */
 export interface LogDetails {
-  /** The request that it is about, as in the header `X-Request-Id`. */
+  /** Id of the related request, as in its `X-Request-Id` header. */
   readonly requestId?: string;
   readonly method?: string;
-  /** Of the request, without its query. */
+  /** Path of the request, without its query. */
   readonly path?: string;
   readonly error?: unknown;
 }
 
-/** Takes the log; `console` is one. */
+/** Receives log messages. `console` is a valid logger. */
 export interface Logger {
-  /** The gateway is ready, waits for its runtime, has taken up a certificate, or stops. */
+  /** The gateway is ready, waits for its runtime, has loaded a renewed certificate, or stops. */
   info(message: string, details?: LogDetails): void;
-  /** The runtime did something wrong, or a setting should be looked at. */
+  /** The runtime did something wrong, or a setting should be checked. */
   warn(message: string, details?: LogDetails): void;
-  /** A mistake of the gateway itself. */
+  /** A bug in the gateway itself. */
   error(message: string, details?: LogDetails): void;
 }
 
 export interface GatewayOptions extends GatewaySettings {
-  /** Default: nothing is logged. No log holds a secret of a request. */
+  /** Default: no logging. The log never contains secrets from requests. */
   readonly logger?: Logger | undefined;
-  /** Closes the gateway when it is aborted, as `close()` does. A `listen()` under way rejects with its reason. */
+  /** Closes the gateway when aborted, like `close()`. A pending `listen()` rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface Gateway {
   /**
-   * Starts the gateway and resolves to its `address` when it listens. The runtime may still be away then: `/readyz` says
-   * so, and requests are 503 until it answers. Further calls return the same promise.
+   * Starts the gateway and resolves to its `address` once it listens. The runtime may still be down at that point:
+   * `/readyz` reports it, and requests get 503 until the runtime answers. Further calls return the same promise.
    *
-   * @throws {StartError} when it cannot start: the address is in use, files cannot be read or others may change them,
-   *   no runtime is found. Nothing is left running.
+   * @throws {StartError} when the gateway cannot start: the address is in use, files cannot be read or others can
+   *   change them, or no runtime is found. Nothing is left running.
    */
   listen(): Promise<string>;
   /**
-   * Where the gateway listens: `http://127.0.0.1:8585`, `https://10.0.0.7:8585`, `unix:/path`.
+   * The address that the gateway listens on: `http://127.0.0.1:8585`, `https://10.0.0.7:8585`, `unix:/path`.
    *
    * @throws {Error} until `listen()` has resolved.
    */
   readonly address: string;
-  /** The file with the token that callers send; undefined when the option `token` was given. */
+  /** Path of the file with the token that callers send; undefined if the option `token` was set. */
   readonly tokenFile: string | undefined;
   /**
-   * Settles when the gateway has ended: resolves after `close()`, rejects when `listen()` failed or when the embedded
-   * runtime ended by itself. It need not be handled.
+   * Settles when the gateway has ended. Resolves after `close()`; rejects if `listen()` failed or the embedded runtime
+   * exited by itself. A rejection need not be handled.
    */
   readonly closed: Promise<void>;
   /**
-   * Refuses new requests, lets answers under way end within `drainMs`, closes sessions and stops what the gateway
-   * started. Resolves when nothing is left. May be called at any time, and again.
+   * Refuses new requests, gives responses in progress `drainMs` to finish, closes sessions, and stops what the gateway
+   * started. Resolves when nothing is left. Can be called at any time, and repeatedly.
    */
   close(): Promise<void>;
 }
@@ -63,17 +63,17 @@ export interface Gateway {
 /**
  * Creates a gateway; `listen()` starts it.
  *
- * It listens to no signals of the process, changes nothing outside of itself, and may run in a worker thread. Several
- * gateways may run in one process, each with a `dataDir` of its own. Of the environment only HOME and XDG_STATE_HOME are
- * read, for the default of `dataDir`.
+ * It installs no signal handlers, changes nothing outside itself, and can run in a worker thread. Several gateways can
+ * run in one process, each with its own `dataDir`. From the environment it reads only HOME and XDG_STATE_HOME, for the
+ * default of `dataDir`.
  *
  * @example
  * const gateway = createGateway({ listen: "127.0.0.1:0", grants: { allow: { read: true } } });
  * const address = await gateway.listen();
  * await gateway.close();
  *
- * @throws {StartError} when an option is unknown, has a wrong type or value, or does not go with another. Its message
- *   begins with the option's name.
+ * @throws {StartError} when an option is unknown, has a wrong type or value, or conflicts with another. The message
+ *   starts with the option's name.
  */
 export function createGateway(options: GatewayOptions = {}): Gateway {
   if (typeof options !== "object" || options === null) throw new StartError("The options: must be an object");
@@ -92,7 +92,7 @@ export function createGateway(options: GatewayOptions = {}): Gateway {
   const closed = new Promise<void>((resolve, reject) => {
     settle = { resolve, reject };
   });
-  // Nobody has to look at it.
+  // Callers need not handle `closed`.
   closed.catch(ignore);
 
   function stop(reason: unknown): void {
@@ -152,7 +152,7 @@ function surroundingsOf({ logger, stopping, ready }: Life): Surroundings {
   return {
     say: (text) => logger?.info(text),
     log({ level, message, ...details }) {
-      // What is about a request may be the runtime's words.
+      // A message about a request may quote the runtime, so it is not rewritten.
       logger?.[level](details.requestId === undefined ? nameOptions(message) : message, details);
     },
     texts: ({ address }) => ({
@@ -188,7 +188,7 @@ function inOptions<T>(work: () => T): T {
   }
 }
 
-/** Messages that tell what to do name flags; a program has options. */
+/** Messages refer to flags. Rewrites them to name options, which is what a program sets. */
 function inWordsOfOptions(error: unknown): unknown {
   return error instanceof StartError
     ? new StartError(nameOptions(error.message), { cause: error.cause })

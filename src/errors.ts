@@ -1,23 +1,22 @@
 /**
- * The error table: every problem that Crest can answer, and the one class that carries it.
+ * The error table: every problem that Crest can return, and the class that carries it.
  *
- * A leaf: it imports nothing, so that every layer may throw the same error. HTTP's rendering
- * (RFC 9457) is `http/problems.ts`; the mapping from gRPC is the `grpc` column below.
+ * Imports nothing, so that every layer can throw the same error. `server/problems.ts` renders it for HTTP (RFC 9457).
  */
 
-/** One row: what a problem code means on HTTP. */
+/** What a problem code means in HTTP. */
 interface ErrorRow {
   /** HTTP status. */
   readonly status: number;
-  /** Fixed per code, as RFC 9457 wants it. */
+  /** Fixed per code, as RFC 9457 requires. */
   readonly title: string;
-  /** Whether the same request may succeed later without being changed. */
+  /** Whether the same request, unchanged, may succeed later. */
   readonly retryable?: true;
 }
 
-/** code -> status and title. The codes are part of the API: they may be added to, never renamed. */
+/** Code -> status and title. Codes are part of the API: new ones may be added, but none may be renamed. */
 export const errorTable = {
-  // What the caller sent.
+  // Mistakes of the caller.
   invalid_request: { status: 400, title: "Invalid request" },
   invalid_json: { status: 400, title: "Malformed JSON" },
   invalid_yaml: { status: 400, title: "Malformed YAML" },
@@ -54,7 +53,7 @@ export const errorTable = {
   upgrade_required: { status: 426, title: "Upgrade required" },
   headers_too_large: { status: 431, title: "Headers too large" },
   too_many_sessions: { status: 429, title: "Too many sessions", retryable: true },
-  // What the runtime said.
+  // Failures of the runtime.
   registry_rate_limited: { status: 429, title: "The registry's rate limit is reached", retryable: true },
   runtime_exhausted: { status: 429, title: "The runtime is out of a resource", retryable: true },
   not_implemented: { status: 501, title: "Not implemented by this runtime" },
@@ -76,13 +75,13 @@ export const errorTable = {
   outcome_unknown: { status: 504, title: "Outcome unknown" },
   exec_timeout: { status: 504, title: "The command took longer than its timeout" },
   node_disk_full: { status: 507, title: "No space left on the node", retryable: true },
-  // A bug of ours.
+  // A bug in Crest.
   internal: { status: 500, title: "Internal error" },
 } as const satisfies { readonly [code: string]: ErrorRow };
 
 export type ErrorCode = keyof typeof errorTable;
 
-/** Where in the request a mistake is: a JSON pointer into the body, or a parameter's name. */
+/** The location of a mistake in the request: a JSON pointer into the body, or a parameter name. */
 export interface FieldError {
   readonly pointer?: string;
   readonly parameter?: string;
@@ -91,19 +90,19 @@ export interface FieldError {
 
 export interface GatewayErrorOptions {
   readonly cause?: unknown;
-  /** The places of the mistakes, for `invalid_request`. */
+  /** Locations of the mistakes, for `invalid_request`. */
   readonly errors?: readonly FieldError[];
-  /** gRPC status name, when the runtime said it. */
+  /** Name of the gRPC status, if the runtime returned one. */
   readonly grpcCode?: string | undefined;
-  /** Members that this problem has besides the common ones (`grant`, `resource`, `candidates`, `podSandboxId`). */
+  /** Additional members of this problem (`grant`, `resource`, `candidates`, `podSandboxId`). */
   readonly members?: { readonly [name: string]: unknown };
-  /** What the runtime said, without the names that the request gave: see `cri/own-words.ts`. */
+  /** The runtime's message without the names from the request: see `cri/own-words.ts`. */
   readonly words?: string;
-  /** Response headers that belong to the refusal (`Allow`, `Retry-After`). */
+  /** Response headers that belong to the error (`Allow`, `Retry-After`). */
   readonly headers?: { readonly [name: string]: string };
 }
 
-/** The one error that layers throw at each other and that becomes a problem at the edge. */
+/** The only error that layers throw at each other. It becomes a problem at the edge. */
 export class GatewayError extends Error {
   override readonly name = "GatewayError";
   readonly code: ErrorCode;
@@ -111,7 +110,9 @@ export class GatewayError extends Error {
   readonly grpcCode: string | undefined;
   readonly members: { readonly [name: string]: unknown };
   readonly headers: { readonly [name: string]: string };
-  /** What decides the meaning of a runtime's error. By default the cause's, else the message. */
+  /**
+   * The text used to classify a runtime error. Default: that of `cause` if it is a GatewayError, otherwise the message.
+   */
   readonly words: string;
 
   constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
@@ -132,7 +133,7 @@ export class GatewayError extends Error {
 }
 
 /**
- * A mistake of the operator (flags, environment, files, privileges, missing packages): one clear
+ * A mistake of the operator (flags, environment, files, privileges, missing packages). The message is one clear
  * sentence for a terminal, printed without a stack trace. Thrown before anything is served.
  */
 export class StartError extends Error {

@@ -1,4 +1,4 @@
-/** One gateway per data folder. */
+/** Locks a data folder, so that only one gateway uses it. */
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
 import { chmod, link, lstat, rename, rm } from "node:fs/promises";
@@ -9,23 +9,23 @@ import { makeTrustedFolder } from "./files/trusted-folder.ts";
 import { checkEntries, reasonOf, UntrustedPathError } from "./files/trusted-path.ts";
 
 export interface FolderLock {
-  /** Gives the folder free. */
+  /** Releases the lock. */
   close(): Promise<void>;
 }
 
-/** Who holds a lock answers at once; one that is stopped, or of another user, holds it all the same. */
+/** A live owner answers at once. An owner that is suspended or belongs to another user still holds the lock. */
 const answerMs = 1000;
-/** Room in `sockaddr_un.sun_path`, less the final NUL. */
+/** Size of `sockaddr_un.sun_path`, minus the final NUL. */
 const maxSocketPathBytes = 107;
 
 /**
- * Takes the folder, which is made when absent, for as long as this process lives.
+ * Locks the folder for the lifetime of this process. Creates the folder if it does not exist.
  *
- * The lock is a Unix socket that answers with its owner's pid. When the process ends in whatever way nobody
- * answers it any more, so that no pid of a file has to be believed, which in containers that share the folder
- * would be the same one for all. It needs no program, as flock would.
+ * The lock is a Unix socket that answers with its owner's pid. However the process ends, nobody answers afterwards. A
+ * pid in a file would be unreliable: gateways in containers that share the folder may all have the same one. Unlike
+ * flock, this needs no external program.
  *
- * @throws {StartError} naming the pid, when it is taken; when the folder cannot be trusted or written.
+ * @throws {StartError} naming the pid if the folder is locked; also when the folder is not trusted or not writable.
  */
 export async function lockFolder(folder: string): Promise<FolderLock> {
   await makeDataFolder(folder);
@@ -57,10 +57,10 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
 }
 
 /**
- * Makes the folder when it is absent, and checks it otherwise: it must be a trusted one (see files/trusted-path.ts), and
- * so must those of the `entries` in it that exist.
+ * Creates the folder, or checks an existing one. The folder and those of its `entries` that exist must be trusted (see
+ * files/trusted-path.ts).
  *
- * @throws {StartError} with the path that is not, and what mends it.
+ * @throws {StartError} naming the path that is not trusted, and how to fix it.
  */
 export async function makeDataFolder(folder: string, entries: readonly string[] = []): Promise<void> {
   try {
@@ -81,7 +81,7 @@ function cannotLock(folder: string): (error: NodeJS.ErrnoException) => never {
   };
 }
 
-/** Whether the server has taken the path; false when there is something. */
+/** Whether the server now listens on the path; false if the path is taken. */
 function listens(server: Server, path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException): void => {
@@ -101,7 +101,7 @@ function absent(error: NodeJS.ErrnoException): undefined {
   if (error.code !== "ENOENT") throw error;
 }
 
-/** The pid, or words for one that does not say it; undefined when nobody is there. */
+/** The owner's pid, or a description of an owner that does not answer with it; undefined if there is no owner. */
 function ownerOf(path: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     let text = "";
@@ -122,21 +122,21 @@ function ownerOf(path: string): Promise<string | undefined> {
   });
 }
 
-/** Takes the socket away that nobody answered; another one that has been put there meanwhile is put back. */
+/** Removes a socket that nobody answered. If another one has replaced it in the meantime, puts that back. */
 async function removeDead(path: string, inode: number): Promise<void> {
   const dead = `${path}.${randomBytes(6).toString("hex")}`;
   try {
     await rename(path, dead);
     if ((await lstat(dead)).ino !== inode) await link(dead, path);
   } catch (error) {
-    // Somebody else was faster: the next look says who.
+    // Another process was faster. The next attempt finds its owner.
     const { code } = error as NodeJS.ErrnoException;
     if (code !== "ENOENT" && code !== "EEXIST") throw error;
   }
   await rm(dead, { force: true });
 }
 
-/** A path that is too long for a Unix socket leads over the folder's descriptor. */
+/** Uses the folder's descriptor if the path is too long for a Unix socket. */
 async function withShortPath<T>(path: string, use: (path: string) => Promise<T>): Promise<T> {
   if (Buffer.byteLength(path) <= maxSocketPathBytes) return await use(path);
   const slash = path.lastIndexOf("/");

@@ -1,6 +1,6 @@
 /**
- * The life of a gateway: find or start its runtime, listen, say how to use it, and end in the reverse
- * order, whatever the reason.
+ * The life of a gateway: finds or starts its runtime, listens, announces itself, and shuts down in reverse order,
+ * whatever the reason.
  */
 import { join } from "node:path";
 import { loadToken } from "./access/token.ts";
@@ -19,52 +19,52 @@ import { removeAllPods } from "./runtimes/remove-pods.ts";
 import { createNotify, type Notify, startWatchdog } from "./service-manager.ts";
 import { checkTlsPaths, loadTls } from "./tls/identity.ts";
 
-/** What a gateway tells the process or the program around it, and what it is told. */
+/** The interface between a gateway and the process or program that runs it. */
 export interface Surroundings {
-  /** Takes what a person should know: that the gateway is ready, or what it waits for. */
+  /** Shows a message to the user: that the gateway is ready, or what it is waiting for. */
   readonly say: (text: string) => void;
   readonly log: (entry: LogEntry) => void;
-  /** What to say when the gateway is ready, and while its runtime does not answer. */
+  /** Texts for when the gateway is ready and while its runtime does not answer. */
   readonly texts: (state: GatewayState) => AnnouncedTexts;
-  /** Settles with the reason when the gateway shall end. */
+  /** Settles with a reason when the gateway should stop. */
   readonly stopRequested: Promise<string>;
-  /** Settles when it shall end without waiting for answers under way. */
+  /** Settles when it should stop without waiting for responses in progress. */
   readonly stopAgain: Promise<unknown>;
-  /** Where a service manager waits to be told that the gateway serves, and that it ends. */
+  /** The service manager's socket for readiness and stop notifications. */
   readonly notifySocket?: string | undefined;
-  /** Milliseconds after which it kills a gateway that says nothing there. */
+  /** Milliseconds after which the service manager kills a gateway that sends nothing there. */
   readonly watchdogMs?: number | undefined;
-  /** Called once with the address when it listens: `http://127.0.0.1:8585`, `unix:/path`. */
+  /** Called once with the address when the gateway listens: `http://127.0.0.1:8585`, `unix:/path`. */
   readonly ready?: (address: string) => void;
 }
 
-/** A gateway that listens. */
+/** A gateway that is listening. */
 export interface GatewayState {
   readonly config: Config;
   readonly address: string;
-  /** Until when the certificate is valid, where there is one. */
+  /** Expiry date of the certificate, if there is one. */
   readonly validTo: Date | undefined;
 }
 
 /** Why a gateway has ended. */
 export interface Ending {
   readonly reason: string;
-  /** Whether it ended by itself, because its private runtime did. */
+  /** Whether the gateway stopped because its private runtime exited. */
   readonly failed: boolean;
 }
 
-/** The runtime that a gateway stands in front of. */
+/** The runtime behind a gateway. */
 interface Backend {
   readonly runtime: Runtime;
-  /** Settles when the runtime has ended by itself; never for one that is not ours. */
+  /** Settles when the runtime has exited by itself; never for a runtime that the gateway did not start. */
   readonly exited: Promise<string>;
   close(): Promise<void>;
 }
 
 /**
- * Runs until it is told to stop or the private runtime ends.
+ * Runs until it is asked to stop or the private runtime exits.
  *
- * @throws {StartError} when it cannot start; nothing is left running then.
+ * @throws {StartError} when it cannot start. Nothing is left running then.
  */
 export async function runGateway(config: Config, around: Surroundings): Promise<Ending> {
   const tls = await readTls(config);
@@ -126,7 +126,7 @@ async function runLocked(
   }
 }
 
-/** Without a service manager nothing is said; one that does not hear is no reason to end. */
+/** Does nothing without a service manager. If a notification fails, the gateway logs that and continues. */
 function createNotifier({ notifySocket, log }: Surroundings): Notify {
   if (notifySocket === undefined) return async () => {};
   const notify = createNotify(notifySocket);
@@ -157,7 +157,7 @@ async function startPrivate(config: Config, say: (line: string) => void): Promis
   };
 }
 
-/** A runtime that was named may come later than the gateway; one that was not must be there to be found. */
+/** A runtime named in the configuration may start after the gateway. To be discovered, it must be running. */
 async function findRuntime(config: Config): Promise<Backend> {
   const { runtimeEndpoint, imageEndpoint } = config;
   const image = imageEndpoint === undefined ? {} : { imageEndpoint };
@@ -166,7 +166,7 @@ async function findRuntime(config: Config): Promise<Backend> {
   return { runtime, exited: new Promise(() => {}), close: async () => runtime.close() };
 }
 
-/** Before anything is started: a bad certificate costs no time. */
+/** Called before anything is started, so that a bad certificate fails fast. */
 async function readTls({ tls }: Config): Promise<TlsSettings | undefined> {
   if (tls === undefined) return undefined;
   const { certFile: cert, keyFile: key, clientCaFile: clientCa } = tls;

@@ -1,27 +1,26 @@
 /**
- * The words of a grant: the one declaration that the route table, the flags, the variables and
- * the refusals derive from.
+ * The grant words: the single declaration from which the route table, flags, variables and refusals are derived.
  *
- * A leaf: it imports nothing.
+ * Imports nothing.
  */
 
 /**
- * What may stand behind a word's `=`:
- * - `kinds`: some of the word's kinds of thing, `--allow-read=pods,images`;
- * - `prefixes`: registries, or registries with a path, `--allow-pull=docker.io/library`;
- * - `scope`: which pods it holds for; reserved, a value is refused until scopes exist;
- * - `nothing`: the word is granted or not.
+ * What may follow the `=` after a word:
+ * - `kinds`: some of the word's kinds, `--allow-read=pods,images`;
+ * - `prefixes`: registries, with or without a path, `--allow-pull=docker.io/library`;
+ * - `scope`: the pods that it applies to. Reserved: values are refused until scopes exist;
+ * - `nothing`: the word cannot be narrowed.
  */
 type Takes = "kinds" | "prefixes" | "scope" | "nothing";
 
 interface Word {
   readonly takes: Takes;
-  /** One line for help texts: what a caller may do with it. */
+  /** One line for help texts: what a caller may do. */
   readonly summary: string;
   readonly kinds?: readonly string[];
 }
 
-/** word -> what it permits. Words may be added, never renamed: they are flags, variables and API. */
+/** Word -> what it permits. New words may be added, but none may be renamed: they are flags, variables and API. */
 export const grantWords = {
   read: {
     takes: "kinds",
@@ -60,15 +59,15 @@ export type KindOf<W extends GrantWord> = (typeof grantWords)[W] extends {
   ? K
   : never;
 
-/** What one operation needs: a word, or a word and the kind of thing, such as `read:pods`. */
+/** What an operation needs: a word, or a word with a kind, such as `read:pods`. */
 export type Grant = {
   [W in GrantWord]: [KindOf<W>] extends [never] ? W : `${W}:${KindOf<W>}`;
 }[GrantWord];
 
-/** The words in the order of their declaration. */
+/** The words in declaration order. */
 export const grantWordNames = Object.keys(grantWords) as readonly GrantWord[];
 
-/** Every grant that an operation may ask for, in the order of the words. */
+/** Every grant that an operation may need, in the order of the words. */
 export const allGrants: readonly Grant[] = grantWordNames.flatMap((name) => {
   const word: Word = grantWords[name];
   return (word.kinds?.map((kind) => `${name}:${kind}`) ?? [name]) as Grant[];
@@ -81,18 +80,18 @@ export type NarrowingOf<W extends GrantWord> = (typeof grantWords)[W]["takes"] e
     ? readonly string[]
     : never;
 
-/** word -> `true` for all of it, or what it is narrowed to (never empty). Absent: not in the set. */
+/** Word -> `true` for all of it, or what it is narrowed to (never empty). Absent: not in the set. */
 export type GrantSet = { readonly [W in GrantWord]?: true | NarrowingOf<W> };
 
-/** What a process or a caller may do. A deny beats every allow, `all` included. */
+/** What a process or a caller may do. A denial overrides all grants, including `all`. */
 export interface Grants {
-  /** Everything that is not denied. */
+  /** Grants everything that is not denied. */
   readonly all: boolean;
   readonly allow: GrantSet;
   readonly deny: GrantSet;
 }
 
-/** The flag that grants it, for the sentence of a refusal: `--allow-read=pods`, `--allow-exec`. */
+/** The flag that gives this grant, for error messages: `--allow-read=pods`, `--allow-exec`. */
 export function describeGrant(grant: Grant): string {
   return `--allow-${grant.replace(":", "=")}`;
 }

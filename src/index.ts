@@ -1,4 +1,4 @@
-/** What programs import from the package. */
+/** The public API of the package. */
 export type {
   GatewaySettings,
   GrantOptions,

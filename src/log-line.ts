@@ -1,8 +1,8 @@
-/** The log of a process: a line of JSON for each entry. */
+/** The process log: one line of JSON per entry. */
 import { cutText } from "./cri/runtime-text.ts";
 import type { LogEntry } from "./http/server.ts";
 
-/** With the stack of an error of ours; of what the runtime did wrong only the cause. */
+/** Formats an entry. Includes the stack of an error in Crest, but only the cause of a runtime failure. */
 export function logLine({ error, ...entry }: LogEntry): string {
   const { stack, cause } = error instanceof Error ? error : { stack: String(error), cause: undefined };
   const detail =

@@ -1,9 +1,8 @@
 #!/usr/bin/env node
 /**
- * The process: arguments in, signals handled, exit codes out. The only file that ends the process.
+ * The process: parses arguments, handles signals, sets exit codes. The only file that ends the process.
  *
- * Imports nothing before it has looked at the Node version, so that an old one gets a sentence and not
- * a syntax error.
+ * Imports nothing before checking the Node version, so that an old version prints a message instead of a syntax error.
  */
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
@@ -63,8 +62,8 @@ async function main(): Promise<void> {
 }
 
 /**
- * What to do when nobody reads the output any more. `crest openapi | head` reads what it wants and that is
- * all; a gateway whose terminal or pipe is gone goes on, and later stops its runtime in order.
+ * Handles output that nobody reads any more. `crest openapi | head` simply ends. A gateway whose terminal or pipe is
+ * gone keeps running, so that it can stop its runtime properly later.
  */
 function surviveReaders(goesOn: boolean): void {
   for (const stream of [process.stdout, process.stderr]) {
@@ -77,8 +76,8 @@ function surviveReaders(goesOn: boolean): void {
 }
 
 /**
- * The first signal to stop, by name, and the second; SIGHUP is a terminal that was closed. Further ones change
- * nothing: removing a private runtime takes its seconds.
+ * The names of the first and second stop signals. SIGHUP means that the terminal was closed. Further signals have no
+ * effect: removing a private runtime takes a few seconds.
  */
 function stopSignals(): { stopRequested: Promise<string>; stopAgain: Promise<string> } {
   const signals: ((signal: string) => void)[] = [];

@@ -1,13 +1,13 @@
-/** The known name that somebody probably meant. */
+/** Finds the known name that a misspelled one probably stands for. */
 
 /** Names that differ in more than a third of their letters are different words. */
 const tolerance = 3;
-/** Longer words are not misspelt names, and comparing them takes time. */
+/** Longer words are not misspelled names, and comparing them takes time. */
 const maxLength = 64;
 
 /**
- * Returns the name in `known` that needs the fewest slips to become `word`, or undefined when none is close. Case and
- * underscores don't count.
+ * Returns the name in `known` with the fewest typos relative to `word`; undefined if none is close. Ignores case and
+ * underscores.
  */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const plain = simplify(word);

@@ -1,17 +1,21 @@
-/** Tells systemd how the gateway fares (sd_notify(3)). */
+/** Reports the state of the gateway to systemd (sd_notify(3)). */
 import { spawn } from "node:child_process";
 
-/** systemd-notify itself waits for systemd for 5 s. */
+/** systemd-notify itself waits up to 5 s for systemd. */
 const notifyTimeoutMs = 10_000;
 
-/** Sends variables such as `READY=1`. Settles when they have been heard. @throws {Error} why they were not. */
+/**
+ * Sends variables such as `READY=1`. Settles when systemd has received them.
+ *
+ * @throws {Error} when they could not be sent.
+ */
 export type Notify = (...variables: readonly string[]) => Promise<void>;
 
 /**
- * Sends to `socket`, as NOTIFY_SOCKET had it.
+ * Sends to `socket`, the value of NOTIFY_SOCKET.
  *
- * Node cannot send datagrams to Unix sockets; systemd's own program, which is wherever systemd is, does. It
- * waits until systemd has looked who it is: hence `NotifyAccess=all` in the unit.
+ * Node cannot send datagrams to Unix sockets, so this runs systemd-notify, which is part of every systemd. It waits
+ * until systemd has identified it, which is why the unit needs `NotifyAccess=all`.
  */
 export function createNotify(socket: string): Notify {
   const env = { NOTIFY_SOCKET: socket, PATH: "/usr/bin:/bin" };
@@ -36,10 +40,10 @@ export function createNotify(socket: string): Notify {
 }
 
 /**
- * Says that the process is alive, at half of the interval after which the service manager would kill it.
+ * Reports that the process is alive, at half the watchdog interval.
  *
- * A timer does that, so that it stops when the event loop does: nothing else could tell a gateway that hangs
- * from one that serves. Each time costs a process of a few milliseconds.
+ * A timer sends the reports, so they stop when the event loop hangs. Nothing else distinguishes a hanging gateway from
+ * one that serves. Each report starts a process that takes a few milliseconds.
  */
 export function startWatchdog(notify: Notify, watchdogMs: number): { close(): void } {
   const timer = setInterval(() => void notify("WATCHDOG=1"), watchdogMs / 2).unref();

@@ -1,15 +1,15 @@
 /**
- * What `npm start` and `npm test` do before anything of ours can run: check Node, install the packages
- * when they are missing or older than the lock file, build what is not current.
+ * Runs before `npm start` and `npm test`: checks Node, installs the packages if they are missing or older than the lock
+ * file, and builds if the build is out of date.
  *
- * Plain JavaScript without imports of ours, since a fresh clone has neither packages nor a build.
+ * Plain JavaScript that imports only Node's modules, because a fresh clone has neither packages nor a build.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** What tsc reads beside the sources; npm's record names the compiler and the types that are installed. */
+/** Inputs of tsc besides the sources. npm's own record identifies the installed compiler and types. */
 const settings = ["tsconfig.json", "package.json", join("node_modules", ".package-lock.json")];
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
@@ -24,8 +24,8 @@ if (time("node_modules/.package-lock.json") < time("package-lock.json")) {
 build();
 
 /**
- * Builds, unless the sources are those of the last build and its output is as that build left it. Compares contents:
- * times say little after a checkout or a copy. Only a build that has come to its end leaves a stamp.
+ * Builds, unless sources and output are unchanged since the last build. Compares contents, because modification times
+ * are unreliable after a checkout or a copy. Only a completed build writes the stamp.
  */
 function build() {
   const stamp = join("dist", "build.json");
@@ -34,7 +34,7 @@ function build() {
   rmSync(stamp, { force: true });
   run("Building", process.execPath, [join("node_modules", "typescript", "bin", "tsc")]);
   removeStale("dist");
-  // With the sources as they were before: what changed meanwhile is for the next build.
+  // Uses the digest from before the build: a change made during the build must trigger the next one.
   writeFileSync(stamp, stampOf(inputs, outputs(stamp)));
 }
 
@@ -50,7 +50,7 @@ function outputs(stamp) {
   return digestOf(filesIn("dist").filter((path) => path !== stamp));
 }
 
-/** The paths of the files below a folder whose names end so. */
+/** The paths of all files below a folder whose names end with `ending`. */
 function filesIn(folder, ending = "") {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { withFileTypes: true, recursive: true })
@@ -58,7 +58,7 @@ function filesIn(folder, ending = "") {
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
 }
 
-/** One digest of the names and contents of files. */
+/** A single digest of the names and contents of files. */
 function digestOf(paths) {
   const whole = createHash("sha256");
   for (const path of paths.toSorted()) {
@@ -68,7 +68,7 @@ function digestOf(paths) {
   return whole.digest("hex");
 }
 
-/** Runs one step, showing its output only when it fails. */
+/** Runs a step and shows its output only if it fails. */
 function run(step, command, args) {
   process.stderr.write(`${step}\n`);
   const { status, stdout, stderr, error } = spawnSync(command, args, {
@@ -78,7 +78,7 @@ function run(step, command, args) {
   if (status !== 0) stop(`${step} failed: ${error?.message ?? ""}\n${stdout ?? ""}${stderr ?? ""}`);
 }
 
-/** Removes what has no source: a deleted test must not run on, and the package holds what is built now. */
+/** Removes files without a source: a deleted test must not run, and the package must hold only what was just built. */
 function removeStale(directory) {
   for (const built of filesIn(directory)) {
     const source = built.slice("dist/".length).replace(/\.(d\.ts|js)$/, ".ts");

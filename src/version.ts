@@ -1,7 +1,7 @@
-/** Crest's own package: its folder, and its version, which stands in package.json and nowhere else. */
+/** Locates Crest's package folder and reads its version, which is defined only in package.json. */
 import { readFileSync } from "node:fs";
 
-/** Beside `src/` when the sources run, one folder further up when the build does. */
+/** Next to `src/` when running the sources, one folder further up when running the build. */
 const candidates = [new URL("../", import.meta.url), new URL("../../", import.meta.url)];
 
 function findPackage(): { readonly folder: URL; readonly version: string } {
@@ -20,5 +20,5 @@ function findPackage(): { readonly folder: URL; readonly version: string } {
 const found = findPackage();
 
 export const version: string = found.version;
-/** The OpenAPI document, as it is published. */
+/** The published OpenAPI document. */
 export const openApiFile: URL = new URL("openapi/openapi.json", found.folder);

@@ -1,23 +1,27 @@
 /** The record of who changed what on the node. */
 import type { Access } from "../routes/define.ts";
 
-/** One decision to let a request pass. */
+/** One decision to allow a request. */
 export interface AuditEntry {
   readonly requestId: string;
   readonly caller: string;
-  /** The operation's id, as in the published document: `stopPod`. */
+  /** The operation id in the published document, such as `stopPod`. */
   readonly routeId: string;
-  /** The pod or container that it is about. */
+  /** The affected pod or container. */
   readonly target: { readonly kind: "pod" | "container"; readonly id: string } | undefined;
 }
 
 export interface Audit {
-  /** Records a decision before it takes effect. @throws {GatewayError} when it cannot: the request is refused. */
+  /**
+   * Records a decision before it takes effect.
+   *
+   * @throws {GatewayError} when it cannot be recorded; the request is then refused.
+   */
   record(entry: AuditEntry): void | Promise<void>;
 }
 
-/** Whether requests with this grant are on record: reads change nothing. */
+/** Whether requests with this grant are recorded. Reads are not, because they change nothing. */
 export const isAudited = (allow: Access): boolean => allow !== "authenticated" && !allow.startsWith("read:");
 
-/** Keeps no record. */
+/** Records nothing. */
 export const noAudit: Audit = { record: () => undefined };

@@ -1,50 +1,50 @@
 /**
- * Decides whether a caller may use a route: the one place that does.
+ * Decides whether a caller may use a route. No other module does.
  *
- * Pure: no I/O, no logging. Denials win over grants, and absence denies. The refusal names the flag
- * that is missing, in the manner of Deno.
+ * Pure: no I/O, no logging. Denials override grants, and anything not granted is denied. Like Deno, a refusal names the
+ * missing flag.
  */
 import { GatewayError } from "../errors.ts";
 import { describeGrant, type Grant, type Grants, type GrantWord } from "../grants.ts";
 import type { Access } from "../routes/define.ts";
 import { isHub, placeOf, repositoryOf } from "./reference.ts";
 
-/** Who asks, and what the process lets it do. */
+/** The caller, and what this process allows it to do. */
 export interface Caller {
   readonly name: string;
   readonly grants: Grants;
-  /** Path of the file that holds its token. */
+  /** Path of the file that holds the caller's token. */
   readonly tokenFile?: string | undefined;
 }
 
 /**
- * Grants that mean root on the node until it can be said, field by field, what a pod may ask for: an
- * absent seccomp profile is unconfined, any path of the host can be mounted. So these need `host` too.
+ * Grants that amount to root on the node until a policy limits each field of a pod: without a seccomp profile a
+ * container is unconfined, and any host path can be mounted. These therefore need `host` too.
  */
 export const untilPodPolicy: ReadonlySet<Access> = new Set(["run", "checkpoint"]);
 
-/** What the route of a request needs. */
+/** What a route requires. */
 export interface Guarded {
   readonly allow: Access;
-  /** What a field or parameter needs besides, when it is given. */
+  /** Additional grants for individual fields or parameters, needed if the request sets them. */
   readonly fieldGrants?: { readonly [field: string]: Grant };
-  /** Path parameter -> the field of the request that it sets. */
+  /** Path parameter -> the request field that it sets. */
   readonly path?: { readonly [name: string]: string };
 }
 
-/** What is known of a request. */
+/** What is known about a request. */
 export interface Asked {
-  /** The image of a pull, in its normal form. */
+  /** The image to pull, as a normalized reference. */
   readonly reference?: string | undefined;
-  /** Names among the route's `fieldGrants` that the request gives. */
+  /** The fields in the route's `fieldGrants` that the request sets. */
   readonly fields?: readonly string[];
 }
 
 /**
- * Whether a caller may send a request.
+ * Checks whether a caller may send a request.
  *
- * @throws {GatewayError} `not_capable`, which names everything that is missing, so that an operator restarts the
- *   gateway once.
+ * @throws {GatewayError} not_capable: names everything that is missing, so that the operator has to restart the gateway
+ *   only once.
  */
 export function authorize(route: Guarded, caller: Caller, { reference, fields = [] }: Asked = {}): void {
   if (route.allow === "authenticated") return;
@@ -61,22 +61,27 @@ export function authorize(route: Guarded, caller: Caller, { reference, fields = 
   throw refusal(missing, caller, { mayNeedUnmanaged: changesPods(route) && !canChangeUnmanaged(caller) });
 }
 
-/** @throws {GatewayError} `not_capable`. `resource`: what the grant is needed for, where it can be narrowed. */
+/**
+ * Checks one grant. `resource` is what it is needed for, if the grant can be narrowed.
+ *
+ * @throws {GatewayError} not_capable: when the caller lacks the grant.
+ */
 export function requireGrant(grant: Grant, caller: Caller, resource?: string): void {
   if (!canUse(grant, caller, resource)) throw refusal([{ grant, resource }], caller);
 }
 
-/** Grants that change a pod or what is in it, so that it matters whose pod it is. */
+/** Grants that change a pod or its contents, so that it matters whose pod it is. */
 const changing: ReadonlySet<Access> = new Set(["run", "stop", "remove", "exec", "forward", "checkpoint"]);
 
-/** Whether a route changes the pod or the container that its path names. */
+/** Whether a route changes the pod or container named in its path. */
 export function changesPods({ allow, path = {} }: Guarded): boolean {
   return changing.has(allow) && ("podSandboxId" in path || "containerId" in path);
 }
 
 /**
- * Pods that Crest did not make are somebody's: a kubelet's, for one. Changing them takes a grant of
- * its own. @throws {GatewayError} `not_capable`.
+ * Pods not created by Crest belong to someone else, such as a kubelet. Changing them needs a separate grant.
+ *
+ * @throws {GatewayError} not_capable: when the pod is unmanaged and the caller lacks `unmanaged`.
  */
 export function requireManaged(
   pod: { readonly namespace: string; readonly name: string; readonly managed: boolean },
@@ -88,12 +93,12 @@ export function requireManaged(
 /** Whether the caller may change pods that Crest did not create. */
 export const canChangeUnmanaged = (caller: Caller): boolean => canUse("unmanaged", caller);
 
-/** Whether the caller may pull some images and not others. */
+/** Whether the caller may pull only some images. */
 export function arePullsNarrowed({ grants: { all, allow, deny } }: Caller): boolean {
   return Array.isArray(deny.pull) || (!all && Array.isArray(allow.pull));
 }
 
-/** Whether `caller` has `grant`; for a pull, whether it may pull `resource` (its normal form). */
+/** Whether `caller` has `grant`. For a pull: whether it may pull `resource`, a normalized reference. */
 export function canUse(grant: Grant, { grants }: Caller, resource?: string): boolean {
   const [word, kind] = grant.split(":") as [GrantWord, string | undefined];
   if (covers(grants.deny[word], { kind, resource, denies: true })) return false;
@@ -106,23 +111,22 @@ const isAllowed = ({ all, allow }: Grants, word: GrantWord, use: Use): boolean =
 interface Use {
   readonly kind: string | undefined;
   readonly resource: string | undefined;
-  /** Whether the entry takes away. */
+  /** Whether the entry is a denial. */
   readonly denies: boolean;
 }
 
-/** Whether one word's entry, which may be narrowed to kinds or prefixes, covers a use of it. */
+/** Whether the entry of one grant word, which may be narrowed to kinds or prefixes, covers this use. */
 function covers(entry: true | readonly string[] | undefined, { kind, resource, denies }: Use): boolean {
   if (entry === undefined || entry === true) return entry === true;
   if (kind !== undefined) return entry.includes(kind);
-  // A resource that is not known yet is neither denied nor refused, but asked again when it is.
+  // While the resource is unknown, nothing is denied or refused. The check is repeated once it is known.
   if (resource === undefined) return !denies;
   return entry.some((prefix) => isBelow(resource, prefix, denies));
 }
 
 /**
- * Prefixes match on path segments: `docker.io/lib` does not cover `docker.io/library/busybox`. A grant is taken
- * literally. A denial holds for every port of a registry that it names without one, and for Docker Hub under each
- * of its names.
+ * Prefixes match whole path segments: `docker.io/lib` does not cover `docker.io/library/busybox`. A grant is taken
+ * literally. A denial without a port covers all ports of the registry, and one of Docker Hub covers all its names.
  */
 function isBelow(reference: string, prefix: string, denies: boolean): boolean {
   const asked = placeOf(reference);
@@ -131,7 +135,7 @@ function isBelow(reference: string, prefix: string, denies: boolean): boolean {
   if (asked.host !== given.host && !isSameHub) return false;
   if (asked.port !== given.port && !(denies && given.port === "")) return false;
   if (!isSameHub) return isPathBelow(asked.path, given.path);
-  // Some write `docker.io/busybox` and mean `docker.io/library/busybox`.
+  // People also write `docker.io/busybox` for `docker.io/library/busybox`.
   return readings(asked.path).some((path) => readings(given.path).some((below) => isPathBelow(path, below)));
 }
 
@@ -147,17 +151,20 @@ function isPathBelow(path: string, prefix: string): boolean {
 /** A grant that a request needs. */
 interface Need {
   readonly grant: Grant;
-  /** What it is needed for, where the grant can be narrowed. */
+  /** What it is needed for, if the grant can be narrowed. */
   readonly resource?: string | undefined;
   readonly why?: string;
 }
 
 interface RefusalOptions {
-  /** Whether `unmanaged` is missing as well if the pod turns out not to be Crest's: it has not been looked at. */
+  /**
+   * Whether the caller would also need `unmanaged` if Crest did not create the pod. The pod has not been read at this
+   * point.
+   */
   readonly mayNeedUnmanaged?: boolean;
 }
 
-/** Names the flags that would grant it, and those that take it away, which beat every grant. */
+/** Builds the error. It names the flags to add, and the denials to remove, since a denial overrides all grants. */
 function refusal(
   needs: readonly Need[],
   { grants }: Caller,
@@ -180,19 +187,19 @@ function refusal(
   );
 }
 
-/** The flags to take away and to add. */
+/** The flags to remove and to add. */
 interface Flags {
   readonly without: readonly string[];
   readonly add: readonly string[];
 }
 
-/** What one missing grant takes. */
+/** The flags that provide one missing grant. */
 function flagsFor({ grant, resource }: Need, grants: Grants): Flags {
   const [word, kind] = grant.split(":") as [GrantWord, string | undefined];
   const denial = grants.deny[word];
   const isDenied = covers(denial, { kind, resource, denies: true });
   const isGranted = isAllowed(grants, word, { kind, resource, denies: false });
-  // A prefix has neither tag nor digest.
+  // A prefix has no tag or digest.
   const allow = word === "pull" && resource ? `--allow-pull=${repositoryOf(resource)}` : describeGrant(grant);
   return {
     without: isDenied ? [`--deny-${word}${denial === true ? "" : `=${denial?.join(",")}`}`] : [],

@@ -1,18 +1,23 @@
 /**
- * The names that a request may call this gateway by, and the pages it may come from.
+ * Checks the name by which a request addresses the gateway, and the origin of the page that sent it.
  *
- * A page of some website can make a browser send requests to a loopback address, under a name of its
- * own that it lets resolve there (DNS rebinding). The `Host` header gives it away.
+ * A website can make a browser send requests to a loopback address by letting its own name resolve to it (DNS
+ * rebinding). The `Host` header reveals this.
  */
 import { GatewayError } from "../errors.ts";
 
-/** Checks one request's `Host` and `Origin`. @throws {GatewayError} `host_not_allowed`, `origin_not_allowed`. */
+/**
+ * Checks the `Host` and `Origin` of one request.
+ *
+ * @throws {GatewayError} host_not_allowed: when `Host` is missing or not accepted.
+ * @throws {GatewayError} origin_not_allowed: when `Origin` differs from `Host`.
+ */
 export type HostGuard = (headers: {
   readonly host?: string | undefined;
   readonly origin?: string | undefined;
 }) => void;
 
-/** `accepted`: exact names without a port, lower case; IPv6 addresses in brackets. */
+/** `accepted`: exact host names, without ports and case-insensitive; IPv6 addresses in brackets. */
 export function createHostGuard(accepted: readonly string[]): HostGuard {
   const names = new Set(accepted.map((name) => name.toLowerCase()));
   const isAccepted = (authority: string): boolean => names.has(withoutPort(authority).toLowerCase());

@@ -1,15 +1,15 @@
-/** What a pod or container may ask of the node. */
+/** What a pod or container may request from the node. */
 import type { Access } from "../routes/define.ts";
 import { type Caller, requireGrant, untilPodPolicy } from "./authorize.ts";
 
-/** Whether requests with this grant carry a pod's or a container's config, or could bring one back. */
+/** Whether requests with this grant carry the config of a pod or container, or could restore one. */
 export const hasPodPolicy = (allow: Access): boolean => untilPodPolicy.has(allow);
 
 /**
- * Refuses a config that asks for more than the caller may give. There are two levels: nothing, or with `host`
- * everything that the runtime takes.
+ * Refuses a config that requests more than the caller may grant. There are only two levels: nothing, or, with `host`,
+ * everything that the runtime accepts.
  *
- * @throws {GatewayError} `not_capable`
+ * @throws {GatewayError} not_capable: when the caller lacks `host`.
  */
 export function checkPodPolicy(caller: Caller): void {
   requireGrant("host", caller);

@@ -1,18 +1,19 @@
 /**
- * Image references in their normal form, so that a prefix can be held against them.
+ * Normalizes image references, so that they can be compared with prefixes.
  *
- * A caller writes them, so everything here is one pass over the text: no regular expression that could backtrack.
+ * References come from callers, so all functions make a single pass over the text, without regular expressions that
+ * could backtrack.
  */
 
 const hub = "docker.io";
 
 /**
- * `busybox` -> `docker.io/library/busybox:latest`, as containerd, Docker and CRI-O read it. The normal form is its
- * own normal form. What is no reference comes back in a form that is below no prefix, and the runtime refuses it.
+ * `busybox` -> `docker.io/library/busybox:latest`, as containerd, Docker and CRI-O interpret it. Idempotent. For an
+ * invalid reference, the result matches no prefix, and the runtime refuses it.
  *
- * Hosts are the same in upper and lower case. A first part in upper case is a host to newer runtimes
- * (distribution/reference), because no repository's name has any. It stays as it is where lower case would make it
- * a repository of docker.io.
+ * Host names are case-insensitive. Newer runtimes (distribution/reference) treat a first part with upper-case letters
+ * as a host, because repository names have none. It is kept as is where lower case would turn it into a repository of
+ * docker.io.
  */
 export function normalReference(reference: string): string {
   const slash = reference.indexOf("/");
@@ -24,7 +25,7 @@ export function normalReference(reference: string): string {
   return `${name}/${inLibrary}${hasTagOrDigest(path) ? "" : ":latest"}`;
 }
 
-/** The host that the first part of a reference names; undefined when it belongs to a repository of docker.io. */
+/** The host named by the first part of a reference; undefined if that part belongs to a docker.io repository. */
 function hostOf(first: string): string | undefined {
   const lower = first.toLowerCase();
   if (first.includes(".") || first.includes(":") || lower === "localhost") return lower;
@@ -37,24 +38,24 @@ function hasTagOrDigest(path: string): boolean {
   return colon !== -1 && colon < path.length - 1;
 }
 
-/** A reference without its tag and its digest: `docker.io/library/busybox`. */
+/** Removes the tag and digest of a reference: `docker.io/library/busybox`. */
 export function repositoryOf(reference: string): string {
   const [name = ""] = reference.split("@", 1);
   const colon = name.indexOf(":", name.lastIndexOf("/") + 1);
   return colon === -1 ? name : name.slice(0, colon);
 }
 
-/** Where a reference, or a prefix of some, points. */
+/** Where a reference or prefix points. */
 export interface Place {
   /** `docker.io`, `[::1]`. */
   readonly host: string;
-  /** Its digits; empty when none is given. */
+  /** The port's digits; empty if no port is given. */
   readonly port: string;
-  /** What stands behind the first slash: `library/busybox:latest`. */
+  /** Everything after the first slash: `library/busybox:latest`. */
   readonly path: string;
 }
 
-/** The parts of a reference in its normal form, or of a prefix: `registry.example:5000/team`. */
+/** Splits a normalized reference or a prefix, such as `registry.example:5000/team`. */
 export function placeOf(reference: string): Place {
   const slash = reference.indexOf("/");
   const authority = slash === -1 ? reference : reference.slice(0, slash);
@@ -70,7 +71,7 @@ function isDigits(text: string): boolean {
   return true;
 }
 
-/** Names of Docker Hub besides docker.io: its registry answers to each of them. */
+/** Other names of Docker Hub. Its registry answers to all of them. */
 const hubNames: ReadonlySet<string> = new Set([
   "index.docker.io",
   "registry-1.docker.io",

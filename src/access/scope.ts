@@ -2,7 +2,7 @@
 import type { Caller } from "./authorize.ts";
 
 /**
- * Names what the caller may see. Callers with the same key may share one reply of the runtime, so two callers that
- * may see different things must never have the same key. A grant is about the whole node, so all keys are equal.
+ * A key for what the caller may see. Callers with the same key can share one reply of the runtime, so callers that may
+ * see different things must never have the same key. Grants apply to the whole node, so all keys are equal.
  */
 export const scopeKeyOf = (_caller: Caller): string => "node";

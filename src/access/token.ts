@@ -1,4 +1,4 @@
-/** The bearer token: one, in clear, in a file that only its owner reads. */
+/** The bearer token: a single one, in plain text, in a file that only its owner can read. */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Stats } from "node:fs";
 import { lstat, readdir, rm } from "node:fs/promises";
@@ -11,10 +11,10 @@ import { quote, reasonOf, resolveTrusted, UntrustedPathError } from "../files/tr
 const minLength = 16;
 
 /**
- * Reads the token, or makes one where there is no file. Gateways that start at the same time get the same one.
+ * Reads the token, or creates one if the file does not exist. Gateways that start at the same time get the same token.
  *
- * @throws {StartError} when the file cannot be read or made, somebody else may have written it or may read it, or it
- *   holds no token.
+ * @throws {StartError} when the file cannot be read or created, others may read it or may have written it, or it holds
+ *   no valid token.
  */
 export async function loadToken(path: string): Promise<string> {
   const file = await findToken(path).catch((error: unknown) => {
@@ -44,7 +44,10 @@ export async function loadToken(path: string): Promise<string> {
   return token;
 }
 
-/** Makes a token where there is none, and answers where it is. Its folder may be shared, as those of secrets are. */
+/**
+ * Creates a token if there is none, and returns the path of its file. Its folder may be shared, like other folders for
+ * secrets.
+ */
 async function findToken(path: string): Promise<string> {
   const file = join(await makeBelowTrusted(dirname(path)), basename(path));
   resolveTrusted(file);
@@ -60,7 +63,7 @@ function absent(error: NodeJS.ErrnoException): undefined {
   if (error.code !== "ENOENT") throw error;
 }
 
-/** A start that was killed, or one that is not done yet, may have left the name under which the token was written. */
+/** A start that was killed, or that is still running, may leave behind the temporary name of the token file. */
 async function removeOtherNames(file: string, inode: number): Promise<void> {
   const folder = dirname(file);
   for (const name of await readdir(folder)) {
@@ -89,10 +92,12 @@ function refusal(what: string, error: unknown, instead?: string): StartError {
 }
 
 /**
- * Checks `Authorization: Bearer` against the one token, in constant time.
+ * Returns a function that checks `Authorization: Bearer` against the token, in constant time.
  *
- * A caller is told whether its token is missing or wrong, which it can know by itself. Of a wrong one nothing more is
- * said, and so nothing of the right one.
+ * Callers learn whether their token is missing or wrong, which they could find out themselves. The error says nothing
+ * more about a wrong token, and so reveals nothing about the right one.
+ *
+ * @throws {GatewayError} unauthenticated: from the returned function, when the token is missing or wrong.
  */
 export function createAuthenticator(token: string): (authorization: string | undefined) => void {
   const digest = (text: string): Buffer => createHash("sha256").update(text).digest();

@@ -1,4 +1,4 @@
-/** The files that the pages load: a list, so that nothing else beside them can be asked for. */
+/** The files that the pages load. A fixed list, so that no other file in the folder can be requested. */
 import { openApiFile } from "../version.ts";
 
 export interface Asset {
@@ -7,7 +7,7 @@ export interface Asset {
   readonly mediaType: "text/css" | "text/javascript";
 }
 
-/** In the package, wherever the code runs from: browsers take these files as they are. */
+/** Located in the package's sources, wherever the code runs from: browsers use these files unchanged. */
 const folder = new URL("../src/docs/assets/", openApiFile);
 
 const names = [

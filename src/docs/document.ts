@@ -1,4 +1,4 @@
-/** The OpenAPI document as far as the page reads it. */
+/** The parts of the OpenAPI document that the pages use. */
 
 export interface Schema {
   readonly $ref?: string;
@@ -43,7 +43,7 @@ export interface Response {
   readonly description?: string;
   readonly headers?: { readonly [name: string]: Header };
   readonly content?: { readonly [mediaType: string]: Media };
-  /** What each line is when the answer comes as NDJSON. */
+  /** The schema of each line if the response is NDJSON. */
   readonly "x-crest-ndjson-item"?: Schema;
 }
 
@@ -57,7 +57,7 @@ export interface Operation {
   readonly responses: { readonly [status: string]: Response };
   readonly "x-cri-rpc"?: string | readonly string[];
   readonly "x-crest-grant"?: string;
-  /** What people call it who come from other tools. */
+  /** Names for it in other tools. */
   readonly "x-crest-synonyms"?: readonly string[];
 }
 
@@ -78,17 +78,17 @@ export interface ApiDocument {
   };
 }
 
-/** An operation where it stands. */
+/** An operation with its method and path. */
 export interface Route {
-  /** In capitals: `GET`. */
+  /** In upper case: `GET`. */
   readonly method: string;
   readonly path: string;
   readonly operation: Operation;
-  /** Whether it is a WebSocket: it answers 101. */
+  /** Whether it is a WebSocket, that is, responds with 101. */
   readonly isSession: boolean;
 }
 
-/** Every operation, in the document's order. */
+/** All operations, in document order. */
 export function routesOf({ paths }: ApiDocument): readonly Route[] {
   return Object.entries(paths).flatMap(([path, item]) =>
     Object.entries(item).map(([method, operation]) => ({
@@ -98,18 +98,18 @@ export function routesOf({ paths }: ApiDocument): readonly Route[] {
   );
 }
 
-/** The component that a reference names: `#/components/schemas/Mount` -> `Mount`. */
+/** The name of the referenced component: `#/components/schemas/Mount` -> `Mount`. */
 export function componentOf({ $ref }: { readonly $ref?: string }): string | undefined {
   return $ref?.slice($ref.lastIndexOf("/") + 1);
 }
 
-/** The schema itself, of a reference the component's. */
+/** Returns the schema, following a reference to its component. */
 export function resolve(document: ApiDocument, schema: Schema): Schema {
   const name = componentOf(schema);
   return name === undefined ? schema : (document.components.schemas[name] ?? {});
 }
 
-/** The components that bodies of requests hold, at whatever depth. */
+/** The names of all components in request bodies, at any depth. */
 export function sentComponents(document: ApiDocument): ReadonlySet<string> {
   const found = new Set<string>();
   const visit = (value: unknown): void => {

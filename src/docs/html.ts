@@ -1,11 +1,11 @@
 /**
- * HTML that is escaped unless it says otherwise.
+ * HTML templates that escape by default.
  *
- * Invariant: text becomes markup in `html` templates and nowhere else, so what comes from a document or a
- * table cannot open a tag or leave an attribute. Attributes are always written with double quotes.
+ * Invariant: text becomes markup only in `html` templates, so text from a document or a table cannot open a tag or
+ * break out of an attribute. Attributes are always written with double quotes.
  */
 
-/** A piece of markup. */
+/** A fragment of markup. */
 export class Html {
   readonly text: string;
 
@@ -14,10 +14,10 @@ export class Html {
   }
 }
 
-/** What may stand in a template: markup as it is, texts escaped, nothing for what is absent. */
+/** A template value. Markup is inserted unchanged, text is escaped, and undefined or false produce nothing. */
 export type Piece = Html | string | number | undefined | false | readonly Piece[];
 
-/** html`<p>${text}</p>`: the literal parts are markup, the rest is escaped unless it is markup itself. */
+/** html`<p>${text}</p>`: the literal parts are markup, and values are escaped unless they are markup themselves. */
 export function html(strings: TemplateStringsArray, ...pieces: readonly Piece[]): Html {
   let text = strings[0] ?? "";
   pieces.forEach((piece, index) => {

@@ -1,7 +1,7 @@
-/** The little Markdown that descriptions are written in: paragraphs, lists, `code`, **bold**, links to pages of ours. */
+/** The Markdown subset used in descriptions: paragraphs, lists, `code`, **bold**, and links to our own pages. */
 import { type Html, html } from "./html.ts";
 
-/** Whole paragraphs and lists. */
+/** Renders paragraphs and lists. */
 export function prose(text: string | undefined): Html {
   const blocks = (text ?? "").split(/\n{2,}/).filter((block) => block.trim() !== "");
   return html`${blocks.map(block)}`;
@@ -13,9 +13,9 @@ function block(text: string): Html {
   return html`<ul>${lines.map((line) => html`<li>${inline(line.slice(2))}</li>`)}</ul>`;
 }
 
-/** One text without blocks. */
+/** Renders text without paragraphs or lists. */
 export function inline(text: string): Html {
-  // Most have nothing of it, and there are thousands.
+  // Fast path: most of the thousands of texts contain no Markdown.
   if (!/[`*[]/.test(text)) return html`${text}`;
   const pieces = text.split(/(`[^`]+`|\*\*[^*]+\*\*|\[\w+\]\(\/[^\s()[\]]*\))/).map((piece) => {
     if (/^`[^`]+`$/.test(piece)) return html`<code>${piece.slice(1, -1)}</code>`;

@@ -1,13 +1,13 @@
-/** The list of what a page holds, in groups, which the browser filters as someone types. */
+/** A page's table of contents, in groups. The browser filters it as the user types. */
 import { type Html, html, type Piece } from "./html.ts";
 
 export interface Entry {
-  /** Anchor in the page. */
+  /** Anchor on the page. */
   readonly target: string;
   readonly label: Piece;
-  /** What the filter looks at: texts, whose words count one by one. */
+  /** Texts for the filter, matched word by word. */
   readonly words: readonly string[];
-  /** Names that count as a whole only. */
+  /** Names for the filter, matched only as a whole. */
   readonly names?: readonly string[];
 }
 
@@ -16,7 +16,7 @@ export interface Group {
   /** Anchor of the group's heading. */
   readonly target: string;
   readonly entries: readonly Entry[];
-  /** Shut until someone opens it, or filters: groups that are long and looked up from elsewhere. */
+  /** Collapsed until it is opened or the list is filtered. For long groups that are usually reached by links. */
   readonly folded?: boolean;
 }
 
@@ -35,7 +35,7 @@ function group({ title, target, entries, folded = false }: Group): Html {
   return html`<div class="group"><p class="heading"><a href="#${target}">${title}</a></p>${list}</div>`;
 }
 
-/** `runPod` -> `runPod run Pod`, `/v1/stats/pods` -> `/v1/stats/pods v1 stats pods`, `port-forward` -> also its parts. */
+/** `runPod` -> `runPod run Pod`, `/v1/stats/pods` -> `/v1/stats/pods v1 stats pods`; `port-forward` is split, too. */
 function wordsOf(texts: readonly string[]): readonly string[] {
   return texts
     .flatMap((text) => text.split(/\s+/))

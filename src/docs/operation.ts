@@ -1,4 +1,4 @@
-/** One operation: what it is and needs, what goes in and comes out, how it fails, how to call it. */
+/** Renders an operation: its description and grant, request and responses, failures, and how to call it. */
 import {
   type ApiDocument,
   componentOf,
@@ -12,13 +12,13 @@ import { inline, prose } from "./markdown.ts";
 import { curlLine, sessionScript, tryForm } from "./request.ts";
 import { expandable, fieldItem, fieldList, innermost, typeOf, type View } from "./schema-tree.ts";
 
-/** What stands where a method stands: sessions begin as GET, but are none. */
+/** The label shown as the method. Sessions start as GET but are shown as `WS`. */
 export const verbOf = ({ method, isSession }: Route): string => (isSession ? "WS" : method);
 
 export const rpcsOf = ({ operation: { "x-cri-rpc": rpc = [] } }: Route): readonly string[] =>
   typeof rpc === "string" ? [rpc] : rpc;
 
-/** The section of an operation; its anchor is the operation's id. */
+/** The section of an operation. Its anchor is the operation id. */
 export function operationSection(document: ApiDocument, route: Route, tokenFile: string): Html {
   const { operation, path } = route;
   const { operationId: id } = operation;
@@ -46,7 +46,7 @@ ${route.isSession ? sessionFigure(route) : requestFigure(document, route, tokenF
 `;
 }
 
-/** A path may break behind its slashes. */
+/** Allows line breaks after the slashes of a path. */
 export function breakable(path: string): Html {
   return html`${path.split(/(?<=\/)/).map((part) => html`${part}<wbr>`)}`;
 }
@@ -87,7 +87,7 @@ function parameterLists({ operation: { parameters = [] } }: Route, view: View): 
 }
 
 function requestBody({ operation: { requestBody: body } }: Route, view: View): Piece {
-  // Its media types are ways to write the same.
+  // All media types carry the same content.
   const [media] = Object.values(body?.content ?? {});
   if (body === undefined || media === undefined) return undefined;
   const types = Object.keys(body.content).map((type) => html`, <code>${type}</code>`);
@@ -95,7 +95,7 @@ function requestBody({ operation: { requestBody: body } }: Route, view: View): P
 ${inPlace(media, view)}`;
 }
 
-/** The first level of a body, which everybody wants to see. */
+/** Shows the first level of a body inline, because every reader needs it. */
 function inPlace({ schema = {} }: Media, view: View): Piece {
   const name = componentOf(schema);
   const component = name === undefined ? undefined : view.components[name];
@@ -106,7 +106,7 @@ function mediaType(type: string, { schema = {} }: Media): Html {
   return html`${typeOf(schema)}, <code>${type}</code>`;
 }
 
-/** Below 400 in the open, the failures folded away: there are ten of them, and they are much alike. */
+/** Shows statuses below 400 in full and collapses the failures: there are ten of them, all much alike. */
 function answers(document: ApiDocument, { operation: { responses } }: Route): Html {
   const view: View = { direction: "answered", components: document.components.schemas };
   const entries = Object.entries(responses).map(

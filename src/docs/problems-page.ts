@@ -1,4 +1,4 @@
-/** /docs/problems: every code of the error table, under the anchor that a problem's `type` leads to. */
+/** /docs/problems: every code of the error table, at the anchor that a problem's `type` points to. */
 import { STATUS_CODES } from "node:http";
 import { type ErrorCode, errorTable } from "../errors.ts";
 import { type Html, html } from "./html.ts";
@@ -20,7 +20,7 @@ const rows: readonly Row[] = (Object.keys(errorTable) as ErrorCode[]).map((code)
   return { code, status, title, retryable: "retryable" in rest, explanation: explanations[code] };
 });
 
-/** The text of the page. */
+/** Returns the page as HTML. */
 export function problemsPage(version: string): string {
   const statuses = [...new Set(rows.map(({ status }) => status))].sort((a, b) => a - b);
   const groups = statuses.map((status) => ({

@@ -1,14 +1,14 @@
 /**
- * What each problem means to the one who met it: what happened, and what to do. A code of the error table
- * without an entry here does not compile.
+ * Explains each problem to its reader: what happened, and what to do. An error code without an entry here is a compile
+ * error.
  */
 import type { ErrorCode } from "../errors.ts";
 
 export interface Explanation {
-  /** In the little Markdown of descriptions, as the remedy. */
+  /** In the Markdown subset of descriptions, like `remedy`. */
   readonly happened: string;
   readonly remedy: string;
-  /** Members that this problem has besides the usual ones, and what they hold. */
+  /** Additional members of this problem, with their descriptions. */
   readonly members?: { readonly [name: string]: string };
 }
 

@@ -1,4 +1,4 @@
-/** /docs: the whole API on one page, from the OpenAPI document. */
+/** /docs: the whole API on one page, generated from the OpenAPI document. */
 import { type ApiDocument, type Route, routesOf, sentComponents } from "./document.ts";
 import { type Html, html } from "./html.ts";
 import { prose } from "./markdown.ts";
@@ -9,8 +9,8 @@ import { sessionsGuide } from "./sessions-guide.ts";
 import { pageText } from "./shell.ts";
 
 /**
- * The text of the page. Pure: the same input gives the same page. `tokenFile` is what the curl lines read the token
- * from, as a word of a shell: anyone may read the page.
+ * Returns the page as HTML. Pure: the same input gives the same page. `tokenFile` is the shell word for the token file
+ * in curl examples, which anyone can read: see `Config.tokenFileHint`.
  */
 export function referencePage(document: ApiDocument, tokenFile: string): string {
   const routes = routesOf(document);
@@ -70,7 +70,7 @@ interface Tag {
   readonly routes: readonly Route[];
 }
 
-/** The tags that have operations, in the document's order; an operation stands under its first. */
+/** The tags that have operations, in document order. An operation is listed under its first tag. */
 function tagsOf({ tags = [] }: ApiDocument, routes: readonly Route[]): readonly Tag[] {
   return tags
     .map(({ name, description }) => ({
@@ -82,7 +82,7 @@ function tagsOf({ tags = [] }: ApiDocument, routes: readonly Route[]): readonly 
 
 const titleOf = (tag: string): string => tag.charAt(0).toUpperCase() + tag.slice(1);
 
-/** Long names may break before their capitals. */
+/** Allows line breaks before the capitals of long names. */
 const breakName = (name: string): Html =>
   html`${name.split(/(?<=[a-z])(?=[A-Z])/).map((part) => html`${part}<wbr>`)}`;
 
@@ -141,7 +141,7 @@ keeps it in this page’s memory: it is not stored, never part of an address, an
 </section>
 `;
 
-/** The field is called a one-time code, because browsers offer to save what they take for a password. */
+/** The field is declared as a one-time code, because browsers offer to save passwords. */
 const tokenDialog = (tokenFile: string): Html => html`<dialog id="token" aria-labelledby="token-title">
 <form method="dialog" autocomplete="off">
 <h2 id="token-title">Token</h2>

@@ -1,22 +1,22 @@
 /**
- * How an operation is called: a curl line, a form to try it, and for a WebSocket a few lines of script. What
- * depends on the reader (the gateway's address, the token's file, the fields) stands in marked places, which
- * the browser keeps current; without a script they hold what is usual.
+ * Shows how to call an operation: a curl command, a form to try it, and for a WebSocket a short script. Marked elements
+ * hold what depends on the reader (the gateway's address, the token file, the parameters). The browser keeps them up to
+ * date; without scripts they show the defaults.
  */
 import { type ApiDocument, type Operation, type Parameter, type Route, resolve } from "./document.ts";
 import { type Html, html, type Piece } from "./html.ts";
 
 const usualOrigin = "http://127.0.0.1:8585";
-/** Bodies up to this length stand in one line. */
+/** Bodies up to this length are written on one line. */
 const lineLength = 46;
 
-/** The address of a route with places for the origin and the parameters. */
+/** The URL of a route, with marked elements for the origin and the parameters. */
 function address({ path }: Route, parameter: (name: string) => Piece): Html {
   const parts = path.split(/\{(\w+)\}/).map((part, index) => (index % 2 === 0 ? part : parameter(part)));
   return html`<span data-origin="http">${usualOrigin}</span>${parts}`;
 }
 
-/** The example's body, in a line if it is short; undefined for an operation without one. */
+/** The example body, on one line if it is short; undefined for an operation without a body. */
 export function bodyText({ requestBody }: Operation): string | undefined {
   const media = requestBody?.content["application/json"];
   if (media === undefined) return undefined;
@@ -25,7 +25,10 @@ export function bodyText({ requestBody }: Operation): string | undefined {
   return line.length <= lineLength ? line : JSON.stringify(value, undefined, 2);
 }
 
-/** The operation as a command for a shell. `tokenFile` is a word of one. A path parameter is a shell variable until it is filled in. */
+/**
+ * The operation as a shell command. `tokenFile` is a shell word. Path parameters are shell variables until they are
+ * filled in.
+ */
 export function curlLine(route: Route, tokenFile: string): Html {
   const { method, operation } = route;
   const body = bodyText(operation);
@@ -41,7 +44,7 @@ export function curlLine(route: Route, tokenFile: string): Html {
   return html`${lines.map((line, index) => (index === 0 ? line : html` \\\n  ${line}`))}`;
 }
 
-/** A session as a script: it prints what comes, channel by channel. */
+/** A session as a script that prints each message with its channel. */
 export function sessionScript(route: Route): Html {
   const { parameters = [], responses } = route.operation;
   const queries = parameters
@@ -69,7 +72,9 @@ socket.onmessage = ({ data }) => {
 socket.onclose = ({ code }) => console.log("end", code);`;
 }
 
-/** Fields for the parameters and the body, and a place for the answer. The browser shows it and sends it. */
+/**
+ * A form with fields for the parameters and the body, and a place for the response. The browser shows it and sends it.
+ */
 export function tryForm(document: ApiDocument, { method, operation }: Route): Html {
   const { operationId: id, parameters = [] } = operation;
   const body = bodyText(operation);

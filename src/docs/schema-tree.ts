@@ -1,19 +1,19 @@
 /**
- * Schemas as lists of fields. A field that holds a component shows that component's fields on demand: they
- * stand once in the page, at the component's own heading, and the browser copies them from there.
+ * Renders schemas as lists of fields. A field that holds a component shows the component's fields on demand. The page
+ * contains these only once, at the component's own heading, and the browser copies them from there.
  */
 import { componentOf, type Schema } from "./document.ts";
 import { type Html, html, type Piece } from "./html.ts";
 import { inline, prose } from "./markdown.ts";
 
-/** How a schema is looked at. */
+/** The context in which a schema is shown. */
 export interface View {
-  /** Fields of what is answered are there unless it is said; of what is sent none must be, unless it is said. */
+  /** In responses, fields that may be absent are marked; in requests, required fields are. */
   readonly direction: "sent" | "answered";
   readonly components: { readonly [name: string]: Schema };
 }
 
-/** The fields of an object; nothing where there are none. */
+/** The fields of an object; undefined if there are none. */
 export function fieldList(schema: Schema, view: View): Html | undefined {
   const { properties, required = [] } = schema;
   if (properties === undefined || Object.keys(properties).length === 0) return undefined;
@@ -22,7 +22,7 @@ export function fieldList(schema: Schema, view: View): Html | undefined {
   )}</ul>`;
 }
 
-/** One field, or one parameter. */
+/** One field or parameter. */
 export function fieldItem(
   field: Schema,
   { name, required }: { readonly name: string; readonly required: boolean },
@@ -35,7 +35,7 @@ ${nested(field, view)}</li>
 `;
 }
 
-/** What opens below a field: the fields of the component, or of the object that stands in its place. */
+/** The expandable part of a field: the fields of its component or of its inline object. */
 function nested(field: Schema, view: View): Piece {
   const inner = innermost(field);
   const name = componentOf(inner);
@@ -44,13 +44,13 @@ function nested(field: Schema, view: View): Piece {
   return fields && html`<details class="tree"><summary>Fields</summary>${fields}</details>`;
 }
 
-/** A tree that the browser fills from the component's section when it is opened. */
+/** A collapsed tree that the browser fills from the component's section when it is opened. */
 export function expandable(component: string, { components }: View): Html {
   const parts = components[component]?.properties === undefined ? "Values" : "Fields";
   return html`<details class="tree" data-component="${component}"><summary>${parts} <span class="unseen">of ${component}</span></summary></details>`;
 }
 
-/** Through lists and maps, to what they hold. */
+/** Unwraps lists and maps down to their element type. */
 export function innermost(schema: Schema): Schema {
   if (schema.items !== undefined) return innermost(schema.items);
   if (typeof schema.additionalProperties === "object") return innermost(schema.additionalProperties);
@@ -73,7 +73,7 @@ function flagsOf(
   return html`${flags}`;
 }
 
-/** The type in words, with a link where it is a component: `list of Mount`. */
+/** The type as text, with links to components: `list of Mount`. */
 export function typeOf(schema: Schema): Html {
   const name = componentOf(schema);
   if (name !== undefined) return html`<a href="#${name}">${name}</a>`;
@@ -98,7 +98,7 @@ function plainType({ type = "any value", format }: Schema): string {
   return format === undefined ? type : `${type}, ${format}`;
 }
 
-/** A component under its own heading, which links lead to. */
+/** The section of a component, which links point to. */
 export function componentSection(name: string, schema: Schema, view: View): Html {
   return html`<section class="component" id="${name}" aria-labelledby="${name}-title">
 <h3 id="${name}-title"><a href="#${name}">${name}</a></h3>

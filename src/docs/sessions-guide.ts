@@ -1,4 +1,4 @@
-/** What the WebSocket routes have in common, in words. */
+/** A guide to what all WebSocket routes have in common. */
 import { html } from "./html.ts";
 
 const row = (key: string, text: string) =>

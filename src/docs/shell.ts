@@ -1,24 +1,24 @@
-/** The frame of every page: head, bar, navigation, content. */
+/** The layout shared by all pages: head, top bar, navigation, content. */
 import { type Html, html, type Piece } from "./html.ts";
 
 export interface Page {
   readonly title: string;
-  /** The path of the page itself. */
+  /** The page's own path. */
   readonly path: "/docs" | "/docs/problems";
   readonly version: string;
-  /** The browser's modules, by the names of their assets. */
+  /** Browser modules, by asset name. */
   readonly scripts: readonly string[];
-  /** What the navigation holds, for its label: `operations`. */
+  /** What the navigation lists, for its label: `operations`. */
   readonly entries: string;
   readonly navigation: Html;
   readonly content: Html;
-  /** Buttons of the bar besides the usual ones. */
+  /** Additional buttons in the top bar. */
   readonly actions?: Piece;
-  /** What stands outside the content, such as dialogs. */
+  /** Content outside the main area, such as dialogs. */
   readonly aside?: Piece;
 }
 
-/** Inline, because the page loads nothing for it and a missing icon is an error in the browser's console. */
+/** Inline, which saves a request. Without an icon, the browser console would show an error. */
 const icon =
   "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath d='M1 13 6 4l3 5 2-3 4 7z' fill='%232f7ab8'/%3E%3C/svg%3E";
 
@@ -28,7 +28,7 @@ const pages = [
   ["/openapi.json", "OpenAPI"],
 ] as const;
 
-/** The whole document of a page. */
+/** Returns the complete HTML document. */
 export function pageText(page: Page): string {
   const { title, path, version, scripts, entries, navigation, content, actions, aside } = page;
   return html`<!doctype html>

@@ -1,6 +1,6 @@
 /**
- * /docs: the reference and the problems, as pages. They answer without a token, since a browser's navigation
- * carries none; the requests that they send need it like any other.
+ * /docs: the API reference and the list of problems. The pages need no token, because browser navigation carries none;
+ * the API requests that they send do.
  */
 import { readFile } from "node:fs/promises";
 import type { FastifyInstance } from "fastify";
@@ -9,7 +9,9 @@ import type { ApiDocument } from "../docs/document.ts";
 import { type Load, type OwnFile, registerFile } from "../server/static-file.ts";
 import { openApiFile, version } from "../version.ts";
 
-/** Nothing but the gateway's own files may run or be loaded; nothing may frame the page or take a form's content. */
+/**
+ * Only the gateway's own files may load or run, nothing may frame the pages, and forms cannot be submitted anywhere.
+ */
 const headers = {
   "content-security-policy": [
     "default-src 'none'",
@@ -44,17 +46,19 @@ const files: readonly Omit<OwnFile, "headers">[] = [
 
 const referencePath = "/docs";
 
-/** Where this answers, without a token. */
+/** The paths served here. They need no token. */
 export const docsPaths: readonly string[] = ["/docs/", referencePath, ...files.map(({ path }) => path)];
 
-/** Made from the document that is served, so that the two cannot differ. */
+/** Built from the published document, so that the two cannot differ. */
 async function readReference(tokenFile: string): Promise<Buffer> {
   const { referencePage } = await import("../docs/reference-page.ts");
   const document = JSON.parse(await readFile(openApiFile, "utf8")) as ApiDocument;
   return Buffer.from(referencePage(document, tokenFile));
 }
 
-/** `tokenFile`: what the curl lines read the token from, as strangers may know it. */
+/**
+ * `tokenFile`: the shell word for the token file in curl examples, which anyone can read: see `Config.tokenFileHint`.
+ */
 export function registerDocs(app: FastifyInstance, tokenFile: string): readonly Load[] {
   app.get("/docs/", async (_request, reply) => reply.headers(headers).redirect("/docs", 308));
   const reference = {

@@ -1,4 +1,4 @@
-/** The published documents, as the bytes that are in the package. */
+/** Serves the published documents, byte for byte as packaged. */
 import { readFile } from "node:fs/promises";
 import type { FastifyInstance } from "fastify";
 import { type Load, registerFile } from "../server/static-file.ts";

@@ -1,7 +1,4 @@
-/**
- * /livez and /readyz, as Kubernetes' probes want them: plain text, no token. `/readyz?verbose` tells more,
- * to those who may read it.
- */
+/** /livez and /readyz for Kubernetes probes: plain text, no token. `/readyz?verbose` shows more and needs a grant. */
 import type { FastifyInstance } from "fastify";
 import { type Caller, requireGrant } from "../access/authorize.ts";
 import { call } from "../cri/call.ts";
@@ -14,12 +11,12 @@ export interface HealthOptions {
   readonly runtime: Runtime;
   readonly sessions: Pick<SessionRegistry, "count">;
   readonly drain: Pick<Drain, "isDraining">;
-  /** @throws {GatewayError} `unauthenticated` when the header holds no valid token. */
+  /** @throws {GatewayError} unauthenticated: when the header holds no valid token. */
   authenticate(authorization: string | undefined): Caller;
 }
 
 const probeMs = 2000;
-/** Anyone may ask, so that many askers cost the runtime no more than one a second. */
+/** Anyone may call this, so the runtime is probed at most once a second. */
 const freshMs = 1000;
 
 export function registerHealth(
@@ -57,8 +54,8 @@ export function registerHealth(
   });
 }
 
-/** What probes ask, and are told also while the gateway ends. */
+/** Probe paths. They are also answered during shutdown. */
 export const healthPaths: ReadonlySet<string> = new Set(["/livez", "/readyz"]);
 
-/** Paths that answer without a token. */
+/** Paths that need no token. */
 export const openPaths: ReadonlySet<string> = new Set([...healthPaths, "/openapi.json", ...docsPaths]);

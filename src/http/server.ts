@@ -1,6 +1,6 @@
 /**
- * The HTTP server: Fastify with its defaults that do not fit undone, authentication before everything,
- * and problems for whatever goes wrong, also before a route is found.
+ * The HTTP server: Fastify without its unsuitable defaults, authentication before everything else, and problem
+ * documents for all errors, even those before routing.
  */
 import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
@@ -52,45 +52,48 @@ export interface ServerOptions {
   readonly pool: BufferPool;
   readonly sessions: SessionOptions;
   readonly guardHost: HostGuard;
-  /** What the curl lines of the reference read the token from: see `Config`. */
+  /** The shell word for the token file in the reference's curl examples: see `Config`. */
   readonly tokenFileHint: string;
-  /** @throws {GatewayError} `unauthenticated` when the header holds no valid token. */
+  /** @throws {GatewayError} unauthenticated: when the header holds no valid token. */
   authenticate(authorization: string | undefined): Caller;
-  /** Milliseconds in which a request must have come whole; default 60,000. What its answer takes is not counted. */
+  /** Time limit for receiving a complete request, in milliseconds, without its response. Default: 60,000. */
   readonly requestTimeoutMs?: number;
-  /** Milliseconds for which a client may take nothing of its answer; default 300,000: someone may be reading. */
+  /**
+   * Maximum time without the client reading any of its response, in milliseconds. Default: 300,000, since a person may
+   * be reading.
+   */
   readonly stallTimeoutMs?: number;
-  /** The server's certificate; absent: no TLS. With a `ca`, clients must show a certificate, too. */
+  /** The server's certificate. Absent: no TLS. With `ca`, clients must present a certificate, too. */
   readonly tls?: SecureContextOptions | undefined;
   readonly drain: Drain;
   readonly budget: OutputBudget;
-  /** Default: no record is kept. */
+  /** Default: no audit log. */
   readonly audit?: Audit;
   /** See `Gateway`. */
   readonly listSilenceMs?: number | undefined;
   /** See `Gateway`. */
   readonly roomWaitMs?: number | undefined;
-  /** Called with what no caller is told: failures of the gateway, and what the runtime did wrong. */
+  /** Logs what callers do not see: failures of the gateway and of the runtime. */
   log(entry: LogEntry): void;
 }
 
 export interface LogEntry {
   readonly level: "error" | "warn" | "info";
   readonly message: string;
-  /** Of the request that it is about, if it is about one. */
+  /** Id of the related request, if any. */
   readonly requestId?: string;
   readonly method?: string;
   readonly path?: string;
   readonly error?: unknown;
 }
 
-/** An image reference with a digest alone passes Fastify's 100. */
+/** An image reference that contains a digest can exceed Fastify's default of 100. */
 const maxParamLength = 1024;
 const requestId = /^[A-Za-z0-9._-]{1,64}$/;
 
 /**
- * No route has a schema: the wire's own codecs check what comes. Fastify would load its compilers all the
- * same, which is an eighth of the time to start.
+ * No route has a schema: the wire codecs validate input. Fastify would load its compilers anyway, which takes an eighth
+ * of the startup time.
  */
 const noCompiler = (): never => {
   throw new TypeError("A route has a schema, which nothing here compiles");
@@ -100,8 +103,8 @@ const compilersFactory = { buildValidator: noCompiler, buildSerializer: noCompil
 export interface Server {
   readonly app: FastifyInstance;
   /**
-   * Reads and imports what the first requests would otherwise have to. Call it when the server listens: an import
-   * that fails later, because all file descriptors are in use, fails for the rest of the process's life.
+   * Loads what the first requests would otherwise have to read and import. Call it once the server listens: an import
+   * that fails later, because all file descriptors are in use, keeps failing until the process ends.
    */
   warmUp(): Promise<void>;
 }
@@ -117,7 +120,7 @@ export function createServer(options: ServerOptions): Server {
     serverFactory: (handler) =>
       createListener(handler, { requestTimeoutMs, stallTimeoutMs, tls: options.tls }),
     forceCloseConnections: "idle",
-    // Fastify's own answer is no problem document, and would leave the connection of a handshake open for ever.
+    // Fastify's own response is not a problem document, and would leave the connection of a handshake open forever.
     return503OnClosing: false,
     genReqId: ({ headers }) => {
       const given = headers["x-request-id"];
@@ -147,7 +150,7 @@ export function createServer(options: ServerOptions): Server {
   });
   app.addHook("onRequest", async (request, reply) => {
     reply.headers(apiHeaders).header("x-request-id", request.id);
-    // Node makes no response for an upgrade: the plugin makes this one.
+    // For an upgrade, Node creates no response; the WebSocket plugin created this one.
     if (isUpgraded(request.raw)) noteResponse(request.raw.socket, reply.raw);
     else drain.note(reply.raw);
     if (drain.isDraining && !healthPaths.has(pathOf(request.url))) {
@@ -161,7 +164,7 @@ export function createServer(options: ServerOptions): Server {
       callers.set(request, options.authenticate(authorizationOf(request)));
     }
     if (asksForSpdy(request.raw)) refuseSpdy(request);
-    // Before Fastify looks at the body: where nothing takes one, its manners are no matter.
+    // Before Fastify reads the body: where no route takes one, its checks do not matter.
     if (request.is404) throw routeRefusal(request);
   });
 
@@ -205,7 +208,7 @@ export function createServer(options: ServerOptions): Server {
   const loads = [...registerDocuments(app), ...registerDocs(app, options.tokenFileHint)];
   registerHealth(app, { ...options, sessions: options.sessions.registry });
   registerWebSockets(app, chosen);
-  // In a scope of its own, which begins when the WebSocket server stands.
+  // In its own scope, which starts once the WebSocket server is ready.
   app.register(async (scope) => {
     registerRoutes(scope, routes, {
       gateway,
@@ -218,7 +221,7 @@ export function createServer(options: ServerOptions): Server {
   return {
     app,
     async warmUp() {
-      // One after the other, with requests in between: each takes its milliseconds.
+      // One at a time, with requests served in between: each load takes some milliseconds.
       for (const load of [loadDialler, loadYaml, ...loads]) {
         await load();
         await nextTurn();
@@ -227,19 +230,19 @@ export function createServer(options: ServerOptions): Server {
   };
 }
 
-/** A browser cannot set headers of a WebSocket: it offers the token as a subprotocol. */
+/** A browser cannot set headers on a WebSocket, so it offers the token as a subprotocol. */
 function authorizationOf({ headers }: FastifyRequest): string | undefined {
   if (headers.authorization !== undefined || headers.upgrade === undefined) return headers.authorization;
   const token = offeredToken(offeredProtocols(headers["sec-websocket-protocol"]));
   return token === undefined ? undefined : `Bearer ${token}`;
 }
 
-/** Whether it says that the client left before its request had come whole. */
+/** Whether the error means that the client left before its request was complete. */
 function hasLeft(thrown: unknown, { raw }: FastifyRequest): boolean {
   return (thrown as { readonly code?: unknown } | null)?.code === "ECONNRESET" && !raw.complete;
 }
 
-/** What Fastify, the parsers and the writers throw, as rows of the error table; the rest stays what it is. */
+/** Maps errors of Fastify, the parsers and the writers to rows of the error table. Returns others unchanged. */
 function toGatewayError(thrown: unknown): unknown {
   if (thrown instanceof InvalidJson) {
     return new GatewayError("invalid_json", thrown.message, {
@@ -251,7 +254,7 @@ function toGatewayError(thrown: unknown): unknown {
       errors: [{ pointer: thrown.pointer, detail: thrown.detail }],
     });
   }
-  // Of the runtime: what we encode ourselves is neither.
+  // From the runtime: what the gateway encodes itself is never malformed or too large.
   if (thrown instanceof Malformed)
     return new GatewayError("runtime_error", `Cannot read the runtime's reply: ${thrown.message}`, {
       cause: thrown,
@@ -273,7 +276,7 @@ function toGatewayError(thrown: unknown): unknown {
   }
 }
 
-/** Nobody takes this method at this path: 405 where others are taken, else 404. */
+/** No route matches: 405 if the path accepts other methods, otherwise 404. */
 function routeRefusal({ method, url }: FastifyRequest): GatewayError {
   const path = pathOf(url);
   const allowed = openPaths.has(path) ? ["GET", "HEAD"] : allowedMethods(routes, path);
@@ -284,7 +287,7 @@ function routeRefusal({ method, url }: FastifyRequest): GatewayError {
   return new GatewayError("route_not_found", `No route ${method} ${path}${hint}`);
 }
 
-/** Points a client that speaks SPDY to the WebSocket of the same path; where there is none the offer is ignored. */
+/** Points a SPDY client to the WebSocket at the same path. Elsewhere the offer is ignored. */
 function refuseSpdy({ url }: FastifyRequest): void {
   const path = pathOf(url);
   const sessionRoutes = routes.filter(({ kind }) => kind === "session");

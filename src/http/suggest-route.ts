@@ -1,9 +1,9 @@
-/** Which route somebody meant who asked for a path that does not exist, or for one with a method that it lacks. */
+/** Suggests the route that a caller meant, after a request for an unknown path or with an unsupported method. */
 
 import { nearest } from "../nearest.ts";
 import type { Route } from "../routes/define.ts";
 
-/** Pages and documents, which are no part of the route table. */
+/** Pages and documents, which are not in the route table. */
 const pages: readonly (readonly [method: string, path: string])[] = [
   ["GET", "/docs"],
   ["GET", "/docs/problems"],
@@ -12,15 +12,15 @@ const pages: readonly (readonly [method: string, path: string])[] = [
   ["GET", "/readyz"],
 ];
 
-/** Longer paths are no slip of the pen, and would only cost time. */
+/** Longer paths are not typos and would only cost time. */
 const maxSegments = 8;
 
 /**
- * The route that `path` is probably meant for, with the caller's own ids in it: `GET /v1/pods` for `/v1/pod`, `/pods`
- * and `/api/v1/pods`. One that takes `method` comes before others. Undefined when none is close.
+ * The route that `path` probably means, with the caller's ids filled in: `GET /v1/pods` for `/v1/pod`, `/pods` and
+ * `/api/v1/pods`. Prefers routes that accept `method`. Undefined if none is close.
  */
 export function suggestRoute(routes: readonly Route[], method: string, path: string): string | undefined {
-  // What a browser opens first.
+  // The path that a browser opens first.
   if (path === "/") return "GET /docs";
   const known = [...routes.map(({ http }) => http.split(" ") as [string, string]), ...pages];
   const verb = method === "HEAD" ? "GET" : method;
@@ -35,8 +35,8 @@ export function suggestRoute(routes: readonly Route[], method: string, path: str
 }
 
 /**
- * The routes that take `method` and are about what `path` is about: containers are listed at `/v1/containers`, and
- * created at `/v1/pods/{podSandboxId}/containers`.
+ * The routes that accept `method` for the same kind of resource: containers are listed at `/v1/containers` but created
+ * at `/v1/pods/{podSandboxId}/containers`.
  */
 export function routesFor(routes: readonly Route[], method: string, path: string): readonly string[] {
   const last = path.split("/").at(-1) ?? "";
@@ -47,14 +47,14 @@ export function routesFor(routes: readonly Route[], method: string, path: string
   });
 }
 
-/** The segments as they stand, and as they would be with the version before them or without what is before it. */
+/** Variants of the segments: as given, with `v1` in front, and both without the first segment. */
 function formsOf(path: string): readonly (readonly string[])[] {
   const segments = path.split("/").filter((segment) => segment !== "");
   if (segments.length === 0 || segments.length > maxSegments) return [];
   return [segments, ["v1", ...segments], segments.slice(1), ["v1", ...segments.slice(1)]];
 }
 
-/** The pattern with the ids of `segments`, when its words are close to theirs. */
+/** Fills the ids of `segments` into the pattern; undefined unless its fixed words are close to theirs. */
 function fill(pattern: string, segments: readonly string[]): string | undefined {
   const parts = pattern.slice(1).split("/");
   if (parts.at(-1) === "{image}" && segments.length > parts.length) {

@@ -1,24 +1,24 @@
 /**
- * File descriptors: how many the process may have, and how they are shared out.
+ * File descriptors: how many the process may use, and how they are shared.
  *
- * A client's connection takes one, and so does each stream to the runtime that its session needs. If idle
- * connections could take all of them, nothing else would open any more: no stream, no socket, no file.
+ * Each client connection takes one, and so does each stream to the runtime that a session needs. If idle connections
+ * could take all of them, nothing else could open: no stream, no socket, no file.
  */
 import { readFileSync } from "node:fs";
 
 export interface DescriptorShares {
-  /** Connections of clients at once; undefined: no limit. */
+  /** Maximum number of client connections; undefined: no limit. */
   readonly maxConnections: number | undefined;
-  /** Streams to the runtime at once, at most as many as were asked for. */
+  /** Maximum number of streams to the runtime; never more than requested. */
   readonly maxStreams: number;
 }
 
-/** For the runtime's sockets, files, log folders, child processes and what Node itself has open. */
+/** For runtime sockets, files, log folders, child processes and Node itself. */
 const reserved = 128;
 
 /**
- * Shares `limit` descriptors between the clients and up to `wantedStreams` streams. Streams come first, as long as
- * each can have a client: a session needs one of either.
+ * Shares `limit` descriptors between clients and up to `wantedStreams` streams. Streams come first, as long as each can
+ * have a client, because a session needs one of each.
  */
 export function shareDescriptors(limit: number | undefined, wantedStreams: number): DescriptorShares {
   if (limit === undefined) return { maxConnections: undefined, maxStreams: wantedStreams };
@@ -29,9 +29,9 @@ export function shareDescriptors(limit: number | undefined, wantedStreams: numbe
 
 const limitsFile = "/proc/self/limits";
 
-/** How many descriptors this process may have; undefined where that is unlimited or cannot be known. */
+/** The number of descriptors that this process may use; undefined if it is unlimited or unknown. */
 export function descriptorLimit(): number | undefined {
-  // Deno would ask the person at its terminal.
+  // Deno would prompt for permission.
   if ("Deno" in globalThis) return undefined;
   try {
     return parseDescriptorLimit(readFileSync(limitsFile, "utf8"));
@@ -40,7 +40,7 @@ export function descriptorLimit(): number | undefined {
   }
 }
 
-/** The soft limit in the text of /proc/PID/limits (proc(5)). */
+/** Parses the soft limit from the text of /proc/PID/limits (proc(5)). */
 export function parseDescriptorLimit(text: string): number | undefined {
   const soft = /^Max open files +(\d+)/m.exec(text)?.[1];
   return soft === undefined ? undefined : Number(soft);

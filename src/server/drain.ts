@@ -1,12 +1,14 @@
-/** The end of a server: from when on it refuses, and when the last answer under way has been given. */
+/** Shuts a server down: refuses new requests and waits for responses in progress. */
 import type { ServerResponse } from "node:http";
 
 export interface Drain {
   /** Whether new requests are refused. */
   readonly isDraining: boolean;
-  /** An answer is under way. */
+  /** Registers a response in progress. */
   note(response: ServerResponse): void;
-  /** Refuses from now on, and keeps no connection. Settles when no answer is under way; may be called again. */
+  /**
+   * Refuses requests from now on and keeps no connection alive. Settles when no response is in progress. Idempotent.
+   */
   begin(): Promise<void>;
 }
 
@@ -41,7 +43,7 @@ export function createDrain(): Drain {
   };
 }
 
-/** Has the connection end with the response, if its headers have not been sent yet. */
+/** Closes the connection after the response, unless its headers were already sent. */
 function closeAfter(response: ServerResponse): void {
   if (!response.headersSent) response.setHeader("connection", "close");
 }

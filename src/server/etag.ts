@@ -1,7 +1,7 @@
 /** Weak validators (RFC 9110, 8.8.3 and 13.1.2). */
 import { createHash } from "node:crypto";
 
-/** Of an answer's text. Weak: two texts of the same content may differ in what nobody means. */
+/** The ETag of a response body. Weak, because two bodies with the same meaning may differ in insignificant bytes. */
 export function weakEtag(bytes: Uint8Array): string {
   return `W/"${createHash("sha256").update(bytes).digest("base64url").slice(0, 22)}"`;
 }

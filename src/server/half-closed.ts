@@ -1,10 +1,10 @@
 /**
- * Clients that end their side of the connection after the request: some wait for the answer all the same,
- * most have left. TCP does not tell which, until something is written to one that has left.
+ * Clients that end their side of the connection after the request. Some still wait for the response, but most have
+ * left. TCP cannot tell the two apart until something is written.
  *
- * So an answer that has not begun is still given. While it is awaited, interim answers (100 Continue, which
- * every HTTP/1.1 client passes over) ask whether anyone is there: a reset ends the connection, and with
- * it the call behind the request. An answer that is being streamed ends at once.
+ * A response that has not begun is therefore still sent. Until then, interim responses (100 Continue, which every
+ * HTTP/1.1 client ignores) probe whether the client is there: a reset closes the connection and cancels the call behind
+ * the request. A response that is already being streamed ends at once.
  */
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
@@ -12,11 +12,11 @@ import { keepHalfOpen } from "./node/half-open.ts";
 import { isUpgraded } from "./node/upgrades.ts";
 import { owedResponse } from "./pending-responses.ts";
 
-/** The first question comes after answers that take no time; each later one after twice the pause. */
+/** The first probe, late enough to spare fast responses. The pause then doubles each time. */
 const firstPauseMs = 100;
 const longestPauseMs = 5000;
 
-/** Answers half-closed clients. */
+/** Serves half-closed clients. */
 export function serveHalfClosed(server: Server): void {
   keepHalfOpen(server);
   for (const event of ["connection", "secureConnection"]) {
@@ -26,13 +26,13 @@ export function serveHalfClosed(server: Server): void {
 
 function outlive(socket: Socket): void {
   const owed = owedResponse(socket);
-  // A WebSocket's end is its own server's business.
+  // The WebSocket server handles the end of its own connections.
   if (owed === undefined || isUpgraded(owed.req)) return;
   if (owed.headersSent) {
     socket.end();
     return;
   }
-  // HTTP/1.0 knows no interim answers: there the answer itself finds out.
+  // HTTP/1.0 has no interim responses: only the response itself shows whether the client has left.
   if (owed.req.httpVersion !== "1.1") return;
   let timer: NodeJS.Timeout;
   const ask = (pauseMs: number): void => {

@@ -1,4 +1,4 @@
-/** Where a server listens: an address, a Unix socket, or a socket that whoever started the process passed. */
+/** Where a server listens: an address, a Unix socket, or a socket passed by the parent process. */
 import { randomBytes } from "node:crypto";
 import { closeSync, lstatSync, openSync, rmSync } from "node:fs";
 import { chmod, link, lstat, mkdtemp, rm } from "node:fs/promises";
@@ -11,12 +11,12 @@ import { StartError } from "../errors.ts";
 import { checkFolder, resolveTrusted, UntrustedPathError } from "../files/trusted-path.ts";
 
 /**
- * Listens and answers the address: `http://127.0.0.1:8585`, `https://10.0.0.7:8585`, `unix:/path`.
+ * Listens and returns the address: `http://127.0.0.1:8585`, `https://10.0.0.7:8585`, `unix:/path`.
  *
- * A Unix socket is its owner's only, in a folder that nobody else can write to. One that a killed gateway left
- * behind is taken away; whatever else is there stays.
+ * A Unix socket is accessible only to its owner, in a folder that nobody else can write to. A socket left behind by a
+ * killed gateway is replaced; anything else at the path is kept.
  *
- * @throws {StartError}
+ * @throws {StartError} when the server cannot listen there.
  */
 export async function listenOn(
   server: Server,
@@ -48,7 +48,7 @@ export async function listenOn(
   return addressOf(server, hasTls);
 }
 
-/** Settles when nobody is let in any more and every connection has ended, if it listened at all. */
+/** Stops accepting connections. Settles when all have closed; at once if the server was not listening. */
 export function stopListening(server: Server): Promise<void> {
   removeSocketFile(server);
   return new Promise((resolve) => server.close(() => resolve()));
@@ -61,8 +61,9 @@ function addressOf(server: Server, hasTls: boolean): string {
 }
 
 /**
- * Connections that wait to be accepted. Clients of a busy gateway open a thousand sessions at once, and the kernel
- * drops, and later resets, what does not fit into Node's default of 511. It caps this at net.core.somaxconn.
+ * Maximum number of connections waiting to be accepted. Clients of a busy gateway open a thousand sessions at once, and
+ * the kernel drops, and later resets, whatever exceeds Node's default of 511. The kernel caps this at
+ * net.core.somaxconn.
  */
 const backlog = 4096;
 
@@ -96,9 +97,9 @@ async function listenOnPath(server: Server, path: string): Promise<void> {
 }
 
 /**
- * Binds in a new folder that only its owner can enter, and then puts the socket at `path`, with mode 600 from the first
- * moment. A umask would do the same, but it would also hold for files that other code creates at that moment, and a
- * worker thread cannot set it.
+ * Binds in a new folder that only its owner can enter, then links the socket to `path`, where it has mode 600 from the
+ * start. A umask would do the same, but would also affect files that other code creates at that moment, and a worker
+ * thread cannot set it.
  */
 async function bindPrivately(server: Server, path: string): Promise<void> {
   const folder = await mkdtemp(join(dirname(path), ".crest-"));
@@ -110,7 +111,7 @@ async function bindPrivately(server: Server, path: string): Promise<void> {
     await bind(server, { path: descriptor === undefined ? socket : `/proc/self/fd/${descriptor}/${name}` });
     await chmod(socket, 0o600);
     const { ino } = await lstat(socket);
-    // Unlike a rename, a link never replaces what somebody else has put there meanwhile.
+    // Unlike a rename, a link never replaces a file that someone else has put there in the meantime.
     await link(socket, path);
     socketFiles.set(server, { path, ino, isRemoved: false });
   } finally {
@@ -125,10 +126,10 @@ interface SocketFile {
   isRemoved: boolean;
 }
 
-/** server -> its socket's file. Node knows it only under the name that it was bound by, which is gone. */
+/** Server -> its socket file. Node knows only the name used to bind it, which is gone. */
 const socketFiles = new WeakMap<Server, SocketFile>();
 
-/** The path of the Unix socket on which `server` listens; undefined when it listens elsewhere. */
+/** The path of the Unix socket that `server` listens on; undefined if it listens elsewhere. */
 export function socketPathOf(server: Server): string | undefined {
   const address = server.address();
   return socketFiles.get(server)?.path ?? (typeof address === "string" ? address : undefined);
@@ -138,15 +139,16 @@ function removeSocketFile(server: Server): void {
   const file = socketFiles.get(server);
   if (file === undefined || file.isRemoved) return;
   file.isRemoved = true;
-  // Another gateway's, if that has taken the place. The server is still open, so no other file has this number.
+  // The file belongs to another gateway if that has replaced it. The server still holds its socket open, so no other
+  // file can have the same inode number.
   if (lstatSync(file.path, { throwIfNoEntry: false })?.ino === file.ino) rmSync(file.path, { force: true });
 }
 
-/** Whoever can put a socket of their own in its place is sent the tokens of clients. */
+/** Clients would send their tokens to anyone who can replace the socket. */
 function checkSocketFolder(path: string): void {
   try {
     const folder = resolveTrusted(dirname(path));
-    // Node says EACCES for a folder that is not there.
+    // Node reports EACCES for a folder that does not exist.
     if (folder.missing.length > 0) throw cannotListen(path, "its folder does not exist");
     checkFolder(folder.path);
   } catch (error) {
@@ -155,13 +157,13 @@ function checkSocketFolder(path: string): void {
   }
 }
 
-/** A socket that a killed gateway left behind is in the way; one that is answered is not ours to take. */
+/** Removes a socket that a killed gateway left behind, but never one that still accepts connections. */
 async function removeDeadSocket(path: string): Promise<void> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "ENOENT") throw error;
   });
   if (!found) return;
-  // The kernel refuses connections to files of any other kind as if they were dead sockets.
+  // The kernel refuses connections to other kinds of files just like connections to dead sockets.
   if (!found.isSocket()) throw cannotListen(path, "there is something that is no socket");
   const refused = await new Promise<boolean>((resolve) => {
     const probe = connect(path);

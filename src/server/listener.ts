@@ -1,4 +1,4 @@
-/** The HTTP server below Fastify, with TLS or without. */
+/** The HTTP server below Fastify, with or without TLS. */
 import { createServer as createPlain, type RequestListener, type Server } from "node:http";
 import { createServer as createSecure } from "node:https";
 import type { Socket } from "node:net";
@@ -10,34 +10,34 @@ import { isBusy, noteResponse, owesTooMuch } from "./pending-responses.ts";
 import { maxHeaderBytes, minHeaderBytes } from "./raw-response.ts";
 
 export interface ListenerOptions {
-  /** Milliseconds in which a request must have come whole. */
+  /** Time limit for receiving a complete request, in milliseconds. */
   readonly requestTimeoutMs: number;
-  /** Milliseconds for which a client may take nothing of its answer. */
+  /** Maximum time without the client reading any of its response, in milliseconds. */
   readonly stallTimeoutMs: number;
-  /** With its `ca`, clients must show a certificate of that authority. Absent: no TLS. */
+  /** If `ca` is set, clients must present a certificate issued by it. Absent: no TLS. */
   readonly tls?: SecureContextOptions | undefined;
 }
 
 /**
- * What unfinished headers may take in all. A command of a session is in the URL, and may be long; but anybody who
- * reaches the port may begin a request, on as many connections as there may be.
+ * Total memory for unfinished headers. Session commands are part of the URL and can be long, but anyone who reaches the
+ * port can start requests, on as many connections as are allowed.
  */
 const headerBudgetBytes = 64 * 1024 * 1024;
 
-/** How long the headers of a new connection's requests may be, beside so many others. */
+/** The maximum header length for a new connection, given the number of open connections. */
 export function headerLimit(connections: number): number {
   const share = Math.floor(headerBudgetBytes / Math.max(connections, 1));
   return Math.min(Math.max(share, minHeaderBytes), maxHeaderBytes);
 }
 
-/** Clients that open a connection speak TLS at once. */
+/** Clients start the TLS handshake as soon as they connect. */
 const handshakeTimeoutMs = 10_000;
 
 /** Builds the server without listening. */
 export function createListener(handler: RequestListener, options: ListenerOptions): Server {
   const server = createBare((request, response) => {
     const { socket } = request;
-    // What was read together with the request that ended the connection still comes here.
+    // Requests read together with the one that ended the connection still arrive here.
     if (socket.destroyed) return;
     noteResponse(socket, response);
     if (owesTooMuch(socket)) socket.destroy();
@@ -52,20 +52,21 @@ export function createListener(handler: RequestListener, options: ListenerOption
   // A client that stops reading would otherwise pin its response and socket forever.
   return server.setTimeout(options.stallTimeoutMs, (socket: Socket) => {
     const waits = isBusy(socket) && socket.writableLength === 0;
-    // Idle ones are Node's to end, but not beside a listener.
+    // With a listener, Node no longer closes idle connections itself.
     if (!waits) socket.destroy();
   });
 }
 
 function createBare(handler: RequestListener, { requestTimeoutMs, tls }: ListenerOptions): Server {
   const http = {
-    // RFC 9110, 7.8 allows to ignore other upgrades. Nobody could answer a handshake while a response is still due.
+    // RFC 9110, 7.8 allows a server to ignore other upgrades. A handshake cannot be answered while a response is still
+    // pending.
     IncomingMessage: upgradeOnly((request) => isHandshake(request) && !isBusy(request.socket)),
     headersTimeout: requestTimeoutMs,
     requestTimeout: requestTimeoutMs,
     connectionsCheckingInterval: requestTimeoutMs / 10,
     keepAliveTimeout: 65_000,
-    // Node would refuse without a problem; `hostOf` does.
+    // Node would refuse without a problem document. `hostOf` sends one.
     requireHostHeader: false,
   };
   if (tls === undefined) return createPlain(http, handler);
@@ -74,7 +75,7 @@ function createBare(handler: RequestListener, { requestTimeoutMs, tls }: Listene
     {
       ...http,
       ...tls,
-      // As it is without TLS: see half-closed.ts.
+      // As without TLS: see half-closed.ts.
       allowHalfOpen: true,
       handshakeTimeout: handshakeTimeoutMs,
       requestCert: needsClient,
@@ -86,7 +87,7 @@ function createBare(handler: RequestListener, { requestTimeoutMs, tls }: Listene
   return server;
 }
 
-/** By server with TLS: the connections whose handshake has begun, by their peer. */
+/** TLS server -> connections in a handshake, by peer address and port. */
 const handshakes = new WeakMap<Server, Map<string, Socket>>();
 
 function noteHandshakes(server: Server): void {
@@ -103,7 +104,7 @@ function noteHandshakes(server: Server): void {
   server.on("secureConnection", (socket: Socket) => begun.delete(peerOf(socket)));
 }
 
-/** Closes every connection that speaks HTTP, and those in a TLS handshake, which Node's `closeAllConnections` leaves. */
+/** Closes all HTTP connections, including those in a TLS handshake, which Node's `closeAllConnections` misses. */
 export function closeConnections(server: Server): void {
   server.closeAllConnections();
   for (const socket of handshakes.get(server)?.values() ?? []) socket.destroy();

@@ -1,7 +1,7 @@
-/** Which methods a path takes, for 405 and its `Allow`. */
+/** Finds the methods that a path accepts, for 405 and its `Allow` header. */
 import type { Route } from "../routes/define.ts";
 
-/** The methods of the routes whose path `path` is, HEAD with GET; empty when there is none. */
+/** The methods of all routes that match `path`; HEAD is added for GET. Empty if no route matches. */
 export function allowedMethods(routes: readonly Route[], path: string): readonly string[] {
   const methods = new Set<string>();
   for (const route of routes) {
@@ -13,10 +13,10 @@ export function allowedMethods(routes: readonly Route[], path: string): readonly
   return [...methods].sort();
 }
 
-/** What some route takes. */
+/** Every method that some route accepts. */
 export const allMethods: readonly string[] = ["DELETE", "GET", "HEAD", "PATCH", "POST"];
 
-/** Whether a route's pattern has this path: a parameter is one segment, an image all that is left. */
+/** Whether a route pattern matches the path. A parameter is one segment; an image is the whole rest. */
 function isPathOf(pattern: string, path: string): boolean {
   const parts = pattern.split("/");
   const segments = path.split("/");

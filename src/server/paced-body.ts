@@ -1,9 +1,8 @@
 /**
- * Hands large bodies to TLS piece by piece, as fast as the client reads.
+ * Passes large bodies to TLS in pieces, as fast as the client reads.
  *
- * OpenSSL encrypts at once whatever it is given. A body given whole would be in memory once more for each client
- * that reads slowly, even where all of them read the same answer. Without TLS the kernel takes what it has room
- * for, and the rest stays where it is.
+ * OpenSSL encrypts everything that it is given at once. A body passed as a whole would be copied for every slow client,
+ * even if all of them read the same response. Without TLS, the kernel takes only what fits, and the rest is not copied.
  */
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";

@@ -1,9 +1,9 @@
 /**
- * Which answers a connection still owes. Requests may be pipelined, so that there can be several; what is
- * written past Fastify must not overtake them.
+ * Tracks the responses that a connection still owes. Requests can be pipelined, so there may be several, and anything
+ * written outside Fastify must not overtake them.
  *
- * Node tells the end of a connection to the answer whose turn it is, and leaves those that wait behind it as
- * they are: their calls would go on, and what holds them would hold them for ever.
+ * When a connection closes, Node notifies only the current response and ignores the ones queued behind it: their calls
+ * would continue, and whatever they hold would leak.
  */
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -11,30 +11,30 @@ import { closeQueued, detachResponse } from "./node/responses.ts";
 
 /** What a connection owes. */
 interface Debt {
-  /** In the order of their requests. */
+  /** In request order. */
   readonly answers: Set<ServerResponse>;
-  /** Bytes that had been read when the oldest of them was asked for. */
+  /** Bytes read from the socket when the oldest pending request arrived. */
   since: number;
 }
 
 const owed = new WeakMap<Socket, Debt>();
 
 /**
- * Requests that a client may send ahead of their answers. Each holds memory until it is answered, and nothing else
- * limits their number: one connection could fill the process.
+ * Maximum number of pipelined requests. Each holds memory until it is answered, and nothing else limits their number,
+ * so one connection could fill the memory of the process.
  */
 export const maxOwedAnswers = 100;
-/** Bytes of the requests that a client may send ahead: as much as one request may have at most, and some more. */
+/** Maximum bytes of pipelined requests: the largest possible request, plus some margin. */
 const maxAheadBytes = 2 * 1024 * 1024;
 
-/** Whether the connection owes so much that it must end. */
+/** Whether the connection has pipelined so much that it must be closed. */
 export function owesTooMuch(socket: Socket): boolean {
   const debt = owed.get(socket);
   if (debt === undefined || debt.answers.size < 2) return false;
   return debt.answers.size > maxOwedAnswers || socket.bytesRead - debt.since > maxAheadBytes;
 }
 
-/** Notes that a request has come: `response` will be its answer. It emits `close`, whatever happens. */
+/** Registers `response` for a new request. The response always emits `close`, whatever happens. */
 export function noteResponse(socket: Socket, response: ServerResponse): void {
   const debt = owed.get(socket) ?? beginDebt(socket);
   const { answers } = debt;
@@ -53,19 +53,22 @@ function beginDebt(socket: Socket): Debt {
   return debt;
 }
 
-/** Whether an answer has yet to leave before another message may be written. */
+/** Whether a response must be sent before another message may be written. */
 export function isBusy(socket: Socket): boolean {
   return (owed.get(socket)?.answers.size ?? 0) > 0;
 }
 
-/** The last answer that is owed to a request which has come in whole; undefined when there is none. */
+/** The last pending response whose request has arrived completely; undefined if there is none. */
 export function owedResponse(socket: Socket): ServerResponse | undefined {
   return [...(owed.get(socket)?.answers ?? [])]
     .filter(({ req, writableFinished, destroyed }) => req.complete && !writableFinished && !destroyed)
     .at(-1);
 }
 
-/** The connection speaks no HTTP any more. Kept, its last request and answer would live as long as it does. */
+/**
+ * Call this when the connection has switched to another protocol. Otherwise its last request and response would stay in
+ * memory as long as the connection.
+ */
 export function forgetResponse(socket: Socket): void {
   const answers = owed.get(socket)?.answers ?? new Set();
   for (const answer of answers) detachResponse(answer, socket);

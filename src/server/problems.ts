@@ -1,4 +1,4 @@
-/** Errors as `application/problem+json` (RFC 9457), in one shape wherever they arise. */
+/** Errors as `application/problem+json` (RFC 9457), with one shape for all sources. */
 import type { FastifyReply } from "fastify";
 import { type ErrorCode, errorTable, GatewayError } from "../errors.ts";
 import { isHandshake } from "./handshake.ts";
@@ -6,12 +6,12 @@ import { isHandshake } from "./handshake.ts";
 export const problemMediaType = "application/problem+json";
 
 /**
- * What every answer has that sets nothing else: it is of this moment and for this caller, and is what its media type
- * says. The gateway's own pages and documents may be kept, and replace `cache-control`.
+ * Default headers of every response: not cacheable, because it is specific to this moment and caller, and no content
+ * sniffing. The gateway's own pages and documents may be cached and replace `cache-control`.
  */
 export const apiHeaders = { "cache-control": "no-store", "x-content-type-options": "nosniff" } as const;
 
-/** The body of a problem. Members with no value are left out. */
+/** The body of a problem. Members without a value are omitted. */
 export interface Problem {
   readonly type: string;
   readonly title: string;
@@ -27,12 +27,12 @@ export interface Problem {
 }
 
 export interface ProblemContext {
-  /** The path of the request, without its query. */
+  /** The request path, without its query. */
   readonly instance?: string;
   readonly requestId?: string;
 }
 
-/** The problem of an error. What is not a `GatewayError` is a bug of ours, of which nothing is told. */
+/** Converts an error to a problem. Anything but a `GatewayError` is a bug in Crest, and its details are not exposed. */
 export function problemOf(error: unknown, context: ProblemContext = {}): Problem {
   const known =
     error instanceof GatewayError
@@ -53,13 +53,13 @@ export function problemOf(error: unknown, context: ProblemContext = {}): Problem
   };
 }
 
-/** Longest text in a problem, in characters: what a caller or a runtime wrote may be repeated in it. */
+/** Maximum length of a text in a problem, in characters, since it may repeat text from the caller or the runtime. */
 const maxTextLength = 4096;
 
 const shorten = (text: string): string =>
   text.length <= maxTextLength ? text : `${text.slice(0, maxTextLength - 3)}...`;
 
-/** The same object with its texts shortened. */
+/** Returns a copy of an object with its strings shortened. */
 function shortened<T extends object>(object: T): T {
   const entries = Object.entries(object).map(([name, value]) => [
     name,
@@ -68,24 +68,24 @@ function shortened<T extends object>(object: T): T {
   return Object.fromEntries(entries) as T;
 }
 
-/** Answers with the problem of `error`. */
+/** Responds with the problem of `error`. */
 export function sendProblem(reply: FastifyReply, error: unknown): FastifyReply {
   const { request } = reply;
   const problem = problemOf(error, { instance: pathOf(request.url), requestId: request.id });
   if (error instanceof GatewayError) reply.headers(error.headers);
   if (isHandshake(request.raw)) {
-    // Node has let go of its connection: nobody else would end it.
+    // Node no longer manages this connection, so we must close it.
     reply.header("connection", "close");
     reply.raw.once("finish", () => request.raw.socket.destroySoon());
   }
-  // As bytes: to a string Fastify would add a charset, which JSON's media types do not have.
+  // As bytes: Fastify adds a charset to strings, which JSON media types do not have.
   return reply
     .code(problem.status)
     .type(problemMediaType)
     .send(Buffer.from(`${JSON.stringify(problem)}\n`));
 }
 
-/** The path of a request target, without the query, which may hold what no one should see again. */
+/** The path of a request target. The query is cut off because it may contain secrets. */
 export function pathOf(url: string): string {
   const query = url.indexOf("?");
   return query === -1 ? url : url.slice(0, query);

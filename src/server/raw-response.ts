@@ -1,4 +1,4 @@
-/** Refusals without a request and a reply: what Node itself cannot read, or would end without a word. */
+/** Refusals without a request and a reply: for input that Node cannot parse or would drop without a response. */
 import { randomUUID } from "node:crypto";
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
@@ -6,14 +6,14 @@ import { GatewayError } from "../errors.ts";
 import { owedResponse } from "./pending-responses.ts";
 import { apiHeaders, problemMediaType, problemOf } from "./problems.ts";
 
-/** A request line with all headers may be as long as this, with a command of 256 KiB in it. */
+/** Maximum length of the request line and all headers; fits a command of 256 KiB. */
 export const maxHeaderBytes = 384 * 1024;
-/** What is always taken; the rest is shared by the connections that are open. */
+/** Always allowed; the rest of the budget is shared by the open connections. */
 export const minHeaderBytes = 16 * 1024;
 
 /**
- * Answers what Node's parser stumbled over: broken HTTP, headers too large, too slow. Whoever has not come
- * through a TLS handshake could not read an answer.
+ * Responds to errors of Node's parser: broken HTTP, headers too large, request too slow. A client that has not
+ * completed the TLS handshake gets no response, because it could not read one.
  */
 export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
   if (!/^(HPE|ERR_HTTP)_/.test(error.code ?? "") || !socket.writable) {
@@ -33,12 +33,12 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
   );
 }
 
-/** How long a client has to read a refusal and to end its side. */
+/** How long a client may take to read a refusal and close its side. */
 const lingerMs = 1000;
 
-/** Writes a problem behind the answers that are still owed, and ends the connection. */
+/** Writes a problem after all pending responses and closes the connection. */
 export function refuse(socket: Socket, refusal: GatewayError): void {
-  // Node does not listen for the error of a connection that it lets go of, and would end the process with it.
+  // Node does not handle errors of a connection that it no longer manages; unhandled, they would end the process.
   socket.on("error", () => socket.destroy());
   const owed = owedResponse(socket);
   if (owed !== undefined) {
@@ -60,8 +60,8 @@ export function refuse(socket: Socket, refusal: GatewayError): void {
   socket.end(
     `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? ""}\r\n${lines.join("")}\r\n${body}`,
   );
-  // Node may have let go of the connection: nobody else would end it. Closed at once, with something unread, it
-  // would be reset, and the answer lost.
+  // Node may no longer manage the connection, so we must close it. Closing at once, with unread input, would reset the
+  // connection and lose the response.
   const late = setTimeout(() => socket.destroy(), lingerMs).unref();
   socket.resume().once("close", () => clearTimeout(late));
 }

@@ -1,16 +1,13 @@
-/**
- * Rules of HTTP/1.1 that neither Node nor the router keeps, checked for every request before anything else
- * looks at it.
- */
+/** Checks HTTP/1.1 rules that neither Node nor the router enforces, before any other processing of a request. */
 import type { IncomingMessage } from "node:http";
 import { GatewayError } from "../errors.ts";
 import { isHandshake } from "./handshake.ts";
 import { pathOf } from "./problems.ts";
 
-/** A target as clients write it to a proxy, with its authority. */
+/** A request target in absolute form, as sent to a proxy. */
 const absoluteForm = /^https?:\/\/([^/?#]*)/i;
 
-/** `http://localhost:8585/v1/pods` -> `/v1/pods` (RFC 9112, 3.2.2); other targets are left as they are. */
+/** `http://localhost:8585/v1/pods` -> `/v1/pods` (RFC 9112, 3.2.2). Other targets are returned unchanged. */
 export function originForm(url: string): string {
   if (url.startsWith("/")) return url;
   const rest = url.replace(absoluteForm, "");
@@ -18,9 +15,9 @@ export function originForm(url: string): string {
 }
 
 /**
- * The name that the client called the gateway by: of `target` when that is absolute, else of `Host`.
+ * The host that the client addressed: from `target` if it is absolute, otherwise from `Host`.
  *
- * @throws {GatewayError} `invalid_request` when HTTP/1.1 has none, or there is more than one (RFC 9112, 3.2).
+ * @throws {GatewayError} invalid_request: when there is more than one `Host`, or none with HTTP/1.1 (RFC 9112, 3.2).
  */
 export function hostOf(
   { rawHeaders, headers, httpVersion }: IncomingMessage,
@@ -36,9 +33,10 @@ export function hostOf(
 }
 
 /**
- * Refuses bodies that come in a coding which nobody here takes off.
+ * Refuses bodies with a transfer or content coding that the gateway cannot decode.
  *
- * @throws {GatewayError} `invalid_request`, `unsupported_media_type`.
+ * @throws {GatewayError} invalid_request: for a transfer coding other than `chunked`.
+ * @throws {GatewayError} unsupported_media_type: for a content coding.
  */
 export function checkCodings({ headers }: IncomingMessage): void {
   const transfer = headers["transfer-encoding"];
@@ -52,7 +50,11 @@ export function checkCodings({ headers }: IncomingMessage): void {
     );
 }
 
-/** Refuses escapes of a query that are not UTF-8, which the router would leave as they stand. */
+/**
+ * Refuses query strings with percent-escapes that are not UTF-8, which the router would pass on undecoded.
+ *
+ * @throws {GatewayError} invalid_request
+ */
 export function checkQuery(url: string): void {
   const start = url.indexOf("?");
   if (start === -1 || !url.includes("%", start)) return;
@@ -64,8 +66,10 @@ export function checkQuery(url: string): void {
 }
 
 /**
- * Refuses a WebSocket handshake to a route that is none: its client could do nothing with the answer.
+ * Refuses a WebSocket handshake on a route that is not a WebSocket, because its client could not use the response.
  * Other upgrades are ignored, as RFC 9110, 7.8 allows: Java's HttpClient and `curl --http2` offer h2c.
+ *
+ * @throws {GatewayError} invalid_request
  */
 export function refuseHandshake(request: IncomingMessage): void {
   if (!isHandshake(request)) return;

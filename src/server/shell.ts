@@ -1,6 +1,6 @@
 /** Commands to paste into a shell. */
 
-/** A word as a shell reads it: unchanged when nothing in it is special. */
+/** Quotes a word for a POSIX shell. Returns it unchanged if it has no special characters. */
 export function quote(text: string): string {
   return /^[A-Za-z0-9_./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

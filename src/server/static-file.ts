@@ -1,27 +1,27 @@
-/** Files of the gateway's own: its documents, its pages and what they load. */
+/** Serves the gateway's own files: documents, pages and their assets. */
 import type { FastifyInstance } from "fastify";
 import { noneMatch, weakEtag } from "./etag.ts";
 
 export interface OwnFile {
   readonly path: string;
-  /** As `Content-Type` has it. */
+  /** The value of `Content-Type`. */
   readonly type: string;
   readonly headers: { readonly [name: string]: string };
-  /** Called at the first request or `load`, and again after a failure. */
+  /** Called on the first request or `load`, and again after a failure. */
   readonly read: () => Promise<Uint8Array>;
 }
 
-/** Reads a file into memory, if it is not there yet. */
+/** Loads the file into memory, if it is not there yet. Rejects when the file cannot be read. */
 export type Load = () => Promise<unknown>;
 
-/** Answers GET and HEAD with the file, which is kept in memory once it was read. */
+/** Serves the file for GET and HEAD. Keeps it in memory once it has been read. */
 export function registerFile(app: FastifyInstance, { path, type, headers, read }: OwnFile): Load {
   let file: Promise<{ readonly bytes: Uint8Array; readonly etag: string }> | undefined;
   const load = () => {
     file ??= read()
       .then((bytes) => ({ bytes, etag: weakEtag(bytes) }))
       .catch((error: unknown) => {
-        // What cannot be read now may be later.
+        // A later attempt may succeed.
         file = undefined;
         throw error;
       });

@@ -1,8 +1,8 @@
 /**
- * Bridges a WebSocket and a command's session.
+ * Bridges a WebSocket and a command session.
  *
- * Invariant: a byte leaves its source only after its sink has room. Pausing stdout therefore stalls the
- * process, as a slow terminal would; only an attached container is never stalled.
+ * Invariant: a byte leaves its source only when its sink has room. Pausing stdout therefore blocks the process, like a
+ * slow terminal. An attached container is never blocked.
  */
 import type { Socket as Connection } from "node:net";
 import type { Duplex } from "node:stream";
@@ -19,26 +19,26 @@ export interface BridgeOptions {
   readonly codec: ChannelCodec;
   readonly limits: Limits;
   readonly waiting: WaitingOutput;
-  /** A slow reader is dropped instead of stalling the other side. */
+  /** Drops a slow reader instead of blocking the other side. */
   readonly neverStall: boolean;
-  /** The client's connection, below the WebSocket. */
+  /** The client connection below the WebSocket. */
   readonly peer: Connection;
 }
 
-/** A bridged session, for whoever counts and ends them. */
+/** A bridged session, as seen by the registry that counts and ends sessions. */
 export interface Bridged {
-  /** Ends it from our side; a client that does not answer is cut off after `graceMs`. */
+  /** Ends the session from our side. A client that does not answer is cut off after `graceMs`. */
   end(code: number, reason: string, graceMs?: number): void;
-  /** Settles when both sides are gone. */
+  /** Settles when both sides have closed. */
   readonly ended: Promise<void>;
 }
 
-/** What a client sent before it left may still take this long to go out. */
+/** Maximum time to flush to the runtime what a client sent before it left. */
 export const flushMs = 2000;
 
 /**
- * What a terminal sends for the end of its input: closing the stream would close its output too. Behind the beginning
- * of a line, the first one only hands that line over.
+ * The byte (^D) that a terminal sends for end of input. Closing the stdin stream would also close the terminal's
+ * output. After a partial line, the first ^D only submits that line, so two are needed.
  */
 const endOfTransmission = 4;
 const newline = 10;
@@ -87,7 +87,7 @@ export function bridge(socket: Socket, session: CommandSession, options: BridgeO
         if (message.payload.length !== 1) live.close(closeCode.badMessage, "a close message has two bytes");
         else if (message.payload[0] === channel.stdin) endStdin();
         return;
-      default: // Kubernetes' servers ignore channels that they do not know.
+      default: // Kubernetes servers ignore unknown channels.
         return;
     }
   });
@@ -109,13 +109,13 @@ export function bridge(socket: Socket, session: CommandSession, options: BridgeO
     outflow(session.stderr, channel.stderr),
   ]);
 
-  // Clients wait for a first message as the sign that the session stands.
+  // Clients wait for a first message to know that the session is open.
   send(streams.stdout ? channel.stdout : streams.stderr ? channel.stderr : channel.status, Buffer.alloc(0));
 
   let isOver = false;
   void session.outcome.then(async (outcome) => {
     isOver = true;
-    // What has come goes out first.
+    // Send all output before the status.
     await outputs;
     const isLost = "lost" in outcome;
     const status = isLost ? failure(`exit unknown: ${outcome.lost}`) : outcome.status;
@@ -126,7 +126,7 @@ export function bridge(socket: Socket, session: CommandSession, options: BridgeO
   });
 
   const ping = setInterval(() => {
-    // Resets the runtime's own idle clock. An answer is not waited for: a busy process gives none.
+    // Resets the runtime's own idle timer. We don't wait for the reply, because a busy process never sends one.
     session.connection.ping().catch(() => undefined);
   }, limits.pingMs);
   ping.unref();
@@ -135,21 +135,21 @@ export function bridge(socket: Socket, session: CommandSession, options: BridgeO
     end: live.close,
     ended: live.closed.then(async () => {
       clearInterval(ping);
-      // Dropping the connection, and nothing gentler, makes containerd 2 kill what runs in it. Before that
-      // the client's last words go out.
+      // containerd 2 kills the process only if the connection is dropped; a graceful close is not enough. First flush
+      // what the client sent last.
       if (isOver) session.connection.destroy();
       else await session.connection.destroySoon(flushMs);
     }),
   };
 }
 
-/** Ends a session whose client sent a message that is longer than can be taken. */
+/** Closes a session whose client sent a message longer than `maxMessageBytes`. */
 export function closeTooLarge(live: Pick<Liveness, "close">): void {
   const limit = maxMessageBytes / 1024 / 1024;
   live.close(closeCode.messageTooBig, `a message may have at most ${limit} MiB`);
 }
 
-/** Writes what a client sent; while the sink has no room, the client is not read. */
+/** Writes client data to `sink`. Pauses the WebSocket while the sink has no room. */
 export function writeWithBackpressure(payload: Buffer, sink: Duplex, socket: Socket): void {
   if (sink.writableEnded || sink.destroyed) return;
   if (sink.write(payload) || socket.isPaused) return;

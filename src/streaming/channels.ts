@@ -1,5 +1,5 @@
 /**
- * Kubernetes' channel subprotocols on a WebSocket: every message is a channel and a payload.
+ * Kubernetes channel subprotocols over WebSocket: each message is a channel number and a payload.
  *
  * Source: Kubernetes' remotecommand (v4, v5) and portforward WebSocket protocols.
  */
@@ -8,7 +8,7 @@ import type { SplitOptions } from "./split-messages.ts";
 
 export const channel = { stdin: 0, stdout: 1, stderr: 2, status: 3, resize: 4, close: 255 } as const;
 
-/** In the order of preference. */
+/** In order of preference. */
 export const subprotocols = [
   "v5.channel.k8s.io",
   "v4.channel.k8s.io",
@@ -18,31 +18,31 @@ export const subprotocols = [
 ] as const;
 export type Subprotocol = (typeof subprotocols)[number];
 
-/** Carries the token for those who cannot set headers: browsers. */
+/** Carries the token for clients that cannot set headers, such as browsers. */
 export const bearerPrefix = "base64url.bearer.authorization.k8s.io.";
 
-/** One message of a client. */
+/** One client message. */
 export interface Message {
   readonly channel: number;
   readonly payload: Buffer;
 }
 
 export interface ChannelCodec {
-  /** What to send for a payload on a channel, and whether it is a binary message. */
+  /** Encodes a payload for a channel: a Buffer is sent as a binary message, a string as text. */
   encode(channel: number, payload: Uint8Array): Buffer | string;
-  /** Undefined for what says nothing: an empty message, a channel that is none. */
+  /** Returns undefined for an empty message or an invalid channel or payload. */
   decode(message: Buffer): Message | undefined;
-  /** Whether a client may end its half of a channel: `[255, channel]`. */
+  /** Whether a client may close its half of a channel with `[255, channel]`. */
   readonly halfClose: boolean;
-  /** Channels have numbers below this one. */
+  /** Upper bound of channel numbers, exclusive. */
   readonly channels: number;
-  /** How the status channel tells of an end: Kubernetes' Status as JSON, or the message of a failure alone. */
+  /** What the status channel sends at the end: a Kubernetes Status as JSON, or only the error message. */
   readonly status: "json" | "message";
-  /** How a message can be split into several. */
+  /** How to split a message into several. */
   readonly split: Pick<SplitOptions, "prefixBytes" | "alignBytes">;
 }
 
-/** How `subprotocol` writes messages. Where none was offered it is v4. */
+/** Returns the codec of `subprotocol`. Default: v4. */
 export function channelCodec(subprotocol: Subprotocol | undefined): ChannelCodec {
   switch (subprotocol) {
     case "v5.channel.k8s.io":
@@ -76,12 +76,12 @@ const binaryCodec: ChannelCodec = {
 };
 
 const zero = 0x30;
-/** What Go's decoder takes; Node's passes over what it does not know. */
+/** Matches what Go's decoder accepts. Node's decoder skips characters that it does not know. */
 const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /**
- * Text messages: the channel as a digit, the payload in base64. What follows 9 in ASCII are the channels
- * from 10 on, as Kubernetes counts.
+ * Text messages: one character for the channel, then the payload in base64. Channels from 10 on use the ASCII
+ * characters after `9`, as in Kubernetes.
  */
 const base64Codec: ChannelCodec = {
   halfClose: false,
@@ -99,16 +99,14 @@ const base64Codec: ChannelCodec = {
   },
 };
 
-/**
- * Whether a handshake's `Sec-WebSocket-Protocol` is a list of different names (RFC 6455, 4.1), or absent.
- */
+/** Whether `Sec-WebSocket-Protocol` is absent or a list of unique names (RFC 6455, 4.1). */
 export function isProtocolList(header: string | undefined): boolean {
   if (header === undefined) return true;
   const names = header.split(",").map((name) => name.trim());
   return new Set(names).size === names.length && names.every((name) => /^[!#$%&'*+\-.^_`|~\w]+$/.test(name));
 }
 
-/** The offered names of a handshake's `Sec-WebSocket-Protocol`, in the client's order. */
+/** The names offered in `Sec-WebSocket-Protocol`, in the client's order. */
 export function offeredProtocols(header: string | undefined): readonly string[] {
   return (header ?? "")
     .split(",")
@@ -116,7 +114,7 @@ export function offeredProtocols(header: string | undefined): readonly string[] 
     .filter((name) => name !== "");
 }
 
-/** The token in an offered subprotocol, when there is one that reads. */
+/** The token carried by an offered subprotocol; undefined if there is none or it is not base64url. */
 export function offeredToken(offered: readonly string[]): string | undefined {
   const name = offered.find((candidate) => candidate.startsWith(bearerPrefix));
   const encoded = name?.slice(bearerPrefix.length);

@@ -1,5 +1,5 @@
 /**
- * A command's session (Exec, Attach) at the runtime: its streams, and how it ended.
+ * A command session (Exec, Attach) with the runtime: its streams and its outcome.
  *
  * Source: Kubernetes' remotecommand protocol v4 over SPDY.
  */
@@ -8,7 +8,7 @@ import { cutText, maxRuntimeTextBytes } from "../cri/runtime-text.ts";
 import { readText } from "./read-text.ts";
 import type { SpdyConnection, SpdyStream } from "./spdy/connection.ts";
 
-/** Which streams a session has, as the RPC was asked. */
+/** The streams of a session, as requested in the RPC. */
 export interface StreamChoice {
   readonly stdin: boolean;
   readonly stdout: boolean;
@@ -16,14 +16,14 @@ export interface StreamChoice {
   readonly tty: boolean;
 }
 
-/** How it ended: Kubernetes' Status as the runtime wrote it but for a long message, or that the runtime went away. */
+/** How the session ended: the runtime's Kubernetes Status (a long message is cut), or that the runtime went away. */
 export type Outcome = { readonly status: string } | { readonly lost: string };
 
 export interface CommandSession {
   readonly stdin: SpdyStream | undefined;
   readonly stdout: Duplex | undefined;
   readonly stderr: Duplex | undefined;
-  /** Takes terminal sizes, with a terminal. */
+  /** Takes terminal sizes. Only with a terminal. */
   readonly resize: Duplex | undefined;
   readonly outcome: Promise<Outcome>;
   readonly connection: SpdyConnection;
@@ -31,21 +31,21 @@ export interface CommandSession {
 
 export interface CommandSessionOptions {
   /**
-   * How long to wait for the status once all output has ended, where the process may have left much of its
-   * stdin unread; 0: for ever. Elsewhere it is waited for as long as the connection stands: a busy runtime
-   * may be minutes late.
+   * How long to wait for the status after all output has ended, in sessions whose process may have left much of its
+   * stdin unread. 0 waits forever. Other sessions wait as long as the connection lives, because a busy runtime can be
+   * minutes late.
    */
   readonly statusGraceMs: number;
 }
 
 const maxStatusBytes = 64 * 1024;
 /**
- * containerd never sends the status when more was left unread than lies in its pipes: about 128 KiB. The
- * first of them alone takes so much. How much was read nobody tells, so what was sent is what counts.
+ * containerd never sends the status if more stdin was left unread than its pipes hold, about 128 KiB. The first pipe
+ * alone holds this much. The runtime does not report how much stdin was read, so we count what was sent.
  */
 const harmlessStdinBytes = 64 * 1024;
 
-/** Opens the session's streams; the server wants all of them within 30 s. */
+/** Opens the streams of the session. The server expects all of them within 30 s. */
 export function createCommandSession(
   connection: SpdyConnection,
   streams: StreamChoice,
@@ -58,9 +58,9 @@ export function createCommandSession(
   const stdout = open("stdout", streams.stdout);
   const stderr = open("stderr", streams.stderr && !streams.tty);
   const resize = open("resize", streams.tty);
-  // Nothing is ever sent on it.
+  // We never send anything on it.
   error.end();
-  // Nothing comes on these; what a broken server sends there must not hold the others up.
+  // Nothing should arrive on these. Discard what a faulty server sends, so that it cannot block the other streams.
   for (const stream of [stdin, resize]) stream?.resume();
   const outputs = [stdout, stderr].filter((stream) => stream !== undefined);
   return {
@@ -80,7 +80,7 @@ export function createCommandSession(
 interface Ends {
   readonly outputs: readonly Duplex[];
   readonly statusGraceMs: number;
-  /** Whether the runtime may be one that never sends the status. */
+  /** Whether the runtime might never send the status. */
   readonly mayLackStatus: () => boolean;
 }
 
@@ -118,12 +118,12 @@ function outcomeOf(
   });
 }
 
-/** A command that cannot be started fails within this time, on a node that is not overloaded. */
+/** A command that cannot start fails within this time, unless the node is overloaded. */
 const startMs = 250;
 
 /**
- * Waits for the first that is heard of a command: its end, which is answered, or output. A command that is silent
- * has started when some time has passed, which nobody can tell from one that fails later. Nothing is read.
+ * Waits for the first sign of life of a command: its outcome, which is returned, or output. A silent command counts as
+ * started after `startMs`; it cannot be told apart from one that fails later. Reads nothing.
  */
 export async function firstSign(
   { stdout, stderr, outcome }: CommandSession,
@@ -146,7 +146,7 @@ export async function firstSign(
   }
 }
 
-/** The status with the beginning of a message that is too long. One that is too long and no JSON says nothing. */
+/** Cuts a message that is too long. A status that is too long and not JSON becomes a failure. */
 function withShortMessage(text: string): string {
   if (Buffer.byteLength(text) <= maxRuntimeTextBytes) return text;
   try {
@@ -158,12 +158,12 @@ function withShortMessage(text: string): string {
   }
 }
 
-/** Kubernetes' Status of something that failed here. */
+/** A Kubernetes Status for a failure in the gateway. */
 export function failure(message: string): string {
   return JSON.stringify({ metadata: {}, status: "Failure", reason: "InternalError", message, code: 500 });
 }
 
-/** The message of a failure in a Status; empty for success. What is no Status is the message itself. */
+/** The error message of a Status; empty for success. Text that is not a Status is returned unchanged. */
 export function messageOf(status: string): string {
   try {
     const { status: result, message } = JSON.parse(status) as { status?: unknown; message?: unknown };

@@ -1,23 +1,23 @@
-/** Opens a SPDY session at a runtime's streaming server. */
+/** Opens a SPDY session with a runtime's streaming server. */
 
 import type { Duplex } from "node:stream";
 import type { Dispatcher } from "undici";
-// Not from "undici": importing that replaces the dispatcher of fetch() in the whole process.
+// Not from "undici": importing that replaces the global fetch() dispatcher of the process.
 import Client from "undici/lib/dispatcher/client.js";
 import { GatewayError } from "../errors.ts";
 import { createSpdyConnection, type SpdyConnection } from "./spdy/connection.ts";
 import { checkStreamUrl } from "./stream-url.ts";
 
 export interface DialOptions {
-  /** What the session speaks: `v4.channel.k8s.io`, `portforward.k8s.io`. */
+  /** The session's protocol: `v4.channel.k8s.io` or `portforward.k8s.io`. */
   readonly protocol: string;
-  /** The one address that streams may come from; loopback when undefined. */
+  /** The only address that streams may come from. Default: any loopback address. */
   readonly streamHost?: string | undefined;
-  /** PEM certificates that the streaming server's must chain to, where it has TLS. */
+  /** CA certificates (PEM) that the streaming server's certificate must chain to, if it uses TLS. */
   readonly ca?: string | undefined;
-  /** How long connecting may take, and then the answer; default 10 s each. */
+  /** Time limit for connecting, and again for the response. Default: 10 s each. */
   readonly timeoutMs?: number;
-  /** Called once with what gives the attempt up. */
+  /** Called once with a function that cancels the attempt. */
   readonly onCancel?: (cancel: () => void) => void;
 }
 
@@ -27,11 +27,11 @@ const defaultTimeoutMs = 10_000;
 const spdy = "SPDY/3.1";
 
 /**
- * Upgrades to SPDY/3.1 at a URL that the runtime answered.
+ * Upgrades to SPDY/3.1 at a URL that the runtime returned.
  *
- * The URL works once: whatever goes wrong, it is not dialled again.
+ * The URL works only once, so a failed attempt is never retried.
  *
- * @throws {GatewayError} `runtime_error` when the server refuses or cannot be reached.
+ * @throws {GatewayError} runtime_error: when the URL is not allowed, or the server refuses or cannot be reached.
  */
 export async function dial(
   url: string,
@@ -41,12 +41,12 @@ export async function dial(
   const client = new Client(target.origin, {
     connect: {
       timeout: timeoutMs,
-      // Otherwise NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would switch the check off.
+      // Otherwise NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would disable verification.
       rejectUnauthorized: true,
       ...(ca === undefined ? {} : { ca }),
     },
     headersTimeout: timeoutMs,
-    // The session has its own limits.
+    // Sessions have their own limits.
     bodyTimeout: 0,
   });
   onCancel?.(() => void client.destroy());

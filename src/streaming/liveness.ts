@@ -1,23 +1,23 @@
 /**
- * Keeps a WebSocket alive and ends it: pings, the close handshake, and what a paused socket needs.
+ * Keeps a WebSocket alive and closes it: pings, the closing handshake, and special handling of a paused socket.
  *
- * A paused socket reads nothing: it sees no pong, answers no ping and cannot take part in closing. A client
- * that takes its time to read, as behind a pager, answers no ping either, until it has read what lies
- * before it: so a missing answer tells that a client has gone only when nothing was sent to it meanwhile.
- * Otherwise TCP finds out: pings and pongs keep it sending, and one that has gone acknowledges nothing. On
- * Linux that takes about a quarter of an hour (`net.ipv4.tcp_retries2`); Node can set no shorter one. TCP's
- * own keep-alive would add nothing, since it asks only while nothing is on its way.
+ * A paused socket reads nothing: it sees no pongs, answers no pings and cannot complete a closing handshake. A client
+ * that reads slowly, for example behind a pager, does not answer a ping before it has read all data in front of it. So
+ * a missing pong proves that the client is gone only if nothing was sent to it in the meantime. Otherwise we rely on
+ * TCP: pings and pongs keep it sending, and a client that is gone acknowledges nothing. On Linux that takes about 15
+ * minutes (`net.ipv4.tcp_retries2`), and Node cannot set a shorter timeout. TCP keep-alive would not help, because it
+ * probes only when nothing is in flight.
  */
 import { closeCode, type Socket } from "./socket.ts";
 
 export interface Limits {
-  /** Between two pings. */
+  /** Interval between pings. */
   readonly pingMs: number;
-  /** Ends a session in which neither side sent anything; 0: never. */
+  /** Ends a session after this time without data in either direction. 0: never. */
   readonly idleMs: number;
-  /** Ends a session however busy it is; 0: never. */
+  /** Ends a session after this time even if it is active. 0: never. */
   readonly maxMs: number;
-  /** How long a client may take to answer a close, or a ping. */
+  /** How long a client may take to answer a close or a ping. */
   readonly graceMs: number;
 }
 
@@ -29,22 +29,22 @@ export const defaultLimits: Limits = {
 };
 
 export interface Liveness {
-  /** A message came from the client. */
+  /** Call when a message arrives from the client. */
   heard(): void;
-  /** Output was sent to the client. */
+  /** Call when output is sent to the client. */
   sent(): void;
-  /** False once the session is being closed: what still comes is not listened to. */
+  /** False once the session is closing; later messages must be ignored. */
   readonly open: boolean;
   /**
-   * Closes with a code, once; a client that does not answer is cut off after the grace, `graceMs` of the
-   * limits by default. A shorter one counts also when it comes later.
+   * Closes with a code; later calls do not send another close. A client that does not answer is cut off after `graceMs`
+   * (default: `graceMs` of the limits). A later call can shorten the grace period.
    */
   close(code: number, reason: string, graceMs?: number): void;
-  /** Settles when the socket is closed, from whichever side. */
+  /** Settles when the socket has closed, whichever side closed it. */
   readonly closed: Promise<void>;
 }
 
-/** While paused, clients that ping want to see something. */
+/** While the socket is paused, send pongs at this interval to clients that expect an answer to their pings. */
 const unsolicitedPongMs = 5000;
 
 export function keepAlive(socket: Socket, limits: Limits): Liveness {
@@ -52,10 +52,10 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
   let touched = start;
   let answered = start;
   let pinged = start;
-  /** Pings are numbered: an answer tells that the client has read all that went out before its ping. */
+  /** Pings are numbered: a pong shows that the client has read everything sent before that ping. */
   let pings = 0;
   let lastAnswered = 0;
-  /** The last ping that went out before the last output; none at first. */
+  /** The last ping sent before the last output; initially none. */
   let beforeOutput = -1;
   let closing = false;
   let cutOff: NodeJS.Timeout | undefined;
@@ -85,7 +85,7 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
       close(closeCode.tooLong, "the session's time is over");
     if (closing) return;
     if (socket.isPaused) {
-      // Its pings wait unread. It is not pinged: its answers would pile up at its side.
+      // Its pings are still unread. We send none either, because its pongs would pile up on its side.
       answered = now;
       socket.pong();
       return;
@@ -105,11 +105,11 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
   timer.unref();
   socket.on("pong", (data) => {
     answered = performance.now();
-    // Some answer without having been asked.
+    // Some clients send unsolicited pongs.
     const number = Number(data.toString("latin1"));
     if (number > lastAnswered && number <= pings) lastAnswered = number;
   });
-  // `ws` is closing by itself then, with the code that fits; a client that does not answer that is cut off, too.
+  // `ws` has already started to close with the right code. This also cuts off a client that does not answer.
   socket.on("error", () => close(closeCode.badMessage, ""));
   socket.on("close", () => {
     clearInterval(timer);

@@ -1,46 +1,45 @@
-/** A stream of the runtime -> messages to the client, as fast as the client takes them. */
+/** Sends a runtime stream to the client as messages, as fast as the client reads. */
 import type { Readable } from "node:stream";
 import type { Socket } from "./socket.ts";
 
-/** Counts what waits for a session's client, together with that of other sessions. */
+/** Counts the bytes that wait for the client of a session, and the total of all sessions. */
 export interface WaitingOutput {
-  /** Bytes that wait now. */
+  /** Sets the number of bytes that wait now. */
   force(bytes: number): void;
-  /** Whether more waits in all than may. */
+  /** Whether the total exceeds its limit. */
   readonly isOver: boolean;
 }
 
 export interface OutflowOptions {
   readonly socket: Socket;
   readonly waiting: WaitingOutput;
-  /** What to send for a chunk. */
+  /** Encodes a chunk as a message. */
   readonly encode: (chunk: Buffer) => Buffer | string;
-  /** Called with each chunk that was sent. */
+  /** Called before each chunk is sent. */
   readonly sent: () => void;
   /**
-   * What to do about a client that does not keep up. Absent: the stream is paused until it does, which
-   * stalls the process behind it as a slow terminal would. Attaching must not do that to a container, so
-   * there a limited amount is kept, and then this is called.
+   * Called when the client falls behind and its buffer is full. If absent, the stream is paused instead, which blocks
+   * the process like a slow terminal. Attach must not block a container, so it sets this.
    */
   readonly tooSlow?: () => void;
 }
 
 const highWaterBytes = 1024 * 1024;
 const lowWaterBytes = 256 * 1024;
-/** What is kept for a client that may not stall the stream. */
+/** Buffer limit for a client that must not block the stream. */
 const maxHeldBytes = 4 * 1024 * 1024;
-/** What a session may always have, so that it goes on however much waits for others. */
+/** What each session may always buffer, so that it makes progress however much waits for others. */
 const minHeldBytes = 64 * 1024;
 
 const readyState = { open: 1, closing: 2 } as const;
 
-/** Settles when the stream has ended and everything was handed to the socket. */
+/** Settles when the stream has ended and all data was passed to the socket. */
 export function pumpOut(
   stream: Readable,
   { socket, waiting, encode, sent, tooSlow }: OutflowOptions,
 ): Promise<void> {
   const maxBytes = tooSlow === undefined ? highWaterBytes : maxHeldBytes;
-  /** Whether as many bytes wait as may, counted anew. */
+  /** Updates the count and returns whether the buffer is full. */
   const isFull = (limitBytes: number): boolean => {
     const bytes = socket.bufferedAmount;
     waiting.force(bytes);
@@ -48,7 +47,7 @@ export function pumpOut(
   };
   return new Promise((resolve) => {
     stream.on("data", (chunk: Buffer) => {
-      // A socket that is closing sends nothing more, but would count it as waiting.
+      // A closing socket sends nothing more but would still count the data as waiting.
       if (socket.readyState !== readyState.open) {
         if (tooSlow === undefined && socket.readyState === readyState.closing) stream.pause();
         return;

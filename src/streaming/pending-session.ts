@@ -1,8 +1,8 @@
 /**
  * Prepares a session for a client that waits for its WebSocket.
  *
- * Invariant: no step starts for a client that has left, and nothing stays open, whether the client leaves, a step
- * fails, the gateway shuts down, or the WebSocket never opens.
+ * Invariant: no step starts for a client that has left, and nothing stays open if the client leaves, a step fails, the
+ * gateway shuts down, or the WebSocket never opens.
  */
 import type { Socket as Connection } from "node:net";
 import { CallCancelled } from "../cri/channel.ts";
@@ -10,10 +10,10 @@ import type { Bridged } from "./bridge.ts";
 import type { SessionRegistry } from "./registry.ts";
 import type { Socket } from "./socket.ts";
 
-/** A session that is open on the runtime's side. Exactly one of the two is called, once. */
+/** A session that is open on the runtime's side. Exactly one of the two functions is called, once. */
 export interface PendingSession {
   readonly begin: (socket: Socket, connection: Connection) => Bridged;
-  /** Closes it when there will be no WebSocket. */
+  /** Closes the session if no WebSocket will open. */
   readonly close: () => void;
 }
 
@@ -23,21 +23,21 @@ export interface WaitingClient {
   readonly gone: Error | undefined;
   /** Call it before each step. @throws {Error} `gone` */
   check(): void;
-  /** Called with a function that cancels the step under way. */
+  /** Registers a function that cancels the current step. */
   readonly onCancel: (cancel: () => void) => void;
 }
 
-/** The registry that limits sessions, and what this one takes of it. */
+/** The registry that limits sessions, and how many places this session takes. */
 export interface Counted {
   readonly registry: SessionRegistry;
-  /** Places that the session takes. */
+  /** Number of places that the session takes. */
   readonly places: number;
 }
 
 /**
  * Reserves the places, prepares the session, and returns a function that starts it.
  *
- * @throws {GatewayError} as `prepare`; `too_many_sessions`; `shutting_down`.
+ * @throws {GatewayError} too_many_sessions, shutting_down, or any error of `prepare`.
  * @throws {CallCancelled} when the client has left.
  */
 export async function prepareSession(
@@ -69,7 +69,7 @@ export async function prepareSession(
   }
 }
 
-/** Notices that a client leaves. Before the 101, only the end of its side shows that. */
+/** Detects that a client leaves. Before the 101 response, only the end of its side shows that. */
 function watch(connection: Connection) {
   const cancels: (() => void)[] = [];
   let gone: Error | undefined;
@@ -100,7 +100,7 @@ function watch(connection: Connection) {
     client,
     giveUp,
     unwatch() {
-      // A session keeps this closure alive, which would keep the calls of its preparation: 25 KB each.
+      // A session keeps this closure alive, and with it the calls made to prepare it: 25 KB each.
       cancels.length = 0;
       connection.off("end", leave);
       connection.off("close", leave);

@@ -1,9 +1,9 @@
 /**
  * Bridges a WebSocket and connections to ports of a pod.
  *
- * Each port has a SPDY session of its own: in a shared one, a peer that never reads stalls all others. Our
- * half of a connection is not ended before the peer's: the runtime would close both a second later, with
- * what the peer was still to answer.
+ * Each port uses its own SPDY session: in a shared one, a peer that never reads would block all others. We do not end
+ * our half of a connection before the peer ends its half: the runtime would close both a second later and lose what the
+ * peer had yet to send.
  *
  * Source: Kubernetes' portforward protocol, v4 framing over WebSocket, portforward.k8s.io over SPDY.
  */
@@ -18,11 +18,11 @@ import { closeCode, type Socket } from "./socket.ts";
 import type { SpdyConnection, SpdyStream } from "./spdy/connection.ts";
 import { splitMessages } from "./split-messages.ts";
 
-/** One connection to a port of the pod, through a session of its own. */
+/** A connection to one port of the pod, over its own SPDY session. */
 export interface Forwarded {
   readonly port: number;
   readonly data: SpdyStream;
-  /** The runtime's words when the port refused; empty otherwise. Settles when the connection is over. */
+  /** The runtime's error text if the port refused, otherwise empty. Settles when the connection is over. */
   readonly refusal: Promise<string>;
   readonly connection: SpdyConnection;
 }
@@ -38,11 +38,11 @@ export function createForwarded(connection: SpdyConnection, port: number): Forwa
 
 export interface ForwardOptions {
   readonly subprotocol: Subprotocol | undefined;
-  /** Messages are the bytes of the one connection, without channels. */
+  /** Messages are the bytes of a single connection, without channels. */
   readonly raw: boolean;
   readonly limits: Limits;
   readonly waiting: WaitingOutput;
-  /** The client's connection, below the WebSocket. */
+  /** The client connection below the WebSocket. */
   readonly peer: Connection;
 }
 
@@ -73,16 +73,16 @@ export function bridgePorts(
   };
 }
 
-/** What the bridge of a session has besides its socket. */
+/** What a bridge needs besides the socket. */
 interface Session {
   readonly live: ReturnType<typeof keepAlive>;
   readonly waiting: WaitingOutput;
 }
 
-/** Messages of a raw tunnel are bytes of the connection. */
+/** A message of a raw tunnel is just bytes of the connection. */
 const rawSplit: ChannelCodec["split"] = { prefixBytes: 0, alignBytes: 1 };
 
-/** Port i has channel 2i for data and 2i+1 for errors; the first message on each is the port. */
+/** Port i uses channel 2i for data and 2i+1 for errors. The first message on each is the port number. */
 function bridgeChannels(
   socket: Socket,
   forwarded: readonly Forwarded[],
@@ -112,7 +112,7 @@ function bridgeChannels(
     const encode = (chunk: Buffer) => codec.encode(2 * index, chunk);
     await pumpOut(data, { socket, waiting, encode, sent: live.sent });
     await told;
-    // Now, not with the whole session: what it does not take any more would hold the client.
+    // Finish now, not when the whole session ends: data that the peer no longer reads would block the client.
     void finish(connection);
     return wasLost(connection);
   });
@@ -122,7 +122,7 @@ function bridgeChannels(
   });
 }
 
-/** Whether the runtime went away before the connection had ended, or was refused. */
+/** Whether the runtime went away before the connection ended or was refused. */
 async function wasLost({ data, refusal, connection }: Forwarded): Promise<boolean> {
   return !data.complete && !connection.goneAway && (await refusal) === "";
 }
@@ -142,7 +142,7 @@ function bridgeRaw(socket: Socket, only: Forwarded | undefined, { live, waiting 
   });
 }
 
-/** The beginning of a text: the reason of a close frame holds 123 bytes. */
+/** Cuts a text to fit the reason of a close frame, which holds 123 bytes. */
 function reasonOf(text: string): string {
   return Buffer.from(text)
     .subarray(0, 120)
@@ -150,13 +150,13 @@ function reasonOf(text: string): string {
     .replace(/\uFFFD$/, "");
 }
 
-/** Ends one connection, whose client or peer has gone: what was sent still goes out. May be called again. */
+/** Ends one connection after its client or peer has gone. Flushes what was sent. Idempotent. */
 async function finish({ data, connection }: Forwarded): Promise<void> {
   const end = (): void => connection.destroy();
   data.resume();
   data.end();
   const late = setTimeout(end, flushMs);
-  // Both halves are over.
+  // Both halves have ended.
   if (data.closed) end();
   else data.once("close", end);
   await connection.closed;

@@ -1,4 +1,4 @@
-/** The sessions that are open: counted, capped, and ended together. */
+/** The registry of open sessions: counts them, limits them, and ends them together. */
 import { GatewayError } from "../errors.ts";
 import type { Bridged } from "./bridge.ts";
 
@@ -8,29 +8,30 @@ export interface SessionRegistry {
    * Free them with `release`, or pass them to the session with `hold`. `onClosing` is called if the gateway shuts down
    * before that.
    *
-   * @param places Default 1.
-   * @throws {GatewayError} `too_many_sessions` when there are not as many left; `shutting_down`.
+   * @param places Default: 1.
+   * @throws {GatewayError} too_many_sessions: when too few places are left.
+   * @throws {GatewayError} shutting_down: when the registry is closing.
    */
   reserve(onClosing: (why: GatewayError) => void, places?: number): Slot;
-  /** Places in all. */
+  /** Total number of places. */
   readonly most: number;
-  /** Sessions that are open or about to be, however many places each has. */
+  /** Sessions that are open or being prepared, regardless of how many places each takes. */
   readonly count: number;
   /**
-   * Ends all sessions with a close code and takes no more. Settles when they are gone; clients that do not
-   * answer are cut off after a second.
+   * Ends all sessions with a close code and accepts no new ones. Settles when all are gone. Clients that do not answer
+   * are cut off after a second.
    */
   close(code: number, reason: string): Promise<void>;
 }
 
 export interface Slot {
-  /** The session has begun: its places are returned when it has ended. */
+  /** Ties the places to a session that has begun. They are freed when it ends. */
   hold(session: Bridged): void;
-  /** Returns the places of a session that did not begin. May be called again. */
+  /** Frees the places of a session that did not begin. Idempotent. */
   release(): void;
 }
 
-/** Who is there answers at once; a gateway that ends waits for no other. */
+/** A live client answers a close at once. Shutdown does not wait longer for others. */
 const farewellMs = 1000;
 
 export function createSessionRegistry({ most }: { readonly most: number }): SessionRegistry {

@@ -1,10 +1,10 @@
-/** Terminal sizes. One that does not read wedges the whole session on containerd, so each is written anew. */
+/** Terminal sizes. An invalid one hangs the whole session on containerd, so each is parsed and rewritten. */
 
 const most = 0xffff;
-/** A size takes about 30 bytes. Parsing a message of 1 MiB would stop the gateway for a sixth of a second. */
+/** A size takes about 30 bytes. Parsing a 1 MiB message would block the gateway for a sixth of a second. */
 const maxBytes = 256;
 
-/** A client's `{"Width": n, "Height": n}` as the runtime wants it; undefined when it is none, or over 256 bytes. */
+/** Rewrites a client's `{"Width": n, "Height": n}` for the runtime; undefined if it is invalid or over 256 bytes. */
 export function checkedResize(payload: Buffer): Buffer | undefined {
   if (payload.length > maxBytes) return undefined;
   let size: unknown;
@@ -14,7 +14,7 @@ export function checkedResize(payload: Buffer): Buffer | undefined {
     return undefined;
   }
   if (typeof size !== "object" || size === null) return undefined;
-  // Go reads member names in any case, and so do clients write them.
+  // Go ignores the case of member names, and clients rely on that.
   const members = new Map(
     Object.entries(size).map(([name, value]) => [name.toLowerCase(), value as unknown]),
   );

@@ -1,4 +1,4 @@
-/** What the bridges need of a WebSocket: the part of `ws` that they use. */
+/** The part of the `ws` WebSocket API that the bridges use. */
 
 export interface Socket {
   readonly bufferedAmount: number;
@@ -17,7 +17,7 @@ export interface Socket {
   on(event: "error", listener: (error: Error) => void): void;
 }
 
-/** Close codes: RFC 6455's, and 4000 + an HTTP status for the gateway's own. */
+/** Close codes: those of RFC 6455, and 4000 + an HTTP status for our own. */
 export const closeCode = {
   normal: 1000,
   goingAway: 1001,

@@ -1,11 +1,11 @@
 /**
- * Large WebSocket messages, taken piece by piece.
+ * Splits large WebSocket messages into small ones.
  *
- * `ws` gives out a message when it has come whole, so the largest message that it may take is memory that each client
- * can claim. Where a message is a part of a stream (a command's input, a connection's bytes), it may as well be
- * several: this rewrites the frames (RFC 6455, 5.2) of a large or fragmented message as small messages of their own,
- * before `ws` sees them. They have no mask any more (a key of zeros), which `ws` would take off byte by byte: that took
- * more time than all else that is done to a session's input. From Node 26.12 on `ws` has a fast way of its own.
+ * `ws` emits a message only when it is complete, so each client can claim as much memory as the largest message
+ * allowed. Where messages only carry a stream (a command's stdin, the bytes of a connection), their boundaries do not
+ * matter. This module rewrites the frames (RFC 6455, 5.2) of a large or fragmented message as separate small messages
+ * before `ws` sees them. It also unmasks them (the new key is zero), because `ws` unmasks byte by byte, which took more
+ * time than everything else done with a session's input. From Node 26.12 on, `ws` has a fast path of its own.
  */
 import type { Socket as Connection } from "node:net";
 import { interceptData } from "../server/node/data-listener.ts";
@@ -13,38 +13,41 @@ import type { Socket } from "./socket.ts";
 import { unmask } from "./unmask.ts";
 
 export interface SplitOptions {
-  /** Bytes at the beginning of a message that each of its pieces must have too: the channel. */
+  /** Number of bytes at the start of a message that every piece must repeat: the channel. */
   readonly prefixBytes: 0 | 1;
-  /** A piece has a multiple of so many bytes behind the prefix: 4 for base64, which is not split in fragments. */
+  /**
+   * The payload of a piece, after the prefix, is a multiple of this length. 4 for base64, whose fragmented messages are
+   * not split.
+   */
   readonly alignBytes: 1 | 4;
-  /** Called when a message is longer than `maxMessageBytes`; it is passed over. */
+  /** Called when a message is longer than `maxMessageBytes`. The rest of the message is skipped. */
   readonly tooLarge: () => void;
 }
 
-/** A message may be as long as this, in all its fragments. */
+/** Maximum length of a message, including all its fragments. */
 export const maxMessageBytes = 16 * 1024 * 1024;
-/** Messages up to this length stay as they are. A multiple of every alignment. */
+/** Messages up to this length are not split. Must be a multiple of every alignment. */
 const pieceBytes = 256 * 1024;
 
 const opcode = { continuation: 0, firstControl: 8 } as const;
 const maxHeaderBytes = 14;
 const keyBytes = 4;
 
-/** A frame of a client. */
+/** A client frame. */
 interface Frame {
   readonly isFinal: boolean;
   readonly code: number;
   readonly length: number;
   readonly key: Buffer;
-  /** With a key of zeros. */
+  /** With the masking key set to zero. */
   readonly header: Buffer;
 }
 
-/** The frame whose header is at the beginning; undefined while it has not come whole. */
+/** Reads the frame header at the start of `bytes`; undefined if it is incomplete. */
 function readFrame(bytes: Buffer): Frame | "invalid" | undefined {
   const [first, second] = bytes;
   if (first === undefined || second === undefined) return undefined;
-  // Not masked, or with an extension that nobody has agreed on: `ws` knows how to refuse that.
+  // Unmasked, or uses an extension that was not negotiated: `ws` rejects both properly.
   if ((second & 0x80) === 0 || (first & 0x70) !== 0) return "invalid";
   const short = second & 0x7f;
   const lengthBytes = short === 126 ? 2 : short === 127 ? 8 : 0;
@@ -61,7 +64,7 @@ function readFrame(bytes: Buffer): Frame | "invalid" | undefined {
   };
 }
 
-/** The header of a whole message of `length` bytes, with a key of zeros. */
+/** The header of an unfragmented message of `length` bytes, with a masking key of zero. */
 function writeHeader(code: number, length: number): Buffer {
   const size = length < 126 ? 0 : length < 65_536 ? 2 : 8;
   const header = Buffer.alloc(2 + size + keyBytes);
@@ -72,7 +75,7 @@ function writeHeader(code: number, length: number): Buffer {
   return header;
 }
 
-/** Returns what turns the bytes that came from a client, which it changes, into what to hand to `ws`. */
+/** Returns a function that turns client bytes into the bytes to pass to `ws`. It modifies its input. */
 export function createSplitter({
   prefixBytes,
   alignBytes,
@@ -80,15 +83,15 @@ export function createSplitter({
 }: SplitOptions): (chunk: Buffer) => Buffer[] {
   let pending: Buffer = Buffer.alloc(0);
   let isBroken = false;
-  /** What is left of the frame under way, and what is done with it. */
+  /** Bytes left of the current frame, and what to do with them. */
   let left = 0;
   let mode: "pass" | "skip" | "split" = "pass";
   let frame: Frame | undefined;
-  /** The message under way, where it is split. */
+  /** The current message, if it is being split. */
   let message:
     | { readonly code: number; prefix: number | undefined; bytes: number; isOver: boolean }
     | undefined;
-  /** Whether a message that stays as it is has more fragments to come. */
+  /** Whether a message that is not split has more fragments to come. */
   let isFragmented = false;
   let pieceLeft = 0;
 
@@ -102,7 +105,7 @@ export function createSplitter({
     }
     const isFirst = next.code !== opcode.continuation;
     const staysWhole = next.isFinal ? next.length <= pieceBytes : alignBytes > 1;
-    // A fragment that fits nowhere, or of a message that is passed on: `ws` decides.
+    // A stray fragment, or a fragment of a message that is not split: leave it to `ws`.
     if (isFragmented || isFirst === (message !== undefined) || (isFirst && staysWhole)) {
       mode = "pass";
       isFragmented = !next.isFinal;
@@ -119,7 +122,7 @@ export function createSplitter({
     pieceLeft = 0;
   }
 
-  /** Passes on a part of the payload of a frame that is split. */
+  /** Passes on part of the payload of a frame that is being split. */
   function split(bytes: Buffer, out: Buffer[]): void {
     if (message === undefined) return;
     let rest = bytes;
@@ -175,11 +178,11 @@ export function createSplitter({
   };
 }
 
-/** Puts a splitter between a connection and its WebSocket. Call it before the connection's next data event. */
+/** Inserts a splitter between a connection and its WebSocket. Call it before the connection's next `data` event. */
 export function splitMessages(connection: Connection, socket: Socket, options: SplitOptions): void {
   const split = createSplitter(options);
   let isBroken = false;
-  // `ws` stops listening to a connection whose client breaks the protocol.
+  // `ws` stops listening to a connection whose client violates the protocol.
   socket.on("error", () => {
     isBroken = true;
   });

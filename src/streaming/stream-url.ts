@@ -1,18 +1,19 @@
 /**
- * The URL that a runtime answers to Exec, Attach and PortForward. It is dialled from the node, so it is only
- * believed when it points at the runtime's own streaming server.
+ * Checks the URL that a runtime returns from Exec, Attach and PortForward. The gateway connects to it from the node, so
+ * it must point to the runtime's own streaming server.
  */
 import { isIP } from "node:net";
 import { GatewayError } from "../errors.ts";
 
-/** `/exec/TOKEN`; cri-dockerd puts `/cri` before it. */
+/** `/exec/TOKEN`; cri-dockerd adds the prefix `/cri`. */
 const streamPath = /^(\/[\w-]+)?\/(exec|attach|portforward)\/[\w-]+$/;
 
 /**
- * Checks a URL and completes cri-dockerd's, which has no scheme and may name the unspecified address.
+ * Checks a URL. Completes those of cri-dockerd, which have no scheme and may contain the unspecified address.
  *
- * @param allowed The one address that streams may come from; loopback when undefined.
- * @throws {GatewayError} `runtime_error`. The URL is not repeated: it holds a one-time token.
+ * @param allowed The only address that streams may come from. Default: any loopback address.
+ * @throws {GatewayError} runtime_error: when the URL is not allowed. The message omits the URL, which holds a one-time
+ *   token.
  */
 export function checkStreamUrl(text: string, allowed: string | undefined): URL {
   const refuse = (why: string): GatewayError =>
@@ -29,7 +30,7 @@ export function checkStreamUrl(text: string, allowed: string | undefined): URL {
     throw refuse("has an unexpected path");
   const host = url.hostname.replace(/^\[|\]$/g, "");
   if (isIP(host) === 0) throw refuse("names a host instead of an address");
-  // A server that listens on every address listens on these. IPv4's loopback is there without IPv6, too.
+  // A server that listens on all addresses listens on this one. IPv4 loopback exists even without IPv6.
   const address = host === "::" || host === "0.0.0.0" ? (allowed ?? "127.0.0.1") : host;
   if (address !== host) url.hostname = isIP(address) === 6 ? `[${address}]` : address;
   if (allowed === undefined ? !isLoopback(address) : address !== allowed) {

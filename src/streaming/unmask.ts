@@ -1,18 +1,18 @@
-/** Takes the mask off what a client sent (RFC 6455, 5.3), in words of four bytes where that pays. */
+/** Unmasks client data (RFC 6455, 5.3), in 4-byte words where that is faster. */
 
 const wordBytes = 4;
-/** A view of fewer bytes takes longer to make than it saves. */
+/** Creating a view of fewer bytes costs more than it saves. */
 const minWordsBytes = 128;
 const keyBytes = new Uint8Array(wordBytes);
 const keyWord = new Int32Array(keyBytes.buffer);
 
-/** Unmasks bytes in place. `offset`: where they begin in the payload of their frame. */
+/** Unmasks bytes in place. `offset` is their position in the frame's payload. */
 export function unmask(bytes: Buffer, key: Buffer, offset: number): void {
   if (bytes.length < minWordsBytes) {
     unmaskBytes(bytes, key, offset);
     return;
   }
-  // Words lie at multiples of their size in the memory below.
+  // Words must be aligned in the underlying memory.
   const start = -bytes.byteOffset & (wordBytes - 1);
   const count = Math.floor((bytes.length - start) / wordBytes);
   const end = start + count * wordBytes;
@@ -21,7 +21,7 @@ export function unmask(bytes: Buffer, key: Buffer, offset: number): void {
   }
   const word = keyWord[0] ?? 0;
   const words = new Int32Array(bytes.buffer, bytes.byteOffset + start, count);
-  // By index: an iterator takes many times as long.
+  // A plain index loop: an iterator is many times slower.
   for (let index = 0; index < count; index++) words[index] = (words[index] ?? 0) ^ word;
   unmaskBytes(bytes.subarray(0, start), key, offset);
   unmaskBytes(bytes.subarray(end), key, offset + end);

@@ -1,4 +1,4 @@
-/** What the gateway proves itself with to its clients: read from files, and checked before it is used. */
+/** The gateway's TLS identity: read from files and checked before use. */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { StartError } from "../errors.ts";
@@ -7,21 +7,21 @@ import { reasonOf, resolveTrusted } from "../files/trusted-path.ts";
 
 /** Absolute paths of PEM files. */
 export interface TlsFiles {
-  /** The certificate, then the ones between it and its authority. */
+  /** The server certificate, followed by its intermediate certificates. */
   readonly cert: string;
   readonly key: string;
-  /** Clients must show a certificate of one of these authorities. */
+  /** Clients must present a certificate issued by one of these authorities. */
   readonly clientCa?: string;
 }
 
 export interface TlsIdentity {
   readonly context: SecureContextOptions;
-  /** Whether two identities are the same is whether these are. */
+  /** Identities are equal if these are equal. */
   readonly contents: readonly string[];
   readonly validTo: Date;
 }
 
-/** Of TLS 1.2 only what keeps old connections secret when the key is lost, and is authenticated. */
+/** TLS 1.3, and from TLS 1.2 only ciphers with forward secrecy and authenticated encryption. */
 const ciphers = [
   ...["TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"],
   ...["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"],
@@ -30,10 +30,10 @@ const ciphers = [
 ].join(":");
 
 /**
- * Reads the files.
+ * Reads and checks the files.
  *
- * @throws {StartError} that names the flag and the file: unreadable, no PEM, encrypted, expired or not valid
- *   yet, a key of another certificate, too weak for TLS.
+ * @throws {StartError} naming the flag and the file: when it is unreadable, not PEM, encrypted, expired or not yet
+ *   valid, when the key does not match the certificate, or when it is too weak for TLS.
  */
 export async function loadTls({ cert, key, clientCa }: TlsFiles): Promise<TlsIdentity> {
   const certText = await read("--tls-cert", cert);
@@ -62,9 +62,9 @@ export async function loadTls({ cert, key, clientCa }: TlsFiles): Promise<TlsIde
 }
 
 /**
- * Checks the folders above the files, once: what is trusted at the start cannot be changed by others later.
+ * Checks the folders above the files, once: others cannot change later what is trusted at startup.
  *
- * @throws {StartError} that names the flag and the folder.
+ * @throws {StartError} naming the flag and the folder.
  */
 export function checkTlsPaths({ cert, key, clientCa }: TlsFiles): void {
   check("--tls-cert", cert);
@@ -92,7 +92,7 @@ function cannotRead(flag: string, path: string, error: unknown): StartError {
 
 const certificatePem = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-/** @throws {StartError} when there is none, or one that is broken. */
+/** @throws {StartError} when there is no certificate, or an invalid one. */
 function certificatesOf(text: string, place: string): readonly [X509Certificate, ...X509Certificate[]] {
   try {
     const [first, ...others] = (text.match(certificatePem) ?? []).map((pem) => new X509Certificate(pem));
@@ -113,7 +113,7 @@ function checkDates({ validFrom, validTo }: X509Certificate, place: string): voi
 }
 
 function keyOf(text: string, place: string): KeyObject {
-  // OpenSSL would ask for the passphrase on the terminal.
+  // OpenSSL would prompt for the passphrase on the terminal.
   if (/^-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/m.test(text)) {
     throw new StartError(`${place} is encrypted, and nobody is there to type its passphrase: decrypt it`);
   }

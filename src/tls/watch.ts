@@ -1,20 +1,20 @@
 /**
- * Takes up certificates that are renewed while the gateway runs.
+ * Picks up renewed certificates while the gateway runs.
  *
- * The files are read again every few seconds. Notices of the file system would miss what Kubernetes does,
- * which moves a symbolic link some folders above, and a time of change says nothing after `cp -p`.
+ * Rereads the files every few seconds. File system notifications would miss what Kubernetes does, which is to replace a
+ * symbolic link some folders above, and modification times are useless after `cp -p`.
  */
 import { loadTls, type TlsFiles, type TlsIdentity } from "./identity.ts";
 
 export interface WatchTlsOptions {
   readonly files: TlsFiles;
-  /** What is in use. */
+  /** The identity in use at the start. */
   readonly identity: TlsIdentity;
-  /** Default 10,000. */
+  /** Milliseconds between two reads. Default: 10,000. */
   readonly everyMs?: number;
   /** Puts a new identity into use. */
   readonly use: (identity: TlsIdentity) => void;
-  /** Told once, not every time, why files are not taken; the identity before stays in use. */
+  /** Called once per problem, not on every read, when the files are rejected. The previous identity stays in use. */
   readonly refuse: (error: unknown) => void;
 }
 
@@ -34,7 +34,7 @@ export function watchTls({ files, identity, everyMs = 10_000, use, refuse }: Wat
       use(found);
       inUse = found;
     } catch (error) {
-      // Half of a pair may be written by now: it is looked at again.
+      // Possibly only one file of the pair has been written so far. The next read will tell.
       if (String(error) === refused) return;
       refused = String(error);
       refuse(error);

@@ -1,11 +1,11 @@
-/** What comes between a connection and its reader. See README.md. */
+/** Intercepts the data between a connection and its reader. See README.md. */
 import type { Socket } from "node:net";
 
 /**
- * Gives what arrives to `handle` instead of to the one reader that the connection has, together with that reader. Call
- * it before the connection's next data event.
+ * Passes incoming data to `handle` instead of the connection's only reader; `receive` passes data on to that reader.
+ * Call this before the connection's next data event.
  *
- * @throws {TypeError} When the connection has no reader.
+ * @throws {TypeError} when the connection has no reader.
  */
 export function interceptData(
   connection: Socket,

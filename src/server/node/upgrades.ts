@@ -1,16 +1,16 @@
-/** Which requests take their connection out of HTTP. See README.md. */
+/** Decides which requests take their connection out of HTTP. See README.md. */
 import { IncomingMessage } from "node:http";
 
 const offered = Symbol("what the parser found");
 const accepted = Symbol("whether the request is an upgrade");
 
 /**
- * Returns the class of request that a server needs in order to upgrade only what `accepts` says. It is asked once for a
- * request with `Upgrade`, as soon as the headers have come. CONNECT is always an upgrade.
+ * Returns the request class for a server that upgrades only the requests that `accepts` approves. `accepts` is called
+ * at most once for each request with `Upgrade`, as soon as its headers have arrived. CONNECT is always an upgrade.
  */
 export function upgradeOnly(accepts: (request: IncomingMessage) => boolean): typeof IncomingMessage {
   return class extends IncomingMessage {
-    // Only declared: Node's constructor sets `upgrade` before fields of this class would be there.
+    // Declared without a value: Node's constructor sets `upgrade` before this class's fields would be initialized.
     declare [offered]: boolean;
     declare [accepted]?: boolean;
 
@@ -26,7 +26,7 @@ export function upgradeOnly(accepts: (request: IncomingMessage) => boolean): typ
   };
 }
 
-/** Whether Node has let go of the request's connection: only the WebSocket server listens to it now. */
+/** Whether Node no longer manages the request's connection: only the WebSocket server listens to it now. */
 export function isUpgraded(request: IncomingMessage & { readonly upgrade?: boolean }): boolean {
   return request.upgrade === true;
 }

@@ -1,10 +1,10 @@
 /**
- * A SPDY/3.1 connection, the client's side, over a socket that was upgraded to it.
+ * The client side of a SPDY/3.1 connection, over a socket that was upgraded to it.
  *
- * Invariant: a byte leaves the socket only when its stream has room. The peer (moby/spdystream) knows no
- * window updates, so TCP is the only brake: one full stream pauses the whole connection, until its reader
- * has taken what it holds. Who opens a stream must therefore read it, or let it flow. Writes wait for the
- * socket in turn, and whatever waits is let go when the connection ends.
+ * Invariant: a byte leaves the socket only when its stream has room. The peer (moby/spdystream) does not support window
+ * updates, so TCP is the only flow control: one full stream pauses the whole connection until its reader has drained
+ * it. Whoever opens a stream must therefore read it or let it flow. Writes wait for the socket in turn, and waiting
+ * writes are released when the connection ends.
  */
 import { Duplex } from "node:stream";
 import {
@@ -21,42 +21,41 @@ import { createHeaderWriter } from "./headers.ts";
 
 export interface SpdyConnection {
   /**
-   * Opens a stream. Its writable half ends with FIN, its readable half at the peer's FIN or reset. What is
-   * written to one that the peer reset, or whose connection has ended, goes nowhere and is no error.
+   * Opens a stream. Its writable half ends with FIN, its readable half with the peer's FIN or reset. Data written after
+   * the peer reset the stream, or after the connection ended, is silently dropped.
    */
   createStream(headers: { readonly [name: string]: string }): SpdyStream;
   /**
    * Settles when the peer has answered. (A server whose process does not read its stdin answers late.)
    *
-   * Rejects when the connection ends first, and at once while a stream is full: the answer would not be
-   * seen, and a peer that has ended already would drop what is still to be read.
+   * Rejects if the connection ends first, and at once while a stream is full: we would not see the answer, and a peer
+   * that has already ended would drop the data we have yet to read.
    */
   ping(): Promise<void>;
-  /** Settles when the connection is over: undefined at the peer's or our end, else why. */
+  /** Settles when the connection is over: undefined if the peer or we ended it, otherwise the error. */
   readonly closed: Promise<Error | undefined>;
-  /** Whether the peer said that it takes no more streams: it ends in order. */
+  /** Whether the peer sent GOAWAY, so that the connection ends in an orderly way. */
   readonly goneAway: boolean;
-  /** Drops the connection at once. Only so does containerd kill what runs in it. */
+  /** Drops the connection immediately. Only this makes containerd kill the process. */
   destroy(): void;
-  /** The same once what was written has left for the network, after `withinMs` at the latest. */
+  /** Like `destroy`, but first flushes what was written to the network, for at most `withinMs`. */
   destroySoon(withinMs: number): Promise<void>;
 }
 
-/** What a stream holds for its reader before the connection is paused; Node's own default differs by version. */
+/** What a stream buffers for its reader before the connection is paused. Node's default differs by version. */
 const readAheadBytes = 32 * 1024;
-/** What a stream takes of its writer while the socket has no room. */
+/** What a stream buffers for its writer while the socket has no room. */
 const highWaterBytes = 256 * 1024;
-/** Parts of a large write, so that other streams come in between. */
+/** Large writes are split into frames of this size, so that other streams can interleave. */
 const frameBytes = 64 * 1024;
-/** Answers to the peer's own frames that it may let pile up: beyond, it floods us. */
+/** Unsent replies to the peer's own frames. Beyond this, the peer is flooding us. */
 const maxUnsentAnswers = 1024 * 1024;
 const maxPings = 100;
 
-/** A stream of a connection. */
 export interface SpdyStream extends Duplex {
-  /** Whether the peer ended its half, by FIN or reset. False for one that the connection's end cut short. */
+  /** Whether the peer ended its half with FIN or reset. False if the connection ended first. */
   readonly complete: boolean;
-  /** What was written so far, without what still waits for its turn. */
+  /** Bytes passed to the connection, without those still queued in the stream. */
   readonly sentBytes: number;
 }
 
@@ -64,7 +63,7 @@ class OpenStream extends Duplex implements SpdyStream {
   readonly id: number;
   complete = false;
   sentBytes = 0;
-  /** Nothing more is taken from the peer. What a broken one sends after its FIN is not listened to. */
+  /** Set once nothing more is accepted from the peer. A faulty peer may send data after its FIN. */
   ended = false;
   readonly #connection: Connection;
 
@@ -78,13 +77,13 @@ class OpenStream extends Duplex implements SpdyStream {
     });
     this.id = id;
     this.#connection = connection;
-    // A write after the end is told to its callback; nobody need listen here.
+    // The write callback reports a write after the end. Nobody has to listen for the event.
     this.on("error", () => undefined);
-    // After the last byte nobody asks for more: that alone would leave the connection paused.
+    // Nobody reads after the last byte, so the connection would stay paused.
     this.once("end", () => connection.wants(this));
   }
 
-  /** The peer's half is over; `complete` when the peer said so. */
+  /** Ends the peer's half. `complete`: whether the peer ended it. */
   endReading(complete: boolean): void {
     if (this.ended) return;
     this.ended = true;
@@ -111,7 +110,7 @@ class OpenStream extends Duplex implements SpdyStream {
   }
 }
 
-/** Takes over `socket`; what has come already must have been put back into it (`unshift`). */
+/** Takes over `socket`. Data that was already read must be put back first (`unshift`). */
 export function createSpdyConnection(socket: Duplex): SpdyConnection {
   return new Connection(socket);
 }
@@ -121,15 +120,15 @@ class Connection implements SpdyConnection {
   goneAway = false;
   readonly #socket: Duplex;
   readonly #streams = new Map<number, OpenStream>();
-  /** Streams that have no room: while there is one, the socket is not read. */
+  /** Streams that are full. The socket is paused while there is one. */
   readonly #full = new Set<OpenStream>();
   /**
-   * What has come for one stream in the read that is being parsed. containerd sends a frame for each write
-   * of the process, often 4 KiB; handed on together they cost one message, and one write to the client.
+   * Data for one stream from the chunk being parsed. containerd sends a frame for each write of the process, often 4
+   * KiB. Delivered together, they cost one message and one write to the client.
    */
   #received: Buffer[] = [];
   #receiver: OpenStream | undefined;
-  /** Writers that wait for the socket to drain, or to close. */
+  /** Writers waiting for the socket to drain or close. */
   #waiting: (() => void)[] = [];
   readonly #pings = new Map<
     number,
@@ -172,7 +171,7 @@ class Connection implements SpdyConnection {
     const stream = new OpenStream(this, this.#nextStream);
     this.#nextStream += 2;
     this.#streams.set(stream.id, stream);
-    // Stream id, no associated stream, priority and slot.
+    // Stream id, no associated stream, no priority, no slot.
     const payload = Buffer.concat([words(stream.id, 0), Buffer.alloc(2), this.#writeHeaders(headers)]);
     this.#send(controlFrame(frameType.synStream, 0, payload));
     return stream;
@@ -207,12 +206,12 @@ class Connection implements SpdyConnection {
   }
 
   write(id: number, chunk: Buffer, callback: () => void): void {
-    // No error: it would destroy the stream, with what is still to be read of it.
+    // Not an error, which would destroy the stream together with its unread data.
     if (this.#socket.destroyed || !this.#streams.has(id)) {
       callback();
       return;
     }
-    // Header and payload of a keystroke in one packet.
+    // Sends the header and payload of a keystroke in one packet.
     this.#socket.cork();
     for (let at = 0; at < chunk.length; at += frameBytes) {
       const part = chunk.subarray(at, at + frameBytes);
@@ -229,7 +228,7 @@ class Connection implements SpdyConnection {
     callback();
   }
 
-  /** A stream's reader has room again. */
+  /** Called when the reader of a stream has room again. */
   wants(stream: OpenStream): void {
     if (this.#full.delete(stream) && this.#full.size === 0) this.#socket.resume();
   }
@@ -242,7 +241,7 @@ class Connection implements SpdyConnection {
   }
 
   #data(id: number, chunk: Buffer, fin: boolean): void {
-    // Of a stream that we gave up, or never opened: nobody wants it.
+    // The stream was cancelled by us or never opened: drop the data.
     const stream = this.#streams.get(id);
     if (!stream || stream.ended) return;
     if (chunk.length > 0) {
@@ -255,7 +254,7 @@ class Connection implements SpdyConnection {
     stream.endReading(true);
   }
 
-  /** Hands on what has been gathered. */
+  /** Delivers the data gathered so far. */
   #deliver(): void {
     const stream = this.#receiver;
     if (!stream) return;
@@ -272,7 +271,7 @@ class Connection implements SpdyConnection {
     this.#deliver();
     switch (type) {
       case frameType.synStream:
-        // Servers of the CRI open no streams.
+        // CRI streaming servers never open streams.
         this.#answer(
           controlFrame(frameType.rstStream, 0, words(streamIdOf(payload), resetStatus.refusedStream)),
         );
@@ -289,12 +288,12 @@ class Connection implements SpdyConnection {
       case frameType.goAway:
         this.goneAway = true;
         return;
-      default: // SETTINGS, HEADERS, WINDOW_UPDATE and what a later version may send.
+      default: // SETTINGS, HEADERS, WINDOW_UPDATE, and frames of later versions.
         return;
     }
   }
 
-  /** The peer takes no more and sends no more on a stream. containerd ends every `error` stream so. */
+  /** The peer neither receives nor sends any more on a stream. containerd ends every `error` stream this way. */
   #reset(id: number): void {
     const stream = this.#streams.get(id);
     if (!stream) return;
@@ -317,7 +316,7 @@ class Connection implements SpdyConnection {
     if (!this.#socket.destroyed) this.#socket.write(frame);
   }
 
-  /** Sends what the peer asked for, unless it asks without ever reading. */
+  /** Replies to a frame of the peer, unless the peer keeps asking without reading. */
   #answer(frame: Buffer): void {
     if (this.#socket.writableLength > maxUnsentAnswers) this.#fail(new SpdyProtocolError("The peer floods"));
     else this.#send(frame);
@@ -339,7 +338,7 @@ class Connection implements SpdyConnection {
     for (const { reject } of this.#pings.values()) reject(new Error("the session has ended"));
     this.#pings.clear();
     for (const stream of this.#streams.values()) {
-      // What has come stays readable.
+      // Received data stays readable.
       stream.endReading(false);
       stream.end();
     }
@@ -347,7 +346,7 @@ class Connection implements SpdyConnection {
   }
 }
 
-/** Settles when what was written to `sink` has been taken, or will never be. */
+/** Settles when everything written to `sink` was accepted, or never will be. */
 function passed(sink: Duplex): Promise<void> {
   return new Promise((resolve) => {
     if (sink.destroyed || sink.writableFinished) resolve();

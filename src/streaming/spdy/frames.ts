@@ -1,8 +1,8 @@
 /**
- * SPDY/3.1 frames: how they are written, and a parser that takes bytes as they come.
+ * SPDY/3.1 frames: writers, and an incremental parser.
  *
- * Source: SPDY Protocol draft 3.1, sections 2.2 and 2.6. Only what a client of a CRI streaming server
- * meets: no compression on the way out, and header blocks on the way in are not read.
+ * Source: SPDY Protocol draft 3.1, sections 2.2 and 2.6. Covers only what a client of a CRI streaming server needs: it
+ * writes headers uncompressed and does not read them.
  */
 
 /** Control frame types. */
@@ -20,14 +20,14 @@ export const frameType = {
 /** RST_STREAM statuses. */
 export const resetStatus = { protocolError: 1, refusedStream: 3, cancel: 5 } as const;
 
-/** Set on the last frame of a sender's half of a stream. */
+/** Set on the last frame that a sender sends on a stream. */
 export const FIN = 1;
 
 const headerBytes = 8;
 const version = 3;
 /** The length field has 24 bits. */
 export const maxFrameBytes = 0xffffff;
-/** Real servers send control frames of some dozen bytes; a large one is an attack or garbage. */
+/** Real servers send control frames of a few dozen bytes; a large one is an attack or garbage. */
 const maxControlBytes = 64 * 1024;
 
 export function dataFrameHeader(streamId: number, length: number, flags: number): Buffer {
@@ -46,40 +46,40 @@ export function controlFrame(type: number, flags: number, payload: Buffer): Buff
   return frame;
 }
 
-/** A payload of 32-bit words: RST_STREAM, PING, GOAWAY. */
+/** A payload of 32-bit words, as in RST_STREAM, PING and GOAWAY. */
 export function words(...values: readonly number[]): Buffer {
   const payload = Buffer.allocUnsafe(4 * values.length);
   for (const [index, value] of values.entries()) payload.writeUInt32BE(value >>> 0, 4 * index);
   return payload;
 }
 
-/** What the peer sent is not SPDY/3.1. */
+/** The peer sent something that is not SPDY/3.1. */
 export class SpdyProtocolError extends Error {
   override readonly name = "SpdyProtocolError";
 }
 
 export interface FrameHandler {
-  /** A part of a data frame's payload, as it came; `fin` with the last part of the sender's half. */
+  /** Part of a data frame's payload, as received. `fin` is true with the last part of the sender's half. */
   data(streamId: number, chunk: Buffer, fin: boolean): void;
   control(type: number, flags: number, payload: Buffer): void;
 }
 
 export interface FrameParser {
-  /** Takes the next bytes. @throws {SpdyProtocolError} once; the connection is of no use then. */
+  /** Parses the next bytes. @throws {SpdyProtocolError} once; the connection is unusable afterwards. */
   push(chunk: Buffer): void;
 }
 
 /**
- * Parses frames from a byte stream, whatever its chunks.
+ * Parses frames from a byte stream with any chunk boundaries.
  *
- * Data payloads are handed on in parts and never gathered, so that a length that lies costs nothing;
- * control frames are gathered up to 64 KiB.
+ * Data payloads are passed on in parts and never buffered, so a false length costs nothing. Control frames are
+ * buffered, up to 64 KiB.
  */
 export function createFrameParser(handler: FrameHandler): FrameParser {
-  /** Bytes of a header or a control frame whose rest has not come, in the parts in which they came. */
+  /** Chunks of an incomplete header or control frame. */
   let held: Buffer[] = [];
   let heldBytes = 0;
-  /** How many of them make the header, or the frame. */
+  /** Number of bytes needed to complete it. */
   let wanted = 0;
   let dataLeft = 0;
   let dataStream = 0;
@@ -93,7 +93,7 @@ export function createFrameParser(handler: FrameHandler): FrameParser {
     return at + length;
   }
 
-  /** What was held and `next`; undefined while that is not enough. */
+  /** Joins the held bytes and `next`; undefined while there are too few. */
   function withHeld(next: Buffer): Buffer | undefined {
     if (heldBytes === 0) return next;
     held.push(next);
@@ -107,7 +107,7 @@ export function createFrameParser(handler: FrameHandler): FrameParser {
 
   function hold(rest: Buffer, forBytes: number): void {
     if (rest.length === 0) return;
-    // A copy: the chunk may be a slice of a large read buffer that would be kept alive.
+    // Copy: the chunk may be a slice of a large read buffer, which would be kept alive.
     held = [Buffer.from(rest)];
     heldBytes = rest.length;
     wanted = forBytes;

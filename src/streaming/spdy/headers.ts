@@ -1,17 +1,21 @@
 /**
- * SPDY header blocks without a compressor.
+ * Writes SPDY header blocks without a compressor.
  *
- * One zlib stream runs through all header blocks of a connection, with SPDY's dictionary. Stored deflate
- * blocks are valid in it, and nobody refers to the dictionary then: its checksum alone must be right.
+ * One zlib stream with SPDY's dictionary spans all header blocks of a connection. Stored deflate blocks are valid in it
+ * and never reference the dictionary, so only its checksum must be right.
  */
 
-/** The start of a zlib stream with a preset dictionary (RFC 1950): CMF, FLG with FDICT, Adler-32 of SPDY/3's dictionary. */
+/**
+ * Start of a zlib stream with a preset dictionary (RFC 1950): CMF, FLG with FDICT, Adler-32 of the SPDY/3 dictionary.
+ */
 const zlibHeader = Buffer.from([0x78, 0x20, 0xe3, 0xc6, 0xa7, 0xc2]);
-/** An empty stored block: a flush. Without it the peer's decompressor holds the block back, and fails at the next one. */
+/**
+ * An empty stored block, which flushes. Without it, the peer's decompressor holds the block back and fails at the next.
+ */
 const flush = Buffer.from([0x00, 0x00, 0x00, 0xff, 0xff]);
 const maxStoredBytes = 0xffff;
 
-/** Writes the header blocks of one connection, in the order in which they are sent. */
+/** Returns a writer for the header blocks of one connection. Call it in the order in which they are sent. */
 export function createHeaderWriter(): (headers: { readonly [name: string]: string }) => Buffer {
   let begun = false;
   return (headers) => {
@@ -27,7 +31,7 @@ export function createHeaderWriter(): (headers: { readonly [name: string]: strin
   };
 }
 
-/** SPDY/3, 2.6.10: a count, then name and value with their lengths; names in lower case. */
+/** SPDY/3, 2.6.10: a count, then length-prefixed names and values. Names are lower case. */
 function nameValueBlock(headers: { readonly [name: string]: string }): Buffer {
   const entries = Object.entries(headers);
   const parts = [word(entries.length)];
