@@ -1,2 +1,2 @@
-/** How CRI-O and cri-dockerd say that the pod or the container of a request is not there. */
+/** Matches the errors of CRI-O and cri-dockerd for a pod or container that does not exist. */
 export const absence = /No such container|does not exist|not found/i;

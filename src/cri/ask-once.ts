@@ -1,12 +1,12 @@
-/** One call over a connection of its own, to find out whether a runtime serves. */
+/** A single call on a connection of its own, to find out whether a runtime is serving. */
 import type { Methods, Rpc } from "../gen/methods.ts";
 import { call } from "./call.ts";
 import { connect } from "./channel.ts";
 import type { Input } from "./codec.ts";
 
 /**
- * Calls `rpc` at a socket, and closes the connection. It doesn't wait for a runtime that is away. `deadlineMs`: how
- * long the runtime may take to reply.
+ * Connects to a socket, calls `rpc` and closes the connection. Does not wait for a runtime that is unavailable.
+ * `deadlineMs`: how long the runtime may take to reply, in milliseconds.
  *
  * @throws {GatewayError} As `Runtime.call`. Its `grpcCode` is `UNIMPLEMENTED` when the runtime lacks the service.
  */

@@ -1,9 +1,9 @@
-/** The typed form of a call: an object in, an object out. Replies for callers go out as bytes instead, see `unary.ts`. */
+/** Typed calls: an object in, an object out. Replies to callers are sent as bytes instead, see `unary.ts`. */
 import type { Methods, Rpc } from "../gen/methods.ts";
 import type { CallOptions, Runtime } from "./channel.ts";
 import { decodeReply, encodeRequest, type Input } from "./codec.ts";
 
-/** Calls `rpc` with an object. @throws {GatewayError} as `Runtime.call`. */
+/** Calls `rpc` with an object and decodes the reply. @throws {GatewayError} As `Runtime.call`. */
 export async function call<R extends Rpc>(
   runtime: Runtime,
   rpc: R,

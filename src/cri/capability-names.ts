@@ -1,9 +1,10 @@
 /**
- * The names of Linux's capabilities, as a container's config has them.
+ * Names of Linux capabilities in a container's config.
  *
- * Runtimes read the names differently. containerd puts `CAP_` before each one, so that of `CAP_SYS_ADMIN` it makes a
- * name that does not exist, and runc ignores such names: a capability that was to be dropped would stay. CRI-O does the
- * same with a lower-case `cap_sys_admin`. So every name goes out in the form that all of them read: `SYS_ADMIN`.
+ * Runtimes read these names differently. containerd prepends `CAP_` to every name, so `CAP_SYS_ADMIN` becomes a name
+ * that does not exist. runc ignores unknown names, so a capability that should be dropped would stay. CRI-O does the
+ * same with a lower-case `cap_sys_admin`. Crest therefore sends every name in the form that all runtimes read:
+ * `SYS_ADMIN`.
  */
 import type { Capability } from "../gen/messages.ts";
 import { nearest } from "../nearest.ts";
@@ -57,7 +58,7 @@ const known: ReadonlySet<string> = new Set([...names, "ALL"]);
 
 const withoutPrefix = (text: string): string => text.toUpperCase().replace(/^CAP_/, "");
 
-/** What is wrong with the name of a capability; undefined when nothing is. Case and a leading `CAP_` do not matter. */
+/** Describes what is wrong with a capability name, or returns undefined. Ignores case and a leading `CAP_`. */
 export function capabilityMistake(text: string): string | undefined {
   const name = withoutPrefix(text);
   if (known.has(name)) return undefined;
@@ -66,7 +67,7 @@ export function capabilityMistake(text: string): string | undefined {
   return `must be the name of a Linux capability, ${hint}, got ${describe(text, false)}`;
 }
 
-/** The same capabilities by the names that every runtime reads. */
+/** Returns the capabilities with names in the form that every runtime reads. */
 export function plainCapabilities(capabilities: Partial<Capability>): Capability {
   const { addCapabilities = [], dropCapabilities = [], addAmbientCapabilities = [] } = capabilities;
   return {

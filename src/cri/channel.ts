@@ -1,7 +1,7 @@
 /**
- * The door to the runtime: one call, bytes in and bytes out, over a Unix socket.
+ * The connection to the runtime: one call, bytes in and bytes out, over a Unix socket.
  *
- * Everything above speaks `Runtime`, so that a faster transport can take grpc-js's place.
+ * Everything above depends only on `Runtime`, so a faster transport can replace grpc-js.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -22,82 +22,82 @@ import { rpcRules } from "./rpc-rules.ts";
 import { fromStatus, isStarting } from "./status.ts";
 
 export interface CallOptions {
-  /** Milliseconds from now until `deadline_exceeded`; default: the RPC's own (`methods.ts`). `Infinity`: none. */
+  /** Milliseconds until the call fails with `deadline_exceeded`. Default: see `rpc-rules.ts`. `Infinity`: none. */
   readonly deadlineMs?: number;
-  /** Fails at once when the runtime is away, for who asks just that. Default: its return is waited for. */
+  /** Fail immediately if the runtime is unavailable. Default: wait for it to return. */
   readonly atOnce?: boolean;
   /**
-   * Called once with a function that cancels this call. A plain callback rather than an AbortSignal,
-   * which would double the cost of a small read.
+   * Called once with a function that cancels this call. A callback rather than an AbortSignal, which would double the
+   * cost of a small read.
    */
   readonly onCancel?: (cancel: () => void) => void;
-  /** Seconds that containers get to end before an RPC stops them that has no such field; default 0. */
+  /** Grace period in seconds for containers stopped by an RPC that has no timeout field; default 0. */
   readonly graceSeconds?: number | undefined;
-  /** Leaves out what is done for a caller's sake (`caller-interceptors.ts`): for a question about the runtime itself. */
+  /** Bypasses `caller-interceptors.ts`: for calls about the runtime itself. */
   readonly asIs?: boolean;
   /**
-   * Called for each pod or container that a list had to leave out because it could not be read. Lists of pods and
-   * containers and of their stats can go on without one: see `whole-lists.ts` and `stats/runtime.ts`.
+   * Called for each pod or container that a list omits because it could not be read. Lists of pods and containers, and
+   * of their stats, can continue without one: see `whole-lists.ts` and `stats/runtime.ts`.
    */
   readonly onFailedMember?: ((member: FailedMember) => void) | undefined;
 }
 
-/** A pod or a container that a list could not read, and why. */
+/** A pod or container that a list could not read, and why. */
 export interface FailedMember {
   readonly id: string;
   readonly code: ErrorCode;
   readonly detail: string;
 }
 
-/** What goes with a call of a method that is not CRI's. */
+/** Options for a call to a method outside CRI. */
 export interface NativeOptions extends Pick<CallOptions, "deadlineMs" | "onCancel"> {
-  /** gRPC metadata by name. */
   readonly metadata?: { readonly [name: string]: string };
 }
 
 export interface Runtime {
   /**
-   * Calls a unary RPC. `request` is the encoded message; the answer is the encoded reply, which the
-   * caller owns.
+   * Calls a unary RPC. `request` is the encoded message. Resolves to the encoded reply, which the caller owns.
    *
-   * While the runtime is away, as when it restarts, these calls wait for its return inside their deadline: reads,
-   * mutations that CRI documents as idempotent, and every call that was not sent yet.
+   * While the runtime is unavailable, for example during a restart, a call waits for it within its deadline if it is a
+   * read or a mutation that CRI documents as idempotent, or if it was not sent yet.
    *
-   * @throws {GatewayError} by the error table; `outcome_unknown` when a call that must not be repeated was sent
-   *   and its answer was lost. A cancelled call rejects with `CallCancelled`.
+   * @throws {GatewayError} By the error table; `outcome_unknown`: when a call that must not be repeated was sent and
+   *   its reply was lost.
+   * @throws {CallCancelled} When the caller cancelled.
    */
   call(rpc: Rpc, request: Uint8Array, options?: CallOptions): Promise<Buffer>;
   /**
-   * Calls a streaming RPC; each item is one encoded message. Paced by its reader; leaving the loop
-   * cancels it. Without a deadline unless one is given.
+   * Calls a streaming RPC; each item is one encoded message. The reader sets the pace, and leaving the loop cancels the
+   * call. There is no deadline by default.
    */
   stream(rpc: Rpc, request: Uint8Array, options?: CallOptions): AsyncIterable<Buffer>;
   /**
-   * Calls a streaming method of the runtime's own API, where it serves one on the socket of RuntimeService:
-   * `/containerd.services.containers.v1.Containers/ListStream`. It is not repeated.
+   * Calls a streaming method of the runtime's own API, if it serves one on the RuntimeService socket, such as
+   * `/containerd.services.containers.v1.Containers/ListStream`. Never retries.
    *
-   * @throws {ServiceError} the gRPC status as it is, or `CallCancelled`.
+   * @throws {ServiceError} The unchanged gRPC status.
+   * @throws {CallCancelled} When the caller cancelled.
    */
   streamNative(path: string, request: Uint8Array, options?: NativeOptions): AsyncIterable<Buffer>;
   /**
-   * What the runtime said to an RPC over the present connection: something, or that it does not have it. Behind
-   * the next connection there may be a newer one.
+   * Whether the runtime has answered an RPC over the current connection, or reported it as unimplemented. The next
+   * connection may lead to a newer runtime.
    */
   seen(rpc: Rpc): "answered" | "unimplemented" | undefined;
-  /** Notes that the runtime has an RPC by name only: it answers that it cannot do it. */
+  /** Records that the runtime has an RPC in name only: it answers that it cannot do it. */
   markUnimplemented(rpc: Rpc): void;
   /**
-   * Calls `dropped` once, when the present connection to RuntimeService has ended: what was learnt of the
-   * runtime over it may be wrong now. At once when there is none.
+   * Calls `dropped` once, when the current connection to RuntimeService ends, or immediately if there is none. Anything
+   * learned about the runtime over that connection may now be wrong.
    */
   whenDropped(dropped: () => void): void;
-  /** The endpoints that are spoken to, for messages. */
+  /** Socket paths, for messages. */
   readonly endpoint: string;
   readonly imageEndpoint: string;
   close(): void;
 }
 
-/** The caller left before the runtime answered: nobody is there to be told. */
+/** The caller left before the runtime replied, so nobody needs a response. */
 export class CallCancelled extends Error {
   override readonly name = "CallCancelled";
 }
@@ -105,24 +105,24 @@ export class CallCancelled extends Error {
 export interface ConnectOptions {
   /** `unix:///path` or a plain path. */
   readonly runtimeEndpoint: string;
-  /** Where ImageService is, when it is elsewhere. Default: the runtime's endpoint. */
+  /** Where ImageService listens. Default: the runtime's endpoint. */
   readonly imageEndpoint?: string;
-  /** Replaces every RPC's own deadline, in milliseconds. For tests. */
+  /** Overrides the deadline of every RPC, in milliseconds. For tests. */
   readonly deadlineMs?: number;
-  /** Milliseconds from the beginning of an outage within which calls wait for its end; default 5 s. */
+  /** Milliseconds from the start of an outage during which calls wait for it to end; default 5 s. */
   readonly outageMs?: number;
 }
 
 /**
- * Replies of a real runtime end at 16 MiB (containerd, cri-dockerd) or 80 MiB (CRI-O), where grpc-js
- * would refuse 4 MiB: 5,000 containers are 5 MB.
+ * Replies of real runtimes are limited to 16 MiB (containerd, cri-dockerd) or 80 MiB (CRI-O). The default of grpc-js is
+ * 4 MiB, but 5,000 containers take 5 MB.
  */
 export const maxMessageBytes = 128 * 1024 * 1024;
-/** A daemon with many containers takes seconds to know them all again. */
+/** A daemon with many containers takes seconds to load them after a restart. */
 const outageMs = 5000;
 /**
- * Milliseconds, 24 days: beyond, a call has no deadline. A command's timeout may be any 64-bit number, and
- * for one too far ahead grpc-js throws where nobody can catch it, which would end the gateway.
+ * Milliseconds, 24 days: a longer call gets no deadline. A command's timeout may be any 64-bit number, and if it is too
+ * far ahead grpc-js throws where nothing can catch it, which would crash the gateway.
  */
 const farthestMs = 2 ** 31 - 1;
 const onTheWay: ReadonlySet<status> = new Set([
@@ -132,13 +132,13 @@ const onTheWay: ReadonlySet<status> = new Set([
   status.DEADLINE_EXCEEDED,
 ]);
 
-/** A runtime counts its deadline from a moment of its own: it may give up this much before we do. */
+/** The runtime starts counting its deadline at another moment, so it may give up this much before we do. */
 const deadlineSlackMs = 100;
 
 const asIs = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-/** Opens the channel; connecting itself happens at the first call, and again after the runtime restarted. */
+/** Opens the channel. It connects at the first call, and reconnects after the runtime restarts. */
 export function connect(options: ConnectOptions): Runtime {
   const endpoint = socketPath(options.runtimeEndpoint);
   const imageEndpoint = socketPath(options.imageEndpoint ?? options.runtimeEndpoint);
@@ -147,14 +147,14 @@ export function connect(options: ConnectOptions): Runtime {
 
   const sideOf = (rpc: Rpc): Side => (rpc.startsWith("ImageService/") ? imageSide : runtimeSide);
 
-  /** Remembers that the runtime has an RPC, or not. What went wrong on the way says neither. */
+  /** Records whether the runtime has an RPC. A transport failure proves neither. */
   function note(rpc: Rpc, error?: ServiceError): void {
     const lacks = error?.code === status.UNIMPLEMENTED;
     if (error !== undefined && (isStarting(error) || (onTheWay.has(error.code) && !lacks))) return;
     sideOf(rpc).remember(rpc, lacks ? "unimplemented" : "answered");
   }
 
-  /** Settles when it is time for the next attempt. @throws {GatewayError} the failure, when there is none. */
+  /** Resolves when the next attempt is due. @throws {GatewayError} The failure, when there is no next attempt. */
   async function untilNext(
     rpc: Rpc,
     request: Uint8Array,
@@ -282,8 +282,8 @@ export function connect(options: ConnectOptions): Runtime {
 }
 
 /**
- * A failure at the end of the call's time as what it is. A Go server whose handler is past its deadline resets the
- * stream with CANCEL instead of answering, and nobody here has cancelled the call.
+ * Turns a failure at the end of the call's time into `DEADLINE_EXCEEDED`. A Go server whose handler is past its
+ * deadline resets the stream with CANCEL instead of replying, although we have not cancelled the call.
  */
 function atDeadline(failure: ServiceError, deadline: number): ServiceError {
   if (failure.code !== status.CANCELLED || Date.now() + deadlineSlackMs < deadline) return failure;
@@ -294,9 +294,9 @@ function atDeadline(failure: ServiceError, deadline: number): ServiceError {
   });
 }
 
-/** An attempt at a call that failed, and how long more may be made. */
+/** A failed attempt, and the limits on further ones. */
 interface Failed extends Omit<Attempt, "connected"> {
-  /** As grpc-js has it. */
+  /** In the form that grpc-js takes. */
   readonly deadline: number;
   readonly atOnce: boolean | undefined;
 }
@@ -304,14 +304,14 @@ interface Failed extends Omit<Attempt, "connected"> {
 const cancellation = (method: string, cause?: unknown): CallCancelled =>
   new CallCancelled(`${method}: cancelled by the caller`, cause === undefined ? undefined : { cause });
 
-/** An endpoint, and what is known of it. */
+/** An endpoint, and what is known about it. */
 interface Side {
   readonly client: Client;
-  /** Over the present connection. */
+  /** Over the current connection. */
   readonly seen: ReadonlyMap<Rpc, "answered" | "unimplemented">;
-  /** Fills `seen`, until the connection is dropped. */
+  /** Fills `seen`, until the connection drops. */
   remember(rpc: Rpc, what: "answered" | "unimplemented"): void;
-  /** As `Runtime.whenDropped`, for this connection. A function that waits already is not added again. */
+  /** As `Runtime.whenDropped`, for this connection. Adding a function that is already waiting has no effect. */
   whenDropped(dropped: () => void): void;
   nextDelayMs(attempt: Omit<Attempt, "connected">): number | undefined;
   answered(): void;
@@ -321,9 +321,9 @@ function open(path: string, { outageMs: waitMs = outageMs }: ConnectOptions): Si
   const client = new Client(`unix:${path}`, credentials.createInsecure(), {
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": maxMessageBytes,
-    // A list of 1,000 arrives in one go; with HTTP/2's own 64 KiB the runtime stops 16 times to be let go on.
+    // A list of 1,000 then arrives in one go. HTTP/2's default of 64 KiB makes the runtime pause 16 times.
     "grpc-node.flow_control_window": 1024 * 1024,
-    // Back soon after the runtime is: there is no network between, and an attempt costs next to nothing.
+    // Reconnect soon after the runtime returns: the socket is local, and an attempt costs next to nothing.
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.max_reconnect_backoff_ms": 250,
     ...unsharedConnections,
@@ -350,7 +350,7 @@ function open(path: string, { outageMs: waitMs = outageMs }: ConnectOptions): Si
 const isConnected = (client: Client): boolean =>
   client.getChannel().getConnectivityState(false) === connectivityState.READY;
 
-/** Watches the connection once, however many wait for its end: a watcher in grpc-js stays until it fires. */
+/** Shares one watcher per connection among all callbacks, because a watcher in grpc-js stays until it fires. */
 function createDropWatch(client: Client): (dropped: () => void) => void {
   const waiting = new Set<() => void>();
   return (dropped) => {
@@ -368,14 +368,14 @@ function createDropWatch(client: Client): (dropped: () => void) => void {
   };
 }
 
-/** When a call that begins now must have ended, as grpc-js has it. */
+/** The deadline of a call that starts now, in the form that grpc-js takes. */
 function deadlineOf(limitMs: number): number {
   return limitMs > farthestMs ? Number.POSITIVE_INFINITY : Date.now() + limitMs;
 }
 
 /**
- * Runs `call` with errors that do not record where they were made. grpc-js makes one for every call, in
- * case it fails: a tenth of what the call costs, and the errors of here name their RPC.
+ * Runs `call` without recording stack traces. grpc-js creates an error for every call in case it fails, which is a
+ * tenth of the call's cost. Our own errors name their RPC.
  */
 function withoutStack<T>(call: () => T): T {
   const { stackTraceLimit } = Error;

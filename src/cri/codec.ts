@@ -1,8 +1,8 @@
 /**
- * CRI's messages: the generated tables in the hands of the wire layer.
+ * CRI's messages: connects the generated tables with the wire layer.
  *
- * Replies of callers go from bytes to JSON text without an object (`writeReply`). Inside, an object is
- * the JSON.parse of that same text: there is one decoder.
+ * Replies to callers go from bytes to JSON text without creating objects (`writeReply`). Internally, an object is the
+ * JSON.parse of that same text, so there is only one decoder.
  */
 import { descriptors } from "../gen/descriptors.ts";
 import { type Methods, methods, type Rpc } from "../gen/methods.ts";
@@ -20,7 +20,7 @@ import { requestRules } from "./request-rules.ts";
 
 export type { Items } from "../wire/scan.ts";
 
-/** A message of which any part may be missing, as in a request. */
+/** A message with any part optional, as in a request. */
 export type Input<T> = T extends readonly (infer E)[]
   ? readonly Input<E>[]
   : T extends object
@@ -36,16 +36,16 @@ function writerOf(message: string): Writer {
   return writer;
 }
 
-/** A request as protobuf. @throws {InvalidValue} with pointers in the spelling of `value`. */
+/** Encodes a request as protobuf. @throws {InvalidValue} With pointers in the spelling of `value`. */
 export function encodeRequest<R extends Rpc>(rpc: R, value: Input<Methods[R]["request"]> | object): Buffer {
   return encode(methods[rpc].request, value);
 }
 
 /**
- * A caller's request as protobuf, which also keeps {@link requestRules}. What was encoded here or kept by a
- * runtime need not.
+ * Encodes a caller's request as protobuf and enforces {@link requestRules}. Requests that were encoded here or kept by
+ * a runtime are exempt.
  *
- * @throws {InvalidValue} with pointers in the spelling of `value`.
+ * @throws {InvalidValue} With pointers in the spelling of `value`.
  */
 export function encodeCallers(
   rpc: Rpc,
@@ -60,19 +60,19 @@ export function encodeCallers(
   }
 }
 
-/** Which of a message's two spellings a value uses, where they differ. */
+/** Which spelling of a message's fields a value uses, where the two differ. */
 export function spellingsIn(message: string, value: unknown): Spellings {
   return spellings(descriptors, message, value);
 }
 
-/** A request that was encoded here, in its canonical spelling, with the shorthands written out. */
+/** Decodes a request that was encoded here, in canonical spelling and with shorthands expanded. */
 export function decodeRequest<R extends Rpc>(rpc: R, wire: Uint8Array): Methods[R]["request"] {
   return JSON.parse(toJsonText(writerOf(methods[rpc].request), wire)) as Methods[R]["request"];
 }
 
 const requests = new WeakMap<Uint8Array, unknown>();
 
-/** The same as `decodeRequest`, decoded once for all the layers that look at one request. */
+/** As `decodeRequest`, but decodes only once for all the layers that inspect one request. */
 export function requestOf<R extends Rpc>(rpc: R, wire: Uint8Array): Methods[R]["request"] {
   const known = requests.get(wire);
   if (known !== undefined) return known as Methods[R]["request"];
@@ -81,19 +81,19 @@ export function requestOf<R extends Rpc>(rpc: R, wire: Uint8Array): Methods[R]["
   return request;
 }
 
-/** A reply as an object. @throws {Malformed} when the runtime sent what is not protobuf. */
+/** Decodes a reply. @throws {Malformed} When the runtime sent something other than protobuf. */
 export function decodeReply<R extends Rpc>(rpc: R, wire: Uint8Array): Methods[R]["response"] {
   return JSON.parse(toJsonText(writerOf(methods[rpc].response), wire)) as Methods[R]["response"];
 }
 
-/** A reply that was decoded and completed here, as protobuf again. */
+/** Re-encodes a reply that was decoded and completed here. */
 export function encodeReply<R extends Rpc>(rpc: R, value: Methods[R]["response"]): Buffer {
   return encode(methods[rpc].response, value, { maxBytes: Number.POSITIVE_INFINITY });
 }
 
 const lineWriters = new Map<string, Writer>();
 
-/** A reply as a line of JSON text in a buffer of `pool`. @throws {Malformed}, {OutputTooLarge}. */
+/** Writes a reply as a line of JSON text in a buffer of `pool`. @throws {Malformed}, {OutputTooLarge} */
 export function writeReply(rpc: Rpc, wire: Uint8Array, pool: BufferPool): Written {
   const message = methods[rpc].response;
   let writer = lineWriters.get(message);
@@ -104,33 +104,33 @@ export function writeReply(rpc: Rpc, wire: Uint8Array, pool: BufferPool): Writte
   return writeJson(writer, wire, pool);
 }
 
-/** Where the items of a list reply are. */
+/** Locates the items of a list reply. */
 export function replyItems(rpc: Rpc, wire: Uint8Array, field: string): Items {
   return scanItems(wire, fieldAt(methods[rpc].response, field).number);
 }
 
-/** Items of message `message` as JSON, selected and ordered. @throws {Malformed}, {OutputTooLarge}. */
+/** Writes the selected items, of type `message`, as JSON in the given order. @throws {Malformed}, {OutputTooLarge} */
 export function writeItems(message: string, items: Items, options: WriteListOptions): Written {
   return writeList(writerOf(message), items, options);
 }
 
-/** The numbers on the way to the field at a dotted path. @throws {TypeError} when there is none. */
+/** The field numbers along a dotted path. @throws {TypeError} When there is no such field. */
 export function fieldNumbers(message: string, path: string): FieldPath {
   return fieldPath(descriptors, message, path);
 }
 
-/** Whether a reply holds its message field `field`, without decoding it. */
+/** Whether a reply has the message field `field`, without decoding it. */
 export function hasField(rpc: Rpc, wire: Uint8Array, field: string): boolean {
   return scanItems(wire, fieldAt(methods[rpc].response, field).number).length > 0;
 }
 
-/** An integer of a reply, at a dotted path of messages, without decoding the rest; 0 when it is absent. */
+/** Reads an integer of a reply at a dotted path, without decoding the rest; 0 when it is absent. */
 export function replyInteger(rpc: Rpc, wire: Uint8Array, path: string): bigint {
   const whole: Items = { wire, length: 1, ranges: Int32Array.of(0, wire.length) };
   return int64At(whole, 0, fieldNumbers(methods[rpc].response, path));
 }
 
-/** A bytes field of a reply, without a copy; empty when it is absent. @throws {Malformed}. */
+/** Returns a bytes field of a reply without copying it; empty when it is absent. @throws {Malformed} */
 export function replyBytes(rpc: Rpc, wire: Buffer, field: string): Buffer {
   const { ranges } = scanItems(wire, fieldAt(methods[rpc].response, field).number);
   const [start, end] = ranges.subarray(-2);
@@ -138,21 +138,21 @@ export function replyBytes(rpc: Rpc, wire: Buffer, field: string): Buffer {
 }
 
 /**
- * A message that somebody else wrote as JSON, in its canonical spelling and without the members that
- * the message does not have here: what a newer runtime keeps and this CRI cannot say.
+ * Converts a message from another program's JSON to canonical spelling. Drops members that the message does not have
+ * here: a newer runtime may keep fields that this version of CRI cannot express.
  *
- * @throws {InvalidValue} when a member that is known has a value of another kind.
+ * @throws {InvalidValue} When a known member has a value of the wrong type.
  */
 export function readLenient(message: string, value: unknown): unknown {
   return JSON.parse(toJsonText(writerOf(message), encode(message, value, { onUnknown: () => {} })));
 }
 
-/** The fields of a message, in the order of their numbers. */
+/** The fields of a message, ordered by number. */
 export function fieldsOf(message: string): readonly Field[] {
   return messageOf(descriptors, message).fields;
 }
 
-/** The field at the end of a dotted path. @throws {TypeError} when there is none. */
+/** The field at the end of a dotted path. @throws {TypeError} When there is no such field. */
 export function fieldAt(message: string, path: string): Field {
   const [head, ...rest] = path.split(".");
   const field = fieldsOf(message).find(({ name }) => name === head);
@@ -160,7 +160,7 @@ export function fieldAt(message: string, path: string): Field {
   return rest.length > 0 ? fieldAt(field.type, rest.join(".")) : field;
 }
 
-/** The names of an enum's values, in the order of their numbers. */
+/** The names of an enum's values, ordered by number. */
 export function enumNames(name: string): readonly string[] {
   return Object.keys(enumOf(descriptors, name));
 }

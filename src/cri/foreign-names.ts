@@ -1,22 +1,22 @@
 /**
- * What people write who know Kubernetes' manifests, Docker or compose files, and what CRI has in its place. Data: a
- * test holds each entry against CRI's messages.
+ * Field names that people know from Kubernetes manifests, Docker or Compose files, and what CRI has instead. A test
+ * checks each entry against CRI's messages.
  */
 
-/** What to write for a name that a message does not have. */
+/** What to write instead of a name that a message does not have. */
 export type Replacement =
   /** Another field of the same message. */
   | { readonly field: string }
   /** Members of the same message. */
   | { readonly write: object }
-  /** In words, where CRI has no such thing or has it elsewhere. */
+  /** An explanation, where CRI has no equivalent or has it elsewhere. */
   | { readonly say: string };
 
 const field = (name: string): Replacement => ({ field: name });
 const write = (members: object): Replacement => ({ write: members });
 const say = (words: string): Replacement => ({ say: words });
 
-/** The same for several names. */
+/** The same replacement for several names. */
 const each = (names: readonly string[], replacement: Replacement): { [name: string]: Replacement } =>
   Object.fromEntries(names.map((name) => [name, replacement]));
 
@@ -47,7 +47,7 @@ const resourceNames: { readonly [name: string]: Replacement } = {
   cpuset: field("cpusetCpus"),
 };
 
-/** message -> a name in lower case without underscores and dashes -> what to write. */
+/** message -> name in lower case without underscores and dashes -> replacement */
 const named: { readonly [message: string]: { readonly [name: string]: Replacement } } = {
   PodSandboxConfig: {
     ...each(["apiVersion", "kind", "spec"], manifest),
@@ -237,7 +237,7 @@ const named: { readonly [message: string]: { readonly [name: string]: Replacemen
   NetworkConfig: each(["cidr", "podCIDRs", "subnet", "clusterCIDR"], field("podCidr")),
 };
 
-/** How a name is compared: `hostPID`, `host_pid` and `hostPid` are one. */
+/** Normalizes a name for comparison: `hostPID`, `host_pid` and `hostPid` are the same. */
 const plain = (name: string): string => name.replace(/[-_]/g, "").toLowerCase();
 
 const replacements = new Map(
@@ -247,22 +247,19 @@ const replacements = new Map(
   ]),
 );
 
-/** What to write for a name that `message` does not have, where people write it often. */
+/** The replacement for a common name that `message` does not have, if there is one. */
 export function replacementFor(message: string, name: string): Replacement | undefined {
-  // Longer ones are no name of anything.
+  // A longer text cannot be a known name.
   return name.length > 64 ? undefined : replacements.get(message)?.get(plain(name));
 }
 
-/** All entries, for the test that holds them against CRI. */
+/** All entries, for the test that checks them against CRI. */
 export const allReplacements: readonly (readonly [message: string, name: string, Replacement])[] =
   Object.entries(named).flatMap(([message, names]) =>
     Object.entries(names).map(([name, replacement]) => [message, name, replacement] as const),
   );
 
-/**
- * What a value looks like, for those who wrote one of another type: by message, or by `Message.field` for what that
- * field takes.
- */
+/** Example values to show when a value has the wrong type, by message or by `Message.field`. */
 export const examples: { readonly [place: string]: unknown } = {
   KeyValue: { key: "LANG", value: "C.UTF-8" },
   Mount: { containerPath: "/data", hostPath: "/srv/data" },

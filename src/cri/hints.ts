@@ -1,10 +1,10 @@
-/** Adds to a mistake in a request what would be right, where it is one that people make. */
+/** Adds a suggestion to common mistakes in a request. */
 import { descriptors } from "../gen/descriptors.ts";
 import { type Field, messageOf } from "../wire/descriptor.ts";
 import { InvalidValue, type Mistake } from "../wire/invalid-value.ts";
 import { examples, replacementFor } from "./foreign-names.ts";
 
-/** The same mistakes of a value of `message`, with hints. */
+/** Returns the mistakes of a value of `message`, with suggestions. */
 export function withHints(message: string, error: InvalidValue): InvalidValue {
   const [first, ...more] = error.mistakes.map((mistake) => hinted(message, mistake));
   return first === undefined ? error : new InvalidValue(message, [first, ...more], { cause: error });
@@ -30,17 +30,17 @@ function hintFor(message: string, name: string): string | undefined {
   return "field" in replacement ? `write ${replacement.field} instead` : `write ${json(replacement.write)}`;
 }
 
-/** What a pointer points at. */
+/** What a pointer refers to. */
 interface Place {
-  /** The message that has it, or should. */
+  /** The message that has the field, or should have it. */
   readonly message: string;
   readonly name: string;
   readonly field: Field | undefined;
-  /** It points at an item of the list. */
+  /** Whether it points at an item of the list. */
   readonly isItem: boolean;
 }
 
-/** Follows a pointer in either spelling. Undefined where it leads into a map, or nowhere. */
+/** Follows a pointer in either spelling. Undefined if it leads into a map or to nothing. */
 function placeOf(root: string, pointer: string): Place | undefined {
   const parts = pointer.split("/").slice(1).map(partOf);
   let message = root;
@@ -60,7 +60,7 @@ function placeOf(root: string, pointer: string): Place | undefined {
 
 const partOf = (part: string): string => part.replaceAll("~1", "/").replaceAll("~0", "~");
 
-/** The value that belongs there, as far as examples tell. */
+/** An example value for the place, if there is one. */
 function exampleOf({ message, field, isItem }: Place): unknown {
   if (field === undefined) return undefined;
   const ofField = examples[`${message}.${field.name}`];
@@ -69,7 +69,7 @@ function exampleOf({ message, field, isItem }: Place): unknown {
   return ofType !== undefined && field.repeated && !isItem ? [ofType] : ofType;
 }
 
-/** JSON as the documents write it: `{"key": "LANG", "value": "C.UTF-8"}`. */
+/** JSON in the style of the documentation: `{"key": "LANG", "value": "C.UTF-8"}`. */
 function json(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(json).join(", ")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value);

@@ -1,14 +1,14 @@
 /**
- * What the gateway asks the runtime once and then remembers, as long as the connection lasts over which
- * the answer came: behind the next one there may be a newer runtime, or one that is configured anew.
+ * Answers that the gateway caches for the lifetime of the connection that they came over. The next connection may lead
+ * to a newer runtime, or to one with a different configuration.
  */
 import type { Runtime } from "./channel.ts";
 
-/** Asks `ask` at the first use, and again after the connection was lost. A failure is not remembered. */
+/** Calls `ask` on first use, and again after the connection was lost. Does not cache failures. */
 export function oncePerConnection<T>(
   ask: (runtime: Runtime) => Promise<T>,
 ): (runtime: Runtime) => Promise<T> {
-  // Layers over one runtime have its `whenDropped`, so that all of them share the answer.
+  // All layers over one runtime have the same `whenDropped`, so they share the answer.
   const answers = new WeakMap<Runtime["whenDropped"], Promise<T>>();
   return (runtime) => {
     const connection = runtime.whenDropped;

@@ -1,43 +1,43 @@
 /**
- * What a runtime's error says in the runtime's own words.
+ * Isolates the runtime's own words in an error.
  *
- * Runtimes repeat what they were asked for: the name of an image or a container, a path, a command. What an error
- * means is read from its text, and a name such as `r.io/access-denied` must not decide it. So names are replaced by a
+ * Runtimes repeat parts of the request: the name of an image or a container, a path, a command. The meaning of an error
+ * is derived from its text, and a name such as `r.io/access-denied` must not influence that. So names are replaced by a
  * mark before the text is matched.
  *
- * A name may also be a word that the runtime needs itself: an image `not`, a tag `unknown`. So a name counts only
- * where runtimes write names, which is between quotes and other delimiters, and never between spaces. The few places
- * where they write a name between spaces are known by the words around it.
+ * A name may also be a word that the runtime itself uses, such as an image `not` or a tag `unknown`. So a name counts
+ * only where runtimes write names: between quotes and other delimiters, never between spaces. The few places where they
+ * write a name between spaces are recognized by the surrounding words.
  *
- * Takes time in proportion to the text and the request.
+ * Runs in time proportional to the text and the request.
  */
 
-/** Stands for a name. It is no space, no quote and no part of a word. */
+/** Replaces a name. It is not a space, a quote or part of a word. */
 const mark = "\u2026";
 
-/** Shorter ones say nothing, and `o` would be found in "i/o timeout". */
+/** Shorter names are ignored: `o` would match in "i/o timeout". */
 const minNameLength = 3;
-/** In how many delimiters after its beginning the end of a name is looked for. */
+/** How many delimiters after the start of a name are tried as its end. */
 const maxDelimiters = 16;
 
-/** What a request names, as it may be written in a text. */
+/** The names in a request, in the forms in which a text may contain them. */
 interface Names {
-  /** Paths and references to images. They may also be between spaces, where no word of a runtime looks so. */
+  /** Paths and image references. They may also occur between spaces: they don't look like words of a runtime. */
   readonly bare: ReadonlySet<string>;
   readonly phrases: ReadonlySet<string>;
   /** Single words. They count as names only between double quotes or backticks. */
   readonly words: ReadonlySet<string>;
-  /** Of references to images: what is between their slashes, colons and `@`. */
+  /** Parts of image references, split at slashes, colons and `@`. */
   readonly parts: ReadonlySet<string>;
 }
 
-/** The text without what `message` names, which is a request or another CRI message. */
+/** Returns the text without the names in `message`, which is a request or another CRI message. */
 export function ownWords(text: string, message: unknown): string {
   const names = namesIn(message);
   return withoutBareNames(withoutNames(text, names));
 }
 
-/** Where a name is written between spaces: by Go's resolver, containers/image, CRI-O. */
+/** Replaces names that Go's resolver, containers/image and CRI-O write between spaces. */
 function withoutBareNames(text: string): string {
   return text
     .replace(/\blookup [^\s:]+/g, `lookup ${mark}`)
@@ -56,7 +56,7 @@ function withoutNames(text: string, names: Names): string {
     while ((ends[next] ?? text.length) <= at) next++;
     const isNamed = namesAt(text, at, names);
     if (isNamed === undefined) continue;
-    // The longest: `a/b` before `a`.
+    // The longest match wins: `a/b` before `a`.
     for (let last = Math.min(next + maxDelimiters, ends.length) - 1; last >= next; last--) {
       const end = ends[last] ?? text.length;
       if (end - at < minNameLength || !isNamed(end)) continue;
@@ -100,7 +100,7 @@ function endsIn(text: string): readonly number[] {
   return ends;
 }
 
-/** Whether a name is from `at` to an end; undefined where no name begins. */
+/** Returns a test for whether the text from `at` to an end is a name; undefined where no name can start. */
 function namesAt(
   text: string,
   at: number,
@@ -109,7 +109,7 @@ function namesAt(
   const before = text[at - 1];
   if (before !== undefined && !delimiters.has(before) && !isSpace(before)) return undefined;
   const isQuoted = before !== undefined && quotes.has(before) && !isWord(text[at - 2]);
-  // Loggers write their own words so: level=error msg="exec failed".
+  // Loggers write their own words like this: level=error msg="exec failed".
   const isMessage = isQuoted && text[at - 2] === "=";
   const isPart = before === "/" || before === ":" || before === "@";
   const isInName = before === "_" || before === "(" || before === "=";
@@ -153,7 +153,7 @@ function namesIn(message: unknown): Names {
   return names;
 }
 
-/** A reference with and without its tag and digest, and its parts. */
+/** Adds a reference with and without its tag and digest, and its parts. */
 function addReference(
   reference: string,
   { bare, parts }: { readonly bare: Set<string>; readonly parts: Set<string> },
@@ -161,9 +161,9 @@ function addReference(
   const [tagged = ""] = reference.split("@", 1);
   const colon = tagged.lastIndexOf(":");
   const name = colon > tagged.lastIndexOf("/") ? tagged.slice(0, colon) : tagged;
-  // A single word may be a word of the runtime's, and `i/o` is part of one of its phrases.
+  // A single word may be one of the runtime's own, and `i/o` is part of one of its phrases.
   for (const form of [reference, tagged, name]) {
-    // Docker leaves docker.io out.
+    // Docker omits docker.io.
     for (const written of [form, form.slice(form.indexOf("/") + 1)])
       if (/[/:@]/.test(written) && written.length > minNameLength) bare.add(written);
   }
@@ -172,7 +172,7 @@ function addReference(
   for (const part of reference.split(/[/:@]/)) if (part.length >= minNameLength) parts.add(part);
 }
 
-/** As it is, quoted by Go (strconv.Quote), and such a text quoted once more by a logger. */
+/** The value itself, quoted by Go (strconv.Quote), and quoted once more by a logger. */
 function formsOf(value: string): Iterable<string> {
   if (/^[\w\s./:@-]*$/.test(value) && !/[\n\r\t\f\v]/.test(value)) return [value];
   const quoted = quoteAsGo(value);

@@ -1,10 +1,10 @@
 /**
- * What CRI's types do not say of a request, told before the call, with the field.
+ * Rules for requests that CRI's types do not express. They are checked before the call, so that errors name the field.
  *
- * Runtimes on Linux refuse these things each at a moment and in words of its own: often only when the
- * container starts, and as an error of unknown kind. Some do something else: containerd kills at once when
- * a stop's timeout overflows. And some die: containerd and cri-dockerd dereference the messages that are
- * required here unchecked, and one request without them ends the daemon, with every client's streams.
+ * Runtimes on Linux refuse these requests at different times and in different words: often only when the container
+ * starts, and with an unknown error code. Some misbehave: containerd kills immediately when a stop timeout overflows.
+ * Some crash: containerd and cri-dockerd dereference the messages that are required here without checking, so one
+ * request without them stops the daemon and breaks every client's streams.
  */
 import { isIP } from "node:net";
 import { descriptors } from "../gen/descriptors.ts";
@@ -14,20 +14,20 @@ import type { FieldRule, FieldRules } from "../wire/field-rule.ts";
 import { capabilityMistake } from "./capability-names.ts";
 import { withTextLimits } from "./text-limits.ts";
 
-/** Runtimes count time-outs in nanoseconds, in 64 bits. */
+/** Runtimes count timeouts in nanoseconds, as 64-bit integers. */
 const seconds: FieldRule = { minimum: 0n, maximum: 9_223_372_036n };
 const maxPort = 65_535n;
-/** With port 0 the CNI plug-in fails to set the pod's network up, and then to tear it down. */
+/** With port 0 the CNI plug-in fails to set up the pod's network, and then to tear it down. */
 const containerPort: FieldRule = { required: "a port from 1 to 65535", minimum: 1n, maximum: maxPort };
 const hostPort: FieldRule = { minimum: 0n, maximum: maxPort };
 const absolutePath: FieldRule = { pattern: { matches: /^\//, detail: "must be an absolute path" } };
-/** -1 lifts the limit. */
+/** -1 removes the limit. */
 const memory: FieldRule = { minimum: -1n };
-/** Microseconds: the kernel takes no less for a period and a quota, and no more for a period. 0 leaves them as they are. */
+/** Microseconds. The kernel rejects shorter periods and quotas, and longer periods. 0 leaves them unchanged. */
 const tooShortForCpu = [1n, 999n] as const;
 const maxCpuPeriod = 1_000_000n;
 const capabilities: FieldRule = { item: capabilityMistake };
-/** So CRI says it; containerd fails with an error of unknown kind. */
+/** As CRI documents it; containerd fails with an unknown error code. */
 const group: FieldRule = { onlyWith: ["runAsUser", "runAsUsername"] };
 
 const rules: FieldRules = {
@@ -39,7 +39,7 @@ const rules: FieldRules = {
   },
   PullImageRequest: {
     image: { required: 'what to pull, {"image": "busybox:1.35"}' },
-    // Runtimes read little of it and need none of it: what a pod must have to be run is not asked here.
+    // Runtimes read little of it and require none of it, so the rules for running a pod do not apply.
     sandboxConfig: { unchecked: true },
   },
   ExecSyncRequest: {
@@ -50,7 +50,7 @@ const rules: FieldRules = {
   CheckpointContainerRequest: { timeout: seconds },
   PodSandboxConfig: {
     metadata: { required: 'a pod has a name, {"metadata": {"name": "web"}}' },
-    // Longer ones fail on every runtime, and leave a pod behind on cri-dockerd.
+    // Longer hostnames fail on every runtime, and leave a pod behind on cri-dockerd.
     hostname: { maxBytes: 64 },
   },
   PodSandboxMetadata: { name: { required: 'a pod has a name, {"metadata": {"name": "web"}}' } },
@@ -105,20 +105,20 @@ const rules: FieldRules = {
   },
 };
 
-/** Every rule for the fields of a caller's request, the limits of `text-limits.ts` included. */
+/** All rules for the fields of a caller's request, including the limits of `text-limits.ts`. */
 export const requestRules: FieldRules = withTextLimits(
   descriptors,
   Object.values(methods).map(({ request }) => request),
   rules,
 );
 
-/** Network plugins are handed the text as it is. A zone, as in `fe80::1%eth0`, is no part of an address to them. */
+/** The text is passed to network plugins unchanged. They do not accept a zone, as in `fe80::1%eth0`. */
 function addressMistake(text: string): string | undefined {
   const isAddress = isIP(text) !== 0 && !text.includes("%");
   return isAddress ? undefined : 'must be an IP address of the node, "192.0.2.1" or "2001:db8::1"';
 }
 
-/** Runtimes quote what they cannot read, and this is a password. */
+/** Runtimes quote what they cannot parse, and this is a password. */
 function credentialsMistake(text: string): string | undefined {
   return decodeBase64(text)?.includes(":") ? undefined : "must be USER:PASSWORD in base64";
 }

@@ -1,35 +1,34 @@
 /**
- * A runtime that is away, as a daemon is for a second or two when it restarts. Callers wait for it, so that
- * they need not know. What is waited for is the outage from its beginning, not each call: of a runtime that
- * stays away everyone is told at once.
+ * Retries while a runtime is unavailable, such as for the second or two that a daemon takes to restart. Callers wait,
+ * so they need not know. The wait is measured from the start of the outage, not per call: when a runtime stays away,
+ * every call fails immediately.
  */
 import { type ServiceError, status } from "@grpc/grpc-js";
 import { isStarting, isUnsent } from "./status.ts";
 
-/** An attempt at a call that failed. */
 export interface Attempt {
   readonly failure: ServiceError;
   /** Counted from 1. */
   readonly attempt: number;
-  /** Whether the runtime may be asked the same twice. */
+  /** Whether the call may safely be repeated. */
   readonly repeatable: boolean;
-  /** Whether the connection stands: then it was the runtime who spoke. */
+  /** Whether the connection is up, so that the failure came from the runtime itself. */
   readonly connected: boolean;
 }
 
 export interface Outage {
-  /** Milliseconds until the call shall be tried again; undefined when it shall not. */
+  /** Milliseconds until the next attempt; undefined if there should be none. */
   nextDelayMs(attempt: Attempt): number | undefined;
-  /** The runtime has answered. */
+  /** Call it when the runtime has answered. */
   end(): void;
 }
 
-/** Before the next attempt; up to twice as much, not the same for everyone. */
+/** Minimum pause before the next attempt, randomized up to twice as long. */
 const pauseMs = 100;
-/** Attempts at a runtime that is there and says that it is unavailable. */
+/** Attempts when the runtime is reachable but reports that it is unavailable. */
 const mostAttempts = 3;
 
-/** `waitMs`: how long an outage is waited for. `now`: a clock in milliseconds. */
+/** `waitMs`: how long to wait for an outage to end. `now`: a clock in milliseconds. */
 export function createRetry(waitMs: number, now: () => number = () => performance.now()): Outage {
   let since: number | undefined;
   return {

@@ -1,8 +1,8 @@
 /**
- * What is known of each RPC besides its messages, one row each: how long it may take, whether it may be repeated, the
- * state that it needs, what it creates, stops or removes, and how its reply is verified.
+ * The properties of each RPC besides its messages, one row each: its deadline, whether it may be repeated, the state
+ * that it requires, what it creates, stops or removes, and how its reply is verified.
  *
- * A row is data. What a word in it means is implemented once, in the file that its column names.
+ * A row is data. Each word in it is implemented once, in the file that its column names.
  */
 import type { PodSandboxState } from "../gen/messages.ts";
 import type { Methods, Rpc } from "../gen/methods.ts";
@@ -11,7 +11,7 @@ export type ContainerState = NonNullable<
   Methods["RuntimeService/ContainerStatus"]["response"]["status"]
 >["state"];
 
-/** How a reply that says OK is verified; `runtimes/verify-reply.ts` has a check for each. */
+/** How a successful reply is verified; `runtimes/verify-reply.ts` has a check for each. */
 export type Verification =
   | "newPod"
   | "newContainer"
@@ -26,15 +26,15 @@ export type Verification =
 export interface RpcRule {
   /** Milliseconds until the gateway gives up. */
   readonly deadlineMs: number;
-  /** The request's own timeout field, in seconds; the deadline is extended by it. */
+  /** The request's own timeout field, in seconds; it is added to the deadline. */
   readonly timeoutField?: string;
-  /** The request sets no limit with a timeout of 0. */
+  /** A timeout of 0 in the request means no limit. */
   readonly unlimitedAtZero?: true;
   /** May be sent again while the runtime is unavailable: reads, and what CRI documents as idempotent. */
   readonly retry?: true;
   /**
-   * How a caller finds out whether the call was carried out when its reply was lost, as the end of a sentence.
-   * Given exactly for calls whose repetition does something else, or fails. Callers may repeat all others.
+   * How a caller finds out whether the call took effect when its reply was lost, as the end of a sentence. Set exactly
+   * for calls that do something else, or fail, when repeated. Callers may repeat all others.
    */
   readonly lookWith?: string;
   /** States that the request's container must be in (`runtimes/translate-error.ts`). */
@@ -42,28 +42,28 @@ export interface RpcRule {
   /** The state that the request's pod must be in (`runtimes/translate-error.ts`). */
   readonly podState?: PodSandboxState;
   /**
-   * When that state is known. `before`: it is read before the call, because some runtime would go on regardless: CRI-O
-   * runs a command in a container that was not started, cri-dockerd starts an exited one again, containerd changes
-   * the resources of one that will never run again. `recalled`: it comes with the pod's config, which is read anyway.
-   * Absent: all runtimes refuse, or the reply gives it away, so it is read after a failure.
+   * When that state is read. `before`: before the call, because some runtime would proceed regardless: CRI-O runs a
+   * command in a container that was not started, cri-dockerd restarts an exited one, containerd changes the resources
+   * of one that will never run again. `recalled`: with the pod's config, which is read anyway. Absent: after a failure,
+   * because all runtimes refuse, or the reply reveals it.
    */
   readonly stateKnown?: "before" | "recalled";
   /** Starts the request's container. */
   readonly starts?: true;
   /**
-   * Stops containers without a grace in the request (`runtimes/stop-first.ts`). `must`: fails when one of them cannot
-   * be stopped. `may`: goes on.
+   * Stops containers without a grace period in the request (`runtimes/stop-first.ts`). `must`: fails if one of them
+   * cannot be stopped. `may`: continues.
    */
   readonly stopsContainers?: "must" | "may";
-  /** Stops the request's container, which may end by itself meanwhile (`runtimes/caller-interceptors.ts`). */
+  /** Stops the request's container, which may exit on its own meanwhile (`runtimes/caller-interceptors.ts`). */
   readonly stopsOne?: true;
-  /** Removes this (`runtimes/caller-interceptors.ts`, `runtimes/pod-cgroup.ts`). */
+  /** What it removes (`runtimes/caller-interceptors.ts`, `runtimes/pod-cgroup.ts`). */
   readonly removes?: "pod" | "container";
-  /** Creates this, by a name that no other may have (`runtimes/safe-creates.ts`). */
+  /** What it creates, under a unique name (`runtimes/safe-creates.ts`). */
   readonly creates?: "pod" | "container";
-  /** Makes the cgroup of a pod, which must go if the call fails (`runtimes/pod-cgroup.ts`). */
+  /** Creates a pod's cgroup, which must be removed if the call fails (`runtimes/pod-cgroup.ts`). */
   readonly makesCgroup?: true;
-  /** Runs a command whose timeout the runtime may not keep (`runtimes/exec-timeout.ts`). */
+  /** Runs a command whose timeout the runtime may not enforce (`runtimes/exec-timeout.ts`). */
   readonly runsCommand?: true;
   /** Its reply grows with the number of pods, containers or images (`runtimes/list-limit.ts`). */
   readonly grows?: true;
@@ -76,7 +76,7 @@ const minute = 60 * second;
 const read: RpcRule = { deadlineMs: 10 * second, retry: true };
 const list: RpcRule = { deadlineMs: 30 * second, retry: true, grows: true };
 const idempotent: RpcRule = { deadlineMs: 2 * minute, retry: true };
-/** Sets what the caller names: a repetition sets the same again. */
+/** Sets the values that the caller gives: repeating it sets the same values again. */
 const mutation: RpcRule = { deadlineMs: 2 * minute };
 const lookForPod = "look for the pod's name in GET /v1/pods";
 const lookForCheckpoint = "look on the node for the file that the request names";
@@ -166,7 +166,7 @@ export const rpcRules: { readonly [R in Rpc]: RpcRule } = {
   },
   "RuntimeService/GetContainerEvents": stream,
 
-  // Runtimes end the command at its timeout. A second later no answer is waited for any more.
+  // Runtimes end the command at its timeout. The gateway gives up a second later.
   "RuntimeService/ExecSync": {
     deadlineMs: second,
     timeoutField: "timeout",
@@ -177,7 +177,7 @@ export const rpcRules: { readonly [R in Rpc]: RpcRule } = {
     runsCommand: true,
     verify: "commandOutput",
   },
-  // These three give out a URL. Nothing happens before a client connects to it.
+  // These three return a URL. Nothing happens before a client connects to it.
   "RuntimeService/Exec": { deadlineMs: 10 * second, ...running, stateKnown: "before" },
   "RuntimeService/Attach": { deadlineMs: 10 * second, ...running, stateKnown: "before" },
   "RuntimeService/PortForward": { deadlineMs: 10 * second, ...readyPod, stateKnown: "before" },
@@ -191,8 +191,8 @@ export const rpcRules: { readonly [R in Rpc]: RpcRule } = {
 };
 
 /**
- * Milliseconds that a call may take: the rule's own, and the time that the request itself asks for.
- * An ExecSync without a timeout, as `--exec-max=0` lets it go out, runs as long as its command does.
+ * The deadline of a call in milliseconds: the rule's own plus the timeout in the request. An ExecSync without a
+ * timeout, which `--exec-max=0` allows, runs as long as its command does.
  */
 export function deadlineOf(rpc: Rpc, request: { readonly [field: string]: unknown }): number {
   const rule = rpcRules[rpc];

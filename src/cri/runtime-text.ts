@@ -1,20 +1,20 @@
 /**
- * What a runtime says in words when something went wrong. It repeats what a registry, a program in a container or
- * a caller wrote, so it may have any length.
+ * Error texts of runtimes. They repeat what a registry, a program in a container or a caller wrote, so they may have
+ * any length.
  */
 
-/** The longest such text that is matched against patterns or answered. */
+/** Longest such text that is matched against patterns or returned to a caller. */
 export const maxRuntimeTextBytes = 4096;
 
-/** Stands where a text was cut. */
+/** Marks where a text was cut. */
 export const cutMark = "... (cut) ...";
 
 /**
- * The text, or its beginning, a mark and its end when it is longer than `maxBytes`: errors say first what was done
- * and last why it failed, and repeat in between what was asked for. No character is cut in two.
+ * Shortens a text over `maxBytes` to its beginning, a mark and its end. Errors start with the action and end with the
+ * reason, and repeat the request in between. Never splits a character.
  */
 export function cutText(text: string, maxBytes = maxRuntimeTextBytes): string {
-  // A UTF-16 unit has three bytes in UTF-8 at most.
+  // A UTF-16 unit takes at most three bytes in UTF-8.
   if (text.length * 3 <= maxBytes) return text;
   const bytes = Buffer.from(text);
   if (bytes.length <= maxBytes) return text;
@@ -25,17 +25,17 @@ export function cutText(text: string, maxBytes = maxRuntimeTextBytes): string {
   return `${bytes.toString("utf8", 0, end)}${cutMark}${bytes.toString("utf8", start)}`;
 }
 
-/** UTF-8 as text, or its beginning and a mark when there are more than `maxBytes`. */
+/** Decodes UTF-8. Text over `maxBytes` is cut and ends in a mark. */
 export function decodeText(bytes: Buffer, maxBytes: number): string {
   if (bytes.length <= maxBytes) return bytes.toString("utf8");
   return `${bytes.toString("utf8", 0, characterAt(bytes, maxBytes))}${cutMark}`;
 }
 
-/** Where the character begins that the byte at an index is part of; the index itself in what is no UTF-8. */
+/** The index where the character at `index` starts; `index` itself if the bytes are not UTF-8. */
 function characterAt(bytes: Buffer, index: number): number {
   for (let start = index; start > index - 4; start--) if (!isContinuation(bytes[start])) return start;
   return index;
 }
 
-/** Bytes of the form 10xxxxxx continue a character; none has more than three of them. */
+/** Bytes of the form 10xxxxxx continue a character, which has at most three of them. */
 const isContinuation = (byte: number | undefined): boolean => byte !== undefined && (byte & 0xc0) === 0x80;

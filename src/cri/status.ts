@@ -1,4 +1,4 @@
-/** gRPC status -> the error table. What a status alone cannot decide is decided by `translate-error.ts`. */
+/** Maps gRPC status to the error table. Where the status alone is not enough, `translate-error.ts` decides. */
 import { type ServiceError, status } from "@grpc/grpc-js";
 import { type ErrorCode, GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
@@ -21,57 +21,58 @@ const byStatus: { readonly [code: number]: ErrorCode } = {
   [status.DEADLINE_EXCEEDED]: "deadline_exceeded",
 };
 
-/** Both ends say this of a message over their limit: the runtime of its reply, grpc-js of what arrives. */
+/** Both ends report an oversized message with this text: the runtime for its reply, grpc-js for what it receives. */
 const overLimit = /message larger than max/i;
 
-/** While it starts, containerd does not know its own CRI service yet, and then not its containers. Nothing was begun. */
+/** While containerd starts, it first lacks its own CRI service and then its containers. It has not begun the call. */
 export function isStarting({ code, details }: ServiceError): boolean {
   if (code === status.UNIMPLEMENTED) return /unknown service/.test(details);
   return /^server is not initialized yet/.test(details);
 }
 
-/** Whether a call failed before it was sent: repeating it cannot do anything twice. */
+/** Whether a call failed before it was sent, so that repeating it is safe. */
 export function isUnsent({ code, details }: ServiceError): boolean {
   return code === status.UNAVAILABLE && details.startsWith("No connection established");
 }
 
-/** Codes that say that no answer came, not what the answer was. */
+/** Codes that mean that no reply arrived. */
 const unanswered: ReadonlySet<status> = new Set([
   status.UNAVAILABLE,
   status.CANCELLED,
   status.DEADLINE_EXCEEDED,
 ]);
 
-/** Whether nobody can know if the runtime did what it was asked, although it matters: see `RpcRule.lookWith`. */
+/** Whether it is unknown if the call took effect, for an RPC where that matters: see `RpcRule.lookWith`. */
 function isOutcomeUnknown(rpc: Rpc, error: ServiceError): boolean {
   const { lookWith, timeoutField } = rpcRules[rpc];
   if (lookWith === undefined || !unanswered.has(error.code)) return false;
   if (isStarting(error) || isUnsent(error)) return false;
-  // The runtime's own words on a request's own timeout: the command ran out of time, and translate-error.ts says so.
+  // For a request with its own timeout, any text but that of grpc-js means that the command timed out.
+  // translate-error.ts reports that.
   const isOwnTimeout =
     error.code === status.DEADLINE_EXCEEDED && !error.details.startsWith("Deadline exceeded");
   return timeoutField === undefined || !isOwnTimeout;
 }
 
-/** grpc-js's words for a stream that the server reset, as Go's does when an error does not fit into the trailers. */
+/** Whether grpc-js reports a reset stream. Go's server sends one when an error does not fit into the trailers. */
 const isReset = ({ code, details }: ServiceError): boolean =>
   code === status.INTERNAL && details.startsWith("Received RST_STREAM with code 2");
 
-/** What the runtime said, in its words where there are any. */
+/** The error text of the runtime, or a substitute if there is none. */
 function textOf(error: ServiceError): string {
   if (isReset(error)) return `the runtime gave no reason, or one of more than ${maxErrorTextBytes} bytes`;
   const own = clientWords.map((words) => error.details?.indexOf(words) ?? -1).filter((at) => at !== -1);
   const text = error.details?.slice(0, Math.min(...own, error.details.length)).trimEnd();
-  // cri-dockerd sometimes gives a code alone; what is no gRPC error has a message alone.
+  // cri-dockerd sometimes sends only a code. Errors from outside gRPC have only a message.
   return text || (error.code === undefined ? error.message : "no reason was given");
 }
 
-/** What grpc-js adds behind a reason for those who debug it: a caller should not see paths of the node. */
+/** Debug text that grpc-js appends to a reason: a caller should not see paths on the node. */
 const clientWords = [",remote_addr=", "Resolution note:"] as const;
 
 /**
- * Turns what a gRPC call rejected with into the problem that the caller sees. Keeps the runtime's text, cut when it is
- * long, and its own words in it, without what `request` names.
+ * Turns a rejected gRPC call into the problem that the caller sees. Keeps the runtime's text, shortened if it is long.
+ * `words` of the error has that text without the names in `request`.
  */
 export function fromStatus(rpc: Rpc, error: ServiceError, request?: Uint8Array): GatewayError {
   const name = rpc.slice(rpc.indexOf("/") + 1);

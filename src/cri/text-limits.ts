@@ -1,32 +1,32 @@
 /**
- * How long the texts of a request may be.
+ * Length limits for the texts of a request.
  *
- * A runtime repeats what it was asked for in its errors, and a gRPC error travels in HTTP/2 trailers: one that is
- * too long ends the call, or the connection with every other call. containerd never answers an ExecSync whose
- * program has a name of 70 KB. So every text of a request has a limit unless it is named here.
+ * A runtime repeats parts of the request in its errors, and a gRPC error travels in HTTP/2 trailers: if it is too long,
+ * it breaks the call, or the connection and every other call on it. containerd never replies to an ExecSync whose
+ * program has a name of 70 KB. So every text in a request has a limit unless it is listed here.
  */
 import { type Descriptors, type Field, messageOf } from "../wire/descriptor.ts";
 import type { FieldRule, FieldRules } from "../wire/field-rule.ts";
 
-/** References, paths, labels. Linux takes no longer path, and containerd no longer label with its key. */
+/** References, paths, labels: the limit of Linux for a path, and of containerd for a label with its key. */
 export const maxTextBytes = 4096;
 /** Names of pods, containers, users, handlers: the longest DNS name. */
 export const maxNameBytes = 253;
 
-/** By message: texts that may have any length, because no runtime repeats them. */
+/** By message: texts of unlimited length, because no runtime repeats them. */
 const unlimited: { readonly [message: string]: readonly string[] } = {
   PodSandboxConfig: ["annotations"],
   ContainerConfig: ["annotations"],
   ImageSpec: ["annotations"],
   UpdateContainerResourcesRequest: ["annotations"],
-  // These go to the registry. Tokens may be long.
+  // Sent to the registry. Tokens may be long.
   AuthConfig: ["username", "password", "auth", "identityToken", "registryToken"],
   // A document, for Windows.
   WindowsSandboxSecurityContext: ["credentialSpec"],
   WindowsContainerSecurityContext: ["credentialSpec"],
 };
 
-/** By message: commands. Only the name of the program is repeated; its arguments may have any length. */
+/** By message: commands. Runtimes repeat only the program's name, so its arguments are unlimited. */
 const commands: { readonly [message: string]: readonly string[] } = {
   ContainerConfig: ["command", "args"],
   ExecSyncRequest: ["cmd"],
@@ -43,7 +43,7 @@ const names: { readonly [message: string]: readonly string[] } = {
   Capability: ["addCapabilities", "dropCapabilities", "addAmbientCapabilities"],
 };
 
-/** `rules` with a limit for each text of the messages below `requests` that has none of its own. */
+/** Adds a limit to each text in the messages reachable from `requests`. A rule's own limit takes precedence. */
 export function withTextLimits(
   descriptors: Descriptors,
   requests: Iterable<string>,
@@ -69,7 +69,7 @@ function limitOf(message: string, field: string): FieldRule | undefined {
 
 const isText = (field: Field): boolean => field.kind === "scalar" && field.type === "string";
 
-/** The messages themselves, and every message that is in one of them. */
+/** The given messages, and all messages nested in them. */
 function reachable(descriptors: Descriptors, messages: Iterable<string>): ReadonlySet<string> {
   const found = new Set(messages);
   for (const message of found) {

@@ -1,20 +1,19 @@
 /**
- * What runtimes' texts are matched against. Everybody may write into such a text, a registry for one, so each
- * pattern takes time in proportion to its length. A regular expression with `.*` after something that can occur
- * often does not.
+ * Patterns for the error texts of runtimes. Anyone can influence such a text, for example a registry, so each pattern
+ * must run in time linear in its length. A regular expression with `.*` after something that can occur often does not.
  */
 
-/** A regular expression, or another question to a text. */
+/** A regular expression, or another test on a text. */
 export interface TextPattern {
   test(text: string): boolean;
 }
 
-/** Whether one of the patterns is in the text. */
+/** Matches if any of the patterns matches. */
 export function anyOf(...patterns: readonly TextPattern[]): TextPattern {
   return { test: (text) => patterns.some((pattern) => pattern.test(text)) };
 }
 
-/** Whether the text has these parts one after the other, with anything between them. */
+/** Matches if the text contains these parts in this order, with anything between them. */
 export function inOrder(...parts: readonly string[]): TextPattern {
   return {
     test(text) {
@@ -29,7 +28,7 @@ export function inOrder(...parts: readonly string[]): TextPattern {
   };
 }
 
-/** Whether a line of the text has these parts one after the other. */
+/** Matches if one line of the text contains these parts in this order. */
 export function onOneLine(...parts: readonly string[]): TextPattern {
   const pattern = inOrder(...parts);
   return { test: (text) => text.split("\n").some((line) => pattern.test(line)) };

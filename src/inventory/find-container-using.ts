@@ -1,4 +1,4 @@
-/** Who uses an image: some runtimes refuse to remove such an image, others take it from under its containers. */
+/** Finds users of an image. Some runtimes refuse to remove an image in use; others remove it despite its containers. */
 
 import { call } from "../cri/call.ts";
 import type { CallOptions, Runtime } from "../cri/channel.ts";
@@ -6,7 +6,7 @@ import type { Container, Image } from "../gen/messages.ts";
 
 const digitsOf = (id: string): string => id.replace(/^sha256:/, "");
 
-/** A container that was made from `image`, in whatever state; undefined when there is none. */
+/** Returns a container created from `image`, in any state; undefined if there is none. */
 export async function findContainerUsing(
   runtime: Runtime,
   image: Image,
@@ -14,7 +14,7 @@ export async function findContainerUsing(
 ): Promise<Container | undefined> {
   const { containers } = await call(runtime, "RuntimeService/ListContainers", {}, options);
   const digits = digitsOf(image.id);
-  // Names are not asked: a tag may have moved to another image since.
+  // Do not compare names: a tag may since have moved to another image.
   return containers.find(
     ({ imageId, imageRef }) =>
       digitsOf(imageId || imageRef) === digits || image.repoDigests.includes(imageRef),

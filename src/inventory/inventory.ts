@@ -1,6 +1,6 @@
 /**
- * What the concerns share about pods and containers: which are there, what an id prefix means, and
- * what CRI never changes about them (name, namespace, labels), which therefore may be remembered.
+ * Shared knowledge about pods and containers: which ones exist, what an id prefix refers to, and the facts that CRI
+ * never changes (name, namespace, labels) and that may therefore be cached.
  */
 
 import { absence } from "../cri/absence.ts";
@@ -10,7 +10,7 @@ import { GatewayError } from "../errors.ts";
 
 export type Kind = "pod" | "container";
 
-/** What never changes about a pod. */
+/** The immutable facts about a pod. */
 export interface PodFacts {
   readonly id: string;
   readonly namespace: string;
@@ -19,7 +19,7 @@ export interface PodFacts {
   readonly labels: { readonly [key: string]: string };
 }
 
-/** A container, and the pod that it lives in. */
+/** A container, and the pod that it belongs to. */
 export interface ContainerFacts {
   readonly id: string;
   readonly name: string;
@@ -28,22 +28,22 @@ export interface ContainerFacts {
 
 export interface Inventory {
   /**
-   * The full id behind `id`, which may be a unique prefix. 64 hex digits are taken at their word
-   * unless `mustExist`: runtimes answer OK for stopping and removing what is not there.
+   * Returns the full id for `id`, which may be a unique prefix. 64 hex digits are not looked up unless `mustExist`:
+   * runtimes report success for stopping and removing what does not exist.
    *
-   * @throws {GatewayError} `not_found`; `ambiguous_id` with the candidates.
+   * @throws {GatewayError} `not_found`; `ambiguous_id`: with the candidates.
    */
   resolve(kind: Kind, id: string, options?: { readonly mustExist?: boolean }): Promise<string>;
   /**
-   * The pod of a pod or container id (full), without asking if it was seen, as by `resolve`.
+   * Returns the pod for a full pod or container id. Does not call the runtime if it was seen before, as by `resolve`.
    *
-   * @throws {GatewayError} `not_found`.
+   * @throws {GatewayError} `not_found`
    */
   podOf(kind: Kind, id: string): Promise<PodFacts>;
 }
 
 const fullId = /^[0-9a-f]{64}$/;
-/** What ids are made of. A filter may be more than a prefix to a runtime: Docker's is a regular expression. */
+/** The characters of ids. Runtimes may treat a filter as more than a prefix: for Docker it is a regular expression. */
 const digits = /^[0-9a-f]+$/;
 const remembered = 10_000;
 const shownCandidates = 20;
@@ -79,7 +79,7 @@ export function createInventory(runtime: Runtime): Inventory {
   const listIds = async (kind: Kind, id?: string): Promise<readonly string[]> =>
     (kind === "pod" ? await listPods(id) : await listContainers(id)).map((found) => found.id);
 
-  /** Statuses take a unique prefix too. This is for lists that the runtime cannot send. */
+  /** For lists that are too large for the runtime to send: a status also takes a unique prefix. */
   async function resolveByStatus(kind: Kind, id: string, tooLarge: GatewayError): Promise<string> {
     try {
       const { status } =
@@ -102,7 +102,7 @@ export function createInventory(runtime: Runtime): Inventory {
         throw absent(kind, id);
       }
       try {
-        // The runtime's filter takes a unique prefix, and its answer is small however much there is.
+        // The runtime's filter takes a unique prefix, and its reply is always small.
         const only = digits.test(id) ? onlyOf(id, await listIds(kind, id)) : undefined;
         return only ?? pick(kind, id, await listIds(kind));
       } catch (error) {
@@ -125,14 +125,14 @@ export function createInventory(runtime: Runtime): Inventory {
   };
 }
 
-/** The one of `ids` that `id` means: itself, or the only one that it begins. */
+/** Returns the id in `ids` that `id` refers to: the same one, or the only one with this prefix. */
 function onlyOf(id: string, ids: readonly string[]): string | undefined {
   if (ids.includes(id)) return id;
   const candidates = ids.filter((candidate) => candidate.startsWith(id));
   return candidates.length === 1 ? candidates[0] : undefined;
 }
 
-/** The same among all that there are. @throws {GatewayError} `not_found`, `ambiguous_id`. */
+/** As `onlyOf`, among all ids. @throws {GatewayError} `not_found`, `ambiguous_id` */
 function pick(kind: Kind, id: string, all: readonly string[]): string {
   const only = onlyOf(id, all);
   if (only !== undefined) return only;
@@ -154,7 +154,7 @@ function absent(kind: Kind, id: string): GatewayError {
   return new GatewayError("not_found", `Cannot find ${kind} "${id}": the runtime has none of this id`);
 }
 
-/** Keeps the newest; a node has hundreds of pods, not tens of thousands. */
+/** Keeps the newest entries; a node has hundreds of pods, not tens of thousands. */
 function remember<V>(map: Map<string, V>, key: string, value: V): void {
   map.delete(key);
   map.set(key, value);

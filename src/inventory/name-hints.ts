@@ -1,6 +1,6 @@
 /**
- * What an id that is not there may be instead: a name, or the id of something of the other kind. Asked only when
- * something was not found, so that it costs nothing otherwise.
+ * Explains an unknown id: it may be a name, or the id of the other kind. Runs only after something was not found, so it
+ * costs nothing otherwise.
  */
 
 import { call } from "../cri/call.ts";
@@ -8,7 +8,7 @@ import type { Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { Inventory, Kind } from "./inventory.ts";
 
-/** An inventory whose `resolve` says in its `not_found` what was meant, where that can be seen. */
+/** Makes the `not_found` of `resolve` say what the caller probably meant, if that can be determined. */
 export function withNameHints(inventory: Inventory, runtime: Runtime): Inventory {
   return {
     ...inventory,
@@ -23,8 +23,8 @@ export function withNameHints(inventory: Inventory, runtime: Runtime): Inventory
 }
 
 /**
- * Why there is no pod or container of the id `given`: `error` itself, or a `not_found` that says more, with the ids
- * that may be meant in `candidates`. An error of another kind comes back as it is.
+ * Explains why there is no pod or container with the id `given`. Returns a `not_found` with more detail and likely ids
+ * in `candidates`, or `error` itself. Errors of another kind are returned unchanged.
  */
 export async function explainAbsence(
   runtime: Runtime,
@@ -47,7 +47,7 @@ export async function explainAbsence(
     const namesakes = others.filter((one) => isNamed(one, given));
     return namesakes.length > 0 ? named(kind, given, other, namesakes) : error;
   } catch {
-    // It is a courtesy: what could not be found out is not told.
+    // This is only a courtesy, so ignore failures.
     return error;
   }
 }
@@ -58,7 +58,7 @@ const maxCandidates = 20;
 interface Named {
   readonly id: string;
   readonly name: string;
-  /** Of a pod. */
+  /** Pods only. */
   readonly namespace?: string;
 }
 
@@ -76,7 +76,7 @@ async function list(runtime: Runtime, kind: Kind, id?: string): Promise<readonly
   return containers.map((container) => ({ id: container.id, name: container.metadata?.name ?? "" }));
 }
 
-/** `web`, and of a pod also `default/web`. */
+/** Matches `web`, and for a pod also `default/web`. */
 const isNamed = ({ name, namespace }: Named, given: string): boolean =>
   name === given || (namespace !== undefined && `${namespace}/${name}` === given);
 

@@ -1,4 +1,4 @@
-/** Follows the state of a container by asking, which works on runtimes without events too. */
+/** Follows the state of a container by polling, which also works on runtimes without events. */
 import { setTimeout as delay } from "node:timers/promises";
 import { call } from "../cri/call.ts";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
@@ -6,21 +6,21 @@ import { GatewayError } from "../errors.ts";
 import type { ContainerStatus } from "../gen/messages.ts";
 
 export interface WatchOptions {
-  /** How long to follow it at most, in milliseconds. */
+  /** Longest time to follow it, in milliseconds. */
   readonly timeoutMs: number;
-  /** Aborts when nobody follows any longer. */
+  /** Aborts when nobody is following any longer. */
   readonly signal: AbortSignal;
 }
 
-/** Asked at once, then less and less often: a short command ends soon, a long one costs little. */
+/** Polls immediately, then less and less often: a short command ends soon, a long one costs little. */
 const firstPauseMs = 20;
 const longestPauseMs = 500;
 
 /**
- * The container's status now and after each change of its state, until it has exited or the time has passed.
+ * Yields the container's status now and after each change of state, until it has exited or the time is up.
  *
- * @throws {GatewayError} `not_found`: here when it is not there, from the iteration when it is removed meanwhile.
- * @throws {CallCancelled} from the iteration, when nobody follows any longer.
+ * @throws {GatewayError} `not_found`: immediately if it does not exist, from the iteration if it is removed meanwhile.
+ * @throws {CallCancelled} From the iteration, when `signal` aborts.
  */
 export async function watchState(
   runtime: Runtime,

@@ -1,6 +1,6 @@
 /**
- * What is done to every call for a caller's sake: nothing happens in the wrong state, success is what was asked for,
- * and a failure says what it means. Calls with `asIs` pass.
+ * Interceptors for every call made on behalf of a caller. They refuse calls in the wrong state, verify that a success
+ * is what was asked for, and explain failures. Calls with `asIs` bypass them.
  */
 
 import { call } from "../cri/call.ts";
@@ -15,10 +15,10 @@ import { subjectOf } from "./subject.ts";
 import { checkPreconditions, hasPrecondition, translateError } from "./translate-error.ts";
 import { verifyReply } from "./verify-reply.ts";
 
-/** For what is read beside the call. */
+/** Options for the additional reads around a call. */
 const readOptions = ({ onCancel }: CallOptions): CallOptions => (onCancel === undefined ? {} : { onCancel });
 
-/** Refuses a call whose pod or container is in the wrong state, where some runtime would go on regardless. */
+/** Refuses a call whose pod or container is in the wrong state, because some runtimes would proceed regardless. */
 const withPreconditions: Interceptor = (below) => ({
   ...below,
   async call(rpc, request, options = {}) {
@@ -28,7 +28,7 @@ const withPreconditions: Interceptor = (below) => ({
   },
 });
 
-/** Stops containers, in an order and with a grace of ours, before the runtime stops them on the way. */
+/** Stops containers in our own order and with our own grace period, before the runtime stops them implicitly. */
 const withStopsFirst: Interceptor = (below) => ({
   ...below,
   async call(rpc, request, options = {}) {
@@ -40,7 +40,7 @@ const withStopsFirst: Interceptor = (below) => ({
   },
 });
 
-/** Fails where the runtime says OK to what it did not do. */
+/** Fails when the runtime reports success for something that it did not do. */
 const withVerifiedReplies: Interceptor = (below) => ({
   ...below,
   async call(rpc, request, options = {}) {
@@ -52,7 +52,7 @@ const withVerifiedReplies: Interceptor = (below) => ({
   },
 });
 
-/** Says what a failure means to the caller, in calls and in streams. */
+/** Translates failures of calls and streams into what they mean to the caller. */
 const withTranslatedErrors: Interceptor = (below) => {
   async function translate(
     rpc: Rpc,
@@ -73,8 +73,8 @@ const withTranslatedErrors: Interceptor = (below) => {
       } catch (error) {
         if (error instanceof GatewayError && (await hasStopped(below, rpc, request, error))) return nothing;
         const meaning = await translate(rpc, request, error, options);
-        // It was there when the request came. It has gone since, perhaps by an earlier attempt of this very call:
-        // cri-dockerd fails at what is not there, the others say OK.
+        // The target existed when the request came in and is gone now, perhaps because of an earlier attempt of this
+        // call. cri-dockerd fails to remove what does not exist; the other runtimes succeed.
         const isGone = meaning instanceof GatewayError && meaning.code === "not_found";
         if (isGone && !options.asIs && rpcRules[rpc].removes !== undefined) return nothing;
         throw meaning;
@@ -92,7 +92,7 @@ const withTranslatedErrors: Interceptor = (below) => {
 
 const nothing = Buffer.alloc(0);
 
-/** containerd may say `ttrpc: closed` when the exit comes between the signal and the kill: it has stopped all the same. */
+/** containerd may report `ttrpc: closed` if the container exits between the stop signal and the kill. */
 async function hasStopped(
   runtime: Runtime,
   rpc: Rpc,
@@ -105,7 +105,7 @@ async function hasStopped(
   return status?.state === "CONTAINER_EXITED";
 }
 
-/** All of the above, from the runtime upwards. */
+/** All of the above, innermost first. */
 export const callerInterceptors: readonly Interceptor[] = [
   withVerifiedReplies,
   withStopsFirst,

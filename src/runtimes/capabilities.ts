@@ -1,8 +1,9 @@
 /**
- * What this runtime can do: every RPC that it answers, and the quirks of its kind.
+ * What this runtime can do: the RPCs that it answers, and its quirks.
  *
- * Reads are asked, with complete messages and an id that cannot exist. Whoever may look at a runtime must not send it
- * anything else: of other RPCs the answers that came are remembered, and name and version tell the rest.
+ * Only reads are probed, with complete messages and an id that cannot exist. A caller who may look at a runtime must
+ * not trigger anything else, so other RPCs are judged by the replies seen so far, and by the runtime's name and
+ * version.
  */
 
 import { call } from "../cri/call.ts";
@@ -13,7 +14,7 @@ import { type Methods, methods, type Rpc } from "../gen/methods.ts";
 import { knownSupport } from "./known-support.ts";
 import { type Quirk, quirksOf } from "./quirks.ts";
 
-/** `unknown`: nobody has asked yet, because asking would do something, and the version does not tell. */
+/** `unknown`: no reply seen yet, because a probe would have side effects, and the version does not tell. */
 export type Support = "answered" | "unimplemented" | "unknown";
 
 export interface Capabilities {
@@ -23,14 +24,14 @@ export interface Capabilities {
   readonly quirks: readonly Quirk[];
 }
 
-/** No runtime gives such an id. */
+/** No runtime assigns this id. */
 const absent = "f".repeat(64);
 const absentImage = `sha256:${absent}`;
 const probeMs = 3000;
 
 type Probes = { readonly [R in Rpc]?: Input<Methods[R]["request"]> };
 
-/** What each RPC is asked with: reads only. Absent: it is not asked. */
+/** The request to probe each RPC with: reads only. RPCs without one are not probed. */
 const probes: Probes = {
   "RuntimeService/Version": {},
   "RuntimeService/Status": {},
@@ -56,7 +57,7 @@ const probes: Probes = {
   "ImageService/ImageFsInfo": {},
 };
 
-/** Asks what has not been answered before. @throws {GatewayError} `runtime_unavailable` when nobody answers. */
+/** Probes the RPCs without a reply so far. @throws {GatewayError} `runtime_unavailable`: when there is no answer. */
 export async function readCapabilities(runtime: Runtime): Promise<Capabilities> {
   const { runtimeName, runtimeVersion } = await call(runtime, "RuntimeService/Version", {});
   const rpcs: { rpc: Rpc; support: Support }[] = [];
@@ -68,7 +69,7 @@ export async function readCapabilities(runtime: Runtime): Promise<Capabilities> 
   return { runtimeName, runtimeVersion, rpcs, quirks: quirksOf(runtimeName, runtimeVersion) };
 }
 
-/** Any answer but UNIMPLEMENTED is one; the channel remembers which it was. */
+/** Any reply other than UNIMPLEMENTED counts as an answer; the channel records which it was. */
 async function probe(runtime: Runtime, rpc: Rpc): Promise<void> {
   const message = probes[rpc];
   if (message === undefined) return;

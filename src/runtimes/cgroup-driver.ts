@@ -1,4 +1,4 @@
-/** Which cgroup driver the runtime uses, which decides how a cgroup parent is written. */
+/** The runtime's cgroup driver, which determines the syntax of a cgroup parent. */
 
 import { call } from "../cri/call.ts";
 import type { Runtime } from "../cri/channel.ts";
@@ -8,8 +8,8 @@ import { GatewayError } from "../errors.ts";
 export type CgroupDriver = "SYSTEMD" | "CGROUPFS";
 
 /**
- * The runtime's driver, asked once per connection. RuntimeConfig says it where the runtime has it; containerd
- * 1.x only shows its own configuration in the verbose status. A runtime that tells nothing uses cgroupfs.
+ * Returns the runtime's driver, queried once per connection. Uses RuntimeConfig if the runtime has it; containerd 1.x
+ * only shows its configuration in the verbose status. Default: cgroupfs.
  */
 export const cgroupDriver: (runtime: Runtime) => Promise<CgroupDriver> = oncePerConnection(
   async (runtime) => (await fromRuntimeConfig(runtime)) ?? (await fromVerboseStatus(runtime)) ?? "CGROUPFS",
@@ -25,7 +25,7 @@ async function fromRuntimeConfig(runtime: Runtime): Promise<CgroupDriver | undef
   }
 }
 
-/** What is read of containerd's own configuration, as its verbose status prints it. */
+/** The part of containerd's own configuration that is read, as its verbose status prints it. */
 interface ContainerdConfig {
   readonly containerd?: {
     readonly defaultRuntimeName?: string;

@@ -1,6 +1,6 @@
 /**
- * How runtimes refuse an operation because another one on the same container or pod is under way: a start, a stop, a
- * removal. The state that they show lags behind, so that reading it does not explain the refusal.
+ * Errors of runtimes that refuse an operation because another one on the same container or pod is in progress: a start,
+ * a stop, a removal. The state that they report lags behind, so reading it does not explain the refusal.
  */
 
 import { inOrder } from "../cri/text-pattern.ts";
@@ -17,7 +17,7 @@ const changes = [
 
 export const changePatterns: readonly ErrorPattern[] = [
   {
-    // containerd; of a removal that a start overtook "container is still running, to stop first".
+    // containerd. A removal overtaken by a start fails with "container is still running, to stop first".
     text: /is (already )?in (starting|removing) state|(is still running|state is unknown), to stop first/,
     code: "state_changing",
     of: changes,
@@ -29,27 +29,27 @@ export const changePatterns: readonly ErrorPattern[] = [
     of: changes,
   },
   {
-    // CRI-O, of a pod or container that another client is making at the moment.
+    // CRI-O, when another client is creating the pod or container.
     text: inOrder("error reserving ", ": name is reserved"),
     code: "state_changing",
     of: creations,
   },
   {
-    // A container is paused while it is checkpointed, or by somebody on the node.
+    // A container is paused during a checkpoint, or by someone on the node.
     text: /in a paused (state|container)|is paused, unpause the container|cannot (start|update|checkpoint|delete) a paused/,
     code: "conflict",
   },
 ];
 
 /**
- * How runtimes, their shims, runc and crun say that a container has ended, or is being stopped, while a command was to
- * be run in it.
+ * Errors of runtimes, their shims, runc and crun when a command should run in a container that has exited or is being
+ * stopped.
  */
 export const saysNotRunning =
   /cannot (exec|update|checkpoint) (in )?a (stopped|deleted|container that has (been )?stopped)|no running task found|task \S+ not found|container is (stopping|not created or running)|container `[^`]*` is not running|container \S+ is not running|container not running \(/i;
 
 /**
- * How runc fails when the container ends while a command is started in it, in words that mean something else otherwise:
- * files of the container's process or of its cgroup are gone, or it is paused, as runc pauses what it kills.
+ * Errors of runc when the container exits while a command is being started in it. These texts are ambiguous: files of
+ * the container's process or cgroup are gone, or it is paused, as runc pauses what it kills.
  */
 export const saysVanished = /\/proc\/\d+\/ns\/|error adding pid \d+ to cgroups|in a paused container/;

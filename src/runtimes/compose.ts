@@ -1,9 +1,9 @@
-/** Runtimes are adapted in layers: each wraps the one below and is applied to calls and to streams alike. */
+/** Adapts runtimes in layers: each layer wraps the one below and handles both calls and streams. */
 import type { Runtime } from "../cri/channel.ts";
 
-/** Wraps a runtime: changes what it is asked, or what it replies. Its own questions go to `below`. */
+/** Wraps a runtime and changes its requests or replies. An interceptor's own calls go to `below`. */
 export type Interceptor = (below: Runtime) => Runtime;
 
-/** The runtime behind `interceptors`, of which the last one is asked first. */
+/** Wraps a runtime in `interceptors`, innermost first: the last one sees a call first. */
 export const compose = (runtime: Runtime, ...interceptors: readonly Interceptor[]): Runtime =>
   interceptors.reduce((below, intercept) => intercept(below), runtime);

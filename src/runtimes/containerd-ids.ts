@@ -1,6 +1,6 @@
 /**
- * The ids of a containerd's pods, from its own API. CRI has no list that is small however much metadata the pods have;
- * containerd sends its containers one by one, and those of pods carry a label.
+ * Lists pod ids with containerd's own API. CRI has no list that stays small when pods have a lot of metadata.
+ * containerd streams its containers one by one, and labels those of pods.
  */
 
 import type { Runtime } from "../cri/channel.ts";
@@ -8,7 +8,7 @@ import { scanItems, stringAt } from "../wire/scan.ts";
 import type { Countdown } from "./countdown.ts";
 
 const listStream = "/containerd.services.containers.v1.Containers/ListStream";
-/** The namespace that CRI works in. */
+/** The namespace that CRI uses. */
 const metadata = { "containerd-namespace": "k8s.io" };
 const filter = 'labels."io.cri-containerd.kind"==sandbox';
 
@@ -18,7 +18,7 @@ const request = Buffer.from([(1 << 3) | 2, filter.length, ...Buffer.from(filter)
 const containerField = 1;
 const idPath = [1];
 
-/** @throws {ServiceError} as `Runtime.streamNative`, when this is no containerd or it does not serve its own API. */
+/** @throws {ServiceError} As `Runtime.streamNative`, when this is not containerd or its own API is not available. */
 export async function podIdsOf(runtime: Runtime, left: Countdown): Promise<readonly string[]> {
   const ids: string[] = [];
   for await (const message of runtime.streamNative(listStream, request, { ...left(), metadata })) {

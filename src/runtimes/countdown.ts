@@ -1,16 +1,16 @@
-/** One deadline, and one way to cancel, for several calls. */
+/** Shares one deadline and one cancellation among several calls. */
 
 import type { CallOptions } from "../cri/channel.ts";
 import { rpcRules } from "../cri/rpc-rules.ts";
 import type { Rpc } from "../gen/methods.ts";
 
-/** The options for the next call, whose deadline is what is left of that of `rpc`, in milliseconds. */
+/** Returns the options for the next call. `deadlineMs` is the rest of the deadline of `rpc`, in milliseconds. */
 export type Countdown = () => CallOptions & { readonly deadlineMs: number };
 
-/** More calls than these are never under way at the same time. */
+/** Upper bound on the number of concurrent calls. */
 const maxCalls = 64;
 
-/** For calls that come before a call of `rpc`, or that are made in its stead. */
+/** Starts a countdown for calls that precede a call of `rpc` or replace it. */
 export function countdown(rpc: Rpc, options: CallOptions = {}): Countdown {
   const { deadlineMs = rpcRules[rpc].deadlineMs, atOnce = false, onCancel } = options;
   const end = performance.now() + deadlineMs;
@@ -23,7 +23,7 @@ export function countdown(rpc: Rpc, options: CallOptions = {}): Countdown {
   const add = (cancel: () => void): void => {
     if (cancelled) cancel();
     cancels.push(cancel);
-    // Calls that have ended are not told apart: the newest are those under way.
+    // Finished calls are not tracked, but the newest entries are the calls in progress.
     if (cancels.length > maxCalls) cancels.shift();
   };
   return () => ({ deadlineMs: end - performance.now(), atOnce, onCancel: add });

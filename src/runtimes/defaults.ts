@@ -1,5 +1,5 @@
 /**
- * Completes requests before they go out: fills what CRI's meaning makes plain. Works on the canonical
+ * Completes requests before they are sent: fills in defaults that follow from CRI's semantics. Works on the canonical
  * object, after the encoder has validated it.
  */
 
@@ -25,24 +25,24 @@ import { refusal } from "./refusals.ts";
 import { completeCredentials } from "./registry-credentials.ts";
 import { completeSandboxConfig, recallSandboxConfig } from "./sandbox-config.ts";
 
-/** Completes a validated request of one RPC. @throws {InvalidValue}; {GatewayError} `not_found`. */
+/** Completes a validated request of one RPC. @throws {InvalidValue}; {GatewayError} `not_found` */
 type Complete<R extends Rpc> = (
   request: Input<Methods[R]["request"]>,
 ) => Promise<Input<Methods[R]["request"]>>;
 type Completions = { readonly [R in Rpc]?: Complete<R> };
 
 export interface Defaults {
-  /** Whether requests of `rpc` are completed at all; for the others the caller's bytes go out as they are. */
+  /** Whether requests of `rpc` are completed. For other RPCs the caller's bytes are sent unchanged. */
   handles(rpc: Rpc): boolean;
-  /** The request with what was missing. @throws {InvalidValue} where this runtime could not use it. */
+  /** Fills in the missing parts of a request. @throws {InvalidValue} When this runtime could not use it. */
   apply<R extends Rpc>(rpc: R, request: Input<Methods[R]["request"]>): Promise<Input<Methods[R]["request"]>>;
 }
 
 export interface DefaultsOptions {
   readonly runtime: Runtime;
-  /** Pods that name no log directory get one below this folder. */
+  /** Parent folder for the logs of pods without a log directory. */
   readonly logRoot: string;
-  /** Milliseconds that a command may take; 0: no limit. */
+  /** Longest duration of a command, in milliseconds; 0: no limit. */
   readonly execMaxMs: number;
 }
 
@@ -105,14 +105,14 @@ export function createDefaults({ runtime, logRoot, execMaxMs }: DefaultsOptions)
     return mount.image === undefined ? mount : { ...mount, image: await completeImage(mount.image) };
   }
 
-  /** The image in the form in which the runtime finds it, with a name for a signature policy. */
+  /** Returns the image in the form in which the runtime finds it, with a name for signature policies. */
   async function completeImage(image: Input<ImageSpec>): Promise<Input<ImageSpec>> {
     const reference = await findableReference(runtime, image.image ?? "");
     const userSpecifiedImage = image.userSpecifiedImage || (await nameOf(reference)) || image.image || "";
     return { ...image, image: reference, userSpecifiedImage };
   }
 
-  /** A name of the image where CRI-O asks for one and the caller gave an id; undefined where that is not so. */
+  /** Returns a name of the image when CRI-O needs one and the caller gave an id; otherwise undefined. */
   async function nameOf(reference: string): Promise<string | undefined> {
     if (imageIdDigits(reference) === undefined || !(await isRuntime(runtime, "cri-o"))) return undefined;
     const { image } = await call(runtime, "ImageService/ImageStatus", { image: { image: reference } });
@@ -128,18 +128,18 @@ export function createDefaults({ runtime, logRoot, execMaxMs }: DefaultsOptions)
   };
 }
 
-/** The reference as the user wrote it, which CRI-O's signature policy is about. */
+/** Records the reference as the user wrote it, because CRI-O's signature policy applies to that. */
 function asWritten(image: Input<ImageSpec>): Input<ImageSpec> {
   return { ...image, userSpecifiedImage: image.userSpecifiedImage || image.image || "" };
 }
 
 /**
- * A container's part for Linux, which is always sent, down to the namespaces: those of the pod unless the container
- * says otherwise.
+ * Completes a container's Linux config, which is always sent, including its namespaces: those of the pod unless the
+ * container sets its own.
  *
- * An absent message is not an empty one to every runtime. Without `linux` cri-dockerd makes a container that is in no
- * namespace of its pod, without `securityContext` CRI-O runs it as root whatever user its image names, and CRI-O
- * refuses a container whose namespaces differ from those of its pod, as CRI's default does.
+ * Some runtimes distinguish an absent message from an empty one. Without `linux`, cri-dockerd creates a container in
+ * none of its pod's namespaces. Without `securityContext`, CRI-O runs it as root even if its image names another user.
+ * CRI-O also refuses a container whose namespaces differ from its pod's, as they do by CRI's default.
  */
 function completeLinux(
   pod: Input<PodSandboxConfig>,

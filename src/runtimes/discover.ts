@@ -4,7 +4,7 @@ import { askOnce } from "../cri/ask-once.ts";
 import { type ConnectOptions, connect, type Runtime } from "../cri/channel.ts";
 import { StartError } from "../errors.ts";
 
-/** In the order to look: the three that stand alone, then those that bring their own containerd. */
+/** In search order: the three standalone runtimes, then distributions that bundle their own containerd. */
 export const wellKnownSockets: readonly string[] = [
   "/run/containerd/containerd.sock",
   "/run/crio/crio.sock",
@@ -18,7 +18,7 @@ const probeMs = 2000;
 /**
  * Connects to the first socket that answers.
  *
- * @throws {StartError} when none does: lists what was tried and why each failed.
+ * @throws {StartError} When none does; lists the sockets tried and why each one failed.
  */
 export async function discover(
   options: Omit<ConnectOptions, "runtimeEndpoint"> = {},
@@ -36,7 +36,7 @@ export async function discover(
   );
 }
 
-/** Why a socket is no runtime, or undefined when it is one. */
+/** Why there is no runtime at a socket, or undefined if there is one. */
 async function probe(socket: string): Promise<string | undefined> {
   try {
     if (!(await stat(socket)).isSocket()) return "is not a socket";
@@ -57,7 +57,7 @@ const reasons: { readonly [code: string]: string } = {
   ENOENT: "does not exist",
 };
 
-/** Why a runtime's socket does not answer, for a terminal: of an error of the file system, or of a call. */
+/** Explains for a terminal why a runtime's socket does not answer, from a file system error or a failed call. */
 export function whyUnreachable(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const code = /^(E[A-Z]+)\b|\bconnect (E[A-Z]+)\b/.exec(message)?.slice(1).find(Boolean);

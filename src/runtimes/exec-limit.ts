@@ -1,12 +1,12 @@
-/** How long a command of ExecSync may take. CRI has no limit by default, so a command that hangs never ends its call. */
+/** Limits how long an ExecSync command may run. CRI has no default limit, so a hanging command never ends its call. */
 import { refusal } from "./refusals.ts";
 
 /**
- * The timeout to send, in seconds: the caller's, or `maxMs` when it gives none. The runtime gets it too, so that it
- * kills the process.
+ * Returns the timeout to send, in seconds: the caller's, or `maxMs` if there is none. The runtime gets it too, so that
+ * it kills the process.
  *
- * @param maxMs Milliseconds, rounded up to whole seconds; 0 sets no limit.
- * @throws {InvalidValue} when the caller asks for more.
+ * @param maxMs Milliseconds, rounded up to whole seconds; 0 means no limit.
+ * @throws {InvalidValue} When the caller asks for more.
  */
 export function limitedTimeout(asked: string | undefined, maxMs: number): string {
   const seconds = BigInt(asked ?? "0");

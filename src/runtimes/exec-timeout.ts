@@ -1,13 +1,14 @@
 /**
- * A command that its runtime does not answer at its timeout. containerd answers when the last process that holds the
- * command's output has gone: `sleep 30 & echo started` ends at once and is answered after 30 s, whatever its timeout.
+ * Handles runtimes that do not reply when a command times out. containerd replies only after the last process that
+ * holds the command's output has exited: `sleep 30 & echo started` exits at once, but the reply takes 30 s, whatever
+ * the timeout.
  */
 
 import { rpcRules } from "../cri/rpc-rules.ts";
 import { GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
 
-/** `error`, or `exec_timeout` when it is our own deadline of a command with a timeout: see `rpc-rules.ts`. */
+/** Returns `exec_timeout` for our own deadline of a command with a timeout, else `error`: see `rpc-rules.ts`. */
 export function asExecTimeout(
   rpc: Rpc,
   { timeout = 0 }: { readonly timeout?: string | number },

@@ -1,17 +1,16 @@
-/** References to images on the node, of which runtimes write and find different forms. */
+/** References to images on the node, which runtimes write and look up in different forms. */
 import type { Runtime } from "../cri/channel.ts";
 import { isRuntime } from "./identity.ts";
 
-/** The hex digits of an image's id, whole or shortened to at least 12; undefined when it is a name. */
+/** The hex digits of an image id, in full or shortened to at least 12; undefined for a name. */
 export function imageIdDigits(reference: string): string | undefined {
   return /^(?:sha256:)?([0-9a-f]{12,64})$/.exec(reference)?.[1];
 }
 
 /**
- * A reference in the form in which `runtime` finds the image: an id as the runtime lists it, which for CRI-O is the
- * digits alone and for others `sha256:` and the digits. Shortened ids are found without `sha256:` by all of them.
- * Takes `docker-pullable://` and `docker://` away, which cri-dockerd shows in a container's `imageRef` and does not
- * take back.
+ * Returns a reference in the form in which `runtime` finds the image. An id is written as the runtime lists it: digits
+ * only for CRI-O, `sha256:` and the digits for others. All of them find shortened ids without `sha256:`. Strips
+ * `docker-pullable://` and `docker://`, which cri-dockerd shows in a container's `imageRef` but does not accept.
  */
 export async function findableReference(runtime: Runtime, reference: string): Promise<string> {
   const plain = reference.replace(/^docker(-pullable)?:\/\//, "");

@@ -1,4 +1,4 @@
-/** Images that must stay: without the one that pods start from no pod could be run, whoever removed it. */
+/** Protects the image that pods start from: after its removal no pod could run. */
 
 import { call } from "../cri/call.ts";
 import type { CallOptions, Runtime } from "../cri/channel.ts";
@@ -6,9 +6,9 @@ import { GatewayError } from "../errors.ts";
 import type { Image } from "../gen/messages.ts";
 
 /**
- * Why the runtime needs `image`, as a phrase for a refusal; undefined when it does not.
+ * Returns why the runtime needs `image`, as a phrase for an error; undefined if it does not.
  *
- * Not every runtime says `pinned`, as containerd 1.6 does not. They name the image of pods in their configuration.
+ * Not every runtime reports `pinned`; containerd 1.6 does not. Their configuration names the image of pods.
  */
 export async function whyKept(
   runtime: Runtime,
@@ -18,12 +18,12 @@ export async function whyKept(
   if (image.pinned) return "the runtime has pinned it";
   const sandboxImage = await sandboxImageOf(runtime, options);
   if (sandboxImage === undefined) return undefined;
-  // By id: the image may have other names, and goes with all of them.
+  // Compare ids: the image may have other names, and is removed with all of them.
   const id = await idOf(runtime, sandboxImage, options);
   return id === image.id ? "the runtime starts every pod from it" : undefined;
 }
 
-/** Asked each time: CRI-O reads its configuration again when it is told to. */
+/** Not cached: CRI-O can reload its configuration while running. */
 async function sandboxImageOf(runtime: Runtime, options: CallOptions): Promise<string | undefined> {
   const { info } = await call(runtime, "RuntimeService/Status", { verbose: true }, options);
   try {

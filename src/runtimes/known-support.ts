@@ -1,6 +1,6 @@
 /**
- * Which RPCs a runtime has, as far as its name and version say. Asking would change something, take events from
- * another reader, or write on the node, so nobody is asked.
+ * Which RPCs a runtime has, judging by its name and version, where a probe would change something, take events from
+ * another reader, or write to the node.
  *
  * Measured on containerd 1.6.20, 1.7.24 and 2.1.9, CRI-O 1.37 and cri-dockerd of April 2026; read in the sources of
  * containerd 2.2 and 2.3.
@@ -9,7 +9,7 @@ import type { Rpc } from "../gen/methods.ts";
 import type { Identity } from "./identity.ts";
 import { before, type Version, versionOf } from "./runtime-version.ts";
 
-/** RPCs without which no runtime could run a pod: a client of CRI v1 may rely on them. */
+/** RPCs that every runtime needs to run pods, so a client of CRI v1 may rely on them. */
 const everywhere: ReadonlySet<Rpc> = new Set<Rpc>([
   "RuntimeService/UpdateRuntimeConfig",
   "RuntimeService/RunPodSandbox",
@@ -33,7 +33,7 @@ type ByRuntime = { readonly [runtimeName: string]: (version: Version) => Answer 
 
 const has = (): Answer => "answered";
 const lacks = (): Answer => "unimplemented";
-/** Lacks it before a version. From then on: not known, or that it has it. */
+/** Unimplemented before a version; `then` from that version on, by default unknown. */
 const lacksBefore =
   (major: number, minor: number, then?: Answer) =>
   (version: Version): Answer =>
@@ -41,7 +41,7 @@ const lacksBefore =
 
 const known: { readonly [R in Rpc]?: ByRuntime } = {
   "RuntimeService/ReopenContainerLog": { containerd: has, "cri-o": has, docker: lacks },
-  // Where it is there, it may lack CRIU.
+  // Even where it is implemented, CRIU may be missing.
   "RuntimeService/CheckpointContainer": { containerd: lacksBefore(2, 0), docker: lacks },
   "RuntimeService/CheckpointPod": {
     containerd: lacksBefore(2, 2),
@@ -61,7 +61,7 @@ const known: { readonly [R in Rpc]?: ByRuntime } = {
   },
 };
 
-/** What the runtime says, or would say, to an RPC; undefined where nothing is known. */
+/** How the runtime answers an RPC, or would; undefined if unknown. */
 export function knownSupport(rpc: Rpc, { name, version }: Identity): Answer {
   return everywhere.has(rpc) ? "answered" : known[rpc]?.[name]?.(versionOf(version));
 }

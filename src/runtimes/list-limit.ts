@@ -1,9 +1,8 @@
 /**
- * A runtime that is asked for only a few lists of one kind at a time.
+ * Limits the number of concurrent list calls of each kind.
  *
- * The reply of a list is in memory before anybody can know its size, and it has megabytes where there are
- * thousands of containers. Filters make every caller's list another one, so that calls cannot be shared. Those
- * over the limit wait for their turn, within their own deadline.
+ * A list reply is in memory before its size is known, and it takes megabytes with thousands of containers. Callers use
+ * different filters, so calls cannot be shared. Calls over the limit wait for a slot, within their own deadline.
  */
 
 import { CallCancelled, type CallOptions, type Runtime } from "../cri/channel.ts";
@@ -14,13 +13,13 @@ import type { Interceptor } from "./compose.ts";
 
 const lists = (Object.keys(rpcRules) as Rpc[]).filter((rpc) => rpcRules[rpc].grows);
 
-/** A list takes the runtime some ten milliseconds: 8 at a time keep the gateway busy. */
+/** A list takes the runtime about ten milliseconds, so 8 at a time keep the gateway busy. */
 const defaultLimit = 8;
 
-/** At most 8 calls of each list RPC at a time. */
+/** At most 8 concurrent calls of each list RPC. */
 export const withListLimit: Interceptor = (below) => limitLists(below, defaultLimit);
 
-/** Limits each list RPC by itself to `limit` calls at a time: one that hangs holds up no other. */
+/** Limits each list RPC separately to `limit` concurrent calls, so one that hangs does not block others. */
 export function limitLists(runtime: Runtime, limit: number): Runtime {
   const slotsOf = new Map<Rpc, Slots>(lists.map((rpc) => [rpc, createSlots(rpc, limit)]));
 
@@ -43,7 +42,7 @@ export function limitLists(runtime: Runtime, limit: number): Runtime {
     const call = await slots.enter(options);
     try {
       for await (const message of runtime.stream(rpc, request, call.options)) {
-        // From now on its reader sets the pace: one that reads slowly must not hold up others.
+        // From now on the reader sets the pace, and a slow one must not block others.
         call.leave();
         yield message;
       }
@@ -65,19 +64,19 @@ export function limitLists(runtime: Runtime, limit: number): Runtime {
   };
 }
 
-/** A call whose turn has come. */
+/** A call that has a slot. */
 interface Entered {
-  /** For the call itself: what is left of its deadline, and its cancellation. */
+  /** For the call itself: the rest of its deadline, and its cancellation. */
   readonly options: CallOptions;
-  /** Frees the slot for the next call. May be called again. */
+  /** Frees the slot for the next call. May be called more than once. */
   leave(): void;
 }
 
 interface Slots {
   /**
-   * Waits for a free slot, first come, first served.
+   * Waits for a free slot, in order of arrival.
    *
-   * @throws {GatewayError} `deadline_exceeded` when none became free in time.
+   * @throws {GatewayError} `deadline_exceeded`: when no slot became free in time.
    * @throws {CallCancelled}
    */
   enter(options: CallOptions): Promise<Entered>;

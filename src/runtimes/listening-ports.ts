@@ -1,12 +1,12 @@
 /**
- * The TCP ports on which something in a pod listens, where this process can see that: the kernel lists the sockets of
- * a network namespace in /proc/PID/net (proc_net(5)) for each process in it.
+ * Finds the listening TCP ports of a pod, if this process can see them. The kernel lists the sockets of a network
+ * namespace in /proc/PID/net (proc_net(5)) for each process in it.
  */
 import { readFile, stat } from "node:fs/promises";
 import { call } from "../cri/call.ts";
 import type { CallOptions, Runtime } from "../cri/channel.ts";
 
-/** What is read of the verbose status of containerd and CRI-O. */
+/** The part of the verbose status of containerd and CRI-O that is read. */
 interface PodInfo {
   readonly pid?: number;
   readonly runtimeSpec?: {
@@ -14,7 +14,7 @@ interface PodInfo {
   };
 }
 
-/** Ports with a listening socket; undefined where they cannot be known. Never rejects. */
+/** Returns the ports with a listening socket; undefined if they cannot be determined. Never rejects. */
 export async function listeningPorts(
   runtime: Runtime,
   podSandboxId: string,
@@ -23,12 +23,12 @@ export async function listeningPorts(
   try {
     const request = { podSandboxId, verbose: true };
     const { status, info } = await call(runtime, "RuntimeService/PodSandboxStatus", request, options);
-    // Other handlers may run the pod in a virtual machine, whose sockets are not the node's.
+    // Other handlers may run the pod in a virtual machine, whose sockets are not visible on the node.
     if (status?.runtimeHandler) return undefined;
     const { pid, runtimeSpec } = JSON.parse(info.info ?? "{}") as PodInfo;
     const path = runtimeSpec?.linux?.namespaces?.find(({ type }) => type === "network")?.path;
     if (!pid || !path) return undefined;
-    // In a container with processes of its own, the runtime's number would be another process.
+    // If we run in a container with its own PID namespace, the runtime's pid is a different process here.
     const [ofPod, ofProcess] = await Promise.all([stat(path), stat(`/proc/${pid}/ns/net`)]);
     if (ofPod.ino !== ofProcess.ino) return undefined;
     const tables = await Promise.all(

@@ -1,11 +1,10 @@
-/** Looks after a stop or a removal that the runtime answered with OK, whether it was carried out. */
+/** Verifies that a stop or removal that the runtime reported as successful took effect. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { call } from "../cri/call.ts";
 import type { CallOptions, Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { Request } from "./translate-error.ts";
 
-/** What is looked at, and how. */
 interface Looked {
   readonly request: Request;
   readonly options: CallOptions;
@@ -13,10 +12,10 @@ interface Looked {
 
 export type Look = (runtime: Runtime, looked: Looked) => Promise<void>;
 
-/** CRI-O may show a container as running for a moment after it has ended. Nothing is said before the last look. */
+/** CRI-O may show a container as running for a moment after it has exited, so only the last check can fail. */
 const pausesMs: readonly number[] = [50, 200, 500];
 
-/** @throws {GatewayError} `runtime_error` when what was to be stopped runs, or what was to be removed is there. */
+/** @throws {GatewayError} `runtime_error`: when the target of a stop still runs, or that of a removal still exists. */
 export const lookAgain = {
   stopContainer: look("StopContainer", async (runtime, { request: { containerId = "" }, options }) => {
     const { status } = await call(runtime, "RuntimeService/ContainerStatus", { containerId }, options);
@@ -42,13 +41,13 @@ export const lookAgain = {
     const asked = { image: request.image ?? {} };
     const { image } = await call(runtime, "ImageService/ImageStatus", asked, options);
     if (image === undefined) return undefined;
-    // containerd keeps an image that was imported under a name that CRI cannot spell, as `ctr images import --digests` does.
+    // containerd keeps an image imported under a name that CRI cannot express, as with `ctr images import --digests`.
     const names = [...image.repoTags, ...image.repoDigests].join(", ") || "no name";
     return `image "${image.id}" is still there, with ${names}. Remove it on the node; with containerd, "ctr --namespace k8s.io images ls" shows its names and "images rm" removes them, and containerd forgets the image when it is restarted`;
   }),
 } satisfies { readonly [operation: string]: Look };
 
-/** `findLeft` answers what is left, if anything. */
+/** `findLeft` describes what is left, if anything. */
 function look(
   method: string,
   findLeft: (runtime: Runtime, looked: Looked) => Promise<string | undefined>,
@@ -57,7 +56,7 @@ function look(
     let left: string | undefined;
     for (const pauseMs of [0, ...pausesMs]) {
       if (pauseMs > 0) await sleep(pauseMs);
-      // Absence is an error on most runtimes. What cannot be looked at is taken for done, as the runtime says.
+      // Most runtimes report absence as an error. If the check fails, trust the runtime's reply.
       left = await findLeft(runtime, looked).catch(() => undefined);
       if (left === undefined) return;
     }

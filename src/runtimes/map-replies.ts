@@ -1,12 +1,9 @@
-/** Changing what a runtime replies, in one place for calls and for streams. */
+/** Changes a runtime's replies, in one place for calls and streams. */
 
 import type { Runtime } from "../cri/channel.ts";
 import type { Rpc } from "../gen/methods.ts";
 
-/**
- * A runtime whose replies, and whose messages of streams, went through `change` first. `change` owns the bytes
- * that it gets and may answer the same.
- */
+/** Passes every reply and stream message through `change`, which owns the bytes that it gets and may return them. */
 export function mapReplies(runtime: Runtime, change: (rpc: Rpc, reply: Buffer) => Buffer): Runtime {
   return {
     ...runtime,

@@ -1,6 +1,6 @@
 /**
- * How containerd, CRI-O and cri-dockerd, and runc and crun below them, word what is wrong with a request that only the
- * node can judge. Quotes are plain here: those that a text has escaped are matched as if they were not.
+ * Errors of containerd, CRI-O and cri-dockerd, and of runc and crun below them, for mistakes in a request that only the
+ * node can detect. Patterns use plain quotes; escaped quotes in a text match them.
  */
 
 import { anyOf, inOrder } from "../cri/text-pattern.ts";
@@ -13,7 +13,7 @@ const security = (field: string): readonly string[] => [`/config/linux/securityC
 const resources = (...fields: readonly string[]): readonly string[] =>
   fields.flatMap((field) => [`/config/linux/resources/${field}`, `/linux/${field}`]);
 
-/** Of names, labels and the pod as a whole. */
+/** Names, labels and the pod as a whole. */
 const ofThePod: readonly ErrorPattern[] = [
   {
     text: /no command specified|label key and value greater than maximum size|\bkey required\b|only \[a-zA-Z0-9\]\S* are allowed|is a relative path|pod level PID namespace requested|no privileged container allowed/,
@@ -28,9 +28,9 @@ const ofThePod: readonly ErrorPattern[] = [
   },
   {
     text: anyOf(
-      // runc, when a pod is made.
+      // runc, when a pod is created.
       /sysctl "[^"]*" (is )?not (allowed|in a separate kernel namespace)|is not in a separate kernel namespace/,
-      // A name that the kernel does not have, or a value that it does not take: runc, crun, CRI-O's pinns.
+      // A name that the kernel does not have, or a value that it rejects: runc, crun, CRI-O's pinns.
       /(open|write)( to)? `?\/proc\/sys\/\S+: /,
     ),
     code: invalid,
@@ -49,7 +49,7 @@ const ofThePod: readonly ErrorPattern[] = [
   { text: /invalid CIDR address/, code: invalid, of: ["RuntimeService/UpdateRuntimeConfig"] },
 ];
 
-/** Of who runs, and how far it is locked in. */
+/** Users and confinement. */
 const ofSecurity: readonly ErrorPattern[] = [
   {
     text: /is specified without (a )?(user|runAsUser)|no users found|unable to find user|uids and gids must be in range|(uid|gid) out of range/,
@@ -79,7 +79,7 @@ const ofSecurity: readonly ErrorPattern[] = [
     at: ["add", "drop"].flatMap((verb) => security(`capabilities/${verb}Capabilities/[]`)),
   },
   {
-    // Another container whose PID namespace is to be joined: absent, not running, or of another pod.
+    // Another container whose PID namespace should be joined: absent, not running, or of another pod.
     text: /invalid target container|target PID namespace (specified with invalid target ID|find PID|from proc)|cannot join PID( namespace)? of a non[ -]running container/,
     code: invalid,
     of: begins,
@@ -87,7 +87,7 @@ const ofSecurity: readonly ErrorPattern[] = [
   },
 ];
 
-/** Of mounts and devices: what is not on the node, or does not fit into the image. */
+/** Mounts and devices that do not exist on the node, or do not fit the image. */
 const ofFiles: readonly ErrorPattern[] = [
   {
     text: /is not a shared( or slave)? mount/,
@@ -123,8 +123,8 @@ const ofFiles: readonly ErrorPattern[] = [
 ];
 
 /**
- * Of resources. The kernel's refusals name the file of the cgroup, runc's and crun's in words of their own. To any such
- * file the kernel says EINVAL, ERANGE, or E2BIG when the value is longer than it reads.
+ * Resources. The kernel's errors name the cgroup file; runc and crun have their own wording. For any cgroup file the
+ * kernel answers EINVAL, ERANGE, or E2BIG if the value is longer than it reads.
  */
 const ofResources: readonly ErrorPattern[] = [
   {
@@ -207,7 +207,7 @@ const ofResources: readonly ErrorPattern[] = [
   },
   { text: /cannot use unified/, code: invalid, of: withUpdates, at: resources("unified") },
   {
-    // Any other file of a cgroup.
+    // Any other cgroup file.
     text: anyOf(
       /failed to write "[^"]*": write \S+: (invalid argument|numerical result out of range|argument list too long)/i,
       /\bwrit(e to|ing file) `[^`]*`?: (invalid argument|numerical result out of range|argument list too long)/i,

@@ -1,22 +1,22 @@
-/** Which field of a request a runtime's text is about. */
+/** Finds the field of a request that a runtime's error is about. */
 
 import { fieldsOf } from "../cri/codec.ts";
 import { methods, type Rpc } from "../gen/methods.ts";
 import { jsonPointer } from "../wire/invalid-value.ts";
 
 interface Walk {
-  /** What the runtime said. */
+  /** The runtime's error text. */
   readonly text: string;
-  /** Where we are, in the caller's spelling. */
+  /** The current place, in the caller's spelling. */
   readonly path: (string | number)[];
-  /** The message that we are in. */
+  /** The current message. */
   message: string;
   value: unknown;
 }
 
 /**
- * A pointer to the first of the fields `at` that the request has, in the spelling of the request; undefined when it
- * has none of them. `at` is that of `ErrorPattern`.
+ * Returns a pointer to the first of the fields `at` that the request has, in the request's spelling; undefined if it
+ * has none. `at` is that of `ErrorPattern`.
  */
 export function mistakePlace(
   rpc: Rpc,
@@ -30,7 +30,7 @@ export function mistakePlace(
   return undefined;
 }
 
-/** Whether the request has what the parts lead to, or the list or the map on the way of which the text names nothing. */
+/** Follows the parts; false if a field is absent. Stops at a list or map if the text names none of its items. */
 function follow(walk: Walk, parts: readonly string[]): boolean {
   for (const part of parts) {
     const chosen = /^\[(\w*)\]$/.exec(part)?.[1];
@@ -51,7 +51,7 @@ function enterField(walk: Walk, name: string): boolean {
   return true;
 }
 
-/** Enters the item that the text repeats; of several the longest, as `/a` is a part of `/a/b`. */
+/** Enters the item that the text contains. The longest one wins, because `/a` is part of `/a/b`. */
 function enterItem(walk: Walk, name: string): boolean {
   const found = itemsOf(walk.value)
     .map(([key, item]) => ({ key, item, word: wordOf(walk.message, { key, item, name }) }))
@@ -68,7 +68,7 @@ function itemsOf(value: unknown): readonly (readonly [key: string | number, item
   return isObject(value) ? Object.entries(value) : [];
 }
 
-/** The text by which an item is recognised: its field `name`, or without one its key in a map or the item itself. */
+/** The text that identifies an item: its field `name`, or without one its key in a map, or the item itself. */
 function wordOf(
   message: string,
   { key, item, name }: { readonly key: string | number; readonly item: unknown; readonly name: string },
@@ -79,13 +79,13 @@ function wordOf(
   return typeof word === "string" ? word : "";
 }
 
-/** Sysctls are repeated as paths as well: `net/ipv4/ip_forward`. */
+/** Runtimes also write sysctls as paths: `net/ipv4/ip_forward`. */
 const repeats = (text: string, word: string): boolean =>
   text.includes(word) || text.includes(word.replaceAll(".", "/"));
 
 type JsonObject = { readonly [key: string]: unknown };
 
-/** Whether a field has more than its default, which a request that was encoded does not tell from absence. */
+/** Whether a field differs from its default. An encoded request does not distinguish a default from absence. */
 const isGiven = (value: unknown): boolean =>
   isObject(value)
     ? !Array.isArray(value) || value.length > 0

@@ -1,13 +1,13 @@
 /**
- * A pod that the runtime does not stop or remove, because its CNI plug-in fails to remove the pod's network. Runtimes
- * repeat the plug-in's failure for ever, so the error names the ways out.
+ * Errors for a pod that the runtime cannot stop or remove because its CNI plug-in fails to remove the pod's network.
+ * Every retry fails the same way, so the error names the ways to recover.
  */
 
 import type { Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import { isRuntime } from "./identity.ts";
 
-/** `network_teardown_failed` with the runtime's text and what to do on the node. */
+/** Returns `network_teardown_failed` with the runtime's text and instructions for the node. */
 export async function networkTeardownFailed(
   runtime: Runtime,
   { podSandboxId }: { readonly podSandboxId?: string },
@@ -16,7 +16,7 @@ export async function networkTeardownFailed(
   const ways = [
     "Correct what the CNI plug-in complains about, in its configuration on the node, and send the request again",
   ];
-  // containerd forgets a pod whose record is gone when it starts: measured on 1.6.
+  // On start, containerd drops pods whose record is gone: measured on 1.6.
   if (podSandboxId && (await isRuntime(runtime, "containerd").catch(() => false))) {
     const record = `ctr --address ${runtime.endpoint} --namespace k8s.io containers delete ${podSandboxId}`;
     ways.push(`or run "${record}" and restart containerd`);

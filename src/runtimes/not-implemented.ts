@@ -1,4 +1,4 @@
-/** UNIMPLEMENTED in words that help: which RPC, and which runtime of which version does not have it. */
+/** Explains UNIMPLEMENTED: names the RPC, and the runtime and version that lack it. */
 
 import type { Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
@@ -6,8 +6,8 @@ import type { Rpc } from "../gen/methods.ts";
 import { identify } from "./identity.ts";
 
 /**
- * `RuntimeConfig is not implemented by containerd 1.6.20: ` and the runtime's text. A runtime that does not
- * say its name any more is "the runtime".
+ * Returns `RuntimeConfig is not implemented by containerd 1.6.20: ` and the runtime's text. A runtime that no longer
+ * answers is called "the runtime".
  */
 export async function notImplemented(runtime: Runtime, rpc: Rpc, error: GatewayError): Promise<GatewayError> {
   const who = await identify(runtime).then(

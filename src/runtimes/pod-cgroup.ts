@@ -1,10 +1,10 @@
 /**
- * The cgroup of a pod that names no parent for its own: one for each pod, because runtimes measure a pod by
- * it, and `/crest/POD` or `/crest.slice/crest-POD.slice`, so that all of them lie together.
+ * The cgroup for pods that name no parent. Each pod has its own, because runtimes measure a pod by it, and all of them
+ * are in one place: `/crest/POD` or `/crest.slice/crest-POD.slice`.
  *
- * Whoever removes a pod leaves its cgroup: runc the folders that it made on the way to a container's, systemd a
- * slice that it was asked for. So the gateway removes it once the pod is gone, or did not come to be. Where it
- * may not, an empty one stays.
+ * Removing a pod leaves its cgroup behind: runc leaves the parent folders that it created, systemd the slice that it
+ * was asked for. So the gateway removes it after the pod is gone or failed to start. Without permission to do so, an
+ * empty cgroup stays.
  */
 import { execFile } from "node:child_process";
 import { readdir, rmdir } from "node:fs/promises";
@@ -22,28 +22,28 @@ const cgroups = "/sys/fs/cgroup";
 const stopTimeoutMs = 5_000;
 
 /**
- * The cgroup parent of the pod with this uid, as the runtime wants it written: its whole path, also that of a
- * slice, as a kubelet has it. Runtimes start the pod by the last part, but containerd measures it by all of it.
+ * The cgroup parent of the pod with this uid, in the syntax of the driver: a full path even for a slice, as the kubelet
+ * writes it. Runtimes start the pod by the last part, but containerd measures it by the full path.
  */
 export function podCgroup(driver: CgroupDriver, uid: string): string {
   const name = cgroupName(uid);
   return driver === "SYSTEMD" ? `/crest.slice/crest-${name}.slice` : `/crest/${name}`;
 }
 
-/** A text as names of cgroups have it. A dash in a slice's name would be one more slice on the way to it. */
+/** Converts a text to a cgroup name. A dash in a slice's name would add a level to its path. */
 export const cgroupName = (text: string): string => text.replace(/[^A-Za-z0-9]/g, "_");
 
 /**
- * Removes the cgroups of the pods that a runtime removes, and of those that it cannot run.
+ * Removes the cgroups of pods that the runtime removes or fails to run.
  *
- * @param podOf The pod with an id. @throws {GatewayError} when there is none.
+ * @param podOf Looks up a pod by id. @throws {GatewayError} When there is none.
  */
 export const withPodCgroups =
   (podOf: (id: string) => Promise<PodFacts>): Interceptor =>
   (below) => {
     const remove: Runtime["call"] = async (rpc, request, options) => {
       const { podSandboxId } = requestOf("RuntimeService/RemovePodSandbox", request);
-      // Before it goes. About a pod that is not there the runtime has its own say.
+      // Look it up before it is gone. If it does not exist, the runtime reports that itself.
       const pod = await podOf(podSandboxId).catch(() => undefined);
       const reply = await below.call(rpc, request, options);
       if (pod !== undefined) await removePodCgroup(pod.uid);
@@ -54,7 +54,7 @@ export const withPodCgroups =
         return await below.call(rpc, request, options);
       } catch (error) {
         const { config } = requestOf("RuntimeService/RunPodSandbox", request);
-        // The pod that has the name may have the uid too, and its cgroup. A lost answer may be that of a running pod.
+        // The pod that has the name may share the uid, and so the cgroup. After a lost reply the pod may be running.
         const mayBeInUse =
           error instanceof GatewayError && (nameTaken.test(error.words) || mayHaveLeftAPod(error));
         if (!mayBeInUse) await removePodCgroup(config?.metadata?.uid ?? "");
@@ -71,23 +71,23 @@ export const withPodCgroups =
     };
   };
 
-/** Whether the pod of a failed run may be there all the same: its answer was lost, or it could not be removed. */
+/** Whether a failed run may have left its pod: the reply was lost, or the pod could not be removed. */
 const mayHaveLeftAPod = ({ code, members }: GatewayError): boolean =>
   code === "outcome_unknown" || code === "name_reserved" || members.podSandboxId !== undefined;
 
-/** Removes the cgroup of the pod with this uid, which has gone, if it is there; never fails. */
+/** Removes the cgroup of a deleted pod by its uid, if there is one. Never fails. */
 export async function removePodCgroup(uid: string): Promise<void> {
   if (uid === "") return;
   const slice = podCgroup("SYSTEMD", uid);
   const states = await Promise.all((await foldersOf(slice)).map(stateOf));
-  // Never one that is used: another attempt of the pod has the same uid.
+  // Never one in use: another attempt of the pod has the same uid.
   if (states.includes("empty") && !states.includes("used")) await stopSlice(basename(slice));
   await removeFolders(podCgroup("CGROUPFS", uid));
 }
 
 /**
- * The same of a pod that a runtime with cgroupfs left when it was killed, by the cgroup of one of its containers:
- * `/crest/POD/CONTAINER`, which goes too. Other cgroups are not looked at.
+ * Does the same for a pod left by a runtime with cgroupfs that was killed. Takes the cgroup of one of its containers,
+ * `/crest/POD/CONTAINER`, and removes that too. Ignores other cgroups.
  */
 export async function removeCgroupsOf(container: string): Promise<void> {
   const [, pod] = /^(\/crest\/\w+)\/\w+$/.exec(container) ?? [];
@@ -97,8 +97,8 @@ export async function removeCgroupsOf(container: string): Promise<void> {
 }
 
 /**
- * The same of pods that were killed while they were made, so that nothing else of them is left. `wasOurs` is
- * given the names of cgroups below `/crest`.
+ * Does the same for pods whose creation was killed, so that nothing else of them is left. `wasOurs` gets the names of
+ * cgroups below `/crest`.
  */
 export async function removeCgroupsWhere(wasOurs: (name: string) => boolean): Promise<void> {
   const listed = (await foldersOf("crest")).map((folder) => readdir(folder).catch(() => []));
@@ -106,18 +106,18 @@ export async function removeCgroupsWhere(wasOurs: (name: string) => boolean): Pr
   for (const name of names) if (wasOurs(name)) await removeFolders(`/crest/${name}`);
 }
 
-/** Removes a cgroup of cgroupfs. An empty folder is all that can go; whatever else is there stays. */
+/** Removes a cgroup from cgroupfs. Only an empty folder can be removed; anything else stays. */
 async function removeFolders(path: string): Promise<void> {
   await Promise.allSettled((await foldersOf(path)).map((folder) => rmdir(folder)));
 }
 
-/** Where a cgroup is: version 1 has a hierarchy for each controller, version 2 the only one. */
+/** The folders of a cgroup: version 1 has a hierarchy for each controller, version 2 a single one. */
 async function foldersOf(path: string): Promise<readonly string[]> {
   const hierarchies = ["", ...(await readdir(cgroups).catch(() => []))];
   return hierarchies.map((name) => join(cgroups, name, path));
 }
 
-/** Whether a cgroup is there, and has others in it: those of containers. */
+/** Whether a cgroup exists, and whether it has child cgroups: those of containers. */
 async function stateOf(folder: string): Promise<"absent" | "empty" | "used"> {
   try {
     const entries = await readdir(folder, { withFileTypes: true });
@@ -127,7 +127,7 @@ async function stateOf(folder: string): Promise<"absent" | "empty" | "used"> {
   }
 }
 
-/** To systemd a slice is a unit, which it keeps, with its cgroup, until it is told to stop it. */
+/** systemd keeps a slice, which is a unit, and its cgroup until it is told to stop it. */
 function stopSlice(name: string): Promise<void> {
   return new Promise((resolve) => {
     try {

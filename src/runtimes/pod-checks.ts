@@ -1,27 +1,23 @@
-/** What is wrong with a pod's config although each field of it is right: fields that do not go together. */
+/** Finds mistakes in a pod's config whose fields are valid on their own but do not go together. */
 import { isIP } from "node:net";
 import type { Input } from "../cri/codec.ts";
 import type { PodSandboxConfig, PortMapping } from "../gen/messages.ts";
 import { InvalidValue, type Mistake } from "../wire/invalid-value.ts";
 
-/**
- * Refuses such a config, which is at `/config` of the request.
- *
- * @throws {InvalidValue} with every mistake.
- */
+/** Refuses such a config, which is at `/config` of the request. @throws {InvalidValue} With all mistakes. */
 export function checkPodConfig(config: Input<PodSandboxConfig>): void {
   const [first, ...more] = [...hostnameMistakes(config), ...portMistakes(config.portMappings ?? [])];
   if (first !== undefined) throw new InvalidValue("the pod's config", [first, ...more]);
 }
 
-/** runc sets no hostname in the node's own UTS namespace, which a pod with the node's network has. */
+/** runc cannot set a hostname in the node's own UTS namespace, which a pod with the node's network uses. */
 function hostnameMistakes({ hostname, linux }: Input<PodSandboxConfig>): readonly Mistake[] {
   if (!hostname || linux?.securityContext?.namespaceOptions?.network !== "NODE") return [];
   const detail = "must not be given together with the node's network: such a pod has the node's hostname";
   return [{ pointer: "/config/hostname", detail }];
 }
 
-/** Ports of the node that an earlier mapping of the same pod has taken. */
+/** Finds host ports that an earlier mapping of the same pod already uses. */
 function portMistakes(mappings: readonly Input<PortMapping>[]): readonly Mistake[] {
   return mappings.flatMap((mapping, index) => {
     const earlier = mappings.findIndex((other, at) => at < index && collide(other, mapping));
@@ -41,7 +37,7 @@ function collide(one: Input<PortMapping>, other: Input<PortMapping>): boolean {
   );
 }
 
-/** Whether two addresses have one of the node's in common. An empty one means all of them. */
+/** Whether two addresses include the same address of the node. An empty one means all of them. */
 function overlap(one: string, other: string): boolean {
   if (one === "" || other === "" || one === other) return true;
   if (isIP(one) !== isIP(other)) return false;

@@ -1,4 +1,4 @@
-/** A pod's config as it goes out: named, with its folders, its cgroup, and what its containers will need again. */
+/** Completes a pod's config before it is sent: names, folders, cgroup, and what its containers will need later. */
 import { randomUUID } from "node:crypto";
 import type { Runtime } from "../cri/channel.ts";
 import type { Input } from "../cri/codec.ts";
@@ -10,14 +10,14 @@ import { podCgroup } from "./pod-cgroup.ts";
 import { refusal } from "./refusals.ts";
 import { withKeptConfig } from "./sandbox-config.ts";
 
-/** The label that every pod made through Crest carries: what `--allow-unmanaged` is about. */
+/** The label of every pod created through Crest, which `--allow-unmanaged` checks. */
 export const managedLabel = "crest/managed";
 
 /**
- * Fills in what is missing: `metadata.uid` and `namespace`, a cgroup parent of its own (without one containerd has
- * no stats of any pod), the log directory below `logRoot`, and our label.
+ * Fills in what is missing: `metadata.uid` and `namespace`, a cgroup parent for each pod (without one, containerd has
+ * no stats for any pod), the log directory below `logRoot`, and our label.
  *
- * @throws {InvalidValue} what this runtime could not use.
+ * @throws {InvalidValue} When this runtime could not use the config.
  */
 export async function completePodConfig(
   runtime: Runtime,
@@ -49,9 +49,9 @@ interface NameRule {
 type Named = "name" | "namespace" | "uid";
 
 /**
- * Runtimes hand these to network plugins as `CNI_ARGS`, `KEY=VALUE;KEY=VALUE`. A pod called `x=y` could not be
- * removed from its network any more, one called `a;IP=10.0.0.1` would choose its address. Names of containers do not
- * get there.
+ * Runtimes pass these to network plugins as `CNI_ARGS`, `KEY=VALUE;KEY=VALUE`. A pod called `x=y` could no longer be
+ * removed from its network, and one called `a;IP=10.0.0.1` would choose its own address. Container names are not passed
+ * on.
  */
 const networkRule: NameRule = {
   matches: /^[^=;\p{Cc}]*$/u,
@@ -63,7 +63,7 @@ const dockerRule: NameRule = {
   detail: "may have letters, digits, dots and dashes only: cri-dockerd makes a container's name of it",
 };
 
-/** By runtime name: names that it takes and then cannot find again, or fails at without saying why. */
+/** By runtime name: rules for names that it accepts but cannot find later, or rejects without a reason. */
 const rulesOf: { readonly [runtimeName: string]: { readonly [F in Named]?: NameRule } } = {
   docker: { name: dockerRule, namespace: dockerRule, uid: dockerRule },
   "cri-o": {

@@ -1,18 +1,18 @@
 /**
- * Where runtimes differ in what they answer, by name and version, and what Crest does about it. Measured
- * on containerd 1.6.20, 1.7.24 and 2.1.9, CRI-O 1.37 and cri-dockerd of April 2026.
+ * Differences between runtimes, by name and version, and how Crest handles them. Measured on containerd 1.6.20, 1.7.24
+ * and 2.1.9, CRI-O 1.37 and cri-dockerd of April 2026.
  */
 
 import { before, from, type Version, versionOf } from "./runtime-version.ts";
 
 export interface Quirk {
-  /** Stable name. */
+  /** Stable identifier. */
   readonly code: string;
   readonly description: string;
 }
 
 interface Row extends Quirk {
-  /** Runtime name, as Version says it, and a test of its version. */
+  /** Runtime name, as reported by Version, and a test on its version. */
   readonly of: {
     readonly [runtimeName: string]: (version: Version) => boolean;
   };
@@ -118,7 +118,7 @@ const rows: readonly Row[] = [
   },
 ];
 
-/** The quirks of a runtime, by the name and version that its Version RPC says. */
+/** The quirks of a runtime, by the name and version from its Version RPC. */
 export function quirksOf(runtimeName: string, runtimeVersion: string): readonly Quirk[] {
   const version = versionOf(runtimeVersion);
   return rows

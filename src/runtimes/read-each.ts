@@ -1,27 +1,27 @@
-/** Reads the members of a list one by one, where one that cannot be read spoils the whole list. */
+/** Reads the members of a list one by one, when one unreadable member breaks the whole list. */
 
 import type { CallOptions, FailedMember } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { Countdown } from "./countdown.ts";
 
 export interface ReadEachOptions {
-  /** How many are read at the same time. */
+  /** How many are read concurrently. */
   readonly width: number;
   readonly left: Countdown;
   readonly onFailedMember: ((member: FailedMember) => void) | undefined;
 }
 
-/** What one member may take, in milliseconds: one that never answers shall not take the others with it. */
+/** Time limit per member, in milliseconds, so that one that never answers does not block the others. */
 const memberMs = 5000;
 
-/** How runtimes say that a member has stopped or gone since its id was listed. */
+/** Errors for a member that has stopped or disappeared since its id was listed. */
 const hasGone = /not in ready state|not running|No such container|does not exist|not found/i;
 
 /**
- * What `read` answers for each id, in no order; without the members that have gone meanwhile (`undefined`, or an
- * error that says so). Members that fail are reported.
+ * Calls `read` for each id and returns the results in no particular order. Omits members that are gone (`undefined`, or
+ * an error that says so). Reports members that fail.
  *
- * @throws {GatewayError} when the runtime has gone or the time is over. {CallCancelled}
+ * @throws {GatewayError} When the runtime is gone or the time is up. {CallCancelled}
  */
 export async function readEach<T>(
   ids: readonly string[],
@@ -50,7 +50,7 @@ export async function readEach<T>(
   return found;
 }
 
-/** Why a member failed; undefined when nothing more can be read. */
+/** Why a member failed; undefined if nothing more can be read. */
 function failureOf(error: unknown, left: Countdown): Omit<FailedMember, "id"> | "gone" | undefined {
   if (!(error instanceof GatewayError)) return undefined;
   const { code, message: detail, words } = error;

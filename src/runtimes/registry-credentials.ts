@@ -1,9 +1,9 @@
 /**
- * Credentials for a pull, in the form in which every runtime uses them.
+ * Credentials for a pull, in a form that works with every runtime.
  *
- * Measured on containerd 1.6, 1.7 and 2.1: a user name wins over everything else, even without a password; an address
- * without a scheme is an error, or silently the wrong host, and the pull goes on without credentials; `registryToken`
- * is ignored. cri-dockerd does not read `auth`.
+ * Measured on containerd 1.6, 1.7 and 2.1: a user name takes precedence over everything else, even without a password.
+ * An address without a scheme causes an error, or is silently read as the wrong host, and the pull continues without
+ * credentials. `registryToken` is ignored. cri-dockerd does not read `auth`.
  */
 
 import type { Runtime } from "../cri/channel.ts";
@@ -14,14 +14,14 @@ import { decodeBase64 } from "../wire/base64.ts";
 import { identify } from "./identity.ts";
 import { refusal } from "./refusals.ts";
 
-/** What Docker's configuration calls the registry that others know as registry-1.docker.io. */
+/** The names that Docker's configuration has for the registry at registry-1.docker.io. */
 const dockerHub: ReadonlySet<string> = new Set(["docker.io", "index.docker.io"]);
 
 /**
- * The credentials as the runtime shall get them.
+ * Returns the credentials to send to the runtime.
  *
- * @throws {InvalidValue} for an address that is none; {GatewayError} `not_implemented` for a token that containerd
- *   would ignore.
+ * @throws {InvalidValue} For an invalid address.
+ * @throws {GatewayError} `not_implemented`: for a token that containerd would ignore.
  */
 export async function completeCredentials(
   runtime: Runtime,
@@ -37,12 +37,12 @@ export async function completeCredentials(
       `auth.registryToken is not implemented by containerd ${version}, which would pull without it: send username and password, or identityToken`,
     );
   }
-  // Azure has a placeholder for the user name beside its token.
+  // Azure's token comes with a placeholder for the user name.
   const hasPlaceholder = completed.identityToken && !completed.password;
   return { ...completed, serverAddress, ...(hasPlaceholder ? { username: "" } : {}) };
 }
 
-/** With the pair that is in `auth` in its own fields, unless there is something else to use. */
+/** Moves the pair in `auth` to its own fields, unless there is a password or an identity token. */
 function withPair(auth: Input<AuthConfig>): Input<AuthConfig> {
   if (!auth.auth || auth.password || auth.identityToken) return auth;
   const pair = decodeBase64(auth.auth)?.toString("utf8") ?? "";
@@ -50,7 +50,7 @@ function withPair(auth: Input<AuthConfig>): Input<AuthConfig> {
   return { ...auth, username: pair.slice(0, colon), password: pair.slice(colon + 1), auth: "" };
 }
 
-/** As containerd compares it with the host that it pulls from: a URL. */
+/** Writes the address as a URL, because containerd compares it with the host that it pulls from. */
 function addressOf(address: string): string {
   const written = address.includes("//") ? address : `https://${address}`;
   if (!URL.canParse(written, "https://registry.invalid"))

@@ -1,19 +1,19 @@
 /**
- * How runtimes word a pull that fails because of the registry, of what it sent or of how the node reaches it:
- * containerd 1.6 to 2.1, CRI-O (containers/image) and dockerd. Names are out of these texts: see `own-words.ts`.
+ * Errors of runtimes when a pull fails because of the registry, what it sent, or how the node reaches it: containerd
+ * 1.6 to 2.1, CRI-O (containers/image) and dockerd. Names are already removed from these texts: see `own-words.ts`.
  */
 
 import { anyOf, onOneLine, type TextPattern } from "../cri/text-pattern.ts";
 import type { ErrorCode } from "../errors.ts";
 
-/** The first that matches counts. A registry's own message comes last in a text, and may have any words in it. */
+/** The first match wins. A registry's own message comes last in a text, and may contain any words. */
 export const registryFaults: readonly { readonly text: TextPattern; readonly code: ErrorCode }[] = [
   {
     text: /\b429 Too Many Requests|StatusCode: 429\b|\btoomanyrequests: /i,
     code: "registry_rate_limited",
   },
   {
-    // Another content than the digest says, or another length.
+    // The content or length does not match the digest.
     text: /unexpected commit digest|failed size validation|layer verification failed|manifest verification failed for digest|does not match provided manifest digest|Digest did not match, expected/,
     code: "digest_mismatch",
   },
@@ -33,7 +33,7 @@ export const registryFaults: readonly { readonly text: TextPattern; readonly cod
     text: anyOf(
       /\b5\d\d (Internal Server Error|Not Implemented|Bad Gateway|Service Unavailable|Gateway Timeout)|(HTTP status|StatusCode|status code): 5\d\d\b/,
       /connection reset by peer|broken pipe|server closed idle connection|: EOF\b|\bunexpected EOF\b/,
-      // A web page, of a proxy for one, where a manifest should be.
+      // A web page, for example from a proxy, instead of a manifest.
       /unexpected media type/,
     ),
     code: "registry_failed",

@@ -1,13 +1,13 @@
-/** Removes every pod of a runtime: what a private one does before it ends. */
+/** Removes all pods of a runtime, as a private one does before it shuts down. */
 
 import { call } from "../cri/call.ts";
 import { connect } from "../cri/channel.ts";
 import { removePodCgroup } from "./pod-cgroup.ts";
 
-/** Pods at once: their network teardown takes most of the time. */
+/** Pods at once: most of the time goes into their network teardown. */
 const width = 8;
 
-/** @throws {GatewayError} when one could not be removed; the others are tried all the same. */
+/** @throws {GatewayError} When a pod could not be removed, after trying all others. */
 export async function removeAllPods(socket: string): Promise<void> {
   const runtime = connect({ runtimeEndpoint: socket });
   try {

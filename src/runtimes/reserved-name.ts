@@ -1,6 +1,6 @@
 /**
- * CRI-O answers a creation whose name is taken with OK and the id of what has the name. Such an answer is
- * known by its id, which was given out before, or by its age: what is new is not older than the call.
+ * When a name is taken, CRI-O reports success and returns the id of the existing pod or container. Crest detects such a
+ * reply by its id, which was returned before, or by its age: a new one is not older than the call.
  */
 
 import { call } from "../cri/call.ts";
@@ -10,20 +10,20 @@ import { isRuntime } from "./identity.ts";
 
 export interface Creation {
   readonly kind: "pod" | "container";
-  /** What the runtime answered. */
+  /** The id that the runtime returned. */
   readonly id: string;
-  /** When it was asked, in milliseconds since 1970; by the clock that the runtime has too. */
+  /** When the call was made, in milliseconds since 1970, by a clock shared with the runtime. */
   readonly calledAtMs: number;
   readonly options: CallOptions;
 }
 
-/** Two callers may ask for one name at the same time: both see a new one, and only the first made it. */
+/** If two callers use a name at the same time, the result looks new to both, but only the first created it. */
 const givenOut = new WeakMap<Runtime, Set<string>>();
 const remembered = 1000;
 
-/** @throws {GatewayError} `name_reserved` when what was answered had been there before. */
+/** @throws {GatewayError} `name_reserved`: when the returned pod or container existed before. */
 export async function refuseReserved(runtime: Runtime, creation: Creation): Promise<void> {
-  // Who made something shall learn its id, also when the runtime has gone meanwhile.
+  // A caller that created something must learn its id, even if the runtime is gone now.
   if (!(await isRuntime(runtime, "cri-o").catch(() => false))) return;
   const { kind, id, calledAtMs } = creation;
   const given = givenOut.get(runtime) ?? new Set<string>();

@@ -1,11 +1,11 @@
-/** Whether a runtime answers, and if not, what is wrong with its socket and how to mend it: in words, for a terminal. */
+/** Checks whether a runtime answers, and explains for a terminal what is wrong with its socket and how to fix it. */
 import { stat } from "node:fs/promises";
 import { call } from "../cri/call.ts";
 import type { Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import { whyUnreachable } from "./discover.ts";
 
-/** `containerd 1.6.20 at /run/containerd/containerd.sock`, or what keeps it from being that. */
+/** `containerd 1.6.20 at /run/containerd/containerd.sock`, or what is wrong. */
 export type RuntimeCheck =
   | { readonly answers: true; readonly name: string }
   | { readonly answers: false; readonly trouble: string };
@@ -13,7 +13,7 @@ export type RuntimeCheck =
 const checkMs = 2000;
 const options = { deadlineMs: checkMs, atOnce: true } as const;
 
-/** Asks the runtime, and the image service where it is at another socket. Never throws. */
+/** Checks the runtime, and the image service if it has its own socket. Never throws. */
 export async function checkRuntime(runtime: Runtime): Promise<RuntimeCheck> {
   const { endpoint, imageEndpoint } = runtime;
   let name: string;
@@ -33,7 +33,7 @@ export async function checkRuntime(runtime: Runtime): Promise<RuntimeCheck> {
   return { answers: true, name: `${name}, images at ${imageEndpoint}` };
 }
 
-/** Any other failure is an answer. */
+/** Any other failure counts as an answer. */
 const isUnreachable = (error: unknown): boolean =>
   !(error instanceof GatewayError) || /^(runtime_unavailable|deadline_exceeded)$/.test(error.code);
 
@@ -48,7 +48,7 @@ interface Diagnosis {
   readonly remedy: string;
 }
 
-/** Looks at the file first: a call says "connection refused" also of what is no socket. */
+/** Checks the file first: a call reports "connection refused" even if it is not a socket. */
 async function diagnose(socket: string, flag: string, error: unknown): Promise<Diagnosis> {
   const rightName = `name the runtime's socket with ${flag}`;
   try {

@@ -1,9 +1,9 @@
 /**
  * Creates that destroy nothing and leave nothing behind.
  *
- * A create whose name is taken must fail and change nothing. cri-dockerd instead removes the stopped pod or container
- * that has the name, and CRI-O lets the second of two concurrent creates hang until its deadline. So the gateway
- * runs one create per name at a time, and first looks for the name where the runtime does not refuse it.
+ * A create with a taken name must fail and change nothing. cri-dockerd instead removes the stopped pod or container
+ * with that name, and CRI-O lets the second of two concurrent creates hang until its deadline. So the gateway runs one
+ * create per name at a time, and first checks the name if the runtime does not.
  */
 
 import { call } from "../cri/call.ts";
@@ -16,7 +16,7 @@ import type { Rpc } from "../gen/methods.ts";
 import { isRuntime } from "./identity.ts";
 import { nameTaken } from "./translate-error.ts";
 
-/** What a create makes, by the name that no other may have. */
+/** What a create makes, identified by its unique name. */
 type Wanted =
   | { readonly kind: "pod"; readonly metadata: PodSandboxMetadata }
   | {
@@ -26,18 +26,18 @@ type Wanted =
       readonly attempt: number;
     };
 
-/** The fields of creates that say what is made, and where. */
+/** The fields of create requests that identify what is created, and where. */
 interface Created {
   readonly podSandboxId: string;
   readonly config: { readonly metadata: PodSandboxMetadata };
 }
 
-/** How long the removal of what a failed create left may keep its caller waiting. */
+/** How long cleaning up after a failed create may delay its caller, in milliseconds. */
 const cleanUpMs = 30_000;
 
 /**
- * A runtime whose creates fail with `name_reserved` while another create of the name is under way, or when the name
- * is taken. A pod that a failed RunPodSandbox left is removed; if that fails too, the error has `podSandboxId`.
+ * Makes creates fail with `name_reserved` while another create of the same name is in progress, or when the name is
+ * taken. Removes the pod that a failed RunPodSandbox left; if that fails too, the error has `podSandboxId`.
  */
 export function withSafeCreates(runtime: Runtime): Runtime {
   const underWay = new Set<string>();
@@ -75,7 +75,7 @@ export function withSafeCreates(runtime: Runtime): Runtime {
   };
 }
 
-/** What a create is to make; undefined for other RPCs. */
+/** What a create should make; undefined for other RPCs. */
 function wantedBy(rpc: Rpc, request: Uint8Array): Wanted | undefined {
   const { creates } = rpcRules[rpc];
   if (creates === undefined) return undefined;
@@ -95,7 +95,7 @@ function reserved(wanted: Wanted, why: string): GatewayError {
   );
 }
 
-/** Looks for the name where the runtime does not refuse one that is taken: containerd does. */
+/** Checks for the name, unless the runtime refuses a taken one itself: containerd does. */
 async function refuseTaken(runtime: Runtime, wanted: Wanted, { onCancel }: CallOptions): Promise<void> {
   if (await isRuntime(runtime, "containerd")) return;
   const reads: CallOptions = onCancel === undefined ? {} : { onCancel };
@@ -129,7 +129,7 @@ function isSamePod(one: PodSandboxMetadata | undefined, other: PodSandboxMetadat
 
 /**
  * Removes the pod that a failed RunPodSandbox left: cri-dockerd leaves one that could not start, containerd one whose
- * network it could neither set up nor tear down. Answers the error that the caller shall see.
+ * network it could neither set up nor tear down. Returns the error for the caller.
  */
 async function withoutLeftover(
   runtime: Runtime,
@@ -153,7 +153,7 @@ async function withoutLeftover(
   }
 }
 
-/** Of a lost answer the pod may run. A refusal came before anything was made. */
+/** After a lost reply the pod may be running. A refusal comes before anything is created. */
 function mayLeaveAPod({ code, words }: GatewayError): boolean {
   return code !== "outcome_unknown" && code !== "invalid_request" && !nameTaken.test(words);
 }
@@ -165,7 +165,7 @@ async function findLeftover(
 ): Promise<string | undefined> {
   const filter = { state: { state: "SANDBOX_NOTREADY" as const } };
   const { items } = await call(runtime, "RuntimeService/ListPodSandbox", { filter });
-  // Docker's times have no fractions of a second. containerd gives a pod that never started no time at all.
+  // Docker's times are whole seconds. containerd gives no time for a pod that never started.
   const earliest = BigInt(Math.floor(calledAtMs / 1000)) * 1_000_000_000n;
   return items.find(({ metadata: found, createdAt }) => {
     const created = BigInt(createdAt);

@@ -1,7 +1,7 @@
 /**
- * Recalls a pod's config for CreateContainer, which wants the whole of it again, without a database: from
- * the runtime's verbose status where that holds it (containerd), else from PodSandboxStatus and a small
- * annotation that RunPodSandbox wrote with what the status does not give back (CRI-O, cri-dockerd).
+ * Recalls a pod's config without a database, because CreateContainer requires all of it again. containerd has it in the
+ * verbose status. For CRI-O and cri-dockerd it comes from PodSandboxStatus, and from a small annotation in which
+ * RunPodSandbox stored what the status does not return.
  */
 
 import { call } from "../cri/call.ts";
@@ -14,16 +14,16 @@ import { isRuntime } from "./identity.ts";
 import { podConflict } from "./translate-error.ts";
 import { withoutDefaults } from "./without-defaults.ts";
 
-/** The annotation, as JSON. A caller's own of this name is replaced: what it says is trusted. */
+/** The annotation, as JSON. Replaces one of this name from the caller, because its content is trusted. */
 export const keptConfigAnnotation = "crest/sandbox-config";
 
-/** Annotations come back in every list and event, of which a runtime's replies take 16 MiB in all. */
+/** Annotations are part of every list and event, and a runtime's replies are limited to 16 MiB. */
 const mostBytes = 16 * 1024;
 
-/** What PodSandboxStatus does not give back, what matters most to a container first. */
+/** What PodSandboxStatus does not return, with the most important to containers first. */
 const kept = ["linux", "logDirectory", "dnsConfig", "hostname", "portMappings", "windows"] as const;
 
-/** The config with the annotation, where the runtime does not keep the config itself. */
+/** Adds the annotation if the runtime does not keep the config itself. */
 export async function withKeptConfig(
   runtime: Runtime,
   config: Input<PodSandboxConfig>,
@@ -33,7 +33,7 @@ export async function withKeptConfig(
   return { ...config, annotations: { ...annotations, [keptConfigAnnotation]: keptText(config) } };
 }
 
-/** The members of `kept`; one with which the text would be over its limit is left out. */
+/** The members of `kept` as JSON. Skips a member that would exceed the limit. */
 function keptText(config: Input<PodSandboxConfig>): string {
   const whole = withoutDefaults("PodSandboxConfig", config);
   let text = "{}";
@@ -50,10 +50,10 @@ function keptText(config: Input<PodSandboxConfig>): string {
 }
 
 /**
- * The config that the pod was run with, as far as the runtime tells, for a container that is to be created in it.
+ * Returns the config that the pod was run with, as far as the runtime returns it, for a new container in it.
  *
- * @throws {GatewayError} `not_found` when there is no such pod; `pod_not_ready`: on some runtimes containers can be
- *   created in a stopped pod, and never start.
+ * @throws {GatewayError} `not_found`: when there is no such pod; `pod_not_ready`: when it is stopped, because some
+ *   runtimes create containers in it that never start.
  */
 export async function recallSandboxConfig(
   runtime: Runtime,
@@ -70,9 +70,8 @@ export async function recallSandboxConfig(
 }
 
 /**
- * A caller's config of a pod for one of its containers, with what it leaves out as the pod was run. Runtimes take the
- * container's cgroup and its log folder from it, and CRI-O drops `privileged` in silence where it has no
- * `securityContext`, which is therefore always there.
+ * Completes a caller's pod config for a container with what the pod was run with. Runtimes take the container's cgroup
+ * and log folder from it. CRI-O silently drops `privileged` if it has no `securityContext`, so it always has one.
  */
 export function completeSandboxConfig(
   given: Input<PodSandboxConfig>,
@@ -88,7 +87,7 @@ export function completeSandboxConfig(
   };
 }
 
-/** containerd keeps the request's config, in its own JSON (snake_case, enums and 64-bit integers as numbers). */
+/** Reads the config that containerd keeps, in its own JSON (snake_case, enums and 64-bit integers as numbers). */
 function fromInfo(info: string | undefined): Input<PodSandboxConfig> | undefined {
   if (!info) return undefined;
   try {
@@ -119,7 +118,7 @@ function fromAnnotation(text: string | undefined): Input<PodSandboxConfig> | und
   }
 }
 
-/** Fields of a newer CRI than ours are dropped: what we do not know, we could not send either. */
+/** Drops fields of a newer CRI than ours: we could not send them. */
 function readConfig(value: unknown): Input<PodSandboxConfig> | undefined {
   return value === undefined ? undefined : (readLenient("PodSandboxConfig", value) as PodSandboxConfig);
 }

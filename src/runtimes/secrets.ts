@@ -1,10 +1,10 @@
 /**
- * Keeps what a caller sent in confidence out of errors.
+ * Keeps a caller's secrets out of errors.
  *
- * Runtimes and registries repeat what they were given: containerd quotes a registry password that it cannot read.
- * Such a text would be answered, and logged. So every redacted value of the request is masked in every text of an
- * error, in the forms that runtimes write it. A value that the same request also has in the open, as a part of an
- * image's name for one, is no secret.
+ * Runtimes and registries repeat their input: containerd quotes a registry password that it cannot parse. Such a text
+ * would be returned and logged. So every redacted value of the request is masked in every text of an error, in the
+ * forms in which runtimes write it. A value that the same request also contains in the open, for example as part of an
+ * image name, is not a secret.
  */
 
 import { fieldsOf } from "../cri/codec.ts";
@@ -12,7 +12,7 @@ import { GatewayError, type GatewayErrorOptions } from "../errors.ts";
 import { methods, type Rpc } from "../gen/methods.ts";
 import { decodeBase64 } from "../wire/base64.ts";
 
-/** Shorter ones are found in any text: masking them would garble it, and they protect nothing. */
+/** Shorter values occur in any text: masking them would garble it, and they protect nothing. */
 const minLength = 4;
 const mask = "[redacted]";
 
@@ -21,10 +21,10 @@ interface Texts {
   readonly open: string[];
 }
 
-/** The texts of a message as the caller wrote it, right or wrong, by whether their field is redacted. */
+/** Collects the texts of a message as the caller wrote it, valid or not, by whether their field is redacted. */
 function collect(message: string, value: unknown, texts: Texts): void {
   if (typeof value !== "object" || value === null) {
-    // A text may stand for the whole message.
+    // A string may replace the whole message.
     texts.open.push(...textsIn(value));
     return;
   }
@@ -36,7 +36,7 @@ function collect(message: string, value: unknown, texts: Texts): void {
       for (const item of items) collect(field.type, item, texts);
       continue;
     }
-    // Of a command, the program is what an error is about; its arguments may be anything.
+    // An error about a command names its program; the arguments may be anything.
     const openItems = !field.redact ? items.length : field.name === "cmd" ? 1 : 0;
     texts.open.push(...items.slice(0, openItems).flatMap(textsIn));
     texts.secret.push(...items.slice(openItems).flatMap(textsIn));
@@ -49,7 +49,7 @@ function textsIn(value: unknown): readonly string[] {
   return typeof value === "object" && value !== null ? Object.entries(value).flat().flatMap(textsIn) : [];
 }
 
-/** What is to be masked in errors about a request, the longest first. */
+/** The texts to mask in errors about a request, longest first. */
 export function secretsIn(rpc: Rpc, request: object): readonly string[] {
   const texts: Texts = { secret: [], open: [] };
   collect(methods[rpc].request, request, texts);
@@ -60,22 +60,22 @@ export function secretsIn(rpc: Rpc, request: object): readonly string[] {
   return [...new Set(secret.flatMap(formsOf))].sort((a, b) => b.length - a.length);
 }
 
-/** What a runtime reads of credentials in base64: `USER:PASSWORD`, and the password alone. */
+/** What a runtime decodes from base64 credentials: `USER:PASSWORD`, and the password alone. */
 function decoded(text: string): readonly string[] {
   const credentials = decodeBase64(text)?.toString("utf8") ?? "";
   return credentials === "" ? [] : [credentials, credentials.slice(credentials.indexOf(":") + 1)];
 }
 
-/** How a value is written in a text: as it is, quoted by Go (strconv.Quote), in JSON, in a URL, in base64. */
+/** The forms of a value in a text: unchanged, quoted by Go (strconv.Quote), in JSON, in a URL, in base64. */
 function formsOf(text: string): readonly string[] {
   const json = JSON.stringify(text).slice(1, -1);
   const go = json.replace(/\\u00([0-9a-f]{2})/g, "\\x$1");
   const bytes = Buffer.from(text);
-  // From bytes: a lone surrogate, which only a body that is refused has, cannot be in a URL.
+  // From bytes: encodeURIComponent throws for a lone surrogate, which only a rejected body can contain.
   return [text, json, go, encodeURIComponent(bytes.toString("utf8")), bytes.toString("base64")];
 }
 
-/** The error without the secrets: in its message, its members, its places and its causes. Others stay as they are. */
+/** Masks the secrets in an error: in its message, members, places and cause. Returns other errors unchanged. */
 export function withoutSecrets(error: unknown, secrets: readonly string[]): unknown {
   if (!(error instanceof GatewayError) || secrets.length === 0) return error;
   const hide = (text: string): string => secrets.reduce((all, one) => all.replaceAll(one, mask), text);

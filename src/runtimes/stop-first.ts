@@ -1,9 +1,10 @@
 /**
- * Stops containers in an order and with a grace of our own before the runtime stops them on the way to something else.
+ * Stops containers in our own order and with our own grace period, before the runtime stops them as part of another
+ * call.
  *
- * CRI gives no grace to the containers of a pod that is stopped, and none to what is removed. CRI-O takes the caller's
- * deadline for it instead: a container that ignores SIGTERM would keep the request for two minutes, and the stats of
- * the whole node with it.
+ * CRI defines no grace period for stopping a pod's containers, or for removals. CRI-O uses the caller's deadline
+ * instead: a container that ignores SIGTERM would block the request for two minutes, and the stats of the whole node
+ * with it.
  */
 
 import { call } from "../cri/call.ts";
@@ -14,16 +15,16 @@ import type { Rpc } from "../gen/methods.ts";
 import { isRuntime } from "./identity.ts";
 import { subjectOf } from "./subject.ts";
 
-/** A request that stops containers, and the grace that they get first; 0, the default, kills at once. */
+/** A request that stops containers, and their grace period; 0, the default, kills them immediately. */
 export interface Stopping {
   readonly request: Uint8Array;
   readonly graceSeconds: number | undefined;
 }
 
 /**
- * Stops what `rpc` would stop, where the request gives a grace or where the runtime would take one of its own.
+ * Stops what `rpc` would stop, if the request has a grace period or the runtime would apply its own.
  *
- * @throws {GatewayError} when a container of a pod that shall be stopped could not be stopped. A removal goes on.
+ * @throws {GatewayError} When a container of a pod to be stopped could not be stopped. A removal continues.
  */
 export async function stopFirst(
   runtime: Runtime,
@@ -64,7 +65,7 @@ async function stop(
   try {
     await call(runtime, "RuntimeService/StopContainer", request, { ...options, deadlineMs });
   } catch (error) {
-    // It has ended and was removed meanwhile.
+    // It has exited and was removed meanwhile.
     if (!(error instanceof GatewayError && error.code === "not_found")) throw error;
   }
 }

@@ -1,12 +1,12 @@
-/** Names that an error repeats although the request does not have them: of the pod or the container with its id. */
+/** Names that an error contains although the request does not: those of the pod or container with the request's id. */
 
 import { call } from "../cri/call.ts";
 import type { CallOptions, Runtime } from "../cri/channel.ts";
 import { ownWords } from "../cri/own-words.ts";
 
 /**
- * `words` without the names of what `request` is about: the pod's own, the container's, its image and its mounts.
- * Unchanged when they cannot be read.
+ * Returns `words` without the names of the request's subject: the pod's own, or the container's, its image's and its
+ * mounts'. Returns it unchanged if they cannot be read.
  */
 export async function withoutSubjectNames(
   runtime: Runtime,
@@ -25,7 +25,7 @@ export async function withoutSubjectNames(
       return ownWords(words, status?.metadata);
     }
   } catch {
-    // What it says of what is not there is about its id.
+    // If it does not exist, the text is about its id.
   }
   return words;
 }

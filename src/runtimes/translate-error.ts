@@ -1,10 +1,10 @@
 /**
- * What a runtime's answer really means.
+ * Translates a runtime's replies into what they really mean.
  *
- * Runtimes say UNKNOWN for what is a conflict, an absence or a mistake of the caller, each in words of its
- * own, and OK for some things that they did not do. Two tables mend that: the state that an RPC needs, read
- * before it where a runtime would go on regardless and after it where the state explains a failure; and the
- * texts of containerd, CRI-O and cri-dockerd, for what no state explains.
+ * Runtimes return UNKNOWN for conflicts, absence and caller mistakes, each in its own words, and OK for some things
+ * that they did not do. Two tables fix that: the state that an RPC requires, read before the call if a runtime would
+ * proceed regardless, and after it if the state explains a failure; and the error texts of containerd, CRI-O and
+ * cri-dockerd, for what no state explains.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { absence } from "../cri/absence.ts";
@@ -41,18 +41,18 @@ const commands: readonly Rpc[] = [
   "RuntimeService/Exec",
 ];
 
-/** A pod or container of the same name is there, or in the making. */
+/** A pod or container with the same name exists or is being created. */
 export const nameTaken = /is reserved for|Conflict\. The container name/;
 
-/** The kernel says the same of cgroups and of watches of files, for which there is a limit and no disk. */
+/** The kernel has the same texts for cgroups and file watches, where a limit is reached instead of a full disk. */
 const diskFull: TextPattern = {
   test: (text) =>
     /no space left on device|disk quota exceeded/.test(text) && !/cgroup|inotify|fsnotify/.test(text),
 };
 
 /**
- * The first that matches counts. Texts repeat what the caller wrote: a pattern has a space or a quote in it
- * that no image reference could bring along.
+ * The first match wins. Texts repeat the caller's input, so a pattern contains a space or a quote that no image
+ * reference can contain.
  */
 const errorPatterns: readonly ErrorPattern[] = [
   { text: nameTaken, code: "name_reserved", of: creations },
@@ -63,13 +63,13 @@ const errorPatterns: readonly ErrorPattern[] = [
     of: ["RuntimeService/CreateContainer"],
   },
   {
-    // The CNI plug-in refuses to remove what it set up, or failed to set up: the pod stays until it succeeds.
+    // The CNI plug-in fails to remove what it set up, or failed to set up. The pod stays until it succeeds.
     text: /failed to destroy network for (pod )?sandbox|failed to teardown pod/,
     code: "network_teardown_failed",
     of: ["RuntimeService/StopPodSandbox", "RuntimeService/RemovePodSandbox"],
   },
   {
-    // What is no reference names no image: containerd says so of what is asked for or removed.
+    // An invalid reference names no image: containerd says so for a status or a removal.
     text: /cannot parse input|invalid reference format|did not resolve/,
     code: "not_found",
     of: byImage,
@@ -122,20 +122,20 @@ const errorPatterns: readonly ErrorPattern[] = [
   },
 ];
 
-/** gRPC codes that say nothing by themselves, so that text and state are asked. */
+/** gRPC codes that say nothing on their own, so text and state are checked. */
 const unclear: ReadonlySet<string | undefined> = new Set(["UNKNOWN", "INTERNAL", "FAILED_PRECONDITION"]);
-/** What a code of its own says more exactly with its text. */
+/** Codes that the text makes more precise. */
 const refined: ReadonlySet<string | undefined> = new Set([
   "NOT_FOUND",
   "RESOURCE_EXHAUSTED",
   "DEADLINE_EXCEEDED",
 ]);
 
-/** The fields of a request that say what it is about. */
+/** The fields of a request that identify its subject. */
 export type Request = Input<{ containerId: string; podSandboxId: string; image: ImageSpec }>;
 
 /**
- * Refuses a call whose container or pod is in a state where some runtime would go on regardless.
+ * Refuses a call whose container or pod is in a state in which some runtimes would proceed regardless.
  *
  * @throws {GatewayError} `already_running`, `already_exited`, `not_running`, `pod_not_ready`, `not_found`.
  */
@@ -150,13 +150,12 @@ export async function checkPreconditions(
 }
 
 /**
- * How runtimes word it when the state is what they refuse. Where the state was read before the call, it
- * explains a failure only when the text says so too: the call itself may have changed it, as a start that
- * finds no command ends the container.
+ * Matches errors about the state. If the state was read before the call, it explains a failure only if the text says so
+ * too, because the call itself may have changed it: a start that finds no command ends the container.
  */
 const aboutState = /\bstate\b|not running/;
 
-/** What a failed call means to the caller. Keeps the runtime's text, and the error itself where nothing explains it. */
+/** Translates a failed call for the caller. Keeps the runtime's text, and the error itself if nothing explains it. */
 export async function translateError(
   runtime: Runtime,
   rpc: Rpc,
@@ -167,7 +166,7 @@ export async function translateError(
   const isUnclear = unclear.has(grpcCode);
   const isRead = isUnclear || refined.has(grpcCode);
   let { words } = error;
-  // What is not found may be the process of a container that is there.
+  // NOT_FOUND may refer to the process of a container that exists.
   const mayHaveEnded = needsRunning(rpc) && (isUnclear || grpcCode === "NOT_FOUND");
   if (mayHaveEnded && saysVanished.test(words)) {
     const ended = await conflictSoon(runtime, rpc, request, options);
@@ -199,7 +198,7 @@ export async function translateError(
   return conflict ? restate(error, conflict.code) : error;
 }
 
-/** The conflict that the state shows, absence included; undefined also when the state cannot be read. */
+/** The conflict that the state shows, including absence; undefined also if the state cannot be read. */
 async function foundConflict(
   runtime: Runtime,
   rpc: Rpc,
@@ -211,12 +210,12 @@ async function foundConflict(
   );
 }
 
-/** containerd shows a container as running for a moment after it has ended. */
+/** containerd shows a container as running for a moment after it has exited. */
 const looksAfterMs = [0, 50, 200, 500];
 
 /**
- * The same of a container that was running before the call, looked for during a second. A command that was to be run
- * in a container that ends meanwhile fails in a dozen ways: runc finds no process, or the shim is gone.
+ * Does the same for a container that was running before the call, and checks for up to a second. A command in a
+ * container that exits meanwhile fails in a dozen ways: runc finds no process, or the shim is gone.
  */
 async function conflictSoon(
   runtime: Runtime,
@@ -232,11 +231,11 @@ async function conflictSoon(
   return undefined;
 }
 
-/** Docker, of a container whose PID namespace is to be joined, when the one to be started is there. */
+/** Whether Docker misses the container whose PID namespace should be joined, if the one to be started exists. */
 const saysOtherAbsent = (rpc: Rpc, text: string): boolean =>
   rpcRules[rpc].starts === true && /No such container: /.test(text);
 
-/** Where the caller wrote what the runtime's text is about. */
+/** The place in the request that the runtime's text is about. */
 function placesOf(
   rpc: Rpc,
   request: Request,
@@ -246,7 +245,7 @@ function placesOf(
   return pointer === undefined ? [] : [{ pointer, detail: text }];
 }
 
-/** Of a request about a pod or a container: that it is not there, where the text says so. */
+/** Returns `not_found` for a request about a pod or container, if the text says that it does not exist. */
 function byAbsence(
   { containerId, podSandboxId }: Request,
   error: GatewayError,
@@ -256,7 +255,7 @@ function byAbsence(
   return isAbsent ? restate(error, "not_found") : error;
 }
 
-/** The conflict that the state shows, if it does. @throws {GatewayError} `not_found`. */
+/** Returns the conflict with the current state, if there is one. @throws {GatewayError} `not_found` */
 export async function stateConflict(
   runtime: Runtime,
   rpc: Rpc,
@@ -289,7 +288,7 @@ export async function stateConflict(
   return undefined;
 }
 
-/** The conflict of an RPC with a pod that is not ready; undefined when it is. */
+/** Returns the conflict of an RPC with a pod that is not ready; undefined if it is. */
 export function podConflict(
   rpc: Rpc,
   podSandboxId: string,
@@ -312,7 +311,7 @@ function patternOf(rpc: Rpc, text: string): ErrorPattern | undefined {
   return errorPatterns.find(({ of, text: pattern }) => (of?.includes(rpc) ?? true) && pattern.test(plain));
 }
 
-/** Whether this is how a runtime says that the command of `request` cannot be started, because there is no such program. */
+/** Whether a runtime's error means that the command of `request` cannot be started because there is no such program. */
 export const isMissingCommand = (text: string, request: unknown): boolean =>
   patternOf("RuntimeService/Exec", ownWords(text, request))?.code === "command_not_found";
 
@@ -323,7 +322,7 @@ function restate(error: GatewayError, code: ErrorCode, errors: readonly FieldErr
   return new GatewayError(code, message, { cause: error, errors, grpcCode, members, headers });
 }
 
-/** No runtime passes on how long the registry wants to be left alone. Registries count by the minute or longer. */
+/** No runtime passes on the registry's retry delay. Registries count by the minute or longer. */
 const rateLimitHeaders = { "retry-after": "60" };
 
 const nameOf = (rpc: Rpc): string => rpc.slice(rpc.indexOf("/") + 1);

@@ -1,7 +1,7 @@
 /**
- * Replies that claim success although the runtime did nothing. The table has a check for each RPC that can have such
- * replies. After a stop or a removal the gateway looks again on every runtime; a check that costs more is made only
- * for the runtime that is known for it.
+ * Detects replies that claim success although the runtime did nothing. The table has a check for each RPC that can have
+ * such replies. After a stop or a removal, the gateway checks the result on every runtime. More expensive checks run
+ * only for the runtime that is known to need them.
  */
 
 import type { CallOptions, Runtime } from "../cri/channel.ts";
@@ -18,11 +18,10 @@ import { stateConflict } from "./translate-error.ts";
 
 export interface Answered {
   readonly reply: Buffer;
-  /** As it was sent. */
   readonly request: Uint8Array;
   /** When the call was made, in milliseconds since 1970. */
   readonly calledAtMs: number;
-  /** For what is read besides. */
+  /** Options for additional reads. */
   readonly options: CallOptions;
 }
 
@@ -44,7 +43,7 @@ const checks: { readonly [V in Verification]: Check } = {
     if (reply.length > cutFromBytes) await refuseCut(runtime, reply);
   },
   containerStats: async (runtime, { reply, request, options }) => {
-    // What runs has used the CPU. CRI-O leaves the stats of the others out, cri-dockerd says 0.
+    // A running container has used CPU time. For others, CRI-O omits the stats and cri-dockerd reports 0.
     const cpu = "stats.cpu.usageCoreNanoSeconds.value";
     const runs =
       hasField("RuntimeService/ContainerStats", reply, "stats") &&
@@ -70,13 +69,13 @@ function looked(rpc: Rpc, look: Look): Check {
   return (runtime, { request, options }) => look(runtime, { request: subjectOf(rpc, request), options });
 }
 
-/** @throws {GatewayError} when the runtime's OK hides that nothing was done, or not what was asked. */
+/** @throws {GatewayError} When the runtime reports success, but did nothing or not what was asked. */
 export async function verifyReply(runtime: Runtime, rpc: Rpc, answered: Answered): Promise<void> {
   const { verify } = rpcRules[rpc];
   if (verify !== undefined) await checks[verify](runtime, answered);
 }
 
-/** CRI-O answers OK to a command that ran out of time, with an exit code that no process has. */
+/** CRI-O reports success for a command that timed out, with an exit code that no process has. */
 function execTimeout(): GatewayError {
   return new GatewayError(
     "exec_timeout",
@@ -84,7 +83,7 @@ function execTimeout(): GatewayError {
   );
 }
 
-/** cri-dockerd runs nothing when there is no such command, and writes why to its stdout. */
+/** If the command does not exist, cri-dockerd runs nothing and writes the reason to its stdout. */
 async function refuseMissingCommand(runtime: Runtime, reply: Buffer): Promise<void> {
   if (!(await isRuntime(runtime, "docker"))) return;
   const stdout = replyBytes("RuntimeService/ExecSync", reply, "stdout");
@@ -100,13 +99,13 @@ async function refuseMissingCommand(runtime: Runtime, reply: Buffer): Promise<vo
 }
 
 /**
- * CRI-O reads a command's output back from a log file of which it takes 16 MiB: what is behind is lost, stderr
- * often with it. The file holds a stamp for each line, and for each 8 KiB of a longer one.
+ * CRI-O reads a command's output back from a log file, but only 16 MiB of it. The rest is lost, often including stderr.
+ * The file has a stamp for each line, and for each 8 KiB of a longer line.
  */
 const logLimitBytes = 16 * 1024 * 1024;
 const logChunkBytes = 8192;
 const stampBytes = "2026-11-23T14:07:04.483694161+00:00 stdout F ".length;
-/** Lines of one byte are what the file holds least of. Less than that cannot have been cut. */
+/** The file holds the least output when each line has one byte. Less than that cannot have been cut. */
 const cutFromBytes = Math.floor((logLimitBytes - logChunkBytes) / (stampBytes + 1));
 
 async function refuseCut(runtime: Runtime, reply: Buffer): Promise<void> {
@@ -115,7 +114,7 @@ async function refuseCut(runtime: Runtime, reply: Buffer): Promise<void> {
     (sum, field) => sum + loggedBytes(replyBytes("RuntimeService/ExecSync", reply, field)),
     0,
   );
-  // The last chunk that fitted is the one that was cut.
+  // The cut is in the last chunk that fit.
   if (logged < logLimitBytes - logChunkBytes - stampBytes) return;
   throw new GatewayError(
     "output_too_large",
@@ -123,7 +122,7 @@ async function refuseCut(runtime: Runtime, reply: Buffer): Promise<void> {
   );
 }
 
-/** How long the log of an output is at least. */
+/** The minimum size of the log of an output. */
 function loggedBytes(output: Buffer): number {
   let stamps = Math.ceil(output.length / logChunkBytes);
   for (let at = output.indexOf(10); at !== -1; at = output.indexOf(10, at + 1)) stamps++;

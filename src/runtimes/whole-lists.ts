@@ -1,8 +1,8 @@
 /**
- * Lists that are larger than a reply of the runtime may be: 16 MiB on containerd and cri-dockerd, which a few pods with
- * large annotations fill. Such a list is read in parts, as far as CRI can select them: pods by their state, containers
- * by their state and then by their pod. When the pods of one state are still too many, they are read one by one, by ids
- * that containerd gives by its own API. Other runtimes have nothing like it, and the list stays `reply_too_large`.
+ * Lists that exceed the reply limit of the runtime: 16 MiB on containerd and cri-dockerd, which a few pods with large
+ * annotations reach. Such a list is read in parts, as far as CRI can select them: pods by state, containers by state
+ * and then by pod. If the pods of one state are still too many, they are read one by one, with ids from containerd's
+ * own API. Other runtimes have no such API, so the list fails with `reply_too_large`.
  */
 
 import { call } from "../cri/call.ts";
@@ -36,7 +36,7 @@ interface Whole {
   readonly request: Uint8Array;
   readonly left: Countdown;
   readonly onFailedMember: ((member: FailedMember) => void) | undefined;
-  /** What the runtime said of the whole. */
+  /** The runtime's error for the whole list. */
   readonly tooLarge: GatewayError;
 }
 
@@ -45,13 +45,13 @@ const width = 8;
 const listPods = "RuntimeService/ListPodSandbox";
 const listContainers = "RuntimeService/ListContainers";
 
-/** Answers the list as encoded replies with its parts. */
+/** Read a list in parts, as encoded replies. */
 const inParts: { readonly [R in Rpc]?: (whole: Whole) => Promise<readonly Buffer[]> } = {
   [listPods]: podsInParts,
   [listContainers]: containersInParts,
 };
 
-/** A runtime that answers lists of pods and of containers whole, however large they are, where it can. */
+/** Makes a runtime return complete lists of pods and containers of any size, where it can. */
 export function withWholeLists(runtime: Runtime): Runtime {
   async function list(rpc: Rpc, request: Uint8Array, options: CallOptions = {}): Promise<Buffer> {
     const left = countdown(rpc, options);
@@ -75,7 +75,7 @@ export function withWholeLists(runtime: Runtime): Runtime {
 const isTooLarge = (error: unknown): error is GatewayError =>
   error instanceof GatewayError && error.code === "reply_too_large";
 
-/** Messages one behind the other are one message, with the items of all of them. */
+/** Concatenated messages are one message with the items of all of them. */
 function concat(parts: readonly Buffer[], tooLarge: GatewayError): Buffer {
   const size = parts.reduce((sum, part) => sum + part.length, 0);
   if (size > maxMessageBytes) throw tooLarge;
@@ -96,7 +96,7 @@ function mergeContainers(parts: readonly Buffer[], tooLarge: GatewayError): Buff
   return encodeReply(listContainers, { containers: withoutRepetition(containers) });
 }
 
-/** What changes its state while the parts are read may be in two of them. */
+/** A pod or container that changes state while the parts are read may be in two of them. */
 function hasRepetition(items: Items, message: string): boolean {
   const idPath = fieldNumbers(message, "id");
   const ids = new Set<string>();
@@ -104,12 +104,12 @@ function hasRepetition(items: Items, message: string): boolean {
   return ids.size < items.length;
 }
 
-/** Of an id the last one: it was read last. */
+/** Keeps the last item with an id, because it was read last. */
 function withoutRepetition<Item extends { readonly id: string }>(items: readonly Item[]): readonly Item[] {
   return [...new Map(items.map((item) => [item.id, item])).values()];
 }
 
-/** The part of a list; undefined when it is too large as well. */
+/** Reads a part of a list; undefined if it is too large as well. */
 async function partOf(
   { runtime, left }: Whole,
   rpc: Rpc,
@@ -146,7 +146,7 @@ async function podsOneByOne(
   states: ReadonlySet<string>,
 ): Promise<Buffer> {
   const ids = await podIdsOf(runtime, left).catch((error: unknown) => {
-    // Nobody else gives ids without the rest.
+    // No other runtime can list ids alone.
     throw error instanceof CallCancelled ? error : tooLarge;
   });
   const read = async (podSandboxId: string, options: CallOptions): Promise<PodSandbox | undefined> => {
@@ -161,7 +161,7 @@ async function podsOneByOne(
 const hasLabels = ({ labels }: PodSandboxStatus, wanted: { readonly [key: string]: string }): boolean =>
   Object.entries(wanted).every(([key, value]) => labels[key] === value);
 
-/** A pod's status as an item of a list. */
+/** Converts a pod's status to a list item. */
 function itemOf(status: PodSandboxStatus): PodSandbox {
   const { id, metadata, state, createdAt, labels, annotations, runtimeHandler } = status;
   const item = { id, state, createdAt, labels, annotations, runtimeHandler };
@@ -185,7 +185,7 @@ async function containersInParts(whole: Whole): Promise<readonly Buffer[]> {
   return parts;
 }
 
-/** The containers of a state, pod by pod. Where those of one pod are too large, that pod is the member that failed. */
+/** Reads the containers of a state pod by pod. If those of one pod are too large, that pod is the failed member. */
 async function containersByPod(whole: Whole, filter: object): Promise<readonly Buffer[]> {
   const { runtime, left, onFailedMember } = whole;
   const read = (podSandboxId: string, options: CallOptions): Promise<Buffer> =>

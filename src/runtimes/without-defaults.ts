@@ -1,4 +1,4 @@
-/** Canonical JSON without what goes without saying. */
+/** Canonical JSON without default values. */
 
 import { enumNames, fieldsOf } from "../cri/codec.ts";
 import type { Field } from "../wire/descriptor.ts";
@@ -8,8 +8,8 @@ interface JsonObject {
 }
 
 /**
- * A message as canonical JSON without the members that have their type's default: encoding it gives the same
- * bytes. Messages stay, however empty, because their presence says something.
+ * Returns a message as canonical JSON without members that have their type's default. Encodes to the same bytes. Keeps
+ * even empty messages, because their presence is significant.
  */
 export function withoutDefaults(message: string, value: object): JsonObject {
   const object = value as JsonObject;
@@ -20,7 +20,7 @@ export function withoutDefaults(message: string, value: object): JsonObject {
   );
 }
 
-/** A member's value in short; undefined for the default. */
+/** The value without defaults; undefined if it is a default itself. */
 function shortened(field: Field, value: unknown): unknown {
   if (value === undefined || value === null) return undefined;
   if (field.map) return Object.keys(value).length === 0 ? undefined : value;

@@ -1,11 +1,11 @@
 /**
- * Go's zero time in replies.
+ * Replaces Go's zero time in replies.
  *
- * A runtime that writes a `time.Time` which was never set, in nanoseconds since 1970, overflows:
- * -6795364578871345152. cri-dockerd does so. CRI leaves such a time out, which reads as 0.
+ * If a runtime converts a `time.Time` that was never set to nanoseconds since 1970, it overflows to
+ * -6795364578871345152. cri-dockerd does this. CRI omits such a time, which reads as 0.
  *
- * Works on the wire, where such a time is ten bytes long after its tag: searching a reply for them costs next to
- * nothing, and no object is made.
+ * Works on the wire, where such a time takes ten bytes after its tag: searching a reply for it costs next to nothing,
+ * and creates no objects.
  */
 
 import type { Runtime } from "../cri/channel.ts";
@@ -13,19 +13,19 @@ import { fieldsOf } from "../cri/codec.ts";
 import { methods, type Rpc } from "../gen/methods.ts";
 import { mapReplies } from "./map-replies.ts";
 
-/** The overflowed time as a varint. In UTF-8 its first byte cannot follow a tag, so no text holds both. */
+/** The overflowed time as a varint. In UTF-8 its first byte cannot follow a tag, so no text contains both. */
 const zeroTime = Buffer.from("8080e8e8b3fd80d9a101", "hex");
 /** 0 as a varint of the same length. */
 const zero = Buffer.from("80808080808080808000", "hex");
-/** Every time in CRI has one of these names. */
+/** The names of all time fields in CRI. */
 const timeNames: ReadonlySet<string> = new Set(["createdAt", "startedAt", "finishedAt", "timestamp"]);
 
-/** A runtime that answers 0 for a time that was never set, in calls and in streams. */
+/** Makes a runtime return 0 for times that were never set, in calls and streams. */
 export function withoutZeroTimes(runtime: Runtime): Runtime {
   return mapReplies(runtime, clearZeroTimes);
 }
 
-/** The reply with 0 for such times: the same bytes, changed in place. */
+/** Replaces such times with 0 in place, and returns the same buffer. */
 function clearZeroTimes(rpc: Rpc, reply: Buffer): Buffer {
   const tags = timeTags(methods[rpc].response);
   if (tags.size === 0) return reply;
@@ -37,7 +37,7 @@ function clearZeroTimes(rpc: Rpc, reply: Buffer): Buffer {
 
 const tagsOf = new Map<string, ReadonlySet<number>>();
 
-/** The tags of the times in a message and in those that it holds; all of them are one byte long. */
+/** The tags of the time fields in a message and its nested messages; all of them are one byte long. */
 function timeTags(message: string): ReadonlySet<number> {
   const known = tagsOf.get(message);
   if (known !== undefined) return known;

@@ -1,24 +1,22 @@
-/**
- * CPU rates where the runtime leaves them out: from how much CPU time went by between two readings.
- */
+/** Computes CPU rates that the runtime omits, from the CPU time used between two readings. */
 
-/** One reading: when, and the CPU time used until then, both in nanoseconds. */
+/** One reading: its time, and the CPU time used until then, both in nanoseconds. */
 interface Reading {
   readonly timestamp: bigint;
   readonly used: bigint;
-  /** The rate between the reading before and this one, if there was one. */
+  /** The rate between the previous reading and this one, if there was one. */
   readonly rate: string | undefined;
 }
 
 const remembered = 10_000;
 const second = 1_000_000_000n;
-/** Closer together the difference says little: readings of one moment give the rate of the one before. */
+/** Readings closer together than this, in nanoseconds, are too imprecise and get the previous rate. */
 const shortest = 100_000_000n;
 
 export interface CpuRates {
   /**
-   * Billionths of a core that `id` used since the reading before; undefined at the first. `timestamp` and
-   * `used` are CRI's, as decimal strings.
+   * Returns the billionths of a core that `id` used since the previous reading; undefined for the first one.
+   * `timestamp` and `used` are CRI's, as decimal strings.
    */
   rateOf(id: string, timestamp: string, used: string): string | undefined;
 }
@@ -31,7 +29,7 @@ export function createCpuRates(): CpuRates {
       const now = { timestamp: BigInt(timestamp), used: BigInt(used) };
       const passed = before === undefined ? 0n : now.timestamp - before.timestamp;
       if (before !== undefined && passed < shortest && passed > -second) return before.rate;
-      // A counter that went back belongs to a process that was started anew, a time to a clock that was set.
+      // The counter goes back when a process is restarted, the time when a clock is set.
       const spent = before === undefined || passed < 0n ? -1n : now.used - before.used;
       const rate = spent < 0n ? undefined : String((spent * second) / passed);
       readings.delete(id);

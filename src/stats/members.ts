@@ -1,4 +1,4 @@
-/** The stats of each pod or container by itself, where a runtime fails to list those of all. */
+/** Reads the stats of each pod or container separately, when a runtime fails to list them all. */
 
 import { call } from "../cri/call.ts";
 import type { CallOptions, FailedMember, Runtime } from "../cri/channel.ts";
@@ -18,10 +18,10 @@ export interface FailedList {
   readonly error: GatewayError;
 }
 
-/** Containers at the same time. Pods are read one after the other: containerd 1.6 writes a map of all while it reads it. */
+/** Concurrent reads of containers. Pods are read one at a time: reading one in containerd 1.6 writes a shared map. */
 const width = 8;
 
-/** Answers the encoded reply. Only what runs is asked: nothing else uses anything. */
+/** Return the encoded reply. They read only what is running: nothing else uses resources. */
 export const readMembers: { readonly [R in Rpc]?: (list: FailedList) => Promise<Buffer> } = {
   "RuntimeService/ListPodSandboxStats": podStats,
   "RuntimeService/ListContainerStats": containerStats,
@@ -67,7 +67,7 @@ async function containerStats(list: FailedList): Promise<Buffer> {
   return encodeReply("RuntimeService/ListContainerStats", { stats });
 }
 
-/** What is wrong with the list of stats says more than that the members cannot be listed either. */
+/** Prefers the error of the stats list, which says more than that the members cannot be listed either. */
 const rethrow =
   (error: GatewayError) =>
   (failure: unknown): never => {

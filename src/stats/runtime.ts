@@ -1,7 +1,7 @@
 /**
- * A runtime whose stats are as CRI means them, in calls and in streams: CPU rates are there from the second reading
- * on and absent before it, and one pod or container that cannot be read does not take the stats of all others with it,
- * nor two readings at once the runtime.
+ * Makes a runtime's stats conform to CRI, in calls and streams. CPU rates are present from the second reading on and
+ * absent before it. One pod or container that cannot be read does not break the stats of all others, and two concurrent
+ * readings do not crash the runtime.
  */
 import type { CallOptions, Runtime } from "../cri/channel.ts";
 import { decodeReply, encodeReply } from "../cri/codec.ts";
@@ -27,8 +27,8 @@ export function withStats(runtime: Runtime): Runtime {
   let latest: Promise<unknown> = Promise.resolve();
 
   /**
-   * Puts the rate in, or takes out a 0 that the runtime put there because it has no earlier reading to compare
-   * with. Whether that changed anything.
+   * Fills in the rate, or removes a 0 that the runtime reports because it has no earlier reading to compare with.
+   * Returns whether anything changed.
    */
   function fillCpu(id: string, cpu: Draft<CpuUsage> | undefined): boolean {
     if (id === "" || !cpu?.usageCoreNanoSeconds) return false;
@@ -47,7 +47,7 @@ export function withStats(runtime: Runtime): Runtime {
     return pod || containers.includes(true);
   };
 
-  /** What to do with the replies and messages of the stats RPCs; answers whether they were changed. */
+  /** Completes the replies and messages of the stats RPCs; returns whether they changed. */
   const fillers: { readonly [R in Rpc]?: (reply: Methods[R]["response"]) => boolean } = {
     "RuntimeService/ContainerStats": ({ stats }) => fillContainer(stats),
     "RuntimeService/ListContainerStats": ({ stats }) => stats.map(fillContainer).includes(true),
@@ -93,7 +93,7 @@ export function withStats(runtime: Runtime): Runtime {
   return completed;
 }
 
-/** Failures of a list that a single member may be the reason of. */
+/** List failures that a single member may have caused. */
 const memberCodes: ReadonlySet<string> = new Set<ErrorCode>([
   "runtime_error",
   "reply_too_large",

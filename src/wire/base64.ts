@@ -1,4 +1,4 @@
-/** The bytes of text in base64, with its padding or without; undefined for other text. Node decodes whatever it is given. */
+/** Decodes base64, with or without padding; undefined for other text. Node itself decodes any text. */
 export function decodeBase64(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, "base64");
   const standard = bytes.toString("base64");

@@ -1,13 +1,12 @@
 /**
- * Output buffers that are used again.
+ * Reusable output buffers.
  *
- * A fresh megabyte per reply lives outside the garbage collector's young heap and forces it to
- * collect everything, several times a second. Invariant: memory serves one reply at a time. Each
- * `take` answers a new view, and only that very view gives the memory back, once: a second `give`
- * would let two callers write into the same reply, and throws.
+ * A fresh megabyte per reply lives outside the garbage collector's young generation and forces full collections several
+ * times a second. Invariant: memory serves one reply at a time. Each `take` returns a new view, and only that view can
+ * give the memory back, once. A second `give` throws, because it would let two callers write to the same memory.
  */
 
-/** The output would be larger than the pool allows. */
+/** The output would exceed the pool's limit. */
 export class OutputTooLarge extends Error {
   override readonly name = "OutputTooLarge";
 
@@ -17,30 +16,30 @@ export class OutputTooLarge extends Error {
 }
 
 export interface BufferPoolOptions {
-  /** Most bytes of idle memory that are kept; default 64 MiB. What comes back beyond is let go. */
+  /** Most bytes of idle memory to keep; default 64 MiB. Memory returned beyond that is freed. */
   readonly maxBytes?: number;
-  /** Largest buffer that is handed out; default 256 MiB. It bounds what one output may become. */
+  /** Largest buffer to hand out, in bytes; default 256 MiB. It limits the size of one output. */
   readonly maxBufferBytes?: number;
 }
 
 export interface BufferPool {
   /**
-   * A buffer of at least `minBytes`, with old bytes in it.
+   * Returns a buffer of at least `minBytes`. It contains old bytes.
    *
-   * @throws {OutputTooLarge} when that is more than `maxBufferBytes`.
+   * @throws {OutputTooLarge} When that exceeds `maxBufferBytes`.
    */
   take(minBytes: number): Buffer;
   /**
-   * Takes back a buffer that {@link take} answered (itself, not a part of it).
+   * Takes back a buffer that {@link take} returned (the buffer itself, not a part of it).
    *
-   * @throws {TypeError} for any other, or when it was given back already.
+   * @throws {TypeError} For any other buffer, or when it was already given back.
    */
   give(buffer: Buffer): void;
-  /** Largest buffer that it hands out. */
+  /** Largest buffer that it hands out, in bytes. */
   readonly maxBufferBytes: number;
   /** Bytes of idle memory. */
   readonly idleBytes: number;
-  /** Buffers that are out. */
+  /** Number of buffers in use. */
   readonly taken: number;
 }
 
@@ -86,7 +85,7 @@ export function createBufferPool(options: BufferPoolOptions = {}): BufferPool {
   };
 }
 
-/** The exponent of the smallest size that holds so many bytes. */
+/** The exponent of the smallest size that holds this many bytes. */
 function classOf(bytes: number): number {
   return Math.max(SMALLEST, 32 - Math.clz32(Math.max(0, bytes - 1)));
 }

@@ -1,10 +1,10 @@
 /**
- * Wire to wire: any valid encoding of a message into the one form that the JSON writers read.
+ * Wire to wire: converts any valid encoding of a message to the canonical form that the JSON writers read.
  *
- * Protobuf lets an encoder put fields in any order, repeat a singular field (the last one counts,
- * messages are merged, which is what decoding their concatenation does), split lists, and leave
- * packed lists unpacked. No known runtime does; here is where one that did is served, slower. Drops
- * what the descriptors do not know, and known fields of a wrong wire type, as other decoders do.
+ * Protobuf lets an encoder write fields in any order, repeat a singular field (the last one wins, messages are merged,
+ * which is the same as decoding their concatenation), split lists, and leave packed lists unpacked. No known runtime
+ * does. This is the slower path for one that does. Drops fields that the descriptors don't know, and known fields with
+ * the wrong wire type, as other decoders do.
  */
 import { isUtf8 } from "node:buffer";
 import { DELIMITED, type Descriptors, type Field, messageOf, wireTypeOf } from "./descriptor.ts";
@@ -17,27 +17,27 @@ interface Context {
   readonly descriptors: Descriptors;
 }
 
-/** The parts of one message: where each starts and ends, in turn. */
+/** The parts of one message: alternating start and end offsets. */
 type Parts = readonly number[];
 
-/** Called for one occurrence of a field: the bytes of its value; of delimited ones the content. */
+/** Called for one occurrence of a field with the bytes of its value; for delimited ones, the content. */
 type Visit = (start: number, end: number, wireType: number) => void;
 
 /**
- * Brings `wire` into canonical form: fields once and by number, lists in one piece, packed lists
- * packed, map entries with a key (repaired where it is not UTF-8) and a value, nothing unknown.
+ * Converts `wire` to canonical form: each field once and ordered by number, lists in one piece, packed lists packed,
+ * map entries with a key (repaired if it is not UTF-8) and a value, no unknown fields.
  *
- * @throws {Malformed} when it is not protobuf.
+ * @throws {Malformed} When it is not protobuf.
  */
 export function canonicalize(wire: Uint8Array, message: string, descriptors: Descriptors): Buffer {
-  // A lone value of a packed list gains a byte, a map entry four, a repaired key twice its length.
+  // A single value of a packed list grows by a byte, a map entry by four, a repaired key to up to three times its
+  // length.
   const sink = new Sink(wire.length * 6 + 64, wire.length + 64);
   writeMessage({ b: wire, sink, descriptors }, message, [0, wire.length]);
   return sink.take();
 }
 
-// One pass over the message per field costs less memory than noting down every occurrence, and
-// there may be millions of them.
+// One pass over the message per field takes less memory than recording every occurrence: there may be millions.
 function writeMessage(context: Context, message: string, parts: Parts): void {
   const { fields } = messageOf(context.descriptors, message);
   if (fields.length === 0) visit(context.b, parts, 0, () => {});
@@ -80,7 +80,7 @@ function writeList({ b, sink }: Context, field: Field, parts: Parts): void {
       sink.varint32((field.number << 3) | DELIMITED);
       content = sink.open();
     }
-    // Each piece must end with a whole value, before the next piece stands behind it.
+    // Each piece must end with a complete value before the next piece follows.
     for (let p = start; p < end; ) p = skip(b, p, end, expected);
     sink.raw(b.subarray(start, end));
   });

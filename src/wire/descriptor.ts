@@ -1,7 +1,7 @@
 /**
- * What the codecs know about messages: the shape of a descriptor table.
+ * What the codecs know about messages: the structure of a descriptor table.
  *
- * The table itself is generated (`gen/descriptors.ts`); nothing here knows which messages there are.
+ * The table itself is generated (`gen/descriptors.ts`). Nothing here depends on specific messages.
  */
 
 /** The scalar types that the codecs support. */
@@ -13,11 +13,11 @@ interface FieldShape {
   /** The name in the proto file, usually snake_case. */
   readonly proto: string;
   readonly number: number;
-  /** A list. Never together with `map`. */
+  /** A list. Never combined with `map`. */
   readonly repeated?: true;
   /** A map from strings to `type`. */
   readonly map?: true;
-  /** A list whose values stand in one length-delimited record. */
+  /** A list whose values share one length-delimited record. */
   readonly packed?: true;
   /** The value is secret: it must not be shown, logged or repeated in an error. */
   readonly redact?: true;
@@ -46,9 +46,9 @@ export interface MessageField extends FieldShape {
 export type Field = ScalarField | EnumField | MessageField;
 
 export interface MessageDescriptor {
-  /** In the order of their numbers. */
+  /** Ordered by number. */
   readonly fields: readonly Field[];
-  /** JSON name of the string field that a plain string in place of the whole message sets. */
+  /** JSON name of the string field that is set when a plain string replaces the message. */
   readonly shorthand?: string;
 }
 
@@ -63,9 +63,9 @@ export interface Descriptors {
 }
 
 /**
- * The descriptor of a message.
+ * Looks up the descriptor of a message.
  *
- * @throws {TypeError} for a name that the table does not have: a bug of the caller, never of its input.
+ * @throws {TypeError} For a name that the table does not have: a bug in the caller, never caused by input.
  */
 export function messageOf(descriptors: Descriptors, name: string): MessageDescriptor {
   const message = Object.hasOwn(descriptors.messages, name) ? descriptors.messages[name] : undefined;
@@ -73,7 +73,7 @@ export function messageOf(descriptors: Descriptors, name: string): MessageDescri
   return message;
 }
 
-/** The descriptor of an enum; throws like {@link messageOf}. */
+/** Looks up the descriptor of an enum. Throws like {@link messageOf}. */
 export function enumOf(descriptors: Descriptors, name: string): EnumDescriptor {
   const found = Object.hasOwn(descriptors.enums, name) ? descriptors.enums[name] : undefined;
   if (found === undefined) throw new TypeError(`Cannot find enum in the descriptor table: "${name}"`);
@@ -88,7 +88,7 @@ export const START_GROUP = 3;
 export const END_GROUP = 4;
 export const FIXED32 = 5;
 
-/** The wire type of one value of a field (a packed list as a whole is `DELIMITED`). */
+/** The wire type of a single value of a field (a packed list as a whole is `DELIMITED`). */
 export function wireTypeOf(field: Field): number {
   if (field.map || field.kind === "message") return DELIMITED;
   if (field.kind === "enum") return VARINT;

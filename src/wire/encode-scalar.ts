@@ -1,27 +1,27 @@
-/** Single JSON values, checked, and written in protobuf's encoding. */
+/** Validates single JSON values and writes them in protobuf's encoding. */
 
 import { nearest } from "../nearest.ts";
 import type { EnumDescriptor, ScalarField } from "./descriptor.ts";
 import type { Sink } from "./sink.ts";
 
-/** A value is refused; says what would be right, as a phrase that follows the pointer. */
+/** A value is invalid. The message says what is valid, as a phrase that follows the pointer. */
 export class Wrong extends Error {
   override readonly name = "Wrong";
 }
 
 /**
- * The values of one field, without its tag. (Methods, not function properties: what `parse`
- * answers only ever goes to its own `write`, so that a codec of anything may stand for any codec.)
+ * The values of one field, without its tag. (Methods, not function properties: the result of `parse` only goes to the
+ * same codec's `write`, so a codec of any type can be used as a codec of `unknown`.)
  */
 export interface ScalarCodec<T> {
-  /** Checks a JSON value and answers it in the form that the others take; throws {@link Wrong}. */
+  /** Validates a JSON value and returns it in the form that the other methods take. @throws {Wrong} */
   parse(value: unknown): T;
   /** Whether it is the default, which is not written. */
   isDefault(parsed: T): boolean;
   write(sink: Sink, parsed: T): void;
 }
 
-/** Text as UTF-8, of `string` and of `bytes` that are text in JSON. */
+/** Text as UTF-8, for `string` and for `bytes` that are text in JSON. */
 export const textCodec: ScalarCodec<string> = {
   parse(value) {
     if (typeof value !== "string") throw new Wrong("must be a string");
@@ -32,7 +32,7 @@ export const textCodec: ScalarCodec<string> = {
   write: (sink, text) => sink.text(text),
 };
 
-/** Whether a string has no lone surrogates. (`isWellFormed` is newer than our `lib`.) */
+/** Whether a string has no lone surrogates. (The built-in `isWellFormed` is newer than our `lib`.) */
 export function isWellFormed(text: string): boolean {
   return !/\p{Surrogate}/u.test(text);
 }
@@ -41,7 +41,7 @@ const base64Codec: ScalarCodec<Buffer> = {
   parse(value) {
     const wrong = "must be base64, standard or URL-safe";
     if (typeof value !== "string") throw new Wrong(wrong);
-    // Node decodes whatever it is given. What it decoded must encode to what was sent.
+    // Node decodes any text, so check that encoding the result gives the input again.
     const bytes = Buffer.from(value, "base64");
     const [standard, urlSafe] = [bytes.toString("base64"), bytes.toString("base64url")];
     const padding = standard.indexOf("=");
@@ -105,16 +105,16 @@ function parseInteger(value: unknown, type: string): bigint {
       `must be ${type} in all its digits: a number this large loses some, write it as a string`,
     );
   }
-  // Longer ones are out of range anyway, and would only cost time.
+  // Longer ones are out of range anyway, and would only take time.
   if (typeof value === "string" && value.length <= 32 && /^-?(0|[1-9][0-9]*)$/.test(value))
     return BigInt(value);
   throw new Wrong(`must be ${type}, an integer as a decimal string or a number`);
 }
 
-/** Longest list of names in an error. */
+/** Most names to list in an error. */
 const MOST_NAMES = 12;
 
-/** An enum: by name, or by any number, because a newer runtime may know more of them. */
+/** An enum: by name, or by any number, because a newer runtime may know more values. */
 export function enumCodec(descriptor: EnumDescriptor): ScalarCodec<number> {
   const int32 = smallIntegerCodec("int32", -(2 ** 31), 2 ** 31 - 1);
   const names = Object.keys(descriptor);
@@ -133,7 +133,7 @@ export function enumCodec(descriptor: EnumDescriptor): ScalarCodec<number> {
   };
 }
 
-/** The codec of a scalar field. */
+/** Returns the codec of a scalar field. */
 export function scalarCodec(field: ScalarField): ScalarCodec<unknown> {
   switch (field.type) {
     case "string":

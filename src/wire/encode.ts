@@ -1,14 +1,12 @@
 /**
- * Strict JSON values into protobuf.
+ * Encodes JSON values as protobuf, strictly.
  *
- * Takes canonical proto3 JSON, and besides it: the names of the proto file, 64-bit integers as
- * numbers, enums by number, a plain string where a message has a shorthand. Refuses everything that
- * would otherwise be dropped or changed in silence: unknown fields, wrong types, numbers out of
- * range or with lost digits, fields given in both spellings, lone surrogates. null means absent,
- * except inside lists and maps.
+ * Accepts canonical proto3 JSON and also names from the proto file, 64-bit integers as numbers, enums by number, and a
+ * plain string for a message with a shorthand. Rejects anything that would otherwise be silently dropped or changed:
+ * unknown fields, wrong types, numbers out of range or with lost digits, fields given in both spellings, lone
+ * surrogates. null means absent, except inside lists and maps.
  *
- * The bytes are those of other protobuf encoders: fields by number, defaults left out, lists of
- * numbers packed.
+ * The bytes are those of other protobuf encoders: fields ordered by number, defaults omitted, lists of numbers packed.
  */
 
 import { nearest } from "../nearest.ts";
@@ -19,11 +17,11 @@ import { describe, InvalidValue, jsonPointer, type Mistake, MOST_MISTAKES } from
 import { Sink, SinkFull } from "./sink.ts";
 
 export interface EncodeOptions {
-  /** Most bytes that the message may have; default 16 MiB. */
+  /** Largest message, in bytes; default 16 MiB. */
   readonly maxBytes?: number;
   /**
-   * Called with the path of each unknown field, in the sender's spelling, which is then dropped. Default: unknown
-   * fields are refused. The path is the caller's only until it returns.
+   * Called with the path of each unknown field, in the sender's spelling, which is then dropped. Default: reject
+   * unknown fields. The path is only valid until the callback returns.
    */
   readonly onUnknown?: (path: readonly (string | number)[]) => void;
 }
@@ -31,30 +29,30 @@ export interface EncodeOptions {
 /**
  * Encodes a JSON value as a message.
  *
- * @throws {InvalidValue} when the value does not fit; with up to ten mistakes at once.
- * @throws {TypeError} when there is no such message.
+ * @throws {InvalidValue} When the value does not match the message; with up to ten mistakes.
+ * @throws {TypeError} When there is no such message.
  */
 export type Encode = (message: string, value: unknown, options?: EncodeOptions) => Buffer;
 
-/** Messages nest less deeply than this; only a recursive one could, and only if it were let. */
+/** Deepest nesting. Only a recursive message could exceed it. */
 const MAX_DEPTH = 100;
 
-/** One run of the encoder. */
+/** The state of one encoding. */
 interface Encoding {
   readonly sink: Sink;
-  /** Where we are, in the sender's spelling. */
+  /** The current place, in the sender's spelling. */
   readonly path: (string | number)[];
   readonly mistakes: Mistake[];
   readonly onUnknown: EncodeOptions["onUnknown"];
-  /** How many of the fields that we are inside of are redacted. */
+  /** How many of the enclosing fields are redacted. */
   secrets: number;
-  /** Whether a text may hold a NUL: no caller means one, and C and the kernel end a text there. */
+  /** Whether a text may contain a NUL. No caller means to send one, and C and the kernel end a text there. */
   readonly allowsNul: boolean;
-  /** How many of them have no rules inside. */
+  /** How many of the enclosing fields have no rules inside. */
   unchecked: number;
 }
 
-/** Writes one field, tag and all; the value is neither null nor undefined. */
+/** Writes one field with its tag; the value is neither null nor undefined. */
 type Put = (encoding: Encoding, value: unknown) => void;
 
 /** A message, prepared for encoding. */
@@ -62,18 +60,18 @@ interface Plan {
   readonly name: string;
   readonly fields: readonly Field[];
   readonly puts: readonly Put[];
-  /** Either spelling of a field to its place in `fields`. */
+  /** Maps either spelling of a field to its index in `fields`. */
   readonly places: ReadonlyMap<string, number>;
   readonly shorthand: string | undefined;
   readonly rules: readonly (readonly [field: string, rule: FieldRule])[];
 }
 
-/** Enough mistakes. */
+/** Thrown when there are enough mistakes. */
 class Stop extends Error {}
 
 /**
- * An encoder for the messages of a table. Messages are prepared when they are first used. With `rules`, as for what
- * a caller sent, it also refuses what breaks them and texts with a NUL.
+ * Creates an encoder for the messages of a table, which prepares messages on first use. With `rules`, as for a caller's
+ * request, it also rejects values that break them and texts with a NUL.
  */
 export function createEncoder(descriptors: Descriptors, rules?: FieldRules): Encode {
   const plans = new Map<string, Plan>();
@@ -175,7 +173,7 @@ function shapeOf(field: Field, descriptors: Descriptors, planOf: (name: string) 
   return field.repeated ? (encoding, value) => putEach(encoding, value, put) : put;
 }
 
-/** Writes a message's fields, in the order of their numbers whatever the order of the members. */
+/** Writes a message's fields ordered by number, whatever the order of the members. */
 function putMembers(encoding: Encoding, plan: Plan, value: unknown): void {
   if (typeof value === "string" && plan.shorthand !== undefined) {
     plan.puts[plan.places.get(plan.shorthand) ?? -1]?.(encoding, value);
@@ -201,12 +199,12 @@ function putMembers(encoding: Encoding, plan: Plan, value: unknown): void {
     if (key !== undefined && member !== undefined && member !== null)
       at(encoding, key, () => plan.puts[place]?.(encoding, member));
   }
-  // What has the wrong type, or is not known, has been told.
+  // Wrong types and unknown fields are already reported.
   if (plan.rules.length > 0 && encoding.unchecked === 0 && encoding.mistakes.length === mistakes)
     checkRules(encoding, plan, { value, keys });
 }
 
-/** The rules for a string in place of a message. An empty one is no message: whether there must be one, its field says. */
+/** Checks the rules for a string in place of a message. Whether it may be empty is a rule of its field. */
 function checkShorthand(encoding: Encoding, { rules }: Plan, members: Members): void {
   for (const [field, rule] of rules) {
     const detail = breaks(rule, field, members);
@@ -293,7 +291,7 @@ function putMap(encoding: Encoding, tag: number, value: unknown): void {
     });
 }
 
-/** Stands for the value of a mistake; nothing is written for it, as nothing will be answered. */
+/** Placeholder for an invalid value. Nothing is written for it, because the encoding fails anyway. */
 const refused = Symbol("refused");
 
 function parse<T>(encoding: Encoding, codec: ScalarCodec<T>, value: unknown): T | typeof refused {

@@ -1,30 +1,30 @@
-/** What a field's value must be besides its type; a field without a rule takes all that its type does. */
+/** Constraints on a field's value beyond its type. A field without a rule accepts any value of its type. */
 export interface FieldRule {
-  /** Must be there and not empty: an example of it, as a phrase that follows "must be given". */
+  /** Must be present and not empty. An example of a value, as a phrase that follows "must be given". */
   readonly required?: string;
-  /** Least number; of each item, if it is a list. */
+  /** Smallest number; for a list, of each item. */
   readonly minimum?: bigint;
-  /** Greatest number, where there is a least one. */
+  /** Largest number. Only together with `minimum`. */
   readonly maximum?: bigint;
-  /** Numbers within the range that are no values all the same, from the first to the last of these. */
+  /** An inclusive range of invalid numbers within the limits. */
   readonly except?: readonly [first: bigint, last: bigint];
-  /** Longest text, in bytes of UTF-8: of a text, of each item of a list, of each key with its value in a map. */
+  /** Longest text, in bytes of UTF-8: of a text, of each list item, of each map key with its value. */
   readonly maxBytes?: number;
   /** Longest first item of a list of texts, in bytes of UTF-8. */
   readonly maxFirstBytes?: number;
-  /** What a text that is not empty must match, in words too: "must be an absolute path". */
+  /** What a non-empty text must match, and in words: "must be an absolute path". */
   readonly pattern?: { readonly matches: RegExp; readonly detail: string };
-  /** What is wrong with a text that is not empty; undefined when nothing is. Must not repeat the text. */
+  /** Describes what is wrong with a non-empty text, or returns undefined. Must not repeat the text. */
   readonly check?: (text: string) => string | undefined;
-  /** What is wrong with an item of a list of texts; undefined when nothing is. */
+  /** Describes what is wrong with an item of a list of texts, or returns undefined. */
   readonly item?: (text: string) => string | undefined;
-  /** Must not be given without one of these others of the same message. */
+  /** Must not be given unless one of these fields of the same message is. */
   readonly onlyWith?: readonly string[];
-  /** `required` holds only when this other field is absent. */
+  /** `required` applies only if this other field is absent. */
   readonly unless?: string;
   /**
-   * No rule holds inside this message field. For a message that one request acts on and another only carries along,
-   * as a pull does with a pod's config.
+   * No rule applies inside this message field. For a message that one request acts on and another only carries, such as
+   * a pod's config in a pull.
    */
   readonly unchecked?: true;
 }
@@ -34,10 +34,10 @@ export type FieldRules = {
   readonly [message: string]: { readonly [field: string]: FieldRule };
 };
 
-/** The members of a message as the sender gave them, by their canonical names. */
+/** The members of a message as the sender gave them, by canonical name. */
 export type Members = { readonly [field: string]: unknown };
 
-/** What is wrong with a field of a message whose values have the right types; undefined when nothing is. */
+/** Describes what is wrong with a field of a message whose values have the right types, or returns undefined. */
 export function breaks(rule: FieldRule, field: string, members: Members): string | undefined {
   const value = members[field];
   const { required, unless, onlyWith, pattern, check } = rule;
@@ -75,7 +75,7 @@ function overLength({ maxBytes, maxFirstBytes }: FieldRule, value: unknown): str
   return isTooLong ? `must have at most ${maxBytes} bytes in each key with its value` : undefined;
 }
 
-/** Whether a text is longer than `maxBytes` in UTF-8. A UTF-16 unit has three bytes there at most. */
+/** Whether a text is longer than `maxBytes` in UTF-8, where a UTF-16 unit takes at most three bytes. */
 function isLonger(text: unknown, maxBytes: number): boolean {
   if (typeof text !== "string" || text.length * 3 <= maxBytes) return false;
   return text.length > maxBytes || Buffer.byteLength(text) > maxBytes;
@@ -106,7 +106,7 @@ function rangeInWords({ minimum, maximum, except }: FieldRule): string {
     : `${range}, and not from ${first} to ${last}`;
 }
 
-/** The items of a list of texts that break a rule, with their places. */
+/** The items of a list of texts that break a rule, with their indexes. */
 export function brokenItems(
   { item }: FieldRule,
   value: unknown,
@@ -118,7 +118,7 @@ export function brokenItems(
   });
 }
 
-/** Protobuf does not tell an empty value from one that was not given. */
+/** Protobuf does not distinguish an empty value from an absent one. */
 function isAbsent(value: unknown): boolean {
   return (
     value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0)

@@ -1,21 +1,19 @@
-/** What is wrong with a JSON value, and where. */
-
-/** One mistake. */
+/** One mistake in a JSON value. */
 export interface Mistake {
-  /** Where: a JSON pointer (RFC 6901) in the sender's own spelling; empty for the value itself. */
+  /** A JSON pointer (RFC 6901) in the sender's own spelling; empty for the value itself. */
   readonly pointer: string;
-  /** What was wrong and what would be right. Never holds the value of a redacted field. */
+  /** What is wrong and what would be valid. Never contains the value of a redacted field. */
   readonly detail: string;
   /** `unknown`: the message has no such field. `type`: the value has the wrong type. Absent: anything else. */
   readonly kind?: "unknown" | "type";
 }
 
-/** The value does not fit the message. `pointer` and `detail` are those of the first mistake. */
+/** The value does not match the message. `pointer` and `detail` are those of the first mistake. */
 export class InvalidValue extends Error {
   override readonly name = "InvalidValue";
   readonly pointer: string;
   readonly detail: string;
-  /** All mistakes that were found, in the order of the message's fields; at most {@link MOST_MISTAKES}. */
+  /** The mistakes found, in the order of the message's fields; at most {@link MOST_MISTAKES}. */
   readonly mistakes: readonly Mistake[];
 
   constructor(message: string, mistakes: readonly [Mistake, ...Mistake[]], options?: ErrorOptions) {
@@ -27,18 +25,18 @@ export class InvalidValue extends Error {
   }
 }
 
-/** After so many the encoder stops looking. */
+/** The encoder stops after this many mistakes. */
 export const MOST_MISTAKES = 10;
 
-/** A JSON pointer from its parts. */
+/** Builds a JSON pointer (RFC 6901) from its parts. */
 export function jsonPointer(path: readonly (string | number)[]): string {
   return path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
 }
 
-/** Longest text of a value in an error. */
+/** Longest value shown in an error. */
 const LONGEST = 40;
 
-/** A value for an error: short, and only its type where it is secret or large. */
+/** Describes a value for an error: short, and only by type if it is secret or large. */
 export function describe(value: unknown, secret: boolean): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "a list";

@@ -1,14 +1,13 @@
 /**
- * What the generated writers call: one field's value from the wire into JSON.
+ * The functions that generated writers call. Each writes one field's value from the wire as JSON.
  *
- * `b` is the wire, `p` where the value begins, `e` where its message ends, `d` the output, `w`
- * where to write. The result is the position after what was written; where reading goes on is left
- * in `next` (see read.ts). A writer runs from start to end without a pause, so that module state is
- * safe and five plain arguments are all that a call costs.
+ * `b` is the wire, `p` is where the value starts, `e` is where its message ends, `d` is the output, `w` is where to
+ * write. Returns the position after the output; `next` (see read.ts) holds the position where reading continues. A
+ * writer runs from start to end without a pause, so module state is safe, and a call costs only five plain arguments.
  *
- * The writers know one order of fields only: by number, each once, lists in one piece, as every
- * known encoder writes them. Whatever else protobuf allows ends in {@link notCanonical}, and the
- * message is brought into that form first (canonicalize.ts).
+ * The writers know only one order of fields: by number, each once, lists in one piece, as every known encoder writes
+ * them. Anything else that protobuf allows throws {@link notCanonical}, and the message is converted to that form first
+ * (canonicalize.ts).
  */
 import type { EnumDescriptor } from "./descriptor.ts";
 import { writeDouble, writeInt32, writeInt64, writeUint32, writeUint64 } from "./json-number.ts";
@@ -20,20 +19,20 @@ export { next, readLength } from "./read.ts";
 /** Writes one value, or for a generated writer one whole message. */
 export type WriteValue = (b: Uint8Array, p: number, e: number, d: DataView, w: number) => number;
 
-/** Thrown where the wire is valid, but not in the one order that the writers know. */
+/** Thrown when the wire is valid, but not in the one order that the writers know. */
 export const notCanonical = new Error("not canonical");
 
 const nothing = new DataView(new ArrayBuffer(0));
 
-/** The bytes that are read, for reading four at a time. Set by {@link readFrom}. */
+/** The wire as a DataView, for reading four bytes at a time. Set by {@link readFrom}. */
 export let source: DataView = nothing;
 
-/** Makes `b` the wire that the writers read from now on. */
+/** Makes the writers read from `b`. */
 export function readFrom(b: Uint8Array): void {
   source = new DataView(b.buffer, b.byteOffset, b.byteLength);
 }
 
-/** Lets go of the wire, so that it can be collected. */
+/** Releases the wire so that it can be collected. */
 export function readNothing(): void {
   source = nothing;
 }
@@ -87,7 +86,7 @@ export function double(_b: Uint8Array, p: number, e: number, d: DataView, w: num
   return writeDouble(source.getFloat64(p, true), d, w);
 }
 
-/** The names of an enum as they stand in JSON, by number. */
+/** The JSON names of an enum, by number. */
 export type EnumTexts = ReadonlyMap<number, Literal>;
 
 /** Prepares an enum for {@link enumeration}. */
@@ -95,7 +94,7 @@ export function enumTexts(descriptor: EnumDescriptor): EnumTexts {
   return new Map(Object.entries(descriptor).map(([name, number]) => [number, literal(`"${name}"`)]));
 }
 
-/** Writes an enum's name, or the number that has none. */
+/** Writes an enum's name, or its number if it has no name. */
 export function enumeration(
   texts: EnumTexts,
   b: Uint8Array,
@@ -109,7 +108,7 @@ export function enumeration(
   return text === undefined ? writeInt32(number, d, w) : put(text, d, w);
 }
 
-/** Skips what a newer peer may have added after the last known field; everything else is not canonical. */
+/** Skips fields that a newer peer may have added after the last known one. Anything else is not canonical. */
 export function tail(b: Uint8Array, p: number, e: number, last: number): void {
   while (p < e) {
     const tag = readTag(b, p, e);

@@ -1,9 +1,8 @@
 /**
- * Maps from strings to strings, in one order.
+ * Maps from strings to strings, in a stable order.
  *
- * Runtimes send a map in whatever order their hash table has at the moment; sorted by the bytes of
- * its keys, the same map is always the same JSON. Of equal keys the last one counts, as everywhere
- * in protobuf.
+ * Runtimes send a map in the current order of their hash table. Sorted by the bytes of its keys, the same map always
+ * gives the same JSON. Of equal keys the last one wins, as everywhere in protobuf.
  */
 import { isTag, notCanonical, source, tagLength } from "./json-fields.ts";
 import { replaced, writeText } from "./json-text.ts";
@@ -13,20 +12,20 @@ const KEY_TAG = 10;
 const VALUE_TAG = 18;
 const QUOTE = 0x22;
 
-/** Up to here entries are sorted by insertion: quick for few, quadratic for many. */
+/** Up to this many entries use insertion sort, which is fast for few entries but quadratic. */
 const FEW = 24;
-/** Room for entries that is kept for the next map. */
+/** Entries whose memory is kept for the next map. */
 const KEPT = 4096;
 
-// Per entry: where its key starts and ends, where its value starts and ends.
+// Per entry: start and end of its key, start and end of its value.
 let entries = new Int32Array(4 * 64);
 let order = new Int32Array(64);
 
 /**
- * Writes the entries of a map whose records follow each other, with commas, without braces.
+ * Writes the entries of a map whose records are adjacent, with commas, without braces.
  *
- * @param p Where the first record's tag begins.
- * @param tag The tag of all of them.
+ * @param p Position of the first record's tag.
+ * @param tag The tag of all records.
  */
 export function map(tag: number, b: Uint8Array, p: number, e: number, d: DataView, w: number): number {
   const step = tagLength(tag);
@@ -51,7 +50,7 @@ function writeEntry(b: Uint8Array, entry: number, d: DataView, w: number): numbe
   const before = replaced;
   d.setUint8(w, QUOTE);
   w = writeText(b, source, entries[entry] as number, entries[entry + 1] as number, d, w + 1);
-  // Broken keys are repaired before they are sorted and compared, not after.
+  // Broken keys must be repaired before they are sorted and compared.
   if (replaced !== before) throw notCanonical;
   d.setUint8(w, QUOTE);
   d.setUint16(w + 1, 0x3a22);
@@ -60,7 +59,7 @@ function writeEntry(b: Uint8Array, entry: number, d: DataView, w: number): numbe
   return w + 2;
 }
 
-/** Reads one entry into its slot: a key, then a value, either of which may be missing. */
+/** Reads one entry into its slot: a key, then a value, either of which may be absent. */
 function readEntry(b: Uint8Array, p: number, e: number, index: number): void {
   if (index === order.length) grow();
   const slot = index * 4;
@@ -86,7 +85,7 @@ function readEntry(b: Uint8Array, p: number, e: number, index: number): void {
   moveTo(end);
 }
 
-/** Puts the indexes of the entries into `order`, by key, equal keys in the order of the wire. */
+/** Writes the indexes of the entries to `order`, sorted by key; equal keys keep the order of the wire. */
 function sort(count: number): void {
   if (count > FEW) {
     const all = order.subarray(0, count);
@@ -102,7 +101,7 @@ function sort(count: number): void {
   }
 }
 
-/** Compares the keys of two entries byte by byte, four at a time. */
+/** Compares the keys of two entries bytewise, four bytes at a time. */
 function compareKeys(x: number, y: number): number {
   let p = entries[x] as number;
   let q = entries[y] as number;

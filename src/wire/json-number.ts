@@ -1,4 +1,4 @@
-/** Numbers into JSON, digit by digit: a string per number would be garbage by the thousand. */
+/** Writes numbers as JSON digit by digit: one string per number would create thousands of garbage strings. */
 import { writeAscii } from "./json-text.ts";
 
 const ZERO = 0x30;
@@ -12,7 +12,7 @@ export function writeInt32(n: number, d: DataView, w: number): number {
   return writeUint64(-n | 0, 0, d, w + 1);
 }
 
-/** Writes an unsigned 32-bit integer, given as its 32 bits. */
+/** Writes an unsigned 32-bit integer, given as a signed one with the same bits. */
 export function writeUint32(n: number, d: DataView, w: number): number {
   return n >= 0 ? writeSmall(n, d, w) : writeUint64(n, 0, d, w);
 }
@@ -28,7 +28,7 @@ export function writeInt64(low: number, high: number, d: DataView, w: number): n
 /** Writes an unsigned 64-bit integer, given as two signed halves. */
 export function writeUint64(low: number, high: number, d: DataView, w: number): number {
   if (high === 0 && low >= 0) return writeSmall(low, d, w);
-  // Long division by 10^9 in digits of 16 bits, so that no step leaves the exact range of doubles.
+  // Long division by 10^9 in 16-bit digits, so that every step stays in the exact range of doubles.
   const upper = high >>> 0;
   let rest = upper % BILLION;
   let t = rest * 65536 + (low >>> 16);
@@ -46,7 +46,7 @@ export function writeUint64(low: number, high: number, d: DataView, w: number): 
   return writeNine(lowNine, d, w);
 }
 
-/** Writes a double as JSON.stringify would; what JSON has no number for goes as proto3's strings. */
+/** Writes a double like JSON.stringify, but NaN and infinities as proto3's strings. */
 export function writeDouble(n: number, d: DataView, w: number): number {
   return writeAscii(Number.isFinite(n) ? JSON.stringify(n) : `"${n}"`, d, w);
 }

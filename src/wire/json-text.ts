@@ -1,18 +1,18 @@
 /**
- * Text from the wire into JSON, without making strings.
+ * Converts text from the wire to JSON without creating strings.
  *
- * Output goes through a DataView because that refuses what does not fit (RangeError): whoever
- * called takes a larger buffer and starts again, and no text is ever cut in silence.
+ * Output goes through a DataView, which throws RangeError for anything that does not fit. The caller then retries with
+ * a larger buffer, so no text is ever silently cut.
  */
 
-/** How many broken UTF-8 sequences were replaced so far; callers compare before and after. */
+/** Number of broken UTF-8 sequences replaced so far; callers compare before and after. */
 export let replaced = 0;
 
 const BACKSLASH = 0x5c;
 const QUOTE = 0x22;
 const HEX = new TextEncoder().encode("0123456789abcdef");
 
-/** The letter after the backslash for control characters that have one in JSON, else 0. */
+/** The escape letter in JSON for control characters that have one, else 0. */
 const SHORT = new Uint8Array(32);
 SHORT[8] = 0x62;
 SHORT[9] = 0x74;
@@ -21,18 +21,18 @@ SHORT[12] = 0x66;
 SHORT[13] = 0x72;
 
 /**
- * Writes the UTF-8 text `b[p..e)` as the inside of a JSON string and returns the position after it.
+ * Writes the UTF-8 text `b[p..e)` as the contents of a JSON string and returns the position after it.
  *
- * Same text as JSON.stringify: quotes, backslashes and control characters escaped, the rest as it
- * is; each maximal broken sequence becomes one U+FFFD, as the WHATWG decoder does it.
+ * Gives the same text as JSON.stringify: escapes quotes, backslashes and control characters. Each maximal broken
+ * sequence becomes one U+FFFD, as in the WHATWG decoder.
  *
  * @param s The same bytes as `b`, for reading four at a time.
  */
 export function writeText(b: Uint8Array, s: DataView, p: number, e: number, d: DataView, w: number): number {
   while (p < e) {
-    // Four bytes at once, as long as none of them needs attention: none is above 0x7f, below 0x20,
-    // a quote or a backslash. (A borrow between the bytes may see one that is not there, which
-    // only sends those four through the slow lane below; it never misses one.)
+    // Copy four bytes at once while none of them needs attention: none is above 0x7f, below 0x20, a quote or a
+    // backslash. (A borrow between bytes may cause a false positive, which only sends those four through the slow path
+    // below; it never misses one.)
     for (const last = e - 4; p <= last; p += 4, w += 4) {
       const v = s.getInt32(p, true);
       const quote = v ^ 0x22222222;
@@ -50,7 +50,7 @@ export function writeText(b: Uint8Array, s: DataView, p: number, e: number, d: D
           p -= n;
           w = writeReplacement(d, w);
         }
-        // The rest of the text is likely of the same kind.
+        // The rest of the text is probably similar.
         stop = Math.min(p + 4, e);
         continue;
       }
@@ -84,8 +84,8 @@ function writeReplacement(d: DataView, w: number): number {
 }
 
 /**
- * Length of the UTF-8 sequence of several bytes at `p`; when it is broken, the negative number of
- * bytes that one U+FFFD stands for. (Unicode 15, table 3-7: which bytes may follow which.)
+ * Length of the multi-byte UTF-8 sequence at `p`. If it is broken, the negative number of bytes that one U+FFFD
+ * replaces. (Unicode 15, table 3-7: well-formed byte sequences.)
  */
 export function sequenceLength(b: Uint8Array, p: number, e: number): number {
   const c = b[p] as number;
@@ -125,7 +125,7 @@ export function writeBase64(b: Uint8Array, p: number, e: number, d: DataView, w:
   return w + 4;
 }
 
-/** Output that is known beforehand: its length, then its bytes as little-endian words. */
+/** Precomputed output: its length, then its bytes as little-endian words. */
 export type Literal = Int32Array;
 
 /** Prepares ASCII output for {@link put}. */
@@ -140,8 +140,8 @@ export function literal(text: string): Literal {
 }
 
 /**
- * Writes a literal, four bytes at a time. Up to three bytes behind it are overwritten: whatever is
- * written next stands there, and behind the end of the output nobody looks.
+ * Writes a literal, four bytes at a time. May overwrite up to three bytes after it: the next write replaces them, and
+ * nothing reads beyond the end of the output.
  */
 export function put(text: Literal, d: DataView, w: number): number {
   for (let i = 1, at = w; i < text.length; i++, at += 4) d.setInt32(at, text[i] as number, true);

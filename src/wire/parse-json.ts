@@ -1,23 +1,22 @@
 /**
- * JSON text, strictly.
+ * Strict JSON parser.
  *
- * JSON.parse lets pass what loses data: of two members with one name it drops the first, 1e400
- * becomes Infinity, digits beyond a double's are cut. Here all of that is an error with a place, and
- * so are bytes that are not UTF-8, and a byte order mark. Objects have no prototype, so that a
- * member named `__proto__` is a member like any other.
+ * JSON.parse accepts text that loses data: it drops the first of two members with the same name, turns 1e400 into
+ * Infinity, and cuts digits that a double cannot hold. Here these are errors with a position, and so are invalid UTF-8
+ * and a byte order mark. Objects have no prototype, so a member named `__proto__` is like any other.
  */
 import { isUtf8 } from "node:buffer";
 import { jsonPointer } from "./invalid-value.ts";
 
-/** The text is not JSON, or holds what would be lost. */
+/** The text is not JSON, or contains something that would be lost. */
 export class InvalidJson extends Error {
   override readonly name = "InvalidJson";
-  /** What is wrong. Shows names of members, never values. */
+  /** What is wrong. Contains names of members, never values. */
   readonly detail: string;
-  /** Where in the text, from 1; columns count UTF-16 units. */
+  /** Position in the text, from 1; columns count UTF-16 units. */
   readonly line: number;
   readonly column: number;
-  /** The member or item that was being read: a JSON pointer. */
+  /** JSON pointer to the member or item being read. */
   readonly pointer: string;
 
   constructor(detail: string, place: { line: number; column: number; pointer: string }) {
@@ -34,8 +33,8 @@ export const MAX_JSON_DEPTH = 64;
 
 export interface ParseOptions {
   /**
-   * Integers beyond the safe ones become strings of their digits; default false: they become the doubles next
-   * to them. For 64-bit integers of a peer that writes them as numbers.
+   * Return integers beyond the safe range as strings of their digits; default false: as the nearest doubles. For 64-bit
+   * integers from a peer that writes them as numbers.
    */
   readonly exactIntegers?: boolean;
 }
@@ -43,7 +42,7 @@ export interface ParseOptions {
 /**
  * Parses JSON from UTF-8 bytes.
  *
- * @throws {InvalidJson} for anything that is not exactly one JSON text without loss.
+ * @throws {InvalidJson} For anything other than exactly one JSON text that can be parsed without loss.
  */
 export function parseJson(bytes: Uint8Array, options: ParseOptions = {}): unknown {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -53,7 +52,7 @@ export function parseJson(bytes: Uint8Array, options: ParseOptions = {}): unknow
   return parser.parse();
 }
 
-// The first byte that is not what decoding and encoding again makes of it.
+// Finds the first byte that differs after decoding and encoding again.
 function notUtf8(buffer: Buffer, text: string): InvalidJson {
   const again = Buffer.from(text);
   let i = 0;
@@ -211,7 +210,7 @@ class Parser {
     throw this.#error("the number does not fit a double without loss");
   }
 
-  /** Takes a character, and the white space after it, if it is there. */
+  /** Consumes a character and the white space after it, if present. */
   #take(c: string): boolean {
     if (this.#text[this.#at] !== c) return false;
     this.#at++;
@@ -228,7 +227,7 @@ class Parser {
     this.#at = i;
   }
 
-  /** Goes on to the end of the text, a quote, a backslash or a control character. */
+  /** Advances to a quote, a backslash, a control character or the end of the text. */
   #plain(): void {
     const text = this.#text;
     let i = this.#at;
@@ -254,18 +253,18 @@ class Parser {
 }
 
 /**
- * Whether a number is still itself as a double. Integers beyond the safe ones are left to whoever
- * wants an integer: for a double they may be right.
+ * Whether a number keeps its value as a double. Integers beyond the safe range pass: the user of the value decides,
+ * because they may be fine as doubles.
  */
 export function survives(literal: string, value: number): boolean {
   if (String(value) === literal) return true;
   if (!Number.isFinite(value)) return false;
   if (value !== 0 && !Number.isSafeInteger(value)) return true;
-  // What became an integer must have been one: 1.00000000000000000001 was not, 1e-400 was not 0.
+  // A result that is an integer must have been one: 1.00000000000000000001 was not, 1e-400 was not 0.
   return significant(literal) === significant(String(value));
 }
 
-/** A number in one form: its digits without zeros around them, and their exponent. */
+/** A number in normal form: its digits without leading and trailing zeros, and their exponent. */
 function significant(literal: string): string {
   const [mantissa = "", exponent = "0"] = literal.replace(/^-/, "").toLowerCase().split("e");
   const [whole = "", fraction = ""] = mantissa.split(".");
@@ -275,7 +274,7 @@ function significant(literal: string): string {
   return `${trimmed}e${Number(exponent) - fraction.length + digits.length - trimmed.length}`;
 }
 
-// Not /0+$/, which looks for the end from each of a million zeros in the middle.
+// Not /0+$/, which searches for the end from each of a million zeros in the middle.
 function withoutLastZeros(digits: string): string {
   let end = digits.length;
   while (digits[end - 1] === "0") end--;

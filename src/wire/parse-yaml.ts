@@ -1,10 +1,10 @@
 /**
- * YAML 1.2 as another way to write JSON, as strictly as JSON is parsed here.
+ * YAML 1.2 as an alternative syntax for JSON, as strict as our JSON parser.
  *
- * The core schema decides what a plain scalar is: `no` and `2001-01-01` are strings, `0x1F` is a number. What JSON
- * cannot say is an error with a place: a second document, directives, tags of other schemas, merge keys, keys that
- * are not scalars, infinity. So is a key that is given twice. Anchors and aliases are taken; what they repeat is
- * bounded. Integers beyond the safe ones are bigints, so that all of their digits stay.
+ * The core schema determines the type of a plain scalar: `no` and `2001-01-01` are strings, `0x1F` is a number.
+ * Anything that JSON cannot express is an error with a position: a second document, directives, tags of other schemas,
+ * merge keys, keys that are not scalars, infinity. Duplicate keys are errors too. Anchors and aliases are allowed, but
+ * what they repeat is limited. Integers beyond the safe range become bigints, to keep all of their digits.
  */
 import { isUtf8 } from "node:buffer";
 import {
@@ -26,21 +26,21 @@ import { jsonPointer } from "./invalid-value.ts";
 import { InvalidYaml } from "./invalid-yaml.ts";
 import { MAX_JSON_DEPTH, survives } from "./parse-json.ts";
 
-/** Largest text. The package takes ten times as long for one as JSON's parser does. */
+/** Largest text. The package takes ten times as long as the JSON parser. */
 export const MAX_YAML_BYTES = 128 * 1024;
 /**
- * Variables that make the package print every text that it parses to stdout. Bodies hold passwords, and the names
- * are common enough to be set for another program.
+ * Variables that make the package print every parsed text to stdout. Bodies contain passwords, and the names are common
+ * enough to be set for another program.
  */
 const printingVariables = ["LOG_STREAM", "LOG_TOKENS"] as const;
-/** How many values aliases may repeat in all. */
+/** Most values that aliases may repeat in total. */
 const MAX_REPEATED = 10_000;
 
-/** All but tab, line feed and carriage return, which is what YAML takes. */
+/** Control characters other than tab, line feed and carriage return, which YAML allows. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
 const controlCharacter = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 
-/** Tags of the core schema, and what a value with one is. The package takes any text as a number. */
+/** Tags of the core schema, with a check of the value. The package accepts any text as a number. */
 const coreTags: ReadonlyMap<string, (value: unknown) => boolean> = new Map<
   string,
   (value: unknown) => boolean
@@ -54,7 +54,7 @@ const coreTags: ReadonlyMap<string, (value: unknown) => boolean> = new Map<
   ["tag:yaml.org,2002:seq", () => true],
 ]);
 
-/** By the package's code, whose own texts may hold values. */
+/** By the package's error code. Its own messages may contain values. */
 const sentences: { readonly [code: string]: string } = {
   ALIAS_PROPS: "an alias has a tag or an anchor",
   BAD_ALIAS: "an alias has no name",
@@ -73,9 +73,9 @@ const sentences: { readonly [code: string]: string } = {
 };
 
 /**
- * Parses YAML from UTF-8 bytes into JSON's values, and bigints. Values that an alias repeats are shared.
+ * Parses YAML from UTF-8 bytes to JSON values and bigints. Values repeated by an alias are shared.
  *
- * @throws {InvalidYaml} for anything that is not exactly one document of JSON's values.
+ * @throws {InvalidYaml} For anything other than exactly one document of JSON values.
  */
 export function parseYaml(bytes: Uint8Array): unknown {
   const lines = new LineCounter();
@@ -100,7 +100,7 @@ export function parseYaml(bytes: Uint8Array): unknown {
 type Path = readonly (string | number)[];
 type Fail = (detail: string, offset: number, path?: Path) => never;
 
-/** The only document of a text. */
+/** Parses the single document of a text. */
 function documentOf(text: string, lines: LineCounter, fail: Fail): Document.Parsed {
   const parser = new Parser(lines.addNewLine);
   const composer = new Composer({
@@ -109,7 +109,7 @@ function documentOf(text: string, lines: LineCounter, fail: Fail): Document.Pars
     merge: false,
     resolveKnownTags: false,
     intAsBigInt: true,
-    // Checked below: the package compares each key with each other.
+    // Checked below: the package compares every pair of keys.
     uniqueKeys: false,
     prettyErrors: false,
     logLevel: "silent",
@@ -117,7 +117,7 @@ function documentOf(text: string, lines: LineCounter, fail: Fail): Document.Pars
   let document: Document.Parsed | undefined;
   const take = (documents: Iterable<Document.Parsed>): void => {
     for (const one of documents) {
-      // An unknown tag is only a warning, and is refused with its place below.
+      // An unknown tag is only a warning here, and is rejected with its position below.
       const warnings = one.warnings.filter(({ code }) => code !== "TAG_RESOLVE_FAILED");
       const [error] = [...one.errors, ...warnings].sort((a, b) => a.pos[0] - b.pos[0]);
       if (error) fail(sentences[error.code] ?? "the syntax is wrong", error.pos[0]);
@@ -127,7 +127,7 @@ function documentOf(text: string, lines: LineCounter, fail: Fail): Document.Pars
   };
   for (const token of parser.parse(text)) {
     if (token.type === "directive") fail("directives have no place here", token.offset);
-    // Composing goes into the depth by recursion.
+    // Composing is recursive.
     if (depthOf(token) > MAX_DEPTH) fail(`it is nested more than ${MAX_JSON_DEPTH} deep`, token.offset);
     take(composer.next(token));
   }
@@ -135,10 +135,10 @@ function documentOf(text: string, lines: LineCounter, fail: Fail): Document.Pars
   return document ?? fail("there is no document", 0);
 }
 
-/** A document, a mapping and its value are each one deep for the package. */
+/** A document, a mapping and its value each count as one level in the package. */
 const MAX_DEPTH = MAX_JSON_DEPTH * 2 + 2;
 
-/** How deep the tokens below one are nested. */
+/** The nesting depth of the tokens below one. */
 function depthOf(token: object): number {
   let depth = 0;
   let level: object[] = [token];
@@ -154,7 +154,7 @@ function depthOf(token: object): number {
   return depth;
 }
 
-/** A value, how many values it is made of, and how deep they are nested. */
+/** A value, the number of values in it, and their nesting depth. */
 interface Read {
   readonly value: unknown;
   readonly size: number;
@@ -180,7 +180,7 @@ class Reader {
     if (isAlias(node)) return this.#alias(node.source, node.range[0]);
     const { tag, anchor } = node;
     this.#checkTag(node, tag);
-    // Until it is read, an alias to it would be one to itself.
+    // Until the node is read, an alias to it would refer to itself.
     if (anchor !== undefined) this.#anchors.set(anchor, undefined);
     const read = isScalar(node) ? this.#scalar(node) : this.#collection(node);
     if (anchor !== undefined) this.#anchors.set(anchor, read);
@@ -234,7 +234,7 @@ class Reader {
     return { value: list, size, depth: depth + 1 };
   }
 
-  /** A key as a string. One that looks like a number or a truth value is what is written. */
+  /** Returns a key as a string. One that looks like a number or a boolean keeps its spelling. */
   #key({ key }: Pair<ParsedNode, ParsedNode | null>): string {
     if (!isScalar(key) || key.value === null) return this.#error("a key must be a string", key);
     this.#checkTag(key, key.tag);

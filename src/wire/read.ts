@@ -1,16 +1,16 @@
 /**
- * Reading protobuf's wire format, within bounds.
+ * Reads protobuf's wire format with bounds checks.
  *
- * Every function reads at `p` and never goes beyond `e`, whatever the bytes say. What a value is
- * comes back as the result; where reading goes on is left in `next` (and the upper half of a
- * 64-bit value in `high`): an object per value would cost more than the reading itself.
+ * Every function reads at `p` and never beyond `e`, whatever the bytes are. The result is the value; `next` holds the
+ * position where reading continues (and `high` the upper half of a 64-bit value), because an object per value would
+ * cost more than the reading itself.
  */
 import { DELIMITED, END_GROUP, FIXED32, FIXED64, START_GROUP, VARINT } from "./descriptor.ts";
 
-/** Groups are long gone from protobuf; an unknown field may still be one, and may nest others. */
+/** Protobuf deprecated groups long ago, but an unknown field may still be one, and may nest others. */
 const MAX_GROUP_DEPTH = 64;
 
-/** The bytes are not protobuf, or not of this message. */
+/** The bytes are not protobuf, or not this message. */
 export class Malformed extends Error {
   override readonly name = "Malformed";
 
@@ -25,12 +25,12 @@ export let next = 0;
 /** Upper 32 bits, signed, of what {@link readVarint} read last. */
 export let high = 0;
 
-/** For functions that read by other means: leaves `p` in {@link next}. */
+/** For functions that read by other means: sets {@link next} to `p`. */
 export function moveTo(p: number): void {
   next = p;
 }
 
-/** Reads a varint: its lower 32 bits, signed; the upper ones are in {@link high}. */
+/** Reads a varint and returns its lower 32 bits, signed; the upper ones are in {@link high}. */
 export function readVarint(b: Uint8Array, p: number, e: number): number {
   let low = 0;
   let upper = 0;
@@ -51,7 +51,7 @@ export function readVarint(b: Uint8Array, p: number, e: number): number {
   throw new Malformed("a number has more than ten bytes");
 }
 
-/** Reads a length: the position where the content ends; where it starts is in {@link next}. */
+/** Reads a length and returns the position where the content ends; {@link next} is where it starts. */
 export function readLength(b: Uint8Array, p: number, e: number): number {
   let length = p < e ? (b[p] as number) : 128;
   if (length < 128) next = p + 1;
@@ -66,7 +66,7 @@ export function readLength(b: Uint8Array, p: number, e: number): number {
 
 /** Reads a tag: field number and wire type as `number << 3 | wireType`. */
 export function readTag(b: Uint8Array, p: number, e: number): number {
-  // One byte, as all tags of fields up to 15 are.
+  // A single byte, as for all fields up to number 15.
   const first = p < e ? (b[p] as number) : 0;
   if (first > 7 && first < 128) {
     next = p + 1;
@@ -78,8 +78,8 @@ export function readTag(b: Uint8Array, p: number, e: number): number {
 }
 
 /**
- * The position after the value of a field whose tag was read just now. Of a delimited field, where
- * its content starts is in {@link next}.
+ * Returns the position after the value of a field whose tag was just read. For a delimited field, {@link next} is where
+ * its content starts.
  */
 export function skip(b: Uint8Array, p: number, e: number, tag: number): number {
   let after = p;

@@ -1,8 +1,8 @@
 /**
- * A list on the wire, without decoding it: where its items are, and single fields of them.
+ * Reads a list on the wire without decoding it: the positions of its items, and single fields of them.
  *
- * What sorting, paging and filtering need of an item is two or three fields; the rest goes from
- * wire to JSON in the order that they decided (write-list.ts).
+ * Sorting, paging and filtering need two or three fields of an item. The rest goes from wire to JSON in the resulting
+ * order (write-list.ts).
  */
 import { DELIMITED, type Descriptors, messageOf, VARINT } from "./descriptor.ts";
 import { high, next, readTag, readVarint, skip } from "./read.ts";
@@ -10,9 +10,8 @@ import { high, next, readTag, readVarint, skip } from "./read.ts";
 /** The items of one repeated message field. */
 export interface Items {
   readonly wire: Uint8Array;
-  /** How many there are. */
   readonly length: number;
-  /** Where each item starts and ends, in turn. */
+  /** Alternating start and end offsets of the items. */
   readonly ranges: Int32Array;
 }
 
@@ -22,7 +21,7 @@ export type FieldPath = readonly number[];
 /**
  * Finds the items of a repeated message field.
  *
- * @throws {Malformed} when the wire is not protobuf. (The inside of the items is not looked at.)
+ * @throws {Malformed} When the wire is not protobuf. (The contents of the items are not checked.)
  */
 export function scanItems(wire: Uint8Array, number: number): Items {
   const wanted = (number << 3) | DELIMITED;
@@ -44,7 +43,7 @@ export function scanItems(wire: Uint8Array, number: number): Items {
   return { wire, length: length / 2, ranges: ranges.subarray(0, length) };
 }
 
-/** The numbers of a dotted path of JSON names, such as `metadata.name`; throws TypeError for a wrong one. */
+/** The field numbers of a dotted path of JSON names, such as `metadata.name`. @throws {TypeError} For a wrong path. */
 export function fieldPath(descriptors: Descriptors, message: string, path: string): FieldPath {
   let type = message;
   return path.split(".").map((name) => {
@@ -72,7 +71,7 @@ export function stringsAt(items: Items, index: number, path: FieldPath): readonl
 /** An int64 field of an item; 0 when it is absent. */
 export function int64At(items: Items, index: number, path: FieldPath): bigint {
   if (!findLast(items, index, path, VARINT)) return 0n;
-  // Put together here, a number costs one bigint; out of shifted halves it would cost five.
+  // Combining the halves here takes one bigint; shifting them would take five.
   halves.setInt32(4, readVarint(items.wire, foundStart, foundEnd));
   halves.setInt32(0, high);
   return halves.getBigInt64(0);
@@ -80,7 +79,7 @@ export function int64At(items: Items, index: number, path: FieldPath): bigint {
 
 const halves = new DataView(new ArrayBuffer(8));
 
-/** An int32, uint32 (its 32 bits), bool or enum field of an item, as a number; 0 when it is absent. */
+/** An int32, uint32 (as its 32 bits), bool or enum field of an item, as a number; 0 when it is absent. */
 export function int32At(items: Items, index: number, path: FieldPath): number {
   return findLast(items, index, path, VARINT) ? readVarint(items.wire, foundStart, foundEnd) : 0;
 }
@@ -107,11 +106,11 @@ function textOf(wire: Uint8Array, start: number, end: number): string {
   return bytes.toString("utf8", start, end);
 }
 
-// Where the value of the last `findLast` is: an object per look-up would be garbage.
+// The value found by the last `findLast`: an object per look-up would be garbage.
 let foundStart = 0;
 let foundEnd = 0;
 
-/** Finds the occurrence of a field that counts: the last one. */
+/** Finds the last occurrence of a field, which is the one that counts. */
 function findLast(items: Items, index: number, path: FieldPath, wireType: number): boolean {
   let found = false;
   visitIn(items, index, path, (start, end, type) => {
@@ -133,7 +132,7 @@ function visitIn({ wire, ranges }: Items, index: number, path: FieldPath, found:
   visitPath(wire, start, end, path, 0, found);
 }
 
-// A message on the way may come in several parts; visiting them all in turn merges them.
+// A message along the path may come in several parts; visiting all of them merges them.
 function visitPath(
   wire: Uint8Array,
   start: number,
@@ -142,7 +141,7 @@ function visitPath(
   depth: number,
   found: Visit,
 ): void {
-  // Not through `visit`, whose callback would be called for every field of every item of a list.
+  // Does not use `visit`, which would call its callback for every field of every item.
   for (let p = start; p < end; ) {
     const tag = readTag(wire, p, end);
     const value = next;
@@ -155,7 +154,7 @@ function visitPath(
   }
 }
 
-/** Goes through the fields of one message; of delimited ones the range is the content. */
+/** Visits the fields of one message; for delimited ones the range is the content. */
 function visit(
   wire: Uint8Array,
   start: number,

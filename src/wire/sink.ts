@@ -1,6 +1,6 @@
-/** A growing protobuf output. */
+/** A growing buffer for protobuf output. */
 
-/** What does not fit is refused with this. */
+/** Thrown when the output exceeds the limit. */
 export class SinkFull extends Error {
   override readonly name = "SinkFull";
 }
@@ -10,7 +10,7 @@ export class Sink {
   #length = 0;
   readonly #limit: number;
 
-  /** @param limit Most bytes that it takes; more is refused with {@link SinkFull}. */
+  /** @param limit Most bytes that it accepts; beyond that it throws {@link SinkFull}. */
   constructor(limit: number, capacity = 1024) {
     this.#limit = limit;
     this.#bytes = Buffer.allocUnsafe(Math.min(limit, capacity));
@@ -20,7 +20,7 @@ export class Sink {
     return this.#length;
   }
 
-  /** A copy of what was written. */
+  /** Returns a copy of what was written. */
   take(): Buffer {
     return Buffer.from(this.#bytes.subarray(0, this.#length));
   }
@@ -30,7 +30,7 @@ export class Sink {
     this.#bytes[at] = value;
   }
 
-  /** Writes an unsigned 32-bit varint: a tag, a length. */
+  /** Writes an unsigned 32-bit varint, such as a tag or a length. */
   varint32(value: number): void {
     let rest = value >>> 0;
     const at = this.#reserve(varintLength(rest));
@@ -70,12 +70,12 @@ export class Sink {
     this.#bytes.set(bytes, at);
   }
 
-  /** Begins what needs its length in front; the result goes to {@link close}. */
+  /** Starts a part that is preceded by its length. Pass the result to {@link close}. */
   open(): number {
     return this.#reserve(1) + 1;
   }
 
-  /** Ends what {@link open} began. */
+  /** Ends a part that {@link open} started. */
   close(start: number): void {
     const length = this.#length - start;
     const extra = varintLength(length) - 1;
@@ -89,7 +89,7 @@ export class Sink {
     this.#length = end;
   }
 
-  /** Makes room for `count` more bytes and returns where they go. */
+  /** Reserves `count` more bytes and returns their position. */
   #reserve(count: number): number {
     const at = this.#length;
     const needed = at + count;

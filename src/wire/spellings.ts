@@ -1,13 +1,13 @@
-/** Which of the two spellings that a field has somebody uses: JSON's `logPath`, or the proto file's `log_path`. */
+/** Detects which spelling of field names a value uses: JSON's `logPath`, or the proto file's `log_path`. */
 import { type Descriptors, messageOf } from "./descriptor.ts";
 
-/** Whether a value has a name of each kind. Names that are the same in both count for neither. */
+/** Whether a value has names of each kind. Names that are the same in both count for neither. */
 export interface Spellings {
   readonly json: boolean;
   readonly proto: boolean;
 }
 
-/** Looks at the fields that the message and those in it have; what is unknown, or of another type, says nothing. */
+/** Looks at the known fields of the message and its nested messages; ignores unknown ones and those of another type. */
 export function spellings(descriptors: Descriptors, message: string, value: unknown): Spellings {
   const found = { json: false, proto: false };
   const visit = (name: string, part: unknown): void => {

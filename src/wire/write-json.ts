@@ -1,9 +1,9 @@
 /**
- * Wire to JSON text, through a generated writer and a pooled buffer.
+ * Writes wire as JSON text, with a generated writer and a pooled buffer.
  *
- * Nobody knows how long the text will be. A writer writes until the buffer refuses (RangeError),
- * then starts again in one of twice the size: its cost is bounded by twice that of the last run,
- * the size by the pool's `maxBufferBytes`. Text that was cut is never answered.
+ * The length of the text is not known in advance. A writer writes until the buffer is full (RangeError), then starts
+ * again with one of twice the size. All runs together cost at most twice as much as the last one, and the pool's
+ * `maxBufferBytes` limits the size. Truncated text is never returned.
  */
 import { type BufferPool, createBufferPool } from "./buffer-pool.ts";
 import { canonicalize } from "./canonicalize.ts";
@@ -22,29 +22,28 @@ export interface Writer {
 export interface Written {
   /** The text as UTF-8; valid until {@link release}. */
   readonly bytes: Buffer;
-  /** Memory that is in use until {@link release}: the size of the buffer that holds the text. */
+  /** Memory in use until {@link release}: the size of the buffer that holds the text. */
   readonly heldBytes: number;
-  /** Gives the memory back. Call it once, when the bytes have left the process, not before. */
+  /** Returns the memory to the pool. Call it once, after the bytes have left the process. */
   release(): void;
 }
 
-/** Bytes of JSON per byte of wire, as it was the last time that there was much of it. */
+/** Bytes of JSON per byte of wire, as of the last large message. */
 const expansions = new WeakMap<Writer, number>();
-/** One odd reply must not make the next ones ask for a hundred times what they need. */
+/** One unusual reply must not make the next ones allocate a hundred times what they need. */
 const LARGEST_GUESS = 8;
 export const FIRST_GUESS = 2;
-/** Room besides: a few bytes of wire may be a page of defaults. Smaller ones say nothing about larger ones. */
+/** Extra room: a few bytes of wire may expand to a page of defaults. Smaller messages don't predict larger ones. */
 export const SMALL = 2048;
 
 /**
  * Writes a message from the wire as JSON.
  *
- * Canonical proto3 JSON with defaults: fields by number, 64-bit integers as strings, enums by name,
- * bytes in base64, maps by key. Text that is not UTF-8 comes out with U+FFFD; unknown fields are
- * left out.
+ * The output is canonical proto3 JSON with defaults: fields ordered by number, 64-bit integers as strings, enums by
+ * name, bytes in base64, maps ordered by key. Invalid UTF-8 becomes U+FFFD; unknown fields are omitted.
  *
- * @throws {Malformed} when the wire is not protobuf.
- * @throws {OutputTooLarge} when the text would be larger than the pool's `maxBufferBytes`.
+ * @throws {Malformed} When the wire is not protobuf.
+ * @throws {OutputTooLarge} When the text would exceed the pool's `maxBufferBytes`.
  */
 export function writeJson(writer: Writer, wire: Uint8Array, pool: BufferPool): Written {
   let input = wire;
@@ -70,7 +69,7 @@ function guessAfter(expansion: number): number {
   return Math.min(Math.max(Math.ceil(expansion), FIRST_GUESS), LARGEST_GUESS);
 }
 
-/** A writer of the same text with a newline at the end, as a terminal wants it. */
+/** Returns a writer of the same text with a newline at the end, for terminals. */
 export function lineWriter(writer: Writer): Writer {
   return {
     ...writer,
@@ -82,7 +81,7 @@ export function lineWriter(writer: Writer): Writer {
   };
 }
 
-/** Runs `write` on larger and larger buffers until its output fits. */
+/** Runs `write` on increasingly large buffers until its output fits. */
 export function writeInto(pool: BufferPool, guess: number, write: (d: DataView) => number): Written {
   for (let size = Math.min(guess, pool.maxBufferBytes); ; ) {
     const buffer = pool.take(size);
@@ -104,7 +103,7 @@ export function writeInto(pool: BufferPool, guess: number, write: (d: DataView) 
 
 const texts = createBufferPool({ maxBytes: 1024 * 1024 });
 
-/** The JSON text of a message as a string, for use inside; throws like {@link writeJson}. */
+/** Writes a message as a JSON string, for internal use. Throws like {@link writeJson}. */
 export function toJsonText(writer: Writer, wire: Uint8Array): string {
   const { bytes, release } = writeJson(writer, wire, texts);
   try {

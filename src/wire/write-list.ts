@@ -1,6 +1,4 @@
-/**
- * Selected items of a list as JSON, in a given order, straight from the wire.
- */
+/** Writes selected items of a list as JSON, in a given order, directly from the wire. */
 import type { BufferPool } from "./buffer-pool.ts";
 import { canonicalize } from "./canonicalize.ts";
 import { notCanonical, readFrom, readNothing } from "./json-fields.ts";
@@ -9,21 +7,21 @@ import { FIRST_GUESS, SMALL, type Writer, type Written, writeInto } from "./writ
 
 export interface WriteListOptions {
   readonly pool: BufferPool;
-  /** Which items, in which order; default all as they come. */
+  /** Indexes of the items to write, in order; default: all in their original order. */
   readonly order?: ArrayLike<number>;
-  /** What stands before the items, such as `{"containers":[`. */
+  /** Written before the items, such as `{"containers":[`. */
   readonly prefix: string;
-  /** What stands between two items; default a comma. */
+  /** Written between two items; default a comma. */
   readonly separator?: string;
-  /** What stands after the items, such as `]}`. */
+  /** Written after the items, such as `]}`. */
   readonly suffix: string;
 }
 
 /**
- * Writes items between `prefix` and `suffix`, each by `writer`.
+ * Writes items between `prefix` and `suffix`, each with `writer`.
  *
- * @throws {Malformed} when an item is not protobuf.
- * @throws {OutputTooLarge} when the text would be larger than the pool's `maxBufferBytes`.
+ * @throws {Malformed} When an item is not protobuf.
+ * @throws {OutputTooLarge} When the text would exceed the pool's `maxBufferBytes`.
  */
 export function writeList(writer: Writer, items: Items, options: WriteListOptions): Written {
   const { pool, order } = options;
@@ -52,7 +50,7 @@ export function writeList(writer: Writer, items: Items, options: WriteListOption
   });
 }
 
-/** How long the items are that `order` names. A page of few needs little memory, however long the list is. */
+/** Total size of the items in `order`, so that a short page of a long list needs little memory. */
 function bytesOf({ wire, ranges }: Items, order: ArrayLike<number> | undefined): number {
   if (order === undefined) return wire.length;
   let bytes = 0;
