@@ -1,6 +1,6 @@
 /**
- * `node dist/test/every-containerd.js [FLAGS]`: the end-to-end tests on each generation of containerd that
- * can be had, one after the other. Exits with 1 if one of them failed; the installed one is never left out.
+ * `node dist/test/every-containerd.js [FLAGS]`: runs the end-to-end tests on each available generation of containerd,
+ * one after the other. Exits with 1 if a run failed or the installed containerd is missing.
  */
 import { spawnSync } from "node:child_process";
 import { delimiter, dirname, join } from "node:path";

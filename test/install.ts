@@ -1,4 +1,4 @@
-/** `node dist/test/install.js`: installs the Debian packages that tests need, where that may be done. */
+/** `node dist/test/install.js`: installs the Debian packages that the tests need, where possible. */
 import { StartError } from "../src/errors.ts";
 import { ensurePackages } from "./support/packages.ts";
 

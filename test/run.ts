@@ -2,8 +2,8 @@
  * The test runner: `node dist/test/run.js [unit|selftest|contract|e2e|browser|FILE...] [--no-skip] [--quick]`.
  *
  * Finds the test files in its own folder: the compiled ones (`*.test.js`) if it is compiled itself, else the sources.
- * Without a name it runs all of them. Files of e2e and browser run one at a time, because they share the host.
- * With `--quick`, tests that try random inputs try a tenth of them.
+ * Runs all of them by default. Files of e2e and browser run one at a time, because they share the host. With `--quick`,
+ * tests with random inputs try a tenth of them.
  *
  * Exits with 1 if a test failed, if none ran, and with `--no-skip` if one was skipped.
  */
@@ -26,7 +26,7 @@ interface Tally {
 const testFolder = dirname(fileURLToPath(import.meta.url));
 const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
 
-/** unit, contract, ...; what lies directly in test/ counts as unit. */
+/** The group of a file: unit, contract, ... Files directly in test/ count as unit. */
 function groupOf(file: string): string {
   const [first = ""] = relative(testFolder, file).split(sep);
   return groups.includes(first) ? first : "unit";
@@ -39,7 +39,7 @@ function allFiles(): string[] {
     .sort();
 }
 
-/** Names of groups and paths, to files. A source's path stands for its compiled file. */
+/** Resolves names of groups and paths to test files. The path of a source selects its compiled file. */
 function chooseFiles(names: readonly string[]): string[] {
   const all = allFiles();
   if (names.length === 0) return all;
@@ -61,7 +61,7 @@ async function runFiles(files: string[], concurrency: number, tally: Tally): Pro
       tally.skipped.push({ name: event.name, file: event.file ?? "", reason: reasonOf(event.skip) });
       return;
     }
-    // A suite is not a test, and neither is a whole file, which older Nodes report where it holds no test.
+    // Do not count suites, nor whole files, which older Nodes report for files without tests.
     if (event.details.type === "suite" || files.includes(resolve(event.name))) return;
     tally.passed += 1;
   });
@@ -81,16 +81,16 @@ function reasonOf(skip: string | boolean): string {
 }
 
 /**
- * Has every test process end itself when its file takes too long.
+ * Makes every test process exit if its file takes too long.
  *
- * From Node 22 on the time-out of `run()` holds for single tests, and a process that something keeps alive
- * after its last test stays for ever.
+ * From Node 22 on, the timeout of `run()` applies to single tests, so a process that something keeps alive after its
+ * last test would never exit.
  */
 function addWatchdog(): void {
   const options = process.env.NODE_OPTIONS;
   const limit = `Cannot go on: the file took longer than ${fileTimeoutMs} ms, or something keeps its process alive`;
   const code = [
-    // What the tests start shall not inherit it.
+    // Child processes of the tests must not inherit it.
     options === undefined
       ? "delete process.env.NODE_OPTIONS"
       : `process.env.NODE_OPTIONS = ${JSON.stringify(options)}`,

@@ -1,10 +1,10 @@
-/** The source text of writers. Constant output is collected for as long as nothing stands between. */
+/** Builds the source text of writers. Merges adjacent constant output into one literal. */
 
-/** The literals of a file: each text once. */
+/** The literals of a file, without duplicates. */
 export class Literals {
   readonly #names = new Map<string, string>();
 
-  /** The name of the constant that holds `text`. */
+  /** The name of the constant for `text`. */
   nameOf(text: string): string {
     const known = this.#names.get(text);
     if (known !== undefined) return known;
@@ -13,7 +13,7 @@ export class Literals {
     return name;
   }
 
-  /** The constants' declarations. */
+  /** The declarations of the constants. */
   print(): string[] {
     return [...this.#names].map(([text, name]) => `const ${name} = literal(${quote(text)});`);
   }
@@ -30,7 +30,7 @@ export class Code {
     this.#literals = literals;
   }
 
-  /** Adds JSON text that is always written here. */
+  /** Adds JSON text that is always written at this point. */
   text(json: string): void {
     this.#pending += json;
   }
@@ -40,7 +40,7 @@ export class Code {
     for (const line of lines) this.#lines.push(this.#indent + line);
   }
 
-  /** Adds a block; what `fill` adds stands inside. */
+  /** Adds a block with the output of `fill` inside. */
   block(head: string, fill: () => void): void {
     this.line(`${head} {`);
     this.#indent += "  ";
@@ -50,7 +50,7 @@ export class Code {
     this.line("}");
   }
 
-  /** The text so far, each line after `indent`. */
+  /** The text so far, with each line prefixed by `indent`. */
   print(indent: string): string {
     this.#flush();
     return this.#lines.map((line) => indent + line).join("\n");

@@ -1,4 +1,4 @@
-/** The comments of a proto file, by what they stand at. */
+/** The comments of a proto file by declaration. */
 import type {
   DescEnum,
   DescEnumValue,
@@ -10,7 +10,7 @@ import type {
 
 type Commented = DescMessage | DescField | DescEnum | DescEnumValue | DescMethod;
 
-/** The comment before a declaration, else the one behind it, without slashes; empty when there is none. */
+/** Returns the leading comment of a declaration, else the trailing one, without slashes; empty if there is none. */
 export type Comments = (descriptor: Commented) => string;
 
 /** Reads the comments from the file's source info. */
@@ -28,7 +28,7 @@ function clean(comment: string): string {
   return lines.join("\n").trim();
 }
 
-/** Field numbers of descriptor.proto: where a declaration stands in its file's FileDescriptorProto. */
+/** Field numbers in descriptor.proto. They form the path of a declaration in its FileDescriptorProto. */
 const IN_FILE = { message: 4, enum: 5, service: 6 };
 const IN_MESSAGE = { field: 2, enum: 4 };
 const IN_ENUM = { value: 2 };

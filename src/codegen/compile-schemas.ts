@@ -1,21 +1,22 @@
-/** TypeBox schemas -> TypeScript that checks values without TypeBox, which takes long to load. */
+/** Compiles TypeBox schemas to TypeScript that checks values without TypeBox, which is slow to load. */
 import { KindGuard, type TObject, type TSchema } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 
-/** What becomes a file: the schemas by the names of their exports, and what stands above them. */
+/** The content of one compiled file: the schemas by export name, and the text above them. */
 export interface CompiledFile {
-  /** The file with the schemas, for the first line. */
+  /** The file that defines the schemas, named in the first line. */
   readonly source: string;
   /** Imports. */
   readonly head?: string;
-  /** Type of the exported schemas, when not their own. */
+  /** Type of the exported schemas, if not their own. */
   readonly type?: string;
   readonly schemas: { readonly [name: string]: TObject };
 }
 
 /**
- * A file that exports `schemas` as plain JSON Schema, and `checks`: for each value in a schema, by its dotted path, a
- * function that says whether a value is right. Objects with properties have none: only what is in them.
+ * Returns a file that exports `schemas` as plain JSON Schema, and `checks`: for each value in a schema, by dotted path,
+ * a function that returns whether a value is valid. Objects with properties have no check of their own, only their
+ * members.
  */
 export function compileSchemas({ source, head = "", type, schemas }: CompiledFile): string {
   const names = Object.keys(schemas);
@@ -45,7 +46,7 @@ function leavesOf(schema: TSchema, path: readonly string[]): readonly (readonly 
   return Object.entries(schema.properties).flatMap(([name, part]) => leavesOf(part, [...path, name]));
 }
 
-/** Not TypeBox's own TypeScript: it annotates the variable of a loop, which TypeScript does not take. */
+/** TypeBox's own TypeScript output does not compile: it annotates a loop variable. */
 function codeOf(schema: TSchema): string {
   const code = TypeCompiler.Code(schema, [], { language: "javascript" });
   return code

@@ -1,4 +1,4 @@
-/** The schemas that are compiled, by the path of what is made of them. */
+/** The schemas to compile, by the path of the generated file. */
 import { join } from "node:path";
 import { commandSchema, optionsSchema } from "../config/schema.ts";
 import { parameterSchemas } from "../routes/parameter-schemas.ts";

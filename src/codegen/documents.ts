@@ -1,9 +1,9 @@
 /**
- * Makes the published documents from the tables in src/: openapi/openapi.json, .env.example, and the generated
+ * Generates the published documents from the tables in src/: openapi/openapi.json, .env.example, and the generated
  * parts of README.md and docs/.
  *
- * `node dist/src/codegen/documents.js` writes them. With `--check` it writes nothing, and fails if a file is
- * not current. It imports src/gen, so that must be current and built first.
+ * `node dist/src/codegen/documents.js` writes them. With `--check` it writes nothing and fails if a file is stale. It
+ * imports src/gen, so generate and build that first.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** A descriptor set -> the files of src/gen. Pure: same input, same text. */
+/** Turns a descriptor set into the files of src/gen. Pure: the same input gives the same text. */
 import { readModel } from "./model.ts";
 import { printComments } from "./print-comments.ts";
 import { printDescriptors } from "./print-descriptors.ts";
@@ -12,7 +12,7 @@ const FIRST_LINE =
 /**
  * The generated files by name.
  *
- * @throws {UnsupportedProto} when the proto holds what the codecs do not support.
+ * @throws {UnsupportedProto} if the proto has something that the codecs do not support.
  */
 export function generate(descriptorSet: Uint8Array): ReadonlyMap<string, string> {
   const model = readModel(descriptorSet);

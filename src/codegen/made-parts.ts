@@ -1,16 +1,16 @@
 /**
- * The parts of the documents that are generated: the text between `<!-- made: NAME -->` and `<!-- end: NAME -->`.
- * Nothing in between is written by hand.
+ * The generated parts of the documents: the text between `<!-- made: NAME -->` and `<!-- end: NAME -->`. Do not edit it
+ * by hand.
  */
 
 import { settings } from "../config/settings.ts";
 import { settingsTable } from "../config.ts";
 
-/** By the name of the part. */
+/** Generators by part name. */
 const makers: { readonly [name: string]: () => string } = { settings: settingsTable, grants: grantsTable };
 
 /**
- * The document with its generated parts made anew. `path` is for the message.
+ * Returns the document with its generated parts regenerated. `path` is for error messages.
  *
  * @throws {Error} for a part with an unknown name or without an end.
  */
@@ -26,7 +26,7 @@ export function withMadeParts(path: string, markdown: string): string {
   );
 }
 
-/** The flags that grant something, as a table in Markdown. */
+/** The flags that grant something, as a Markdown table. */
 function grantsTable(): string {
   const rows = settings
     .filter(({ group }) => group === "grants")

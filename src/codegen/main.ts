@@ -1,8 +1,8 @@
 /**
- * proto/ -> src/gen/, and the TypeBox schemas -> what checks values without TypeBox.
+ * Generates src/gen/ from proto/, and checks that need no TypeBox from the TypeBox schemas.
  *
- * `node dist/src/codegen/main.js` writes the files; with `--check` it writes nothing and fails when
- * they are not what it would write. Run from the top folder of the repository.
+ * `node dist/src/codegen/main.js` writes the files; with `--check` it writes nothing and fails if a file is stale. Run
+ * it from the root of the repository.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -33,7 +33,7 @@ function present(): ReadonlyMap<string, string> {
   return new Map(paths.filter((path) => existsSync(path)).map((path) => [path, readFileSync(path, "utf8")]));
 }
 
-/** path -> text */
+/** Expected text by path. */
 const wanted = new Map([
   ...[...generate(buildDescriptors())].map(([name, text]) => [join(FOLDER, name), text] as const),
   ...Object.entries(compiledFiles).map(([path, file]) => [path, compileSchemas(file)] as const),

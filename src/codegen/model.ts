@@ -1,8 +1,8 @@
 /**
- * The proto file as the printers want it.
+ * The proto file as the printers need it.
  *
- * Also asserts what the codecs rely on (no recursion, no oneof, maps of strings, ...): a later CRI
- * that breaks an assumption stops the generator with a sentence, instead of breaking at run time.
+ * Also asserts what the codecs rely on (no recursion, no oneof, maps of strings, ...). If a later CRI breaks an
+ * assumption, the generator stops with an error instead of the gateway failing at run time.
  */
 import {
   createFileRegistry,
@@ -33,22 +33,22 @@ export interface FieldModel {
 export interface MessageModel {
   readonly name: string;
   readonly comment: string;
-  /** By number. */
+  /** Sorted by number. */
   readonly fields: readonly FieldModel[];
   readonly shorthand: string | undefined;
 }
 
 export interface EnumModel {
-  /** Nested ones as `Message.Enum`. */
+  /** `Message.Enum` for nested enums. */
   readonly name: string;
   readonly comment: string;
   readonly values: readonly { readonly name: string; readonly number: number; readonly comment: string }[];
 }
 
 export interface RpcModel {
-  /** `RuntimeService/Version` */
+  /** For example `RuntimeService/Version`. */
   readonly name: string;
-  /** `/runtime.v1.RuntimeService/Version` */
+  /** For example `/runtime.v1.RuntimeService/Version`. */
   readonly path: string;
   readonly comment: string;
   readonly request: string;
@@ -57,21 +57,21 @@ export interface RpcModel {
 }
 
 export interface Model {
-  /** Every message after those that it holds. */
+  /** Sorted so that each message follows the messages it contains. */
   readonly messages: readonly MessageModel[];
   readonly enums: readonly EnumModel[];
   readonly rpcs: readonly RpcModel[];
 }
 
-/** The input breaks what the codecs rely on. */
+/** The input breaks an assumption of the codecs. */
 export class UnsupportedProto extends Error {
   override readonly name = "UnsupportedProto";
 }
 
 /**
- * Reads what `buf build --as-file-descriptor-set` answers.
+ * Reads the output of `buf build --as-file-descriptor-set`.
  *
- * @throws {UnsupportedProto} for what the codecs do not support.
+ * @throws {UnsupportedProto} for something that the codecs do not support.
  */
 export function readModel(descriptorSet: Uint8Array): Model {
   const set = fromBinary(FileDescriptorSetSchema, descriptorSet);
@@ -88,7 +88,7 @@ export function readModel(descriptorSet: Uint8Array): Model {
   return { messages, enums, rpcs: rpcModels(file, comments) };
 }
 
-/** Messages so that each comes after those that it holds; there are no circles. */
+/** Sorts messages so that each follows the messages it contains. Rejects cycles. */
 function inOrder(file: DescFile): DescMessage[] {
   const done = new Set<DescMessage>();
   const open = new Set<DescMessage>();
@@ -113,7 +113,7 @@ function messageModel(message: DescMessage, comments: Comments): MessageModel {
   return { name: message.name, comment: comments(message), fields, shorthand: shorthands.get(message.name) };
 }
 
-/** No two fields may answer to one spelling. */
+/** Rejects two fields that accept the same spelling. */
 function assertNames(message: string, fields: readonly FieldModel[]): void {
   const seen = new Map<string, number>();
   for (const { field } of fields)

@@ -1,4 +1,4 @@
-/** Prints `gen/comments.ts`: the proto's comments as data, for the published document and for help. */
+/** Prints `gen/comments.ts`: the proto's comments as data, for the published document and for help texts. */
 import type { Model } from "./model.ts";
 
 export function printComments({ messages, enums, rpcs }: Model): string {

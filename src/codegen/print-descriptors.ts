@@ -1,4 +1,4 @@
-/** Prints `gen/descriptors.ts`: what the codecs know about every message and enum. */
+/** Prints `gen/descriptors.ts`: what the codecs need to know about every message and enum. */
 import type { Field } from "../wire/descriptor.ts";
 import type { MessageModel, Model } from "./model.ts";
 

@@ -1,4 +1,4 @@
-/** Prints `gen/messages.ts`: what the JSON of each message looks like, as types. */
+/** Prints `gen/messages.ts`: types for the JSON form of each message. */
 import type { Field } from "../wire/descriptor.ts";
 import type { EnumModel, MessageModel, Model } from "./model.ts";
 import { docComment, typeName } from "./text.ts";

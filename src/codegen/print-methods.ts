@@ -1,4 +1,4 @@
-/** Prints `gen/methods.ts`: the RPCs, for the compiler and for the call. */
+/** Prints `gen/methods.ts`: the RPCs, as types and as data for calls. */
 import type { Model, RpcModel } from "./model.ts";
 import { docComment } from "./text.ts";
 

@@ -1,9 +1,9 @@
 /**
- * Prints `gen/writers.ts`: per message a function that writes wire bytes as JSON.
+ * Prints `gen/writers.ts`: for each message, a function that converts wire bytes to JSON.
  *
- * Straight-line code: the fields by number, each one `if its tag is next, write its value, else its
- * default`. Fields that are always there put commas between themselves; single messages that stand
- * before the first of them may be absent and bring the comma behind them along.
+ * The generated code is straight-line, with the fields sorted by number: if a field's tag is next, it writes the value,
+ * otherwise the default. A field that is always written puts a comma before itself unless it is the first such field. A
+ * single message before that field may be absent, so it writes the comma after itself.
  */
 import { DELIMITED, type Field, type MessageField, wireTypeOf } from "../wire/descriptor.ts";
 import { Code, Literals } from "./code.ts";
@@ -60,7 +60,7 @@ function printMessage({ name, fields }: MessageModel, code: Code, zeros: Zeros):
   const nests = fields.some(({ field }) => field.kind === "message" || field.packed);
   if (nests) code.line("let n = 0;");
   code.text("{");
-  // From the first field on that is always there, every other one is preceded by a comma.
+  // Every field after the first one that is always present starts with a comma.
   const firm = fields.findIndex(({ field }) => field.kind !== "message" || field.repeated === true);
   if (firm < 0 && fields.length > 0) code.line("const start = w;");
   fields.forEach(({ field }, i) => {
@@ -79,7 +79,7 @@ function printMessage({ name, fields }: MessageModel, code: Code, zeros: Zeros):
   return `${header}\n${code.print("  ")}\n}\n`;
 }
 
-/** A message that may be absent. */
+/** Prints a message field that may be absent. */
 function printSingle(
   code: Code,
   field: MessageField,
@@ -135,7 +135,7 @@ function printList(code: Code, field: Field): void {
         code.line(`w = ${callOf(field, "p", "n")};`, "p = next;");
         code.text(`${quote},`);
       });
-      // A packed list may be there and empty.
+      // A packed list may be present but empty.
       code.line("if (d.getUint8(w - 1) === 44) w--;");
       return;
     }
@@ -159,7 +159,7 @@ function quoteOf(field: Field): string {
   return field.kind === "scalar" && ["string", "bytes", "int64", "uint64"].includes(field.type) ? '"' : "";
 }
 
-/** The default without quotes that {@link quoteOf} has. */
+/** The default value, without the quotes that {@link quoteOf} returns. */
 function zeroOf(field: Field, zeros: Zeros): string {
   if (field.kind === "enum") return JSON.stringify(zeros.get(field.type));
   if (field.type === "string" || field.type === "bytes") return "";
@@ -177,7 +177,7 @@ function tagBytes(field: Field): number[] {
   return [...bytes, rest];
 }
 
-/** Whether the next bytes are this field's tag. */
+/** The condition under which this field's tag is next. */
 function tagIsNext(field: Field): string {
   const bytes = tagBytes(field);
   const last = bytes.length - 1;

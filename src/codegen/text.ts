@@ -1,6 +1,6 @@
-/** Pieces of source text that several printers need. */
+/** Source text fragments shared by the printers. */
 
-/** A doc comment, or nothing. */
+/** A doc comment, or an empty string if there is no comment. */
 export function docComment(comment: string, indent = ""): string {
   if (comment === "") return "";
   const lines = comment.replaceAll("*/", "*\\/").split("\n");
@@ -8,7 +8,7 @@ export function docComment(comment: string, indent = ""): string {
   return `${indent}/**\n${lines.map((line) => `${indent} * ${line}`.trimEnd()).join("\n")}\n${indent} */\n`;
 }
 
-/** The TypeScript name of a message or an enum: a nested one loses its dot. */
+/** The TypeScript name of a message or enum. Nested names lose their dot. */
 export function typeName(name: string): string {
   return name.replaceAll(".", "");
 }

@@ -1,8 +1,8 @@
 /**
- * Readers of places: paths, sockets, addresses, host names.
+ * Parsers for locations: paths, sockets, addresses, host names.
  *
- * Each throws a StartError that says what is wrong and what would be right, without the place of the
- * text: values.ts puts it in front.
+ * Each throws a StartError that says what is wrong and what to write instead. values.ts prefixes the message with where
+ * the text came from.
  */
 import { isIPv4, isIPv6 } from "node:net";
 import { resolve } from "node:path";
@@ -10,21 +10,21 @@ import { StartError } from "../errors.ts";
 import type { ListenAddress } from "./options.ts";
 
 export interface ReadOptions {
-  /** Where relative paths start. */
+  /** Base directory for relative paths. */
   readonly cwd: string;
 }
 
-/** sun_path of a Linux socket address has 108 bytes, one of them for the end. */
+/** `sun_path` in a Linux socket address has 108 bytes, including the terminating NUL. */
 export const unixPathLimitBytes = 107;
 
-/** An absolute path. */
+/** Resolves `text` to an absolute path. */
 export function readPath(text: string, options: ReadOptions): string {
   if (text.startsWith("~")) throw new StartError("~ means nothing here, write the whole path");
   return resolve(options.cwd, text);
 }
 
 function readUnixPath(text: string, options: ReadOptions): string {
-  // What URLs have between two slashes and the next one is a host.
+  // In a URL, text between the leading `//` and the next slash is a host.
   if (text === "" || /^\/\/[^/]/.test(text)) throw new StartError("no path, write unix:/path");
   const path = readPath(text, options);
   const bytes = Buffer.byteLength(path);
@@ -36,7 +36,7 @@ function readUnixPath(text: string, options: ReadOptions): string {
   return path;
 }
 
-/** `unix:/path`, `unix:///path` or `/path` -> the absolute path. */
+/** Parses `unix:/path`, `unix:///path` or `/path` and returns the absolute path. */
 export function readUnixSocket(text: string, options: ReadOptions): string {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(text)?.[1];
   if (scheme !== undefined && scheme !== "unix") {
@@ -45,32 +45,32 @@ export function readUnixSocket(text: string, options: ReadOptions): string {
   return readUnixPath(text.replace(/^unix:/, ""), options);
 }
 
-/** The usual spelling of an IP literal that stands with or without brackets, or undefined. */
+/** Returns the canonical form of an IP literal, with or without brackets, or undefined. */
 function normalizeIp(text: string): string | undefined {
   if (isIPv4(text)) return text;
   const bare = /^\[(.*)\]$/.exec(text)?.[1] ?? text;
-  // The usual cases first: isIPv6 compiles an expression for 6 ms when it is called for the first time.
+  // Check the common case first: the first call of isIPv6 spends 6 ms compiling its regular expression.
   if (bare === "::1") return bare;
   if (!bare.includes(":")) return undefined;
-  // A zone (`%eth0`) names an interface of one machine: no URL and no Host header has it.
+  // A zone (`%eth0`) names an interface of one machine and never appears in a URL or a Host header.
   if (!isIPv6(bare) || bare.includes("%")) return undefined;
   return new URL(`http://[${bare}]`).hostname.slice(1, -1);
 }
 
-/** Whether only this machine reaches it: `localhost` or a loopback literal, without brackets. */
+/** True for `localhost` and loopback literals, without brackets. Only this machine can reach them. */
 export function isLoopback(host: string): boolean {
   return /^(localhost|::1|127\..*)$/.test(host);
 }
 
-/** Whether it is no address but all of them: nobody calls the gateway so. */
+/** True for the wildcard addresses `0.0.0.0` and `::`. Clients cannot use these to address the gateway. */
 export function isEveryAddress(host: string): boolean {
   return host === "0.0.0.0" || host === "::";
 }
 
-/** systemd passes its sockets from here on; those below are the standard streams. */
+/** The first file descriptor that systemd passes; lower ones are the standard streams. */
 const firstInheritedFd = 3;
 
-/** `HOST:PORT`, `unix:/path` or `fd:3`. Whether the host is one that needs TLS is not looked at. */
+/** Parses `HOST:PORT`, `unix:/path` or `fd:3`. Does not check whether the host needs TLS. */
 export function readListenAddress(text: string, options: ReadOptions): ListenAddress {
   if (text.startsWith("unix:")) return { path: readUnixPath(text.slice("unix:".length), options) };
   const usage = "write 127.0.0.1:8585, [::1]:8585, unix:/path or fd:3";
@@ -98,7 +98,7 @@ export function readListenAddress(text: string, options: ReadOptions): ListenAdd
   return { host, port };
 }
 
-/** An IP literal in its usual spelling, without brackets. */
+/** Returns an IP literal in canonical form, without brackets. */
 export function readIpAddress(text: string): string {
   const ip = normalizeIp(text);
   if (ip === undefined) {
@@ -110,7 +110,7 @@ export function readIpAddress(text: string): string {
 const label = "[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?";
 const hostName = new RegExp(`^${label}(?:\\.${label})*$`);
 
-/** As a Host header has it, without the port: lower case, IPv6 in brackets. */
+/** Returns the name as in a Host header, without the port: lower case, IPv6 in brackets. */
 export function readHostName(text: string): string {
   const ip = normalizeIp(text);
   if (ip !== undefined) return formatHost(ip);
@@ -124,7 +124,7 @@ export function readHostName(text: string): string {
   throw new StartError(`"${text}" is no host name: write node7.example or 127.0.0.1`);
 }
 
-/** A name or an IP literal without brackets -> as URLs and Host headers have it. */
+/** Formats a name or an unbracketed IP literal for URLs and Host headers. */
 export function formatHost(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }

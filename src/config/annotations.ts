@@ -1,6 +1,6 @@
-/** What the schema of the options says about each, besides its type: the words of flags, variables and help texts. */
+/** What the options schema says about each option besides its type: its flag, variable and help text. */
 
-/** How text is read: the keys of `readers` in values.ts. */
+/** How to parse the text: a key of `readers` in values.ts. */
 export type Reader =
   | "path"
   | "unix-socket"
@@ -12,40 +12,40 @@ export type Reader =
   | "count"
   | "size";
 
-/** The headings of the help text, in its order. */
+/** The headings of the help text, in order. */
 export const groups = ["where", "who", "sessions", "limits", "start", "grants", "denials"] as const;
 
 export type Group = (typeof groups)[number];
 
-/** How the text of a value is read, wherever it comes from. */
+/** How to parse the text of a value, whatever its source. */
 export interface TextAnnotations {
   readonly reader?: Reader;
 }
 
-/** An option that is also a flag and a variable. */
+/** An option that also has a flag and a variable. */
 export interface Annotations extends TextAnnotations {
-  /** The heading of the help text under which it stands. */
+  /** Its heading in the help text. */
   readonly group: Group;
-  /** The flag without its dashes, where it is not the option's name: see `flagOf`. */
+  /** The flag without its dashes, if it differs from the name that `flagOf` derives. */
   readonly flag?: string;
   /** The one-letter flag. */
   readonly short?: string;
-  /** What it is for, in a sentence or two, without the default; empty where its group says it. */
+  /** What it does, in a sentence or two, without the default. Empty if the group already says it. */
   readonly description: string;
-  /** What stands for the value in help texts: `--listen=ADDRESS`. */
+  /** The placeholder for the value in help texts: `--listen=ADDRESS`. */
   readonly placeholder?: string;
   readonly default?: string | number | boolean | readonly string[];
-  /** The default in words, where it is computed or there is none. */
+  /** The default in words, if it is computed or there is none. */
   readonly defaultText?: string;
-  /** A text that could be given; `.env.example` shows it where there is no default. */
+  /** A valid value. `.env.example` shows it if there is no default. */
   readonly example?: string;
-  /** A flag of this command only. Its variable may be set for the other, and is not looked at there. */
+  /** Only this command has the flag. The other command ignores its variable. */
   readonly command?: "up" | "serve";
-  /** Whether a value other than true and false is a scope: reserved, refused by name. */
+  /** True if values other than true and false are reserved for scopes. They are rejected with an error that says so. */
   readonly scope?: true;
 }
 
-/** A part of the schema as plain JSON Schema, as gen/settings.ts has it. */
+/** A part of the schema as plain JSON Schema, as in gen/settings.ts. */
 export interface Shape extends Partial<Annotations> {
   readonly type?: "string" | "boolean" | "integer" | "array" | "object";
   readonly const?: string;
@@ -58,8 +58,8 @@ export interface Shape extends Partial<Annotations> {
   readonly properties?: { readonly [name: string]: Shape };
   readonly required?: readonly string[];
   readonly additionalProperties?: false;
-  /** The value is a secret: no message repeats it. */
+  /** The value is a secret: error messages never include it. */
   readonly writeOnly?: true;
-  /** What the value must be, in words, where the schema does not say it well enough. */
+  /** What the value must be, in words, if the schema does not express it well enough. */
   readonly expected?: string;
 }

@@ -1,4 +1,4 @@
-/** What of the settings about listening must go together. */
+/** Checks that the settings for listening and TLS are consistent. */
 import { StartError } from "../errors.ts";
 import { isEveryAddress, isLoopback } from "./addresses.ts";
 import type { PlaceOf } from "./check-options.ts";
@@ -6,16 +6,16 @@ import type { ListenAddress, TlsOptions } from "./options.ts";
 
 interface Listening {
   readonly listen: ListenAddress;
-  /** Of a program, or of flags, which may lack one of the files. */
+  /** Flags and programs may omit one of the files. */
   readonly tls: Partial<TlsOptions> | undefined;
-  /** The names that were given. */
+  /** The names given by the operator. */
   readonly acceptHost: readonly string[] | undefined;
 }
 
 /**
- * Whoever reads the token off the network is root on the node: without TLS only this machine is listened to.
+ * Refuses to listen beyond this machine without TLS: anyone who reads the token off the network is root on the node.
  *
- * @throws {StartError} that names what is missing.
+ * @throws {StartError} naming what is missing.
  */
 export function checkListening({ listen, tls, acceptHost = [] }: Listening, placeOf: PlaceOf): void {
   const { certFile, keyFile, clientCaFile } = tls ?? {};

@@ -1,18 +1,18 @@
-/** Whether options have the shape that the schema says, told in sentences. */
+/** Checks options against the schema and describes mistakes in plain sentences. */
 import { StartError } from "../errors.ts";
 import type { Shape } from "./annotations.ts";
 import { checks, schemas } from "./gen/settings.ts";
 import { nearestSetting } from "./nearest-setting.ts";
 import { wordsOf } from "./settings.ts";
 
-/** How messages name an option: itself in a program, what was written for it on a command line. */
+/** How messages name an option: by its key in a program, by what was written on a command line. */
 export type PlaceOf = (key: string, value?: unknown) => string;
 
 /**
- * Checks the types and bounds of `options`, and that there are no others. How a text reads is not looked at. Options
- * that are undefined count as absent.
+ * Checks the types and bounds of `options` and rejects unknown ones. Does not parse text values. Undefined options
+ * count as absent.
  *
- * @throws {StartError} that names the option.
+ * @throws {StartError} naming the option.
  */
 export function checkOptions(options: unknown, placeOf: PlaceOf): void {
   checkAt("", schemas.options, options, placeOf);
@@ -54,7 +54,7 @@ function refusal(key: string, shape: Shape, value: unknown, placeOf: PlaceOf): S
   return new StartError(`${placeOf(key)}: must be ${expectedOf(shape)}${got}`);
 }
 
-/** `unknown word "podz", the nearest is "pods": write some of pods,images` */
+/** For example `unknown word "podz", the nearest is "pods": write some of pods,images`. */
 export function unknownWord(word: string, words: readonly string[]): string {
   const near = nearestSetting(word, words);
   const hint = near === undefined ? "" : `, the nearest is "${near}"`;

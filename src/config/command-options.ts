@@ -1,4 +1,4 @@
-/** What was written in flags, the environment and a file -> the options of a gateway. */
+/** Merges flags, the environment and a file into the options of a gateway. */
 import { StartError } from "../errors.ts";
 import type { PlaceOf } from "./check-options.ts";
 import type { ServingCommand } from "./commands.ts";
@@ -10,21 +10,21 @@ import { readSetting, type Written, type WrittenSettings } from "./values.ts";
 import { readEnvironment, readEnvLines } from "./variables.ts";
 
 export interface CommandSurroundings extends Surroundings {
-  /** Reads the file of `--config`. */
+  /** Reads the file that `--config` names. */
   readonly readFile: (path: string) => string;
 }
 
 export interface CommandOptions {
   readonly options: GatewaySettings;
-  /** What was written for an option: `--listen=x`, `CREST_LISTEN=x (environment)`; its flag when nothing was. */
+  /** How an option was written: `--listen=x`, `CREST_LISTEN=x (environment)`. Its flag if it was not. */
   readonly placeOf: PlaceOf;
 }
 
 /**
- * Flags beat the environment, which beats the file, setting by setting. `crest up` has an embedded runtime, and grants
- * everything unless a grant is written.
+ * For each setting, a flag overrides the environment, which overrides the file. `crest up` uses an embedded runtime and
+ * grants everything unless a grant is written.
  *
- * @throws {StartError} an unknown variable, or what does not read.
+ * @throws {StartError} for an unknown variable or an invalid value.
  */
 export function readOptions(
   command: ServingCommand,
@@ -43,7 +43,7 @@ export function readOptions(
   }
   for (const setting of settings) {
     const texts = written.get(setting.key);
-    // A variable of the other command is no mistake: one environment may serve both.
+    // Ignore variables of the other command: one environment may serve both.
     const applies = setting.command === undefined || setting.command === command;
     if (!texts || !applies || setting.key === "config") continue;
     put(options, setting.key, readSetting(setting, texts, around));
@@ -55,7 +55,7 @@ export function readOptions(
   };
 }
 
-/** What the file of `--config` holds; nothing when none is named. */
+/** The settings in the `--config` file, or none if no file is named. */
 function readConfigFile(texts: readonly Written[] | undefined, around: CommandSurroundings): WrittenSettings {
   const setting = settings.find(({ key }) => key === "config");
   if (!setting || !texts) return new Map();

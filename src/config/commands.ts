@@ -21,7 +21,7 @@ export const commands = {
 
 export type CommandName = keyof typeof commands;
 
-/** The commands that serve: the ones with settings. */
+/** The commands that start a gateway. Only these have settings. */
 export type ServingCommand = "up" | "serve";
 
 /** In the order of the help text. */

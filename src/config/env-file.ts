@@ -1,10 +1,10 @@
 /**
- * Files of variables, as `--config` names them.
+ * Parser for files of variables, as named by `--config`.
  *
- * `KEY=VALUE` a line; blank lines and lines that begin with `#` are skipped. A value is taken as it
- * stands, without the spaces around it and without a comment that begins with ` #`. In single
- * quotes it is literal; in double quotes `\n`, `\"` and `\\` are escapes, no others. `$`
- * means nothing. What Docker and systemd take without quotes means the same here.
+ * One `KEY=VALUE` per line; blank lines and lines that begin with `#` are skipped. An unquoted value is literal,
+ * without surrounding spaces or a trailing comment that begins with ` #`. Single quotes make a value literal; in double
+ * quotes the only escapes are `\n`, `\"` and `\\`. `$` is not special. Unquoted values mean the same as in Docker and
+ * systemd.
  */
 import { StartError } from "../errors.ts";
 
@@ -20,9 +20,9 @@ const doubleQuoted = /^"((?:[^"\\]|\\.)*)"(?:\s+#.*)?$/;
 const singleQuoted = /^'([^']*)'(?:\s+#.*)?$/;
 
 /**
- * Reads the text of such a file. `path` is for messages.
+ * Parses the text of such a file. `path` is for messages.
  *
- * @throws {StartError} naming file and line: no assignment, a quote that does not end, a name twice.
+ * @throws {StartError} with the file and line: not an assignment, an unterminated quote, a duplicate name.
  */
 export function parseEnvFile(text: string, path: string): readonly EnvLine[] {
   const found = new Map<string, EnvLine>();
@@ -46,7 +46,7 @@ export function parseEnvFile(text: string, path: string): readonly EnvLine[] {
   return [...found.values()];
 }
 
-/** Undefined: badly quoted. */
+/** Returns undefined if the value is badly quoted. */
 function readValue(written: string): string | undefined {
   if (written.startsWith('"')) {
     const inner = doubleQuoted.exec(written)?.[1];

@@ -1,11 +1,11 @@
-/** This process's environment. No other file reads it. */
+/** The environment of this process. No other module reads it. */
 
-/** All variables. What is deleted from it is gone for child processes too. */
+/** All variables. Child processes do not inherit a deleted one. */
 export const environment: { [name: string]: string | undefined } = process.env;
 
 /**
- * Runs `work` while the process has none of the variables `names`, and puts them back. For packages that read
- * variables with common names and act on them. `work` must be synchronous.
+ * Runs `work` with the variables `names` removed from the environment, then restores them. For packages that act on
+ * variables with common names. `work` must be synchronous.
  */
 export function withoutVariables<T>(names: readonly string[], work: () => T): T {
   const hidden = names.flatMap((name): [string, string][] => {

@@ -1,4 +1,4 @@
-/** Arguments -> the command, and what was written for each setting. */
+/** Parses command-line arguments into the command and the text written for each setting. */
 import { parseArgs } from "node:util";
 import { StartError } from "../errors.ts";
 import { type CommandName, commandNames } from "./commands.ts";
@@ -7,9 +7,9 @@ import { type Setting, settings } from "./settings.ts";
 import type { Written, WrittenSettings } from "./values.ts";
 
 export interface Arguments {
-  /** Undefined: none was given. */
+  /** Undefined if none was given. */
   readonly command: CommandName | undefined;
-  /** Help was asked for, with `--help`, `-h` or `crest help`. */
+  /** True if the user asked for help with `--help`, `-h` or `crest help`. */
   readonly help: boolean;
   readonly flags: WrittenSettings;
 }
@@ -23,15 +23,15 @@ const options: { [name: string]: Option } = {
   version: { type: "boolean" },
 };
 for (const [name, { form, short }] of byName) {
-  // A setting that may stand bare is a boolean here, so that it never takes the next argument.
+  // A setting that may omit its value is a boolean here, so that it never consumes the next argument.
   const type = form.startsWith("switch") ? "boolean" : "string";
   options[name] = short === undefined ? { type } : { type, short };
 }
 
 /**
- * Reads arguments (without node and the script). Values are not looked at.
+ * Parses the arguments (without node and the script). Does not parse values.
  *
- * @throws {StartError} an unknown command or flag, a flag without its value, an argument too many.
+ * @throws {StartError} for an unknown command or flag, a flag without its value, or an extra argument.
  */
 export function parseFlags(argv: readonly string[]): Arguments {
   const args = [...argv];
@@ -39,7 +39,7 @@ export function parseFlags(argv: readonly string[]): Arguments {
   const given = tokens.filter((token) => token.kind === "option");
   const words = tokens.filter((token) => token.kind === "positional");
   const none: WrittenSettings = new Map();
-  // Whoever asks for help or the version gets it, whatever else is wrong.
+  // Help and version work even if other arguments are wrong.
   if (given.some(({ name }) => name === "help") || words[0]?.value === "help") {
     const command = commandNames.find((name) => words.some(({ value }) => value === name));
     return { command, help: true, flags: none };
@@ -65,15 +65,15 @@ export function parseFlags(argv: readonly string[]): Arguments {
 }
 
 interface OptionToken {
-  /** With its dashes, as it was written. */
+  /** As written, with dashes. */
   readonly rawName: string;
   readonly value: string | undefined;
-  /** The value stood behind `=`. */
+  /** True if the value followed `=`. */
   readonly inlineValue: boolean | undefined;
 }
 
 function writtenOf({ rawName, value, inlineValue }: OptionToken, { form, placeholder }: Setting): Written {
-  // What begins with a dash is the next flag, not this one's value.
+  // Text that begins with a dash is the next flag, not the value of this one.
   const missing = value === undefined || (!inlineValue && value.startsWith("-"));
   if (missing && !form.startsWith("switch")) {
     throw new StartError(`${rawName}: no value, write ${rawName}=${placeholder}`);
@@ -101,7 +101,7 @@ function readCommand(word: string | undefined, flag: string | undefined): Comman
   throw new StartError(`${word}: unknown command, ${hint}`);
 }
 
-/** The setting behind a known flag's name, if the command has it. */
+/** The setting for a known flag name, if the command has it. */
 function settingOf(name: string, command: CommandName | undefined): Setting {
   const setting = byName.get(name);
   if (setting && (command === "up" || command === "serve")) {

@@ -1,4 +1,4 @@
-/** Texts made from the schema: `--help`, `.env.example`, the table in docs/configuration.md. Plain, without colours. */
+/** Generates text from the schema: `--help`, `.env.example`, the table in docs/configuration.md. Plain, no colours. */
 
 import { type Group, groups } from "./annotations.ts";
 import { type CommandName, commandNames, commands, type ServingCommand } from "./commands.ts";
@@ -22,9 +22,9 @@ const aboutGrants: { readonly [C in ServingCommand]: string } = {
 };
 
 /**
- * The text of `crest --help`, or of `crest COMMAND --help`.
+ * Returns the text of `crest --help` or `crest COMMAND --help`.
  *
- * `columns` is the terminal's width: lines are at most that long, within 80 (also the default) to 100.
+ * `columns` is the terminal width. Lines wrap at it, clamped to 80 (the default) to 100.
  */
 export function helpText(command: CommandName | undefined, columns = 80): string {
   if (command === undefined) return overview();
@@ -74,7 +74,7 @@ function section(group: Group, command: ServingCommand, width: number): string[]
   return ["", titles[group], ...about, ...members.flatMap((setting) => entry(setting, width))];
 }
 
-/** The flag and, at the right, its variable; below, what it is for and its default. */
+/** The flag, its variable right-aligned, then the description and default below. */
 function entry(setting: Setting, width: number): string[] {
   const flag = `  ${setting.short ? `-${setting.short}, ` : ""}${usage(setting)}`;
   const fallback = setting.default === false ? "" : ` Default: ${defaultText(setting)}.`;
@@ -92,8 +92,8 @@ function usage({ flag, form, placeholder }: Setting): string {
 const defaultText = (setting: Setting): string => setting.defaultText ?? String(setting.default);
 
 /**
- * The text of `.env.example`: every variable with its default or, where that is computed or there is
- * none, with an example; all of them commented out.
+ * Returns the text of `.env.example`: every variable, commented out, with its default. A variable whose default is
+ * computed or missing gets an example.
  */
 export function envExample(): string {
   const intro =
@@ -117,7 +117,7 @@ export function envExample(): string {
   return lines([...wrapComment(intro), ...sections]);
 }
 
-/** Every flag as a table in Markdown, but for the denials, which are the grants' names again. */
+/** Every flag as a Markdown table, except the denials, which repeat the names of the grants. */
 export function settingsTable(): string {
   const rows = settings
     .filter(({ group }) => group !== "denials")
@@ -137,7 +137,7 @@ export function settingsTable(): string {
 const code = (text: string): string => `\`${text}\``;
 
 function example(setting: Setting): string[] {
-  // A file cannot name another one.
+  // A config file cannot name another one.
   if (setting.key === "config") return [];
   const value = `#${setting.variable}=${setting.default ?? setting.example}`;
   if (setting.description === "") return [value];
@@ -148,7 +148,7 @@ function example(setting: Setting): string[] {
 
 const wrapComment = (text: string): string[] => wrap(text, 98).map((line) => `# ${line}`);
 
-/** Breaks at spaces; a word that is longer than the width stands alone. */
+/** Wraps at spaces. A word longer than the width gets its own line. */
 function wrap(text: string, width: number): string[] {
   const wrapped: string[] = [];
   for (const word of text.split(" ")) {

@@ -1,15 +1,16 @@
-/** Reader of what a pull may be narrowed to. */
+/** Parser for the image prefixes that restrict pulls. */
 import { StartError } from "../errors.ts";
 
 const label = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
-/** As image references have it (distribution/reference): a domain or an IPv6 literal, and a port. */
+/** As in image references (distribution/reference): a domain or an IPv6 literal, with an optional port. */
 const registry = new RegExp(`^(?:${label}(?:\\.${label})*|\\[[0-9a-fA-F:.]+\\])(?::\\d{1,5})?$`);
 const repositoryPart = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 
 /**
- * `host[:port][/path...]`, as image references begin; the host in lower case, without a slash at the end.
+ * Parses `host[:port][/path...]`, the beginning of an image reference. Returns it with the host in lower case and
+ * without a trailing slash.
  *
- * @throws {StartError} a wildcard, a URL, a tag or a digest, no registry, impossible letters.
+ * @throws {StartError} for a wildcard, a URL, a tag or digest, a missing registry, or invalid characters.
  */
 export function readImagePrefix(text: string): string {
   const usage = "write a registry, or one with a path, as registry.example:5000 or docker.io/library";
@@ -25,6 +26,6 @@ export function readImagePrefix(text: string): string {
     throw refuse(/[:@]/.test(part) ? "has a tag or a digest" : `has "${part}", which no image's name has`);
   }
   const name = host.toLowerCase();
-  // Runtimes read both as the same registry, and write it so.
+  // Runtimes treat both names as the same registry and write docker.io.
   return [name === "index.docker.io" ? "docker.io" : name, ...path].join("/");
 }

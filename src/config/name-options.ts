@@ -1,9 +1,9 @@
-/** Messages are written for the command line: a program has options in place of flags. */
+/** Translates messages written for the command line: programs set options, not flags. */
 import { settings } from "./settings.ts";
 
 const keyByFlag = new Map(settings.map(({ flag, key }) => [flag, key]));
 
-/** `add --tls-key=FILE` -> `add tls.keyFile`; what is no flag stays. */
+/** `add --tls-key=FILE` -> `add tls.keyFile`. Leaves everything else unchanged. */
 export function nameOptions(message: string): string {
   return message.replace(
     /(--[a-z]+(?:-[a-z]+)*)(?:=[^\s,;]+)?/g,

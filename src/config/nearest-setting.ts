@@ -1,9 +1,9 @@
-/** The flag, variable or command that somebody probably meant. */
+/** Suggests the flag, variable or command that the user probably meant. */
 import { nearest } from "../nearest.ts";
 
 /**
- * Returns the nearest name in `known`. When none is close, returns the first that ends with the word without its `--`
- * or `CREST_`, or else contains it: `--allow-exec` for `--exec`.
+ * Returns the nearest name in `known`. If none is close, strips `--` or `CREST_` from the word and returns the first
+ * name that ends with it, or else contains it: `--allow-exec` for `--exec`.
  */
 export function nearestSetting(word: string, known: readonly string[]): string | undefined {
   const near = nearest(word, known);

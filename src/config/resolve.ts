@@ -1,4 +1,4 @@
-/** Options -> the configuration: checked, with all defaults, frozen. The one way to it, for programs and flags. */
+/** The only way from options to a configuration that is checked, complete with defaults and frozen. */
 import { isAbsolute, join } from "node:path";
 import { StartError } from "../errors.ts";
 import { type GrantSet, type Grants, grantWordNames } from "../grants.ts";
@@ -12,10 +12,10 @@ import { readers } from "./values.ts";
 export type Environment = { readonly [name: string]: string | undefined };
 
 /**
- * Everything that the operator decided, resolved and frozen.
+ * Every decision of the operator, resolved and frozen.
  *
- * Paths are absolute. The endpoints are paths of Unix sockets; `acceptHost` holds every name that a
- * Host header may have, without ports, IPv6 in brackets; an absent `streamHost` is loopback.
+ * Paths are absolute. The endpoints are paths of Unix sockets. `acceptHost` holds every name accepted in a Host header,
+ * without ports, IPv6 in brackets. An absent `streamHost` means loopback.
  */
 export interface Config {
   readonly runtime: "existing" | "embedded";
@@ -26,13 +26,13 @@ export interface Config {
   readonly dataDir: string;
   readonly streamHost?: string;
   readonly streamCaFile?: string;
-  /** Given in place of a file. */
+  /** Set if the token was given directly, not in a file. */
   readonly token?: string;
-  /** Absent when the token was given. */
+  /** Absent if the token was given directly. */
   readonly tokenFile?: string;
   /**
-   * How pages that anyone may read name the token file, as a word of a shell: the usual places by their path, in
-   * general terms, and any other by a variable, so that strangers learn no path of this node.
+   * How public pages name the token file, as a shell word. Usual locations appear as a generic path, any other as a
+   * variable, so that strangers learn no path of this node.
    */
   readonly tokenFileHint: string;
   readonly acceptHost: readonly string[];
@@ -44,22 +44,22 @@ export interface Config {
   readonly maxBufferBytes: number;
   readonly drainMs: number;
   readonly install: boolean;
-  /** What this process lets anyone do at most. */
+  /** The most that this process lets any caller do. */
   readonly grants: Grants;
 }
 
 /** What defaults and relative paths depend on. */
 export interface Surroundings extends ReadOptions {
   readonly env: Environment;
-  /** Undefined where there are no user ids. */
+  /** Undefined on platforms without user ids. */
   readonly uid: number | undefined;
 }
 
-/** How a program's option is named in messages. */
+/** How messages name a program's option. */
 export const inProgram: PlaceOf = (key, value) =>
   typeof value === "string" ? `${key} ${JSON.stringify(value)}` : key;
 
-/** @throws {StartError} whatever is unknown, has a wrong type, does not read, or does not go together. */
+/** @throws {StartError} for options that are unknown, of the wrong type, invalid or inconsistent. */
 export function resolveOptions(
   given: GatewaySettings,
   around: Surroundings,
@@ -86,14 +86,14 @@ export function resolveOptions(
     runtime,
     dataDir,
     ...(tokenFile === undefined ? {} : { tokenFile }),
-    // Deno's permissions do not let HOME be read where it is not needed.
+    // Deno's permissions may forbid reading HOME, so read it only if needed.
     tokenFileHint: tokenFileHint(tokenFile, given.dataDir === undefined ? around.env : {}),
     acceptHost: [...new Set([...always, ...own, ...options.acceptHost])],
     grants: { all: grants.all, allow: setOf(grants.allow), deny: setOf(grants.deny) },
   });
 }
 
-/** The options with their own defaults, and what texts say in place of the texts. */
+/** The options with their own defaults, and with parsed values in place of texts. */
 interface Read extends Omit<Config, "runtime" | "dataDir" | "grants" | "tokenFileHint"> {
   readonly runtime?: Config["runtime"];
   readonly dataDir?: string;
@@ -118,7 +118,7 @@ function readTexts(given: GatewaySettings, around: Surroundings, placeOf: PlaceO
     };
     put(read, key, Array.isArray(value) ? [...new Set(value.map(readOne))] : readOne(value));
   }
-  // The shape was checked, and readers give what the schema's static types say: a unit test compares the two.
+  // checkOptions verified the shape. A unit test checks that the readers return the schema's static types.
   return read as unknown as Read;
 }
 
@@ -146,7 +146,7 @@ function listenText(listen: string | ListenAddress): string {
   return "fd" in listen ? `fd:${listen.fd}` : `${formatHost(listen.host)}:${listen.port}`;
 }
 
-/** Options of the one kind of runtime mean nothing for the other. */
+/** Rejects options that apply only to the other kind of runtime. */
 function checkRuntime(given: GatewaySettings, placeOf: PlaceOf): void {
   const isEmbedded = given.runtime === "embedded";
   for (const { key, command } of settings) {
@@ -159,10 +159,10 @@ function checkRuntime(given: GatewaySettings, placeOf: PlaceOf): void {
   }
 }
 
-/** Root's is the system's; anyone else's follows the XDG base directory specification. */
+/** The system folder for root; for other users, as in the XDG base directory specification. */
 function defaultDataDir({ env, uid }: Surroundings): string {
   if (uid === 0) return "/var/lib/crest";
-  // A relative XDG_STATE_HOME is invalid and to be ignored, says the specification.
+  // The specification says to ignore a relative XDG_STATE_HOME.
   if (env.XDG_STATE_HOME && isAbsolute(env.XDG_STATE_HOME)) return join(env.XDG_STATE_HOME, "crest");
   if (env.HOME && isAbsolute(env.HOME)) return join(env.HOME, ".local", "state", "crest");
   throw new StartError("--data-dir: no default without HOME, write --data-dir=/path");

@@ -1,23 +1,23 @@
 /**
- * The schema of the options: every setting of a gateway, once.
+ * The schema of the options. Each setting of a gateway is defined here once.
  *
  * Options of a program (`createGateway`), flags (`--runtime-endpoint`), variables (`CREST_RUNTIME_ENDPOINT`), help
  * texts, `.env.example` and the type of the configuration derive from it. No variable may have a name that Kubernetes
  * injects (`CREST_SERVICE_*`, `CREST_PORT`, `CREST_PORT_*`).
  *
- * Import types only: loading TypeBox takes about 60 ms and 10 MB at every start. `npm run generate` compiles the schema
- * to gen/settings.ts, which needs no TypeBox.
+ * Import types only: loading TypeBox adds about 60 ms and 10 MB to every start. `npm run generate` compiles the schema
+ * to gen/settings.ts, which does not need TypeBox.
  */
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { type GrantWord, grantWordNames, grantWords, type NarrowingOf } from "../grants.ts";
 import type { Annotations, TextAnnotations } from "./annotations.ts";
 import { maxCount, maxDurationMs, minSizeBytes } from "./quantities.ts";
 
-/** Lets the compiler check the annotations: TypeBox takes any member. */
+/** Lets the compiler check the annotations: TypeBox itself accepts any member. */
 const flag = (annotations: Annotations): Annotations => annotations;
 const text = (annotations: TextAnnotations): TextAnnotations => annotations;
 
-/** Objects take no other members, so that a misspelt option is an error. */
+/** Rejects unknown members, so that a misspelt option is an error. */
 const closed = { additionalProperties: false } as const;
 
 const listenAddress = Type.Union(
@@ -40,7 +40,7 @@ const listenAddress = Type.Union(
   },
 );
 
-/** A duration in milliseconds; 0 is no limit. */
+/** A duration in milliseconds; 0 means no limit. */
 const duration = (annotations: Annotations & { readonly default: number }) =>
   Type.Integer({
     ...annotations,
@@ -279,7 +279,7 @@ const plain = {
 
 type Rules = { readonly [W in GrantWord]?: boolean | NarrowingOf<W> };
 
-/** What grants or denies one word: `--allow-exec`, `--deny-exec`. */
+/** The option that grants or denies one word: `--allow-exec`, `--deny-exec`. */
 function grantRule(verb: "allow" | "deny", name: GrantWord): TSchema {
   const word = grantWords[name];
   const described = (values: string): Annotations => ({
@@ -313,7 +313,7 @@ const rulesOf = (verb: "allow" | "deny") =>
     ),
   );
 
-/** The options of `createGateway` that are data. */
+/** The options of `createGateway` that are plain data. */
 export const optionsSchema = Type.Object(
   {
     ...plain,
@@ -341,7 +341,7 @@ export const optionsSchema = Type.Object(
   closed,
 );
 
-/** Settings of the command line alone. */
+/** Settings that only the command line has. */
 export const commandSchema = Type.Object(
   {
     config: Type.Optional(
@@ -367,5 +367,5 @@ type Immutable<T> = T extends readonly (infer E)[]
     ? { readonly [K in keyof T]: Immutable<T[K]> }
     : T;
 
-/** The options as they are given. */
+/** The options as given, before defaults. */
 export type Settings = Immutable<Static<typeof optionsSchema>>;

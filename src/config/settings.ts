@@ -1,29 +1,29 @@
-/** The settings of the schema as a table: each option that is also a flag and a variable, under all its names. */
+/** The settings as a table: each option that also has a flag and a variable, with all its names. */
 import { type Annotations, groups, type Reader, type Shape } from "./annotations.ts";
 import { schemas } from "./gen/settings.ts";
 import { formatDuration, formatSize } from "./quantities.ts";
 
-/** How the text of a value is written: one text, true or false, several texts, or one of the last two. */
+/** What the text of a setting is: one value, true or false, a list, or either of the last two. */
 export type Form = "text" | "switch" | "list" | "switch-or-list";
 
-/** One setting under all its names. */
+/** One setting with all its names. */
 export interface Setting extends Omit<Annotations, "default"> {
-  /** In the options, with dots: `acceptHost`, `tls.certFile`, `grants.allow.read`. */
+  /** The path in the options: `acceptHost`, `tls.certFile`, `grants.allow.read`. */
   readonly key: string;
   /** With its dashes: `--accept-host`. */
   readonly flag: string;
-  /** `CREST_ACCEPT_HOST` */
+  /** For example `CREST_ACCEPT_HOST`. */
   readonly variable: string;
   readonly form: Form;
-  /** How each text of the value is read. */
+  /** How to parse each text of the value. */
   readonly reader?: Reader;
-  /** The only texts that it may be. */
+  /** The only accepted texts. */
   readonly words?: readonly string[];
-  /** As a flag or a variable would have it. */
+  /** As written for a flag or a variable. */
   readonly default?: string | false;
 }
 
-/** Dotted path -> what is there; only what has a value of its own, in the order of the schema. */
+/** Maps dotted paths to their part of the schema, in schema order. Holds only options with a value of their own. */
 export const options: ReadonlyMap<string, Shape> = new Map(leavesOf(schemas.options, []));
 
 function leavesOf({ properties = {} }: Shape, path: readonly string[]): readonly [string, Shape][] {
@@ -32,16 +32,16 @@ function leavesOf({ properties = {} }: Shape, path: readonly string[]): readonly
   );
 }
 
-/** `sessionIdleMs` -> `session-idle`: a flag's value has its unit. */
+/** `sessionIdleMs` -> `session-idle`: the value of a flag includes its unit. */
 const flagOf = (key: string): string =>
   key.replace(/(Ms|Bytes)$/, "").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-/** The schema of a list's items, where the value may be a list. */
+/** The schema of the list items, if the value may be a list. */
 export function itemsOf({ items, anyOf }: Shape): Shape | undefined {
   return items ?? anyOf?.find(({ type }) => type === "array")?.items;
 }
 
-/** The words that a text of it may be; undefined: any. */
+/** The accepted words; undefined if any text is accepted. */
 export function wordsOf(shape: Shape): readonly string[] | undefined {
   const { anyOf } = itemsOf(shape) ?? shape;
   const words = anyOf?.flatMap((one) => (one.const === undefined ? [] : [one.const]));

@@ -1,4 +1,4 @@
-/** Text -> value, for every setting and wherever the text stood. */
+/** Parses the text of every setting, whatever its source. */
 import { StartError } from "../errors.ts";
 import {
   type ReadOptions,
@@ -14,20 +14,20 @@ import { readImagePrefix } from "./image-prefix.ts";
 import { readCount, readDuration, readSize } from "./quantities.ts";
 import type { Setting } from "./settings.ts";
 
-/** A value as somebody wrote it. */
+/** A value as the user wrote it. */
 export interface Written {
-  /** Undefined: a flag without a value. */
+  /** Undefined for a flag without a value. */
   readonly text: string | undefined;
   /** For messages: `--listen=x`, `CREST_LISTEN=x (environment)`. */
   readonly place: string;
-  /** How the setting is switched on there: `--allow-exec`, `CREST_ALLOW_EXEC=true`. */
+  /** How to switch the setting on in that source: `--allow-exec`, `CREST_ALLOW_EXEC=true`. */
   readonly bare: string;
 }
 
-/** setting key -> what was written for it; several where a flag stands repeatedly, never none. */
+/** Maps a setting's key to what was written for it: at least one entry, more if a flag is repeated. */
 export type WrittenSettings = ReadonlyMap<string, readonly Written[]>;
 
-/** How each kind of text is read. What a reader gives as text again, it reads as the same. */
+/** The parser for each kind of text. A parser that returns text accepts its own result and returns it unchanged. */
 export const readers: { readonly [R in Reader]: (text: string, options: ReadOptions) => unknown } = {
   path: readPath,
   "unix-socket": readUnixSocket,
@@ -41,8 +41,8 @@ export const readers: { readonly [R in Reader]: (text: string, options: ReadOpti
 };
 
 /**
- * How a switch is turned on and off, in any case: the words of systemd's configuration files, which people write in
- * environments. None of them is a kind of a grant or a registry, so that they never mean a list.
+ * Words that turn a switch on or off, case-insensitive. They are those of systemd's configuration files, which people
+ * also use in environments. No grant kind or registry has such a name, so they are never taken for a list.
  */
 const switches: ReadonlyMap<string, boolean> = new Map([
   ...["true", "1", "yes", "on"].map((word) => [word, true] as const),
@@ -79,10 +79,10 @@ function readOne(setting: Setting, { text = "true", bare }: Written, options: Re
 }
 
 /**
- * Reads what was written for one setting: one text, or several where a flag stands repeatedly.
- * Lists add up, and `true` is the whole of a list; anything else that is repeated must agree.
+ * Parses what was written for one setting: one text, or several if a flag is repeated. Lists are merged, and `true`
+ * covers the whole list. Any other repeated setting must have the same value each time.
  *
- * @throws {StartError} that begins with the place of the mistake.
+ * @throws {StartError} beginning with the place of the mistake.
  */
 export function readSetting(setting: Setting, written: readonly Written[], options: ReadOptions): unknown {
   const values = written.map((one) => {

@@ -1,4 +1,4 @@
-/** Variables of the environment or of a file -> what was written for each setting. */
+/** Collects what the variables of an environment or a file say for each setting. */
 import { StartError } from "../errors.ts";
 import type { EnvLine } from "./env-file.ts";
 import { nearestSetting } from "./nearest-setting.ts";
@@ -8,18 +8,18 @@ import type { Written, WrittenSettings } from "./values.ts";
 const byVariable = new Map(settings.map((setting) => [setting.variable, setting]));
 
 /**
- * What Kubernetes puts into the environment of every pod for a Service named `crest` in its
- * namespace: CREST_SERVICE_HOST, CREST_SERVICE_PORT_HTTP, CREST_PORT, CREST_PORT_8585_TCP_ADDR.
+ * Variables that Kubernetes sets in every pod of a namespace that has a Service named `crest`: CREST_SERVICE_HOST,
+ * CREST_SERVICE_PORT_HTTP, CREST_PORT, CREST_PORT_8585_TCP_ADDR.
  */
 const ofServiceCrest = /^CREST_(SERVICE_.*|PORT|PORT_.*)$/;
-/** The same for a Service whose name begins with `crest-`; its CREST_X_PORT holds a URL. */
+/** The same for a Service whose name begins with `crest-`. Its CREST_X_PORT holds a URL. */
 const ofOtherService = [
   /^CREST_\w+_SERVICE_HOST$/,
   /^CREST_\w+?_SERVICE_PORT(_|$)/,
   /^CREST_\w+_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/,
 ];
 const ofOtherServicePort = /^CREST_\w+_PORT=(tcp|udp|sctp):\/\//;
-/** The test suite's own switches: its processes hand them on to the gateways that they start. */
+/** The test suite's own switches. Its processes pass them on to the gateways they start. */
 const ofTests = /^CREST_TEST_/;
 
 function isNotOurs(name: string, value: string): boolean {
@@ -32,10 +32,10 @@ function isNotOurs(name: string, value: string): boolean {
 }
 
 /**
- * The settings in an environment. Names that do not begin with CREST_ are not looked at, and those
- * that Kubernetes or the test suite sets are left alone.
+ * Returns the settings in an environment. Ignores names that do not begin with CREST_, and those that Kubernetes or the
+ * test suite sets.
  *
- * @throws {StartError} any other CREST_ variable.
+ * @throws {StartError} for any other CREST_ variable.
  */
 export function readEnvironment(env: { readonly [name: string]: string | undefined }): WrittenSettings {
   const found = new Map<string, readonly Written[]>();
@@ -49,10 +49,9 @@ export function readEnvironment(env: { readonly [name: string]: string | undefin
 }
 
 /**
- * The settings in a file of variables. A file is written for Crest alone, so that every name must be
- * one of its settings.
+ * Returns the settings in a file of variables. The file is for Crest alone, so every name must be one of its settings.
  *
- * @throws {StartError} any other name.
+ * @throws {StartError} for any other name.
  */
 export function readEnvLines(lines: readonly EnvLine[], path: string): WrittenSettings {
   const found = new Map<string, readonly Written[]>();

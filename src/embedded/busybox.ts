@@ -1,4 +1,4 @@
-/** The two images that an embedded runtime starts with, made of the machine's static busybox. */
+/** The two images that an embedded runtime starts with, built from the machine's static busybox. */
 
 import { readFile } from "node:fs/promises";
 import { StartError } from "../errors.ts";
@@ -7,31 +7,31 @@ import { buildImage, type Image, type NamedImage } from "./image.ts";
 import { busyboxPath } from "./requirements.ts";
 import type { TarEntry } from "./tar.ts";
 
-/** A busybox executable and what it says about itself. */
+/** A busybox executable with its version and applets. */
 export interface Busybox {
   readonly binary: Buffer;
-  /** As in `1.35.0`. */
+  /** For example `1.35.0`. */
   readonly version: string;
-  /** The names it can be called by, `busybox` itself among them. */
+  /** The names it can be invoked as, including `busybox` itself. */
   readonly applets: readonly string[];
 }
 
 /**
- * The name that the runtime's configuration has for the image of a pod's first process. No host has a name below
- * `.invalid` (RFC 6761): a runtime that lacks the image fails at once, wherever it looks.
+ * The name of the pod sandbox image in the runtime's configuration. No host name ends in `.invalid` (RFC 6761), so a
+ * runtime that lacks the image fails at once instead of trying a registry.
  */
 export const pauseName = "crest.invalid/pause:1";
 
-/** The name of it in earlier versions. `.local` belongs to mDNS, and a runtime without the image asked the network. */
+/** The former name. `.local` belongs to mDNS, so a runtime that lacked the image queried the network. */
 export const formerPauseName = "crest.local/pause:1";
 
 const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
- * The first process of a pod: holds the namespaces, reaps what is orphaned, ends at once when told.
+ * The first process of a pod: it holds the namespaces, reaps orphans and exits at once on SIGTERM or SIGINT.
  *
- * A signal without a handler does not reach PID 1, so a plain `sleep` would make each stop of a pod
- * wait for its whole grace. `wait` returns when a trapped signal comes, and reaps meanwhile.
+ * PID 1 ignores signals without a handler, so with a plain `sleep` every pod stop would take the full grace period.
+ * `wait` returns on a trapped signal and reaps children meanwhile.
  */
 const pauseScript = `#!/bin/sh
 trap 'exit 0' TERM INT
@@ -44,7 +44,7 @@ done
 /**
  * Reads the machine's busybox.
  *
- * @throws {StartError} when it does not say a version.
+ * @throws {StartError} if it does not report a version.
  */
 export async function readBusybox(): Promise<Busybox> {
   const [binary, banner, applets] = await Promise.all([
@@ -59,7 +59,7 @@ export async function readBusybox(): Promise<Busybox> {
   return { binary, version, applets: applets.split("\n").filter((applet) => applet !== "") };
 }
 
-/** `docker.io/library/busybox` (tagged `MAJOR.MINOR` and `latest`) and the pause image. */
+/** Builds `docker.io/library/busybox` (tagged `MAJOR.MINOR` and `latest`) and the pause image. */
 export function embeddedImages(busybox: Busybox): readonly NamedImage[] {
   const minor = busybox.version.split(".").slice(0, 2).join(".");
   const repository = "docker.io/library/busybox";
@@ -69,13 +69,13 @@ export function embeddedImages(busybox: Busybox): readonly NamedImage[] {
   ];
 }
 
-/** A small system: every applet in /bin, root and nobody, /tmp. */
+/** A minimal system: every applet in /bin, users root and nobody, /tmp. */
 export function busyboxImage({ binary, applets }: Busybox): Image {
   return buildImage({
     entries: [
       directory("bin"),
       file("bin/busybox", binary, 0o755),
-      // A link over the executable itself would be a loop.
+      // A link with the name of the executable would point to itself.
       ...applets.filter((applet) => applet !== "busybox").map((applet) => link(`bin/${applet}`, "busybox")),
       directory("etc"),
       file(
@@ -92,7 +92,7 @@ export function busyboxImage({ binary, applets }: Busybox): Image {
   });
 }
 
-/** The image of a pod's first process. */
+/** The image for the first process of a pod. */
 export function pauseImage({ binary }: Busybox): Image {
   return buildImage({
     entries: [

@@ -3,19 +3,19 @@
 import { type SpawnOptions, spawn } from "node:child_process";
 
 export interface CommandOptions {
-  /** Bytes for the command's standard input; nothing by default. */
+  /** Bytes for the command's standard input. Default: none. */
   readonly input?: Uint8Array;
-  /** Default 60,000: none of these tools waits for a person. 0 is without end. */
+  /** Default: 60,000, since none of these tools waits for a person. 0 disables the timeout. */
   readonly timeoutMs?: number;
-  /** Shares the terminal's process group, so that Ctrl-C ends the command too. Default false. */
+  /** Keeps the command in the terminal's process group, so that Ctrl-C ends it too. Default: false. */
   readonly interruptible?: boolean;
 }
 
-/** A command that failed, with what it said on standard error. */
+/** A failed command, with its standard error. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
   readonly stderr: string;
-  /** What ended it, where it did not end by itself. */
+  /** The signal that ended it, if any. */
   readonly signal: NodeJS.Signals | undefined;
 
   constructor(
@@ -30,12 +30,11 @@ export class CommandError extends Error {
 }
 
 /**
- * A program and its arguments behind a PATH that has the system folders.
+ * Returns a program and arguments that run `argv` with the system folders on PATH.
  *
- * `su` on Debian keeps the PATH of the user, without /usr/sbin: `ip` and `iptables` would not be
- * found, neither here nor by the CNI plugins that containerd starts. The folders come last, so that
- * a newer containerd which is first on PATH stays first. The shell replaces itself: the pid is the
- * program's.
+ * On Debian, `su` keeps the user's PATH, which lacks /usr/sbin: neither we nor the CNI plugins that containerd starts
+ * would find `ip` and `iptables`. The folders go last, so that a newer containerd earlier on PATH still wins. The shell
+ * execs the program, so the pid is the program's.
  */
 export function withSystemPath(argv: readonly string[]): [program: string, args: string[]] {
   const script = 'PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; export PATH; exec "$@"';
@@ -43,10 +42,9 @@ export function withSystemPath(argv: readonly string[]): [program: string, args:
 }
 
 /**
- * Runs `argv` to its end and answers its standard output.
+ * Runs `argv` to completion and returns its standard output.
  *
- * @throws {CommandError} when it cannot be started, exits with another status than 0 or takes
- *   longer than `timeoutMs`.
+ * @throws {CommandError} if it cannot be started, exits with a status other than 0, or takes longer than `timeoutMs`.
  */
 export function run(argv: readonly string[], options: CommandOptions = {}): Promise<string> {
   const [program, args] = withSystemPath(argv);
@@ -62,7 +60,7 @@ export function run(argv: readonly string[], options: CommandOptions = {}): Prom
     const stderr: Buffer[] = [];
     child.stdout?.on("data", (chunk: Buffer) => stdout.push(chunk));
     child.stderr?.on("data", (chunk: Buffer) => stderr.push(chunk));
-    // A command that ends before it has read everything is judged by its status, not by EPIPE.
+    // Judge a command that exits before reading all its input by its status, not by EPIPE.
     child.stdin?.on("error", () => undefined);
     child.stdin?.end(options.input);
     child.on("error", (error) => reject(new CommandError(argv, error.message)));

@@ -1,10 +1,10 @@
-/** containerd's configuration file, for every version that Debian has: 1.6, 1.7 and 2.x. */
+/** The containerd configuration file, for every version in Debian: 1.6, 1.7 and 2.x. */
 
 import { pauseName } from "./busybox.ts";
 import type { Paths } from "./paths.ts";
 import { cniBinDir } from "./requirements.ts";
 
-/** `[major, minor]` of a containerd. */
+/** The `[major, minor]` version of a containerd. */
 export type ContainerdVersion = readonly [major: number, minor: number];
 
 export interface ContainerdConfigOptions {
@@ -12,16 +12,16 @@ export interface ContainerdConfigOptions {
   readonly paths: Paths;
   /** See `restrictsOomScore`. */
   readonly restrictOomScore: boolean;
-  /** containerd's name for how image layers are stacked: `overlayfs` or `native`. */
+  /** The containerd snapshotter, which stacks image layers: `overlayfs` or `native`. */
   readonly snapshotter: string;
 }
 
 /**
- * The TOML text.
+ * Returns the TOML text.
  *
- * Whatever containerd would put outside its own folders is moved into them: `opt`, runc's records,
- * the mounts of the network namespaces. So it meets no other containerd, and what is left of a
- * killed one is found. NRI, whose one socket is the machine's, is off.
+ * Everything that containerd would put outside its own folders moves into them: `opt`, runc's state, the mounts of the
+ * network namespaces. This avoids conflicts with other containerds, and lets us find what a killed one left behind. NRI
+ * is off, because the machine has only one socket for it.
  */
 export function containerdConfig(options: ContainerdConfigOptions): string {
   const { paths } = options;
@@ -41,7 +41,7 @@ disable = true
 ${options.version[0] >= 2 ? criVersion3(options) : criVersion2(options)}`;
 }
 
-/** containerd 1.x: one CRI plugin. */
+/** containerd 1.x has a single CRI plugin. */
 function criVersion2({ paths, restrictOomScore, snapshotter }: ContainerdConfigOptions): string {
   const cri = `plugins."io.containerd.grpc.v1.cri"`;
   return `[${cri}]
@@ -59,11 +59,11 @@ snapshotter = ${toml(snapshotter)}
 ${runc(cri, paths)}`;
 }
 
-/** containerd 2.x: images and runtime are two plugins. */
+/** containerd 2.x has separate plugins for images and runtime. */
 function criVersion3({ version, paths, restrictOomScore, snapshotter }: ContainerdConfigOptions): string {
   const runtime = `plugins."io.containerd.cri.v1.runtime"`;
   const images = `plugins."io.containerd.cri.v1.images"`;
-  // 2.1 renamed it, and refuses to have both.
+  // 2.1 renamed it and rejects a file with both.
   const binDirs =
     version[0] > 2 || version[1] >= 1 ? `bin_dirs = [${toml(cniBinDir)}]` : `bin_dir = ${toml(cniBinDir)}`;
   return `[${images}]
@@ -92,15 +92,15 @@ Root = ${toml(paths.runcRoot)}
 `;
 }
 
-/** A TOML basic string: JSON's escapes are a subset of TOML's. */
+/** A TOML basic string. JSON's escapes are a subset of TOML's. */
 function toml(text: string): string {
   return JSON.stringify(text);
 }
 
 /**
- * The version in what `containerd --version` prints, and its number in full.
+ * Parses the output of `containerd --version` into the full version text and its number.
  *
- * Undefined when there is none; a `v` before it and a suffix of Debian's are not part of it.
+ * Returns undefined if there is none. A leading `v` and Debian's suffix are not part of the text.
  */
 export function parseContainerdVersion(
   banner: string,
@@ -114,10 +114,10 @@ export function parseContainerdVersion(
 const capSysResource = 24n;
 
 /**
- * Whether the OOM score of a pod may not be lowered, from the text of /proc/self/status.
+ * Whether pods may not have a lower OOM score than this process, given the text of /proc/self/status.
  *
- * Without CAP_SYS_RESOURCE, as in many nested machines, the kernel refuses a score below one's own
- * and no pod would start ("can't get final child's PID from pipe: EOF").
+ * Without CAP_SYS_RESOURCE, as on many nested machines, the kernel rejects a score below one's own, and no pod would
+ * start ("can't get final child's PID from pipe: EOF").
  */
 export function restrictsOomScore(procStatus: string): boolean {
   const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(procStatus)?.[1] ?? "0";

@@ -1,4 +1,4 @@
-/** A private containerd, started and stopped with the gateway. */
+/** A private containerd that starts and stops with the gateway. */
 
 import { readFileSync, statfsSync } from "node:fs";
 import { askOnce } from "../cri/ask-once.ts";
@@ -21,38 +21,38 @@ import { hasLeftovers, sweep } from "./sweep.ts";
 
 export interface EmbeddedOptions {
   /**
-   * Absolute; made when absent, and a trusted one: see files/trusted-path.ts. Images stay in it, and the runtime's
-   * socket is `containerd.sock` in it. The caller holds its lock (see folder-lock.ts) until `close()` has settled.
+   * Absolute path. Created if absent; must be trusted, see files/trusted-path.ts. Images persist in it, and the
+   * runtime's socket is `containerd.sock` in it. The caller holds its lock (see folder-lock.ts) until `close()` has
+   * settled.
    */
   readonly dataDir: string;
-  /** Told one line as each step begins that may take long. */
+  /** Called with one line at the beginning of each step that may take long. */
   readonly report: (step: string) => void;
   /**
-   * Removes all pods through the CRI at this socket: called at close, and at the start when there
-   * are pods of a gateway that was killed. When it fails or takes longer than 60 s, they are removed
-   * without the runtime.
+   * Removes all pods through the CRI at this socket. Called at close, and at the start if a killed gateway left pods.
+   * If it fails or takes longer than 60 s, the pods are removed without the runtime.
    */
   readonly removePods: (socket: string) => Promise<void>;
-  /** Whether apt-get may be run for packages that are missing. */
+  /** Whether apt-get may install missing packages. */
   readonly install: boolean;
-  /** Whether containerd is started again when it ends by itself; default true. */
+  /** Whether to restart containerd when it exits on its own. Default: true. */
   readonly restart?: boolean;
 }
 
 export interface Embedded {
-  /** Path of the Unix socket that speaks CRI. */
+  /** Path of the Unix socket that serves the CRI. */
   readonly socket: string;
-  /** containerd's version, as in `1.6.20`. */
+  /** The containerd version, for example `1.6.20`. */
   readonly version: string;
-  /** Of the containerd that runs now. */
+  /** The pid of the current containerd. */
   readonly pid: number;
-  /** Resolves with one line for the operator when containerd has ended without `close()` and is not started again. */
+  /** Resolves with a line for the operator when containerd exits without `close()` and is not restarted. */
   readonly exited: Promise<string>;
   /**
-   * Removes the pods, stops containerd and leaves no process, mount, network namespace, link or
-   * rule of it on the machine. Idempotent.
+   * Removes the pods, stops containerd and leaves none of its processes, mounts, network namespaces, links or rules on
+   * the machine. Idempotent.
    *
-   * @throws {Error} naming what could not be removed, after all else was.
+   * @throws {Error} naming what could not be removed, after trying everything else.
    */
   close(): Promise<void>;
 }
@@ -60,18 +60,18 @@ export interface Embedded {
 const removePodsTimeoutMs = 60_000;
 
 /**
- * Starts a containerd that shares nothing with others on the machine, with the images
- * `docker.io/library/busybox` and `crest.invalid/pause:1`, and resolves when its CRI answers.
+ * Starts a containerd that shares nothing with others on the machine, with the images `docker.io/library/busybox` and
+ * `crest.invalid/pause:1`. Resolves when its CRI answers.
  *
- * What a killed gateway left on this data folder, running pods included, is removed first.
- * A caller that is told to end meanwhile waits for the result and closes it: the start is bounded,
- * but for apt-get, which a Ctrl-C reaches by itself.
+ * First removes whatever a killed gateway left in this data folder, running pods included. There is no cancellation: a
+ * caller that must stop meanwhile waits for the result and closes it. The start is bounded except for apt-get, which
+ * gets Ctrl-C directly.
  *
- * @throws {StartError} off Linux, without root, when pieces are missing, when another user could change the data
- *   folder, or when containerd does not serve; nothing is left running then.
+ * @throws {StartError} off Linux, without root, if pieces are missing, if another user could change the data folder, or
+ *   if containerd does not serve. Nothing is left running then.
  */
 export async function createEmbedded(options: EmbeddedOptions): Promise<Embedded> {
-  pathsOf(options.dataDir); // Refused before anything is made or installed.
+  pathsOf(options.dataDir); // Reject a bad path before creating or installing anything.
   await requirePieces(options);
   const paths = pathsOf(await makeRuntimeFolder(options.dataDir));
   try {
@@ -131,10 +131,10 @@ async function start(paths: Paths, options: EmbeddedOptions): Promise<{ daemon: 
       formerNames: [formerPauseName],
       report: options.report,
     });
-    // The runtime's records outlive a kill; by now they are of pods that are not there.
+    // The runtime's records survive a kill, but the sweep has removed their pods by now.
     if ((await hasPods(paths.socket)) && !(await removePods(paths.socket, options))) {
       await forgetPods(paths.socket);
-      // Its CRI does not notice that records go, before it reads them again.
+      // The CRI rereads its records only when it starts.
       await daemon.close();
       daemon = await createDaemon(paths);
     }
@@ -151,7 +151,7 @@ async function stop(paths: Paths, daemon: Daemon, options: EmbeddedOptions): Pro
   await daemon.close();
   await sweep(paths);
   if (inOrder) return;
-  // What the records are of has gone, but they would be shown at the next start.
+  // The pods are gone, but their records would show up at the next start.
   try {
     const again = await createDaemon(paths, { keepLog: true });
     await forgetPods(paths.socket).finally(() => again.close());
@@ -167,7 +167,7 @@ async function hasPods(socket: string): Promise<boolean> {
   return items.length > 0;
 }
 
-/** Removes the pods in order. Answers whether the runtime could; if not, what follows does without. */
+/** Removes the pods through the runtime. Returns false if that failed; the caller then removes them without it. */
 async function removePods(socket: string, options: EmbeddedOptions): Promise<boolean> {
   options.report("Removing pods");
   let timer: NodeJS.Timeout | undefined;
@@ -187,9 +187,9 @@ async function removePods(socket: string, options: EmbeddedOptions): Promise<boo
 }
 
 /**
- * Makes the folder and checks what an earlier start left in it: root runs what these folders say.
+ * Creates the folder and checks what an earlier start left in it, because root acts on the contents of these folders.
  *
- * @returns Its path without symbolic links, as the command lines of processes will have it.
+ * @returns The path without symbolic links, as it appears in the command lines of processes.
  */
 async function makeRuntimeFolder(path: string): Promise<string> {
   try {
@@ -203,7 +203,7 @@ async function makeRuntimeFolder(path: string): Promise<string> {
   }
 }
 
-/** Linux has no overlayfs on overlayfs, as the root of a Docker container is: layers are copied there. */
+/** Linux cannot stack overlayfs on overlayfs, the root of a Docker container. Layers are copied in that case. */
 function snapshotterFor(folder: string): string {
   const overlayfsMagic = 0x794c7630;
   return statfsSync(folder).type === overlayfsMagic ? "native" : "overlayfs";

@@ -1,4 +1,4 @@
-/** The containerd process: started, waited for until it serves, stopped. */
+/** The containerd process: starts it, waits until it serves, and stops it. */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, constants, existsSync, readFileSync, renameSync } from "node:fs";
@@ -11,14 +11,14 @@ import type { Paths } from "./paths.ts";
 
 export interface Daemon {
   readonly pid: number;
-  /** Resolves with one line when the process ends, for whatever reason. */
+  /** Resolves with one line when the process ends for any reason. */
   readonly ended: Promise<string>;
-  /** SIGTERM, and SIGKILL after 10 s. Resolves when it is gone. Idempotent. */
+  /** Sends SIGTERM, and SIGKILL after 10 s. Resolves when the process is gone. Idempotent. */
   close(): Promise<void>;
 }
 
 export interface DaemonOptions {
-  /** Goes on in the log of the one before, which ended by itself. Default: that log is put aside. */
+  /** Appends to the log of the previous daemon, which exited on its own. Default: that log is rotated. */
   readonly keepLog?: boolean;
 }
 
@@ -27,12 +27,12 @@ const probe = { deadlineMs: 5_000 } as const;
 const stopGraceMs = 10_000;
 
 /**
- * Starts containerd with the configuration that `paths` has, and resolves when its CRI answers.
+ * Starts containerd with the configuration in `paths`. Resolves when its CRI answers.
  *
- * It is given a process group of its own: a Ctrl-C in the terminal reaches the gateway alone, which
- * removes the pods before it stops the runtime.
+ * containerd gets its own process group: a Ctrl-C in the terminal reaches only the gateway, which removes the pods
+ * before it stops the runtime.
  *
- * @throws {StartError} with the end of containerd's log, when it ends or does not serve within 30 s.
+ * @throws {StartError} with the end of containerd's log, if it exits or does not serve within 30 s.
  */
 export async function createDaemon(paths: Paths, { keepLog = false }: DaemonOptions = {}): Promise<Daemon> {
   if (!keepLog && existsSync(paths.log)) renameSync(paths.log, `${paths.log}.1`);
@@ -75,7 +75,7 @@ function endOf(child: ChildProcess): Promise<string> {
   });
 }
 
-/** Waits until both services of the CRI answer. containerd refuses calls while it reads its records. */
+/** Waits until both CRI services answer. containerd rejects calls while it loads its records. */
 async function untilServing(socket: string, ended: Promise<string>): Promise<void> {
   const deadline = Date.now() + readyTimeoutMs;
   let end: string | undefined;
@@ -99,7 +99,7 @@ async function untilServing(socket: string, ended: Promise<string>): Promise<voi
   }
 }
 
-/** The last warnings and errors in containerd's log, between which stands why; its last lines if it has none. */
+/** The last warnings and errors in containerd's log, which include the cause; its last lines if there are none. */
 function logTail(path: string): string {
   const lines = readFileSync(path, "utf8").trimEnd().split("\n");
   const serious = lines.filter(

@@ -1,22 +1,22 @@
 /**
- * Makes container images (OCI image specification 1.0) out of tar entries, in memory.
+ * Builds container images (OCI image specification 1.0) from tar entries, in memory.
  *
- * Pure and deterministic: equal input gives equal digests. Layers are not compressed, because what
- * a compressor writes changes with its version.
+ * Pure and deterministic: equal input gives equal digests. Layers are not compressed, because the output of a
+ * compressor changes with its version.
  */
 
 import { createHash } from "node:crypto";
 import { type TarEntry, tar } from "./tar.ts";
 
-/** Bytes, with what a registry and a manifest say about them. */
+/** Bytes with the media type and digest that registries and manifests use for them. */
 export interface ImageBlob {
   readonly mediaType: string;
-  /** `sha256:` and 64 hexadecimal digits. */
+  /** `sha256:` followed by 64 hexadecimal digits. */
   readonly digest: string;
   readonly bytes: Buffer;
 }
 
-/** An image: push the layers and the config, then the manifest. */
+/** An image. Push the layers and the config before the manifest. */
 export interface Image {
   readonly manifest: ImageBlob;
   readonly config: ImageBlob;
@@ -31,23 +31,23 @@ export interface ImagePlatform {
 }
 
 export interface ImageSpec {
-  /** The contents of the one layer. */
+  /** The contents of the single layer. */
   readonly entries: readonly TarEntry[];
-  /** `NAME=value`. */
+  /** `NAME=value` entries. */
   readonly env?: readonly string[];
   readonly entrypoint?: readonly string[];
   readonly cmd?: readonly string[];
-  /** Default: this machine's. */
+  /** Default: the platform of this machine. */
   readonly platform?: ImagePlatform;
 }
 
-/** An image and all its names, each with domain and tag: `docker.io/library/busybox:1.35`. */
+/** An image with all its names, each with domain and tag: `docker.io/library/busybox:1.35`. */
 export interface NamedImage {
   readonly names: readonly string[];
   readonly image: Image;
 }
 
-/** An image of one layer. */
+/** Builds an image with one layer. */
 export function buildImage(spec: ImageSpec): Image {
   const platform = spec.platform ?? platformOf(process.arch);
   const layer = blob("application/vnd.oci.image.layer.v1.tar", tar(spec.entries));
@@ -59,7 +59,7 @@ export function buildImage(spec: ImageSpec): Image {
       ...(spec.entrypoint && { Entrypoint: spec.entrypoint }),
       ...(spec.cmd && { Cmd: spec.cmd }),
     },
-    // Digests of the uncompressed layers, which these are.
+    // Digests of the uncompressed layers. Ours are not compressed.
     rootfs: { type: "layers", diff_ids: [layer.digest] },
   });
   const mediaType = "application/vnd.oci.image.manifest.v1+json";
@@ -73,10 +73,10 @@ export function buildImage(spec: ImageSpec): Image {
 }
 
 /**
- * An OCI image layout as one tar archive, for `ctr images import` and its like.
+ * Builds an OCI image layout as one tar archive, for tools such as `ctr images import`.
  *
- * `io.containerd.image.name` is the annotation that containerd takes a full name from; the standard
- * `org.opencontainers.image.ref.name` says the same to other tools.
+ * containerd takes the full name from the annotation `io.containerd.image.name`. Other tools use the standard
+ * `org.opencontainers.image.ref.name`.
  */
 export function buildArchive(images: readonly NamedImage[]): Buffer {
   const manifests = images.flatMap(({ names, image }) =>
@@ -113,7 +113,7 @@ export function buildArchive(images: readonly NamedImage[]): Buffer {
   ]);
 }
 
-/** The platform of images for a machine whose `process.arch` is `arch` (the names are Go's). */
+/** The image platform for a machine with `process.arch` of `arch`, with Go's architecture names. */
 export function platformOf(arch: string): ImagePlatform {
   const variant = arch === "arm" ? { variant: "v7" } : {};
   const goNames: { readonly [arch: string]: string } = { x64: "amd64", ia32: "386", ppc64: "ppc64le" };

@@ -1,4 +1,4 @@
-/** Brings images into a private containerd, without a registry. */
+/** Imports images into a private containerd without a registry. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { askOnce } from "../cri/ask-once.ts";
@@ -9,20 +9,20 @@ export interface ImportOptions {
   readonly socket: string;
   readonly images: readonly NamedImage[];
   readonly snapshotter: string;
-  /** Names that earlier versions gave to images: they are taken away. */
+  /** Image names of earlier versions, to be removed. */
   readonly formerNames?: readonly string[];
-  /** Told the names, as they are about to be imported. */
+  /** Called with the names just before they are imported. */
   readonly report: (step: string) => void;
 }
 
-/** The containerd namespace that is the CRI's. */
+/** The containerd namespace of the CRI. */
 const namespace = "k8s.io";
 
 /**
- * Imports those of `images` that the runtime does not have yet under the same name with the same
- * digest, and waits until the CRI lists them. Then takes former names away.
+ * Imports the `images` that the runtime does not have under the same name with the same digest, and waits until the CRI
+ * lists them. Then removes former names.
  *
- * @throws {CommandError} when `ctr` fails; {Error} when the CRI does not list them within 10 s.
+ * @throws {CommandError} if `ctr` fails; {Error} if the CRI does not list them within 10 s.
  */
 export async function importImages(options: ImportOptions): Promise<void> {
   const ctr = ["ctr", "--address", options.socket, "--namespace", namespace, "images"];
@@ -49,7 +49,7 @@ async function importMissing(
   );
 }
 
-/** Name -> digest, from the table that `ctr images ls` prints (REF TYPE DIGEST ...). */
+/** Parses the table that `ctr images ls` prints (REF TYPE DIGEST ...) into digests by name. */
 export function imageDigests(table: string): ReadonlyMap<string, string> {
   const rows = table.split("\n").slice(1);
   return new Map(
@@ -60,7 +60,7 @@ export function imageDigests(table: string): ReadonlyMap<string, string> {
   );
 }
 
-/** Waits until the CRI lists the images: its own list follows containerd's a moment later. */
+/** Waits until the CRI lists the images: its list lags slightly behind containerd's. */
 async function untilListed(socket: string, names: readonly string[]): Promise<void> {
   const deadline = Date.now() + 10_000;
   for (;;) {

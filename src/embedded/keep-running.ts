@@ -1,38 +1,38 @@
 /**
- * Starts a daemon again when it ends by itself. containerd's pods live on without it, each with a shim of its own, and
- * it knows them again when it is back.
+ * Restarts a daemon that exits on its own. containerd's pods survive without it, each with its own shim, and containerd
+ * recovers them when it restarts.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Daemon } from "./daemon.ts";
 
 export interface KeepRunningOptions {
-  /** @throws when it cannot be started. */
+  /** @throws if the daemon cannot be started. */
   readonly start: () => Promise<Daemon>;
-  /** Told one line when the daemon has ended, when it cannot be started, and when it runs again. */
+  /** Called with one line when the daemon ends, when it cannot be started, and when it runs again. */
   readonly report: (step: string) => void;
-  /** Milliseconds before each attempt in turn; the last one counts for all that follow. */
+  /** Milliseconds to wait before each attempt in turn. The last value repeats. */
   readonly pausesMs?: readonly number[];
-  /** Attempts that may fail one after the other before it is given up. */
+  /** Consecutive failed attempts before giving up. */
   readonly maxFailures?: number;
-  /** A daemon that ran at least so long begins with the first pause again; in milliseconds. */
+  /** A daemon that ran at least this many milliseconds resets the pauses. */
   readonly healthyMs?: number;
 }
 
 const seconds = (...values: readonly number[]): readonly number[] => values.map((value) => value * 1000);
-/** The first is short: requests wait 5 s for a runtime that is away. */
+/** The first pause is short, because requests wait 5 s for an unreachable runtime. */
 const defaultPausesMs = seconds(0.2, 1, 2, 4, 8, 16, 30);
 const defaultMaxFailures = 10;
 const defaultHealthyMs = 60_000;
 
-/** The daemon with its successors as one, which has ended when it is closed or cannot be started any more. */
+/** Presents the daemon and its successors as one. It ends when closed or when a restart finally fails. */
 export function keepRunning(first: Daemon, options: KeepRunningOptions): Daemon {
   const { maxFailures = defaultMaxFailures, healthyMs = defaultHealthyMs } = options;
   const { start, report, pausesMs = defaultPausesMs } = options;
   const closing = new AbortController();
   let current = first;
 
-  /** Answers why it was given up; undefined when it was closed. */
+  /** Returns why it gave up; undefined if it was closed. */
   async function watch(): Promise<string | undefined> {
     for (let attempts = 0; ; ) {
       const startedAt = performance.now();
@@ -48,7 +48,7 @@ export function keepRunning(first: Daemon, options: KeepRunningOptions): Daemon 
     }
   }
 
-  /** Answers the last failure when there were too many. */
+  /** Returns the last failure if there were too many. */
   async function startAgain(attempts: number): Promise<string | undefined> {
     for (let failures = 0; ; failures++) {
       const pauseMs = pausesMs[Math.min(attempts + failures, pausesMs.length - 1)] ?? 0;
@@ -56,7 +56,7 @@ export function keepRunning(first: Daemon, options: KeepRunningOptions): Daemon 
       if (closing.signal.aborted) return undefined;
       try {
         current = await start();
-        // It may have been closed meanwhile, when there was nothing to close yet.
+        // close() may have run meanwhile, when there was no daemon to close.
         if (closing.signal.aborted) await current.close();
         return undefined;
       } catch (error) {

@@ -1,11 +1,11 @@
-/** Finds and undoes mounts below a folder. */
+/** Finds and removes mounts below a folder. */
 
 import { readFileSync } from "node:fs";
 import { run } from "./command.ts";
 
 /**
- * Mount points below `folder` in the text of /proc/self/mountinfo (proc(5)), the last mounted
- * first, which is the order to unmount them in. A point mounted twice is there twice.
+ * Returns the mount points below `folder` in the text of /proc/self/mountinfo (proc(5)), most recent first, which is
+ * the order to unmount them in. A point mounted twice appears twice.
  */
 export function mountsBelow(folder: string, mountinfo: string): readonly string[] {
   return mountinfo
@@ -21,12 +21,12 @@ function byteText(octal: string): string {
   return String.fromCharCode(Number.parseInt(octal, 8));
 }
 
-/** The mounts below `folder` now. */
+/** The current mounts below `folder`. */
 export function currentMounts(folder: string): readonly string[] {
   return mountsBelow(folder, readFileSync("/proc/self/mountinfo", "latin1"));
 }
 
-/** Unmounts all that is mounted below `folder`. What is busy disappears from view, and ends with its last user. */
+/** Unmounts everything below `folder`. A busy mount is detached lazily and ends with its last user. */
 export async function unmountBelow(folder: string): Promise<void> {
   for (const point of currentMounts(folder)) {
     await run(["umount", point]).catch(() => run(["umount", "--lazy", point]));

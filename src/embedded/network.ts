@@ -1,4 +1,4 @@
-/** The pods' network: a bridge of our own, with a subnet that nothing on the machine overlaps. */
+/** The pod network: a bridge of our own, with a subnet that overlaps nothing on the machine. */
 
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -11,13 +11,13 @@ import type { Paths } from "./paths.ts";
 import { chooseSubnet, parseSubnet, type Subnet, subnetText } from "./subnet.ts";
 
 /**
- * Chooses the subnet, writes the CNI configuration and makes the bridge, from which the node's loopback is
- * not reached.
+ * Chooses the subnet, writes the CNI configuration and creates the bridge. Pods cannot reach the node's loopback
+ * through it.
  *
- * The bridge exists before the first pod does, because its address is what keeps others, an embedded
- * runtime of another data folder among them, from choosing the same subnet.
+ * The bridge exists before the first pod, because its address keeps others, such as an embedded runtime with another
+ * data folder, from choosing the same subnet.
  *
- * @throws {StartError} when every subnet is taken.
+ * @throws {StartError} if every subnet is taken.
  */
 export async function createNetwork(paths: Paths): Promise<void> {
   const subnet = chooseSubnet({
@@ -33,7 +33,7 @@ export async function createNetwork(paths: Paths): Promise<void> {
   await replaceFile(join(paths.cniConfDir, "10-crest.conflist"), cniConfig(paths, subnet));
   const { network } = paths;
   await protectLoopback(network);
-  // A given hardware address stays; a bridge without one takes its lowest port's, changing as pods come and go.
+  // Set the hardware address: by default a bridge takes the lowest of its ports, which changes as pods come and go.
   const hardware = `02:42:${network.slice(-8).replace(/..(?!$)/g, "$&:")}`;
   await run(["ip", "link", "add", "name", network, "address", hardware, "type", "bridge"]);
   await run(["ip", "addr", "add", `${gatewayOf(subnet)}/${subnet.prefix}`, "dev", network]);
@@ -41,13 +41,13 @@ export async function createNetwork(paths: Paths): Promise<void> {
 }
 
 /**
- * Removes the bridge, the pods' links on it, its firewall rules, and what the plug-ins left in libcni's
- * records. The pods' namespaces, and with them the other ends of the links, went before.
+ * Removes the bridge, its pod links and firewall rules, and the records that libcni keeps for the plugins. The pods'
+ * namespaces, with the other ends of the links, must be gone already.
  */
 export async function removeNetwork({ network }: Paths): Promise<void> {
   const device = `/sys/class/net/${network}`;
   if (existsSync(device)) {
-    // The kernel ends a namespace a little after its last user; until then its links are here.
+    // The kernel destroys a namespace shortly after its last user exits, and its links remain until then.
     for (const port of readdirSync(`${device}/brif`)) {
       await run(["ip", "link", "del", port]).catch(() => undefined);
     }
@@ -60,12 +60,12 @@ export async function removeNetwork({ network }: Paths): Promise<void> {
   }
 }
 
-/** Where libcni keeps the plug-ins' results, for all runtimes of the machine. */
+/** Where libcni keeps the results of plugins, for all runtimes on the machine. */
 const cniResultsDir = "/var/lib/cni/results";
 
 /**
- * Those of libcni's records (`NETWORK-POD-INTERFACE`) that are of pods on `network`: the ones with
- * its name, and the same pods' ones of the loopback, whose network has one name everywhere.
+ * Returns libcni's records (`NETWORK-POD-INTERFACE`) for pods on `network`: those with its name, and the loopback
+ * records of the same pods, because the loopback network has the same name everywhere.
  */
 export function cniRecords(network: string, records: readonly string[]): readonly string[] {
   const onNetwork = records.filter((name) => name.startsWith(`${network}-`));
@@ -110,7 +110,7 @@ function rememberedSubnet(path: string): Subnet | undefined {
   }
 }
 
-/** What `ip -j` tells, of which only this is read. */
+/** The part of the output of `ip -j` that we read. */
 interface IpAddresses {
   readonly addr_info?: readonly { readonly local?: string; readonly prefixlen?: number }[];
 }

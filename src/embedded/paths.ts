@@ -1,6 +1,6 @@
 /**
- * Where everything of one embedded runtime is: all of it is under its data folder or named after
- * it, so that what belongs to it can be told from what belongs to another one on the same machine.
+ * The paths and names of one embedded runtime. Everything is under its data folder or named after it, so that we can
+ * tell it from another runtime on the same machine.
  */
 
 import { createHash } from "node:crypto";
@@ -10,31 +10,31 @@ import { StartError } from "../errors.ts";
 export interface Paths {
   readonly dataDir: string;
   readonly config: string;
-  /** Replaced at each start; the one before is kept as `.1`. */
+  /** Replaced at each start. The previous log is kept as `.1`. */
   readonly log: string;
   readonly socket: string;
-  /** What survives: images and the runtime's own records. */
+  /** Persistent: images and the runtime's own records. */
   readonly root: string;
-  /** What ends with the runtime: mounts, pipes, network namespaces. */
+  /** Removed with the runtime: mounts, pipes, network namespaces. */
   readonly state: string;
-  /** runc's records of the containers, one folder each; under `state`. */
+  /** runc's state, one folder per container; under `state`. */
   readonly runcRoot: string;
   readonly cniConfDir: string;
-  /** The addresses that pods have. */
+  /** The addresses assigned to pods. */
   readonly ipamDir: string;
-  /** The subnet chosen at the first start. */
+  /** Holds the subnet chosen at the first start. */
   readonly subnet: string;
-  /** Name of the bridge and of the CNI network: unique to the data folder. */
+  /** Name of the bridge and of the CNI network, unique to the data folder. */
   readonly network: string;
 }
 
-/** Room in `sockaddr_un.sun_path`, less the final NUL. */
+/** Size of `sockaddr_un.sun_path` without the final NUL. */
 const maxSocketPathBytes = 107;
 
 /**
- * The paths for `dataDir`, which must be absolute and without symbolic links.
+ * Returns the paths for `dataDir`, which must be absolute and without symbolic links.
  *
- * @throws {StartError} when the sockets' paths would be longer than Linux takes.
+ * @throws {StartError} if a socket path would exceed Linux's limit.
  */
 export function pathsOf(dataDir: string): Paths {
   const socket = join(dataDir, "containerd.sock");

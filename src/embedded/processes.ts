@@ -1,17 +1,17 @@
-/** Finds and ends processes, by what /proc says of them. */
+/** Finds and ends processes through /proc. */
 
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** A process as it was when it was looked at. */
+/** A snapshot of a process. */
 export interface ProcessInfo {
   readonly pid: number;
   readonly argv: readonly string[];
-  /** With the pid it names one process: a pid is used again, but not with the same start. */
+  /** Identifies the process together with the pid: a reused pid has a different start time. */
   readonly startTicks: string;
 }
 
-/** Every process that has a command line: neither the kernel's threads nor zombies. */
+/** Every process with a command line, which excludes kernel threads and zombies. */
 export function listProcesses(): readonly ProcessInfo[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
@@ -24,25 +24,25 @@ function readProcess(pid: number): ProcessInfo | undefined {
     const startTicks = startTicksOf(readFileSync(`/proc/${pid}/stat`, "utf8"));
     return argv.length === 0 || startTicks === undefined ? undefined : { pid, argv, startTicks };
   } catch {
-    return undefined; // It ended meanwhile.
+    return undefined; // It has exited meanwhile.
   }
 }
 
-/** Field 22 of /proc/PID/stat (see proc(5)), counted from after the name, which may hold anything. */
+/** Field 22 of /proc/PID/stat (see proc(5)), counted from after the name, which may contain anything. */
 export function startTicksOf(stat: string): string | undefined {
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
 }
 
 export interface EndOptions {
-  /** How long a process has after SIGTERM before SIGKILL; 0, the default, is SIGKILL at once. */
+  /** Milliseconds from SIGTERM to SIGKILL. Default: 0, SIGKILL at once. */
   readonly graceMs?: number;
 }
 
 /**
  * Ends `processes` and waits until they are gone.
  *
- * A process that is another one by now, under the same pid, is left alone. One that even SIGKILL
- * does not end (it waits in the kernel) is given up after 10 s.
+ * Skips a process whose pid now belongs to another one. Gives up after 10 s on a process that survives SIGKILL (it is
+ * blocked in the kernel).
  */
 export async function endProcesses(
   processes: readonly ProcessInfo[],
@@ -62,7 +62,7 @@ function signal(info: ProcessInfo, name: NodeJS.Signals): void {
   try {
     process.kill(info.pid, name);
   } catch {
-    // It ended meanwhile.
+    // It has exited meanwhile.
   }
 }
 

@@ -1,22 +1,22 @@
-/** What the embedded runtime needs from the machine, and the Debian packages that bring it. */
+/** What the embedded runtime needs from the machine, and the Debian packages that provide it. */
 
 import { existsSync, readFileSync } from "node:fs";
 import { StartError } from "../errors.ts";
 import { CommandError, run } from "./command.ts";
 import { isStaticBinary } from "./static-binary.ts";
 
-/** Where Debian's containernetworking-plugins are. */
+/** The folder of Debian's containernetworking-plugins. */
 export const cniBinDir = "/usr/lib/cni";
 
-/** Where busybox-static is: the two images are made of it. */
+/** The path of busybox-static, from which the two images are built. */
 export const busyboxPath = "/bin/busybox";
 
-/** Looks at the machine; the tests give their own. */
+/** Inspects the machine. Tests substitute their own. */
 export interface Machine {
   readonly platform: string;
-  /** Effective user id; undefined where there are none. */
+  /** Effective user id. Undefined on platforms without user ids. */
   readonly uid: number | undefined;
-  /** Of `programs`, the ones that PATH does not have. */
+  /** Returns those of `programs` that are not on PATH. */
   missingPrograms(programs: readonly string[]): Promise<readonly string[]>;
   hasFile(path: string): boolean;
   hasStaticBinary(path: string): boolean;
@@ -39,12 +39,12 @@ const requirements: readonly Requirement[] = [
   // The plugins bridge (masquerading) and portmap call it.
   { package: "iptables", programs: ["iptables", "iptables-save", "iptables-restore"] },
   { package: "iproute2", programs: ["ip"] },
-  // The dynamic package `busybox` has the same path and does not run in an image.
+  // The dynamic package `busybox` has the same path, but does not run in an image.
   { package: "busybox-static", staticBinary: busyboxPath },
   { package: "mount", programs: ["umount"] },
 ];
 
-/** The machine that this process runs on. */
+/** The machine that runs this process. */
 export const thisMachine: Machine = {
   platform: process.platform,
   uid: process.geteuid?.(),
@@ -58,10 +58,9 @@ export const thisMachine: Machine = {
 };
 
 /**
- * Debian packages that are missing, in a fixed order; empty when nothing is.
+ * Returns the missing Debian packages in a fixed order.
  *
- * What counts are the programs and files, not the packages: a containerd that was unpacked by hand
- * and is on PATH is as good.
+ * Checks for programs and files, not packages: a containerd unpacked by hand and on PATH counts too.
  */
 export async function missingPackages(machine: Machine = thisMachine): Promise<readonly string[]> {
   const missing = new Set(await machine.missingPrograms(requirements.flatMap((row) => row.programs ?? [])));
@@ -75,25 +74,25 @@ export async function missingPackages(machine: Machine = thisMachine): Promise<r
     .map((row) => row.package);
 }
 
-/** The command, as a person types it, that installs `packages`. */
+/** The shell command that installs `packages`. */
 export function installCommand(packages: readonly string[]): string {
   return `apt-get install -y --no-install-recommends ${packages.join(" ")}`;
 }
 
 export interface RequireOptions {
-  /** Whether apt-get may be run for what is missing. */
+  /** Whether apt-get may install what is missing. */
   readonly install: boolean;
-  /** Told one line per step that takes long. */
+  /** Called with one line for each step that takes long. */
   readonly report: (step: string) => void;
   /** Default: this machine. */
   readonly machine?: Machine;
 }
 
 /**
- * Makes sure that the machine can hold an embedded runtime, installing what is missing if it may.
+ * Checks that the machine can run an embedded runtime, and installs what is missing if allowed.
  *
- * @throws {StartError} when this is not Linux, the user is not root, pieces are missing and
- *   `install` is false (the message has the command), or apt-get fails.
+ * @throws {StartError} if this is not Linux, the user is not root, pieces are missing and `install` is false (the
+ *   message has the command), or apt-get fails.
  */
 export async function requirePieces(options: RequireOptions): Promise<void> {
   const machine = options.machine ?? thisMachine;
@@ -122,10 +121,10 @@ export async function requirePieces(options: RequireOptions): Promise<void> {
 /**
  * Installs Debian packages.
  *
- * A first try that fails is repeated once after `apt-get update`: on a fresh machine the package
- * lists are empty or name versions that the mirror no longer has. Not one that Ctrl-C has ended.
+ * Retries once after `apt-get update` if the first attempt fails: on a fresh machine the package lists are empty or
+ * name versions that the mirror no longer has. Does not retry if a signal (Ctrl-C) ended the attempt.
  *
- * @throws {StartError} with what apt-get said.
+ * @throws {StartError} with the error output of apt-get.
  */
 export async function install(packages: readonly string[], report: (step: string) => void): Promise<void> {
   if ((await thisMachine.missingPrograms(["apt-get"])).length > 0) {
@@ -154,7 +153,7 @@ function failure(packages: readonly string[], error: unknown): StartError {
 }
 
 async function aptGet(args: readonly string[]): Promise<void> {
-  // A fresh machine often upgrades itself at the same time: wait for its lock.
+  // A fresh machine often runs its own upgrade at the same time: wait for its lock.
   const argv = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=120", ...args];
   await run(argv, { timeoutMs: 0, interruptible: true });
 }

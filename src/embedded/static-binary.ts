@@ -1,11 +1,11 @@
-/** Tells a static executable from a dynamic one, by its ELF program headers. */
+/** Distinguishes static from dynamic executables by their ELF program headers. */
 
 const PT_INTERP = 3;
 
 /**
- * Whether `binary` is an ELF executable without an interpreter, which therefore runs in an image
- * that has no libraries. Static position-independent executables count: they have a dynamic section
- * but no interpreter. Anything that is no ELF file is not static.
+ * Returns whether `binary` is an ELF executable without an interpreter, which runs in an image without libraries.
+ * Static position-independent executables count: they have a dynamic section but no interpreter. Files that are not ELF
+ * return false.
  */
 export function isStaticBinary(binary: Buffer): boolean {
   if (binary.length < 64 || binary.readUInt32BE(0) !== 0x7f454c46) return false;

@@ -1,14 +1,14 @@
-/** IPv4 subnets, and the choice of one that is free. */
+/** IPv4 subnets, and choosing a free one. */
 
-/** A range of IPv4 addresses, as in 10.88.0.0/24. */
+/** A range of IPv4 addresses, such as 10.88.0.0/24. */
 export interface Subnet {
   /** The first address, as an unsigned number. */
   readonly base: number;
-  /** Number of leading bits that all its addresses share. */
+  /** Number of leading bits shared by all its addresses. */
   readonly prefix: number;
 }
 
-/** The subnet of `a.b.c.d/prefix` (host bits are cleared) or of a lone address; undefined if it is neither. */
+/** Parses `a.b.c.d/prefix` (host bits are cleared) or a single address. Returns undefined for anything else. */
 export function parseSubnet(text: string): Subnet | undefined {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:\/(\d{1,2}))?$/.exec(text);
   if (match === null) return undefined;
@@ -20,7 +20,7 @@ export function parseSubnet(text: string): Subnet | undefined {
   return { base: address - (address % sizeOf(prefix)), prefix };
 }
 
-/** `a.b.c.d/prefix`. */
+/** Formats as `a.b.c.d/prefix`. */
 export function subnetText({ base, prefix }: Subnet): string {
   return `${[24, 16, 8, 0].map((shift) => (base >>> shift) & 255).join(".")}/${prefix}`;
 }
@@ -31,24 +31,24 @@ export function overlaps(a: Subnet, b: Subnet): boolean {
 }
 
 export interface SubnetChoice {
-  /** Subnets of the machine's addresses and routes. */
+  /** The subnets of the machine's addresses and routes. */
   readonly taken: readonly Subnet[];
-  /** The choice of an earlier start, kept while it is free. */
+  /** The choice of an earlier start, reused while it is free. */
   readonly remembered: Subnet | undefined;
-  /** Where the search begins, so that different data folders prefer different subnets. */
+  /** Where the search begins. Different data folders thus prefer different subnets. */
   readonly seed: number;
 }
 
-/** Blocks to search, in order of preference; the others are for machines on a network of all of 10/8. */
+/** Blocks to search, in order of preference. The later ones are for machines whose network covers 10/8. */
 const blocks = ["10.88.0.0/13", "172.24.0.0/13", "192.168.128.0/17"];
 
 /**
- * Routes this wide stand for "everything else", as a VPN's 0.0.0.0/1 does, and cannot be avoided:
- * the more specific route of the bridge wins.
+ * Routes at least this wide mean "everything else", such as a VPN's 0.0.0.0/1, and cannot be avoided. The bridge's more
+ * specific route takes precedence.
  */
 const widestPrefix = 7;
 
-/** A /24 that overlaps nothing in `taken`; undefined when there is none. */
+/** Returns a /24 that overlaps nothing in `taken`, or undefined if there is none. */
 export function chooseSubnet({ taken, remembered, seed }: SubnetChoice): Subnet | undefined {
   const obstacles = taken.filter((subnet) => subnet.prefix > widestPrefix);
   const isFree = (candidate: Subnet) => !obstacles.some((obstacle) => overlaps(obstacle, candidate));

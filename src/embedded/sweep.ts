@@ -1,9 +1,9 @@
 /**
- * Removes from the machine whatever a runtime of ours left, however it ended.
+ * Removes whatever an embedded runtime left on the machine, however it ended.
  *
- * Invariant: only what is provably ours is touched. Processes are told by their whole command line,
- * which has our paths; containers and cgroups by runc's and containerd's records in our folder; mounts and
- * network namespaces by being below our folder; links, rules and CNI's records by the network's name.
+ * Invariant: it touches only what is provably ours. It identifies processes by their full command line, which contains
+ * our paths; containers and cgroups by the records of runc and containerd in our folder; mounts and network namespaces
+ * by their location below our folder; links, rules and CNI records by the network's name.
  */
 
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -16,26 +16,26 @@ import { removeNetwork } from "./network.ts";
 import { type Paths, ttrpcSocketOf } from "./paths.ts";
 import { endProcesses, listProcesses } from "./processes.ts";
 
-/** Whether an earlier runtime of this data folder was not stopped in order. */
+/** Whether an earlier runtime of this data folder did not shut down cleanly. */
 export function hasLeftovers(paths: Paths): boolean {
   return existsSync(paths.state) || currentMounts(paths.root).length > 0;
 }
 
 /**
- * Ends our containerd if it runs, its containers and shims, and removes mounts, network and records.
- * Images stay. Idempotent.
+ * Ends our containerd if it runs, with its containers and shims, and removes mounts, network and records. Keeps images.
+ * Idempotent.
  *
- * @throws {Error} what could not be removed; the rest has been tried.
+ * @throws {Error} naming what could not be removed, after trying everything else.
  */
 export function sweep(paths: Paths): Promise<void> {
-  // Each needs those before it: containerd starts shims, shims reap containers, containers hold mounts.
-  // The second look is for a container that was being made during the first.
+  // Each step depends on the previous ones: containerd starts shims, shims reap containers, containers hold mounts. The
+  // second pass is for a container that was being created during the first.
   const containers = [deleteContainers, endShims, deleteContainers];
   const steps = [endContainerd, ...containers, removeCgroups, unmountAll, removeNetwork, removeFiles];
   return forEachInTurn(steps, (step) => step(paths));
 }
 
-/** Goes on after a failure, and throws what all the failures said at the end. */
+/** Continues after a failure. Throws one error with the messages of all failures at the end. */
 async function forEachInTurn<T>(items: readonly T[], action: (item: T) => Promise<void>): Promise<void> {
   const failures: unknown[] = [];
   for (const item of items) await action(item).catch((error: unknown) => failures.push(error));
@@ -44,7 +44,7 @@ async function forEachInTurn<T>(items: readonly T[], action: (item: T) => Promis
   throw new Error(messages.join("; "), { cause: failures[0] });
 }
 
-/** A containerd by its command line rather than by a recorded pid, which another process may have by now. */
+/** Matches containerd by its command line: another process may have reused a recorded pid. */
 async function endContainerd({ config }: Paths): Promise<void> {
   const ours = listProcesses().filter(
     ({ argv }) => basename(argv[0] ?? "") === "containerd" && argv[1] === "--config" && argv[2] === config,
@@ -58,12 +58,12 @@ async function endShims({ socket, state, runcRoot }: Paths): Promise<void> {
       basename(argv[0] ?? "").startsWith("containerd-shim-") && argv[argv.indexOf("-address") + 1] === socket,
   );
   await endProcesses(shims);
-  // A runc that was creating a container goes on without its shim.
+  // A runc that was creating a container continues without its shim.
   const creators = listProcesses().filter(
     ({ argv }) => basename(argv[0] ?? "") === "runc" && argv.some((arg) => arg.startsWith(`${runcRoot}/`)),
   );
   await endProcesses(creators);
-  // A shim's socket is outside our folders; its address stands in the folder of its container.
+  // A shim's socket is outside our folders. Its address is in the container's folder.
   for (const task of tasksIn(state)) {
     for (const record of ["address", "bootstrap.json"].map((name) => join(task, name)).filter(existsSync)) {
       const address = /\/run\/containerd\/s\/[0-9a-f]{64}/.exec(readFileSync(record, "utf8"))?.[0];
@@ -72,25 +72,25 @@ async function endShims({ socket, state, runcRoot }: Paths): Promise<void> {
   }
 }
 
-/** runc ends all the processes of a container and removes its cgroups, whichever version these have. */
+/** runc ends all processes of a container and removes its cgroups, v1 or v2. */
 async function deleteContainers({ runcRoot }: Paths): Promise<void> {
   await forEachInTurn(foldersBelow(runcRoot, 2), async (container) => {
     await run(["runc", "--root", dirname(container), "delete", "--force", basename(container)]);
   });
 }
 
-/** runc knows no container that it was only just making, nor the cgroups of pods; the containers' bundles tell both. */
+/** runc does not know cgroups of pods or of half-created containers. The containers' bundles name both. */
 async function removeCgroups({ state, dataDir }: Paths): Promise<void> {
   for (const bundle of tasksIn(state)) {
     const path = cgroupIn(join(bundle, "config.json"));
     if (path !== undefined) await removeCgroupsOf(path);
   }
-  // Of a pod whose making containerd gave up when its gateway was killed, there is only the folder of its logs.
+  // A pod whose creation was aborted by a kill of the gateway leaves only its log folder.
   const pods = foldersBelow(logRootOf(dataDir), 1).map((folder) => cgroupName(basename(folder)));
   await removeCgroupsWhere((name) => pods.some((pod) => pod.endsWith(`_${name}`)));
 }
 
-/** What an OCI runtime configuration says; undefined when it was not written to its end. */
+/** The cgroup path in an OCI runtime configuration. Undefined if the file is incomplete. */
 function cgroupIn(config: string): string | undefined {
   try {
     const { linux } = JSON.parse(readFileSync(config, "utf8")) as {
@@ -102,7 +102,7 @@ function cgroupIn(config: string): string | undefined {
   }
 }
 
-/** The folders of the containers that have, or had, a shim. */
+/** The folders of containers that have, or had, a shim. */
 const tasksIn = (state: string): readonly string[] =>
   foldersBelow(join(state, "io.containerd.runtime.v2.task"), 2);
 
@@ -113,13 +113,13 @@ async function unmountAll({ state, root }: Paths): Promise<void> {
 
 async function removeFiles({ state, socket, ipamDir }: Paths): Promise<void> {
   const [busy] = currentMounts(state);
-  // Removing the tree would go through a mount into what is mounted.
+  // Removing the tree would descend into the mount.
   if (busy !== undefined) throw new Error(`Cannot remove ${state}: ${busy} is still mounted`);
   const files = [state, ipamDir, socket, ttrpcSocketOf(socket)];
   for (const path of files) rmSync(path, { recursive: true, force: true });
 }
 
-/** The folders `depth` levels below `folder`: NAMESPACE/ID, as containerd and runc keep their records. */
+/** The folders `depth` levels below `folder`. containerd and runc keep their records as NAMESPACE/ID. */
 function foldersBelow(folder: string, depth: number): readonly string[] {
   if (depth === 0) return [folder];
   if (!existsSync(folder)) return [];

@@ -1,6 +1,6 @@
-/** Writes tar archives (POSIX.1-1988 ustar): the little that images need. */
+/** Writes tar archives (POSIX.1-1988 ustar). Supports only what images need. */
 
-/** One member of an archive; its path has no leading slash. */
+/** One member of an archive. Its path has no leading slash. */
 export type TarEntry = { readonly path: string /** Permission bits. */; readonly mode: number } & (
   | { readonly kind: "file"; readonly bytes: Uint8Array }
   | { readonly kind: "directory" }
@@ -10,11 +10,11 @@ export type TarEntry = { readonly path: string /** Permission bits. */; readonly
 const blockBytes = 512;
 
 /**
- * The archive of `entries`, in their order.
+ * Returns an archive of `entries` in the given order.
  *
- * Deterministic: owner root, times 0, so that equal entries give equal bytes on every machine.
+ * Deterministic: the owner is root and times are 0, so that equal entries give equal bytes on every machine.
  *
- * @throws {RangeError} when a path or a link's target is longer than a plain header holds (100 bytes).
+ * @throws {RangeError} if a path or link target exceeds the 100 bytes of a plain header.
  */
 export function tar(entries: readonly TarEntry[]): Buffer {
   const blocks: Uint8Array[] = [];
@@ -23,7 +23,7 @@ export function tar(entries: readonly TarEntry[]): Buffer {
     if (entry.kind !== "file") continue;
     blocks.push(entry.bytes, Buffer.alloc(-entry.bytes.length & (blockBytes - 1)));
   }
-  // The end of an archive is two empty blocks.
+  // Two empty blocks end an archive.
   blocks.push(Buffer.alloc(2 * blockBytes));
   return Buffer.concat(blocks);
 }
@@ -50,7 +50,7 @@ function header(entry: TarEntry): Buffer {
   text(typeFlags[entry.kind], 156, 1);
   text(entry.kind === "symlink" ? entry.target : "", 157, 100);
   text("ustar\u000000", 257, 8);
-  // The checksum is counted with its own field full of spaces.
+  // The checksum is computed with its own field filled with spaces.
   block.fill(" ", 148, 156);
   const sum = block.reduce((total, byte) => total + byte, 0);
   block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);

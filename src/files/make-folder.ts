@@ -1,17 +1,16 @@
-/** Makes a folder and the ones above it. */
+/** Creates a folder and its missing parents. */
 import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { isHidden } from "./sandbox.ts";
 
-/** PATH_MAX of Linux, less the final NUL. */
+/** PATH_MAX on Linux, without the final NUL. */
 const maxPathBytes = 4095;
 
 /**
- * Makes `path`, and the folders above it that are missing, with `mode` less the umask. A folder that exists keeps
- * its mode.
+ * Creates `path` and its missing parents with `mode` less the umask. An existing folder keeps its mode.
  *
- * `mkdir` with `recursive` is not used: Node repeats it for as long as the kernel answers ENOENT, which /proc does for
- * any new name, so that one such path takes a whole processor until the process ends. Here each folder is tried once.
+ * Does not use `mkdir` with `recursive`: Node retries it while the kernel answers ENOENT, which /proc does for any new
+ * name, so one such path would occupy a whole CPU until the process ends. This function tries each folder once.
  *
  * @throws {NodeJS.ErrnoException} ENOTDIR, EACCES, ENAMETOOLONG and so on.
  */
@@ -21,13 +20,13 @@ export async function makeFolder(path: string, mode: number): Promise<void> {
   for (let folder = path; !(await isFolder(folder)); folder = dirname(folder)) missing.push(folder);
   for (const folder of missing.reverse()) {
     await mkdir(folder, { mode }).catch(async (error: NodeJS.ErrnoException) => {
-      // Somebody else made it meanwhile, unless it is a symbolic link to nothing.
+      // Another process has created it meanwhile, unless it is a dangling symbolic link.
       if (error.code !== "EEXIST" || !(await isFolder(folder))) throw error;
     });
   }
 }
 
-/** False when nothing is there. What a sandbox hides is above what it permits, and taken to be there. */
+/** False if nothing is there. A path that the sandbox hides is above a permitted one, so it is assumed to exist. */
 async function isFolder(path: string): Promise<boolean> {
   try {
     if ((await stat(path)).isDirectory()) return true;

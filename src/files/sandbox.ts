@@ -1,8 +1,8 @@
-/** Deno and Node's permission model. */
+/** Support for Deno and Node's permission model. */
 
 /**
- * Whether an error is the sandbox's answer for a path that the process may not look at. It is not the kernel's: EACCES
- * says that a folder above may not be searched.
+ * Whether an error means that the sandbox hides the path from this process. The kernel's EACCES is different: it means
+ * that a parent folder is not searchable.
  */
 export function isHidden(error: unknown): boolean {
   const { code, name } = error as NodeJS.ErrnoException;

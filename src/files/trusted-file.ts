@@ -8,21 +8,21 @@ import { checkFile, quote, resolveTrusted, UntrustedPathError } from "./trusted-
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
 /**
- * Reads a file that decides what Crest does. Symbolic links may lead to it, as Kubernetes' secrets have them, and are
- * checked as well.
+ * Reads a file that decides what Crest does. The path may contain symbolic links, as in Kubernetes secrets; these are
+ * checked too.
  *
- * @param check Looks at the open file first, before what is always checked.
- * @throws {UntrustedPathError} when somebody else may have written it.
- * @throws {NodeJS.ErrnoException} when it cannot be read.
+ * @param check Checks the open file, before the standard checks.
+ * @throws {UntrustedPathError} if another user may have written it.
+ * @throws {NodeJS.ErrnoException} if it cannot be read.
  */
 export function readTrustedFile(path: string, check: (stats: Stats) => void = () => undefined): Buffer {
   const resolved = resolveTrusted(path);
   const real = join(resolved.path, ...resolved.missing);
-  // Without O_NONBLOCK a named pipe would keep the process waiting until somebody writes.
+  // Without O_NONBLOCK, opening a named pipe would block until a writer opens it.
   const file = openSync(real, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
     const stats = fstatSync(file);
-    if (stats.isDirectory()) return readFileSync(file); // EISDIR, in the system's own words.
+    if (stats.isDirectory()) return readFileSync(file); // Throws the system's EISDIR.
     check(stats);
     checkFile(real, stats);
     return readFileSync(file);
@@ -32,8 +32,8 @@ export function readTrustedFile(path: string, check: (stats: Stats) => void = ()
 }
 
 /**
- * Reads a file as `readTrustedFile` does, without a look at the folders above it: for a path that
- * `resolveTrusted` took at the start. Since then nobody else could change where it leads.
+ * Reads a file like `readTrustedFile`, but does not check its parent folders. For a path that `resolveTrusted` accepted
+ * at the start: since then, no other user could change where it leads.
  */
 export async function readAgain(path: string): Promise<string> {
   const file = await open(path, O_RDONLY | O_NONBLOCK);
@@ -47,10 +47,10 @@ export async function readAgain(path: string): Promise<string> {
 }
 
 /**
- * Opens a file in a trusted folder to write in place; it is made with mode 600 when absent.
+ * Opens a file in a trusted folder for writing in place. Created with mode 600 if absent.
  *
- * @param flags Of open(2), besides those that make it and keep links out.
- * @throws {UntrustedPathError} when it is a link, not ours, or has a second name, by which it would be another file.
+ * @param flags Flags of open(2), besides those that create the file and reject links.
+ * @throws {UntrustedPathError} if it is a symbolic link, is not ours, or has another hard link elsewhere.
  */
 export function openOwnFile(path: string, flags: number): number {
   let file: number;
@@ -71,7 +71,7 @@ export function openOwnFile(path: string, flags: number): number {
   }
 }
 
-/** @throws {UntrustedPathError} when the file has another name as well (a hard link). */
+/** @throws {UntrustedPathError} if the file has another name (a hard link). */
 export function checkOnlyName(path: string, { nlink }: Stats): void {
   if (nlink <= 1) return;
   throw new UntrustedPathError(
@@ -79,7 +79,7 @@ export function checkOnlyName(path: string, { nlink }: Stats): void {
   );
 }
 
-/** Puts a file with mode 600 in the place of whatever file or link has the name. It is never there in part. */
+/** Atomically replaces whatever file or link has this name by a file with mode 600. */
 export async function replaceFile(path: string, text: string): Promise<void> {
   const beside = await writeBeside(path, text);
   await rename(beside, path).catch(async (error: unknown) => {
@@ -90,14 +90,14 @@ export async function replaceFile(path: string, text: string): Promise<void> {
 }
 
 /**
- * Makes a file with mode 600 where there is none. It is never there in part, not even after a crash.
+ * Atomically creates a file with mode 600. It is never visible in part, not even after a crash.
  *
- * @returns False when the name is taken, for one by another process at the same time. What is there stays.
+ * @returns False if the name is taken, for example by a concurrent process. The existing file stays.
  */
 export async function createFile(path: string, text: string): Promise<boolean> {
   const beside = await writeBeside(path, text);
   try {
-    // Unlike rename(2), link(2) does not replace what is there.
+    // Unlike rename(2), link(2) does not replace an existing file.
     await link(beside, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
@@ -109,10 +109,10 @@ export async function createFile(path: string, text: string): Promise<boolean> {
   return true;
 }
 
-/** What the names begin with under which a file is written before it gets its own. */
+/** Prefix of the temporary names under which a file is written before it gets its own name. */
 export const besideOf = (path: string): string => `${path}.new-`;
 
-/** Writes a new file to the disk, under a name that nothing else has. */
+/** Writes a new file to disk under a unique name. */
 async function writeBeside(path: string, text: string): Promise<string> {
   const beside = `${besideOf(path)}${randomBytes(6).toString("hex")}`;
   const file = await open(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
@@ -128,7 +128,7 @@ async function writeBeside(path: string, text: string): Promise<string> {
   return beside;
 }
 
-/** Makes the names in a folder outlast a power failure, where its file system can do that. */
+/** Makes changes to a folder's entries survive a power failure, if the file system supports it. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, O_RDONLY | O_DIRECTORY);
   try {

@@ -1,23 +1,24 @@
 /**
- * Whether a path may be trusted: whoever can replace Crest's token, settings or containerd.toml is root on the node.
+ * Decides whether a path can be trusted. Anyone who can replace Crest's token, settings or containerd.toml is root on
+ * the node.
  *
- * The rule is the one of OpenSSH and sudo. A trusted file or folder belongs to root or to the user that Crest runs
- * as, and so does every folder above it. Nobody else may write to any of them. A folder above may have the sticky bit,
- * as /tmp has: nobody can remove or rename there what belongs to another user. Where an access control list permits
- * others to write, the mode says so too, because its group bits are the list's mask.
+ * The rule is that of OpenSSH and sudo. A trusted file or folder and all its parents must belong to root or to the user
+ * that Crest runs as, and nobody else may write to them. A parent may be writable by others if it has the sticky bit,
+ * like /tmp: there, nobody can remove or rename what belongs to another user. An access control list that lets others
+ * write shows in the mode too, because the group bits are the list's mask.
  *
- * Symbolic links are followed one at a time, so that the folders which hold the links are checked as well.
+ * Symbolic links are followed one at a time, so that the folders that contain the links are checked as well.
  */
 import { lstatSync, readlinkSync, type Stats } from "node:fs";
 import { join, resolve } from "node:path";
 import { isHidden } from "./sandbox.ts";
 
-/** Says which path is not trusted, why, and what mends it. */
+/** Says which path is not trusted, why, and how to fix it. */
 export class UntrustedPathError extends Error {
   override readonly name = "UntrustedPathError";
 }
 
-/** Where a path leads. */
+/** The result of resolving a path. */
 export interface ResolvedPath {
   /** The part that exists, without symbolic links. */
   readonly path: string;
@@ -25,21 +26,21 @@ export interface ResolvedPath {
   readonly missing: readonly string[];
 }
 
-/** As many as Linux follows. */
+/** The same limit as in Linux. */
 const maxLinks = 40;
 
 /**
- * Follows an absolute path from the root, and checks each folder above its last name. The last name itself is
- * left to `checkFolder` or `checkFile`.
+ * Follows an absolute path from the root and checks each folder above its last name. Use `checkFolder` or `checkFile`
+ * for the last name.
  *
  * @throws {UntrustedPathError}
- * @throws {NodeJS.ErrnoException} when a folder is none, or links lead in a circle.
+ * @throws {NodeJS.ErrnoException} if a parent is not a folder, or links form a loop.
  */
 export function resolveTrusted(path: string): ResolvedPath {
   const names = namesOf(resolve(path));
   let links = 0;
   let folder = "/";
-  // In a folder that others may write to, a link is only as good as its owner.
+  // In a folder that others may write to, a link must have a trusted owner.
   let isShared = checkAbove(folder);
   for (let name = names.shift(); name !== undefined; name = names.shift()) {
     const next = join(folder, name);
@@ -64,7 +65,7 @@ function namesOf(path: string): string[] {
   return path.split("/").filter((name) => name !== "" && name !== ".");
 }
 
-/** Whether others may write to it, which only a folder with the sticky bit permits safely. */
+/** Returns whether others may write to the folder. Only the sticky bit makes that safe. */
 function checkAbove(path: string, stats: Stats | "hidden" | "absent" = look(path)): boolean {
   if (typeof stats === "string") return false;
   if (!stats.isDirectory()) throw failure("ENOTDIR", path);
@@ -79,8 +80,8 @@ function checkAbove(path: string, stats: Stats | "hidden" | "absent" = look(path
 }
 
 /**
- * What is there, without following a link. Under Deno and Node's permission model, what is above the data folder is
- * hidden unless it was permitted, and cannot be checked. No other user can bring that answer about.
+ * Stats a path without following links. Under Deno and Node's permission model, folders above the data folder are
+ * hidden unless permitted, so they cannot be checked. No other user can cause that result.
  */
 function look(path: string): Stats | "absent" | "hidden" {
   try {
@@ -92,7 +93,7 @@ function look(path: string): Stats | "absent" | "hidden" {
   }
 }
 
-/** @throws {UntrustedPathError} when it belongs to somebody else than root and the user that Crest runs as. */
+/** @throws {UntrustedPathError} if it belongs to anyone but root and the user that Crest runs as. */
 function checkOwner(path: string, stats: Stats): void {
   const user = process.geteuid?.();
   if (user === undefined || stats.uid === 0 || stats.uid === user) return;
@@ -103,11 +104,11 @@ function checkOwner(path: string, stats: Stats): void {
 }
 
 /**
- * Checks a folder that Crest keeps files in, of which only those who may write to it can make any: the sticky bit is
- * not enough. `path` is one that `resolveTrusted` has followed.
+ * Checks a folder in which Crest keeps files. Nobody else may create files in it, so the sticky bit is not enough.
+ * `path` must come from `resolveTrusted`.
  *
  * @throws {UntrustedPathError}
- * @throws {NodeJS.ErrnoException} when it is not there or no folder.
+ * @throws {NodeJS.ErrnoException} if it is absent or not a folder.
  */
 export function checkFolder(path: string): void {
   const stats = lstatSync(path);
@@ -122,7 +123,7 @@ export function checkFolder(path: string): void {
   throw new UntrustedPathError(`${path} has mode ${modeOf(stats)}, so others can add files to it: ${mend}`);
 }
 
-/** Checks those of the folders in a trusted folder that exist. @throws {UntrustedPathError} */
+/** Checks the folders that exist. Their parent must be trusted. @throws {UntrustedPathError} */
 export function checkEntries(paths: readonly string[]): void {
   for (const path of paths) {
     if (look(path) !== "absent") checkFolder(path);
@@ -130,9 +131,9 @@ export function checkEntries(paths: readonly string[]): void {
 }
 
 /**
- * Checks an open file by its descriptor's status.
+ * Checks an open file by the status of its descriptor.
  *
- * @throws {UntrustedPathError} when it is no regular file, or somebody else may write it.
+ * @throws {UntrustedPathError} if it is not a regular file, or another user may write to it.
  */
 export function checkFile(path: string, stats: Stats): void {
   if (!stats.isFile()) throw new UntrustedPathError(`${path} is not a regular file`);
@@ -143,7 +144,7 @@ export function checkFile(path: string, stats: Stats): void {
   );
 }
 
-/** Why a path cannot be used, for a message: the reason, or the system's code. */
+/** Why a path cannot be used, for a message: the reason, or the system's error code. */
 export function reasonOf(error: unknown): string {
   if (error instanceof UntrustedPathError) return error.message;
   return (error as NodeJS.ErrnoException).code ?? (error instanceof Error ? error.message : String(error));
@@ -153,7 +154,7 @@ const isWritableByOthers = ({ mode }: Stats): boolean => (mode & 0o022) !== 0;
 const isSticky = ({ mode }: Stats): boolean => (mode & 0o1000) !== 0;
 const modeOf = ({ mode }: Stats): string => (mode & 0o7777).toString(8);
 
-/** For a shell, where it needs to be. */
+/** Quotes a path for the shell if necessary. */
 export function quote(path: string): string {
   return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }

@@ -1,29 +1,28 @@
 /**
- * The generations of containerd that the end-to-end tests run on: this Debian's own, and those of later
- * suites, whose binaries run here too. Fetched once into node_modules/.cache and put first on PATH.
+ * The generations of containerd for the end-to-end tests: the one of this Debian and those of later suites, whose
+ * binaries run here too. Fetched once into node_modules/.cache and put first on PATH.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { repositoryRoot } from "./repository.ts";
 
-/** One generation. */
 export interface ContainerdVersion {
-  /** What to call it: the suite that it is from. */
+  /** The suite it is from, used as its name. */
   readonly suite: string;
-  /** Folder with its binaries; undefined for what is installed. */
+  /** The folder with its binaries. Undefined for the installed one. */
   readonly binaries: string | undefined;
-  /** What `containerd --version` says. */
+  /** The version that `containerd --version` reports. */
   readonly version: string;
 }
 
-/** A generation that could not be had, and why. */
+/** A generation that is not available, and why. */
 export interface MissingVersion {
   readonly suite: string;
   readonly why: string;
 }
 
-/** Later suites than this Debian 12: containerd 1.7 and 2.x. sid moves on. */
+/** Suites after this Debian 12: containerd 1.7 and 2.x. The version in sid changes over time. */
 const laterSuites = ["trixie", "sid"] as const;
 const mirror = "http://deb.debian.org/debian";
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -43,7 +42,7 @@ function fetchSuite(suite: string): ContainerdVersion | MissingVersion {
   return versionOf(suite, binaries);
 }
 
-/** Uses apt with lists of its own, so that this machine's packages stay what they are. Answers what failed. */
+/** Uses apt with its own lists, so that this machine's packages do not change. Returns the error, if any. */
 function download(suite: string, folder: string): string | undefined {
   rmSync(folder, { recursive: true, force: true });
   for (const name of ["lists/partial", "archives/partial", "root"])

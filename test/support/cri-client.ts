@@ -1,4 +1,4 @@
-/** A plain gRPC client of a CRI socket: proto JSON in and out, by protobuf-es and not by the product's codec. */
+/** A plain gRPC client for a CRI socket. Converts proto JSON with protobuf-es, not with the product's codec. */
 import type { JsonObject } from "@bufbuild/protobuf";
 import {
   type CallOptions,
@@ -12,7 +12,7 @@ import type { RpcName } from "./fake-runtime/rpc-names.ts";
 import { type CriMethod, criSchema, decodeMessage, encodeMessage } from "./fake-runtime/schema.ts";
 
 export interface CriCallOptions {
-  /** None by default. */
+  /** No timeout by default. */
   readonly timeoutMs?: number;
   readonly metadata?: { readonly [name: string]: string };
   /** Cancels the call. */
@@ -21,17 +21,17 @@ export interface CriCallOptions {
 
 export interface CriClient {
   /**
-   * A unary call. `Reply` is the caller's word for what comes: nothing checks it.
+   * Makes a unary call. `Reply` is the type that the caller expects; nothing checks it.
    *
-   * @throws {ServiceError} of grpc-js: `code` and `details`.
+   * @throws {ServiceError} of grpc-js, with `code` and `details`.
    */
   call<Reply = JsonObject>(rpc: RpcName, request?: object, options?: CriCallOptions): Promise<Reply>;
-  /** A streaming call; leaving the loop cancels it. */
+  /** Makes a streaming call. Leaving the loop cancels it. */
   stream<Reply = JsonObject>(rpc: RpcName, request?: object, options?: CriCallOptions): AsyncIterable<Reply>;
   close(): void;
 }
 
-/** Connects to a Unix socket when the first call needs it. */
+/** Creates a client for a Unix socket. It connects on the first call. */
 export function createCriClient(socketPath: string): CriClient {
   const client = new Client(`unix:${socketPath}`, credentials.createInsecure(), {
     "grpc.max_receive_message_length": -1,

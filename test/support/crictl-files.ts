@@ -1,11 +1,11 @@
-/** Files as people have them for crictl, which takes each of them: what crictl does not know it passes over. */
+/** Files that people write for crictl. crictl accepts all of them, because it ignores unknown fields. */
 
 export interface CrictlFile {
-  /** What is odd in it. */
+  /** What is unusual about it. */
   readonly what: string;
   readonly kind: "pod" | "container";
   readonly text: string;
-  /** What is not known of it, as pointers. */
+  /** JSON pointers to the unknown fields. */
   readonly unknown: readonly string[];
 }
 

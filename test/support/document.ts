@@ -1,6 +1,6 @@
 /**
- * Answers held against the published document: nothing that it does not tell, and nothing missing that it
- * promises. Requests may be wrong on purpose: what refuses them is held to it too.
+ * Checks responses against the published document: they contain nothing undocumented and lack nothing that is promised.
+ * Requests may be invalid on purpose: error responses are checked too.
  */
 import assert from "node:assert/strict";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
@@ -13,19 +13,19 @@ import {
   type Schema,
 } from "./openapi-document.ts";
 
-/** An answer, whichever client took it. */
+/** A response, from any client. */
 export interface Received {
   readonly status: number;
   /** By lower-case name. */
   readonly headers: { readonly [name: string]: string | readonly string[] | undefined };
-  /** The body; empty when there is none. */
+  /** The body, or an empty string. */
   readonly text: string;
 }
 
 const document = publishedDocument();
 const published = operationsOf(document);
 
-/** Headers that belong to the connection or to any message, and that no API describes. */
+/** Headers of the connection or of HTTP messages in general, which no API describes. */
 const plumbing: ReadonlySet<string> = new Set([
   "cache-control",
   "connection",
@@ -37,14 +37,14 @@ const plumbing: ReadonlySet<string> = new Set([
   "x-content-type-options",
 ]);
 
-/** Statuses of what goes wrong before an operation is reached, or that are bugs: `default` stands for them. */
+/** Statuses of failures before an operation is reached, and of bugs. `default` covers them. */
 const anywhere: ReadonlySet<number> = new Set([408, 431, 500]);
 
 /**
- * Holds the answer to `method target` against the document. Paths outside of /v1 are not its subject; where it
- * has no operation the answer must be a problem.
+ * Checks the response to `method target` against the document. Ignores paths outside /v1. If the document has no such
+ * operation, the response must be a problem.
  *
- * @throws {AssertionError} that says what the document does not have, or what the answer lacks.
+ * @throws {AssertionError} naming what the document or the response lacks.
  */
 export function checkAnswer(method: string, target: string, answer: Received): void {
   const what = `${method} ${target} -> ${answer.status}`;
@@ -67,14 +67,14 @@ export function checkAnswer(method: string, target: string, answer: Received): v
   checkProblem(what, method, answer);
 }
 
-/** The operation that a request reaches; HEAD reaches that of GET. */
+/** The operation that a request reaches. HEAD reaches the operation of GET. */
 export function operationAt(method: string, path: string): PlacedOperation | undefined {
   const verb = method === "HEAD" ? "GET" : method;
   const here = published.filter((one) => one.method === verb && matcherOf(one.path).test(path));
   return here.find((one) => one.path === path) ?? here[0];
 }
 
-/** The values of server-sent events, those of comments and of errors left out. */
+/** The values of server-sent events, without comments and errors. */
 function eventData(text: string): readonly object[] {
   return text
     .split("\n\n")
@@ -82,7 +82,7 @@ function eventData(text: string): readonly object[] {
     .map((event) => JSON.parse(event.slice("data: ".length)) as object);
 }
 
-/** Only images' names have slashes; an id may be empty, which is a mistake of the caller. */
+/** Only image names contain slashes. An id may be empty, which is a mistake of the caller. */
 function matcherOf(pattern: string): RegExp {
   return new RegExp(`^${pattern.replace("{image}", ".*").replace(/\{\w+\}/g, "[^/]*")}$`, "s");
 }
@@ -90,7 +90,7 @@ function matcherOf(pattern: string): RegExp {
 function checkProblem(what: string, method: string, answer: Received): void {
   const { Problem } = document.components.responses;
   assert.ok(Problem);
-  // What a method or a path that is none is told has headers of HTTP, and no operation to say so.
+  // An unknown method or path is answered with headers of HTTP itself, and no operation documents them.
   const { allow: _allow, "www-authenticate": _scheme, ...headers } = answer.headers;
   checkResponse(what, method, Problem, { ...answer, headers });
 }
@@ -126,7 +126,7 @@ function checkResponse(what: string, method: string, stated: DocumentedResponse,
   const value: unknown = JSON.parse(answer.text);
   checkValue(what, media.schema, value);
   if (type !== "application/problem+json") {
-    // Pages say that they can be asked for again; lines cannot.
+    // Pages support conditional requests; streams of lines do not.
     const isPage = stated.headers?.ETag !== undefined;
     assert.equal("etag" in answer.headers, isPage, `${what}: ETag`);
     return;
@@ -139,7 +139,7 @@ function checkResponse(what: string, method: string, stated: DocumentedResponse,
   );
 }
 
-/** The codes that a response's description tells: "Its `code`: `conflict`, `name_reserved`." */
+/** Parses the codes from a response's description: "Its `code`: `conflict`, `name_reserved`." */
 function codesOf({ description = "" }: DocumentedResponse): readonly string[] {
   const list = /Its `code`: (.*)\.$/.exec(description)?.[1] ?? "";
   return Array.from(list.matchAll(/`(\w+)`/g), ([, code = ""]) => code);
@@ -156,7 +156,7 @@ function checkHeaders(what: string, stated: DocumentedResponse, { headers }: Rec
   for (const [name, { required = false, schema = {} }] of described) {
     const value = headers[name];
     assert.ok(value !== undefined || !required, `${what}: the header ${name} is missing`);
-    // A header that is given more than once is a list (RFC 9110, 5.3).
+    // A header that occurs more than once is a list (RFC 9110, section 5.3).
     if (value !== undefined) checkValue(`${what}, header ${name}`, schema, [value].flat().join(", "));
   }
   const others = Object.keys(headers).filter((name) => !described.has(name) && !plumbing.has(name));
@@ -171,8 +171,8 @@ function problemIn({ headers, text }: Received): { readonly grpcCode?: string } 
 // ---- Schemas ----
 
 /**
- * An object takes no member that its schema does not have. The published schemas of answers are open, because
- * a later gateway may say more; the one under test may not say what it does not publish.
+ * Rejects members that the schema of an object does not list. The published response schemas are open, so that later
+ * gateways can add members; the gateway under test may only use published ones.
  */
 function closed(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(closed);
@@ -187,7 +187,7 @@ const ajv = new Ajv2020({
   allErrors: true,
   formats: {
     int32: { type: "number", validate: (value) => Number.isInteger(value) && value === (value | 0) },
-    // Of integers: an unsigned one of 32 bits, whose bounds its schema has. Of texts: digits of 64 bits.
+    // On integers: unsigned 32 bits, bounded by the schema. On strings: decimal digits of 64 bits.
     int64: (text) => BigInt(text) === BigInt.asIntN(64, BigInt(text)),
     uint64: (text) => BigInt(text) === BigInt.asUintN(64, BigInt(text)),
     byte: (text) => Buffer.from(text, "base64").toString("base64") === text,
@@ -198,7 +198,7 @@ const ajv = new Ajv2020({
 ajv.addSchema({ $id: "crest", components: closed(document.components) as object });
 const compiled = new Map<string, ValidateFunction>();
 
-/** Holds a value to a schema of the document, strictly. */
+/** Checks a value strictly against a schema of the document. */
 export function checkValue(what: string, schema: Schema, value: unknown): void {
   const text = JSON.stringify(closed(schema)).replaceAll('"#/components/', '"crest#/components/');
   const validate = compiled.get(text) ?? ajv.compile(JSON.parse(text));

@@ -1,15 +1,15 @@
-/** The documents for users, README.md and docs/*.md: their texts, their fenced blocks and their commands. */
+/** The user documents, README.md and docs/*.md: their texts, fenced blocks and commands. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { repositoryRoot } from "./repository.ts";
 
 export interface Document {
-  /** Relative to the repository: `docs/install.md`. */
+  /** Relative to the repository root: `docs/install.md`. */
   readonly path: string;
   readonly text: string;
 }
 
-/** README.md, then the files of docs/ in alphabetical order. */
+/** README.md, then the files in docs/ in alphabetical order. */
 export function userDocuments(): readonly Document[] {
   const root = repositoryRoot();
   const names = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
@@ -47,19 +47,19 @@ export function documentedScript(info: string): string {
   return found.map(({ text }) => text).join("\n");
 }
 
-/** Commands in running text that begin with `program`. */
+/** The inline commands outside fenced blocks that begin with `program`. */
 export function inlineCommands(markdown: string, program: string): readonly string[] {
   return Array.from(withoutFences(markdown).matchAll(/`([^`]+)`/g), ([, code = ""]) =>
     code.replace(/\s+/g, " "),
   ).filter((code) => code.startsWith(`${program} `));
 }
 
-/** The targets of links in running text: `docs/tls.md`, `#files-that-crest-trusts`, `https://semver.org`. */
+/** The link targets outside code: `docs/tls.md`, `#files-that-crest-trusts`, `https://semver.org`. */
 export function linksOf(markdown: string): readonly string[] {
   return Array.from(withoutCode(markdown).matchAll(/\]\(([^)\s]+)\)/g), ([, target = ""]) => target);
 }
 
-/** The anchors of a text's headings, as GitHub makes them: a repeated one gets a number. */
+/** The anchors of the headings, as GitHub generates them: a repeated one gets a number. */
 export function anchorsOf(markdown: string): ReadonlySet<string> {
   const anchors = new Set<string>();
   for (const [, heading = ""] of withoutFences(markdown).matchAll(/^#{1,6} (.+)$/gm)) {

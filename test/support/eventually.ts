@@ -1,13 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 /**
- * Waits until a condition holds, asking again and again, and gives what it returned.
+ * Polls a condition until it holds, and returns its result.
  *
- * `false`, `undefined` and `null` say that it does not hold yet, and so does an error: assertions may stand
- * in it, with `return true` behind them.
+ * `false`, `undefined`, `null` and a thrown error mean that it does not hold yet. A condition may thus contain
+ * assertions followed by `return true`.
  *
- * @param options.timeoutMs 5,000 by default.
- * @throws {Error} when the time is over, with the condition's last error as the cause.
+ * @param options.timeoutMs Default: 5,000.
+ * @throws {Error} on timeout, with the last error of the condition as the cause.
  */
 export async function eventually<Value>(
   condition: () => Value | Promise<Value>,
@@ -34,7 +34,7 @@ export async function eventually<Value>(
   }
 }
 
-/** Waits until a number above 0 stays what it is: that of the bytes that fit into all buffers on a way. */
+/** Waits until a number above 0 stops changing, such as the bytes that fit into all buffers on a path. */
 export async function untilStill(current: () => number): Promise<void> {
   let seen = 0;
   const isStill = () => {

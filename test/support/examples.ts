@@ -1,20 +1,20 @@
 /**
- * The examples of the published document, run against a gateway: each request is sent as it stands there, and
- * the answer must be the one that stands there. What cannot be the same on two machines is compared like this:
+ * Runs the examples of the published document against a gateway. Each request is sent as published, and the response
+ * must match the published one. Values that differ between machines are compared like this:
  *
- * - `places`, texts that the test knows (a data folder, a registry), are put in the stead of the example's.
- * - Ids, digests, UUIDs and addresses are of the same kind, and where the example has one twice the answers do.
- * - Times and measured numbers are decimal strings; the version of the runtime is some version.
- * - Lists that the example shortens hold each of its items.
+ * - `places`, texts that the test knows (a data folder, a registry), replace those of the example.
+ * - Ids, digests, UUIDs and addresses have the same format, and repeat where those of the example do.
+ * - Times and measured numbers are decimal strings; the version of the runtime is any version.
+ * - Lists that the example shortens contain each of its items.
  *
- * All else is equal, and no key is missing or more.
+ * Everything else is equal, with no key missing or added.
  */
 import assert from "node:assert/strict";
 import { type Operation, operationsOf, type PlacedOperation, publishedDocument } from "./openapi-document.ts";
 
 /**
- * Operations whose example runs on the fake runtime: Debian's containerd does not have their RPC, and no
- * containerd can checkpoint without CRIU.
+ * Operations whose example runs on the fake runtime: Debian's containerd lacks their RPC, or, for checkpoints,
+ * containerd needs CRIU.
  */
 export const onFake: ReadonlySet<string> = new Set([
   "getRuntimeConfig",
@@ -26,17 +26,17 @@ export const onFake: ReadonlySet<string> = new Set([
   "listPodMetrics",
 ]);
 
-/** The example of an operation, as the document has it. */
+/** The documented example of an operation. */
 export interface PublishedExample {
   readonly id: string;
   readonly method: string;
-  /** The path's template. */
+  /** The path template. */
   readonly path: string;
   readonly parameters: readonly { readonly name: string; readonly in: string; readonly example: unknown }[];
   readonly body: unknown;
-  /** Of the success. */
+  /** The status of the success response. */
   readonly status: number;
-  /** Undefined where the success has no body. */
+  /** Undefined if the success response has no body. */
   readonly answer: unknown;
   readonly location: string | undefined;
   readonly subprotocol: string | undefined;
@@ -63,25 +63,25 @@ function exampleOf(operation: PlacedOperation): PublishedExample {
   };
 }
 
-/** The response that an operation has when all is well. */
+/** The success response of an operation. */
 export function successOf({ responses }: Operation) {
   const found = Object.entries(responses).find(([status]) => Number(status) < 300);
   assert.ok(found);
   return found;
 }
 
-/** What an example's request is here. */
+/** The request of an example, adapted to this machine. */
 export interface Request {
   readonly method: string;
-  /** With the query. */
+  /** Includes the query. */
   readonly target: string;
   readonly body: unknown;
 }
 
 export interface Story {
-  /** @throws {Error} for an operation that has no example. */
+  /** @throws {Error} if the document has no such operation. */
   request(id: string): Request;
-  /** Holds an answer to the example's, and remembers what stands for its ids. */
+  /** Checks a response against the example, and remembers the real values of the example's ids. */
   hold(id: string, answer: StoryAnswer): void;
 }
 
@@ -92,20 +92,20 @@ interface StoryAnswer {
 }
 
 export interface StoryOptions {
-  /** Text of the examples -> what stands for it here: `docker.io/library/nginx` -> `127.0.0.1:41234/library/nginx`. */
+  /** Maps texts of the examples to their values here: `docker.io/library/nginx` -> `127.0.0.1:41234/library/nginx`. */
   readonly places: { readonly [text: string]: string };
   /**
-   * Default: exact. By shape, what is there must be of the example's type, messages may be absent and other
-   * members may be there: for runtimes that are newer than the one of the examples, and say other things.
+   * Default: exact. With "shape", values only need the type of the example, messages may be absent, and other members
+   * may be present. For runtimes newer than the one in the examples, whose responses differ.
    */
   readonly by?: "exact" | "shape";
 }
 
-/** What is made anew each time, within any text. */
+/** Values that differ in each run, within any text. */
 const volatile =
   /[0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d./])/g;
 
-/** The fields that are measured, and what they are. */
+/** Measured fields and their formats. */
 const measured: { readonly [field: string]: RegExp } = {
   runtimeVersion: /^v?\d+\.\d+\.\d+/,
   createdAt: /^1\d{18}$/,
@@ -116,13 +116,13 @@ const measured: { readonly [field: string]: RegExp } = {
   value: /^\d+$/,
 };
 
-/** Lists that an example shows a part of. */
+/** Lists that an example shows only in part. */
 const shortened: ReadonlySet<string> = new Set(["rpcs", "quirks", "grants"]);
 
 export function createStory({ places, by = "exact" }: StoryOptions): Story {
   const here = new Map<string, string>();
 
-  /** A text of an example as it is here, as far as that is known. */
+  /** Converts a text of an example to this machine, with the values known so far. */
   const localised = (text: string): string => {
     const known = text.replace(volatile, (token) => here.get(token) ?? token);
     return Object.entries(places).reduce((all, [from, to]) => all.replaceAll(from, to), known);
@@ -174,7 +174,7 @@ export function createStory({ places, by = "exact" }: StoryOptions): Story {
     if (typeof example === "object" && example !== null) {
       assert.ok(typeof real === "object" && real !== null, `${at} is no object: ${JSON.stringify(real)}`);
       const answer = real as { readonly [key: string]: unknown };
-      // A message may be absent in any answer; what may not, the schemas hold.
+      // Any message may be absent from a response. The schemas check the required ones.
       const members = Object.entries(example).filter(
         ([key, value]) => by === "exact" || key in answer || typeof value !== "object",
       );

@@ -7,7 +7,7 @@ import {
   type MannerName,
 } from "./fake-runtime.ts";
 
-/** A fake runtime and a plain client of it, both gone when the test ends. */
+/** Starts a fake runtime with a plain client. Both close when the test ends. */
 export async function fakeBench(
   t: Pick<TestContext, "after">,
   manner: MannerName = "containerd-2.1",

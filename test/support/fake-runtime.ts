@@ -1,6 +1,6 @@
 /**
- * A CRI runtime for tests: real gRPC on a Unix socket, a small runtime in memory behind it, and the manners
- * of one of five real runtimes in what it answers.
+ * A CRI runtime for tests: real gRPC on a Unix socket, backed by a small in-memory runtime whose responses imitate one
+ * of five real runtimes.
  */
 import { randomInt } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -53,17 +53,17 @@ export type { StreamRequest } from "./fake-runtime/world.ts";
 
 export interface FakeRuntimeOptions {
   readonly manner: MannerName;
-  /** Path to listen on; a fresh temporary folder's by default. */
+  /** The path to listen on. Default: in a fresh temporary folder. */
   readonly socket?: string;
-  /** How long a crash or a restart keeps it down; 100 ms by default (real daemons need about 2 s). */
+  /** How long a crash or restart keeps it down. Default: 100 ms (real daemons need about 2 s). */
   readonly recoveryMs?: number;
-  /** As the property. */
+  /** Initial value of the property. */
   readonly streamUrl?: StreamUrl;
 }
 
 /**
- * Where Exec, Attach and PortForward send their client: the port of a streaming server, for a URL of the
- * manner's own shape, or a whole URL.
+ * Where Exec, Attach and PortForward send their client: the port of a streaming server, for a URL in the runtime's own
+ * format, or a whole URL.
  */
 export type StreamUrl = (stream: StreamRequest) => string | number | Promise<string | number>;
 
@@ -71,70 +71,70 @@ export interface FakeRuntime {
   readonly manner: MannerName;
   /** Path of the Unix socket. */
   readonly socket: string;
-  /** All calls so far, in the order of arrival; may be emptied (`calls.length = 0`). */
+  /** All calls so far, in order of arrival. Tests may clear it (`calls.length = 0`). */
   readonly calls: RecordedCall[];
   readonly crashes: readonly RecordedCrash[];
   readonly pods: ReadonlyMap<string, FakePod>;
   readonly containers: ReadonlyMap<string, FakeContainer>;
   /** By the 64 digits of the id. */
   readonly images: ReadonlyMap<string, FakeImage>;
-  /** Replaceable; `undefined` gives URLs at which nobody listens. */
+  /** May be replaced. `undefined` gives URLs on which nothing listens. */
   streamUrl: StreamUrl | undefined;
 
-  /** The calls of one RPC. */
+  /** The recorded calls of one RPC. */
   callsOf(rpc: RpcName): RecordedCall[];
   /**
-   * Overrides what an RPC answers; the newest override counts.
+   * Overrides the response of an RPC. The newest override wins.
    *
-   * @param options.once For the next call only.
-   * @returns What takes the override away.
+   * @param options.once Applies to the next call only.
+   * @returns A function that removes the override.
    */
   on(rpc: RpcName, answer: Answer, options?: { once?: boolean }): () => void;
-  /** Serves another service on the same socket, in bytes: `/containerd.services.content.v1.Content/ListStatuses`. */
+  /** Serves another service on the same socket, as bytes: `/containerd.services.content.v1.Content/ListStatuses`. */
   serve(
     path: string,
     answer: (request: Buffer, exchange: Exchange) => Uint8Array | Promise<Uint8Array>,
   ): void;
   /**
-   * Does what the RPC does, as if another client had called it: with its events, not recorded.
+   * Performs an RPC as if another client had called it: it sends events, but is not recorded.
    *
-   * @returns The answer in proto JSON; of a stream the first message.
-   * @throws {GrpcFault} as the runtime answers.
+   * @returns The response in proto JSON; the first message of a stream.
+   * @throws {GrpcFault} with the error of the runtime.
    */
   perform(rpc: RpcName, request?: object): Promise<JsonObject>;
 
   addPod(pod?: PodInit): FakePod;
   addContainer(container?: ContainerInit): FakeContainer;
   addImage(image: ImageInit): FakeImage;
-  /** Offers an image for PullImage, to everybody or to those who know the password, or fails each pull. */
+  /** Offers an image for PullImage: to everyone, only with credentials, or failing every pull. */
   addRemoteImage(
     image: ImageInit & {
       readonly credentials?: { username: string; password: string };
       readonly fault?: RegistryFault;
     },
   ): void;
-  /** Has CNI's plug-ins fail, at setting up and at tearing down, for this reason; `undefined` mends them. */
+  /** Makes the CNI plugins fail on add and delete with this reason; `undefined` repairs them. */
   breakNetwork(reason: string | undefined): void;
-  /** From now on refuses configs that ask for what a small node does not have: see `fake-runtime/mistakes.ts`. */
+  /** From now on rejects configs that ask for more than a small node has: see `fake-runtime/mistakes.ts`. */
   limitNode(): void;
-  /** Ends the first process of a container by itself, with its event. */
+  /** Ends the first process of a container as if it exited on its own, with the event. */
   exitContainer(id: string, exitCode: number, options?: { reason?: "OOMKilled" }): Promise<void>;
-  /** Sends an event with any content, as proto JSON of ContainerEventResponse; nothing where there are none. */
+  /** Sends an arbitrary event, as proto JSON of ContainerEventResponse. Does nothing if the runtime has no events. */
   emitEvent(event: object): Promise<void>;
 
   /** Listens again after `stop()`. */
   start(): Promise<void>;
-  /** Goes down: connections drop, the socket refuses. The state stays. */
+  /** Goes down: drops connections and refuses new ones. Keeps the state. */
   stop(): Promise<void>;
-  /** Goes down as its daemon does on a restart, and comes back after `recoveryMs`. */
+  /** Goes down like a daemon that restarts, and returns after `recoveryMs`. */
   restart(): Promise<void>;
   /** Settles once it listens. */
   up(): Promise<void>;
-  /** Down for good; ends what it simulates and removes its socket. */
+  /** Stops for good: ends all simulated processes and removes the socket. */
   close(): Promise<void>;
 }
 
-/** Starts a fake runtime; it listens when the promise settles. */
+/** Starts a fake runtime. It listens when the promise settles. */
 export async function createFakeRuntime(options: FakeRuntimeOptions): Promise<FakeRuntime> {
   const { recoveryMs = 100 } = options;
   const manner = mannerOf(options.manner);
@@ -158,12 +158,12 @@ export async function createFakeRuntime(options: FakeRuntimeOptions): Promise<Fa
   }
 
   async function listen(): Promise<void> {
-    // A streaming server gets a new port whenever its daemon starts.
+    // A streaming server gets a new port each time its daemon starts.
     streamPort = randomInt(32_768, 60_999);
     if (!closing.signal.aborted) await server.listen();
   }
 
-  /** One after the other: a start waits for the stop before it. */
+  /** Runs steps in sequence: a start waits for the preceding stop. */
   function then(step: () => Promise<void>): Promise<void> {
     coming = coming.catch(() => undefined).then(step);
     return coming;
@@ -221,7 +221,7 @@ export async function createFakeRuntime(options: FakeRuntimeOptions): Promise<Fa
     async restart() {
       if (manner.habits.restartEndsEvents) {
         world.events.endStreams();
-        // The end of the streams is on its way before the connections go.
+        // Let the end of the streams reach clients before the connections drop.
         await delay(10);
       }
       await then(recover);

@@ -1,9 +1,9 @@
-/** A registry on loopback with one image at every name, and faults: what a handler answers instead. */
+/** A registry on loopback that serves one image under every name, and injects faults through a handler. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { PushableImage } from "./registry.ts";
 
-/** What is asked for: a manifest by tag or digest, or a blob. */
+/** The request: a manifest by tag or digest, or a blob. */
 export interface RegistryRequest {
   readonly kind: "manifest" | "blob" | "other";
   readonly method: string;
@@ -13,18 +13,18 @@ export interface RegistryRequest {
   readonly incoming: IncomingMessage;
 }
 
-/** Answers a request instead of the registry. @returns Whether it did. */
+/** Answers a request in place of the registry. @returns Whether it did. */
 export type RegistryFault = (request: RegistryRequest, response: ServerResponse) => boolean;
 
 export interface FaultyRegistry {
-  /** `127.0.0.1:PORT`: plain HTTP. */
+  /** `127.0.0.1:PORT`, plain HTTP. */
   readonly address: string;
-  /** The fault of all requests from now on; none when undefined. */
+  /** The fault for all requests from now on; none if undefined. */
   fault: RegistryFault | undefined;
   close(): Promise<void>;
 }
 
-/** Starts it on a free port. */
+/** Starts the registry on a free port. */
 export async function startFaultyRegistry(image: PushableImage): Promise<FaultyRegistry> {
   const registry: { fault: RegistryFault | undefined } = { fault: undefined };
   const server = createServer((incoming, response) => {

@@ -1,9 +1,9 @@
 import { createServer } from "node:net";
 
 /**
- * A port of 127.0.0.1 on which nobody listens now.
+ * Returns a port of 127.0.0.1 that is currently free.
  *
- * Another process may take it first: pass port 0 to what can tell the port it got, and use this for the rest.
+ * Another process may take it first. Use port 0 for programs that report their port, and this only for the others.
  */
 export async function freePort(): Promise<number> {
   const server = createServer();

@@ -1,11 +1,11 @@
 /**
- * Texts on which a pattern takes many steps if there are any: something that it matches a part of, over and over,
- * between a beginning and an end that make it fail late.
+ * Texts that make a regular expression take many steps, if any can: many repetitions of something that it matches in
+ * part, between a prefix and a suffix that make the match fail late.
  */
 import type { AST } from "@eslint-community/regexpp";
 import { parsePattern } from "./pattern-steps.ts";
 
-/** A recipe; `fill` makes a text of about `length` characters. */
+/** A recipe. `fill` creates a text of about `length` characters. */
 export interface HostileText {
   readonly prefix: string;
   readonly pump: string;
@@ -17,14 +17,14 @@ export function fill({ prefix, pump, suffix }: HostileText, length: number): str
   return prefix + pump.repeat(times) + suffix;
 }
 
-/** What hardly a pattern ends with. */
+/** Suffixes that few patterns accept at their end. */
 const usualSuffixes = ["", "\u0000", "x\n=", " "];
-/** Stand in for what a set of characters takes. */
+/** Samples for the characters that a set accepts. */
 const usual = ["a", "A", "0", " ", "\t", "\n", "_", "-", "/", ":", ".", "=", "+", '"', "\u00e9", "\u0001"];
-/** Parts of a pattern that are repeated, most; the longest patterns have hundreds. */
+/** Maximum number of parts to repeat. The longest patterns have hundreds. */
 const maxPumps = 60;
 
-/** Recipes made of the parts of the pattern. */
+/** Recipes built from the parts of the pattern. */
 export function hostileTexts(source: string, flags: string): readonly HostileText[] {
   const sampler = createSampler(source, flags);
   const pieces = unique(sampler.pieces).filter((piece) => piece !== "");
@@ -39,13 +39,13 @@ export function hostileTexts(source: string, flags: string): readonly HostileTex
 const unique = (texts: readonly string[]): readonly string[] => [...new Set(texts)];
 
 interface Samples {
-  /** What runs of parts that stand side by side match, at any depth. */
+  /** Matches of adjacent parts, at any depth. */
   readonly pieces: readonly string[];
-  /** What the first parts match, as far as a part that is repeated. */
+  /** Matches of the first parts, up to a repeated one. */
   readonly beginnings: readonly string[];
-  /** Single characters that some part takes. */
+  /** Single characters that some part accepts. */
   readonly characters: readonly string[];
-  /** Characters that a part takes all but. */
+  /** Characters that a negated set excludes. */
   readonly excluded: readonly string[];
 }
 
@@ -64,7 +64,7 @@ function createSampler(source: string, flags: string): Samples {
     return found;
   }
 
-  /** Texts that the element matches, one for each way of it. */
+  /** Texts that the element matches, one per alternative. */
   function samplesOf(element: AST.Element): readonly string[] {
     switch (element.type) {
       case "Character":
@@ -94,13 +94,13 @@ function createSampler(source: string, flags: string): Samples {
     }
   }
 
-  /** One text that a sequence matches; those of its parts are noted on the way. */
+  /** Returns one text that a sequence matches, and records those of its parts. */
   function sampleOfSequence(elements: readonly AST.Element[]): string {
     const parts: (readonly string[])[] = [];
     let literal = "";
     for (const element of elements) {
       const samples = samplesOf(element);
-      // Literals stay whole: what repeats half a word finds nothing new.
+      // Keep literals whole: repeating half a word finds nothing new.
       if (element.type === "Character") {
         literal += samples[0];
         continue;
@@ -117,7 +117,7 @@ function createSampler(source: string, flags: string): Samples {
     return firsts(parts);
   }
 
-  /** With the first way of each part, and with each other way of one of them. */
+  /** Records the first alternative of each part, combined with each other alternative of one part. */
   function notePieces(parts: readonly (readonly string[])[]): void {
     for (const [index, samples] of parts.entries()) {
       for (const sample of samples)

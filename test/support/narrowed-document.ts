@@ -1,16 +1,16 @@
-/** The description of requests that reach the runtime: CRI's messages do not say what operations need. */
+/** Narrows the document to requests that reach the runtime: CRI's messages do not state what operations need. */
 import type { OpenApiDocument, Schema } from "./openapi-document.ts";
 
 interface Narrowing {
-  /** What the operation needs. */
+  /** The members that the operation needs. */
   readonly required?: readonly string[];
-  /** Beside what the property's own schema says. */
+  /** Added to the property's own schema. */
   readonly properties?: { readonly [name: string]: Schema };
 }
 
 const name: Schema = { pattern: "^[a-z0-9]{4,12}$" };
 
-/** Printable, without what network plugins take for their own: "=" and ";". */
+/** Printable characters except those that are special to network plugins: "=" and ";". */
 const handedToPlugins: Schema = { pattern: "^[ -:<>-~]{0,12}$" };
 
 const path: Schema = { pattern: "^/[a-z]{1,8}$" };
@@ -37,7 +37,7 @@ const narrowings: { readonly [component: string]: Narrowing } = {
   LinuxSandboxSecurityContext: { required: ["runAsUser"] },
 };
 
-/** A copy in which bodies are required to have what their operations need. */
+/** Returns a copy in which bodies must contain what their operations need. */
 export function narrowedDocument(document: OpenApiDocument): OpenApiDocument {
   const schemas = Object.entries(document.components.schemas).map(([component, schema]) => {
     const { required, properties = {} } = narrowings[component] ?? {};

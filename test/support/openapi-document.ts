@@ -1,8 +1,8 @@
-/** The published description of the API, as tests read it. */
+/** The published OpenAPI document, typed for tests. */
 import { readFileSync } from "node:fs";
 import { openApiFile } from "../../src/version.ts";
 
-/** A JSON Schema of the document; only what ours say. */
+/** A JSON Schema, limited to the keywords that our document uses. */
 export interface Schema {
   readonly $ref?: string;
   readonly type?: string;
@@ -68,14 +68,14 @@ export interface OpenApiDocument {
   };
 }
 
-/** openapi/openapi.json. */
+/** Reads openapi/openapi.json. */
 export function publishedDocument(): OpenApiDocument {
   return JSON.parse(readFileSync(openApiFile, "utf8")) as OpenApiDocument;
 }
 
-/** An operation, and where it is. */
+/** An operation with its method and path. */
 export interface PlacedOperation extends Operation {
-  /** In capitals. */
+  /** In upper case. */
   readonly method: string;
   readonly path: string;
 }
@@ -94,7 +94,7 @@ const prefix = "#/components/schemas/";
 /** The name of the component that a schema refers to. */
 export const componentOf = ({ $ref }: Schema): string | undefined => $ref?.slice(prefix.length);
 
-/** What a schema says, its reference followed. @throws when it refers to nothing. */
+/** Resolves the reference of a schema, if it has one. @throws if the component does not exist. */
 export function resolved(document: OpenApiDocument, schema: Schema): Schema {
   const name = componentOf(schema);
   if (name === undefined) return schema;
@@ -107,7 +107,7 @@ export function resolved(document: OpenApiDocument, schema: Schema): Schema {
 export const bodySchemaOf = ({ requestBody }: Operation): Schema | undefined =>
   requestBody?.content["application/json"]?.schema;
 
-/** The names of the components that bodies of requests are made of. */
+/** The names of the components used in request bodies. */
 export function inputComponents(document: OpenApiDocument): ReadonlySet<string> {
   const found = new Set<string>();
   const visit = (schema: Schema): void => {

@@ -1,9 +1,9 @@
-/** The Debian packages that the end-to-end and browser tests need, installed when they may be. */
+/** The Debian packages that the end-to-end and browser tests need, installed where possible. */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { install, missingPackages } from "../../src/embedded/requirements.ts";
 
-/** What tests need besides what `crest up` needs: a program, and the package that has it. */
+/** What the tests need beyond `crest up`: programs with their packages. */
 const forTests: readonly (readonly [program: string, packageName: string])[] = [
   ["/usr/bin/docker-registry", "docker-registry"],
   ["/usr/bin/curl", "curl"],
@@ -14,10 +14,9 @@ const forTests: readonly (readonly [program: string, packageName: string])[] = [
 ];
 
 /**
- * Installs what is missing, as root on Debian; elsewhere nothing happens, and the tests that need it say so
- * when they skip.
+ * Installs what is missing, as root on Debian. Does nothing elsewhere: tests that need a package skip and say so.
  *
- * @throws {StartError} when a package cannot be installed.
+ * @throws {StartError} if a package cannot be installed.
  */
 export async function ensurePackages(report: (step: string) => void): Promise<void> {
   if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) return;
@@ -27,7 +26,7 @@ export async function ensurePackages(report: (step: string) => void): Promise<vo
   if (missing.length > 0) await install(missing, report);
 }
 
-/** Whether Python can make virtual environments: on Debian a package of its own brings what that takes. */
+/** Whether Python can create virtual environments, which needs a separate package on Debian. */
 export function hasVenv(): boolean {
   return spawnSync("python3", ["-c", "import ensurepip, venv"]).status === 0;
 }

@@ -1,17 +1,17 @@
-/** Looks for a text that makes a regular expression slow. Counts steps, not time. */
+/** Searches for a text that makes a regular expression slow. Counts steps, not time. */
 import { fill, type HostileText, hostileTexts } from "./hostile-texts.ts";
 import { createStepCounter, type StepCounter } from "./pattern-steps.ts";
 
 const length = 64 * 1024;
-/** Long enough to tell the worst texts from the others. */
+/** Long enough to distinguish the worst texts from the others. */
 const trialLength = 1024;
 const tooMany = trialLength ** 2 / 4;
 const worst = 3;
 
-/** Steps for a character: each letter of a pattern may be tried there, some of them twice. */
+/** Steps allowed per character: each element of the pattern may be tried there, some of them twice. */
 const stepsFor = (source: string): number => 2 * (source.length + 16);
 
-/** A text of 64 KiB on which the pattern takes too many steps; undefined if none of the hostile texts is one. */
+/** A text of 64 KiB on which the pattern takes too many steps; undefined if no hostile text does. */
 export function attackOn(source: string, flags: string): HostileText | undefined {
   const isWithin = createStepCounter(source, flags);
   return worstOf(hostileTexts(source, flags), isWithin).find(
@@ -19,7 +19,7 @@ export function attackOn(source: string, flags: string): HostileText | undefined
   );
 }
 
-/** The texts that took the most steps while they were short, the worst first. */
+/** The texts that take the most steps at the short length, worst first. */
 function worstOf(texts: readonly HostileText[], isWithin: StepCounter): readonly HostileText[] {
   const found: HostileText[] = [];
   let most = trialLength;

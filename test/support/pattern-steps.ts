@@ -1,14 +1,14 @@
 /**
- * How many steps V8's own engine takes to match a pattern, counted by the engine: the same on every machine.
+ * Counts the steps that V8's own engine takes to match a pattern. The count is the same on every machine.
  *
- * V8 can give up after a number of backtracks. It does not backtrack for everything that it tries, so a pattern is
- * rewritten first: each of its atoms `x` becomes `(?:(?!)|x)`, whose first alternative never matches. It means the
- * same, and every atom that is tried costs one backtrack at least.
+ * V8 can stop after a number of backtracks. It does not backtrack for everything that it tries, so the pattern is
+ * rewritten first: each atom `x` becomes `(?:(?!)|x)`, whose first alternative never matches. The meaning stays the
+ * same, and every attempted atom costs at least one backtrack.
  */
 import { setFlagsFromString } from "node:v8";
 import { RegExpParser, visitRegExpAST } from "@eslint-community/regexpp";
 
-/** Makes a matcher that answers null after `limit` backtracks; 0: never. */
+/** Creates a matcher that returns null after `limit` backtracks; 0: no limit. */
 const withLimit = ((): ((source: string, flags: string, limit: number) => RegExp) => {
   setFlagsFromString("--allow-natives-syntax");
   const make = new Function(
@@ -21,15 +21,15 @@ const withLimit = ((): ((source: string, flags: string, limit: number) => RegExp
   return make as (source: string, flags: string, limit: number) => RegExp;
 })();
 
-/** Answers whether all matches of a pattern in a text are found within `limit` steps. */
+/** Returns whether finding all matches of a pattern in a text takes at most `limit` steps. */
 export type StepCounter = (text: string, limit: number) => boolean;
 
 export function createStepCounter(source: string, flags: string): StepCounter {
-  // Matches one after the other, and at last looks in vain for one more: what replace() and split() do, too. The
-  // whole always matches, unless the engine gives up.
+  // Finds all matches in sequence and then fails to find another, like replace() and split(). The whole pattern always
+  // matches unless the engine gives up.
   const all = `(?:[^]*?(?:${withCountedAtoms(source, flags)}))*`;
   const kept = flags.replace(/[gyd]/g, "");
-  // The engine compiles each one anew, which takes longer than most matches.
+  // The engine compiles each pattern anew, which takes longer than most matches.
   const compiled = new Map<number, RegExp>();
   return (text, limit) => {
     const pattern = compiled.get(limit) ?? withLimit(all, kept, limit);
@@ -63,7 +63,7 @@ function withCountedAtoms(source: string, flags: string): string {
       classes--;
     },
     onAssertionEnter(node) {
-      // The others hold atoms of their own.
+      // Other assertions contain atoms of their own.
       if (node.kind === "start" || node.kind === "end" || node.kind === "word") add(node);
     },
   });
@@ -76,7 +76,7 @@ function withCountedAtoms(source: string, flags: string): string {
   return counted + source.slice(at);
 }
 
-/** The syntax tree of a pattern. @throws {RegExpSyntaxError} */
+/** Parses a pattern into its syntax tree. @throws {RegExpSyntaxError} */
 export function parsePattern(source: string, flags: string) {
   return new RegExpParser({ ecmaVersion: 2024 }).parsePattern(source, 0, source.length, {
     unicode: flags.includes("u"),

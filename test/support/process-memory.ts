@@ -1,10 +1,10 @@
-/** What a process holds in memory, by /proc. */
+/** Reads the memory usage of a process from /proc. */
 import { readFileSync } from "node:fs";
 
-/** The resident set of a process, in bytes. */
+/** The resident set size of a process, in bytes. */
 export const rssBytes = (pid: number | undefined): number => statusBytes(pid, "VmRSS");
 
-/** The largest resident set that a process has had, in bytes. */
+/** The peak resident set size of a process, in bytes. */
 export const peakRssBytes = (pid: number | undefined): number => statusBytes(pid, "VmHWM");
 
 function statusBytes(pid: number | undefined, field: string): number {
@@ -15,9 +15,9 @@ function statusBytes(pid: number | undefined, field: string): number {
 }
 
 export interface MemoryWatch {
-  /** From now on the process should need no more than it has needed so far. */
+  /** Marks the baseline: from now on the process should need no more than its peak so far. */
   settled(): void;
-  /** Ends watching. How far the resident set rose above its highest before `settled`, in MiB; 0 if it did not. */
+  /** Stops watching. Returns how far the resident set rose above its peak before `settled`, in MiB; 0 if it did not. */
   stop(): number;
 }
 

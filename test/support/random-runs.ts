@@ -1,4 +1,4 @@
-/** Whether the run is `--quick`: see test/run.ts. */
+/** Whether this is a `--quick` run: see test/run.ts. */
 const isQuick = process.env.CREST_TEST_QUICK === "1";
 
 /** How many random inputs a test tries: `count`, or a tenth of it in a quick run. */

@@ -1,21 +1,21 @@
 import { connect } from "node:net";
 
 export interface RawRequestOptions {
-  /** When to give up; 5,000 by default. */
+  /** Default: 5,000. */
   readonly timeoutMs?: number;
-  /** Whether to end our side after the bytes. False by default: many servers take that for a client that left. */
+  /** Whether to end our side after the bytes. Default: false, since many servers treat that as a disconnect. */
   readonly end?: boolean;
-  /** Returns as soon as what came fulfils it, instead of waiting for the other side to close. */
+  /** Returns as soon as the received bytes satisfy it, instead of waiting for the other side to close. */
   readonly until?: (response: Buffer) => boolean;
 }
 
 /**
- * Sends bytes as they are over a plain socket and gives all that comes back until the other side closes.
+ * Sends raw bytes over a plain socket and returns everything received until the other side closes.
  *
- * For HTTP ask for `Connection: close`, or give `until`.
+ * For HTTP, send `Connection: close` or pass `until`.
  *
  * @param target A port of 127.0.0.1, or the path of a Unix socket.
- * @throws {Error} if it cannot connect, or the time is over: the message tells what had come.
+ * @throws {Error} if it cannot connect, or on timeout, with what was received in the message.
  */
 export function rawRequest(
   target: number | string,
@@ -40,7 +40,7 @@ export function rawRequest(
       if (until?.(Buffer.concat(chunks))) socket.destroy();
     });
     socket.on("error", (error: NodeJS.ErrnoException) => {
-      // A server that refuses may reset the connection behind its answer.
+      // A server that rejects a request may reset the connection after its response.
       if (error.code === "ECONNRESET" && chunks.length > 0) return;
       reject(error);
     });

@@ -1,4 +1,4 @@
-/** A real image registry on loopback, Debian's docker-registry, and a way to push without a client program. */
+/** A real image registry on loopback, Debian's docker-registry, and a function that pushes without a client program. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -8,34 +8,34 @@ import { join } from "node:path";
 
 const binary = "/usr/bin/docker-registry";
 
-/** Whether the Debian package docker-registry is installed: tests that need it skip otherwise. */
+/** Whether the Debian package docker-registry is installed. Tests that need it skip otherwise. */
 export const hasRegistry = existsSync(binary);
 
-/** Who may use a registry that asks. */
+/** Credentials for a registry that requires them. */
 export interface RegistryCredentials {
   readonly username: string;
   readonly password: string;
 }
 
-/** The one user of a registry that was started with `auth`. */
+/** The only user of a registry started with `auth`. */
 export const registryUser: RegistryCredentials = { username: "reader", password: "open sesame" };
 
-/** The password above as bcrypt, in htpasswd's format. */
+/** The bcrypt hash of the password above, in htpasswd format. */
 const htpasswd = "reader:$2y$05$6hptfADCWGu.8s7oLdkBd.5LND33YrXY0yVQQDgL68HY/BbbPLMQK\n";
 
 export interface Registry {
-  /** `127.0.0.1:PORT`: plain HTTP. */
+  /** `127.0.0.1:PORT`, plain HTTP. */
   readonly address: string;
-  /** What it wrote to its log so far. */
+  /** Its log output so far. */
   log(): string;
   close(): Promise<void>;
 }
 
 /**
- * Starts a registry with storage of its own on a free port of 127.0.0.1.
+ * Starts a registry with its own storage on a free port of 127.0.0.1.
  *
- * @param options.auth Whether it asks for `registryUser`; false by default.
- * @throws {Error} if the package is not installed or it does not come up in 15 s.
+ * @param options.auth Whether it requires `registryUser`. Default: false.
+ * @throws {Error} if the package is not installed, or the registry does not listen within 15 s.
  */
 export async function startRegistry({ auth = false }: { auth?: boolean } = {}): Promise<Registry> {
   if (!hasRegistry)
@@ -50,7 +50,7 @@ export async function startRegistry({ auth = false }: { auth?: boolean } = {}): 
     http: { addr: "127.0.0.1:0" },
     ...(auth ? { auth: { htpasswd: { realm: "crest", path: passwords } } } : {}),
   };
-  // JSON is YAML.
+  // JSON is valid YAML.
   await writeFile(join(folder, "config.yml"), JSON.stringify(config));
   const child = spawn(binary, ["serve", join(folder, "config.yml")], { stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
@@ -93,17 +93,17 @@ function listeningAddress(child: ChildProcess, log: () => string): Promise<strin
   });
 }
 
-/** An image ready to push: the manifest and every blob that it names. */
+/** An image ready to push: the manifest and every blob it references. */
 export interface PushableImage {
   readonly manifest: { readonly bytes: Uint8Array; readonly mediaType: string };
   readonly blobs: readonly { readonly digest: string; readonly bytes: Uint8Array }[];
 }
 
 /**
- * Pushes an image: blobs, then the manifest under a tag.
+ * Pushes an image: the blobs, then the manifest under a tag.
  *
- * @returns The manifest's digest, `sha256:...`.
- * @throws {Error} with the registry's answer if it refuses.
+ * @returns The digest of the manifest, `sha256:...`.
+ * @throws {Error} with the registry's response if it rejects the push.
  */
 export async function pushImage(
   registry: Pick<Registry, "address">,
@@ -135,7 +135,7 @@ async function send(url: string, init: RequestInit): Promise<Response> {
   return response;
 }
 
-/** `sha256:` and the digest of these bytes. */
+/** The digest of these bytes, with the prefix `sha256:`. */
 export function digestOf(bytes: Uint8Array): string {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }

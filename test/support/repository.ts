@@ -2,11 +2,11 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 /**
- * The folder of the repository, looked for upwards from the working directory.
+ * Finds the root of the repository, upwards from the working directory.
  *
- * Not from this file: compiled tests may lie outside the repository.
+ * Does not start at this file, because compiled tests may be outside the repository.
  *
- * @throws {Error} if no parent of the working directory holds the CRI definition.
+ * @throws {Error} if no parent of the working directory has the CRI definition.
  */
 export function repositoryRoot(): string {
   let folder = process.cwd();

@@ -1,10 +1,10 @@
-/** The regular expressions of the built sources, found by parsing them, so that none is forgotten. */
+/** Finds the regular expressions in the built sources by parsing them, so that none is missed. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Node, parse } from "acorn";
 import { repositoryRoot } from "./repository.ts";
 
-/** One that stands in the sources. */
+/** A regular expression literal in the sources. */
 export interface SourcePattern {
   /** File and line. */
   readonly place: string;
@@ -14,11 +14,11 @@ export interface SourcePattern {
 
 export interface SourcePatterns {
   readonly literals: readonly SourcePattern[];
-  /** Places where one is made of a text, so that nobody can read it here. */
+  /** Places that construct an expression from a string, so that it cannot be analysed here. */
   readonly made: readonly string[];
 }
 
-/** Those of `dist/src` and of the scripts of the pages. What only development runs is left out. */
+/** The expressions in `dist/src` and in the scripts of the pages. Skips code that only runs in development. */
 export function sourcePatterns(): SourcePatterns {
   const literals: SourcePattern[] = [];
   const made: string[] = [];
@@ -55,7 +55,7 @@ function isPattern(
   return node.type === "Literal" && "regex" in node && node.regex !== undefined;
 }
 
-/** `new RegExp(...)`, `RegExp(...)`. */
+/** Matches `new RegExp(...)` and `RegExp(...)`. */
 function isConstruction(node: Node): boolean {
   if (node.type !== "NewExpression" && node.type !== "CallExpression") return false;
   const { callee } = node as Node & { readonly callee: { readonly name?: string } };

@@ -5,39 +5,37 @@ import { fileURLToPath } from "node:url";
 import { repositoryRoot } from "./repository.ts";
 
 export interface SpawnCrestOptions {
-  /**
-   * The line of stdout that says that it serves; `ready` gives its first group, or all of the match.
-   */
+  /** Matches the line on stdout that says that it serves. `ready` resolves with its first group, or the whole match. */
   readonly ready: RegExp;
-  /** Added to this process's environment; `undefined` takes a variable away. */
+  /** Added to this process's environment; `undefined` removes a variable. */
   readonly env?: { readonly [name: string]: string | undefined };
   readonly cwd?: string;
-  /** How long `ready` waits; 15,000 by default. */
+  /** Timeout of `ready`. Default: 15,000. */
   readonly readyTimeoutMs?: number;
-  /** The process's limit of open files; this process's by default. */
+  /** The process's limit of open files. Default: the limit of this process. */
   readonly maxOpenFiles?: number;
 }
 
 export interface CrestProcess {
   /**
-   * What the ready line says, usually the URL.
+   * Resolves with the content of the ready line, usually the URL.
    *
-   * Rejects if the process ends first or the time is over, with its output in the message.
+   * Rejects if the process exits first or on timeout, with its output in the message.
    */
   readonly ready: Promise<string>;
-  /** Settles when it ends. */
+  /** Settles when the process exits. */
   readonly exit: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   readonly pid: number | undefined;
-  /** Both streams so far, as they came. */
+  /** Both streams so far, interleaved as they arrived. */
   output(): string;
   stdout(): string;
   stderr(): string;
   kill(signal: NodeJS.Signals): void;
-  /** SIGTERM, then SIGKILL after 10 s; settles when it has ended. */
+  /** Sends SIGTERM, then SIGKILL after 10 s. Settles when the process has exited. */
   stop(): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
 }
 
-/** The built command line program: beside these tests where they are compiled, else in `dist`. */
+/** The built command-line program: next to these tests if they are compiled, else in `dist`. */
 function mainFile(): string {
   const beside = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "src", "main.js");
   return existsSync(beside) ? beside : join(repositoryRoot(), "dist", "src", "main.js");
@@ -78,7 +76,7 @@ export function spawnCrest(args: readonly string[], options: SpawnCrestOptions):
       fail(`it ended with ${signal ?? code}`);
     });
   });
-  // Who only stops it, or looks at its exit, need not care for the ready line.
+  // Callers that only stop it, or check its exit, may ignore the ready line.
   ready.catch(() => undefined);
 
   return {
@@ -101,7 +99,7 @@ export function spawnCrest(args: readonly string[], options: SpawnCrestOptions):
 function exitOf(child: ChildProcess): CrestProcess["exit"] {
   return new Promise((resolve) => {
     child.once("error", () => resolve({ code: null, signal: null }));
-    // Not "exit": the last of the output comes before "close".
+    // Not "exit": output may still arrive until "close".
     child.once("close", (code, signal) => resolve({ code, signal }));
   });
 }

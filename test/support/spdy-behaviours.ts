@@ -1,4 +1,4 @@
-/** What streaming servers of runtimes do with a session: containerd's manners, and bad ones. */
+/** How streaming servers of runtimes behave in a session: like containerd, and badly. */
 import type { Behaviour, ServerSession, ServerStream } from "./spdy-server.ts";
 
 /** Kubernetes' Status as containerd writes it. */
@@ -14,7 +14,7 @@ export function exited(code: number): string {
   });
 }
 
-/** The outputs that a client asked for; waits until it has opened them. */
+/** The outputs that a client requested. Waits until the client has opened them. */
 export async function outputsOf(
   session: ServerSession,
   { stdout, stderr, tty }: Parameters<Behaviour>[1],
@@ -25,7 +25,7 @@ export async function outputsOf(
   };
 }
 
-/** The end of a command: FIN on the outputs, the status, RST of its stream, GOAWAY, and the connection closes. */
+/** Ends a command: FIN on the outputs, the status, RST of its stream, GOAWAY, then closes the connection. */
 export async function finish(session: ServerSession, status = success): Promise<void> {
   const error = await session.stream("error");
   for (const { headers, end } of session.streams) if (/^std(out|err)$/.test(headers.streamtype ?? "")) end();
@@ -38,11 +38,11 @@ export async function finish(session: ServerSession, status = success): Promise<
 export interface Script {
   readonly stdout?: string | Uint8Array;
   readonly stderr?: string | Uint8Array;
-  /** The text of the error stream; success by default, `undefined` for one that never comes. */
+  /** The text of the error stream. Default: success. `undefined`: it never arrives. */
   readonly status?: string | undefined;
 }
 
-/** Writes what it is told and ends. Without a status: FIN on the outputs, and silence. */
+/** Writes the given output and ends. Without a status, it sends FIN on the outputs and then nothing. */
 export function command(script: Script = {}): Behaviour {
   return async (session, request) => {
     const { stdout, stderr } = await outputsOf(session, request);
@@ -55,14 +55,14 @@ export function command(script: Script = {}): Behaviour {
   };
 }
 
-/** `cat`: gives stdin back on stdout until its end. */
+/** `cat`: echoes stdin to stdout until its end. */
 export const cat: Behaviour = async (session) => {
   const [stdin, stdout] = [await session.stream("stdin"), await session.stream("stdout")];
   for await (const chunk of stdin.input) await stdout.write(chunk);
   await finish(session);
 };
 
-/** Writes without an end, as fast as it is read. */
+/** Writes endlessly, as fast as the client reads. */
 export function flood(type: "stdout" | "stderr" = "stdout"): Behaviour {
   return async (session) => {
     const stream = await session.stream(type);
@@ -72,20 +72,20 @@ export function flood(type: "stdout" | "stderr" = "stdout"): Behaviour {
   };
 }
 
-/** Reads nothing, as when the process does not take its stdin. */
+/** Reads nothing, like a process that does not read its stdin. */
 export const unread: Behaviour = async (session) => {
   await session.stream("error");
   session.stopReading();
 };
 
-/** What listens at one port of the pod. */
+/** What listens on one port of the pod. */
 export type PortScript = (
   data: ServerStream,
   error: ServerStream,
   session: ServerSession,
 ) => void | Promise<void>;
 
-/** Port-forward: each session's port does what it is told; others are refused. */
+/** Port-forward: runs the script for the session's port, and refuses ports without one. */
 export function ports(scripts: { readonly [port: number]: PortScript }): Behaviour {
   return async (session) => {
     const [error, data] = [await session.stream("error"), await session.stream("data")];
@@ -113,7 +113,7 @@ export function refusing(text: string): PortScript {
   };
 }
 
-/** Sends an answer and ends its half at once. */
+/** Sends a response and ends its half at once. */
 export function answering(text: string | Uint8Array): PortScript {
   return async (data, error) => {
     error.end();

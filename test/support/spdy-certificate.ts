@@ -1,4 +1,4 @@
-/** Certificates for 127.0.0.1 and ::1, made anew for every test: alone, or of an authority. */
+/** Creates certificates for 127.0.0.1 and ::1, fresh for every test: self-signed, or issued by an authority. */
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 
 export interface Certificate {
@@ -21,7 +21,7 @@ const oid = (hex: string): Buffer => der(6, Buffer.from(hex, "hex"));
 const time = (date: Date): Buffer =>
   der(0x17, Buffer.from(`${date.toISOString().slice(2, 19).replace(/\D/g, "")}Z`));
 
-/** Common name and, in RFC 5280's terms, issuer. */
+/** An RFC 5280 Name with only a common name. */
 const nameOf = (commonName: string): Buffer =>
   sequence(der(0x31, sequence(oid("550403"), der(0x0c, Buffer.from(commonName)))));
 
@@ -32,7 +32,7 @@ interface Wanted {
   readonly validity?: Validity;
 }
 
-/** In days from now; by default from yesterday to tomorrow. */
+/** In days from now. Default: from yesterday to tomorrow. */
 export interface Validity {
   readonly fromDays?: number;
   readonly toDays?: number;
@@ -40,7 +40,7 @@ export interface Validity {
 
 const dayMs = 24 * 60 * 60 * 1000;
 
-/** RFC 5280: version 3, ECDSA with SHA-256, a subject alternative name for each loopback address. */
+/** An RFC 5280 certificate: version 3, ECDSA with SHA-256, a subject alternative name for each loopback address. */
 function issue(
   { subject, issuer, isAuthority = false, validity: { fromDays = -1, toDays = 1 } = {} }: Wanted,
   { publicKey, signer }: { readonly publicKey: KeyObject; readonly signer: KeyObject },
@@ -66,7 +66,7 @@ function issue(
 const newKey = () => generateKeyPairSync("ec", { namedCurve: "prime256v1" });
 const pemOf = (key: KeyObject): string => String(key.export({ type: "pkcs8", format: "pem" }));
 
-/** A certificate that signs itself. */
+/** A self-signed certificate. */
 export function selfSigned(validity: Validity = {}): Certificate {
   const { publicKey, privateKey } = newKey();
   const cert = issue({ subject: "streams", issuer: "streams", validity }, { publicKey, signer: privateKey });

@@ -1,10 +1,10 @@
 /**
- * The preset dictionary of SPDY/3's header compression: 1,423 bytes.
+ * The preset dictionary for SPDY/3 header compression: 1,423 bytes.
  *
  * Source: SPDY Protocol draft 3, section 2.6.10.1.
  */
 
-/** Each stands with its length before it, as in a header block. */
+/** Each is preceded by its length, as in a header block. */
 const words = [
   ...["options", "head", "post", "put", "delete", "trace", "accept", "accept-charset", "accept-encoding"],
   ...["accept-language", "accept-ranges", "age", "allow", "authorization", "cache-control", "connection"],

@@ -1,4 +1,4 @@
-/** A gateway in front of a fake runtime with a real streaming server, and WebSocket clients of it. */
+/** A gateway in front of a fake runtime with a real streaming server, and WebSocket clients for it. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -29,9 +29,9 @@ export interface GatewayOptions {
   readonly sessions?: SessionSettings;
   readonly maxBufferBytes?: number;
   readonly streamHost?: string;
-  /** How long a call of the runtime may take. */
+  /** Timeout of calls to the runtime. */
   readonly deadlineMs?: number;
-  /** Clients of it give their `ca`; `count` and `refusal` speak no TLS. */
+  /** Clients must pass its `ca`. `count` and `refusal` do not support TLS. */
   readonly tls?: TlsSettings;
 }
 
@@ -41,23 +41,23 @@ export interface SessionGateway {
   readonly app: App;
   readonly port: number;
   readonly logged: readonly LogEntry[];
-  /** One-time tokens of the runtime's URLs so far. */
+  /** One-time tokens in the runtime's URLs so far. */
   readonly streamTokens: readonly string[];
   /** `/v1/containers/ID` of a running container. */
   readonly container: string;
   /** `/v1/pods/ID` of its pod. */
   readonly pod: string;
-  /** Sessions as `/readyz?verbose` counts them. */
+  /** The number of sessions that `/readyz?verbose` reports. */
   count(): Promise<number>;
-  /** A WebSocket client; wait for `opened`. */
+  /** Opens a WebSocket client. Wait for its `opened`. */
   open(path: string, options?: OpenOptions): Client;
-  /** Lets go of the clients, calls and streams that have been. */
+  /** Forgets the clients, calls and streams so far. */
   forget(): void;
-  /** The answer to a handshake that must not become a WebSocket. */
+  /** Returns the response to a handshake that must be refused. */
   refusal(path: string, options?: HandshakeOptions): Promise<Refused>;
 }
 
-/** Starts all of it; gone when the test has ended. */
+/** Starts everything, and stops it when the test ends. */
 export async function sessionGateway(
   t: Pick<TestContext, "after">,
   options: GatewayOptions = {},
@@ -90,7 +90,7 @@ export async function sessionGateway(
     },
     ...{ runtime, token, tls, maxBufferBytes },
     log: (entry) => logged.push(entry),
-    // A client that a test leaves behind shall not hold the end up.
+    // A client that a test leaves behind must not delay the end.
     sessions: { ...sessions, limits: { graceMs: 1000, ...sessions?.limits } },
   });
   const port = Number(new URL(await app.listen()).port);
@@ -131,13 +131,13 @@ export async function sessionGateway(
 }
 
 export interface OpenOptions extends ClientOptions {
-  /** v5 by default; none of them when empty. */
+  /** Default: v5. An empty list sends none. */
   readonly subprotocols?: readonly string[];
-  /** Whether it sends the token in a header; true by default. */
+  /** Whether to send the token in a header. Default: true. */
   readonly withToken?: boolean;
-  /** Messages are the bytes, without a channel. */
+  /** Messages are plain bytes, without a channel. */
   readonly raw?: boolean;
-  /** Sees each message instead of its being kept. */
+  /** Receives each message, which is then not stored. */
   readonly onMessage?: (message: Buffer) => void;
 }
 
@@ -148,20 +148,20 @@ export interface Frame {
 
 export interface Client {
   readonly socket: WebSocket;
-  /** Rejects when it is refused. */
+  /** Rejects if the handshake is refused. */
   readonly opened: Promise<void>;
   /** All messages so far. */
   readonly frames: readonly Frame[];
-  /** All that came on a channel; of a raw tunnel, all. */
+  /** Everything received on a channel; in a raw tunnel, everything. */
   bytes(channel?: number): Buffer;
   text(channel?: number): string;
-  /** Settles when the message has left. */
+  /** Settles when the message has been sent. */
   send(channel: number, payload: string | Uint8Array): Promise<void>;
   readonly closed: Promise<Closed>;
 }
 
 export interface Closed {
-  /** 1006 without a close frame. */
+  /** 1006 if there was no close frame. */
   readonly code: number;
   readonly reason: string;
 }
@@ -190,7 +190,7 @@ function createClient(
     socket.once("open", resolve);
     socket.once("error", reject);
   });
-  // Who is refused looks at the answer; who is cut off looks at `closed`.
+  // Tests of refusals check the response; tests of disconnects check `closed`.
   opened.catch(() => undefined);
   socket.on("error", () => undefined);
   const bytes = (number = 0): Buffer =>
@@ -216,7 +216,7 @@ function createClient(
 
 export interface HandshakeOptions {
   readonly method?: string;
-  /** Beside or instead of a good handshake's; `undefined` leaves one out. */
+  /** Override the headers of a valid handshake; `undefined` removes one. */
   readonly headers?: { readonly [name: string]: string | undefined };
   readonly subprotocols?: readonly string[];
 }
@@ -225,14 +225,14 @@ export interface Refused {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
-  /** The body, when it is a problem. */
+  /** The body, if it is a problem. */
   readonly problem: { readonly [member: string]: unknown } & {
     readonly code?: string;
     readonly detail?: string;
   };
 }
 
-/** The headers of a good handshake. */
+/** The headers of a valid handshake. */
 export function handshakeHeaders({ headers = {}, subprotocols = [v5] }: HandshakeOptions = {}): {
   [name: string]: string;
 } {
@@ -270,7 +270,7 @@ interface Asked {
   readonly headers: { readonly [name: string]: string };
 }
 
-/** @throws {Error} when it is answered with an upgrade. */
+/** @throws {Error} if the response is an upgrade. */
 function ask(port: number, asked: Asked): Promise<Omit<Refused, "problem">> {
   return new Promise((resolve, reject) => {
     const sent = request({ ...asked, host: "127.0.0.1", port, agent: false });
@@ -294,14 +294,14 @@ function ask(port: number, asked: Asked): Promise<Omit<Refused, "problem">> {
   });
 }
 
-/** A handshake as bytes, for what no client library would do. */
+/** A handshake as bytes, for requests that no client library would send. */
 export function handshakeBytes(port: number, path: string, options: HandshakeOptions = {}): string {
   const headers = { host: `127.0.0.1:${port}`, ...handshakeHeaders(options) };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   return `${options.method ?? "GET"} ${path} HTTP/1.1\r\n${lines.join("")}\r\n`;
 }
 
-/** A client's binary message as RFC 6455 frames it. */
+/** A binary message from a client, framed as in RFC 6455. */
 export function maskedMessage(payload: Uint8Array): Buffer {
   assert.ok(payload.length < 126);
   const mask = randomBytes(4);
@@ -309,7 +309,7 @@ export function maskedMessage(payload: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from([0x82, 0x80 | payload.length]), mask, masked]);
 }
 
-/** The bytes below a WebSocket. */
+/** The TCP socket below a WebSocket. */
 export function rawSocketOf(client: Client): Socket {
   return (client.socket as unknown as { readonly _socket: Socket })._socket;
 }

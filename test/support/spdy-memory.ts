@@ -1,11 +1,11 @@
-/** What is kept, and what has come to a standstill. */
+/** Measures retained memory, and waits for values that settle. */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { eventually } from "./eventually.ts";
 
 let collect: (() => void) | undefined;
 
-/** Bytes that buffers of this process hold, without those that only wait to be collected. */
+/** Bytes held by buffers of this process, without garbage. */
 export function keptBytes(): number {
   if (collect === undefined) {
     setFlagsFromString("--expose-gc");
@@ -15,7 +15,7 @@ export function keptBytes(): number {
   return process.memoryUsage().arrayBuffers;
 }
 
-/** Waits until a number does not change any more, and gives it. */
+/** Waits until a number stops changing, and returns it. */
 export async function stillValue(value: () => number): Promise<number> {
   let last = Number.NaN;
   let times = 0;

@@ -1,13 +1,13 @@
-/** Random bytes that a seed gives again. */
+/** Random bytes that are reproducible from a seed. */
 export interface Random {
   readonly seed: number;
-  /** An integer from 0 to below `limit`. */
+  /** An integer from 0 to `limit` - 1. */
   below(limit: number): number;
   bytes(length: number): Buffer;
   pick<Item>(items: readonly Item[]): Item;
 }
 
-/** Mulberry32. */
+/** Implements Mulberry32. */
 export function createRandom(seed: number = Date.now() >>> 0): Random {
   let state = seed;
   const next = (): number => {
@@ -29,7 +29,7 @@ export function createRandom(seed: number = Date.now() >>> 0): Random {
   };
 }
 
-/** Bytes that a server should not send: noise, and frames that are nearly right. */
+/** Bytes that a server should not send: noise, and almost valid frames. */
 export function hostileBytes(random: Random): Buffer {
   const parts: Buffer[] = [];
   for (let left = 1 + random.below(6); left > 0; left--) parts.push(hostilePart(random));
@@ -45,14 +45,14 @@ function hostilePart(random: Random): Buffer {
   switch (random.below(4)) {
     case 0:
       return noise;
-    case 1: // A data frame whose length may lie.
+    case 1: // A data frame with a possibly wrong length.
       head.writeUInt32BE(streamId, 0);
       return Buffer.concat([head, noise]);
-    case 2: // A control frame whose length may lie.
+    case 2: // A control frame with a possibly wrong length.
       head.writeUInt16BE(0x8003, 0);
       head.writeUInt16BE(random.below(12), 2);
       return Buffer.concat([head, noise]);
-    default: // A whole control frame about some stream.
+    default: // A complete control frame for an arbitrary stream.
       head.writeUInt16BE(random.pick([0x8003, 0x8003, 0x8003, 0x8002]), 0);
       head.writeUInt16BE(1 + random.below(10), 2);
       head.writeUInt32BE(8, 4);
@@ -60,7 +60,7 @@ function hostilePart(random: Random): Buffer {
   }
 }
 
-/** Cuts bytes into chunks of any size. */
+/** Splits bytes into chunks of random size. */
 export function chunksOf(random: Random, bytes: Buffer): Buffer[] {
   const chunks: Buffer[] = [];
   for (let at = 0; at < bytes.length; ) {

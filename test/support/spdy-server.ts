@@ -1,6 +1,6 @@
 /**
- * A runtime's streaming server for tests: SPDY/3.1 over a real socket, tokens that work once, and whatever
- * behaviour a test gives it.
+ * A runtime's streaming server for tests: SPDY/3.1 over a real socket, with one-time tokens and the behaviour that a
+ * test sets.
  */
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
@@ -11,10 +11,10 @@ import { createServerSession, type ServerSession } from "./spdy-session.ts";
 
 export type { ServerSession, ServerStream } from "./spdy-session.ts";
 
-/** What a session does once it stands. What it rejects with fails the test that asks for `failures`. */
+/** What a session does once it is established. Rejections are collected in `failures`. */
 export type Behaviour = (session: ServerSession, request: StreamRequest) => void | Promise<void>;
 
-/** An answer in the place of the 101. */
+/** A response in place of the 101. */
 export interface Refusal {
   readonly status: number;
   readonly headers?: { readonly [name: string]: string };
@@ -22,9 +22,9 @@ export interface Refusal {
 }
 
 export interface SpdyServerOptions {
-  /** PEM: serves TLS. */
+  /** PEM. Serves TLS if set. */
   readonly tls?: { readonly key: string; readonly cert: string };
-  /** Where it listens; 127.0.0.1 by default. */
+  /** The address to listen on. Default: 127.0.0.1. */
   readonly host?: string;
 }
 
@@ -34,25 +34,25 @@ export interface SpdyServer {
   readonly origin: string;
   /** All sessions so far. */
   readonly sessions: readonly ServerSession[];
-  /** Connections that are open, whatever was asked on them. */
+  /** The number of open connections, whatever was requested on them. */
   readonly connections: number;
-  /** What was asked so far: `POST /exec/TOKEN`. */
+  /** The requests so far: `POST /exec/TOKEN`. */
   readonly requests: readonly string[];
-  /** What behaviours rejected with. */
+  /** The errors of rejected behaviours. */
   readonly failures: readonly unknown[];
-  /** For each session that begins; they say nothing by default. */
+  /** Runs for each new session. By default a session sends nothing. */
   behaviour: Behaviour;
-  /** Instead of a session: an answer, bytes as they are, or nothing at all. */
+  /** Replaces the session: a response, raw bytes, or nothing at all. */
   refusal: Refusal | Buffer | "silence" | undefined;
-  /** Bytes in one write with the 101. */
+  /** Bytes sent in the same write as the 101. */
   head: Buffer;
-  /** Headers of the 101 that replace the usual ones. */
+  /** Headers that replace those of the 101. */
   upgradeHeaders: { readonly [name: string]: string };
   /** Expects one session, for the fake runtime's `streamUrl`. */
   readonly streamUrl: (stream: StreamRequest) => number;
-  /** Expects one session and gives its URL, for tests without a runtime. */
+  /** Expects one session and returns its URL, for tests without a runtime. */
   issue(kind: StreamRequest["kind"], request?: Partial<StreamRequest>): string;
-  /** Lets go of the sessions and requests so far. */
+  /** Forgets the sessions and requests so far. */
   forget(): void;
   /** Drops all connections and stops listening. */
   close(): Promise<void>;
@@ -77,7 +77,7 @@ export async function createSpdyServer({
   const sockets = new Set<Duplex>();
   const server: Server = tls === undefined ? createServer() : createTlsServer(tls);
 
-  /** Uses a token up, as every request does. */
+  /** Consumes a token, as every request does. */
   function redeem({ method, url = "" }: IncomingMessage): StreamRequest | undefined {
     requests.push(`${method} ${url}`);
     const [, kind, token = ""] = path.exec(url) ?? [];

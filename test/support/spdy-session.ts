@@ -1,4 +1,4 @@
-/** One SPDY session at the server's side: the streams that the client opened, and what is sent on them. */
+/** The server side of one SPDY session: the streams that the client opened, and what is sent on them. */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Duplex } from "node:stream";
 import { Readable } from "node:stream";
@@ -19,48 +19,50 @@ import {
 export interface ServerStream {
   readonly id: number;
   readonly headers: Headers;
-  /** What the client sends; ends at its FIN, or with the connection. While it is not read, the whole session is not. */
+  /**
+   * Data from the client; ends at its FIN or with the connection. If it is not read, the entire session stops reading.
+   */
   readonly input: Readable;
-  /** Bytes that came so far, read or not. */
+  /** Bytes received so far, read or not. */
   readonly receivedBytes: number;
   /** Whether the client ended its half. */
   readonly inputEnded: boolean;
   /** The status of the client's RST_STREAM. */
   readonly resetStatus: number | undefined;
-  /** Settles when the kernel has taken the bytes, or the connection is gone. */
+  /** Settles when the kernel has accepted the bytes, or the connection is gone. */
   write(bytes: Uint8Array | string): Promise<void>;
-  /** FIN. */
+  /** Sends FIN. */
   end(): void;
-  /** RST_STREAM. */
+  /** Sends RST_STREAM. */
   reset(status?: number): void;
 }
 
 export interface ServerSession {
-  /** Of the upgrade. */
+  /** The path of the upgrade request. */
   readonly path: string;
   readonly requestHeaders: IncomingHttpHeaders;
   readonly socket: Duplex;
-  /** In the order of their coming. */
+  /** In order of arrival. */
   readonly streams: readonly ServerStream[];
-  /** Everything else that the client sent: pings, resets. */
+  /** All other frames from the client: pings, resets. */
   readonly controls: readonly ControlFrame[];
-  /** Why the bytes of the client could not be read; undefined while all is well. */
+  /** Why the client's bytes could not be parsed; undefined if they could. */
   readonly failure: Error | undefined;
-  /** The stream whose `streamtype` it is, when it has come. */
+  /** Resolves with the stream of this `streamtype` when it arrives. */
   stream(type: string): Promise<ServerStream>;
-  /** Sends bytes as they are; settles when the kernel has taken them, or the connection is gone. */
+  /** Sends raw bytes. Settles when the kernel has accepted them, or the connection is gone. */
   send(bytes: Uint8Array): Promise<void>;
-  /** Sends a ping and settles with its answer. */
+  /** Sends a ping. Settles with its answer. */
   ping(id: number): Promise<void>;
   goAway(): void;
-  /** Closes in order: what was sent still arrives. */
+  /** Closes gracefully: data already sent still arrives. */
   close(): void;
-  /** Drops the connection without a word. */
+  /** Drops the connection abruptly. */
   drop(): void;
-  /** Stops reading, as a server does whose process does not take its stdin. */
+  /** Stops reading, like a server whose process does not read its stdin. */
   stopReading(): void;
   readAgain(): void;
-  /** Reads on and throws away what comes on any stream: so it sees the end of a connection. */
+  /** Resumes reading and discards all data, so that it sees the end of the connection. */
   drain(): void;
   readonly closed: Promise<void>;
   readonly isClosed: boolean;
@@ -83,7 +85,7 @@ export function createServerSession({ socket, head, path, requestHeaders }: Sess
   let stopped = false;
   let failure: Error | undefined;
 
-  /** Settles when `condition` holds; asked again after every frame. */
+  /** Settles when `condition` holds. Checks it after every frame. */
   function when<Value>(condition: () => Value | undefined): Promise<Value> {
     return new Promise((resolve) => {
       const check = (): void => {

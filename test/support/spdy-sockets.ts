@@ -1,10 +1,10 @@
-/** Two ends of one connection. */
+/** Creates both ends of a connection. */
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 import { WebSocket, WebSocketServer } from "ws";
 
-/** Of a TCP connection; gone when the test has ended. */
+/** A TCP connection, closed when the test ends. */
 export async function socketPair(
   t: Pick<TestContext, "after">,
 ): Promise<readonly [client: Socket, server: Socket]> {
@@ -15,7 +15,7 @@ export async function socketPair(
   const accepted = once(listener, "connection") as Promise<[Socket]>;
   const client = connect({ port, host: "127.0.0.1" });
   const [server] = await accepted;
-  // The client's errors are for what is tested to handle.
+  // The code under test must handle the client's errors.
   server.on("error", () => undefined);
   t.after(() => {
     client.destroy();
@@ -25,7 +25,7 @@ export async function socketPair(
   return [client, server];
 }
 
-/** Both ends of a WebSocket, open. `silent`: its client answers no ping. */
+/** Both ends of an open WebSocket. `silent`: the client does not answer pings. */
 export async function webSocketPair(
   t: Pick<TestContext, "after">,
   { silent = false }: { readonly silent?: boolean } = {},

@@ -1,6 +1,6 @@
 /**
- * SPDY/3.1 as a server writes and reads it, written apart from the product's own: what one of the two
- * misunderstands, the other does not.
+ * SPDY/3.1 frames as a server writes and reads them, implemented separately from the product, so that a
+ * misunderstanding in one does not repeat in the other.
  */
 import { constants, deflateRawSync, deflateSync, inflateSync } from "node:zlib";
 import { spdyDictionary } from "./spdy-dictionary.ts";
@@ -29,7 +29,7 @@ export function dataBytes(streamId: number, payload: Buffer, flags = 0): Buffer 
   return Buffer.concat([uint32(streamId), flagsAndLength(flags, payload.length), payload]);
 }
 
-/** The header of a data frame that announces more, or less, than follows. */
+/** The header of a data frame that announces more or fewer bytes than follow. */
 export function dataHeader(streamId: number, length: number, flags = 0): Buffer {
   return Buffer.concat([uint32(streamId), flagsAndLength(flags, length)]);
 }
@@ -44,7 +44,7 @@ export function uint32(...values: readonly number[]): Buffer {
   return bytes;
 }
 
-/** Gathers whole frames. */
+/** Assembles chunks into whole frames. */
 export function createFrameReader(frame: (frame: Frame) => void): (chunk: Buffer) => void {
   let rest: Buffer = Buffer.alloc(0);
   return (chunk) => {
@@ -69,7 +69,7 @@ export function createFrameReader(frame: (frame: Frame) => void): (chunk: Buffer
 
 export type Headers = { readonly [name: string]: string };
 
-/** Reads the header blocks of one connection, each with all of the zlib stream up to it. */
+/** Reads the header blocks of one connection. Each time it inflates the whole zlib stream so far. */
 export function createHeaderReader(): (block: Buffer) => Headers {
   let compressed: Buffer = Buffer.alloc(0);
   let seen = 0;
@@ -93,7 +93,7 @@ function parseHeaders(block: Buffer): Headers {
     if (at > block.length) throw new Error("Cannot read the header block: it ends in a name or value");
     return block.toString("utf8", at - length, at);
   };
-  // Entries, since a name may be any text, `__proto__` included.
+  // Use entries, because a name may be any text, including `__proto__`.
   const headers: [name: string, value: string][] = [];
   for (let left = block.readUInt32BE(0); left > 0; left--) {
     const name = text();
@@ -104,7 +104,7 @@ function parseHeaders(block: Buffer): Headers {
   return Object.fromEntries(headers);
 }
 
-/** Writes the header blocks of one connection, really compressed, as servers do. */
+/** Writes the header blocks of one connection, compressed, as servers do. */
 export function createHeaderBlocks(): (headers: Headers) => Buffer {
   let begun = false;
   return (headers) => {

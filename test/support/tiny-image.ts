@@ -2,10 +2,10 @@ import { gzipSync } from "node:zlib";
 import { digestOf, type PushableImage } from "./registry.ts";
 
 /**
- * An image with one small file, for tests that need any image; it cannot run.
+ * Creates an image with one small file, for tests that need any image. It cannot run.
  *
- * @param options.content Of the file: another content is another image.
- * @param options.format OCI by default.
+ * @param options.content The content of the file. Different content gives a different image.
+ * @param options.format Default: OCI.
  */
 export function tinyImage({
   content = "tiny\n",

@@ -1,20 +1,20 @@
-/** A registry that gives to those with a bearer token only, and the token's server, as cloud registries are. */
+/** A registry that requires bearer tokens, with its token server, like cloud registries. */
 import { text } from "node:stream/consumers";
 import { type FaultyRegistry, startFaultyRegistry } from "./faulty-registry.ts";
 import type { PushableImage } from "./registry.ts";
 
-/** Who gets a token. */
+/** The user who can get a token. */
 export const tokenUser = { username: "reader", password: "open sesame" };
 export const identityToken = "identity-5d1c";
-/** What is presented to the registry in the end. */
+/** The token that the registry finally accepts. */
 export const accessToken = "access-9f27";
 
 export interface TokenRegistry extends FaultyRegistry {
-  /** How each token was asked for: `basic reader:open sesame`, `refresh_token identity-5d1c`, `anonymous`. */
+  /** How each token was requested: `basic reader:open sesame`, `refresh_token identity-5d1c`, `anonymous`. */
   readonly asked: readonly string[];
 }
 
-/** Starts it on a free port of 127.0.0.1. */
+/** Starts the registry on a free port of 127.0.0.1. */
 export async function startTokenRegistry(image: PushableImage): Promise<TokenRegistry> {
   const asked: string[] = [];
   const registry = await startFaultyRegistry(image);

@@ -1,6 +1,6 @@
 /**
- * The description of what the gateway really takes: beside the published form of a body, which generated
- * clients send, the forms that are not published because each of them would be a union in every client.
+ * Describes what the gateway really accepts. Besides the published form of a body, which generated clients send, it
+ * accepts forms that are not published because each would be a union in every client.
  */
 import {
   inputComponents,
@@ -12,10 +12,10 @@ import {
 
 const int32: Schema = { type: "integer", minimum: -(2 ** 31), maximum: 2 ** 31 - 1 };
 
-/** Written in the proto file as they are in JSON. */
+/** Spelled the same in the proto file as in JSON. */
 const sameInProto: ReadonlySet<string> = new Set(["uidMappings", "gidMappings"]);
 
-/** The name of a field in the proto file, by the one in JSON: `host_path`, `CDI_devices`. */
+/** The name of a field in the proto file, from its JSON name: `host_path`, `CDI_devices`. */
 export function protoName(name: string): string {
   if (sameInProto.has(name)) return name;
   return name
@@ -23,7 +23,7 @@ export function protoName(name: string): string {
     .replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-/** In a query `?verbose` is true, and the last word of a state is enough. */
+/** In a query, `?verbose` means true, and the last word of a state is enough. */
 function tolerantParameter(document: OpenApiDocument, parameter: Parameter): Parameter {
   const { type, enum: names = [] } = resolved(document, parameter.schema);
   if (parameter.in !== "query") return parameter;
@@ -38,16 +38,16 @@ function tolerantParameter(document: OpenApiDocument, parameter: Parameter): Par
 }
 
 /**
- * A copy in which bodies may also have the names of the proto file (all of a message or none), 64-bit
- * integers as numbers, enums by number, a string for an ImageSpec, and null for what is absent.
- * In queries flags may be empty and states short.
+ * Returns a copy in which bodies may also use the names of the proto file (for all of a message or none), 64-bit
+ * integers as numbers, enums by number, a string for an ImageSpec, and null for absent members. In queries, flags may
+ * be empty and states short.
  */
 export function tolerantDocument(document: OpenApiDocument): OpenApiDocument {
   const inputs = inputComponents(document);
   const schemas = Object.entries(document.components.schemas).flatMap(
     ([name, schema]): readonly (readonly [string, Schema])[] => {
       if (!inputs.has(name)) return [[name, schema]];
-      // Parameters and answers refer to some enums too, and keep them as they are published.
+      // Parameters and responses refer to some enums too, so those stay as published.
       return schema.enum === undefined ? [[name, tolerantObject(name, schema)]] : [[name, schema]];
     },
   );

@@ -1,14 +1,13 @@
-/** CRI's own views of the state: statuses, list items and events. */
+/** Converts the state to CRI statuses, list items and events. */
 
 import { containersOf, type FakeContainer, type FakePod, nowNanos } from "./state.ts";
 import type { World } from "./world.ts";
 
-/** `undefined` where the runtime leaves a time unset, its zero otherwise. */
+/** Returns `undefined` for a time that the runtime leaves unset, or the runtime's zero value. */
 function time({ manner }: World, nanos: bigint): bigint | undefined {
   return nanos === 0n ? manner.habits.zeroTimeNanos : nanos;
 }
 
-/** A pod's status. */
 export function podStatus({ manner }: World, pod: FakePod): object {
   const { config } = pod;
   const options = config.linux?.securityContext?.namespaceOptions;
@@ -25,7 +24,6 @@ export function podStatus({ manner }: World, pod: FakePod): object {
   };
 }
 
-/** A pod in a list. */
 export function podItem({ manner }: World, pod: FakePod): object {
   const { name, namespace } = pod.config.metadata ?? {};
   if (pod.unreadable) return { id: pod.id, metadata: { name, namespace }, state: "SANDBOX_NOTREADY" };
@@ -40,7 +38,6 @@ export function podItem({ manner }: World, pod: FakePod): object {
   };
 }
 
-/** A container's status. */
 export function containerStatus(world: World, container: FakeContainer): object {
   const { habits } = world.manner;
   const { config, image } = container;
@@ -71,7 +68,6 @@ export function containerStatus(world: World, container: FakeContainer): object 
   };
 }
 
-/** A container in a list. */
 export function containerItem({ manner }: World, container: FakeContainer): object {
   const { habits } = manner;
   const { config, image } = container;
@@ -91,7 +87,7 @@ export function containerItem({ manner }: World, container: FakeContainer): obje
 
 export type EventKind = "CREATED" | "STARTED" | "STOPPED" | "DELETED";
 
-/** Tells the subscribers of a container; settles late where they hold the runtime back. */
+/** Sends a container event to the subscribers. Settles late if they block the runtime. */
 export function announceContainer(world: World, kind: EventKind, container: FakeContainer): Promise<void> {
   const pod = world.state.pods.get(container.podId);
   return world.events.publish({
@@ -103,7 +99,7 @@ export function announceContainer(world: World, kind: EventKind, container: Fake
   });
 }
 
-/** As `announceContainer`, for the pods of which the runtime tells. */
+/** The same for pods, for the kinds of events that the runtime sends. */
 export async function announcePod(world: World, kind: EventKind, pod: FakePod): Promise<void> {
   const { habits } = world.manner;
   if (!habits.eventsOfPods.has(kind)) return;

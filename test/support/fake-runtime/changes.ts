@@ -1,12 +1,12 @@
-/** A change of a container that is under way, and how each runtime refuses others meanwhile. */
+/** A pending change of a container, and how each runtime rejects other operations meanwhile. */
 import { type GrpcFault, unknown } from "./fault.ts";
 import type { Manner } from "./manner.ts";
 import type { FakeContainer } from "./state.ts";
 
-/** What is being done to a container while its state still shows the time before. */
+/** The pending operation on a container whose state does not show it yet. */
 export type Change = "starting" | "stopping" | "removing";
 
-/** What somebody wants of it meanwhile. */
+/** The operation that is attempted meanwhile. */
 export type Wanted = "start" | "remove" | "update" | "exec";
 
 type Refusals = {
@@ -51,7 +51,7 @@ const refusals: { readonly [F in Manner["family"]]: Refusals } = {
   },
 };
 
-/** The refusal of what is wanted of a container; undefined where the runtime goes on. */
+/** The error for `wanted` during the pending change; undefined if the runtime proceeds. */
 export function changeFault(
   { family }: Manner,
   wanted: Wanted,

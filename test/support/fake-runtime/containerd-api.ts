@@ -1,4 +1,4 @@
-/** What containerd serves besides CRI on the same socket, as far as the gateway uses it. */
+/** The containerd API besides CRI on the same socket, as far as the gateway uses it. */
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { status } from "@grpc/grpc-js";
 import { GrpcFault } from "./fault.ts";
@@ -7,7 +7,7 @@ import type { World } from "./world.ts";
 
 export const listStreamPath = "/containerd.services.containers.v1.Containers/ListStream";
 
-/** Streams the records of pods (`kind==sandbox`) or of containers, one a message, whatever their size. */
+/** Streams the records of pods (`kind==sandbox`) or containers, one per message, regardless of size. */
 export async function listStream({ state }: World, exchange: Exchange): Promise<void> {
   const [namespace] = exchange.metadata["containerd-namespace"] ?? [];
   if (namespace !== "k8s.io") {
@@ -23,7 +23,7 @@ export async function listStream({ state }: World, exchange: Exchange): Promise<
     const container = new BinaryWriter()
       .tag(1, WireType.LengthDelimited)
       .string(id)
-      // The record has all that the pod was made of.
+      // The record includes the whole configuration of the pod.
       .tag(9, WireType.LengthDelimited)
       .bytes(annotations)
       .finish();
@@ -32,7 +32,7 @@ export async function listStream({ state }: World, exchange: Exchange): Promise<
   exchange.finish();
 }
 
-/** The only filter of a ListContainersRequest. */
+/** Reads the only filter of a ListContainersRequest. */
 function filterOf(request: Uint8Array): string {
   const reader = new BinaryReader(request);
   const [field, wireType] = reader.tag();

@@ -57,7 +57,7 @@ export const createContainer: Handler<CreateContainerRequest> = async (world, re
   });
 };
 
-/** Puts a created container into the state. */
+/** Adds a created container to the state. */
 export function addContainer(
   world: World,
   init: {
@@ -141,7 +141,7 @@ export const removeContainer: Handler<ContainerRequest> = async (world, { contai
   return {};
 };
 
-/** Removes a container in whatever state. */
+/** Removes a container in any state. */
 export async function removeContainerNow(world: World, container: FakeContainer): Promise<void> {
   refuse(changeFault(world.manner, "remove", container));
   await exitProcess(world, container, 137);
@@ -161,7 +161,7 @@ export const listContainers: Handler<ListRequest> = (world, request) => ({
   containers: containerItems(world, request),
 });
 
-/** The list's items; the same for the streamed list. */
+/** The list items, shared with the streamed list. */
 export function containerItems(world: World, request: ListRequest): object[] {
   const state = request.filter?.state;
   return matchingContainers(world, request)
@@ -169,7 +169,7 @@ export function containerItems(world: World, request: ListRequest): object[] {
     .map((container) => containerItem(world, container));
 }
 
-/** By id, pod and labels, in the order of the runtime's lists; the statistics filter in the same way. */
+/** Filters by id, pod and labels, in the runtime's list order. Statistics use the same filter. */
 export function matchingContainers(world: World, { filter }: ListRequest): FakeContainer[] {
   const { id, podSandboxId, labelSelector } = filter ?? {};
   const selected = selectedById(world.state.containers, id);

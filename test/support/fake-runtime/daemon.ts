@@ -1,4 +1,4 @@
-/** What a runtime says about itself. */
+/** What a runtime reports about itself. */
 import type { UpdateRuntimeConfigRequest } from "./messages.ts";
 import { statusInfo } from "./verbose.ts";
 import { type Handler, refuse } from "./world.ts";

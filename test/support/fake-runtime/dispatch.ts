@@ -1,4 +1,4 @@
-/** The life of one call: read, recorded, answered by a test's override or by the fake itself. */
+/** Handles one call: decodes and records it, then answers with a test's override or the fake's own handler. */
 
 import type { JsonObject } from "@bufbuild/protobuf";
 import { status } from "@grpc/grpc-js";
@@ -16,13 +16,13 @@ export interface Dispatch {
   readonly world: World;
   readonly overrides: Overrides;
   readonly calls: RecordedCall[];
-  /** Brings the daemon down. */
+  /** Crashes the daemon. */
   crash(crash: RecordedCrash): void;
 }
 
 type Replies = Reply | Promise<Reply> | Iterable<Reply> | AsyncIterable<Reply>;
 
-/** Serves one call to its end. Never rejects. */
+/** Serves one call to completion. Never rejects. */
 export async function dispatch(fake: Dispatch, method: CriMethod, exchange: Exchange): Promise<void> {
   const { world } = fake;
   const limit = world.manner.messageLimitBytes;
@@ -85,9 +85,9 @@ function answer(
 }
 
 /**
- * What the fake answers by itself.
+ * The fake's own response.
  *
- * @throws {GrpcFault} that the RPC is unimplemented; what else it throws comes out of the answer.
+ * @throws {GrpcFault} if the RPC is unimplemented. Other errors surface through the returned response.
  */
 function perform(
   world: World,
@@ -97,7 +97,7 @@ function perform(
 ): ReturnType<(typeof handlers)[RpcName]> {
   const fault = unimplementedFault(world.manner, rpc);
   if (fault !== undefined) throw fault;
-  // A handler reads the message of its own RPC: the table pairs them.
+  // Each handler reads the message of its own RPC, as the table ensures.
   return handlers[rpc](world, request as never, call);
 }
 
@@ -113,7 +113,7 @@ function unimplementedFault({ unimplemented }: Manner, rpc: RpcName): GrpcFault 
   );
 }
 
-/** Any kind of answer as a sequence; an array is a stream's, a plain object one message. */
+/** Converts any response to a sequence: iterables are streams, a plain object is one message. */
 async function* replies(answer: Replies): AsyncGenerator<Reply, void> {
   const settled = await answer;
   if (settled instanceof Uint8Array) yield settled;
@@ -137,10 +137,10 @@ function asFault(error: unknown): GrpcFault {
 }
 
 /**
- * What an RPC answers to a caller that does not come over the wire, in proto JSON; of a stream the first message.
+ * Performs an RPC for a caller that does not use the socket. Returns proto JSON; of a stream, the first message.
  *
- * @throws {GrpcFault} as the runtime answers.
- * @throws {Error} if the request has fields that the message has not.
+ * @throws {GrpcFault} with the error of the runtime.
+ * @throws {Error} if the request has unknown fields.
  */
 export async function performAlone(
   world: World,
@@ -154,7 +154,7 @@ export async function performAlone(
   return {};
 }
 
-/** The fake's own messages, to any spelling of a request. */
+/** The fake's own messages, for any accepted spelling of a request. */
 async function* ownMessages(
   world: World,
   { rpc, input, output }: CriMethod,
@@ -167,7 +167,7 @@ async function* ownMessages(
   }
 }
 
-/** Serves one call of another service, in bytes. Never rejects. */
+/** Serves one call of another service, as bytes. Never rejects. */
 export async function dispatchBytes(
   answer: (request: Buffer, exchange: Exchange) => Uint8Array | Promise<Uint8Array>,
   exchange: Exchange,

@@ -1,23 +1,23 @@
 /**
- * The event stream with the delivery of the runtimes that have one:
+ * The event stream, with the delivery of each runtime that has one:
  *
- * - stolen (containerd 1.7): one queue for all, an event goes to one subscriber only;
- * - blocking (containerd 2.1): a queue for each; a full one holds back whoever makes events;
- * - serial (CRI-O): one sender goes from subscriber to subscriber; who does not read holds up the others.
+ * - stolen (containerd 1.7): one shared queue, so each event reaches only one subscriber;
+ * - blocking (containerd 2.1): a queue per subscriber; a full one blocks whatever creates events;
+ * - serial (CRI-O): one sender serves subscribers in turn; one that does not read blocks the others.
  */
 
 export type Delivery = "none" | "stolen" | "blocking" | "serial";
 
-/** Events a queue holds; what comes on top is thrown away or waits. */
+/** Capacity of the queues. Further events are dropped or wait. */
 const sharedQueueLength = 1000;
 const ownQueueLength = 100;
 
 export interface EventHub {
-  /** Hands an event out. Settles late where the manner holds its maker back. */
+  /** Publishes an event. Settles late if the runtime blocks its source. */
   publish(event: object): Promise<void>;
   /**
-   * One subscriber's events, old ones first where the runtime keeps them. Ends when `signal` aborts or the
-   * hub ends its streams.
+   * The events of one subscriber, starting with earlier ones if the runtime keeps them. Ends when `signal` aborts or
+   * the hub ends its streams.
    */
   subscribe(signal: AbortSignal): AsyncGenerator<object, void>;
   /** Ends all streams with OK. */
@@ -32,12 +32,12 @@ interface Subscriber {
 
 export function createEventHub(delivery: Delivery): EventHub {
   const subscribers = new Set<Subscriber>();
-  /** stolen and serial: not yet handed out. blocking: the newest, for later subscribers. */
+  /** With stolen and serial: events not yet delivered. With blocking: the newest ones, for later subscribers. */
   const shared: object[] = [];
   const room = createGate();
   let sending = false;
 
-  /** The serial sender: to each subscriber in turn, waiting until it has taken the event. */
+  /** The serial sender: delivers to each subscriber in turn and waits until it has taken the event. */
   async function sendAll(): Promise<void> {
     if (sending) return;
     sending = true;
@@ -94,8 +94,8 @@ export function createEventHub(delivery: Delivery): EventHub {
           await gate.wait();
           continue;
         }
-        // Stolen: taken before it is sent, and the next one goes to another. Serial: only a sent one lets
-        // the sender go on.
+        // Stolen: remove the event before sending, and let the next one go to another subscriber. Serial: the sender
+        // continues only after the event is sent.
         if (delivery === "stolen") {
           queue.shift();
           subscribers.delete(subscriber);
@@ -125,7 +125,7 @@ export function createEventHub(delivery: Delivery): EventHub {
   };
 }
 
-/** Lets all that wait go on, once for each opening. */
+/** Each `open` wakes everything that is waiting. */
 function createGate(): { wait(): Promise<void>; open(): void } {
   let waiting: (() => void)[] = [];
   return {

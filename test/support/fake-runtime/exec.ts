@@ -44,7 +44,7 @@ export const execSync: Handler<ExecSyncRequest> = async (world, request, call) =
     await leaveBackground(result, habits.backgroundWaitMs);
     return output(world, result);
   }
-  // The time limit kills it everywhere but on Docker; a client that leaves, on containerd only.
+  // The time limit kills the process except on Docker. A client that leaves kills it only on containerd.
   if (habits.execDiesWithClient || (result === "late" && world.manner.family === "cri-o")) killed.abort();
   if (result === "client gone") throw new GrpcFault(status.CANCELLED, "context canceled");
   const answer = refusals.execTimeout(seconds);
@@ -67,14 +67,14 @@ function runIn(
   });
 }
 
-/** A child that still holds the output keeps some runtimes waiting. */
+/** Some runtimes wait for a background child that still holds the output open. */
 async function leaveBackground(result: ShellResult, waitMs: number): Promise<void> {
   if (waitMs === 0) return;
   if (waitMs === Number.POSITIVE_INFINITY) await result.background;
   else await Promise.race([result.background, delay(waitMs, undefined, { ref: false })]);
 }
 
-/** CRI-O's own limit of ExecSync's output. */
+/** CRI-O's own limit on the output of ExecSync. */
 const cutAtBytes = 16_683_515;
 
 function output({ manner }: World, { stdout, stderr, exitCode }: ShellResult): object {

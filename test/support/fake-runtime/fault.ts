@@ -1,12 +1,12 @@
 import { status } from "@grpc/grpc-js";
 
-/** An answer that is an error: a handler throws it, the client gets the code and the text. */
+/** An error response: a handler throws it, and the client receives the code and the text. */
 export class GrpcFault extends Error {
   override readonly name = "GrpcFault";
   readonly code: status;
   readonly details: string;
 
-  /** @param details The text as the runtime words it; may be empty, as Docker's sometimes is. */
+  /** @param details The text in the runtime's words. May be empty, as it sometimes is with Docker. */
   constructor(code: status, details: string) {
     super(`${status[code]}: ${details}`);
     this.code = code;
@@ -18,7 +18,7 @@ export function notFound(details: string): GrpcFault {
   return new GrpcFault(status.NOT_FOUND, details);
 }
 
-/** UNKNOWN: what Go's gRPC makes of an error that nobody gave a code. */
+/** UNKNOWN, which Go's gRPC uses for errors without a code. */
 export function unknown(details: string): GrpcFault {
   return new GrpcFault(status.UNKNOWN, details);
 }
@@ -27,7 +27,7 @@ export function invalidArgument(details: string): GrpcFault {
   return new GrpcFault(status.INVALID_ARGUMENT, details);
 }
 
-/** A request that kills the daemon: no answer, every connection drops, then it comes back. */
+/** A request crashes the daemon: no response, all connections drop, then it restarts. */
 export class DaemonCrash extends Error {
   override readonly name = "DaemonCrash";
 }

@@ -1,14 +1,14 @@
 import type { StringMap } from "./messages.ts";
 import { findById } from "./state.ts";
 
-/** Whether the labels hold all of the selector; none selects everything. */
+/** Whether the labels include all of the selector. An absent selector matches everything. */
 export function matchesLabels(labels: StringMap | undefined, selector: StringMap | undefined): boolean {
   return Object.entries(selector ?? {}).every(([key, value]) => labels?.[key] === value);
 }
 
 /**
- * What a filter by id selects: it takes a prefix, and nothing is selected when several ids begin so. `undefined` means
- * that there is no such filter.
+ * Applies a filter by id, which accepts a prefix and selects nothing if the prefix is ambiguous. `undefined` means that
+ * there is no such filter.
  */
 export function selectedById<Entry extends object>(
   entries: ReadonlyMap<string, Entry>,

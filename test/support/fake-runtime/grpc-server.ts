@@ -1,6 +1,6 @@
 /**
- * gRPC over a Unix socket with the sockets in our hands: they can be dropped at any moment, as those of a
- * daemon that dies, and the same path is listened on again.
+ * A gRPC server on a Unix socket that gives access to its sockets: it can drop them at any moment, like a daemon that
+ * dies, and listen on the same path again.
  */
 import { rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
@@ -19,19 +19,19 @@ export interface Exchange {
   readonly request: Buffer;
   readonly metadata: { readonly [name: string]: readonly (string | Buffer)[] };
   readonly deadline: Date | undefined;
-  /** Aborts when the client gives up before the answer is complete. */
+  /** Aborts if the client gives up before the response is complete. */
   readonly signal: AbortSignal;
-  /** Sends one message; settles once the client has room for more, or has gone. Once for a unary call. */
+  /** Sends one message. Settles once the client has room for more, or is gone. Call it once for a unary call. */
   send(message: Uint8Array): Promise<void>;
-  /** Ends the call: OK, or the fault. */
+  /** Ends the call with OK or the fault. */
   finish(fault?: GrpcFault): void;
 }
 
 export interface GrpcServer {
-  /** Serves a path (`/package.Service/Method`), also while listening. */
+  /** Serves a path (`/package.Service/Method`). May be called while listening. */
   serve(path: string, kind: "unary" | "stream", handle: (exchange: Exchange) => void): void;
   listen(): Promise<void>;
-  /** Stops listening and drops the connections without a word. */
+  /** Stops listening and drops all connections abruptly. */
   drop(): Promise<void>;
 }
 
@@ -43,7 +43,7 @@ export function createGrpcServer(socketPath: string): GrpcServer {
   const listener = createServer((socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
-    // A client that vanishes is no failure of the fake.
+    // A client that disconnects is not a failure of the fake.
     socket.on("error", () => undefined);
     injector.injectConnection(socket);
   });
@@ -82,11 +82,11 @@ export function createGrpcServer(socketPath: string): GrpcServer {
 
 type Surface = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>;
 
-/** What both kinds of call share, and the mark that the answer is complete. */
+/** What both kinds of call share, and a function that marks the response as complete. */
 function beginExchange(call: Surface): { common: Omit<Exchange, "send" | "finish">; done: () => void } {
   const controller = new AbortController();
   let finished = false;
-  // It also fires after a complete answer: then nothing was given up.
+  // It also fires after a complete response, when nothing was cancelled.
   call.on("cancelled", () => {
     if (!finished) controller.abort();
   });

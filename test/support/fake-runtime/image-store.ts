@@ -1,30 +1,30 @@
-/** The images that a fake holds, and those that the registries of its world offer. */
+/** The images that a fake holds, and those that its registries offer. */
 
 import type { Manner } from "./manner.ts";
 import { type ImageReference, imageIdDigits, parseReference } from "./references.ts";
 import { digitsOf, type FakeImage, type RemoteImage, type State } from "./state.ts";
 import type { World } from "./world.ts";
 
-/** What a test says about an image; the rest follows from its names. */
+/** The description of an image in a test. Everything else derives from its names. */
 export interface ImageInit {
-  /** `busybox:1.36` and the like; each becomes a tag in full. */
+  /** `busybox:1.36` and the like. Each is expanded to a full tag. */
   readonly tags: readonly string[];
-  /** 64 hexadecimal digits; from the first tag by default. */
+  /** 64 hexadecimal digits. Default: derived from the first tag. */
   readonly digits?: string;
   readonly sizeBytes?: number;
-  /** Numeric or by name. */
+  /** Numeric id or name. */
   readonly user?: string;
   readonly pinned?: boolean;
-  /** Imported under a digest alone, as `ctr images import --digests` does: containerd's CRI cannot remove that name. */
+  /** Imported only by digest, like `ctr images import --digests`: containerd's CRI cannot remove that name. */
   readonly importedByDigest?: boolean;
-  /** A server that runs on, by default. */
+  /** Default: a server that keeps running. */
   readonly entrypoint?: readonly string[];
 }
 
 /**
- * An image from what a test says.
+ * Creates an image from its description.
  *
- * @throws {Error} if a tag is no reference.
+ * @throws {Error} if a tag is not a valid reference.
  */
 export function makeImage(init: ImageInit): FakeImage {
   const references = init.tags.map((tag) => {
@@ -47,11 +47,11 @@ export function makeImage(init: ImageInit): FakeImage {
   };
 }
 
-/** Puts a copy of an image into the state; one with the same digits gains its names. */
+/** Adds a copy of an image to the state. An image with the same digits gets the additional names. */
 export function storeImage(state: State, image: FakeImage): FakeImage {
   const held = state.images.get(image.digits) ?? { ...image, repoTags: [], repoDigests: [] };
   for (const other of state.images.values()) {
-    // A tag that moves leaves the image that had it.
+    // A moved tag no longer belongs to its previous image.
     if (other !== held) other.repoTags = other.repoTags.filter((tag) => !image.repoTags.includes(tag));
   }
   held.repoTags = [...new Set([...held.repoTags, ...image.repoTags])];
@@ -60,7 +60,7 @@ export function storeImage(state: State, image: FakeImage): FakeImage {
   return held;
 }
 
-/** What a fresh fake has, and what its registries offer. */
+/** Adds the initial images of a fake and those that its registries offer. */
 export function addUsualImages(state: State): void {
   storeImage(
     state,
@@ -72,7 +72,7 @@ export function addUsualImages(state: State): void {
   offer(state, { tags: ["quay.io/private/app:1"] }, { username: "reader", password: "open sesame" });
 }
 
-/** Puts an image into a registry of the fake world, where PullImage finds it. */
+/** Adds an image to a simulated registry, for PullImage. */
 export function offer(
   state: State,
   init: ImageInit,
@@ -85,14 +85,14 @@ export function offer(
   return remote;
 }
 
-/** The held image that a name or an id means, in every form that CreateContainer takes. */
+/** The stored image for a name or an id, in any form that CreateContainer accepts. */
 export function resolveImage({ state, manner }: World, asked: string): FakeImage | undefined {
   const digits = imageIdDigits(asked);
   const isForeign = manner.habits.imageIds === "bare" && asked.startsWith("sha256:");
   return (isForeign ? undefined : byDigits(state, digits)) ?? byName(state, parseReference(asked));
 }
 
-/** Whether ImageStatus and RemoveImage take an id in this form. */
+/** Whether ImageStatus and RemoveImage accept an id in this form. */
 export function knowsId({ habits }: Manner, asked: string, digits: string): boolean {
   const hasPrefix = asked.startsWith("sha256:");
   switch (habits.imageIds) {

@@ -24,11 +24,11 @@ export const listImages: Handler<ListImagesRequest> = (world, request) => ({
   images: imageItems(world, request),
 });
 
-/** The list's items; the same for the streamed list. */
+/** The list items, shared with the streamed list. */
 export function imageItems(world: World, { filter }: ListImagesRequest): object[] {
   const asked = filter?.image?.image;
   const images = inListOrder(world, [...world.state.images.values()]);
-  // Docker's filter knows names only.
+  // Docker's filter accepts only names.
   const byName =
     world.manner.habits.imageIds === "whole with prefix" && imageIdDigits(asked ?? "") !== undefined;
   const wanted =
@@ -38,9 +38,9 @@ export function imageItems(world: World, { filter }: ListImagesRequest): object[
 }
 
 /**
- * The image of ImageStatus and RemoveImage; `undefined` where the runtime answers without one.
+ * The image for ImageStatus and RemoveImage; `undefined` if the runtime responds without one.
  *
- * @throws {GrpcFault} where the runtime refuses what it cannot find or read.
+ * @throws {GrpcFault} if the runtime rejects a missing image or an invalid reference.
  */
 function lookUpImage(world: World, rpc: RpcName, asked: string) {
   const { manner, state } = world;
@@ -115,7 +115,7 @@ function pullFailure(
   return given.username === username && given.password === password ? undefined : "bad credentials";
 }
 
-/** `username` and `password`, or both as base64 in `auth`, which cri-dockerd does not read. */
+/** `username` and `password`, or both as base64 in `auth`, which cri-dockerd ignores. */
 function credentialsOf(
   auth: PullImageRequest["auth"],
   { family }: World["manner"],

@@ -1,17 +1,17 @@
-/** Creates of one name at the same time: what the second of them does differs from runtime to runtime. */
+/** Simultaneous creates with the same name. Runtimes differ in what they do with the second one. */
 import { setTimeout as delay } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
 import { GrpcFault } from "./fault.ts";
 import type { CallContext, World } from "./world.ts";
 
-/** Long enough for creates that were sent together to meet. */
+/** Long enough for simultaneous creates to overlap. */
 const createMs = 10;
 
 /**
- * Runs `make` while the name counts as being made. A runtime that refuses the second create of a name has the name
- * reserved at once: there `make` runs without a pause.
+ * Runs `make` while the name counts as being created. Runtimes that reject a second create reserve the name at once, so
+ * for them `make` runs without a delay.
  *
- * @throws {GrpcFault} CANCELLED, when this create hung until its client gave up.
+ * @throws {GrpcFault} CANCELLED if this create hung until its client gave up.
  */
 export async function whileMaking<T>(
   { manner, state }: World,

@@ -1,8 +1,8 @@
 /**
- * How one runtime answers where runtimes differ. Everything else is common to all and lies beside this file.
+ * The behaviour of one runtime where runtimes differ. Common behaviour is in the other files of this folder.
  *
- * Refusals give the error that a request gets, `undefined` where it goes on; their texts are the runtime's own.
- * A refusal may throw a DaemonCrash: the request kills this runtime.
+ * Refusals return the error for a request, in the runtime's own words, or `undefined` to proceed. A refusal may throw a
+ * DaemonCrash if the request crashes the runtime.
  */
 import type { GrpcFault } from "./fault.ts";
 import type {
@@ -32,7 +32,7 @@ export type MannerName = (typeof mannerNames)[number];
 
 type Answer = GrpcFault | undefined;
 
-/** Why a registry gives nothing. */
+/** Why a pull fails at the registry. */
 export type PullFailure =
   | RegistryFault
   | "absent"
@@ -42,25 +42,25 @@ export type PullFailure =
   | "no such host";
 
 export interface Refusals {
-  /** The id of a pod or a container that is not there; `undefined` where the RPC does nothing and succeeds. */
+  /** Unknown pod or container id. `undefined` if the RPC succeeds without doing anything. */
   absent(rpc: RpcName, id: string): Answer;
-  /** The empty id. */
+  /** Empty id. */
   empty(rpc: RpcName): GrpcFault;
-  /** A prefix that more than one id begins with. */
+  /** A prefix that matches several ids. */
   ambiguous(rpc: RpcName, prefix: string): GrpcFault;
 
-  /** The shape of the request, before anything is looked up. */
+  /** Checks the shape of the request before any lookup. */
   runPod(request: RunPodSandboxRequest): Answer;
-  /** The pod is made and cannot be started. */
+  /** The pod is created but cannot start. */
   startPod(config: PodSandboxConfig): Answer;
   podNameTaken(pod: FakePod): GrpcFault | "the same pod";
   unknownHandler(handler: string): GrpcFault;
   podStats(pod: FakePod): Answer;
   portForward(pod: FakePod): Answer;
 
-  /** The shape of the request, before the pod is looked up. */
+  /** Checks the shape of the request before the pod is looked up. */
   createContainerShape(request: CreateContainerRequest): Answer;
-  /** The request, once its pod is known. */
+  /** Checks the request once its pod is known. */
   createContainer(request: CreateContainerRequest, pod: FakePod): Answer;
   containerNameTaken(container: FakeContainer): GrpcFault | "the same container";
   imageMissing(asked: string): GrpcFault;
@@ -73,19 +73,19 @@ export interface Refusals {
   containerStats(container: FakeContainer): Answer;
   checkpoint(container: FakeContainer): Answer;
 
-  /** By the state of the container. */
+  /** Depends on the state of the container. */
   exec(container: FakeContainer): Answer;
   attach(container: FakeContainer): Answer;
   execSync(container: FakeContainer, request: ExecSyncRequest): Answer;
-  /** By the streams asked for. */
+  /** Depends on the requested streams. */
   streams(rpc: RpcName, request: StreamsRequest): Answer;
   execTimeout(seconds: number): GrpcFault | "exit code -1";
   execCommandMissing(command: string): GrpcFault | { stdout: string; exitCode: number };
 
-  /** A request without the image. */
+  /** A request without an image. */
   imageSpecMissing(rpc: RpcName): Answer;
   badReference(rpc: RpcName, asked: string): Answer;
-  /** Status and removal of an image that is not there. */
+  /** Status or removal of a missing image. */
   imageAbsent(asked: string, reference: ImageReference | undefined): Answer;
   removeImageInUse(image: FakeImage, user: FakeContainer): Answer;
   pull(failure: PullFailure, reference: ImageReference): GrpcFault;
@@ -94,65 +94,65 @@ export interface Refusals {
 
 export interface Habits {
   readonly listOrder: "random" | "oldest first" | "newest first";
-  /** Whether a list of containers takes a prefix of the pod's id. */
+  /** Whether the filter of ListContainers accepts a prefix of the pod id. */
   readonly podFilterTakesPrefix: boolean;
   readonly listImagesFilters: boolean;
-  /** The id of an image, from its digits. */
+  /** Formats an image id from its digits. */
   imageId(digits: string): string;
-  /** A tag or a digest as the runtime writes it: Docker leaves its own registry out. */
+  /** Formats a tag or digest. Docker omits its own registry. */
   imageName(name: string): string;
-  /** `image_ref` of a pull's answer. */
+  /** `image_ref` in the response of PullImage. */
   pulledRef(image: FakeImage): string;
-  /** `image_ref` in ContainerStatus and in ListContainers. */
+  /** `image_ref` in ContainerStatus; `listImageRef` is the one in ListContainers. */
   statusImageRef(image: FakeImage): string;
   listImageRef(image: FakeImage): string;
-  /** ListContainers and ContainerStatus have `image_id`. */
+  /** Whether ListContainers and ContainerStatus have `image_id`. */
   readonly tellsImageId: boolean;
   readonly tellsUser: boolean;
   /**
-   * How an image's id must be written: with or without `sha256:`, without, or with it when it is whole and without
-   * when it is shortened.
+   * The accepted forms of an image id: with or without `sha256:`; only without; or with it if the id is complete and
+   * without it if it is shortened.
    */
   readonly imageIds: "both" | "bare" | "whole with prefix";
-  /** Whether images say that they are pinned. */
+  /** Whether images report that they are pinned. */
   readonly tellsPinned: boolean;
   readonly removesImagesByName: boolean;
 
-  /** A time that has not come yet. */
+  /** The value of a time that is not set yet. */
   readonly zeroTimeNanos: bigint | undefined;
   readonly keepsIpOfStoppedPods: boolean;
   readonly hostNetworkHasIp: boolean;
-  /** What a create whose name is taken does to a stopped pod, or to a container that does not run, of that name. */
+  /** What a create does to a stopped pod, or a container that is not running, with the same name. */
   readonly nameConflict: "refused" | "removes";
-  /** A create whose name another one under way has: refused, or it makes a second one, or is never answered. */
+  /** What happens to a second create of a name during the first: rejected, creates a duplicate, or never answered. */
   readonly concurrentCreates: "refused" | "doubled" | "hang";
-  /** A pod that could not be started stays behind, not ready. */
+  /** Whether a pod that failed to start remains, not ready. */
   readonly keepsFailedPods: boolean;
-  /** PodSandboxStatus always carries the statuses of the containers and the time. */
+  /** Whether PodSandboxStatus always includes the container statuses and the timestamp. */
   readonly podStatusHasContainers: boolean;
-  /** Labels as kept: reserved ones added or dropped. */
+  /** Labels as stored, with reserved ones added or dropped. */
   podLabels(config: PodSandboxConfig): { [key: string]: string };
   containerLabels(config: ContainerConfig): { [key: string]: string };
   logPath(pod: FakePod, config: ContainerConfig, containerId: string): string;
 
-  /** How long a container may resist SIGTERM in StopPodSandbox: SIGKILL at once, or until 2 s before the deadline. */
+  /** How long a container may ignore SIGTERM in StopPodSandbox: no time at all, or until 2 s before the deadline. */
   readonly podStopGrace: "none" | "until the deadline";
-  /** StopContainer goes on when its client gives up. */
+  /** Whether StopContainer continues after its client gives up. */
   readonly stopOutlivesClient: boolean;
-  /** ExecSync's process is killed when its client gives up or the time is over. */
+  /** Whether the process of ExecSync is killed when its client gives up or the timeout expires. */
   readonly execDiesWithClient: boolean;
-  /** How long ExecSync waits for a background child that holds its output. */
+  /** How long ExecSync waits for a background child that holds its output open. */
   readonly backgroundWaitMs: number;
-  /** ExecSync's output: refused when it is longer, or cut, or an error. */
+  /** How ExecSync treats output over the limit: rejects it, truncates it, or fails with a short write. */
   readonly execOutput: "refused" | "cut" | "short write";
-  /** A container that was updated tells its resources. */
+  /** Whether a container reports its resources after an update. */
   readonly tellsResources: boolean;
 
   readonly events: "none" | "stolen" | "blocking" | "serial";
   readonly eventsOfPods: ReadonlySet<"CREATED" | "STARTED" | "STOPPED" | "DELETED">;
   readonly eventsHaveContainers: boolean;
   readonly deletedPodHasStatus: boolean;
-  /** A restart ends the event stream with OK instead of a dropped connection. */
+  /** Whether a restart ends the event stream with OK instead of dropping the connection. */
   readonly restartEndsEvents: boolean;
 
   streamUrl(kind: StreamKind, token: string, port: number): string;
@@ -165,9 +165,9 @@ export interface Manner {
   readonly family: "containerd" | "cri-o" | "cri-dockerd";
   readonly runtimeName: string;
   readonly runtimeVersion: string;
-  /** CRI-O alone takes and sends more than 16 MiB. */
+  /** Only CRI-O accepts and sends more than 16 MiB. */
   readonly messageLimitBytes: number;
-  /** RPCs that it does not serve. Its proto knows the name or is older: two texts. */
+  /** RPCs that it does not serve. The error text depends on whether its proto already has the name. */
   readonly unimplemented: ReadonlyMap<RpcName, "known" | "newer">;
   readonly handlers: readonly string[];
   readonly refuse: Refusals;

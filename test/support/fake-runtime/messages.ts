@@ -1,6 +1,6 @@
 /**
- * What the fake reads of CRI's messages, in canonical proto JSON. Fields that it only keeps and gives back
- * (mounts, port mappings, security profiles) are not named: the objects hold them all the same.
+ * The fields of CRI messages that the fake reads, in canonical proto JSON. Fields that it only stores and returns
+ * (mounts, port mappings, security profiles) are not declared, but the objects contain them.
  */
 
 export interface StringMap {
@@ -56,7 +56,7 @@ export interface ContainerConfig {
   image?: ImageSpec;
   command?: string[];
   args?: string[];
-  /** `value` is base64: CRI has it as bytes. */
+  /** `value` is base64, because its CRI type is bytes. */
   envs?: { key?: string; value?: string }[];
   mounts?: { containerPath?: string; hostPath?: string; image?: ImageSpec; propagation?: string }[];
   devices?: { containerPath?: string; hostPath?: string }[];
@@ -100,7 +100,7 @@ export interface CreateContainerRequest {
 }
 
 export interface StopContainerRequest extends ContainerRequest {
-  /** Seconds. */
+  /** In seconds. */
   timeout?: string;
 }
 
@@ -111,11 +111,11 @@ export interface UpdateContainerResourcesRequest extends ContainerRequest {
 
 export interface ExecSyncRequest extends ContainerRequest {
   cmd?: string[];
-  /** Seconds; 0 and absent mean none. */
+  /** In seconds; 0 or absent means no timeout. */
   timeout?: string;
 }
 
-/** Exec and Attach. */
+/** The request of Exec and Attach. */
 export interface StreamsRequest extends ContainerRequest {
   cmd?: string[];
   tty?: boolean;
@@ -128,7 +128,7 @@ export interface PortForwardRequest extends PodRequest {
   port?: number[];
 }
 
-/** The filters of all lists: each uses its own part. */
+/** The filters of all lists. Each list uses its own part. */
 export interface ListRequest {
   filter?: {
     id?: string;

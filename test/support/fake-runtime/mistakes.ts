@@ -1,6 +1,6 @@
 /**
- * What a node cannot do for a request, and how each runtime says so, at the step where it finds out. containerd runs
- * runc, CRI-O crun.
+ * Requests that the node cannot fulfil: how each runtime reports them, and at which step. containerd runs runc, CRI-O
+ * runs crun.
  */
 import { type GrpcFault, notFound, unknown } from "./fault.ts";
 import type { Manner } from "./manner.ts";
@@ -8,10 +8,10 @@ import type { ContainerConfig, LinuxContainerResources, PodSandboxConfig } from 
 import type { State } from "./state.ts";
 import type { World } from "./world.ts";
 
-/** When a mistake shows. */
+/** The step at which a mistake is detected. */
 export type Step = "run pod" | "create" | "start" | "update";
 
-/** The node of the fake: two CPUs, these devices, no mount that is shared, sysctls that take numbers. */
+/** The fake's node: two CPUs, these devices, no shared mounts, numeric sysctls. */
 const cpus = "0-1";
 const devices: ReadonlySet<string> = new Set(["/dev/null", "/dev/fuse"]);
 const numeric: ReadonlySet<string> = new Set(["net.ipv4.ip_forward", "net.core.somaxconn"]);
@@ -34,7 +34,7 @@ type Mistake =
 
 interface Wording {
   readonly at: Step;
-  /** `value` is what the caller wrote, `id` the container's. */
+  /** `value` is the text from the caller, `id` the container's id. */
   readonly says: (value: string, id: string) => GrpcFault;
 }
 
@@ -226,7 +226,7 @@ const wordings: { readonly [F in Manner["family"]]: Wordings } = {
   "cri-dockerd": criDockerd,
 };
 
-/** With new resources for what runs, the cgroup itself refuses. */
+/** When the resources of a running container change, the cgroup itself rejects the value. */
 const updates: { readonly [F in Manner["family"]]: Wordings } = {
   containerd: {
     "memory too low": {
@@ -266,7 +266,7 @@ const updates: { readonly [F in Manner["family"]]: Wordings } = {
   },
 };
 
-/** Programs of the fake's images that nobody may execute. */
+/** Files in the fake's images that are not executable. */
 const notPrograms: ReadonlySet<string> = new Set(["/etc/passwd", "/"]);
 
 function ofResources(resources: LinuxContainerResources = {}): readonly (readonly [Mistake, string])[] {
@@ -320,26 +320,26 @@ function faultOf(
   return undefined;
 }
 
-/** What is wrong with a container's config at one step, in the runtime's words. */
+/** The error for a container config at one step, in the runtime's words. */
 export function containerMistake(
   { manner: { family, name }, state }: World,
   step: "create" | "start",
   { config, id }: { readonly config: ContainerConfig; readonly id: string },
 ): GrpcFault | undefined {
   if (!state.isNodeLimited) return undefined;
-  // Older ones do not know the field, and see a mount without a source.
+  // The image field exists from 2.1 on. Older versions ignore it and see a mount without a source.
   const mountsImages = name === "containerd-2.1";
   const mistakes = ofContainer(config, state).filter(([what]) => !(mountsImages && what === "image mount"));
   return faultOf(wordings[family], step, { mistakes, id });
 }
 
-/** What is wrong with a pod's config, in the runtime's words. */
+/** The error for a pod config, in the runtime's words. */
 export function podMistake({ manner, state }: World, config: PodSandboxConfig): GrpcFault | undefined {
   if (!state.isNodeLimited) return undefined;
   return faultOf(wordings[manner.family], "run pod", { mistakes: ofPod(config), id: "" });
 }
 
-/** What is wrong with new resources, in the runtime's words. */
+/** The error for new resources, in the runtime's words. */
 export function updateMistake(
   { manner, state }: World,
   resources: LinuxContainerResources | undefined,
@@ -349,5 +349,5 @@ export function updateMistake(
   return faultOf(updates[manner.family], "update", { mistakes: ofResources(resources), id });
 }
 
-/** A sysctl as a path below /proc/sys. */
+/** Converts a sysctl to a path below /proc/sys. */
 const pathOf = (name: string): string => name.replaceAll(".", "/");

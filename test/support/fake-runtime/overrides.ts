@@ -6,40 +6,40 @@ import { GrpcFault } from "./fault.ts";
 import type { RpcName } from "./rpc-names.ts";
 
 /**
- * One message: proto JSON (bigint and Uint8Array welcome for 64-bit numbers and bytes, `undefined` members left
- * out), or the bytes of the message as they go on the wire.
+ * One message: proto JSON (bigint and Uint8Array are accepted for 64-bit numbers and bytes, `undefined` members are
+ * omitted), or the encoded bytes of the message.
  */
 export type Reply = object | Uint8Array;
 
-/** What a handler of a test gets besides the request. */
+/** What a test's handler receives besides the request. */
 export interface FakeCall {
   readonly rpc: RpcName;
   /** Aborts when the client gives up. */
   readonly signal: AbortSignal;
   readonly record: RecordedCall;
-  /** What the fake answers by itself, to this request or another; of a stream the first message. */
+  /** The fake's own response to this request or another; for a stream, the first message. */
   next(request?: object): Promise<JsonObject>;
   /** All messages of the fake's own stream. */
   nextAll(request?: object): AsyncIterable<JsonObject>;
 }
 
 /**
- * Answers one call; a stream's gives an iterable of replies.
+ * Answers one call. For a stream it returns an iterable of replies.
  *
- * @throws {GrpcFault} as the answer; any other error becomes INTERNAL with its text.
+ * @throws {GrpcFault} as the response; any other error becomes INTERNAL with its text.
  */
 export type Answerer = (
   request: JsonObject,
   call: FakeCall,
 ) => Reply | Promise<Reply> | Iterable<Reply> | AsyncIterable<Reply>;
 
-/** A fixed reply, or a handler. */
+/** A fixed reply or a handler. */
 export type Answer = Reply | Answerer;
 
 export interface Overrides {
-  /** The newest override of an RPC; one for a single call is used up. */
+  /** Returns the newest override of an RPC, and removes it if it is for a single call. */
   take(rpc: RpcName): Answer | undefined;
-  /** @returns What takes the override away again. */
+  /** @returns A function that removes the override. */
   add(rpc: RpcName, answer: Answer, options: { once: boolean }): () => void;
 }
 
@@ -81,9 +81,9 @@ export function hanging(): Answerer {
 }
 
 /**
- * Holds calls back until `release()`, then gives the fixed reply, or the fake's own by default.
+ * Holds calls until `release()`, then answers with the fixed reply or, by default, the fake's own.
  *
- * `arrived` settles when the first call is being held.
+ * `arrived` settles when the first call is held.
  */
 export function held(reply?: Reply): { answer: Answerer; release(): void; arrived: Promise<void> } {
   const gate = newPromise();
@@ -107,7 +107,7 @@ function newPromise(): { promise: Promise<void>; resolve: () => void } {
   return { promise, resolve };
 }
 
-/** A valid message of this size, give or take a byte: one field that no message of CRI has. */
+/** A valid message of this size, within a byte: a single field that no CRI message has. */
 export function sized(bytes: number): Uint8Array {
   const make = (payload: number) =>
     new BinaryWriter().tag(60_000, WireType.LengthDelimited).bytes(new Uint8Array(payload)).finish();

@@ -64,14 +64,14 @@ async function startPod(world: World, config: PodSandboxConfig, runtimeHandler: 
 const hasOwnNetwork = ({ linux }: PodSandboxConfig): boolean =>
   linux?.securityContext?.namespaceOptions?.network !== "NODE";
 
-/** Why CNI fails. Only containerd was measured: it keeps the pod when the plug-in can neither set up nor tear down. */
+/** Why CNI fails. Measured only on containerd, which keeps a pod that the plugin can neither set up nor tear down. */
 const networkFailureOf = ({ manner, state }: World): string | undefined =>
   manner.family === "containerd" ? state.networkFailure : undefined;
 
 const pluginText = (verb: "add" | "delete", why: string | undefined): string =>
   `plugin type="portmap" failed (${verb}): ${why}`;
 
-/** Puts a running pod into the state. */
+/** Adds a running pod to the state. */
 export function addPod(
   world: World,
   pod: { config: PodSandboxConfig; runtimeHandler?: string; id?: string; createdAtNanos?: bigint },
@@ -127,7 +127,7 @@ async function stopPod(world: World, pod: FakePod, { signal, deadline }: CallCon
   await announcePod(world, "STOPPED", pod);
 }
 
-/** CRI-O's stopTimeoutFromContext: all the time that the caller gives, less 2 s for what comes after. */
+/** CRI-O's stopTimeoutFromContext: the time until the deadline, less 2 s for the remaining work. */
 function graceUntil(deadline: Date | undefined): number {
   return deadline === undefined ? 10_000 : Math.max(0, deadline.getTime() - Date.now() - 2000);
 }
@@ -167,14 +167,14 @@ export const podSandboxStatus: Handler<PodRequest> = (world, { podSandboxId, ver
 
 export const listPodSandbox: Handler<ListRequest> = (world, request) => ({ items: podItems(world, request) });
 
-/** The list's items; the same for the streamed list. */
+/** The list items, shared with the streamed list. */
 export function podItems(world: World, { filter }: ListRequest): object[] {
   const { id, state, labelSelector } = filter ?? {};
   const selected = selectedById(world.state.pods, id);
   const pods = inListOrder(world, [...world.state.pods.values()]).filter(
     (pod) =>
       (selected === undefined || pod === selected) &&
-      // The state of the filter is a message: present and empty means the zero, READY.
+      // The state filter is a message: if present but empty, it means the zero value, READY.
       (state === undefined || pod.state === (state.state ?? "SANDBOX_READY")) &&
       matchesLabels(world.manner.habits.podLabels(pod.config), labelSelector),
   );

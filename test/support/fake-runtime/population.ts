@@ -1,4 +1,4 @@
-/** What tests put into the state: pods and containers that have always been there. */
+/** Pods and containers that tests add to the state, as if they had always existed. */
 import { addContainer } from "./containers.ts";
 import { makeImage, resolveImage, storeImage } from "./image-store.ts";
 import type { ContainerConfig, PodSandboxConfig } from "./messages.ts";
@@ -7,45 +7,45 @@ import { startProcess } from "./processes.ts";
 import { type FakeContainer, type FakePod, newId, nowNanos, type OnTerm, requireById } from "./state.ts";
 import type { World } from "./world.ts";
 
-/** A pod that has always been there: no event tells of it. */
+/** A pod that has always existed: no event announces it. */
 export interface PodInit {
-  /** 64 hexadecimal digits by default. */
+  /** Default: 64 random hexadecimal digits. */
   readonly id?: string;
   readonly name?: string;
   readonly namespace?: string;
   readonly uid?: string;
   readonly labels?: { [key: string]: string };
   readonly annotations?: { [key: string]: string };
-  /** Ready by default. */
+  /** Default: ready. */
   readonly state?: "ready" | "not ready";
   readonly runtimeHandler?: string;
   readonly createdAtNanos?: bigint;
-  /** Anything else of PodSandboxConfig, in proto JSON; what is named above wins. */
+  /** Further fields of PodSandboxConfig, in proto JSON. The members above take precedence. */
   readonly config?: object;
 }
 
-/** A container that has always been there. */
+/** A container that has always existed. */
 export interface ContainerInit {
-  /** Its pod, or the pod's id; a pod of its own by default. */
+  /** Its pod or the pod's id. Default: a new pod. */
   readonly pod?: FakePod | string;
   readonly id?: string;
   readonly name?: string;
   readonly attempt?: number;
-  /** `busybox:1.36` by default; an image that is not held is added. */
+  /** Default: `busybox:1.36`. An unknown image is added to the store. */
   readonly image?: string;
   readonly command?: string[];
   readonly args?: string[];
   readonly labels?: { [key: string]: string };
   readonly annotations?: { [key: string]: string };
   readonly logPath?: string;
-  /** Running by default. */
+  /** Default: running. */
   readonly state?: "created" | "running" | "exited" | "unknown";
-  /** Of an exited one; 0 by default. */
+  /** For an exited container. Default: 0. */
   readonly exitCode?: number;
   readonly createdAtNanos?: bigint;
-  /** What it does with SIGTERM: the exit code (143 by default), or "ignore". */
+  /** Reaction to SIGTERM: the exit code (default: 143) or "ignore". */
   readonly onTerm?: OnTerm;
-  /** Anything else of ContainerConfig, in proto JSON; what is named above wins. */
+  /** Further fields of ContainerConfig, in proto JSON. The members above take precedence. */
   readonly config?: object;
 }
 

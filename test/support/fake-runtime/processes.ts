@@ -1,4 +1,4 @@
-/** The simulated first process of a container: it starts, ends by itself, is stopped or killed. */
+/** Simulates the first process of a container: starting, exiting, stopping and killing it. */
 import { setTimeout as delay } from "node:timers/promises";
 import { announceContainer } from "./answers.ts";
 import type { ContainerConfig } from "./messages.ts";
@@ -6,7 +6,7 @@ import { runShell, runsByItself } from "./shell.ts";
 import { type FakeContainer, type FakeImage, nowNanos } from "./state.ts";
 import type { World } from "./world.ts";
 
-/** What the container runs: its own command or the image's. */
+/** The command line of the container: its own or the image's. */
 export function commandOf(config: ContainerConfig, image: FakeImage): string[] {
   const { command = [], args = [] } = config;
   return [...(command.length > 0 ? command : image.entrypoint), ...args];
@@ -14,7 +14,7 @@ export function commandOf(config: ContainerConfig, image: FakeImage): string[] {
 
 let lastPid = 1000;
 
-/** Starts the simulated first process: a command of the small shell ends by itself, others run on. */
+/** Starts the simulated first process. Commands of the small shell exit on their own; others keep running. */
 export function startProcess(world: World, container: FakeContainer): void {
   const process = new AbortController();
   container.state = "CONTAINER_RUNNING";
@@ -25,7 +25,7 @@ export function startProcess(world: World, container: FakeContainer): void {
   container.process = process;
   container.pid = lastPid += 1;
   const command = commandOf(container.config, container.image);
-  // One with stdin waits for somebody to talk to it.
+  // With stdin, the process waits for input.
   if (container.config.stdin || !runsByItself(command)) return;
   const signal = AbortSignal.any([process.signal, world.closed]);
   void runShell(command, { signal, environment: environmentOf(container.config) }).then(async (result) => {
@@ -34,14 +34,14 @@ export function startProcess(world: World, container: FakeContainer): void {
   });
 }
 
-/** The variables of a container's configuration. */
+/** The environment variables in a container config. */
 export function environmentOf(config: ContainerConfig): Map<string, string> {
   return new Map(
     (config.envs ?? []).map(({ key = "", value = "" }) => [key, Buffer.from(value, "base64").toString()]),
   );
 }
 
-/** Ends the first process with an exit code, as if by itself. */
+/** Ends the first process with an exit code, as if it exited on its own. */
 export async function exitProcess(
   world: World,
   container: FakeContainer,
@@ -60,9 +60,10 @@ export async function exitProcess(
 }
 
 /**
- * Asks the first process to end, and kills it after the grace; waits for a stop that is under way.
+ * Asks the first process to exit, and kills it after the grace period. Waits for a pending stop instead, if there is
+ * one.
  *
- * An aborted `signal` gives the stop up, except where the runtime carries on without its client.
+ * Aborting `signal` cancels the stop, except on runtimes that continue without their client.
  */
 export async function stopProcess(
   world: World,

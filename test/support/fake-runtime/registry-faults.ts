@@ -1,4 +1,4 @@
-/** How pulls fail because of the registry, in the words of containerd, CRI-O (containers/image) and dockerd. */
+/** Pull failures caused by the registry, in the words of containerd, CRI-O (containers/image) and dockerd. */
 import type { ImageReference } from "./references.ts";
 
 export const registryFaults = [
@@ -14,7 +14,7 @@ const limit =
   "You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit";
 const digests = `sha256:${"a".repeat(64)}, expected sha256:${"b".repeat(64)}`;
 
-/** Measured on 1.6.20, 1.7.24 and 2.1.9, "unsigned" and "disk full" excepted. */
+/** Measured on 1.6.20, 1.7.24 and 2.1.9, except "unsigned" and "disk full". */
 export function containerdTexts(
   { name, repository, host, tag = "" }: ImageReference,
   version: string,

@@ -1,4 +1,4 @@
-/** The 43 RPCs of CRI v1, as `Service/Method` without the package; `schema.ts` checks them against the definition. */
+/** The 43 RPCs of CRI v1, as `Service/Method` without the package. `schema.ts` checks them against the definition. */
 export const rpcNames = [
   "RuntimeService/Version",
   "RuntimeService/RunPodSandbox",
@@ -47,7 +47,7 @@ export const rpcNames = [
 
 export type RpcName = (typeof rpcNames)[number];
 
-/** `StopContainer` of `RuntimeService/StopContainer`. */
+/** The method name: `StopContainer` for `RuntimeService/StopContainer`. */
 export function methodOf(rpc: RpcName): string {
   return rpc.slice(rpc.indexOf("/") + 1);
 }

@@ -38,12 +38,12 @@ import {
 } from "./stats.ts";
 import type { Handler, World } from "./world.ts";
 
-/** No runtime has these yet: the manners answer that they are unimplemented, and tests override them. */
+/** No runtime serves these RPCs yet. The runtime profiles answer UNIMPLEMENTED, and tests override them. */
 const unserved: Handler<object> = (_world, _request, { rpc }) => {
   throw new Error(`Cannot serve ${rpc}: no runtime does; override it`);
 };
 
-/** A list as a stream: one message with all items, then the end. */
+/** Streams a list: one message with all items, then the end. */
 function streamed<Request>(
   field: string,
   items: (world: World, request: Request) => object[],
@@ -53,7 +53,7 @@ function streamed<Request>(
   };
 }
 
-/** The RPCs by default: a whole small runtime. `never` because each reads its own request. */
+/** The default handlers, a complete small runtime. `never` because each reads its own request type. */
 export const handlers: { readonly [rpc in RpcName]: Handler<never> } = {
   "RuntimeService/Version": version,
   "RuntimeService/RunPodSandbox": runPodSandbox,

@@ -1,6 +1,6 @@
 /**
- * The CRI messages as the fake reads and writes them: protobuf-es over the descriptors that buf compiles
- * from the definition. Independent of the product's own codec on purpose: two readings of the same bytes.
+ * Decodes and encodes CRI messages for the fake with protobuf-es, using the descriptors that buf compiles from the
+ * definition. Deliberately independent of the product's codec, so that two implementations read the same bytes.
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -30,7 +30,7 @@ export interface CriMethod {
   readonly path: string;
   readonly input: DescMessage;
   readonly output: DescMessage;
-  /** Whether the answer is a stream of messages. */
+  /** Whether the response is a stream of messages. */
   readonly streaming: boolean;
 }
 
@@ -43,8 +43,8 @@ export interface CriSchema {
 let loaded: CriSchema | undefined;
 
 /**
- * The schema, compiled once per process; the descriptors are kept under node_modules/.cache, by the
- * hash of the definition.
+ * The schema, compiled once per process. The descriptors are cached in node_modules/.cache by the hash of the
+ * definition.
  *
  * @throws {Error} if buf fails or the definition has other RPCs than `rpcNames`.
  */
@@ -66,7 +66,7 @@ function descriptorBytes(): Uint8Array {
     ["build", "proto", "--as-file-descriptor-set", "-o", "-"],
     { cwd: root, maxBuffer: 64 << 20 },
   );
-  // Test files run in processes of their own: a rename never shows a half-written file to another.
+  // Test files run in separate processes. Rename, so that no other process sees a half-written file.
   mkdirSync(folder, { recursive: true });
   writeFileSync(`${cached}.${process.pid}`, bytes);
   renameSync(`${cached}.${process.pid}`, cached);
@@ -101,18 +101,18 @@ function readSchema(registry: FileRegistry): CriSchema {
   };
 }
 
-/** Wire bytes to canonical proto JSON: camelCase names, 64-bit numbers as strings, defaults left out. */
+/** Decodes wire bytes to canonical proto JSON: camelCase names, 64-bit numbers as strings, defaults omitted. */
 export function decodeMessage(descriptor: DescMessage, bytes: Uint8Array): JsonObject {
   return toJson(descriptor, fromBinary(descriptor, bytes)) as JsonObject;
 }
 
-/** A draft (see `toProtoJson`) to wire bytes. */
+/** Encodes a draft (see `toProtoJson`) to wire bytes. */
 export function encodeMessage(descriptor: DescMessage, draft: object): Uint8Array {
   return toBinary(descriptor, parseMessage(descriptor, draft));
 }
 
 /**
- * A draft to a protobuf-es message.
+ * Converts a draft to a protobuf-es message.
  *
  * @throws {Error} if the draft does not fit the message: an unknown field, a wrong type.
  */
@@ -121,8 +121,8 @@ export function parseMessage(descriptor: DescMessage, draft: object): Message {
 }
 
 /**
- * A draft is proto JSON with the comforts of TypeScript: members that are `undefined` are left out,
- * bigint stands for 64-bit numbers and Uint8Array for bytes.
+ * Converts a draft to proto JSON. In a draft, `undefined` members are omitted, bigint represents 64-bit numbers and
+ * Uint8Array bytes.
  */
 export function toProtoJson(draft: unknown): JsonValue {
   switch (typeof draft) {

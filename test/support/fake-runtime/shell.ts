@@ -1,24 +1,23 @@
 /**
- * A tiny shell: enough of `echo`, `cat`, `sleep`, `exit` and friends that ExecSync and the first processes of
- * containers have something to run. What it does not know is not found, for ExecSync, and runs on for ever as
- * a first process (a server).
+ * A tiny shell with just enough of `echo`, `cat`, `sleep`, `exit` and similar for ExecSync and the first processes of
+ * containers. For ExecSync, an unknown command is not found; as a first process it runs forever (a server).
  */
 import { setTimeout as delay } from "node:timers/promises";
 
 export interface ShellResult {
   readonly stdout: Buffer;
   readonly stderr: Buffer;
-  /** 137 if it was aborted. */
+  /** 137 if aborted. */
   readonly exitCode: number;
-  /** Settles when the last child that was left in the background ends: it holds the output open. */
+  /** Settles when the last background child ends. Until then it holds the output open. */
   readonly background: Promise<unknown>;
 }
 
 export interface ShellOptions {
-  /** Kills what runs. */
+  /** Kills everything that runs. */
   readonly signal: AbortSignal;
   readonly environment?: ReadonlyMap<string, string>;
-  /** The contents of files that `cat` and `head` find, besides /dev/null and /dev/zero. */
+  /** Files that `cat` and `head` can read, by path, besides /dev/null and /dev/zero. */
   readonly files?: ReadonlyMap<string, string>;
 }
 
@@ -75,7 +74,7 @@ const commands: { readonly [name: string]: Command } = {
     return shell.exited;
   },
   kill(shell, args) {
-    // Only itself: `kill -9 $$`.
+    // Supports only killing itself: `kill -9 $$`.
     const number = Number(args.find((arg) => arg.startsWith("-"))?.slice(1) ?? 15);
     shell.exited = 128 + number;
     return shell.exited;
@@ -84,12 +83,12 @@ const commands: { readonly [name: string]: Command } = {
 
 const shells = new Set(["sh", "ash", "bash"]);
 
-/** The last part of a path. */
+/** The last component of a path. */
 function baseName(command: string): string {
   return command.slice(command.lastIndexOf("/") + 1);
 }
 
-/** Whether a command stands for one that no image has: `nope`, `/bin/missing`, `no-such-command`. */
+/** Whether a command represents one that no image has: `nope`, `/bin/missing`, `no-such-command`. */
 export function isMissingCommand(command: string): boolean {
   return /^(nope|missing|nonexistent|no-such-.*|does-not-exist)$/.test(baseName(command));
 }
@@ -99,7 +98,7 @@ export function isKnownCommand(command: string): boolean {
   return Object.hasOwn(commands, baseName(command)) || shells.has(baseName(command));
 }
 
-/** Whether a first process does something and ends; others run until they are stopped. */
+/** Whether a first process exits on its own. Others run until they are stopped. */
 export function runsByItself(command: readonly string[]): boolean {
   const [name = "", flag, script = ""] = command;
   if (!isKnownCommand(name)) return false;
@@ -110,7 +109,7 @@ function endless(script: string): boolean {
   return /\b(while|for|until|wait|tail|read)\b/.test(script);
 }
 
-/** What a first process does with SIGTERM, read from its script: `trap '' TERM`, `trap 'exit 7' TERM`. */
+/** How a first process reacts to SIGTERM, according to its script: `trap '' TERM`, `trap 'exit 7' TERM`. */
 export function onTermOf(command: readonly string[]): number | "ignore" {
   const trap = /trap\s+(?:'([^']*)'|"([^"]*)")\s[^;]*\b(?:SIG)?TERM\b/.exec(command.join(" "));
   if (trap === null) return 143;
@@ -118,11 +117,7 @@ export function onTermOf(command: readonly string[]): number | "ignore" {
   return code === undefined ? "ignore" : Number(code);
 }
 
-/**
- * Runs a command to its end. Never rejects.
- *
- * @throws {Error} at once if `isKnownCommand` is false for it.
- */
+/** Runs a command to completion. Never rejects. An unknown command exits with 127. */
 export async function runShell(command: readonly string[], options: ShellOptions): Promise<ShellResult> {
   const shell: Shell = { ...options, stdout: [], stderr: [], background: [], exited: undefined };
   const exitCode = await runCommand(shell, [...command], shell.stdout);
@@ -180,7 +175,7 @@ async function runScript(shell: Shell, script: string): Promise<number> {
   return code;
 }
 
-/** Splits a script into simple commands, with the separator that follows each. */
+/** Splits a script into simple commands, each with the separator that follows it. */
 function parseScript(script: string): { words: string[]; separator: string }[] {
   const simple: { words: string[]; separator: string }[] = [];
   let words: string[] = [];

@@ -1,7 +1,7 @@
 /**
- * What the fake runtime holds: pods, containers and images, and what tests may put there.
+ * The state of the fake runtime: pods, containers and images, including those that tests add.
  *
- * The state survives a crash and a restart of the fake, as pods survive those of a real daemon.
+ * It survives a crash and a restart of the fake, as the pods of a real daemon do.
  */
 import { createHash, randomBytes } from "node:crypto";
 import type { Change } from "./changes.ts";
@@ -15,21 +15,21 @@ export type ContainerState =
   | "CONTAINER_EXITED"
   | "CONTAINER_UNKNOWN";
 
-/** What the first process of a container does with SIGTERM: ends with this exit code, or ignores it. */
+/** How the first process of a container reacts to SIGTERM: exits with this code, or ignores it. */
 export type OnTerm = number | "ignore";
 
 export interface FakePod {
   readonly id: string;
   readonly config: PodSandboxConfig;
   readonly runtimeHandler: string;
-  /** What names it uniquely; a second RunPodSandbox with the same is refused, or answered with this pod. */
+  /** A unique name. A second RunPodSandbox with this name is rejected, or returns this pod. */
   readonly reservedName: string;
   readonly createdAtNanos: bigint;
   state: PodState;
   ip: string;
-  /** What CNI set up, and has to tear down before the pod goes. */
+  /** Set up by CNI, which must tear it down before the pod is removed. */
   hasNetwork: boolean;
-  /** Docker only: its name cannot be read back, so that its status fails and its list item is bare. */
+  /** Docker only: its name cannot be parsed back, so its status fails and its list item has only the basics. */
   readonly unreadable: boolean;
 }
 
@@ -37,15 +37,15 @@ export interface FakeContainer {
   readonly id: string;
   readonly podId: string;
   readonly config: ContainerConfig;
-  /** Of `images` when it was created; an image may be gone since. */
+  /** From `images` at creation. The image may have been removed since. */
   readonly image: FakeImage;
   readonly reservedName: string;
   readonly createdAtNanos: bigint;
   readonly logPath: string;
   state: ContainerState;
-  /** 0 before. */
+  /** 0 before it starts. */
   startedAtNanos: bigint;
-  /** 0 before. */
+  /** 0 before it finishes. */
   finishedAtNanos: bigint;
   exitCode: number;
   reason: string;
@@ -54,44 +54,44 @@ export interface FakeContainer {
   pid: number;
   /** Set by UpdateContainerResources. */
   updatedResources: LinuxContainerResources | undefined;
-  /** Ends the simulated first process; set while it runs. */
+  /** Ends the simulated first process. Set while it runs. */
   process: AbortController | undefined;
-  /** Set by a test: what is being done to it, which `state` does not show. */
+  /** Set by a test: a pending change that `state` does not show. */
   change: Change | undefined;
-  /** A stop under way, which others wait for. */
+  /** A pending stop, which further stops wait for. */
   stopping: Promise<void> | undefined;
-  /** How often its statistics were asked for: the CPU rate is unknown at first. */
+  /** How often its statistics were read. The CPU rate is unknown at first. */
   statsReads: number;
 }
 
 export interface FakeImage {
-  /** 64 hexadecimal digits; how a runtime writes it is its manner. */
+  /** 64 hexadecimal digits. How they are written depends on the runtime. */
   readonly digits: string;
   repoTags: string[];
   repoDigests: string[];
   readonly sizeBytes: number;
-  /** Numeric or by name; empty for none. */
+  /** Numeric id or name; empty for none. */
   readonly user: string;
   readonly pinned: boolean;
   readonly importedByDigest: boolean;
-  /** What runs without a command in the container. */
+  /** Runs if the container has no command. */
   readonly entrypoint: readonly string[];
 }
 
-/** What a registry of the fake world offers, by its full name. */
+/** An image that a simulated registry offers under its full name. */
 export interface RemoteImage {
   readonly image: FakeImage;
   readonly credentials: { readonly username: string; readonly password: string } | undefined;
-  /** How every pull fails. */
+  /** The reason why every pull fails. */
   readonly fault?: RegistryFault | undefined;
 }
 
 export interface State {
-  /** Names of the pods and containers that are being made. */
+  /** Names of the pods and containers that are being created. */
   readonly making: Set<string>;
-  /** Whether configs are held against what the node has. */
+  /** Whether configs are checked against the limits of the node. */
   isNodeLimited: boolean;
-  /** CNI's plug-ins fail, at setting up and at tearing down: the text says why. */
+  /** Why the CNI plugins fail on add and delete; undefined if they work. */
   networkFailure: string | undefined;
   readonly pods: Map<string, FakePod>;
   readonly containers: Map<string, FakeContainer>;
@@ -116,21 +116,21 @@ export function newId(): string {
   return randomBytes(32).toString("hex");
 }
 
-/** 64 digits that follow from a text: images keep their ids from run to run. */
+/** 64 digits derived from a text, so that images keep their ids between runs. */
 export function digitsOf(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
 let lastNanos = 0n;
 
-/** Nanoseconds since 1970; never the same twice. */
+/** Nanoseconds since 1970. Every call returns a different value. */
 export function nowNanos(): bigint {
   const now = BigInt(Date.now()) * 1_000_000n + (process.hrtime.bigint() % 1_000_000n);
   lastNanos = now > lastNanos ? now : lastNanos + 1n;
   return lastNanos;
 }
 
-/** The one entry whose id is this or begins with it. */
+/** The only entry whose id is or begins with `id`. */
 export function findById<Entry extends object>(
   entries: ReadonlyMap<string, Entry>,
   id: string,
@@ -147,7 +147,7 @@ export function findById<Entry extends object>(
 }
 
 /**
- * As `findById`, for tests.
+ * Like `findById`, for tests.
  *
  * @throws {Error} if there is none, or more than one.
  */

@@ -5,7 +5,7 @@ import type { ContainerRequest, ListRequest, PodRequest } from "./messages.ts";
 import { containersOf, type FakeContainer, type FakePod, nowNanos } from "./state.ts";
 import { type Handler, inListOrder, refuse, requireContainer, requirePod, type World } from "./world.ts";
 
-/** Made up, and the same for all: what a small idle process uses. */
+/** Fixed values: the usage of a small idle process. */
 const workingSetBytes = 1_200_000;
 const imageFilesystem = "/var/lib/fake-runtime/overlay";
 const twoTo63 = 2n ** 63n;
@@ -14,7 +14,7 @@ export const containerStats: Handler<ContainerRequest> = (world, { containerId }
   const container = requireContainer(world, rpc, containerId);
   refuse(world.manner.refuse.containerStats(container));
   if (world.manner.family === "cri-o" && container.state === "CONTAINER_EXITED") return {};
-  // From 1.7 on only the list computes the rate.
+  // From 1.7 on, only the list computes the rate.
   const rateless = world.manner.name === "containerd-1.7" || world.manner.name === "containerd-2.1";
   return { stats: statsOf(world, container, { rateless }) };
 };
@@ -23,7 +23,7 @@ export const listContainerStats: Handler<ListRequest> = (world, request) => ({
   stats: containerStatsItems(world, request),
 });
 
-/** The list's items; the same for the streamed list. */
+/** The list items, shared with the streamed list. */
 export function containerStatsItems(world: World, request: ListRequest): object[] {
   return matchingContainers(world, request)
     .filter(({ state }) => state === "CONTAINER_RUNNING" || world.manner.family !== "cri-o")
@@ -86,7 +86,7 @@ function cpuNanos({ startedAtNanos }: FakeContainer): bigint {
   return startedAtNanos === 0n ? 0n : (nowNanos() - startedAtNanos) / 100n;
 }
 
-/** containerd looks at the disk every ten seconds only, and has nothing to say before. */
+/** containerd reads disk usage only every ten seconds, and reports nothing before. */
 function writable({ manner }: World, container: FakeContainer, timestamp: bigint): object {
   const seen = manner.family !== "containerd" || timestamp - container.createdAtNanos > 10_000_000_000n;
   if (!seen) return {};
@@ -108,7 +108,7 @@ export const listPodSandboxStats: Handler<ListRequest> = (world, request) => ({
   stats: podStatsItems(world, request),
 });
 
-/** The list's items; the same for the streamed list. One pod that cannot be measured fails the whole. */
+/** The list items, shared with the streamed list. One pod that cannot be measured fails the entire list. */
 export function podStatsItems(world: World, { filter }: ListRequest): object[] {
   const { id, labelSelector } = filter ?? {};
   const selected = selectedById(world.state.pods, id);
@@ -191,7 +191,7 @@ export const listMetricDescriptors: Handler<object> = () => ({
 
 export const listPodSandboxMetrics: Handler<object> = (world) => ({ podMetrics: podMetricsItems(world) });
 
-/** The list's items; the same for the streamed list. */
+/** The list items, shared with the streamed list. */
 export function podMetricsItems(world: World): object[] {
   const lastSeen = (id: string, name: string, image: string) => ({
     name: "container_last_seen",

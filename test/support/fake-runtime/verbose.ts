@@ -1,6 +1,6 @@
 /**
- * The `info` maps of verbose answers: each value is a JSON text. containerd's holds the configuration as it
- * came, written by Go's encoding/json: proto field names, enums as numbers, zero values left out.
+ * The `info` maps of verbose responses. Each value is JSON text. containerd's contains the original configuration as
+ * Go's encoding/json writes it: proto field names, enums as numbers, zero values omitted.
  */
 import type { DescField, Message } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
@@ -11,7 +11,7 @@ import type { World } from "./world.ts";
 
 type Info = { [key: string]: string };
 
-/** PodSandboxStatus. */
+/** For PodSandboxStatus. */
 export function podInfo(world: World, pod: FakePod): Info | undefined {
   const { manner, state } = world;
   const pid = pod.state === "SANDBOX_READY" ? 900 : 0;
@@ -44,7 +44,7 @@ export function podInfo(world: World, pod: FakePod): Info | undefined {
   }
 }
 
-/** ContainerStatus. */
+/** For ContainerStatus. */
 export function containerInfo({ manner }: World, container: FakeContainer): Info {
   const { config, image, pid } = container;
   const command = [...(config.command ?? image.entrypoint), ...(config.args ?? [])];
@@ -69,7 +69,7 @@ export function containerInfo({ manner }: World, container: FakeContainer): Info
   }
 }
 
-/** ImageStatus. */
+/** For ImageStatus. */
 export function imageInfo({ manner }: World, image: FakeImage): Info {
   const imageSpec = {
     architecture: "amd64",
@@ -82,7 +82,7 @@ export function imageInfo({ manner }: World, image: FakeImage): Info {
   );
 }
 
-/** Status. */
+/** For Status. */
 export function statusInfo({ manner }: World): Info {
   const sandboxImage = "registry.k8s.io/pause:3.10";
   switch (manner.family) {
@@ -96,7 +96,7 @@ export function statusInfo({ manner }: World): Info {
         "lastCNILoadStatus.default": "OK",
         cniconfig: JSON.stringify({ PluginDirs: ["/usr/lib/cni"], PluginConfDir: "/etc/cni/net.d" }),
         golang: JSON.stringify("go1.23.2"),
-        // From 2.0 on the image is another plugin's.
+        // From 2.0 on, another plugin configures the image.
         config: JSON.stringify({
           snapshotter: "overlayfs",
           ...(manner.name === "containerd-2.1" ? {} : { sandboxImage }),
@@ -109,7 +109,7 @@ function json(info: object): Info {
   return { info: JSON.stringify(info).replace(/"\\u0000(-?\d+)"/g, "$1") };
 }
 
-/** The part of an OCI spec that tells secrets. */
+/** The part of an OCI spec that contains secrets. */
 function spec(command: readonly string[], environment: ReadonlyMap<string, string>): object {
   return {
     ociVersion: "1.1.0",
@@ -117,7 +117,7 @@ function spec(command: readonly string[], environment: ReadonlyMap<string, strin
   };
 }
 
-/** A message as Go writes it with encoding/json. */
+/** A message as Go's encoding/json writes it. */
 function goJson(name: string, draft: object): object {
   const descriptor = criSchema().message(name);
   return goMessage(reflect(descriptor, parseMessage(descriptor, draft) as Message));
@@ -145,11 +145,11 @@ function goField(message: ReflectMessage, field: DescField): unknown {
 }
 
 function goValue(value: unknown): unknown {
-  // What is a message among the values of lists and maps is one more reflection.
+  // Messages in lists and maps are reflections themselves.
   if (typeof value === "object" && value !== null && "fields" in value)
     return goMessage(value as ReflectMessage);
-  // The bytes of an environment variable are a string in the older definition of these runtimes.
+  // In the older definition of these runtimes, the value of an environment variable is a string.
   if (value instanceof Uint8Array) return Buffer.from(value).toString();
-  // A number in all its digits, which JSON.stringify could not write: `json` takes the marks away.
+  // JSON.stringify cannot write all digits of a 64-bit number, so mark it as text; `json` removes the marks.
   return typeof value === "bigint" ? `\u0000${value}` : value;
 }

@@ -4,23 +4,23 @@ import type { Manner, StreamKind } from "./manner.ts";
 import type { RpcName } from "./rpc-names.ts";
 import { type FakeContainer, type FakePod, findById, type State } from "./state.ts";
 
-/** All that the handlers work on. */
+/** Everything that the handlers work on. */
 export interface World {
   readonly manner: Manner;
   readonly state: State;
   readonly events: EventHub;
-  /** The URL that Exec, Attach and PortForward answer with. */
+  /** The URL for the responses of Exec, Attach and PortForward. */
   streamUrl(stream: StreamRequest): string | Promise<string>;
-  /** Aborts when the fake closes: nothing simulated outlives it. */
+  /** Aborts when the fake closes, so that nothing simulated outlives it. */
   readonly closed: AbortSignal;
 }
 
-/** A session that a client asked for, and the token that will open it. */
+/** A session that a client requested, with the token that opens it. */
 export interface StreamRequest {
   readonly kind: StreamKind;
-  /** One use, 8 characters. */
+  /** 8 characters, valid once. */
   readonly token: string;
-  /** Of the container; of the pod for port-forward. */
+  /** The container's id; for port-forward, the pod's. */
   readonly id: string;
   readonly command: readonly string[];
   readonly tty: boolean;
@@ -32,34 +32,34 @@ export interface StreamRequest {
 
 export interface CallContext {
   readonly rpc: RpcName;
-  /** When the client gives up; `undefined` for never. */
+  /** The client's deadline; `undefined` if it has none. */
   readonly deadline: Date | undefined;
-  /** Aborts when the client gives the call up: cancelled, out of time or gone. */
+  /** Aborts when the client gives up: cancelled, timed out or disconnected. */
   readonly signal: AbortSignal;
 }
 
-/** Serves one RPC; streams give an async iterable. */
+/** Serves one RPC. For streams it returns an async iterable. */
 export type Handler<Request> = (
   world: World,
   request: Request,
   call: CallContext,
 ) => object | Promise<object> | AsyncIterable<object>;
 
-/** Throws the refusal, if it is one. */
+/** Throws the fault, if any. */
 export function refuse(fault: GrpcFault | undefined): void {
   if (fault !== undefined) throw fault;
 }
 
 /**
- * The pod that an id or its prefix means; `undefined` where the runtime answers that nothing needed doing.
+ * The pod for an id or a prefix; `undefined` if the runtime responds that there was nothing to do.
  *
- * @throws {GrpcFault} as the runtime words it.
+ * @throws {GrpcFault} in the runtime's words.
  */
 export function lookUpPod(world: World, rpc: RpcName, id: string | undefined): FakePod | undefined {
   return lookUp(world, rpc, world.state.pods, id ?? "");
 }
 
-/** As `lookUpPod`, for containers. */
+/** Like `lookUpPod`, for containers. */
 export function lookUpContainer(
   world: World,
   rpc: RpcName,
@@ -82,7 +82,7 @@ function lookUp<Entry extends object>(
   return undefined;
 }
 
-/** As `lookUpPod`, where the runtime never passes over an absent one. */
+/** Like `lookUpPod`, for RPCs that never ignore a missing pod. */
 export function requirePod(world: World, rpc: RpcName, id: string | undefined): FakePod {
   const pod = lookUpPod(world, rpc, id);
   if (pod === undefined) throw new Error(`Cannot go on with ${rpc}: no refusal for an absent pod`);
@@ -96,7 +96,7 @@ export function requireContainer(world: World, rpc: RpcName, id: string | undefi
   return container;
 }
 
-/** In the order of the runtime's lists; containerd's differs from call to call. */
+/** Sorts entries as the runtime's lists do. containerd's order differs from call to call. */
 export function inListOrder<Entry>(world: World, entries: readonly Entry[]): Entry[] {
   switch (world.manner.habits.listOrder) {
     case "oldest first":

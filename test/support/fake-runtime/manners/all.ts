@@ -3,7 +3,7 @@ import { containerd } from "./containerd.ts";
 import { criDockerd } from "./cri-dockerd.ts";
 import { criO } from "./cri-o.ts";
 
-/** The manner of a runtime, by name. */
+/** The behaviour of a runtime, by name. */
 export function mannerOf(name: MannerName): Manner {
   switch (name) {
     case "containerd-1.6":

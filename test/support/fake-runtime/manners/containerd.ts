@@ -15,7 +15,7 @@ import {
 
 type Version = "1.6" | "1.7" | "2.1";
 
-/** containerd 1.6.20, 1.7.24 and 2.1.9, as Debian packages them. */
+/** containerd 1.6.20, 1.7.24 and 2.1.9, as packaged by Debian. */
 export function containerd(version: Version): Manner {
   return {
     name: `containerd-${version}`,
@@ -48,7 +48,7 @@ const unimplemented: { [version in Version]: Manner["unimplemented"] } = {
   }),
 };
 
-/** What each RPC says before the reason why an id was not found. */
+/** The text that each RPC puts before the reason when an id is not found. */
 const lookups: { readonly [method: string]: (id: string) => string } = {
   StopPodSandbox: (id) => `an error occurred when try to find sandbox "${id}"`,
   RemovePodSandbox: (id) => `an error occurred when try to find sandbox "${id}"`,
@@ -69,7 +69,7 @@ function lookupText(rpc: RpcName, id: string): string {
 }
 
 function refusals(version: Version): Refusals {
-  // From 1.7 on a stop of what is gone succeeds, as a removal always did.
+  // From 1.7 on, stopping a missing object succeeds, as removing one always did.
   const idempotent = new Set(["RemovePodSandbox", "RemoveContainer"]);
   if (version !== "1.6") idempotent.add("StopPodSandbox").add("StopContainer");
   const reserved = (text: string) =>

@@ -14,7 +14,7 @@ import {
   without,
 } from "./rules.ts";
 
-/** cri-dockerd of April 2026 on dockerd 28.5.2. */
+/** cri-dockerd from April 2026 with dockerd 28.5.2. */
 export function criDockerd(): Manner {
   return {
     name: "cri-dockerd",
@@ -66,7 +66,7 @@ function refusals(): Refusals {
       if (method === "StopPodSandbox" || method === "RemovePodSandbox") return undefined;
       return method === "ReopenContainerLog" ? unknown(noReopen) : missing(rpc, id);
     },
-    // An empty id makes another path of Docker's API, which answers something or nothing.
+    // An empty id gives a different path of Docker's API, which returns something else or nothing.
     empty: (rpc) =>
       /^(Start|Stop|Remove|Update)/.test(methodOf(rpc))
         ? unknown("Error response from daemon: page not found")
@@ -123,7 +123,7 @@ function refusals(): Refusals {
         `failed to start container "${id}": Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "${command}": executable file not found in $PATH: unknown`,
       ),
     }),
-    // One that has exited is restarted; one that runs is left alone.
+    // Restarts an exited container. Ignores a running one.
     startContainer: ({ id }, pod) =>
       pod?.state === "SANDBOX_READY"
         ? undefined
@@ -227,7 +227,7 @@ function habits(): Habits {
   };
 }
 
-/** `busybox:1.36` for `docker.io/library/busybox:1.36`. */
+/** `docker.io/library/busybox:1.36` -> `busybox:1.36`. */
 function familiarName(name: string): string {
   return name.replace(/^docker\.io\/(library\/)?/, "");
 }

@@ -7,7 +7,7 @@ import { criOTexts } from "../registry-faults.ts";
 import { methodOf, type RpcName } from "../rpc-names.ts";
 import { execFailure, runtimeStreamsFault, without } from "./rules.ts";
 
-/** CRI-O 1.37.0 with `signature_policy` set and pod events on. */
+/** CRI-O 1.37.0 with `signature_policy` set and pod events enabled. */
 export function criO(): Manner {
   return {
     name: "cri-o",
@@ -40,7 +40,7 @@ const withoutError = new Set([
 ]);
 const asNotFound = new Set(["PodSandboxStatus", "ContainerStatus", "StartContainer", "ExecSync"]);
 
-/** What an RPC says around the reason why an id was not found. */
+/** The text of an RPC around the reason when an id is not found. */
 function lookupText(method: string, id: string, reason: string): string {
   switch (method) {
     case "PodSandboxStatus":
@@ -71,7 +71,7 @@ function lookupFault(rpc: RpcName, id: string, why: string) {
   return asNotFound.has(method) ? notFound(text) : unknown(text);
 }
 
-/** CRI-O's word for a state. */
+/** CRI-O's names for the states. */
 const stateWords: { readonly [state: string]: string } = {
   CONTAINER_CREATED: "created",
   CONTAINER_RUNNING: "running",
@@ -205,7 +205,7 @@ function refusals(): Refusals {
   };
 }
 
-/** A signature policy is about names: an id has none. */
+/** Signature policies apply to names, and an id has none. */
 function unverifiable(name: string | undefined) {
   if (!name) return unknown("user specified image not specified, cannot verify image signature");
   if (imageIdDigits(name) === undefined) return undefined;
