@@ -10,7 +10,7 @@ import { createAuthenticator } from "./access/token.ts";
 import { createOutputBudget } from "./api/output-budget.ts";
 import type { Config } from "./config.ts";
 import type { Runtime } from "./cri/channel.ts";
-import { createServer, type LogEntry, type ServerOptions } from "./http/server.ts";
+import { createServer, type ServerOptions } from "./http/server.ts";
 import { createInventory, type Inventory } from "./inventory/inventory.ts";
 import { withNameHints } from "./inventory/name-hints.ts";
 import { callerInterceptors } from "./runtimes/caller-interceptors.ts";
@@ -26,6 +26,7 @@ import { descriptorLimit, shareDescriptors } from "./server/descriptors.ts";
 import { createDrain } from "./server/drain.ts";
 import { listenOn, stopListening } from "./server/listen.ts";
 import { closeConnections } from "./server/listener.ts";
+import type { LogEntry } from "./server/log-entry.ts";
 import { withStats } from "./stats/runtime.ts";
 import { defaultLimits, type Limits } from "./streaming/liveness.ts";
 import { createSessionRegistry } from "./streaming/registry.ts";
@@ -35,7 +36,10 @@ import { watchTls } from "./tls/watch.ts";
 import { createBufferPool } from "./wire/buffer-pool.ts";
 
 export interface AppOptions
-  extends Pick<ServerOptions, "requestTimeoutMs" | "stallTimeoutMs" | "listSilenceMs" | "roomWaitMs"> {
+  extends Pick<
+    ServerOptions,
+    "requestTimeoutMs" | "stallTimeoutMs" | "listSilenceMs" | "roomWaitMs" | "requestLog"
+  > {
   readonly config: Pick<Config, "listen" | "dataDir" | "acceptHost" | "grants" | "streamHost"> &
     Partial<Pick<Config, "tokenFile" | "tokenFileHint">>;
   readonly runtime: Runtime;
@@ -120,6 +124,7 @@ export function createApp({
     budget: createOutputBudget(maxBufferBytes),
     listSilenceMs: options.listSilenceMs,
     roomWaitMs: options.roomWaitMs,
+    requestLog: options.requestLog,
     guardHost: createHostGuard(config.acceptHost),
     tokenFileHint: config.tokenFileHint ?? '"$CREST_TOKEN_FILE"',
     authenticate(authorization) {

@@ -5,7 +5,7 @@
  * or invalid stops the start; nothing is guessed or ignored.
  */
 import { isUtf8 } from "node:buffer";
-import { readOptions } from "./config/command-options.ts";
+import { type LogFormat, readOptions } from "./config/command-options.ts";
 import type { ServingCommand } from "./config/commands.ts";
 import { environment } from "./config/environment.ts";
 import { parseFlags } from "./config/flags.ts";
@@ -21,7 +21,12 @@ export type { Config } from "./config/resolve.ts";
 
 /** What to do. Only the commands that serve have a configuration; the others read no settings. */
 export type Command =
-  | { readonly name: ServingCommand; readonly config: Config }
+  | {
+      readonly name: ServingCommand;
+      readonly config: Config;
+      /** Default: text on a terminal, otherwise JSON. */
+      readonly logFormat?: LogFormat;
+    }
   | { readonly name: "version" | "openapi" }
   | { readonly name: "help"; readonly text: string };
 
@@ -58,8 +63,8 @@ export function parseCommandLine(
     cwd: options.cwd ?? process.cwd(),
     readFile: options.readFile ?? readText,
   };
-  const { options: given, placeOf } = readOptions(command, flags, around);
-  return { name: command, config: resolveOptions(given, around, placeOf) };
+  const { options: given, placeOf, ...rest } = readOptions(command, flags, around);
+  return { name: command, config: resolveOptions(given, around, placeOf), ...rest };
 }
 
 /**

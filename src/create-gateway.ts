@@ -3,20 +3,48 @@ import type { GatewaySettings } from "./config/options.ts";
 import { configOf, nameOptions } from "./config.ts";
 import { StartError } from "./errors.ts";
 import { runGateway, type Surroundings } from "./gateway.ts";
+import { isLogged, type LogLevel } from "./server/log-entry.ts";
 
-/** Details of a log message. */
+/** Details of a log message. Members about a request are absent from other messages. */
 export interface LogDetails {
   /** Id of the related request, as in its `X-Request-Id` header. */
-  readonly requestId?: string;
-  readonly method?: string;
-  /** Path of the request, without its query. */
-  readonly path?: string;
+  readonly requestId?: string | undefined;
+  readonly method?: string | undefined;
+  /** The path as the API documents it, such as `/v1/pods/{podSandboxId}`; absent where no route matches. */
+  readonly route?: string | undefined;
+  /** Path of the request, without its query, where there is no `route` or the request failed. */
+  readonly path?: string | undefined;
+  /** A stream or session is logged at its `start` and at its `end`, any other request once, without this member. */
+  readonly event?: "start" | "end" | undefined;
+  /** HTTP status; 101 for a WebSocket. Absent when the client left before it got one. */
+  readonly status?: number | undefined;
+  /** The code of the problem, when the request was refused or failed. */
+  readonly code?: string | undefined;
+  readonly caller?: string | undefined;
+  /** The grant that the route needs. */
+  readonly grant?: string | undefined;
+  /** `pods/ID` or `containers/ID`, where the request names or has created one. */
+  readonly target?: string | undefined;
+  readonly durationMs?: number | undefined;
+  /** Bytes of the body that was sent; for a stream or session, bytes sent over the connection. */
+  readonly bytes?: number | undefined;
+  /** Bytes received in a session. */
+  readonly bytesReceived?: number | undefined;
+  /** The code with which a WebSocket was closed. */
+  readonly closeCode?: number | undefined;
+  /** The connection ended before the response did. */
+  readonly aborted?: true | undefined;
   readonly error?: unknown;
 }
 
 /** Receives log messages. `console` is a valid logger. */
 export interface Logger {
-  /** The gateway is ready, waits for its runtime, has loaded a renewed certificate, or stops. */
+  /** Health probes, with `logLevel: "debug"`. Default: they are not logged. */
+  debug?(message: string, details?: LogDetails): void;
+  /**
+   * Each request, when its response has ended. Also: the gateway is ready, waits for its runtime, has loaded a renewed
+   * certificate, or stops.
+   */
   info(message: string, details?: LogDetails): void;
   /** The runtime did something wrong, or a setting should be checked. */
   warn(message: string, details?: LogDetails): void;
@@ -104,7 +132,10 @@ export function createGateway(options: GatewayOptions = {}): Gateway {
   async function start(): Promise<string> {
     stopping.signal.throwIfAborted();
     address = await new Promise<string>((ready, failed) => {
-      const running = runGateway(config, surroundingsOf({ logger, stopping: stopping.signal, ready }));
+      const running = runGateway(
+        config,
+        surroundingsOf({ logger, logLevel: config.logLevel, stopping: stopping.signal, ready }),
+      );
       running
         .then(({ failed: isFailure, reason }) => {
           if (isFailure) throw new Error(reason);
@@ -144,16 +175,19 @@ export function createGateway(options: GatewayOptions = {}): Gateway {
 
 interface Life {
   readonly logger: Logger | undefined;
+  readonly logLevel: LogLevel;
   readonly stopping: AbortSignal;
   readonly ready: (address: string) => void;
 }
 
-function surroundingsOf({ logger, stopping, ready }: Life): Surroundings {
+function surroundingsOf({ logger, logLevel, stopping, ready }: Life): Surroundings {
   return {
-    say: (text) => logger?.info(text),
+    say(text) {
+      if (isLogged("info", logLevel)) logger?.info(text);
+    },
     log({ level, message, ...details }) {
       // A message about a request may quote the runtime, so it is not rewritten.
-      logger?.[level](details.requestId === undefined ? nameOptions(message) : message, details);
+      logger?.[level]?.(details.requestId === undefined ? nameOptions(message) : message, details);
     },
     texts: ({ address }) => ({
       ready: (runtime) => `Crest serves ${address} in front of ${runtime}`,

@@ -12,10 +12,10 @@ import { StartError } from "./errors.ts";
 import { readTrustedFile } from "./files/trusted-file.ts";
 import { reasonOf } from "./files/trusted-path.ts";
 import { lockFolder, makeDataFolder } from "./folder-lock.ts";
-import type { LogEntry } from "./http/server.ts";
 import { discover } from "./runtimes/discover.ts";
 import { logRootOf } from "./runtimes/log-folders.ts";
 import { removeAllPods } from "./runtimes/remove-pods.ts";
+import { isLogged, type LogEntry } from "./server/log-entry.ts";
 import { createNotify, type Notify, startWatchdog } from "./service-manager.ts";
 import { checkTlsPaths, loadTls } from "./tls/identity.ts";
 
@@ -23,6 +23,7 @@ import { checkTlsPaths, loadTls } from "./tls/identity.ts";
 export interface Surroundings {
   /** Shows a message to the user: that the gateway is ready, or what it is waiting for. */
   readonly say: (text: string) => void;
+  /** Logs an entry of the configured level or of a more important one. */
   readonly log: (entry: LogEntry) => void;
   /** Texts for when the gateway is ready and while its runtime does not answer. */
   readonly texts: (state: GatewayState) => AnnouncedTexts;
@@ -67,6 +68,17 @@ interface Backend {
  * @throws {StartError} when it cannot start. Nothing is left running then.
  */
 export async function runGateway(config: Config, around: Surroundings): Promise<Ending> {
+  const { log } = around;
+  const least = config.logLevel;
+  return runAt(config, {
+    ...around,
+    log(entry) {
+      if (isLogged(entry.level, least)) log(entry);
+    },
+  });
+}
+
+async function runAt(config: Config, around: Surroundings): Promise<Ending> {
   const tls = await readTls(config);
   await makeDataFolder(config.dataDir, [logRootOf(config.dataDir)]);
   const token = config.token ?? (await loadToken(config.tokenFile ?? join(config.dataDir, "token")));
@@ -102,6 +114,10 @@ async function runLocked(
       },
       execMaxMs: config.execMaxMs,
       log: around.log,
+      // At a level without them, requests are not even counted.
+      requestLog: isLogged("info", config.logLevel)
+        ? { log: around.log, probes: isLogged("debug", config.logLevel) }
+        : undefined,
     });
     try {
       const address = await app.listen();

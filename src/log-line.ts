@@ -1,13 +1,45 @@
-/** The process log: one line of JSON per entry. */
+/** Log entries as lines: JSON for machines, text for people. No line can hold a second one, or move a terminal. */
 import { cutText } from "./cri/runtime-text.ts";
-import type { LogEntry } from "./http/server.ts";
+import type { LogEntry } from "./server/log-entry.ts";
 
-/** Formats an entry. Includes the stack of an error in Crest, but only the cause of a runtime failure. */
-export function logLine({ error, ...entry }: LogEntry): string {
-  const { stack, cause } = error instanceof Error ? error : { stack: String(error), cause: undefined };
-  const detail =
-    entry.level === "error"
-      ? { stack }
-      : { cause: cause instanceof Error ? cutText(cause.message) : undefined };
-  return JSON.stringify({ time: new Date().toISOString(), ...entry, ...detail });
+/** One line of JSON. Includes the stack of an error in Crest, but only the cause of a runtime failure. */
+export function jsonLine({ error, ...entry }: LogEntry): string {
+  const line = { time: new Date().toISOString(), ...entry, ...detailOf(entry.level, error) };
+  return `${escaped(JSON.stringify(line))}\n`;
 }
+
+/**
+ * One line of text: time, level, message, and the rest as `name=value`. A stack follows on indented lines.
+ *
+ * `2026-11-29T07:00:00.000Z info  GET /v1/pods/{podSandboxId} 200 caller=token durationMs=1.2 requestId=...`
+ */
+export function textLine({ error, level, message, method, route, status, ...entry }: LogEntry): string {
+  const { stack, cause } = detailOf(level, error);
+  const members = Object.entries({ ...entry, cause }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${plainWord.test(String(value)) ? value : JSON.stringify(value)}`],
+  );
+  const line = [new Date().toISOString(), level.padEnd(5), message, ...members].join(" ");
+  const more = stack === undefined ? [] : stack.split("\n").map((one) => `    ${one}`);
+  return `${[line, ...more].map(escaped).join("\n")}\n`;
+}
+
+/** A value that needs no quotes. */
+const plainWord = /^[\w./:{}+-]+$/;
+
+function detailOf(level: LogEntry["level"], error: unknown): { stack?: string; cause?: string } {
+  if (error === undefined) return {};
+  const { stack, cause } = error instanceof Error ? error : { stack: String(error), cause: undefined };
+  if (level === "error") return stack === undefined ? {} : { stack };
+  return cause instanceof Error ? { cause: cutText(cause.message) } : {};
+}
+
+/**
+ * What starts a line, moves a terminal's cursor or changes the direction of text: control characters (C0, DEL, C1),
+ * line and paragraph separators, bidirectional controls.
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
+const unprintable = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** Writes characters that are not printable as JSON does: `\u001b`. */
+const escaped = (text: string): string =>
+  text.replace(unprintable, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);

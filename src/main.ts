@@ -45,10 +45,14 @@ async function main(): Promise<void> {
       const { runGateway } = await import("./gateway.ts");
       const { banner } = await import("./banner.ts");
       const { waitingText } = await import("./announce.ts");
-      const { logLine } = await import("./log-line.ts");
+      const { jsonLine, textLine } = await import("./log-line.ts");
+      const { createLogOutput } = await import("./log-output.ts");
+      const { logFormat = process.stderr.isTTY ? "text" : "json" } = command;
+      const output = createLogOutput(process.stderr, logFormat === "text" ? textLine : jsonLine);
+      process.once("exit", output.flush);
       const { failed } = await runGateway(command.config, {
         say: (text) => process.stdout.write(`${text}\n`),
-        log: (entry) => process.stderr.write(`${logLine(entry)}\n`),
+        log: output.log,
         texts: (state) => ({
           ready: (runtime) => banner({ ...state, runtime }),
           waiting: (trouble) => waitingText(state.address, trouble),
@@ -56,6 +60,7 @@ async function main(): Promise<void> {
         ...stopSignals(),
         ...takeServiceManager(),
       });
+      await output.end();
       process.exit(failed ? 1 : 0);
     }
   }

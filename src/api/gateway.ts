@@ -1,4 +1,5 @@
 /** What the handlers of routes work with. */
+import type { WebSocket } from "@fastify/websocket";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Audit } from "../access/audit.ts";
 import type { Caller } from "../access/authorize.ts";
@@ -29,6 +30,10 @@ export interface Gateway {
   readonly roomWaitMs?: number | undefined;
   /** Logs a failure that no answer can tell any more. */
   report(request: FastifyRequest, error: unknown): void;
+  /** Tells the log that a stream has begun to answer over HTTP. */
+  streamStarted(request: FastifyRequest): void;
+  /** Tells the log that the WebSocket of a request has opened. */
+  sessionStarted(request: FastifyRequest, socket: WebSocket): void;
   /** Who may do what. Set once per request, by authentication. */
   callerOf(request: FastifyRequest): Caller;
 }

@@ -53,6 +53,7 @@ function registerPlain<R extends Exclude<Route, SessionRoute>, P, A>(
   app.route({
     method,
     url: routerPath(path),
+    config: { logged: route },
     // Before the body is read: a caller that may not use the route need not send it.
     onRequest: async (request) => {
       grant({ request, caller: gateway.callerOf(request) });

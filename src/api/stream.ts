@@ -11,6 +11,7 @@ import { CallCancelled } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { StreamForm, StreamRoute } from "../routes/define.ts";
 import { problemOf } from "../server/problems.ts";
+import { noteCode } from "../server/request-record.ts";
 import { keepAlive, type Liveness } from "../streaming/liveness.ts";
 import type { PendingSession, WaitingClient } from "../streaming/pending-session.ts";
 import { closeCode, type Socket } from "../streaming/socket.ts";
@@ -125,7 +126,10 @@ export function streamKind(
     const body = Readable.from(textOf(ctx, { items, format, ending }), { objectMode: false });
     return {
       // Proxies that buffer would hold back what is read as it comes.
-      send: (reply) => reply.type(format.mediaType).header("x-accel-buffering", "no").send(body),
+      send(reply) {
+        gateway.streamStarted(ctx.request);
+        return reply.type(format.mediaType).header("x-accel-buffering", "no").send(body);
+      },
     };
   }
 
@@ -179,7 +183,9 @@ export function streamKind(
   /** The problem of an error that no status line can tell any more. */
   function problemFor(ctx: Context, error: unknown): object {
     if (!(error instanceof GatewayError) || error.status >= 500) gateway.report(ctx.request, error);
-    return problemOf(error, { requestId: ctx.id });
+    const problem = problemOf(error, { requestId: ctx.id });
+    noteCode(ctx.request, problem.code);
+    return problem;
   }
 }
 

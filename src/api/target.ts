@@ -8,6 +8,7 @@ import type { Grant } from "../grants.ts";
 import type { Inventory, Kind } from "../inventory/inventory.ts";
 import type { ListRoute, Route } from "../routes/define.ts";
 import { managedLabel } from "../runtimes/pod-config.ts";
+import { noteTarget } from "../server/request-record.ts";
 import type { RequestContext } from "./context.ts";
 import { resolveFilters } from "./id-filters.ts";
 
@@ -31,9 +32,11 @@ export function targetStage(route: Route, { inventory }: { readonly inventory: I
   const options = { mustExist: mustExist.has(route.allow) };
   const isChange = changesPods(route);
   return async (ctx) => {
-    const { bound, caller, outgoing } = ctx;
+    const { bound, caller, outgoing, request } = ctx;
     const given = String(bound.message[field]);
+    noteTarget(request, kind, given);
     const id = await inventory.resolve(kind, given, options);
+    noteTarget(request, kind, id);
     const mayBeOthers = isChange && !canChangeUnmanaged(caller);
     const pod = mayBeOthers ? await inventory.podOf(kind, id) : undefined;
     if (pod !== undefined) requireManaged({ ...pod, managed: pod.labels[managedLabel] === "true" }, caller);

@@ -43,6 +43,7 @@ export function registerUpgrade<R extends Route, P extends UpgradePlan, A>(
   app.route({
     method: "GET",
     url: routerPath(path),
+    config: { logged: route },
     onRequest: async (request) => grant({ request, caller: gateway.callerOf(request) }),
     preHandler: async (request, reply) => {
       if (!request.ws) return;
@@ -59,6 +60,7 @@ export function registerUpgrade<R extends Route, P extends UpgradePlan, A>(
     wsHandler: (socket: WebSocket, request: FastifyRequest) => {
       const begin = ready.get(request);
       if (!begin) throw new TypeError("A WebSocket without a session");
+      gateway.sessionStarted(request, socket);
       forgetResponse(request.raw.socket);
       // The plugin's listener would keep request and reply as long; the session has one of its own.
       socket.removeAllListeners("error");

@@ -13,7 +13,7 @@ export type Reader =
   | "size";
 
 /** The headings of the help text, in order. */
-export const groups = ["where", "who", "sessions", "limits", "start", "grants", "denials"] as const;
+export const groups = ["where", "who", "sessions", "limits", "log", "start", "grants", "denials"] as const;
 
 export type Group = (typeof groups)[number];
 

@@ -18,7 +18,14 @@ export interface CommandOptions {
   readonly options: GatewaySettings;
   /** How an option was written: `--listen=x`, `CREST_LISTEN=x (environment)`. Its flag if it was not. */
   readonly placeOf: PlaceOf;
+  /** How the log is written. Default: text on a terminal, otherwise JSON. */
+  readonly logFormat?: LogFormat;
 }
+
+export type LogFormat = "json" | "text";
+
+/** Settings of the command line that are no options of a gateway. */
+const commandOnly: ReadonlySet<string> = new Set(["config", "logFormat"]);
 
 /**
  * For each setting, a flag overrides the environment, which overrides the file. `crest up` uses an embedded runtime and
@@ -45,11 +52,14 @@ export function readOptions(
     const texts = written.get(setting.key);
     // Ignore variables of the other command: one environment may serve both.
     const applies = setting.command === undefined || setting.command === command;
-    if (!texts || !applies || setting.key === "config") continue;
+    if (!texts || !applies || commandOnly.has(setting.key)) continue;
     put(options, setting.key, readSetting(setting, texts, around));
   }
+  const format = settings.find(({ key }) => key === "logFormat");
+  const formatTexts = written.get("logFormat");
   return {
     options,
+    ...(format && formatTexts ? { logFormat: readSetting(format, formatTexts, around) as LogFormat } : {}),
     placeOf: (key) =>
       written.get(key)?.at(-1)?.place ?? settings.find((setting) => setting.key === key)?.flag ?? key,
   };

@@ -114,6 +114,11 @@ export interface GatewaySettings {
    * 503 `overloaded`. Session output gets half as much in addition. Default: 256 MiB.
    */
   readonly maxBufferBytes?: number | undefined;
+  /**
+   * The least important messages that `logger` receives: `"error"`, `"warn"`, `"info"` with one for each request, or
+   * `"debug"` with health probes as well. Default: `"info"`.
+   */
+  readonly logLevel?: "error" | "warn" | "info" | "debug" | undefined;
   /** Milliseconds that pending responses may take after `close()`, at most 24 h; 0: they end at once. Default: 10 s. */
   readonly drainMs?: number | undefined;
   /** Installs missing Debian packages that the embedded runtime needs. Default: false. */

@@ -42,6 +42,8 @@ export interface Config {
   readonly execMaxMs: number;
   readonly statusGraceMs: number;
   readonly maxBufferBytes: number;
+  /** The least important entries that are logged. */
+  readonly logLevel: "error" | "warn" | "info" | "debug";
   readonly drainMs: number;
   readonly install: boolean;
   /** The most that this process lets any caller do. */

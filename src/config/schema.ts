@@ -255,6 +255,18 @@ const plain = {
       minimum: minSizeBytes,
     }),
   ),
+  logLevel: Type.Optional(
+    Type.Union(
+      [Type.Literal("error"), Type.Literal("warn"), Type.Literal("info"), Type.Literal("debug")],
+      flag({
+        group: "log",
+        placeholder: "LEVEL",
+        description:
+          "The least important entries to log: error, warn, info with a line for each request, or debug with health probes as well.",
+        default: "info",
+      }),
+    ),
+  ),
   drainMs: Type.Optional(
     duration({
       group: "start",
@@ -344,6 +356,18 @@ export const optionsSchema = Type.Object(
 /** Settings that only the command line has. */
 export const commandSchema = Type.Object(
   {
+    logFormat: Type.Optional(
+      Type.Union(
+        [Type.Literal("json"), Type.Literal("text")],
+        flag({
+          group: "log",
+          placeholder: "FORMAT",
+          description: "How the log is written to stderr: json, one object on each line, or text for people.",
+          defaultText: "text on a terminal, else json",
+          example: "json",
+        }),
+      ),
+    ),
     config: Type.Optional(
       Type.String(
         flag({

@@ -317,6 +317,6 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   internal: {
     happened: "The gateway failed: this is a bug. Its reasons go to its log and to nobody else.",
     remedy:
-      "Look for the `requestId` in the gateway's log and report what stands there. Look at the state before you send the request again.",
+      "Find the `requestId` in the gateway's log and report the lines that have it. Look at the state before you send the request again.",
   },
 };

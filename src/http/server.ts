@@ -27,6 +27,7 @@ import type { Drain } from "../server/drain.ts";
 import { serveHalfClosed } from "../server/half-closed.ts";
 import { asksForSpdy } from "../server/handshake.ts";
 import { createListener } from "../server/listener.ts";
+import type { LogEntry } from "../server/log-entry.ts";
 import { allMethods, allowedMethods } from "../server/methods.ts";
 import { ignoreExpectations } from "../server/node/expectations.ts";
 import { isUpgraded } from "../server/node/upgrades.ts";
@@ -35,6 +36,7 @@ import { noteResponse } from "../server/pending-responses.ts";
 import { apiHeaders, pathOf, sendProblem } from "../server/problems.ts";
 import { answerClientError, refuse } from "../server/raw-response.ts";
 import { checkCodings, checkQuery, hostOf, originForm } from "../server/request-checks.ts";
+import { noteCaller } from "../server/request-record.ts";
 import { offeredProtocols, offeredToken } from "../streaming/channels.ts";
 import { type BufferPool, OutputTooLarge } from "../wire/buffer-pool.ts";
 import { InvalidYaml } from "../wire/invalid-yaml.ts";
@@ -43,6 +45,7 @@ import { Malformed } from "../wire/read.ts";
 import { registerDocs } from "./docs.ts";
 import { registerDocuments } from "./documents.ts";
 import { healthPaths, openPaths, registerHealth } from "./health.ts";
+import { createRequestLog, noRequestLog, type RequestLogOptions } from "./request-log.ts";
 import { routesFor, suggestRoute } from "./suggest-route.ts";
 
 export interface ServerOptions {
@@ -75,16 +78,8 @@ export interface ServerOptions {
   readonly roomWaitMs?: number | undefined;
   /** Logs what callers do not see: failures of the gateway and of the runtime. */
   log(entry: LogEntry): void;
-}
-
-export interface LogEntry {
-  readonly level: "error" | "warn" | "info";
-  readonly message: string;
-  /** Id of the related request, if any. */
-  readonly requestId?: string;
-  readonly method?: string;
-  readonly path?: string;
-  readonly error?: unknown;
+  /** Default: requests are not logged. */
+  readonly requestLog?: RequestLogOptions | undefined;
 }
 
 /** An image reference that contains a digest can exceed Fastify's default of 100. */
@@ -113,6 +108,7 @@ export interface Server {
 export function createServer(options: ServerOptions): Server {
   const { requestTimeoutMs = 60_000, stallTimeoutMs = 300_000 } = options;
   const callers = new WeakMap<FastifyRequest, Caller>();
+  const requestLog = options.requestLog === undefined ? noRequestLog : createRequestLog(options.requestLog);
   const app = Fastify({
     bodyLimit: bodyLimitBytes,
     routerOptions: { maxParamLength },
@@ -127,6 +123,7 @@ export function createServer(options: ServerOptions): Server {
       return typeof given === "string" && requestId.test(given) ? given : randomUUID();
     },
     frameworkErrors: (error, { id }, reply) => {
+      requestLog.begin(reply.request, reply);
       reply.headers(apiHeaders).header("x-request-id", id);
       sendProblem(
         reply,
@@ -134,12 +131,12 @@ export function createServer(options: ServerOptions): Server {
       );
     },
     rewriteUrl: ({ url = "/" }) => originForm(url),
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, requestLog.refused),
   });
   serveHalfClosed(app.server);
   // Node would close the connection without a response.
   app.server.on("connect", (_request, socket: Socket) =>
-    refuse(socket, methodRefusal("This is no proxy", allMethods)),
+    refuse(socket, methodRefusal("This is no proxy", allMethods), requestLog.refused),
   );
   ignoreExpectations(app.server);
 
@@ -149,6 +146,7 @@ export function createServer(options: ServerOptions): Server {
     void drain.begin();
   });
   app.addHook("onRequest", async (request, reply) => {
+    requestLog.begin(request, reply);
     reply.headers(apiHeaders).header("x-request-id", request.id);
     // For an upgrade, Node creates no response; the WebSocket plugin created this one.
     if (isUpgraded(request.raw)) noteResponse(request.raw.socket, reply.raw);
@@ -161,7 +159,9 @@ export function createServer(options: ServerOptions): Server {
     checkCodings(request.raw);
     checkQuery(request.url);
     if (!openPaths.has(pathOf(request.url))) {
-      callers.set(request, options.authenticate(authorizationOf(request)));
+      const caller = options.authenticate(authorizationOf(request));
+      callers.set(request, caller);
+      noteCaller(request, caller.name);
     }
     if (asksForSpdy(request.raw)) refuseSpdy(request);
     // Before Fastify reads the body: where no route takes one, its checks do not matter.
@@ -198,6 +198,8 @@ export function createServer(options: ServerOptions): Server {
     audit: options.audit ?? noAudit,
     share: createSingleflight(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
+    streamStarted: requestLog.streamStarted,
+    sessionStarted: requestLog.sessionStarted,
     callerOf(request) {
       const caller = callers.get(request);
       if (!caller) throw new Error("a route ran without authentication");

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
-import { GatewayError } from "../errors.ts";
+import { type ErrorCode, GatewayError } from "../errors.ts";
 import { owedResponse } from "./pending-responses.ts";
 import { apiHeaders, problemMediaType, problemOf } from "./problems.ts";
 
@@ -15,7 +15,11 @@ export const minHeaderBytes = 16 * 1024;
  * Responds to errors of Node's parser: broken HTTP, headers too large, request too slow. A client that has not
  * completed the TLS handshake gets no response, because it could not read one.
  */
-export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
+export function answerClientError(
+  error: Error & { readonly code?: string },
+  socket: Socket,
+  refused: (refusal: RawRefusal) => void = () => undefined,
+): void {
   if (!/^(HPE|ERR_HTTP)_/.test(error.code ?? "") || !socket.writable) {
     socket.destroy();
     return;
@@ -30,19 +34,31 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
       : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
         ? new GatewayError("request_timeout", "The request was not complete in time")
         : new GatewayError("invalid_request", "Cannot read the request: it is not valid HTTP/1.1"),
+    refused,
   );
+}
+
+/** A refusal that was sent, for the log. */
+export interface RawRefusal {
+  readonly requestId: string;
+  readonly status: number;
+  readonly code: ErrorCode;
 }
 
 /** How long a client may take to read a refusal and close its side. */
 const lingerMs = 1000;
 
-/** Writes a problem after all pending responses and closes the connection. */
-export function refuse(socket: Socket, refusal: GatewayError): void {
+/** Writes a problem after all pending responses and closes the connection. Calls `refused` once it is written. */
+export function refuse(
+  socket: Socket,
+  refusal: GatewayError,
+  refused: (refusal: RawRefusal) => void = () => undefined,
+): void {
   // Node does not handle errors of a connection that it no longer manages; unhandled, they would end the process.
   socket.on("error", () => socket.destroy());
   const owed = owedResponse(socket);
   if (owed !== undefined) {
-    owed.once("finish", () => refuse(socket, refusal));
+    owed.once("finish", () => refuse(socket, refusal, refused));
     return;
   }
   if (!socket.writable) return;
@@ -60,6 +76,7 @@ export function refuse(socket: Socket, refusal: GatewayError): void {
   socket.end(
     `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? ""}\r\n${lines.join("")}\r\n${body}`,
   );
+  refused({ requestId: id, status: refusal.status, code: refusal.code });
   // Node may no longer manage the connection, so we must close it. Closing at once, with unread input, would reset the
   // connection and lose the response.
   const late = setTimeout(() => socket.destroy(), lingerMs).unref();

@@ -207,6 +207,33 @@ test("the logger hears in words of options that the gateway serves, and of failu
   const failure = await eventually(() => heard.find(({ level }) => level !== "info"));
   const { path, method } = failure.details as { path?: string; method?: string };
   assert.deepEqual([method, path], ["GET", "/v1/version"]);
+  const request = await eventually(() => heard.find(({ message }) => message === "GET /v1/version 502"));
+  const { code, status, caller } = request.details as { code?: string; status?: number; caller?: string };
+  assert.deepEqual([request.level, code, status, caller], ["info", "runtime_error", 502, "token"]);
+});
+
+test("logLevel decides what the logger hears, and debug entries need a logger that takes them", async (t) => {
+  const fake = await aRuntime(t);
+  const heard: string[] = [];
+  const hear = (message: string): void => void heard.push(message);
+  const open = async (options: Pick<GatewayOptions, "logLevel" | "logger">) => {
+    const gateway = createGateway({ ...(await optionsFor(t, fake)), grants: { all: true }, ...options });
+    t.after(() => gateway.close());
+    await gateway.listen();
+    await statusOf(gateway, "/livez");
+    assert.equal(await statusOf(gateway, "/v1/version"), 200);
+    await gateway.close();
+    return heard.splice(0).filter((message) => message.startsWith("GET "));
+  };
+  const plain = { info: hear, warn: hear, error: hear };
+  assert.deepEqual(await open({ logger: plain, logLevel: "warn" }), []);
+  assert.deepEqual(await open({ logger: plain }), ["GET /v1/version 200"]);
+  assert.deepEqual(await open({ logger: plain, logLevel: "debug" }), ["GET /v1/version 200"]);
+  assert.deepEqual(await open({ logger: { ...plain, debug: hear }, logLevel: "debug" }), [
+    "GET /livez 200",
+    "GET /v1/version 200",
+  ]);
+  assert.throws(() => createGateway({ logLevel: "loud" as never }), /^StartError: logLevel: .*"loud"/);
 });
 
 test("createGateway() refuses what is no option, by the option's name", () => {

@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createApp } from "../../src/app.ts";
 import { connect, type Runtime } from "../../src/cri/channel.ts";
 import type { Rpc } from "../../src/gen/methods.ts";
-import type { LogEntry } from "../../src/http/server.ts";
+import type { LogEntry } from "../../src/server/log-entry.ts";
 import { checkAnswer, type Received } from "../support/document.ts";
 import {
   createFakeRuntime,

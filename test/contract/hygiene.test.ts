@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { eventually } from "../support/eventually.ts";
 import { type LiveGateway, liveGateway } from "./live-gateway.ts";
 import { goodHeaders, problemIn, rawAnswer, rawAnswers, requestText } from "./raw-http.ts";
 
@@ -388,7 +389,7 @@ const refusals: readonly Refusal[] = [
   },
 ];
 
-test("every refusal is a problem, and the gateway serves on", async (t) => {
+test("every refusal is a problem with an entry in the log, and the gateway serves on", async (t) => {
   const gateway = await liveGateway(t);
   for (const { name, bytes, status, code, detail, allow } of refusals) {
     await t.test(name, async () => {
@@ -397,6 +398,14 @@ test("every refusal is a problem, and the gateway serves on", async (t) => {
       if (detail) assert.match(String(problem.detail), detail);
       assert.equal(answer.headers.allow, allow);
       if (status === 401) assert.equal(answer.headers["www-authenticate"], "Bearer");
+      const logged = await eventually(() => {
+        const entries = gateway.requests.filter(({ requestId }) => requestId === problem.requestId);
+        return entries.length > 0 && entries;
+      });
+      assert.deepEqual(
+        logged.map((entry) => ({ level: entry.level, status: entry.status, code: entry.code })),
+        [{ level: "info", status, code }],
+      );
     });
   }
   await stillServes(gateway);
@@ -415,7 +424,10 @@ test("a request that comes too slowly is 408", async (t) => {
     Object.entries(slow).map(async ([what, bytes]) => {
       const answers = await rawAnswers(gateway, bytes);
       assert.equal(answers.length, 1, what);
-      for (const answer of answers) problemIn(answer, { status: 408, code: "request_timeout" });
+      for (const answer of answers) {
+        const { requestId } = problemIn(answer, { status: 408, code: "request_timeout" });
+        await eventually(() => gateway.requests.some((entry) => entry.requestId === requestId));
+      }
     }),
   );
   await stillServes(gateway);

@@ -1,4 +1,5 @@
 /** A gateway that listens on a port of 127.0.0.1 in front of a fake runtime: what tests over real sockets stand on. */
+import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { Agent, type IncomingHttpHeaders, request } from "node:http";
 import { tmpdir } from "node:os";
@@ -7,7 +8,7 @@ import type { TestContext } from "node:test";
 import { type App, type AppOptions, createApp } from "../../src/app.ts";
 import { type ConnectOptions, connect } from "../../src/cri/channel.ts";
 import type { Grants } from "../../src/grants.ts";
-import type { LogEntry } from "../../src/http/server.ts";
+import type { LogEntry } from "../../src/server/log-entry.ts";
 import { checkAnswer } from "../support/document.ts";
 import { createFakeRuntime, type FakeRuntime, type MannerName } from "../support/fake-runtime.ts";
 
@@ -31,6 +32,8 @@ export interface LiveGateway {
   readonly dataDir: string;
   /** What went to the log; `level` "error" is a bug of the gateway. */
   readonly logged: readonly LogEntry[];
+  /** The request log; each request that `ask` sends must have one entry by the end. */
+  readonly requests: readonly LogEntry[];
   /** Asks over a socket: `ask("POST /v1/pods", { metadata: { name: "web" } })`. */
   ask(target: string, json?: unknown, headers?: { readonly [name: string]: string }): Promise<Answer>;
 }
@@ -70,6 +73,8 @@ export async function liveGateway(
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
   });
   const logged: LogEntry[] = [];
+  const requests: LogEntry[] = [];
+  const answered: (string | undefined)[] = [];
   const app = createApp({
     config: {
       listen: { host: "127.0.0.1", port: 0 },
@@ -79,6 +84,7 @@ export async function liveGateway(
     },
     ...{ runtime, token },
     log: (entry) => logged.push(entry),
+    requestLog: { log: (entry) => requests.push(entry), probes: true },
     ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
     ...(stallTimeoutMs === undefined ? {} : { stallTimeoutMs }),
     listSilenceMs,
@@ -94,16 +100,25 @@ export async function liveGateway(
     runtime.close();
     await fake.close();
     await rm(dataDir, { recursive: true, force: true });
+    const entries = countById(requests.map(({ requestId }) => requestId));
+    for (const [id, count] of countById(answered)) assert.equal(entries.get(id), count, `request ${id}`);
   });
   return {
-    ...{ fake, app, port, dataDir, logged },
+    ...{ fake, app, port, dataDir, logged, requests },
     async ask(target, json, headers = {}) {
       const answer = await ask({ agent, port }, target, { json, headers });
       const [method = "", path = ""] = target.split(" ");
       checkAnswer(method, path, answer);
+      answered.push(answer.headers["x-request-id"] as string | undefined);
       return answer;
     },
   };
+}
+
+function countById(ids: readonly (string | undefined)[]): ReadonlyMap<string | undefined, number> {
+  const counts = new Map<string | undefined, number>();
+  for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1);
+  return counts;
 }
 
 function ask(

@@ -17,7 +17,7 @@ export interface SpawnedGateway {
   readonly container: string;
 }
 
-export interface SpawnedOptions extends Pick<SpawnCrestOptions, "maxOpenFiles" | "env"> {
+export interface SpawnedOptions extends Pick<SpawnCrestOptions, "maxOpenFiles" | "env" | "holdStderr"> {
   /** Flags besides `-A` and those that the test needs itself. */
   readonly flags?: readonly string[];
 }

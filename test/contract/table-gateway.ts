@@ -7,7 +7,7 @@ import { after } from "node:test";
 import { type App, createApp } from "../../src/app.ts";
 import { type ConnectOptions, connect } from "../../src/cri/channel.ts";
 import { allGrants, type Grant, type Grants, type GrantWord } from "../../src/grants.ts";
-import type { LogEntry } from "../../src/http/server.ts";
+import type { LogEntry } from "../../src/server/log-entry.ts";
 import { checkAnswer } from "../support/document.ts";
 import { createFakeRuntime, type FakeRuntime, type MannerName } from "../support/fake-runtime.ts";
 

@@ -12,6 +12,8 @@ export interface SpawnCrestOptions {
   readonly cwd?: string;
   /** Timeout of `ready`. Default: 15,000. */
   readonly readyTimeoutMs?: number;
+  /** Leaves stderr unread until `readStderr`. Default: false. */
+  readonly holdStderr?: boolean;
   /** The process's limit of open files. Default: the limit of this process. */
   readonly maxOpenFiles?: number;
 }
@@ -30,6 +32,8 @@ export interface CrestProcess {
   output(): string;
   stdout(): string;
   stderr(): string;
+  /** Begins to read a stderr that `holdStderr` left unread. */
+  readStderr(): void;
   kill(signal: NodeJS.Signals): void;
   /** Sends SIGTERM, then SIGKILL after 10 s. Settles when the process has exited. */
   stop(): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
@@ -57,10 +61,13 @@ export function spawnCrest(args: readonly string[], options: SpawnCrestOptions):
     stdout += text;
     output += text;
   });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-    output += text;
-  });
+  const readStderr = (): void => {
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+      output += text;
+    });
+  };
+  if (!options.holdStderr) readStderr();
   const exit = exitOf(child);
   const ready = new Promise<string>((resolve, reject) => {
     const fail = (why: string) => reject(new Error(`Cannot start crest: ${why}\n${output}`));
@@ -80,7 +87,7 @@ export function spawnCrest(args: readonly string[], options: SpawnCrestOptions):
   ready.catch(() => undefined);
 
   return {
-    ...{ ready, exit },
+    ...{ ready, exit, readStderr },
     pid: child.pid,
     output: () => output,
     stdout: () => stdout,

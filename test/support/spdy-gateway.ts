@@ -11,7 +11,7 @@ import { type ClientOptions, WebSocket } from "ws";
 import { type App, createApp, type SessionSettings, type TlsSettings } from "../../src/app.ts";
 import { connect } from "../../src/cri/channel.ts";
 import type { Grants } from "../../src/grants.ts";
-import type { LogEntry } from "../../src/http/server.ts";
+import type { LogEntry } from "../../src/server/log-entry.ts";
 import { createFakeRuntime, type FakeRuntime, type MannerName } from "./fake-runtime.ts";
 import { createSpdyServer, type SpdyServer } from "./spdy-server.ts";
 
@@ -41,6 +41,8 @@ export interface SessionGateway {
   readonly app: App;
   readonly port: number;
   readonly logged: readonly LogEntry[];
+  /** The request log. */
+  readonly requests: readonly LogEntry[];
   /** One-time tokens in the runtime's URLs so far. */
   readonly streamTokens: readonly string[];
   /** `/v1/containers/ID` of a running container. */
@@ -80,6 +82,7 @@ export async function sessionGateway(
   });
   const dataDir = await mkdtemp(join(tmpdir(), "crest-sessions-"));
   const logged: LogEntry[] = [];
+  const requests: LogEntry[] = [];
   const app = createApp({
     config: {
       listen: { host: "127.0.0.1", port: 0 },
@@ -90,6 +93,7 @@ export async function sessionGateway(
     },
     ...{ runtime, token, tls, maxBufferBytes },
     log: (entry) => logged.push(entry),
+    requestLog: { log: (entry) => requests.push(entry), probes: true },
     // A client that a test leaves behind must not delay the end.
     sessions: { ...sessions, limits: { graceMs: 1000, ...sessions?.limits } },
   });
@@ -108,7 +112,7 @@ export async function sessionGateway(
     pod: fake.addPod({ labels: { "crest/managed": "true" } }),
   });
   return {
-    ...{ fake, streams, app, port, logged, streamTokens },
+    ...{ fake, streams, app, port, logged, requests, streamTokens },
     container: `/v1/containers/${id}`,
     pod: `/v1/pods/${podId}`,
     async count() {

@@ -43,6 +43,7 @@ test("the documented options are those of the schema, type by type", () => {
     execMaxMs: true,
     statusGraceMs: true,
     maxBufferBytes: true,
+    logLevel: true,
     drainMs: true,
     install: true,
     grants: true,

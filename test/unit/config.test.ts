@@ -59,6 +59,7 @@ test("serve without flags has the defaults and no grant", () => {
       execMaxMs: 3_600_000,
       statusGraceMs: 30_000,
       maxBufferBytes: 256 * 2 ** 20,
+      logLevel: "info",
       drainMs: 10_000,
       install: false,
       grants: { all: false, allow: {}, deny: {} },
@@ -94,13 +95,20 @@ test("every setting arrives, from flags with = and with a space", () => {
     execMaxMs: 90_000,
     statusGraceMs: 250,
     maxBufferBytes: 2 ** 30,
+    logLevel: "debug",
     drainMs: 0,
     install: false,
     grants: { all: true, allow: {}, deny: {} },
   };
   const flags = [
     ...["--runtime-endpoint=unix:///run/a.sock", "--image-endpoint=/run/b.sock", "--listen=0.0.0.0:443"],
-    ...["--tls-cert=tls.crt", "--tls-key=/tls.key", "--tls-client-ca=/clients.crt", "--drain=0"],
+    ...[
+      "--tls-cert=tls.crt",
+      "--tls-key=/tls.key",
+      "--tls-client-ca=/clients.crt",
+      "--drain=0",
+      "--log-level=debug",
+    ],
     ...["--data-dir=/data", "--stream-host=[::1]", "--stream-ca=ca.pem", "--token-file=/secret/token"],
     ...["--accept-host=Crest.Example,10.1.2.3", "--allow-all", "--max-buffer=1GiB"],
     ...[

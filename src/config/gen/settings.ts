@@ -255,6 +255,30 @@ export const schemas: { readonly options: Shape; readonly command: Shape } = {
         "minimum": 16777216,
         "type": "integer"
       },
+      "logLevel": {
+        "group": "log",
+        "placeholder": "LEVEL",
+        "description": "The least important entries to log: error, warn, info with a line for each request, or debug with health probes as well.",
+        "default": "info",
+        "anyOf": [
+          {
+            "const": "error",
+            "type": "string"
+          },
+          {
+            "const": "warn",
+            "type": "string"
+          },
+          {
+            "const": "info",
+            "type": "string"
+          },
+          {
+            "const": "debug",
+            "type": "string"
+          }
+        ]
+      },
       "drainMs": {
         "group": "start",
         "description": "How long answers under way may take when the gateway is told to stop; 0 ends them at once.",
@@ -602,6 +626,23 @@ export const schemas: { readonly options: Shape; readonly command: Shape } = {
     "additionalProperties": false,
     "type": "object",
     "properties": {
+      "logFormat": {
+        "group": "log",
+        "placeholder": "FORMAT",
+        "description": "How the log is written to stderr: json, one object on each line, or text for people.",
+        "defaultText": "text on a terminal, else json",
+        "example": "json",
+        "anyOf": [
+          {
+            "const": "json",
+            "type": "string"
+          },
+          {
+            "const": "text",
+            "type": "string"
+          }
+        ]
+      },
       "config": {
         "group": "start",
         "reader": "path",
@@ -763,6 +804,13 @@ return function check(value: any) {
   return (
     Number.isInteger(value) &&
     value >= 16777216
+  )
+}
+})(),
+"logLevel": (() => {
+return function check(value: any) {
+  return (
+    (((value === 'error')) || ((value === 'warn')) || ((value === 'info')) || ((value === 'debug')))
   )
 }
 })(),
@@ -973,6 +1021,13 @@ return function check(value: any) {
 })(),
 },
 command: {
+"logFormat": (() => {
+return function check(value: any) {
+  return (
+    (((value === 'json')) || ((value === 'text')))
+  )
+}
+})(),
 "config": (() => {
 return function check(value: any) {
   return (

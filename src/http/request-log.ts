@@ -1,0 +1,175 @@
+/**
+ * One log entry for each request, written when its response has closed; two for a stream or session, at its start and
+ * at its end.
+ */
+import type { Socket } from "node:net";
+import type { WebSocket } from "@fastify/websocket";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Access, Route } from "../routes/define.ts";
+import type { LogEntry } from "../server/log-entry.ts";
+import { pathOf } from "../server/problems.ts";
+import type { RawRefusal } from "../server/raw-response.ts";
+import { keepRecord, type RequestRecord, recordOf } from "../server/request-record.ts";
+import { healthPaths } from "./health.ts";
+
+export interface RequestLogOptions {
+  /** Receives an entry of level `info` or `debug`. */
+  readonly log: (entry: LogEntry) => void;
+  /** Whether to log health probes, as `debug`. */
+  readonly probes: boolean;
+}
+
+export interface RequestLog {
+  /** Call this before anything can refuse the request. */
+  begin(request: FastifyRequest, reply: FastifyReply): void;
+  /** A stream has begun to answer over HTTP. */
+  streamStarted(request: FastifyRequest): void;
+  /** A WebSocket has opened. */
+  sessionStarted(request: FastifyRequest, socket: WebSocket): void;
+  /** A request was refused that never reached a route. */
+  refused(refusal: RawRefusal): void;
+}
+
+/** For a gateway that logs no requests. */
+export const noRequestLog: RequestLog = {
+  begin: () => undefined,
+  streamStarted: () => undefined,
+  sessionStarted: () => undefined,
+  refused: () => undefined,
+};
+
+/** What a route's `config` holds for the log. */
+interface LoggedConfig {
+  readonly logged?: Pick<Route, "http" | "allow">;
+}
+
+export function createRequestLog({ log, probes }: RequestLogOptions): RequestLog {
+  function finish(request: FastifyRequest, reply: FastifyReply, record: RequestRecord): void {
+    const { raw } = reply;
+    const aborted = !raw.writableFinished;
+    const isProbe = healthPaths.has(pathOf(request.url)) && record.code === undefined;
+    if (isProbe && !probes) return;
+    const facts = factsOf(request, record);
+    const created = raw.statusCode === 201 ? targetIn(reply.getHeader("location")) : undefined;
+    const status = raw.headersSent ? raw.statusCode : undefined;
+    log({
+      level: isProbe ? "debug" : "info",
+      message: messageOf(facts, record.isOpen ? "ended" : String(status ?? "left before the response")),
+      ...facts,
+      event: record.isOpen ? "end" : undefined,
+      status,
+      code: record.code,
+      target: record.target ?? created,
+      durationMs: elapsedMs(record),
+      bytes: raw.headersSent ? bytesOf(request, reply, record) : undefined,
+      aborted: aborted ? true : undefined,
+    });
+  }
+
+  return {
+    begin(request, reply) {
+      const { socket } = request.raw;
+      const record: RequestRecord = {
+        startedAtMs: performance.now(),
+        sentBefore: socket.bytesWritten,
+        receivedBefore: socket.bytesRead,
+      };
+      keepRecord(request, record);
+      reply.raw.once("close", () => finish(request, reply, record));
+    },
+    streamStarted(request) {
+      const record = recordOf(request);
+      if (record === undefined) return;
+      record.isOpen = true;
+      const facts = factsOf(request, record);
+      log({ level: "info", message: messageOf(facts, "started"), ...facts, event: "start", status: 200 });
+    },
+    sessionStarted(request, socket) {
+      const record = recordOf(request);
+      if (record === undefined) return;
+      const facts = { ...factsOf(request, record), status: 101 };
+      log({ level: "info", message: messageOf(facts, "started"), ...facts, event: "start" });
+      logSessionEnd(log, { facts, record, socket, connection: request.raw.socket });
+    },
+    refused({ requestId, status, code }) {
+      log({ level: "info", message: `Refused a connection's input: ${status}`, requestId, status, code });
+    },
+  };
+}
+
+/** A session that is open: nothing here may hold its request, which can be large. */
+interface OpenSession {
+  readonly facts: Facts;
+  readonly record: RequestRecord;
+  readonly socket: WebSocket;
+  readonly connection: Socket;
+}
+
+/** Apart from the function that has the request: a listener keeps all variables of the function that makes it. */
+function logSessionEnd(
+  log: RequestLogOptions["log"],
+  { facts, record, socket, connection }: OpenSession,
+): void {
+  socket.once("close", (closeCode: number) =>
+    log({
+      level: "info",
+      message: messageOf(facts, "ended"),
+      ...facts,
+      event: "end",
+      code: record.code,
+      durationMs: elapsedMs(record),
+      bytes: sentSince(connection, record),
+      bytesReceived: connection.bytesRead - record.receivedBefore,
+      closeCode,
+    }),
+  );
+}
+
+type Facts = Omit<LogEntry, "level" | "message">;
+
+const messageOf = ({ method, route, path }: Facts, outcome: string): string =>
+  `${method} ${route ?? path} ${outcome}`;
+
+/** What is known from the beginning on. */
+function factsOf(request: FastifyRequest, { caller, target, traceId }: RequestRecord) {
+  const { logged } = request.routeOptions.config as LoggedConfig;
+  const route =
+    logged === undefined ? request.routeOptions.url : logged.http.slice(logged.http.indexOf(" ") + 1);
+  return {
+    requestId: request.id,
+    method: request.method,
+    route,
+    // No route says what it was that the client asked for.
+    path: route === undefined ? pathOf(request.url).slice(0, maxPathLength) : undefined,
+    caller,
+    grant: grantOf(logged?.allow),
+    target,
+    traceId,
+  };
+}
+
+const maxPathLength = 256;
+
+const grantOf = (allow: Access | undefined): string | undefined =>
+  allow === "authenticated" ? undefined : allow;
+
+const elapsedMs = ({ startedAtMs }: RequestRecord): number =>
+  Math.round((performance.now() - startedAtMs) * 100) / 100;
+
+function sentSince(socket: Socket, { sentBefore }: RequestRecord): number | undefined {
+  return socket.bytesWritten === undefined ? undefined : socket.bytesWritten - sentBefore;
+}
+
+/** The length of the body; what the connection has sent where the body has none, or was cut off. */
+function bytesOf(request: FastifyRequest, reply: FastifyReply, record: RequestRecord): number | undefined {
+  const { raw } = reply;
+  if (!raw.writableFinished || record.isOpen) return sentSince(request.raw.socket, record);
+  if (request.method === "HEAD" || raw.statusCode === 204 || raw.statusCode === 304) return 0;
+  const length = reply.getHeader("content-length");
+  return length === undefined ? sentSince(request.raw.socket, record) : Number(length);
+}
+
+/** `/v1/pods/ID` -> `pods/ID` */
+function targetIn(location: unknown): string | undefined {
+  return typeof location === "string" ? location.replace(/^\/v1\//, "") : undefined;
+}

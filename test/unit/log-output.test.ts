@@ -1,0 +1,94 @@
+/** How the log reaches a reader that is fast, slow or gone. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { createLogOutput, type LogStream } from "../../src/log-output.ts";
+import type { LogEntry } from "../../src/server/log-entry.ts";
+
+/** A stream whose reader reads when told. */
+class Reader implements LogStream {
+  readonly writes: string[] = [];
+  readonly #waiting: (() => void)[] = [];
+  writableLength = 0;
+  destroyed = false;
+
+  write(text: string, written: () => void = () => undefined): boolean {
+    this.writes.push(text);
+    this.writableLength += text.length;
+    this.#waiting.push(written);
+    return false;
+  }
+
+  read(): void {
+    this.writableLength = 0;
+    for (const written of this.#waiting.splice(0)) written();
+  }
+}
+
+const format = ({ message }: LogEntry): string => `${message}\n`;
+const info = (message: string): LogEntry => ({ level: "info", message });
+
+test("log() writes the entries of one turn together", async () => {
+  const reader = new Reader();
+  const { log } = createLogOutput(reader, format);
+  log(info("a"));
+  log(info("b"));
+  assert.deepEqual(reader.writes, []);
+  await nextTurn();
+  log(info("c"));
+  await nextTurn();
+  assert.deepEqual(reader.writes, ["a\nb\n", "c\n"]);
+});
+
+test("log() drops what a slow reader has no room for, and says how much once there is room", async () => {
+  const reader = new Reader();
+  const { log } = createLogOutput(reader, format, { maxWaitingBytes: 100 });
+  for (let index = 0; index < 1000; index++) {
+    log(info("123456789"));
+    if (index % 10 === 0) await nextTurn();
+  }
+  await nextTurn();
+  const kept = reader.writes.join("").split("\n").length - 1;
+  assert.equal(kept, 11);
+  assert.ok(reader.writableLength <= 120);
+  reader.read();
+  log(info("again"));
+  await nextTurn();
+  assert.equal(
+    reader.writes.at(-1),
+    `The log's reader is too slow: ${1000 - kept} entries were lost\nagain\n`,
+  );
+  log(info("more"));
+  await nextTurn();
+  assert.equal(reader.writes.at(-1), "more\n");
+});
+
+test("end() waits until everything is written, and says what was lost", async () => {
+  const reader = new Reader();
+  const { log, end } = createLogOutput(reader, format, { maxWaitingBytes: 5 });
+  log(info("123456"));
+  log(info("lost"));
+  const ended = end();
+  let isOver = false;
+  void ended.then(() => {
+    isOver = true;
+  });
+  await nextTurn();
+  assert.equal(isOver, false);
+  assert.equal(reader.writes[0], "123456\nThe log's reader is too slow: 1 entry was lost\n");
+  reader.read();
+  await ended;
+});
+
+test("end() does not wait for a reader that stalls, and nothing is written to one that is gone", async () => {
+  const stalled = new Reader();
+  const output = createLogOutput(stalled, format, { endMs: 1 });
+  output.log(info("a"));
+  await output.end();
+  const gone = new Reader();
+  gone.destroyed = true;
+  const other = createLogOutput(gone, format);
+  other.log(info("a"));
+  await other.end();
+  assert.deepEqual(gone.writes, []);
+});
