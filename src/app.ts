@@ -33,6 +33,7 @@ import { createSessionRegistry } from "./streaming/registry.ts";
 import { closeCode } from "./streaming/socket.ts";
 import type { TlsFiles, TlsIdentity } from "./tls/identity.ts";
 import { watchTls } from "./tls/watch.ts";
+import type { Tracing } from "./tracing/tracing.ts";
 import { createBufferPool } from "./wire/buffer-pool.ts";
 
 export interface AppOptions
@@ -46,6 +47,8 @@ export interface AppOptions
   /** The token that callers must send. */
   readonly token: string;
   readonly log: (entry: LogEntry) => void;
+  /** Default: requests and calls are not traced. */
+  readonly tracing?: Tracing | undefined;
   readonly sessions?: SessionSettings;
   /** Memory for responses that clients have not yet read. Default: 256 MiB. Sessions get half as much on top. */
   readonly maxBufferBytes?: number | undefined;
@@ -100,7 +103,8 @@ export function createApp({
 }: AppOptions): App {
   const checkToken = createAuthenticator(token);
   const caller = { name: "token", grants: config.grants, tokenFile: config.tokenFile };
-  const { runtime, inventory } = adapt(options.runtime);
+  const { tracing } = options;
+  const { runtime, inventory } = adapt(tracing?.interceptor(options.runtime) ?? options.runtime);
   const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};
   const { maxConnections, maxStreams } = shareDescriptors(descriptorLimit(), mostSessions);
   if (maxStreams < mostSessions) {
@@ -125,6 +129,7 @@ export function createApp({
     listSilenceMs: options.listSilenceMs,
     roomWaitMs: options.roomWaitMs,
     requestLog: options.requestLog,
+    tracing,
     guardHost: createHostGuard(config.acceptHost),
     tokenFileHint: config.tokenFileHint ?? '"$CREST_TOKEN_FILE"',
     authenticate(authorization) {

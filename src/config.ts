@@ -89,6 +89,14 @@ export function readCommandLine(): Command {
   return parseCommandLine(process.argv.slice(2), environment);
 }
 
+/** The collector to which OpenTelemetry's variables tell every program to send its traces. */
+export function environmentEndpoint(): string | undefined {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SDK_DISABLED: disabled } = environment;
+  return endpoint === undefined || endpoint === "" || disabled === "true"
+    ? undefined
+    : endpoint.replace(/\/$/, "");
+}
+
 /** What systemd, or another service manager, passes to a process that it starts. */
 export interface ServiceManager {
   /** The socket on which the service manager expects readiness messages (sd_notify(3)). */

@@ -52,9 +52,19 @@ export interface Logger {
   error(message: string, details?: LogDetails): void;
 }
 
+/** A `TracerProvider` of `@opentelemetry/api`, which need not be installed for programs that have none. */
+export interface TracerProvider {
+  getTracer(name: string, version?: string): object;
+}
+
 export interface GatewayOptions extends GatewaySettings {
   /** Default: no logging. The log never contains secrets from requests. */
   readonly logger?: Logger | undefined;
+  /**
+   * Receives a span for each request and each call to the runtime. Not together with `otlpEndpoint`. The gateway neither
+   * flushes nor shuts it down. Default: no traces.
+   */
+  readonly tracerProvider?: TracerProvider | undefined;
   /** Closes the gateway when aborted, like `close()`. A pending `listen()` rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -105,8 +115,9 @@ export interface Gateway {
  */
 export function createGateway(options: GatewayOptions = {}): Gateway {
   if (typeof options !== "object" || options === null) throw new StartError("The options: must be an object");
-  const { logger, signal, ...settings } = options;
+  const { logger, tracerProvider, signal, ...settings } = options;
   checkLogger(logger);
+  checkTracerProvider(tracerProvider, settings);
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new StartError("signal: must be an AbortSignal");
   }
@@ -134,7 +145,13 @@ export function createGateway(options: GatewayOptions = {}): Gateway {
     address = await new Promise<string>((ready, failed) => {
       const running = runGateway(
         config,
-        surroundingsOf({ logger, logLevel: config.logLevel, stopping: stopping.signal, ready }),
+        surroundingsOf({
+          logger,
+          logLevel: config.logLevel,
+          tracerProvider,
+          stopping: stopping.signal,
+          ready,
+        }),
       );
       running
         .then(({ failed: isFailure, reason }) => {
@@ -176,11 +193,12 @@ export function createGateway(options: GatewayOptions = {}): Gateway {
 interface Life {
   readonly logger: Logger | undefined;
   readonly logLevel: LogLevel;
+  readonly tracerProvider: TracerProvider | undefined;
   readonly stopping: AbortSignal;
   readonly ready: (address: string) => void;
 }
 
-function surroundingsOf({ logger, logLevel, stopping, ready }: Life): Surroundings {
+function surroundingsOf({ logger, logLevel, tracerProvider, stopping, ready }: Life): Surroundings {
   return {
     say(text) {
       if (isLogged("info", logLevel)) logger?.info(text);
@@ -200,6 +218,7 @@ function surroundingsOf({ logger, logLevel, stopping, ready }: Life): Surroundin
       else stopping.addEventListener("abort", stopped, { once: true });
     }),
     stopAgain: new Promise(ignore),
+    tracerProvider,
     ready,
   };
 }
@@ -211,6 +230,16 @@ function checkLogger(logger: Logger | undefined): void {
     if (logger !== undefined && typeof logger?.[level] !== "function") {
       throw new StartError("logger: must have the functions info, warn and error, as console does");
     }
+  }
+}
+
+function checkTracerProvider(provider: TracerProvider | undefined, { otlpEndpoint }: GatewaySettings): void {
+  if (provider === undefined) return;
+  if (typeof provider?.getTracer !== "function") {
+    throw new StartError("tracerProvider: must be a TracerProvider of OpenTelemetry");
+  }
+  if (otlpEndpoint !== undefined) {
+    throw new StartError("tracerProvider: not together with otlpEndpoint, leave one of them out");
   }
 }
 

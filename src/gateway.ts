@@ -3,6 +3,7 @@
  * whatever the reason.
  */
 import { join } from "node:path";
+import type { TracerProvider } from "@opentelemetry/api";
 import { loadToken } from "./access/token.ts";
 import { type AnnouncedTexts, announce } from "./announce.ts";
 import { createApp, type TlsSettings } from "./app.ts";
@@ -18,6 +19,7 @@ import { removeAllPods } from "./runtimes/remove-pods.ts";
 import { isLogged, type LogEntry } from "./server/log-entry.ts";
 import { createNotify, type Notify, startWatchdog } from "./service-manager.ts";
 import { checkTlsPaths, loadTls } from "./tls/identity.ts";
+import type { Tracing } from "./tracing/tracing.ts";
 
 /** The interface between a gateway and the process or program that runs it. */
 export interface Surroundings {
@@ -35,6 +37,13 @@ export interface Surroundings {
   readonly notifySocket?: string | undefined;
   /** Milliseconds after which the service manager kills a gateway that sends nothing there. */
   readonly watchdogMs?: number | undefined;
+  /**
+   * Where the environment asks programs to send traces, if the configuration names no collector. A gateway that cannot
+   * trace for lack of packages says so and starts.
+   */
+  readonly otlpEndpoint?: string | undefined;
+  /** Where a program sends its traces. */
+  readonly tracerProvider?: { getTracer(name: string, version?: string): object } | undefined;
   /** Called once with the address when the gateway listens: `http://127.0.0.1:8585`, `unix:/path`. */
   readonly ready?: (address: string) => void;
 }
@@ -98,6 +107,7 @@ async function runLocked(
   const notify = createNotifier(around);
   let watchdog: { close(): void } | undefined;
   let announced: { close(): void } | undefined;
+  const traces = await startTraces(config, around);
   const { runtime, exited, close } = await openRuntime(config, around.say);
   try {
     const app = createApp({
@@ -114,6 +124,7 @@ async function runLocked(
       },
       execMaxMs: config.execMaxMs,
       log: around.log,
+      tracing: traces?.tracing,
       // At a level without them, requests are not even counted.
       requestLog: isLogged("info", config.logLevel)
         ? { log: around.log, probes: isLogged("debug", config.logLevel) }
@@ -139,6 +150,37 @@ async function runLocked(
     }
   } finally {
     await close();
+    await traces?.close();
+  }
+}
+
+/** What makes spans, and what sends the last of them. */
+interface Traces {
+  readonly tracing: Tracing;
+  close(): Promise<void>;
+}
+
+/** Undefined unless traces are wanted. Loads nothing of OpenTelemetry then. */
+async function startTraces(
+  { otlpEndpoint }: Config,
+  { otlpEndpoint: environmentEndpoint, tracerProvider, log }: Surroundings,
+): Promise<Traces | undefined> {
+  const endpoint = otlpEndpoint ?? environmentEndpoint;
+  if (endpoint === undefined && tracerProvider === undefined) return undefined;
+  const { createTracing } = await import("./tracing/tracing.ts");
+  if (tracerProvider !== undefined)
+    return { tracing: createTracing(tracerProvider as TracerProvider), close: async () => {} };
+  if (endpoint === undefined) return undefined;
+  const { startOtlp } = await import("./tracing/otlp.ts");
+  try {
+    const { provider, close } = await startOtlp({ endpoint, log });
+    return { tracing: createTracing(provider), close };
+  } catch (error) {
+    // The variable is for every program on the node, and no reason for this one not to start.
+    if (otlpEndpoint !== undefined || !(error instanceof StartError)) throw error;
+    const message = error.message.replace("--otlp-endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT");
+    log({ level: "warn", message: `No traces: ${message}` });
+    return undefined;
   }
 }
 

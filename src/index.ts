@@ -12,6 +12,7 @@ export {
   type GatewayOptions,
   type LogDetails,
   type Logger,
+  type TracerProvider,
 } from "./create-gateway.ts";
 export { StartError } from "./errors.ts";
 export { version } from "./version.ts";

@@ -41,7 +41,7 @@ async function main(): Promise<void> {
     }
     case "serve":
     case "up": {
-      const { takeServiceManager } = await import("./config.ts");
+      const { environmentEndpoint, takeServiceManager } = await import("./config.ts");
       const { runGateway } = await import("./gateway.ts");
       const { banner } = await import("./banner.ts");
       const { waitingText } = await import("./announce.ts");
@@ -58,6 +58,7 @@ async function main(): Promise<void> {
           waiting: (trouble) => waitingText(state.address, trouble),
         }),
         ...stopSignals(),
+        otlpEndpoint: environmentEndpoint(),
         ...takeServiceManager(),
       });
       await output.end();

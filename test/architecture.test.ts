@@ -18,7 +18,7 @@ const layers: readonly (readonly string[])[] = [
   ["service-manager"],
   ["http", "console", "embedded"],
   ["api"],
-  ["streaming", "logs", "events", "pulls", "stats", "access", "tls", "docs"],
+  ["streaming", "logs", "events", "pulls", "stats", "access", "tls", "docs", "tracing"],
   ["server"],
   ["runtimes"],
   ["inventory"],
@@ -34,6 +34,10 @@ const tools: ReadonlySet<string> = new Set(["codegen"]);
 /** package -> the folders that may import it. */
 const owners: { readonly [name: string]: readonly string[] } = {
   "@grpc/grpc-js": ["cri"],
+  "@opentelemetry/api": ["gateway", "tracing"],
+  "@opentelemetry/sdk-trace-base": ["tracing"],
+  "@opentelemetry/exporter-trace-otlp-http": ["tracing"],
+  "@opentelemetry/resources": ["tracing"],
   undici: ["streaming"],
   yaml: ["wire"],
   fastify: ["api", "http", "server"],

@@ -128,3 +128,17 @@ export function readHostName(text: string): string {
 export function formatHost(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
+
+/**
+ * Parses the base address of an HTTP server, such as `http://127.0.0.1:4318`, and returns it without a slash at its
+ * end. A user and password in it would appear in messages.
+ */
+export function readHttpUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw new StartError("no address of an HTTP server, write http://127.0.0.1:4318");
+  if (url.username !== "" || url.password !== "")
+    throw new StartError("must not contain a password, set OTEL_EXPORTER_OTLP_HEADERS instead");
+  if (url.search !== "" || url.hash !== "") throw new StartError("must not have a query or a fragment");
+  return url.href.replace(/\/$/, "");
+}

@@ -3,6 +3,7 @@
 /** How to parse the text: a key of `readers` in values.ts. */
 export type Reader =
   | "path"
+  | "http-url"
   | "unix-socket"
   | "listen-address"
   | "ip-address"

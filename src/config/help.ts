@@ -9,7 +9,7 @@ const titles: { readonly [G in Group]: string } = {
   who: "Who",
   sessions: "Sessions and commands",
   limits: "Limits",
-  log: "Log",
+  log: "Log and traces",
   start: "Starting and stopping",
   grants: "What is granted",
   denials: "What is denied, whatever is granted",

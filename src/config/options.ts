@@ -119,6 +119,12 @@ export interface GatewaySettings {
    * `"debug"` with health probes as well. Default: `"info"`.
    */
   readonly logLevel?: "error" | "warn" | "info" | "debug" | undefined;
+  /**
+   * The OpenTelemetry collector that receives traces as OTLP over HTTP: `"http://127.0.0.1:4318"`, without
+   * `/v1/traces`. Needs `@opentelemetry/sdk-trace-base`, `@opentelemetry/exporter-trace-otlp-http` and
+   * `@opentelemetry/resources`; `listen()` rejects without them. Not together with `tracerProvider`. Default: no traces.
+   */
+  readonly otlpEndpoint?: string | undefined;
   /** Milliseconds that pending responses may take after `close()`, at most 24 h; 0: they end at once. Default: 10 s. */
   readonly drainMs?: number | undefined;
   /** Installs missing Debian packages that the embedded runtime needs. Default: false. */

@@ -44,6 +44,8 @@ export interface Config {
   readonly maxBufferBytes: number;
   /** The least important entries that are logged. */
   readonly logLevel: "error" | "warn" | "info" | "debug";
+  /** The base address of the OpenTelemetry collector, without a slash at its end. */
+  readonly otlpEndpoint?: string;
   readonly drainMs: number;
   readonly install: boolean;
   /** The most that this process lets any caller do. */

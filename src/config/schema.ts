@@ -267,6 +267,19 @@ const plain = {
       }),
     ),
   ),
+  otlpEndpoint: Type.Optional(
+    Type.String(
+      flag({
+        group: "log",
+        reader: "http-url",
+        placeholder: "URL",
+        description:
+          "Where to send OpenTelemetry traces: the address of a collector that takes OTLP over HTTP, without /v1/traces. Needs packages that do not come with Crest; without them, the start says which.",
+        defaultText: "OTEL_EXPORTER_OTLP_ENDPOINT, else no traces",
+        example: "http://127.0.0.1:4318",
+      }),
+    ),
+  ),
   drainMs: Type.Optional(
     duration({
       group: "start",

@@ -3,6 +3,7 @@ import { StartError } from "../errors.ts";
 import {
   type ReadOptions,
   readHostName,
+  readHttpUrl,
   readIpAddress,
   readListenAddress,
   readPath,
@@ -30,6 +31,7 @@ export type WrittenSettings = ReadonlyMap<string, readonly Written[]>;
 /** The parser for each kind of text. A parser that returns text accepts its own result and returns it unchanged. */
 export const readers: { readonly [R in Reader]: (text: string, options: ReadOptions) => unknown } = {
   path: readPath,
+  "http-url": readHttpUrl,
   "unix-socket": readUnixSocket,
   "listen-address": readListenAddress,
   "ip-address": readIpAddress,

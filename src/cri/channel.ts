@@ -40,6 +40,8 @@ export interface CallOptions {
    * of their stats, can continue without one: see `whole-lists.ts` and `stats/runtime.ts`.
    */
   readonly onFailedMember?: ((member: FailedMember) => void) | undefined;
+  /** gRPC metadata to send. Default: none. */
+  readonly metadata?: { readonly [name: string]: string } | undefined;
 }
 
 /** A pod or container that a list could not read, and why. */
@@ -171,7 +173,7 @@ export function connect(options: ConnectOptions): Runtime {
   return {
     endpoint,
     imageEndpoint,
-    async *stream(rpc, request, { deadlineMs, atOnce, onCancel } = {}) {
+    async *stream(rpc, request, { deadlineMs, atOnce, onCancel, metadata } = {}) {
       const { client, answered } = sideOf(rpc);
       const deadline = deadlineOf(deadlineMs ?? Number.POSITIVE_INFINITY);
       let cancelled = false;
@@ -183,7 +185,9 @@ export function connect(options: ConnectOptions): Runtime {
       for (let attempt = 1; ; attempt++) {
         if (cancelled) throw cancellation(rpc);
         const { path } = methods[rpc];
-        const call = client.makeServerStreamRequest(path, asIs, asIs, request, new Metadata(), { deadline });
+        const call = client.makeServerStreamRequest(path, asIs, asIs, request, metadataOf(metadata), {
+          deadline,
+        });
         current = call;
         let repeatable = true;
         try {
@@ -210,9 +214,8 @@ export function connect(options: ConnectOptions): Runtime {
         }
       }
     },
-    async *streamNative(path, request, { metadata = {}, deadlineMs, onCancel } = {}) {
-      const headers = new Metadata();
-      for (const [name, value] of Object.entries(metadata)) headers.set(name, value);
+    async *streamNative(path, request, { metadata, deadlineMs, onCancel } = {}) {
+      const headers = metadataOf(metadata);
       const deadline = deadlineOf(deadlineMs ?? Number.POSITIVE_INFINITY);
       const { client } = runtimeSide;
       const call = client.makeServerStreamRequest(path, asIs, asIs, request, headers, { deadline });
@@ -229,7 +232,7 @@ export function connect(options: ConnectOptions): Runtime {
         call.cancel();
       }
     },
-    async call(rpc, request, { deadlineMs, atOnce, onCancel } = {}) {
+    async call(rpc, request, { deadlineMs, atOnce, onCancel, metadata } = {}) {
       const { client, answered } = sideOf(rpc);
       const rule = rpcRules[rpc];
       const repeatable = rule.retry === true;
@@ -250,7 +253,7 @@ export function connect(options: ConnectOptions): Runtime {
                 asIs,
                 asIs,
                 request,
-                new Metadata(),
+                metadataOf(metadata),
                 { deadline },
                 (error, reply) => (reply === undefined ? reject(error) : resolve(reply)),
               ),
@@ -279,6 +282,12 @@ export function connect(options: ConnectOptions): Runtime {
       imageSide.client.close();
     },
   };
+}
+
+function metadataOf(values: CallOptions["metadata"]): Metadata {
+  const metadata = new Metadata();
+  for (const name in values) metadata.set(name, values[name] ?? "");
+  return metadata;
 }
 
 /**

@@ -9,7 +9,8 @@ import type { Access, Route } from "../routes/define.ts";
 import type { LogEntry } from "../server/log-entry.ts";
 import { pathOf } from "../server/problems.ts";
 import type { RawRefusal } from "../server/raw-response.ts";
-import { keepRecord, type RequestRecord, recordOf } from "../server/request-record.ts";
+import { keepRecord, type RequestRecord, type RequestSpan, recordOf } from "../server/request-record.ts";
+import type { Tracing } from "../tracing/tracing.ts";
 import { healthPaths } from "./health.ts";
 
 export interface RequestLogOptions {
@@ -17,6 +18,13 @@ export interface RequestLogOptions {
   readonly log: (entry: LogEntry) => void;
   /** Whether to log health probes, as `debug`. */
   readonly probes: boolean;
+}
+
+export interface RequestWatchOptions {
+  /** Default: nothing is logged. */
+  readonly requestLog?: RequestLogOptions | undefined;
+  /** Makes a span for each request but health probes. Default: none. */
+  readonly tracing?: Pick<Tracing, "begin"> | undefined;
 }
 
 export interface RequestLog {
@@ -30,8 +38,8 @@ export interface RequestLog {
   refused(refusal: RawRefusal): void;
 }
 
-/** For a gateway that logs no requests. */
-export const noRequestLog: RequestLog = {
+/** For a gateway that neither logs nor traces requests. */
+const noRequestLog: RequestLog = {
   begin: () => undefined,
   streamStarted: () => undefined,
   sessionStarted: () => undefined,
@@ -43,7 +51,10 @@ interface LoggedConfig {
   readonly logged?: Pick<Route, "http" | "allow">;
 }
 
-export function createRequestLog({ log, probes }: RequestLogOptions): RequestLog {
+export function createRequestLog({ requestLog, tracing }: RequestWatchOptions): RequestLog {
+  if (requestLog === undefined && tracing === undefined) return noRequestLog;
+  const { log, probes } = requestLog ?? { log: () => undefined, probes: false };
+
   function finish(request: FastifyRequest, reply: FastifyReply, record: RequestRecord): void {
     const { raw } = reply;
     const aborted = !raw.writableFinished;
@@ -52,6 +63,8 @@ export function createRequestLog({ log, probes }: RequestLogOptions): RequestLog
     const facts = factsOf(request, record);
     const created = raw.statusCode === 201 ? targetIn(reply.getHeader("location")) : undefined;
     const status = raw.headersSent ? raw.statusCode : undefined;
+    const target = record.target ?? created;
+    record.span?.end({ status: aborted && !record.isOpen ? undefined : status, code: record.code, target });
     log({
       level: isProbe ? "debug" : "info",
       message: messageOf(facts, record.isOpen ? "ended" : String(status ?? "left before the response")),
@@ -59,7 +72,7 @@ export function createRequestLog({ log, probes }: RequestLogOptions): RequestLog
       event: record.isOpen ? "end" : undefined,
       status,
       code: record.code,
-      target: record.target ?? created,
+      target,
       durationMs: elapsedMs(record),
       bytes: raw.headersSent ? bytesOf(request, reply, record) : undefined,
       aborted: aborted ? true : undefined,
@@ -73,6 +86,7 @@ export function createRequestLog({ log, probes }: RequestLogOptions): RequestLog
         startedAtMs: performance.now(),
         sentBefore: socket.bytesWritten,
         receivedBefore: socket.bytesRead,
+        span: tracing === undefined ? undefined : beginSpan(tracing, request),
       };
       keepRecord(request, record);
       reply.raw.once("close", () => finish(request, reply, record));
@@ -110,7 +124,8 @@ function logSessionEnd(
   log: RequestLogOptions["log"],
   { facts, record, socket, connection }: OpenSession,
 ): void {
-  socket.once("close", (closeCode: number) =>
+  socket.once("close", (closeCode: number) => {
+    record.span?.end({ status: facts.status, code: record.code, target: record.target });
     log({
       level: "info",
       message: messageOf(facts, "ended"),
@@ -121,8 +136,8 @@ function logSessionEnd(
       bytes: sentSince(connection, record),
       bytesReceived: connection.bytesRead - record.receivedBefore,
       closeCode,
-    }),
-  );
+    });
+  });
 }
 
 type Facts = Omit<LogEntry, "level" | "message">;
@@ -130,11 +145,23 @@ type Facts = Omit<LogEntry, "level" | "message">;
 const messageOf = ({ method, route, path }: Facts, outcome: string): string =>
   `${method} ${route ?? path} ${outcome}`;
 
+function beginSpan(tracing: Pick<Tracing, "begin">, request: FastifyRequest): RequestSpan | undefined {
+  const path = pathOf(request.url);
+  if (healthPaths.has(path)) return undefined;
+  const { id: requestId, method, protocol: scheme, headers } = request;
+  return tracing.begin({ requestId, method, route: routeOf(request), path, scheme, headers });
+}
+
+/** The path as the API documents it; undefined where no route matches. */
+function routeOf({ routeOptions }: FastifyRequest): string | undefined {
+  const { logged } = routeOptions.config as LoggedConfig;
+  return logged === undefined ? routeOptions.url : logged.http.slice(logged.http.indexOf(" ") + 1);
+}
+
 /** What is known from the beginning on. */
-function factsOf(request: FastifyRequest, { caller, target, traceId }: RequestRecord) {
+function factsOf(request: FastifyRequest, { caller, target, span }: RequestRecord) {
   const { logged } = request.routeOptions.config as LoggedConfig;
-  const route =
-    logged === undefined ? request.routeOptions.url : logged.http.slice(logged.http.indexOf(" ") + 1);
+  const route = routeOf(request);
   return {
     requestId: request.id,
     method: request.method,
@@ -144,7 +171,7 @@ function factsOf(request: FastifyRequest, { caller, target, traceId }: RequestRe
     caller,
     grant: grantOf(logged?.allow),
     target,
-    traceId,
+    traceId: span?.traceId,
   };
 }
 

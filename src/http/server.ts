@@ -36,8 +36,9 @@ import { noteResponse } from "../server/pending-responses.ts";
 import { apiHeaders, pathOf, sendProblem } from "../server/problems.ts";
 import { answerClientError, refuse } from "../server/raw-response.ts";
 import { checkCodings, checkQuery, hostOf, originForm } from "../server/request-checks.ts";
-import { noteCaller } from "../server/request-record.ts";
+import { noteCaller, recordOf } from "../server/request-record.ts";
 import { offeredProtocols, offeredToken } from "../streaming/channels.ts";
+import type { Tracing } from "../tracing/tracing.ts";
 import { type BufferPool, OutputTooLarge } from "../wire/buffer-pool.ts";
 import { InvalidYaml } from "../wire/invalid-yaml.ts";
 import { InvalidJson } from "../wire/parse-json.ts";
@@ -45,7 +46,7 @@ import { Malformed } from "../wire/read.ts";
 import { registerDocs } from "./docs.ts";
 import { registerDocuments } from "./documents.ts";
 import { healthPaths, openPaths, registerHealth } from "./health.ts";
-import { createRequestLog, noRequestLog, type RequestLogOptions } from "./request-log.ts";
+import { createRequestLog, type RequestLogOptions } from "./request-log.ts";
 import { routesFor, suggestRoute } from "./suggest-route.ts";
 
 export interface ServerOptions {
@@ -80,6 +81,8 @@ export interface ServerOptions {
   log(entry: LogEntry): void;
   /** Default: requests are not logged. */
   readonly requestLog?: RequestLogOptions | undefined;
+  /** Default: requests are not traced. */
+  readonly tracing?: Pick<Tracing, "begin"> | undefined;
 }
 
 /** An image reference that contains a digest can exceed Fastify's default of 100. */
@@ -108,7 +111,7 @@ export interface Server {
 export function createServer(options: ServerOptions): Server {
   const { requestTimeoutMs = 60_000, stallTimeoutMs = 300_000 } = options;
   const callers = new WeakMap<FastifyRequest, Caller>();
-  const requestLog = options.requestLog === undefined ? noRequestLog : createRequestLog(options.requestLog);
+  const requestLog = createRequestLog(options);
   const app = Fastify({
     bodyLimit: bodyLimitBytes,
     routerOptions: { maxParamLength },
@@ -167,6 +170,15 @@ export function createServer(options: ServerOptions): Server {
     // Before Fastify reads the body: where no route takes one, its checks do not matter.
     if (request.is404) throw routeRefusal(request);
   });
+
+  if (options.tracing !== undefined) {
+    // Once the body has been read: its events belong to the connection and not to the request.
+    app.addHook("preHandler", (request, _reply, done) => {
+      const span = recordOf(request)?.span;
+      if (span === undefined) done();
+      else span.run(done);
+    });
+  }
 
   if (options.tls !== undefined) paceBodies(app);
 

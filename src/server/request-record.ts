@@ -20,7 +20,26 @@ export interface RequestRecord {
   code?: ErrorCode;
   /** Whether the start of a stream or session has been logged. */
   isOpen?: true;
-  readonly traceId?: string | undefined;
+  /** The request's span, if requests are traced. */
+  readonly span?: RequestSpan | undefined;
+}
+
+/** The span of a request, which ends once. */
+export interface RequestSpan {
+  readonly traceId: string;
+  /** Calls to the runtime that `work` makes, now or later, become children of this span. */
+  run(work: () => void): void;
+  end(outcome: RequestOutcome): void;
+}
+
+/** What is known of a request at its end. */
+export interface RequestOutcome {
+  /** Undefined when the connection ended before the response did. */
+  readonly status: number | undefined;
+  /** The problem's code. */
+  readonly code: string | undefined;
+  /** `pods/ID`, `containers/ID` */
+  readonly target: string | undefined;
 }
 
 const records = new WeakMap<FastifyRequest, RequestRecord>();

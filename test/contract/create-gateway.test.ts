@@ -1,4 +1,5 @@
 /** A gateway inside another program: what the package's API promises. */
+
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -6,6 +7,11 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Worker } from "node:worker_threads";
+import {
+  BasicTracerProvider,
+  InMemorySpanExporter,
+  SimpleSpanProcessor,
+} from "@opentelemetry/sdk-trace-base";
 import { createGateway, type Gateway, type GatewayOptions, StartError, version } from "../../src/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { createFakeRuntime, type FakeRuntime } from "../support/fake-runtime.ts";
@@ -210,6 +216,29 @@ test("the logger hears in words of options that the gateway serves, and of failu
   const request = await eventually(() => heard.find(({ message }) => message === "GET /v1/version 502"));
   const { code, status, caller } = request.details as { code?: string; status?: number; caller?: string };
   assert.deepEqual([request.level, code, status, caller], ["info", "runtime_error", 502, "token"]);
+});
+
+test("tracerProvider receives a span for each request and each call to the runtime", async (t) => {
+  const fake = await aRuntime(t);
+  const exporter = new InMemorySpanExporter();
+  const tracerProvider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+  const options = { ...(await optionsFor(t, fake)), grants: { all: true } };
+  const gateway = createGateway({ ...options, tracerProvider });
+  t.after(() => gateway.close());
+  await gateway.listen();
+  assert.equal(await statusOf(gateway, "/v1/version"), 200);
+  const spans = await eventually(() => {
+    const ended = exporter.getFinishedSpans();
+    return ended.length >= 2 && ended;
+  });
+  const [call, request] = spans;
+  assert.deepEqual([call?.name, request?.name], ["runtime.v1.RuntimeService/Version", "GET /v1/version"]);
+  assert.equal(call?.parentSpanContext?.spanId, request?.spanContext().spanId);
+  assert.throws(
+    () => createGateway({ tracerProvider, otlpEndpoint: "http://127.0.0.1:4318" }),
+    /^StartError: tracerProvider: not together with otlpEndpoint/,
+  );
+  assert.throws(() => createGateway({ tracerProvider: {} as never }), /^StartError: tracerProvider: must be/);
 });
 
 test("logLevel decides what the logger hears, and debug entries need a logger that takes them", async (t) => {

@@ -34,6 +34,7 @@ const maybe: { port?: number } = {};
 createGateway({ maxSessions: maybe.port, tls: undefined, grants: { allow: { read: undefined } } });
 const quiet: Logger = { info() {}, warn() {}, error(message, details) { console.error(message, details?.requestId); } };
 export const options: GatewayOptions = { logger: quiet };
+createGateway({ tracerProvider: { getTracer: () => ({}) } });
 export { address, closed, file, StartError };
 
 // @ts-expect-error

@@ -44,6 +44,7 @@ test("the documented options are those of the schema, type by type", () => {
     statusGraceMs: true,
     maxBufferBytes: true,
     logLevel: true,
+    otlpEndpoint: true,
     drainMs: true,
     install: true,
     grants: true,

@@ -279,6 +279,15 @@ export const schemas: { readonly options: Shape; readonly command: Shape } = {
           }
         ]
       },
+      "otlpEndpoint": {
+        "group": "log",
+        "reader": "http-url",
+        "placeholder": "URL",
+        "description": "Where to send OpenTelemetry traces: the address of a collector that takes OTLP over HTTP, without /v1/traces. Needs packages that do not come with Crest; without them, the start says which.",
+        "defaultText": "OTEL_EXPORTER_OTLP_ENDPOINT, else no traces",
+        "example": "http://127.0.0.1:4318",
+        "type": "string"
+      },
       "drainMs": {
         "group": "start",
         "description": "How long answers under way may take when the gateway is told to stop; 0 ends them at once.",
@@ -811,6 +820,13 @@ return function check(value: any) {
 return function check(value: any) {
   return (
     (((value === 'error')) || ((value === 'warn')) || ((value === 'info')) || ((value === 'debug')))
+  )
+}
+})(),
+"otlpEndpoint": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
   )
 }
 })(),
