@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [codec|reads|start|streaming ...] [--quick]`: measures Crest beside what one would
+ * `npm run bench -- [codec|reads|logging|start|streaming ...] [--quick]`: measures Crest beside what one would
  * use instead, in turn, and prints ratios. It never fails for a time. About three minutes; 40 s with
  * `--quick`, which shows that it works rather than how fast.
  */
@@ -8,13 +8,14 @@ import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Benchmark, Plan } from "./bench.ts";
 import { codec } from "./codec.ts";
+import { logging } from "./logging.ts";
 import { reads } from "./reads.ts";
 import { type Goal, goalsTable } from "./report/goals.ts";
 import { number } from "./report/table.ts";
 import { start } from "./start.ts";
 import { streaming } from "./streaming.ts";
 
-const benchmarks: { readonly [name: string]: Benchmark } = { codec, reads, start, streaming };
+const benchmarks: { readonly [name: string]: Benchmark } = { codec, reads, logging, start, streaming };
 const thorough: Plan = { rounds: 8, readMs: 150, codecMs: 60, starts: 4 };
 const quick: Plan = { rounds: 2, readMs: 40, codecMs: 20, starts: 1 };
 

@@ -17,7 +17,7 @@ export interface Child {
 
 export interface ChildOptions {
   readonly args?: readonly string[];
-  /** Brings the control channel into a program that does not import it. */
+  /** Brings the control channel into a program that does not import it, and reads its log. */
   readonly foreign?: boolean;
 }
 
@@ -33,8 +33,10 @@ export function startChild(program: string, { args = [], foreign = false }: Chil
   const child = fork(file, args, {
     execArgv: foreign ? ["--import", control] : [],
     env: withoutSettings(process.env),
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
+    stdio: ["ignore", "ignore", foreign ? "pipe" : "inherit", "ipc"],
   });
+  // A gateway's log is read as a service manager reads it.
+  child.stderr?.resume();
   const ended = endOf(child);
   const listening = new Promise<{ port: number; afterMs: number }>((resolve, reject) => {
     child.on("message", (report: Report) => {

@@ -13,7 +13,11 @@ export interface Turn {
 }
 
 /** Lets a side read for a while and looks at what the processes used for it. */
-export async function measure(side: Side, processes: Processes, durationMs: number): Promise<Turn> {
+export async function measure(
+  side: Side,
+  processes: Pick<Processes, "runtime" | "httpLoad" | "grpcLoad">,
+  durationMs: number,
+): Promise<Turn> {
   const { runtime, httpLoad, grpcLoad } = processes;
   const load = side.server === grpcLoad ? grpcLoad : httpLoad;
   const watched: readonly Child[] = [side.server, runtime, load];

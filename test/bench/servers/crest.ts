@@ -9,8 +9,11 @@ export interface Crest {
   readonly headers: { readonly authorization: string };
 }
 
-/** Starts `crest serve` as a user would, with a token and one grant. It makes a folder of its own below `parent`. */
-export function startCrest(runtimeSocket: string, parent: string): Crest {
+/**
+ * Starts `crest serve` as a user would, with a token, one grant and `flags`. It makes a folder of its own below
+ * `parent`.
+ */
+export function startCrest(runtimeSocket: string, parent: string, flags: readonly string[] = []): Crest {
   const folder = mkdtempSync(join(parent, "crest-"));
   const token = randomBytes(32).toString("base64url");
   const tokenFile = join(folder, "token");
@@ -24,6 +27,7 @@ export function startCrest(runtimeSocket: string, parent: string): Crest {
       `--data-dir=${folder}`,
       `--token-file=${tokenFile}`,
       "--allow-read",
+      ...flags,
     ],
   });
   return { child, headers: { authorization: `Bearer ${token}` } };
