@@ -59,7 +59,7 @@ export interface RpcRule {
   readonly stopsOne?: true;
   /** Removes this (`runtimes/caller-interceptors.ts`, `runtimes/pod-cgroup.ts`). */
   readonly removes?: "pod" | "container";
-  /** Creates this, by a name that no other may have (`runtimes/safe-creates.ts`). */
+  /** Creates this, by a name that no other may have (`runtimes/safe-creates.ts`, `runtimes/free-host-ports.ts`). */
   readonly creates?: "pod" | "container";
   /** Makes the cgroup of a pod, which must go if the call fails (`runtimes/pod-cgroup.ts`). */
   readonly makesCgroup?: true;

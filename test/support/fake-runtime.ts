@@ -115,6 +115,8 @@ export interface FakeRuntime {
   ): void;
   /** Has CNI's plug-ins fail, at setting up and at tearing down, for this reason; `undefined` mends them. */
   breakNetwork(reason: string | undefined): void;
+  /** Has a process of the node listen on a TCP port, on all addresses. */
+  listenOnNode(port: number): void;
   /** From now on refuses configs that ask for what a small node does not have: see `fake-runtime/mistakes.ts`. */
   limitNode(): void;
   /** Ends the first process of a container by itself, with its event. */
@@ -210,6 +212,7 @@ export async function createFakeRuntime(options: FakeRuntimeOptions): Promise<Fa
     breakNetwork(reason) {
       state.networkFailure = reason;
     },
+    listenOnNode: (port) => void state.listening.add(port),
     limitNode() {
       state.isNodeLimited = true;
     },
