@@ -118,12 +118,16 @@ async function findNamesake(
   return containers.find(({ metadata }) => metadata?.name === name && metadata.attempt === attempt)?.id;
 }
 
-function isSamePod(one: PodSandboxMetadata | undefined, other: PodSandboxMetadata): boolean {
+/** Whether both are the name of one pod. What a request leaves out is empty. */
+export function isSamePod(
+  one: Input<PodSandboxMetadata> | undefined,
+  other: Input<PodSandboxMetadata>,
+): boolean {
   return (
-    one?.name === other.name &&
-    one.namespace === other.namespace &&
-    one.uid === other.uid &&
-    one.attempt === other.attempt
+    (one?.name ?? "") === (other.name ?? "") &&
+    (one?.namespace ?? "") === (other.namespace ?? "") &&
+    (one?.uid ?? "") === (other.uid ?? "") &&
+    (one?.attempt ?? 0) === (other.attempt ?? 0)
   );
 }
 

@@ -33,7 +33,7 @@ export const operations: { readonly [Id in RouteId]: string } = {
 
   listPods: `Lists pods, the stopped ones included. ${wholeList}`,
   runPod:
-    "Creates a pod and starts it: its namespaces, network and cgroup. It has no container yet. `metadata.name` is required. Crest fills in what is missing: `metadata.uid`, `metadata.namespace` (`default`), a log directory below the gateway's data folder, a cgroup parent of its own. It also adds the label `crest/managed=true`.\n\nIf there is a pod with the same name, namespace, uid and attempt, this is 409 `name_reserved`, on every runtime.",
+    "Creates a pod and starts it: its namespaces, network and cgroup. It has no container yet. `metadata.name` is required. Crest fills in what is missing: `metadata.uid`, `metadata.namespace` (`default`), a log directory below the gateway's data folder, a cgroup parent of its own. It also adds the label `crest/managed=true`.\n\nIf there is a pod with the same name, namespace, uid and attempt, this is 409 `name_reserved`, on every runtime. If another pod has one of its host ports, this is 409 `port_in_use`.",
   getPod:
     "Shows one pod: its state, addresses and labels. A stopped pod can be shown until it is removed. A pod that does not exist is 404.",
   removePod:
@@ -116,7 +116,7 @@ const overrides: { readonly [name: string]: string } = {
   "PodSandboxConfig.logDirectory":
     "Absolute path on the node of the folder for the containers' log files; their `logPath` is relative to it. Crest makes the folder, and fills in one below its data folder when none is given.",
   "PortMapping.hostPort":
-    "Port opened on the node, 1 to 65535. With 0 nothing is published. A pod can have it once for each protocol and address.",
+    "Port opened on the node, 1 to 65535. With 0 nothing is published. It can be used once on the node for each protocol and address, until its pod is stopped. containerd does not refuse a port on which a process of the node listens: the pod gets its connections.",
   "PortMapping.hostIp":
     "IP address of the node to listen on, such as `192.0.2.1` or `2001:db8::1`; empty means all of its addresses.",
   Capability:

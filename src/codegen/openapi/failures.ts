@@ -12,7 +12,8 @@ const meanings = {
   "403": "Grants are missing: `detail` names the flags that give them.",
   "404": "What the request names does not exist.",
   "406": "None of the media types in `Accept` can be answered.",
-  "409": "The state does not allow it, the name is taken, or the id is the beginning of several.",
+  "409":
+    "The state does not allow it, the name or the host port is taken, or the id is the beginning of several.",
   "413": "The body is over 1 MiB, or over 128 KiB of YAML.",
   "415": "The body is neither `application/json` nor `application/yaml`.",
   "422": "The registry refused the credentials, the image is not for this node, or the output is too large.",
@@ -68,6 +69,7 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   not_listening: of("forwardPorts"),
   pod_not_ready: of("createContainer", "startContainer", "forwardPorts", "getPodStats", "updatePodResources"),
   name_reserved: of("runPod", "restorePod", "createContainer"),
+  port_in_use: of("runPod", "restorePod"),
   image_in_use: of("removeImage"),
   image_pinned: of("removeImage"),
   ambiguous_id: (route) => hasId(route) || filtersPods(route),
