@@ -138,7 +138,7 @@ export function formatHost(host: string): string {
 export function readHttpUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol))
-    throw new StartError("no address of an HTTP server, write http://127.0.0.1:4318");
+    throw new StartError("not the address of an HTTP server, write http://127.0.0.1:4318");
   if (url.username !== "" || url.password !== "")
     throw new StartError("must not contain a password, set OTEL_EXPORTER_OTLP_HEADERS instead");
   if (url.search !== "" || url.hash !== "") throw new StartError("must not have a query or a fragment");
