@@ -9,11 +9,13 @@ export type Reader =
   | "host-name"
   | "image-prefix"
   | "duration"
+  | "age"
   | "count"
-  | "size";
+  | "size"
+  | "log-size";
 
 /** The headings of the help text, in order. */
-export const groups = ["where", "who", "sessions", "limits", "start", "grants", "denials"] as const;
+export const groups = ["where", "who", "sessions", "limits", "logs", "start", "grants", "denials"] as const;
 
 export type Group = (typeof groups)[number];
 

@@ -9,6 +9,7 @@ const titles: { readonly [G in Group]: string } = {
   who: "Who",
   sessions: "Sessions and commands",
   limits: "Limits",
+  logs: "Logs",
   start: "Starting and stopping",
   grants: "What is granted",
   denials: "What is denied, whatever is granted",

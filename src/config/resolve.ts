@@ -42,6 +42,10 @@ export interface Config {
   readonly execMaxMs: number;
   readonly statusGraceMs: number;
   readonly maxBufferBytes: number;
+  readonly logMaxSizeBytes: number;
+  readonly logMaxFiles: number;
+  readonly logKeepMs: number;
+  readonly logTotalBytes: number;
   readonly drainMs: number;
   readonly install: boolean;
   /** The most that this process lets any caller do. */
