@@ -11,11 +11,10 @@
 import { call } from "../cri/call.ts";
 import type { CallOptions, Runtime } from "../cri/channel.ts";
 import { type Input, requestOf } from "../cri/codec.ts";
-import { rpcRules } from "../cri/rpc-rules.ts";
 import { type FieldError, GatewayError } from "../errors.ts";
 import type { PodSandboxConfig, PodSandboxMetadata, PortMapping } from "../gen/messages.ts";
 import type { Rpc } from "../gen/methods.ts";
-import type { Interceptor } from "./compose.ts";
+import { type Interceptor, only } from "./compose.ts";
 import { countdown } from "./countdown.ts";
 import { collide } from "./pod-checks.ts";
 import { hostPortPointer } from "./port-in-use.ts";
@@ -35,35 +34,38 @@ interface Publisher {
 const width = 8;
 
 /** A runtime that refuses a pod with a host port of another pod, also of one that is being created: `port_in_use`. */
-export const withFreeHostPorts: Interceptor = (below) => {
-  const underWay = new Set<Publisher>();
+export const withFreeHostPorts: Interceptor = only(
+  ({ creates }) => creates === "pod",
+  (below) => {
+    const underWay = new Set<Publisher>();
 
-  async function run(
-    rpc: Rpc,
-    wanted: Publisher,
-    request: Uint8Array,
-    options: CallOptions = {},
-  ): Promise<Buffer> {
-    refuseTaken(wanted, [...underWay]);
-    underWay.add(wanted);
-    try {
-      refuseTaken(wanted, await publishers(below, options));
-      return await below.call(rpc, request, options);
-    } finally {
-      underWay.delete(wanted);
+    async function run(
+      rpc: Rpc,
+      wanted: Publisher,
+      request: Uint8Array,
+      options: CallOptions = {},
+    ): Promise<Buffer> {
+      refuseTaken(wanted, [...underWay]);
+      underWay.add(wanted);
+      try {
+        refuseTaken(wanted, await publishers(below, options));
+        return await below.call(rpc, request, options);
+      } finally {
+        underWay.delete(wanted);
+      }
     }
-  }
 
-  return {
-    ...below,
-    call(rpc, request, options) {
-      const wanted = rpcRules[rpc].creates === "pod" ? wantedBy(rpc, request) : undefined;
-      return wanted === undefined || wanted.mappings.length === 0
-        ? below.call(rpc, request, options)
-        : run(rpc, wanted, request, options);
-    },
-  };
-};
+    return {
+      ...below,
+      call(rpc, request, options) {
+        const wanted = wantedBy(rpc, request);
+        return wanted.mappings.length === 0
+          ? below.call(rpc, request, options)
+          : run(rpc, wanted, request, options);
+      },
+    };
+  },
+);
 
 function wantedBy(rpc: Rpc, request: Uint8Array): Publisher {
   const { config = {} } = requestOf(rpc, request) as { readonly config?: Input<PodSandboxConfig> };

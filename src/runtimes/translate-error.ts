@@ -31,7 +31,7 @@ const needsRunning = (rpc: Rpc): boolean =>
   rpcRules[rpc].containerStates?.includes("CONTAINER_RUNNING") === true;
 
 /** Whether the state must be read before the call. */
-export const hasPrecondition = (rpc: Rpc): boolean => rpcRules[rpc].stateKnown === "before";
+const hasPrecondition = (rpc: Rpc): boolean => rpcRules[rpc].stateKnown === "before";
 
 const pulls: readonly Rpc[] = ["ImageService/PullImage"];
 const byImage: readonly Rpc[] = ["ImageService/ImageStatus", "ImageService/RemoveImage"];
