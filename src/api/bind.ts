@@ -174,7 +174,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
       }
       if (errors.length > 0) throw invalid(errors);
       const given = Object.keys(route.fieldGrants ?? {}).filter((name) =>
-        isGiven(message, inQuery.get(name)?.keys ?? [name]),
+        name in values ? values[name] !== false : isGiven(message, inQuery.get(name)?.keys ?? [name]),
       );
       return {
         message,

@@ -16,6 +16,7 @@ import { breaks } from "../wire/field-rule.ts";
 import { invalid } from "./bind.ts";
 import type { CustomHandler } from "./custom.ts";
 import { inputOf } from "./input.ts";
+import { pruneImages, prunePods } from "./prune.ts";
 import type { StreamHandler } from "./stream.ts";
 
 export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<Id>> } = {
@@ -54,6 +55,12 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
       dryRun,
     };
   },
+
+  pruneImages: async ({ bound, onCancel }, { runtime }) =>
+    pruneImages(runtime, inputOf("pruneImages", bound), { onCancel }),
+
+  prunePods: async ({ bound, onCancel }, { runtime }) =>
+    prunePods(runtime, inputOf("prunePods", bound), { onCancel }),
 };
 
 export const streamHandlers: { readonly [Id in StreamRouteId]: StreamHandler<AnswerOf<Id>> } = {

@@ -10,11 +10,23 @@ export type Reader =
   | "host-name"
   | "image-prefix"
   | "duration"
+  | "age"
   | "count"
-  | "size";
+  | "size"
+  | "log-size";
 
 /** The headings of the help text, in order. */
-export const groups = ["where", "who", "sessions", "limits", "log", "start", "grants", "denials"] as const;
+export const groups = [
+  "where",
+  "who",
+  "sessions",
+  "limits",
+  "log",
+  "logs",
+  "start",
+  "grants",
+  "denials",
+] as const;
 
 export type Group = (typeof groups)[number];
 

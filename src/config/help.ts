@@ -10,6 +10,7 @@ const titles: { readonly [G in Group]: string } = {
   sessions: "Sessions and commands",
   limits: "Limits",
   log: "Log and traces",
+  logs: "Logs",
   start: "Starting and stopping",
   grants: "What is granted",
   denials: "What is denied, whatever is granted",

@@ -125,6 +125,20 @@ export interface GatewaySettings {
    * `@opentelemetry/resources`; `listen()` rejects without them. Not together with `tracerProvider`. Default: no traces.
    */
   readonly otlpEndpoint?: string | undefined;
+  /**
+   * Rotates the log of a running container once it has this many bytes, if Crest made its pod and the log is below
+   * `logs` in `dataDir`; 0: never. Default: 10 MiB.
+   */
+  readonly logMaxSizeBytes?: number | undefined;
+  /** Number of log files of a container, including the current one; at least 2. Default: 5. */
+  readonly logMaxFiles?: number | undefined;
+  /** Milliseconds for which logs of removed containers are kept; 0: forever. Default: 24 h. */
+  readonly logKeepMs?: number | undefined;
+  /**
+   * Bytes of disk space for logs of removed containers. Those of the containers removed first are deleted first; 0: no
+   * limit. Default: 1 GiB.
+   */
+  readonly logTotalBytes?: number | undefined;
   /** Milliseconds that pending responses may take after `close()`, at most 24 h; 0: they end at once. Default: 10 s. */
   readonly drainMs?: number | undefined;
   /** Installs missing Debian packages that the embedded runtime needs. Default: false. */

@@ -1,7 +1,12 @@
 /** Parsers and formatters for durations, counts and sizes. */
 import { StartError } from "../errors.ts";
 
-const units: { readonly [unit: string]: number } = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const units: { readonly [unit: string]: number; readonly h: number } = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
 /** The longest duration. Timers hold at most 2^31 - 1 ms. */
 export const maxDurationMs = 24 * 3_600_000;
 export const maxCount = 9_999_999;
@@ -19,6 +24,19 @@ export function readDuration(text: string): number {
   return ms;
 }
 
+const dayMs = 24 * units.h;
+export const maxAgeDays = 3650;
+
+/** Parses an age in milliseconds: like `readDuration`, and also `30d`, up to ten years; `0` is no limit. @throws {StartError} */
+export function readAge(text: string): number {
+  if (text === "0") return 0;
+  const [, amount = "", unit = ""] = /^([1-9][0-9]{0,8})(ms|s|m|h|d)$/.exec(text) ?? [];
+  const ms = Number(amount) * (unit === "d" ? dayMs : (units[unit] ?? Number.NaN));
+  if (Number.isNaN(ms) || amount === "") throw new StartError(`"${text}" is no age, write 30m, 24h or 7d`);
+  if (ms > maxAgeDays * dayMs) throw new StartError(`"${text}" is over ${maxAgeDays}d, write 0 for no limit`);
+  return ms;
+}
+
 /** Formats milliseconds as `readDuration` parses them: 14,400,000 -> `4h`. */
 export function formatDuration(ms: number): string {
   const [unit = "ms", unitMs = 1] = Object.entries(units).findLast(([, size]) => ms % size === 0) ?? [];
@@ -32,7 +50,7 @@ export function readCount(text: string): number {
   return Number(text);
 }
 
-const sizes: { readonly [unit: string]: number } = { MiB: 2 ** 20, GiB: 2 ** 30 };
+const sizes: { readonly [unit: string]: number } = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
 
 /** Parses `256MiB`, `1GiB` into bytes, at least 16 MiB. @throws {StartError} */
 export function readSize(text: string): number {
@@ -43,8 +61,17 @@ export function readSize(text: string): number {
   return bytes;
 }
 
+/** Parses `10MiB`, `1GiB`, `64KiB` and the kubelet's `10Mi` into bytes; `0` is no limit. @throws {StartError} */
+export function readLogSize(text: string): number {
+  if (text === "0") return 0;
+  const [, amount = "", unit = ""] = /^([1-9][0-9]{0,6})([KMG]i)B?$/.exec(text) ?? [];
+  const bytes = Number(amount) * (sizes[`${unit}B`] ?? Number.NaN);
+  if (Number.isNaN(bytes)) throw new StartError(`"${text}" is no size, write 10MiB or 1GiB`);
+  return bytes;
+}
+
 /** Formats bytes as `readSize` parses them: 268,435,456 -> `256MiB`. */
 export function formatSize(bytes: number): string {
-  const isWhole = bytes % (sizes.GiB ?? 1) === 0;
-  return isWhole ? `${bytes / 2 ** 30}GiB` : `${bytes / 2 ** 20}MiB`;
+  const [unit = "KiB", size = 1] = Object.entries(sizes).findLast(([, one]) => bytes % one === 0) ?? [];
+  return bytes === 0 ? "0" : `${bytes / size}${unit}`;
 }

@@ -46,6 +46,10 @@ export interface Config {
   readonly logLevel: "error" | "warn" | "info" | "debug";
   /** The base address of the OpenTelemetry collector, without a slash at its end. */
   readonly otlpEndpoint?: string;
+  readonly logMaxSizeBytes: number;
+  readonly logMaxFiles: number;
+  readonly logKeepMs: number;
+  readonly logTotalBytes: number;
   readonly drainMs: number;
   readonly install: boolean;
   /** The most that this process lets any caller do. */

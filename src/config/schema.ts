@@ -11,7 +11,7 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { type GrantWord, grantWordNames, grantWords, type NarrowingOf } from "../grants.ts";
 import type { Annotations, TextAnnotations } from "./annotations.ts";
-import { maxCount, maxDurationMs, minSizeBytes } from "./quantities.ts";
+import { maxAgeDays, maxCount, maxDurationMs, minSizeBytes } from "./quantities.ts";
 
 /** Lets the compiler check the annotations: TypeBox itself accepts any member. */
 const flag = (annotations: Annotations): Annotations => annotations;
@@ -279,6 +279,58 @@ const plain = {
         example: "http://127.0.0.1:4318",
       }),
     ),
+  ),
+  logMaxSizeBytes: Type.Optional(
+    Type.Integer({
+      ...flag({
+        group: "logs",
+        reader: "log-size",
+        placeholder: "SIZE",
+        description:
+          "Rotates the log of a running container once it is this large, in pods that Crest made and that log below DATA_DIR/logs; 0 never.",
+        default: 10 * 2 ** 20,
+      }),
+      minimum: 0,
+    }),
+  ),
+  logMaxFiles: Type.Optional(
+    Type.Integer({
+      ...flag({
+        group: "logs",
+        reader: "count",
+        placeholder: "COUNT",
+        description: "Log files of a container, the one being written included. Older ones are removed.",
+        default: 5,
+      }),
+      minimum: 2,
+      maximum: 1000,
+    }),
+  ),
+  logKeepMs: Type.Optional(
+    Type.Integer({
+      ...flag({
+        group: "logs",
+        reader: "age",
+        placeholder: "AGE",
+        description: "How long to keep the logs of removed containers: 30m, 24h or 7d; 0 for ever.",
+        default: 24 * 3_600_000,
+      }),
+      minimum: 0,
+      maximum: maxAgeDays * 24 * 3_600_000,
+    }),
+  ),
+  logTotalBytes: Type.Optional(
+    Type.Integer({
+      ...flag({
+        group: "logs",
+        reader: "log-size",
+        placeholder: "SIZE",
+        description:
+          "Disk space for the logs of removed containers. The containers removed first lose theirs first; 0 is no limit.",
+        default: 2 ** 30,
+      }),
+      minimum: 0,
+    }),
   ),
   drainMs: Type.Optional(
     duration({

@@ -57,8 +57,8 @@ function formOf({ type, anyOf }: Shape): Form {
 function defaultOf({ default: value, reader }: Shape): string | false | undefined {
   if (value === undefined || value === false) return value;
   if (typeof value !== "number") return String(value);
-  if (reader === "duration") return formatDuration(value);
-  return reader === "size" ? formatSize(value) : String(value);
+  if (reader === "duration" || reader === "age") return formatDuration(value);
+  return reader === "size" || reader === "log-size" ? formatSize(value) : String(value);
 }
 
 function settingOf([key, shape]: readonly [string, Shape]): readonly Setting[] {

@@ -12,7 +12,7 @@ import {
 import type { Reader } from "./annotations.ts";
 import { unknownWord } from "./check-options.ts";
 import { readImagePrefix } from "./image-prefix.ts";
-import { readCount, readDuration, readSize } from "./quantities.ts";
+import { readAge, readCount, readDuration, readLogSize, readSize } from "./quantities.ts";
 import type { Setting } from "./settings.ts";
 
 /** A value as the user wrote it. */
@@ -38,8 +38,10 @@ export const readers: { readonly [R in Reader]: (text: string, options: ReadOpti
   "host-name": readHostName,
   "image-prefix": readImagePrefix,
   duration: readDuration,
+  age: readAge,
   count: readCount,
   size: readSize,
+  "log-size": readLogSize,
 };
 
 /**

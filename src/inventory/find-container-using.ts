@@ -13,10 +13,11 @@ export async function findContainerUsing(
   options: CallOptions,
 ): Promise<Container | undefined> {
   const { containers } = await call(runtime, "RuntimeService/ListContainers", {}, options);
-  const digits = digitsOf(image.id);
+  return containers.find((container) => isMadeFrom(container, image));
+}
+
+/** Whether a container was created from `image`. */
+export function isMadeFrom({ imageId, imageRef }: Container, image: Image): boolean {
   // Do not compare names: a tag may since have moved to another image.
-  return containers.find(
-    ({ imageId, imageRef }) =>
-      digitsOf(imageId || imageRef) === digits || image.repoDigests.includes(imageRef),
-  );
+  return digitsOf(imageId || imageRef) === digitsOf(image.id) || image.repoDigests.includes(imageRef);
 }

@@ -174,6 +174,81 @@ export const RemovedImage = Type.Object(
   { description: "An image that was removed, or would be." },
 );
 
+const bytes = (description: string) => Type.Integer({ format: "int64", minimum: 0, description });
+
+const pruneFailures = (what: string, name: string) =>
+  Type.Array(
+    Type.Object(
+      {
+        id: Type.String({ description: `Id of the ${what}.` }),
+        code: Type.String({ description: "What kind of problem it is, as in a problem." }),
+        detail: Type.String({ description: "What was wrong." }),
+      },
+      { $id: name, description: `A ${what} that could not be removed, and why.` },
+    ),
+    { description: "What could not be removed. The others were removed nevertheless." },
+  );
+
+const dryRun = Type.Boolean({ description: "Whether nothing was removed." });
+const removed = Type.Boolean({ description: "Whether it was removed." });
+
+export const PrunedImages = Type.Object(
+  {
+    dryRun,
+    images: Type.Array(
+      Type.Object(
+        {
+          id: Type.String({ description: "Id of the image." }),
+          repoTags: Type.Array(Type.String(), { description: "Its names with a tag." }),
+          repoDigests: Type.Array(Type.String(), { description: "Its names with a digest." }),
+          reason: oneOf(
+            ["unused", "untagged"],
+            "`untagged`: nothing uses it, and it has no name with a tag.",
+          ),
+          bytes: bytes("Its size. Layers that it shares with other images stay."),
+          removed,
+        },
+        { $id: "PrunedImage", description: "An image that nothing uses." },
+      ),
+      { description: "The images that nothing uses, by id." },
+    ),
+    bytes: bytes("Size of those that were removed, or would be, together."),
+    failures: pruneFailures("image", "ImagePruneFailure"),
+  },
+  { description: "The images that were removed, or would be." },
+);
+
+export const PrunedPods = Type.Object(
+  {
+    dryRun,
+    pods: Type.Array(
+      Type.Object(
+        {
+          id: Type.String({ description: "Id of the pod." }),
+          namespace: Type.String({ description: "Its namespace." }),
+          name: Type.String({ description: "Its name." }),
+          createdAt: Type.String({
+            format: "int64",
+            description: "When it was created, in nanoseconds since the Unix epoch.",
+          }),
+          managed: Type.Boolean({ description: "Whether Crest created it." }),
+          containers: Type.Integer({ minimum: 0, description: "How many containers go with it." }),
+          reason: oneOf(["stopped"], "Why it goes: it has stopped, and no container in it runs."),
+          bytes: Type.Optional(bytes("What its containers have written, where the runtime knows.")),
+          removed,
+        },
+        { $id: "PrunedPod", description: "A pod that has stopped." },
+      ),
+      { description: "The pods that have stopped, oldest first." },
+    ),
+    bytes: bytes(
+      "What the containers of those that were removed, or would be, have written, as far as known.",
+    ),
+    failures: pruneFailures("pod", "PodPruneFailure"),
+  },
+  { description: "The pods that were removed, or would be." },
+);
+
 export const ExecAnswer = Type.Object(
   {
     exitCode: Type.Integer({ format: "int32", description: "Exit code of the command." }),
@@ -193,6 +268,8 @@ export const answers = {
   getCapabilities: Capabilities,
   waitContainer: WaitAnswer,
   removeImage: RemovedImage,
+  pruneImages: PrunedImages,
+  prunePods: PrunedPods,
 } as const satisfies { readonly [Id in CustomRouteId | StreamRouteId]: TSchema };
 
 type Frozen<T> = T extends readonly (infer E)[]

@@ -67,4 +67,20 @@ export const imageRemoval = {
     summary: "Remove an image with all its names",
     success: 200,
   }),
+  pruneImages: custom({
+    id: "pruneImages",
+    http: "POST /v1/images/prune",
+    uses: [
+      "ImageService/ListImages",
+      "ImageService/ImageStatus",
+      "RuntimeService/Status",
+      "RuntimeService/ListContainers",
+      "RuntimeService/ContainerStatus",
+      "ImageService/RemoveImage",
+    ],
+    gatewayParams: parametersFor("pruneImages"),
+    allow: "image-remove",
+    summary: "Remove the images that nothing uses, or list them",
+    success: 200,
+  }),
 } as const;

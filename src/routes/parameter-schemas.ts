@@ -37,6 +37,36 @@ const removeImage = Type.Object({
   dryRun: Type.Boolean({ default: false, description: "Only say which names would go." }),
 });
 
+const pruned = {
+  dryRun: Type.Boolean({
+    default: true,
+    description: "Only say what would go. `false` removes it.",
+  }),
+};
+
+const pruneImages = Type.Object({
+  ...pruned,
+  untagged: Type.Boolean({
+    default: false,
+    description: "Only images without a tag, such as those that a newer image has taken the tag of.",
+  }),
+});
+
+const prunePods = Type.Object({
+  ...pruned,
+  olderThan: Type.Optional(
+    Type.String({ description: "Only pods that were created so long ago: `30m`, `24h`, `7d`." }),
+  ),
+  labelSelector: Type.Optional(
+    Type.String({ description: "Only pods with these labels, in Kubernetes' syntax: `app=web,tier!=db`." }),
+  ),
+  namespace: Type.Optional(Type.String({ description: "Only pods of this namespace." })),
+  unmanaged: Type.Boolean({
+    default: false,
+    description: "Also pods that Crest did not create. Needs the grant `unmanaged`.",
+  }),
+});
+
 const forwardPorts = Type.Object({
   raw: Type.Boolean({
     default: false,
@@ -59,6 +89,8 @@ export const parameterSchemas = {
   execSync,
   waitContainer,
   removeImage,
+  pruneImages,
+  prunePods,
   forwardPorts,
   withBody,
 } as const;

@@ -1,5 +1,5 @@
 /** Pods, which CRI calls pod sandboxes. */
-import { list, unary } from "./define.ts";
+import { custom, list, unary } from "./define.ts";
 import { parametersFor } from "./parameters.ts";
 
 export const pods = [
@@ -114,3 +114,21 @@ export const pods = [
     location: "/v1/pods/{podSandboxId}",
   }),
 ] as const;
+
+export const podRemoval = {
+  prunePods: custom({
+    id: "prunePods",
+    http: "POST /v1/pods/prune",
+    uses: [
+      "RuntimeService/ListPodSandbox",
+      "RuntimeService/ListContainers",
+      "RuntimeService/ListContainerStats",
+      "RuntimeService/RemovePodSandbox",
+    ],
+    gatewayParams: parametersFor("prunePods"),
+    allow: "remove",
+    fieldGrants: { unmanaged: "unmanaged" },
+    summary: "Remove the pods that have stopped, or list them",
+    success: 200,
+  }),
+} as const;

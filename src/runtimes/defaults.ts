@@ -63,13 +63,13 @@ export function createDefaults({ runtime, logRoot, execMaxMs }: DefaultsOptions)
     "RuntimeService/CreateContainer": async (request) => {
       const config: Input<ContainerConfig> = request.config ?? {};
       const { name = "", attempt = 0 } = config.metadata ?? {};
-      const logPath = config.logPath || logFileOf(name, attempt);
       const recalled = await recallSandboxConfig(runtime, request.podSandboxId ?? "");
       const sandboxConfig = completeSandboxConfig(request.sandboxConfig ?? {}, recalled);
       const pod = sandboxConfig.metadata;
       if (!pod) throw refusal("/sandboxConfig/metadata", "must be given, as the pod was run with it");
       const logDirectory = sandboxConfig.logDirectory || logFolderOf(logRoot, pod);
       await makeLogFolder(logDirectory, "/sandboxConfig/logDirectory");
+      const logPath = config.logPath || (await logFileOf(logDirectory, name, attempt));
       await makeFolderOf(logPath, logDirectory);
       return {
         ...request,

@@ -16,11 +16,17 @@ export async function whyKept(
   options: CallOptions,
 ): Promise<string | undefined> {
   if (image.pinned) return "the runtime has pinned it";
-  const sandboxImage = await sandboxImageOf(runtime, options);
-  if (sandboxImage === undefined) return undefined;
-  // Compare ids: the image may have other names, and is removed with all of them.
-  const id = await idOf(runtime, sandboxImage, options);
+  const id = await podImageId(runtime, options);
   return id === image.id ? "the runtime starts every pod from it" : undefined;
+}
+
+/**
+ * The id of the image that pods start from; undefined if the runtime does not say, or the image is not on the node. Ids
+ * are compared because the image may have other names, and is removed with all of them.
+ */
+export async function podImageId(runtime: Runtime, options: CallOptions): Promise<string | undefined> {
+  const sandboxImage = await sandboxImageOf(runtime, options);
+  return sandboxImage === undefined ? undefined : await idOf(runtime, sandboxImage, options);
 }
 
 /** Not cached: CRI-O can reload its configuration while running. */

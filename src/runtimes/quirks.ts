@@ -96,6 +96,12 @@ const rows: readonly Row[] = [
     of: { docker: every },
   },
   {
+    code: "logs_not_rotated",
+    description:
+      "Cannot reopen a log, so Crest rotates none; Docker does it itself if its `log-opts` have `max-size` and `max-file`.",
+    of: { docker: every },
+  },
+  {
     code: "exec_outlives_client",
     description: "A command goes on when the client of its session has gone.",
     of: { containerd: before(2, 0), "cri-o": every, docker: every },

@@ -27,11 +27,19 @@ const order = [
   ...["getVersion", "getRuntimeStatus", "getCapabilities", "getGrants", "setNetworkConfig"],
   ...["pullImage", "listImages", "getImage"],
   ...["runPod", "listPods", "getPod"],
-  ...["createContainer", "startContainer", "listContainers", "getContainer"],
+  ...["createContainer", "pruneImages", "startContainer", "listContainers", "getContainer"],
   ...["execSync", "execContainer", "attachContainer", "forwardPorts"],
   ...["getContainerStats", "listContainerStats", "getPodStats", "listPodStats", "getImageFilesystems"],
   ...["updateContainerResources", "reopenContainerLog"],
-  ...["stopContainer", "waitContainer", "removeContainer", "stopPod", "removePod", "removeImage"],
+  ...[
+    "stopContainer",
+    "waitContainer",
+    "removeContainer",
+    "stopPod",
+    "prunePods",
+    "removePod",
+    "removeImage",
+  ],
 ] as const;
 
 /** What a session does once it stands. */

@@ -113,6 +113,7 @@ const measured: { readonly [field: string]: RegExp } = {
   finishedAt: /^(0|1\d{18})$/,
   timestamp: /^(0|1\d{18})$/,
   size: /^\d+$/,
+  bytes: /^\d+$/,
   value: /^\d+$/,
 };
 

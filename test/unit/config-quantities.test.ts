@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readCount, readDuration, readSize } from "../../src/config/quantities.ts";
+import {
+  formatDuration,
+  formatSize,
+  readAge,
+  readCount,
+  readDuration,
+  readLogSize,
+  readSize,
+} from "../../src/config/quantities.ts";
 import { StartError } from "../../src/errors.ts";
 
 test("readDuration() reads every unit, and 0 without one", () => {
@@ -27,4 +35,30 @@ test("readSize() reads MiB and GiB, from 16 MiB", () => {
   for (const text of ["", "0MiB", "15MiB", "1", "1MB", "1.5GiB", "-1MiB", "1 MiB", "1KiB", "1mib"]) {
     assert.throws(() => readSize(text), StartError, text);
   }
+});
+
+test("readLogSize() reads KiB, MiB and GiB, with and without the B, and 0", () => {
+  const sizes: readonly (readonly [string, number])[] = [
+    ["0", 0],
+    ["64KiB", 65_536],
+    ["10Mi", 10_485_760],
+    ["10MiB", 10_485_760],
+    ["1Gi", 2 ** 30],
+  ];
+  for (const [text, bytes] of sizes) {
+    assert.equal(readLogSize(text), bytes);
+    assert.equal(readLogSize(formatSize(bytes)), bytes);
+  }
+  for (const text of ["", "10", "10M", "10MB", "0Mi", "-1Mi", "1.5Gi", " 1Gi", "10mib", "10000000Gi"])
+    assert.throws(() => readLogSize(text), StartError, text);
+});
+
+test("readAge() reads what readDuration() does, and days", () => {
+  assert.equal(readAge("0"), 0);
+  assert.equal(readAge("250ms"), 250);
+  assert.equal(readAge("48h"), 172_800_000);
+  assert.equal(readAge("7d"), 604_800_000);
+  assert.equal(readAge(formatDuration(readAge("30d"))), 30 * 86_400_000);
+  for (const text of ["", "7", "7w", "0d", "-1d", "1.5d", "4000d", " 7d"])
+    assert.throws(() => readAge(text), StartError, text);
 });

@@ -38,6 +38,8 @@ export const operations: { readonly [Id in RouteId]: string } = {
     "Shows one pod: its state, addresses and labels. A stopped pod can be shown until it is removed. A pod that does not exist is 404.",
   removePod:
     "Removes a pod with all its containers, also running ones. A pod that does not exist is 404, unless another caller removed it while this request was under way. Log files stay on the node, except on cri-dockerd.",
+  prunePods:
+    "Lists the pods that have stopped, and with `dryRun=false` removes them with their containers. A pod in which a container runs, or may run, is not one of them, and neither is a pod that Crest did not create, such as a kubelet's, without `unmanaged`. If one pod cannot be removed, the others are; `failures` names it. The logs of the containers stay for `--log-keep`.",
   stopPod:
     "Stops a pod: kills what runs in it and gives its addresses back. A stopped pod stays, and stopping it again is 204 as well. A pod that does not exist is 404. Without `timeout`, containerd and cri-dockerd give containers no time to end. With `timeout` Crest stops the containers first, all at the same time; on CRI-O it always does, because CRI-O would give them two minutes.",
   updatePodResources:
@@ -59,7 +61,7 @@ export const operations: { readonly [Id in RouteId]: string } = {
   getContainer:
     "Shows one container: its state, times, exit code, mounts and the path of its log. A container that does not exist is 404. For a moment after the command of a session has ended the state may be an old one.",
   removeContainer:
-    "Removes a container, and kills it first if it runs. A container that does not exist is 404, unless another caller removed it while this request was under way. Its log file stays on the node, except on cri-dockerd.",
+    "Removes a container, and kills it first if it runs. A container that does not exist is 404, unless another caller removed it while this request was under way. Its log stays on the node for `--log-keep`, except on cri-dockerd.",
   startContainer:
     "Starts a container that was created, and answers when its process runs. A container runs once, on every runtime: one that runs is 409 `already_running`, one that has ended is 409 `already_exited`. A program that does not exist is 400 `command_not_found`.",
   stopContainer:
@@ -88,6 +90,8 @@ export const operations: { readonly [Id in RouteId]: string } = {
     "Shows one image of the node, by name, digest or id. Registries are not asked. An image that is not on the node is 404, and `detail` has the command that pulls it.",
   removeImage:
     "Removes an image with all its names, whichever was given; the answer lists them. An image that a container was made from is 409 `image_in_use`. An image that is not on the node is 404.",
+  pruneImages:
+    "Lists the images that nothing uses, and with `dryRun=false` removes them with all their names. An image is in use if a container of any state was made from it or mounts it. The image that pods start from and pinned images are never removed. If one image cannot be removed, the others are; `failures` names it. CRI does not say when an image was pulled or last used, so that one that was just pulled for a new container is not in use yet.",
   pullImage:
     "Pulls an image from its registry, and answers when it is on the node and ready for use. `image` is required. There is no progress, and a large image takes minutes. `auth` is never logged. On containerd the pull stops when the client leaves.",
 };

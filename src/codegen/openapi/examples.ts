@@ -167,6 +167,20 @@ export const examples: { readonly [Id in RouteId]?: Example } = {
   pullImage: { body: { image: { image: nginx } }, answer: { imageRef: nginxId } },
   listImages: { parameters: { image: nginx, limit: 10 }, answer: { images: [nginxImage] } },
   getImage: { parameters: { image: nginx }, answer: { image: nginxImage, info: {} } },
+  pruneImages: {
+    parameters: { dryRun: true },
+    answer: {
+      dryRun: true,
+      images: [
+        {
+          ...{ id: nginxId, repoTags: [nginx], repoDigests: [nginxDigest] },
+          ...{ reason: "unused", bytes: 72950530, removed: false },
+        },
+      ],
+      bytes: 72950530,
+      failures: [],
+    },
+  },
   removeImage: {
     parameters: { image: nginx, dryRun: false },
     answer: { id: nginxId, repoTags: [nginx], repoDigests: [nginxDigest], dryRun: false },
@@ -231,6 +245,20 @@ export const examples: { readonly [Id in RouteId]?: Example } = {
     location: `/v1/pods/${podSandboxId}`,
   },
   stopPod: { parameters: { podSandboxId, timeout: 2 } },
+  prunePods: {
+    parameters: { dryRun: true, namespace: "demo", labelSelector: "app=web" },
+    answer: {
+      dryRun: true,
+      pods: [
+        {
+          ...{ id: podSandboxId, namespace: "demo", name: "web", createdAt: podCreatedAt, managed: true },
+          ...{ containers: 0, reason: "stopped", bytes: 0, removed: false },
+        },
+      ],
+      bytes: 0,
+      failures: [],
+    },
+  },
   removePod: { parameters: { podSandboxId } },
 
   createContainer: {

@@ -19,6 +19,7 @@ export const synonyms: { readonly [Id in RouteId]?: readonly string[] } = {
   runPod: ["run", "runp", "create", "start", "new", "launch", "apply", "sandbox"],
   getPod: ["inspect", "inspectp", "describe", "status", "ip", "address", "details"],
   removePod: ["rm", "rmp", "delete", "destroy", "kill"],
+  prunePods: ["prune", "clean", "gc", "garbage", "exited", "stopped"],
   stopPod: ["stopp", "kill", "shutdown", "end", "restart"],
   updatePodResources: ["resize", "limits", "cpu", "memory"],
   getPodStats: ["top", "usage", "statsp", "cpu", "memory", "network traffic"],
@@ -46,5 +47,6 @@ export const synonyms: { readonly [Id in RouteId]?: readonly string[] } = {
   listImages: ["ls", "find", "search"],
   getImage: ["inspect", "inspecti", "describe", "details", "exists"],
   removeImage: ["rm", "rmi", "delete", "prune", "clean"],
+  pruneImages: ["prune", "clean", "gc", "garbage", "dangling", "unused", "disk", "space"],
   pullImage: ["download", "fetch", "get", "install", "registry", "login"],
 };

@@ -288,6 +288,44 @@ export const schemas: { readonly options: Shape; readonly command: Shape } = {
         "example": "http://127.0.0.1:4318",
         "type": "string"
       },
+      "logMaxSizeBytes": {
+        "group": "logs",
+        "reader": "log-size",
+        "placeholder": "SIZE",
+        "description": "Rotates the log of a running container once it is this large, in pods that Crest made and that log below DATA_DIR/logs; 0 never.",
+        "default": 10485760,
+        "minimum": 0,
+        "type": "integer"
+      },
+      "logMaxFiles": {
+        "group": "logs",
+        "reader": "count",
+        "placeholder": "COUNT",
+        "description": "Log files of a container, the one being written included. Older ones are removed.",
+        "default": 5,
+        "minimum": 2,
+        "maximum": 1000,
+        "type": "integer"
+      },
+      "logKeepMs": {
+        "group": "logs",
+        "reader": "age",
+        "placeholder": "AGE",
+        "description": "How long to keep the logs of removed containers: 30m, 24h or 7d; 0 for ever.",
+        "default": 86400000,
+        "minimum": 0,
+        "maximum": 315360000000,
+        "type": "integer"
+      },
+      "logTotalBytes": {
+        "group": "logs",
+        "reader": "log-size",
+        "placeholder": "SIZE",
+        "description": "Disk space for the logs of removed containers. The containers removed first lose theirs first; 0 is no limit.",
+        "default": 1073741824,
+        "minimum": 0,
+        "type": "integer"
+      },
       "drainMs": {
         "group": "start",
         "description": "How long answers under way may take when the gateway is told to stop; 0 ends them at once.",
@@ -827,6 +865,40 @@ return function check(value: any) {
 return function check(value: any) {
   return (
     (typeof value === 'string')
+  )
+}
+})(),
+"logMaxSizeBytes": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value >= 0
+  )
+}
+})(),
+"logMaxFiles": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 1000 &&
+    value >= 2
+  )
+}
+})(),
+"logKeepMs": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 315360000000 &&
+    value >= 0
+  )
+}
+})(),
+"logTotalBytes": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value >= 0
   )
 }
 })(),

@@ -65,6 +65,56 @@ export const schemas = {
       }
     }
   },
+  "pruneImages": {
+    "type": "object",
+    "required": [
+      "dryRun",
+      "untagged"
+    ],
+    "properties": {
+      "dryRun": {
+        "default": true,
+        "description": "Only say what would go. `false` removes it.",
+        "type": "boolean"
+      },
+      "untagged": {
+        "default": false,
+        "description": "Only images without a tag, such as those that a newer image has taken the tag of.",
+        "type": "boolean"
+      }
+    }
+  },
+  "prunePods": {
+    "type": "object",
+    "required": [
+      "dryRun",
+      "unmanaged"
+    ],
+    "properties": {
+      "dryRun": {
+        "default": true,
+        "description": "Only say what would go. `false` removes it.",
+        "type": "boolean"
+      },
+      "olderThan": {
+        "description": "Only pods that were created so long ago: `30m`, `24h`, `7d`.",
+        "type": "string"
+      },
+      "labelSelector": {
+        "description": "Only pods with these labels, in Kubernetes' syntax: `app=web,tier!=db`.",
+        "type": "string"
+      },
+      "namespace": {
+        "description": "Only pods of this namespace.",
+        "type": "string"
+      },
+      "unmanaged": {
+        "default": false,
+        "description": "Also pods that Crest did not create. Needs the grant `unmanaged`.",
+        "type": "boolean"
+      }
+    }
+  },
   "forwardPorts": {
     "type": "object",
     "required": [
@@ -104,7 +154,7 @@ export const schemas = {
 
 type Check = (value: unknown) => boolean;
 type Checks = { readonly [path: string]: Check };
-export const checks: { readonly stopPod: Checks; readonly execSync: Checks; readonly waitContainer: Checks; readonly removeImage: Checks; readonly forwardPorts: Checks; readonly withBody: Checks } = {
+export const checks: { readonly stopPod: Checks; readonly execSync: Checks; readonly waitContainer: Checks; readonly removeImage: Checks; readonly pruneImages: Checks; readonly prunePods: Checks; readonly forwardPorts: Checks; readonly withBody: Checks } = {
 stopPod: {
 "timeout": (() => {
 return function check(value: any) {
@@ -138,6 +188,59 @@ return function check(value: any) {
 },
 removeImage: {
 "dryRun": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
+},
+pruneImages: {
+"dryRun": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
+"untagged": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
+},
+prunePods: {
+"dryRun": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
+"olderThan": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"labelSelector": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"namespace": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"unmanaged": (() => {
 return function check(value: any) {
   return (
     (typeof value === 'boolean')

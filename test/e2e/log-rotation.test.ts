@@ -1,0 +1,165 @@
+/** On the real containerd: rotating logs loses no line, and the logs of removed containers go in time. */
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { test } from "node:test";
+import { gunzipSync } from "node:zlib";
+import { eventually } from "../support/eventually.ts";
+import { type Gateway, newFolder, removeFolder, startGateway } from "./support/gateway.ts";
+import { reasonToSkip } from "./support/machine.ts";
+import {
+  containerStatus,
+  exited,
+  type Resource,
+  removePodAndCgroup,
+  runContainer,
+  runPod,
+  shell,
+} from "./support/pods.ts";
+import { useRuntime } from "./support/suite.ts";
+
+const skip = await reasonToSkip();
+const { runtime } = useRuntime(skip);
+
+const serve = (dataDir: string, ...args: readonly string[]): Promise<Gateway> =>
+  startGateway("serve", { dataDir, args: ["-A", `--runtime-endpoint=${runtime().socket}`, ...args] });
+
+/** Prints `line N` for N from 0, a number of them at a time. */
+const print = (lines: number, atOnce: number, pause: string): ReturnType<typeof shell> =>
+  shell(
+    `i=0; while [ $i -lt ${lines} ]; do n=$((i+${atOnce})); while [ $i -lt $n ]; do echo line $i; i=$((i+1)); done; sleep ${pause}; done`,
+  );
+
+const logOf = async (gateway: Gateway, container: Resource): Promise<string> =>
+  (await containerStatus(gateway, container)).logPath;
+
+/** The files of a log, from the oldest. */
+function filesOf(path: string): readonly string[] {
+  const names = readdirSync(dirname(path)).filter((name) => name.startsWith(`${basename(path)}.`));
+  return [...names.sort().map((name) => join(dirname(path), name)), path];
+}
+
+/** What a container printed, over all files of its log. */
+function linesOf(path: string): readonly string[] {
+  const texts = filesOf(path).map((file) => {
+    const bytes = readFileSync(file);
+    return (file.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8");
+  });
+  const records = texts.join("").trimEnd().split("\n");
+  return records.map((record) => record.replace(/^\S+ stdout F /, ""));
+}
+
+test("10,000 lines a second through more than five rotations: every line once, also when the gateway is killed", {
+  skip,
+  timeout: 120_000,
+}, async () => {
+  const dataDir = newFolder();
+  const args = ["--log-max-size=512KiB", "--log-max-files=100"];
+  let gateway = await serve(dataDir, ...args);
+  try {
+    const pod = await runPod(gateway);
+    const container = await runContainer(gateway, pod, print(200_000, 500, "0.02"));
+    const path = await logOf(gateway, container);
+    await eventually(() => filesOf(path).length > 3, { timeoutMs: 30_000 });
+    gateway.process.kill("SIGKILL");
+    await gateway.process.exit;
+    // It was started before this gateway, which does not know it yet.
+    gateway = await serve(dataDir, ...args);
+    const before = filesOf(path).length;
+    await eventually(() => filesOf(path).length > before + 5, { timeoutMs: 60_000 });
+    await eventually(async () => (await containerStatus(gateway, container)).state === "CONTAINER_EXITED", {
+      timeoutMs: 60_000,
+      intervalMs: 200,
+    });
+    const lines = await eventually(() => {
+      const found = linesOf(path);
+      return found.length >= 200_000 && found;
+    });
+    assert.equal(lines.length, 200_000);
+    assert.ok(lines.every((line, index) => line === `line ${index}`));
+    // Rotated ten seconds before another rotation.
+    assert.ok(filesOf(path).some((file) => file.endsWith(".gz")));
+    // A look every half a second at 600 KB a second, and a busy machine.
+    for (const file of filesOf(path)) assert.ok(statSync(file).size < 5 * 2 ** 20, file);
+    await removePodAndCgroup(gateway, pod);
+  } finally {
+    await gateway.close();
+    await removeFolder(dataDir);
+  }
+});
+
+test("a container that prints without a pause keeps no more than its files", {
+  skip,
+  timeout: 120_000,
+}, async () => {
+  const dataDir = newFolder();
+  const gateway = await serve(dataDir, "--log-max-size=1MiB", "--log-max-files=3");
+  try {
+    const pod = await runPod(gateway);
+    const container = await runContainer(gateway, pod, { command: ["timeout", "6", "yes", "x".repeat(100)] });
+    const path = await logOf(gateway, container);
+    await exited(gateway, container);
+    const files = filesOf(path);
+    assert.ok(files.length <= 3 && files.length > 1, files.join("\n"));
+    await removePodAndCgroup(gateway, pod);
+  } finally {
+    await gateway.close();
+    await removeFolder(dataDir);
+  }
+});
+
+test("a second gateway on the same runtime leaves the logs of the first alone", {
+  skip,
+  timeout: 120_000,
+}, async () => {
+  const [one, other] = [newFolder(), newFolder()];
+  const never = await serve(one, "--log-max-size=0");
+  const always = await serve(other, "--log-max-size=1KiB", "--log-keep=1s");
+  try {
+    const pods = [await runPod(never), await runPod(always)] as const;
+    const left = await runContainer(never, pods[0], print(3000, 100, "0.1"));
+    const rotated = await runContainer(always, pods[1], print(3000, 100, "0.1"));
+    const [leftPath, rotatedPath] = [await logOf(never, left), await logOf(always, rotated)];
+    await eventually(() => filesOf(rotatedPath).length > 2, { timeoutMs: 20_000 });
+    await exited(never, left);
+    assert.deepEqual(filesOf(leftPath), [leftPath]);
+    assert.equal(linesOf(leftPath).length, 3000);
+    await removePodAndCgroup(never, pods[0]);
+    await removePodAndCgroup(always, pods[1]);
+    await eventually(() => !existsSync(dirname(dirname(rotatedPath))), { timeoutMs: 30_000 });
+    assert.equal(linesOf(leftPath).length, 3000);
+  } finally {
+    await never.close();
+    await always.close();
+    for (const folder of [one, other]) await removeFolder(folder);
+  }
+});
+
+test("the log of a removed container is kept for --log-keep, and those of others for as long as they exist", {
+  skip,
+  timeout: 120_000,
+}, async () => {
+  const dataDir = newFolder();
+  const gateway = await serve(dataDir, "--log-keep=3s");
+  try {
+    const pod = await runPod(gateway);
+    const [kept, gone] = [
+      await runContainer(gateway, pod, shell("echo kept")),
+      await runContainer(gateway, pod, shell("echo gone")),
+    ];
+    await exited(gateway, kept);
+    await exited(gateway, gone);
+    const [keptPath, gonePath] = [await logOf(gateway, kept), await logOf(gateway, gone)];
+    // Older than that already when it is removed.
+    await eventually(() => Date.now() - statSync(gonePath).mtimeMs > 4000);
+    await gateway.delete(gone.path);
+    assert.deepEqual(linesOf(gonePath), ["gone"]);
+    await eventually(() => !existsSync(dirname(gonePath)), { timeoutMs: 30_000 });
+    assert.deepEqual(linesOf(keptPath), ["kept"]);
+    await removePodAndCgroup(gateway, pod);
+    await eventually(() => !existsSync(dirname(dirname(keptPath))), { timeoutMs: 30_000 });
+  } finally {
+    await gateway.close();
+    await removeFolder(dataDir);
+  }
+});
