@@ -17,7 +17,7 @@ const layers: readonly (readonly string[])[] = [
   ["announce", "app", "banner", "folder-lock", "log-line"],
   ["service-manager"],
   ["http", "console", "embedded"],
-  ["api"],
+  ["api", "metrics"],
   ["streaming", "logs", "events", "pulls", "stats", "access", "tls", "docs"],
   ["server"],
   ["runtimes"],

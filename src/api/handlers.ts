@@ -17,6 +17,7 @@ import { invalid } from "./bind.ts";
 import type { CustomHandler } from "./custom.ts";
 import { inputOf } from "./input.ts";
 import type { StreamHandler } from "./stream.ts";
+import { usageHandlers } from "./usage-handlers.ts";
 
 export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<Id>> } = {
   getCapabilities: (_ctx, { runtime }) => readCapabilities(runtime),
@@ -57,6 +58,8 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
 };
 
 export const streamHandlers: { readonly [Id in StreamRouteId]: StreamHandler<AnswerOf<Id>> } = {
+  ...usageHandlers,
+
   /** The state of a container and each change of it, until its exit. */
   waitContainer: {
     async open({ bound, signal }, { runtime }) {

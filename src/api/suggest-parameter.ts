@@ -25,8 +25,14 @@ const without: { readonly [name: string]: string } = {
   force: "leave it out, a removal is by force",
 };
 
+/** What has a route of its own. */
+const watching = new Set(["watch", "follow", "history", "interval", "stream"]);
+
 /** Of a route that has the parameters `known`; a phrase, or undefined when none is close. */
-export function suggestParameter(name: string, known: readonly string[]): string | undefined {
+export function suggestParameter(name: string, known: readonly string[], http = ""): string | undefined {
+  const [, stats] = /^GET (\S*\/stats\b\S*)$/.exec(http) ?? [];
+  if (stats !== undefined && !known.includes("interval") && watching.has(name))
+    return `${stats}/watch follows them, with interval and history`;
   const meant = known.find((one) => elsewhere[one]?.includes(name)) ?? nearest(name, known);
   if (meant !== undefined) return `perhaps ${meant} is meant`;
   const says = Object.hasOwn(without, name) ? without[name] : undefined;

@@ -66,7 +66,14 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
     "updateContainerResources",
   ),
   not_listening: of("forwardPorts"),
-  pod_not_ready: of("createContainer", "startContainer", "forwardPorts", "getPodStats", "updatePodResources"),
+  pod_not_ready: of(
+    "createContainer",
+    "startContainer",
+    "forwardPorts",
+    "getPodStats",
+    "watchOnePodStats",
+    "updatePodResources",
+  ),
   name_reserved: of("runPod", "restorePod", "createContainer"),
   image_in_use: of("removeImage"),
   image_pinned: of("removeImage"),
@@ -91,7 +98,8 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
 };
 
 const writesToDisk = of("pullImage", "runPod", "createContainer", "startContainer", "checkpointContainer");
-const filtersPods = (route: Route): boolean => route.kind === "list" && "pod" in (route.filters ?? {});
+const filtersPods = (route: Route): boolean =>
+  "pod" in ((route.kind === "list" ? route.filters : route.gatewayParams) ?? {});
 
 /** The responses of everything that may go wrong; `default` stands for what no one foresaw. */
 export function failuresOf(route: Route): Schema {
