@@ -78,7 +78,7 @@ export function resolveOptions(
   checkMetricsListening(metricsListen, placeOf);
   checkListening({ listen, tls: options.tls, acceptHost: given.acceptHost }, placeOf);
   if (options.token !== undefined && options.tokenFile !== undefined) {
-    throw new StartError(`${placeOf("tokenFile")}: not together with token, leave one of them out`);
+    throw new StartError(`${placeOf("tokenFile")}: cannot be combined with token, omit one of them`);
   }
   const tokenFile = options.token === undefined ? (options.tokenFile ?? join(dataDir, "token")) : undefined;
   const own = [listen, ...(metricsListen === undefined ? [] : [metricsListen])].flatMap((one) =>
@@ -159,7 +159,7 @@ function checkRuntime(given: GatewaySettings, placeOf: PlaceOf): void {
     if (command === undefined || value === undefined || value === false) continue;
     if (command === (isEmbedded ? "up" : "serve")) continue;
     throw new StartError(
-      `${placeOf(key)}: only for the ${isEmbedded ? "existing" : "embedded"} runtime, leave it out or set runtime: "${isEmbedded ? "existing" : "embedded"}"`,
+      `${placeOf(key)}: only for the ${isEmbedded ? "existing" : "embedded"} runtime, omit it or set runtime: "${isEmbedded ? "existing" : "embedded"}"`,
     );
   }
 }

@@ -146,22 +146,22 @@ test("a Prometheus that is configured as documented finds data for every panel",
   assert.deepEqual([...empty], []);
 
   await t.test("the figures are those of the containers", async () => {
-    const valueOf = async (query: string) => Number((await prometheus.query(query))[0]?.value[1]);
+    const numberOf = async (query: string) => Number((await prometheus.query(query))[0]?.value[1]);
     const shown = JSON.stringify((await gateway.get(writer.path)).body);
     assert.match(shown, new RegExp(writer.id));
     // A loop that may use a fifth of a core uses most of it, and is throttled.
-    const cores = await valueOf(
+    const cores = await numberOf(
       `sum(rate(container_cpu_usage_seconds_total{container!="",pod="${await nameOf()}"}[10s]))`,
     );
     assert.ok(cores > 0.05 && cores < 0.3, `${cores} cores`);
-    const limit = await valueOf('max(kube_pod_container_resource_limits{resource="cpu"})');
+    const limit = await numberOf('max(kube_pod_container_resource_limits{resource="cpu"})');
     assert.equal(limit, 0.2);
-    assert.equal(await valueOf('max(kube_pod_container_resource_requests{resource="cpu"})'), 0.25);
-    const workingSet = await valueOf(
+    assert.equal(await numberOf('max(kube_pod_container_resource_requests{resource="cpu"})'), 0.25);
+    const workingSet = await numberOf(
       `sum(container_memory_working_set_bytes{pod="${await nameOf()}",container!=""})`,
     );
     assert.ok(workingSet > 50_000 && workingSet < 64 * 2 ** 20, `${workingSet} bytes`);
-    const received = await valueOf(
+    const received = await numberOf(
       `sum(rate(container_network_receive_bytes_total{pod="${await nameOf()}"}[10s]))`,
     );
     assert.ok(received > 10, `${received} bytes a second`);
