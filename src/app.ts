@@ -16,6 +16,7 @@ import { withNameHints } from "./inventory/name-hints.ts";
 import { callerInterceptors } from "./runtimes/caller-interceptors.ts";
 import { compose } from "./runtimes/compose.ts";
 import { createDefaults } from "./runtimes/defaults.ts";
+import { withFreeHostPorts } from "./runtimes/free-host-ports.ts";
 import { withListLimit } from "./runtimes/list-limit.ts";
 import { logRootOf } from "./runtimes/log-folders.ts";
 import { withPodCgroups } from "./runtimes/pod-cgroup.ts";
@@ -183,6 +184,7 @@ export function adapt(transport: Runtime): { readonly runtime: Runtime; readonly
     whole,
     withSafeCreates,
     withPodCgroups((id) => inventory.podOf("pod", id)),
+    withFreeHostPorts,
     withStats,
     ...callerInterceptors,
   );

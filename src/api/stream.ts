@@ -1,9 +1,10 @@
 /**
- * Routes that answer a sequence of items as they come: as NDJSON, server-sent events, text or WebSocket messages by
- * `Accept` and `Upgrade`, or as JSON, which is the last item alone.
+ * Routes that send a sequence of items: as NDJSON, server-sent events, text or WebSocket messages, chosen by `Accept`
+ * and `Upgrade`; or as JSON, which is only the last item.
  *
- * A source only yields items. Here each reader gets them at its own pace, has a place among the sessions, and is told
- * the problem when the source fails or the gateway ends. A failure before the first byte is a problem as everywhere.
+ * A source only yields items. This module sends them at each reader's pace, gives the reader a place among the
+ * sessions, and sends a problem if the source fails or the gateway stops. A failure before the first byte is an
+ * ordinary problem response.
  */
 import { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
@@ -28,33 +29,33 @@ type Context = RequestContext<StreamRoute>;
 
 export interface StreamHandler<Item extends object = object> {
   /**
-   * Opens the items. They are asked for one after the other, as fast as the reader takes them, and must end when
-   * `ctx.signal` aborts.
+   * Opens the items. They are requested one at a time, as fast as the client reads, and must end when `ctx.signal`
+   * aborts.
    *
    * @throws {GatewayError}
    */
   open(ctx: Context, gateway: Gateway): Promise<AsyncIterable<Item>>;
-  /** An item as a line of text, without its end; undefined for an item that text leaves out. */
+  /** An item as a line of text, without the newline; undefined for an item that the text format skips. */
   lineOf(item: Item): string | undefined;
-  /** The `id` of a server-sent event, which a client sends back as `Last-Event-ID`. One line. */
+  /** The `id` of a server-sent event, which a client returns as `Last-Event-ID`. Must be one line. */
   idOf?(item: Item): string | undefined;
 }
 
-/** What is bound, and how the client is reached. */
+/** The chosen form, and the client for a WebSocket. */
 interface StreamPlan {
   readonly form: StreamForm;
-  /** Places among the sessions. */
+  /** Number of places among the sessions. */
   readonly places: number;
-  /** Of a WebSocket. */
+  /** Only for a WebSocket. */
   readonly client?: WaitingClient;
 }
 
-/** What writes the items. */
+/** Sends the items. */
 export type Opened =
   | { readonly send: (reply: FastifyReply) => FastifyReply }
   | { readonly session: PendingSession };
 
-/** `readyState` of a WebSocket that is open. */
+/** `readyState` of an open WebSocket. */
 const openState = 1;
 
 export function streamKind(
@@ -95,7 +96,7 @@ export function streamKind(
       }
       const format = formats.get(form);
       if (format === undefined) throw new TypeError(`${route.id} has no form ${form}`);
-      // Nobody would read the items.
+      // A HEAD response has no body, so do not open the items.
       if (ctx.request.method === "HEAD")
         return { send: (reply) => reply.type(format.mediaType).send(Buffer.alloc(0)) };
       return overHttp(ctx, { format, ending });
@@ -103,7 +104,7 @@ export function streamKind(
     answer: ({ reply }, opened) => ("send" in opened ? opened.send(reply) : undefined),
   };
 
-  /** The items as the body of the response, which holds its place until it has closed. */
+  /** Sends the items as the response body. Keeps its place until the response has closed. */
   async function overHttp(
     ctx: Context,
     { format, ending }: { readonly format: StreamFormat; readonly ending: Ending },
@@ -124,7 +125,7 @@ export function streamKind(
     place.hold({ ended, end: (_code, reason) => ending.end(new GatewayError("shutting_down", reason)) });
     const body = Readable.from(textOf(ctx, { items, format, ending }), { objectMode: false });
     return {
-      // Proxies that buffer would hold back what is read as it comes.
+      // Keeps proxies from buffering the items.
       send: (reply) => reply.type(format.mediaType).header("x-accel-buffering", "no").send(body),
     };
   }
@@ -143,7 +144,7 @@ export function streamKind(
     }
   }
 
-  /** The items as the messages of a WebSocket, each once the one before has left. */
+  /** Sends the items as WebSocket messages, each after the previous one has been sent. */
   function overSocket(ctx: Context, { items, ending }: Items): PendingSession {
     return {
       close: () => ending.end(new CallCancelled("the WebSocket did not open")),
@@ -176,16 +177,16 @@ export function streamKind(
     }
   }
 
-  /** The problem of an error that no status line can tell any more. */
+  /** The problem for an error that comes too late for a status line. */
   function problemFor(ctx: Context, error: unknown): object {
     if (!(error instanceof GatewayError) || error.status >= 500) gateway.report(ctx.request, error);
     return problemOf(error, { requestId: ctx.id });
   }
 }
 
-/** The end of a stream for a reason of ours, besides the client's leaving. */
+/** Ends a stream from our side, as opposed to a client that disconnects. */
 interface Ending {
-  /** Ends what `ctx.onCancel` was told of. The first reason counts. */
+  /** Cancels everything registered with `ctx.onCancel`. Keeps the first reason. */
   readonly end: (reason: Error) => void;
   readonly reason: Error | undefined;
 }
@@ -214,7 +215,7 @@ function endingOf(ctx: Context): Ending {
   };
 }
 
-/** The last of the items. @throws {GatewayError} when there is none. */
+/** The last item. @throws {GatewayError} internal: if there is none. */
 async function lastOf(items: AsyncIterable<object>): Promise<object> {
   let last: object | undefined;
   for await (const item of items) last = item;

@@ -38,7 +38,7 @@ export function printWriters({ messages, enums }: Model, root: string): string {
     'import type { MessageName } from "./messages.ts";',
     "",
     ...body,
-    "/** Every message's writer. */",
+    "/** The writer of every message. */",
     "export const writers: { readonly [M in MessageName]: Writer } = {",
     ...sorted.map(({ name }) => `  ${name}: { message: "${name}", descriptors, write: ${name} },`),
     "};",

@@ -151,6 +151,12 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
     remedy:
       "If it is yours from an earlier attempt whose answer was lost, use it. Otherwise remove it, or choose another name or a higher `attempt`.",
   },
+  port_in_use: {
+    happened:
+      "Another pod has a host port of this one, with the same protocol and an address in common; no `hostIp` means all addresses. On Docker and on older versions of CRI-O, it may also be a process of the node. `detail` names the pod if Crest knows it.",
+    remedy: "Choose another `hostPort`, or stop or remove the pod that has it.",
+    members: { errors: "Each mapping whose host port is in use, with a `pointer` into the body." },
+  },
   image_in_use: {
     happened: "A container, running or not, was made from this image.",
     remedy: "Remove the container that `detail` names first.",

@@ -5,10 +5,10 @@
  */
 
 import { call } from "../cri/call.ts";
-import type { Runtime } from "../cri/channel.ts";
+import type { CallOptions, Runtime } from "../cri/channel.ts";
 import { type Input, readLenient } from "../cri/codec.ts";
 import { GatewayError } from "../errors.ts";
-import type { PodSandboxConfig, PodSandboxStatus } from "../gen/messages.ts";
+import type { PodSandbox, PodSandboxConfig, PodSandboxStatus } from "../gen/messages.ts";
 import { parseJson } from "../wire/parse-json.ts";
 import { isRuntime } from "./identity.ts";
 import { podConflict } from "./translate-error.ts";
@@ -67,6 +67,18 @@ export async function recallSandboxConfig(
   if (conflict) throw conflict;
   const config = fromInfo(info.info);
   return config?.metadata ? config : fromStatus(status);
+}
+
+/** The config of a pod in a list, as far as the runtime tells; undefined when it tells nothing. */
+export async function configOfListed(
+  runtime: Runtime,
+  { id, annotations }: PodSandbox,
+  options: CallOptions,
+): Promise<Input<PodSandboxConfig> | undefined> {
+  if (!(await isRuntime(runtime, "containerd"))) return fromAnnotation(annotations[keptConfigAnnotation]);
+  const asked = { podSandboxId: id, verbose: true };
+  const { info } = await call(runtime, "RuntimeService/PodSandboxStatus", asked, options);
+  return fromInfo(info.info);
 }
 
 /**

@@ -294,7 +294,7 @@ test("the annotation is at most 16 KiB: what matters least to a container is lef
 
     const few = await podSent(gateway, {
       metadata: { name: "few" },
-      portMappings: portMappings.slice(0, 200),
+      portMappings: portMappings.slice(0, 200).map((mapping) => ({ ...mapping, protocol: "UDP" })),
     });
     const whole = keptIn(few.config);
     assert.equal((whole.members.portMappings as object[]).length, 200);

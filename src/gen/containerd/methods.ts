@@ -23,7 +23,7 @@ import type {
   SubscribeRequest,
 } from "./messages.ts";
 
-/** Every RPC with the types of its messages. */
+/** Every RPC, with its message types. */
 export interface Methods {
   /** Reads one record. It exists as soon as `/containers/create` is sent, before CRI lists the container. */
   readonly "Containers/Get": { readonly request: GetContainerRequest; readonly response: GetContainerResponse; readonly stream: false };
@@ -50,16 +50,16 @@ export interface Methods {
   readonly "Tasks/Metrics": { readonly request: MetricsRequest; readonly response: MetricsResponse; readonly stream: false };
 }
 
-/** An RPC's name: service and method. */
+/** An RPC's name: `Service/Method`. */
 export type Rpc = keyof Methods;
 
-/** What a call needs to know of an RPC. */
+/** What a call needs to know about an RPC. */
 export interface Method {
-  /** The path of its HTTP/2 requests. */
+  /** Path of its HTTP/2 requests. */
   readonly path: string;
   readonly request: MessageName;
   readonly response: MessageName;
-  /** Whether it answers a stream of responses. */
+  /** Whether it returns a stream of responses. */
   readonly stream: boolean;
 }
 

@@ -1757,7 +1757,7 @@ function Timestamp(b: Uint8Array, p: number, e: number, d: DataView, w: number):
   return w;
 }
 
-/** Every message's writer. */
+/** The writer of every message. */
 export const writers: { readonly [M in MessageName]: Writer } = {
   Any: { message: "Any", descriptors, write: Any },
   CgroupV1BlockIo: { message: "CgroupV1BlockIo", descriptors, write: CgroupV1BlockIo },
