@@ -2,7 +2,8 @@
  * Reads what every pod and container of the node uses, at once.
  *
  * CPU time comes from the runtime's stats, with nanoseconds and the time of the sample. What CRI does not have comes
- * from the kernel's files, where the gateway runs on the node. Everything else is absent.
+ * from the kernel's files where the gateway sees them, else from containerd's own services where it is containerd.
+ * Everything else is absent.
  */
 import { statfs } from "node:fs/promises";
 import { setImmediate as nextTurn } from "node:timers/promises";
@@ -13,6 +14,7 @@ import type { Container, ContainerStats, PodSandbox, PodSandboxStats } from "../
 import { type Cgroup, type CgroupFiles, createCgroupFiles, present } from "./cgroup-files.ts";
 import { networkOf } from "./network-devices.ts";
 import { add } from "./sum-usage.ts";
+import { createTaskMetrics } from "./task-metrics.ts";
 import type { ContainerReading, InterfaceUsage, NodeReading, Phase, PodReading, Usage } from "./usage.ts";
 import {
   type ContainerFacts,
@@ -55,6 +57,7 @@ export function createNodeReader({
   const containerFacts = new Map<string, Known<ContainerFacts>>();
   const podFacts = new Map<string, Known<PodFacts>>();
   const filesystems = createFilesystems();
+  const readTasks = createTaskMetrics(runtime);
   let running: Promise<NodeReading> | undefined;
 
   async function read(): Promise<NodeReading> {
@@ -70,13 +73,20 @@ export function createNodeReader({
     const podOf = new Map(pods.map((pod) => [pod.id, pod]));
     const found = new Map<string, Cgroup>();
     const readings: ContainerReading[] = [];
-    for (const container of containers) {
-      if (container.state !== "CONTAINER_RUNNING") continue;
+    const active = containers.filter(({ state }) => state === "CONTAINER_RUNNING");
+    const cgroupOf = new Map(
+      active.map(({ id }) => [id, cgroups.find(id, containerFacts.get(id)?.facts.pid ?? 0)]),
+    );
+    const tasks = [...cgroupOf.values()].includes(undefined) ? await readTasks() : undefined;
+    for (const container of active) {
       const pod = podOf.get(container.podSandboxId);
       const facts = containerFacts.get(container.id)?.facts;
-      const cgroup = cgroups.find(container.id, facts?.pid ?? 0);
+      const cgroup = cgroupOf.get(container.id);
       if (cgroup !== undefined) found.set(container.podSandboxId, cgroup);
-      const usage = await containerUsage(statsOf.get(container.id), facts, cgroup);
+      const usage = await containerUsage(statsOf.get(container.id), facts, {
+        cgroup,
+        task: tasks?.get(container.id),
+      });
       readings.push({
         id: container.id,
         name: container.metadata?.name ?? "",
@@ -154,13 +164,13 @@ export function createNodeReader({
   async function containerUsage(
     stats: ContainerStats | undefined,
     facts: ContainerFacts | undefined,
-    cgroup: Cgroup | undefined,
+    { cgroup, task }: { readonly cgroup: Cgroup | undefined; readonly task: Usage | undefined },
   ): Promise<Usage> {
     const kernel = cgroup && cgroups.read(cgroup);
     return {
       ...(kernel === undefined ? facts?.limits : {}),
       ...criMemory(stats, facts),
-      ...kernel,
+      ...(kernel ?? task),
       ...criCpu(stats?.cpu),
       ...present({ filesystem: await filesystems.of(stats?.writableLayer) }),
     };

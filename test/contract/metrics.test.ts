@@ -4,6 +4,7 @@ import { request } from "node:http";
 import { test } from "node:test";
 import { createApp } from "../../src/app.ts";
 import { connect } from "../../src/cri/channel.ts";
+import { packAny } from "../support/fake-runtime/containerd-services.ts";
 import { createFakeRuntime, mannerNames } from "../support/fake-runtime.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { liveGateway } from "./live-gateway.ts";
@@ -99,6 +100,79 @@ test("containers and pods have cAdvisor's names on every runtime, from what CRI 
     assert.ok(of("kube_pod_info", 'node="') === 1, manner);
     // What the fake's pids would be on this machine is some other process, whose figures these are not.
     assert.equal(of("container_threads", own), undefined, manner);
+  }
+});
+
+test("containerd's own metrics tell what CRI does not, in both versions, where the node's cgroups are out of sight", async (t) => {
+  const gateway = await liveGateway(t, "containerd-2.1");
+  const { fake } = gateway;
+  const pod = fake.addPod({ config: { linux: { cgroupParent: "/crest" } } });
+  const resources = { cpuQuota: "50000", cpuPeriod: "100000" };
+  const [one, two] = [1, 2].map(() =>
+    fake.addContainer({ pod, state: "running", config: { linux: { resources } } }),
+  );
+  assert.ok(one && two);
+  const throttling = { periods: 9, throttledPeriods: 4 };
+  fake.serveContainerd("Tasks/Metrics", () => ({
+    metrics: [
+      {
+        id: one.id,
+        data: packAny(
+          "io.containerd.cgroups.CgroupV1Metrics",
+          {
+            pids: { current: 3 },
+            cpu: {
+              usage: { user: 1_500_000_000, kernel: 500_000_000 },
+              throttling: { ...throttling, throttledTime: 250_000_000 },
+            },
+            memory: {
+              totalRss: 1000,
+              totalCache: 2000,
+              totalInactiveFile: 500,
+              usage: { usage: 4000, limit: 2n ** 63n - 4096n, max: 5000, failcnt: 2 },
+            },
+            memoryOomControl: { oomKill: 1 },
+          },
+          "io.containerd.cgroups.v1.Metrics",
+        ),
+      },
+      {
+        id: two.id,
+        data: packAny(
+          "io.containerd.cgroups.CgroupV2Metrics",
+          {
+            pids: { current: 3 },
+            cpu: {
+              ...{ userUsec: 1_500_000, systemUsec: 500_000 },
+              ...{ nrPeriods: 9, nrThrottled: 4, throttledUsec: 250_000 },
+            },
+            memory: { anon: 1000, file: 2000, inactiveFile: 500, usage: 4000, usageLimit: 2n ** 64n - 1n },
+            memoryEvents: { max: 2, oomKill: 1 },
+          },
+          "io.containerd.cgroups.v2.Metrics",
+        ),
+      },
+      { id: "another", data: packAny("containerd.events.TaskOOM", {}, "a.machine.Stats") },
+    ],
+  }));
+  const samples = samplesOf((await gateway.ask("GET /metrics/cadvisor")).text);
+  const expected = {
+    ...{ cpu_user_seconds_total: 1.5, cpu_system_seconds_total: 0.5, threads: 3, oom_events_total: 1 },
+    ...{
+      cpu_cfs_periods_total: 9,
+      cpu_cfs_throttled_periods_total: 4,
+      cpu_cfs_throttled_seconds_total: 0.25,
+    },
+    ...{ memory_rss: 1000, memory_cache: 2000, memory_usage_bytes: 4000, memory_working_set_bytes: 3500 },
+    ...{ memory_failcnt: 2, spec_memory_limit_bytes: 0, spec_cpu_quota: 50_000 },
+  };
+  for (const { id } of [one, two]) {
+    for (const [name, value] of Object.entries(expected)) {
+      const found = [...samples].find(
+        ([series]) => series.startsWith(`container_${name}{`) && series.includes(`name="${id}"`),
+      );
+      assert.equal(found?.[1], value, `${name} of ${id === one.id ? "version 1" : "version 2"}`);
+    }
   }
 });
 

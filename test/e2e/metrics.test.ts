@@ -2,6 +2,9 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
+import { adapt } from "../../src/app.ts";
+import { connect } from "../../src/cri/channel.ts";
+import { createNodeReader } from "../../src/stats/read-node.ts";
 import { documentedScript } from "../support/documents.ts";
 import { eventually } from "../support/eventually.ts";
 import { bodyOf } from "./support/api.ts";
@@ -183,6 +186,42 @@ test("a Prometheus that is configured as documented finds data for every panel",
       spawnSync("promtool", ["check", "metrics"], { input: gatewaysOwn, encoding: "utf8" }).status,
       0,
     );
+  });
+
+  await t.test("a gateway that does not see the node's cgroups has the same from containerd", async () => {
+    const transport = connect({ runtimeEndpoint: `${gateway.dataDir}/containerd.sock` });
+    t.after(() => transport.close());
+    const { runtime } = adapt(transport);
+    const seen = await createNodeReader({ runtime })();
+    const unseen = await createNodeReader({
+      runtime,
+      cgroups: { find: () => undefined, ofPod: () => undefined, read: () => undefined },
+      network: () => undefined,
+    })();
+    for (const { id, usage } of seen.containers) {
+      const other = unseen.containers.find((one) => one.id === id)?.usage;
+      for (const name of [
+        "userSeconds",
+        "rss",
+        "workingSet",
+        "threads",
+        "maxMemoryUsage",
+        "oomKills",
+      ] as const)
+        assert.ok(other?.[name] !== undefined, name);
+      assert.equal(other?.memoryLimit, usage.memoryLimit);
+      assert.equal(other?.cpuQuota, usage.cpuQuota);
+      assert.ok((other?.throttling?.periods ?? 0) >= (usage.throttling?.periods ?? Number.NaN));
+      const [own = 0, theirs = 0] = [usage.userSeconds, other?.userSeconds];
+      assert.ok(theirs >= own && theirs - own < 2, `${own} and ${theirs} seconds`);
+    }
+    for (const { usage } of unseen.pods) {
+      assert.deepEqual(
+        usage.interfaces?.map(({ name }) => name),
+        ["eth0"],
+      );
+      assert.ok((usage.cpuSeconds ?? 0) > 0);
+    }
   });
 
   await t.test("disks", async (own) => {
