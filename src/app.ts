@@ -10,6 +10,7 @@ import { createAuthenticator } from "./access/token.ts";
 import { createOutputBudget } from "./api/output-budget.ts";
 import type { Config } from "./config.ts";
 import type { Runtime } from "./cri/channel.ts";
+import { StartError } from "./errors.ts";
 import { createMetricsServer, createScrapes } from "./http/metrics.ts";
 import { createServer, type LogEntry, type ServerOptions } from "./http/server.ts";
 import { createInventory, type Inventory } from "./inventory/inventory.ts";
@@ -167,8 +168,8 @@ export function createApp({
     async listen() {
       await server.ready();
       const address = await listenOn(listener, listen, { hasTls: tls !== undefined });
-      if (metricsServer !== undefined)
-        metricsAddress = await listenOn(metricsServer, metricsListen ?? listen, { hasTls: false });
+      if (metricsServer !== undefined && metricsListen !== undefined)
+        metricsAddress = await listenForMetrics(metricsServer, metricsListen);
       if (tls !== undefined) renewal = renew(tls, listener, log);
       void warmUp().catch((error: unknown) => {
         log({ level: "error", message: "Cannot load what sessions or the pages need", error });
@@ -235,6 +236,19 @@ function limitConnections(listener: Server, max: number, log: AppOptions["log"])
     loggedAt = performance.now();
     log({ level: "warn", message: `Refused a connection: ${max} are open, as many as the open files allow` });
   });
+}
+
+/** @throws {StartError} naming `--metrics-listen`. */
+async function listenForMetrics(
+  server: Server,
+  listen: NonNullable<Config["metricsListen"]>,
+): Promise<string> {
+  try {
+    return await listenOn(server, listen, { hasTls: false });
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    throw new StartError(error.message.replace("--listen", "--metrics-listen"), { cause: error });
+  }
 }
 
 /** Puts renewed certificates into use. Open connections keep theirs. */

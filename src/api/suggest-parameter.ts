@@ -30,9 +30,8 @@ const watching = new Set(["watch", "follow", "history", "interval", "stream"]);
 
 /** A suggestion for `name` on a route with the parameters `known`; undefined if none is close. */
 export function suggestParameter(name: string, known: readonly string[], http = ""): string | undefined {
-  const [, stats] = /^GET (\S*\/stats\b\S*)$/.exec(http) ?? [];
-  if (stats !== undefined && !known.includes("interval") && watching.has(name))
-    return `${stats}/watch follows them, with interval and history`;
+  if (http.includes("/stats") && !known.includes("interval") && watching.has(name))
+    return `${http}/watch follows them, with interval and history`;
   const meant = known.find((one) => elsewhere[one]?.includes(name)) ?? nearest(name, known);
   if (meant !== undefined) return `did you mean ${meant}?`;
   const says = Object.hasOwn(without, name) ? without[name] : undefined;

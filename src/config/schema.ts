@@ -88,7 +88,7 @@ const plain = {
     address({
       group: "where",
       description:
-        "Where to serve /metrics and /metrics/cadvisor without a token, for a Prometheus on this machine: a loopback address or unix:/path. They are at --listen too, with the token and --allow-read=stats.",
+        "Where to serve /metrics and /metrics/cadvisor without a token, for a Prometheus on this machine: a loopback address or unix:/path. They are at --listen too, with the token, for callers that may read stats.",
       defaultText: "nowhere",
       example: "127.0.0.1:9585",
     }),

@@ -5,6 +5,7 @@
 import { call } from "../cri/call.ts";
 import type { CallOptions, Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
+import type { LinuxContainerResources } from "../gen/messages.ts";
 import { present } from "./cgroup-files.ts";
 import type { Usage } from "./usage.ts";
 
@@ -37,22 +38,52 @@ export async function readContainerFacts(
   );
   if (reply?.status === undefined) return undefined;
   const { status, info } = reply;
-  const linux = status.resources?.linux;
-  const positive = (text: string | undefined): number | undefined =>
-    text !== undefined && Number(text) > 0 ? Number(text) : undefined;
-  const cpuQuota = positive(linux?.cpuQuota);
+  const told = parsed(info.info);
   return {
-    pid: numberAt(parsed(info.info), "pid"),
+    pid: numberAt(told, "pid"),
     image: status.image?.userSpecifiedImage || status.image?.image || status.imageRef,
     exitCode: status.exitCode,
     ...present({ startedAt: secondsOf(status.startedAt) }),
-    limits: present({
-      cpuQuota,
-      cpuPeriod: cpuQuota === undefined ? undefined : (positive(linux?.cpuPeriod) ?? 100_000),
-      cpuShares: positive(linux?.cpuShares),
-      memoryLimit: positive(linux?.memoryLimitInBytes),
-    }),
+    limits: limitsOf(status.resources?.linux ?? configuredResources(told)),
   };
+}
+
+type Resources = Partial<
+  Pick<LinuxContainerResources, "cpuQuota" | "cpuPeriod" | "cpuShares" | "memoryLimitInBytes">
+>;
+
+function limitsOf(resources: Resources): ContainerFacts["limits"] {
+  const positive = (text: string | undefined): number | undefined =>
+    text !== undefined && Number(text) > 0 ? Number(text) : undefined;
+  const cpuQuota = positive(resources.cpuQuota);
+  return present({
+    cpuQuota,
+    cpuPeriod: cpuQuota === undefined ? undefined : (positive(resources.cpuPeriod) ?? 100_000),
+    cpuShares: positive(resources.cpuShares),
+    memoryLimit: positive(resources.memoryLimitInBytes),
+  });
+}
+
+/** What a container was created with: some runtimes have resources in a status only after an update. */
+function configuredResources({ config, runtimeSpec }: Json): Resources {
+  // containerd keeps the request; CRI-O has the OCI specification.
+  const asked = objectAt(objectAt(config, "linux"), "resources");
+  const specified = objectAt(objectAt(runtimeSpec, "linux"), "resources");
+  const cpu = objectAt(specified, "cpu");
+  const text = (value: unknown): string | undefined =>
+    typeof value === "number" ? String(value) : undefined;
+  const found = {
+    cpuQuota: text(asked.cpu_quota ?? cpu.quota),
+    cpuPeriod: text(asked.cpu_period ?? cpu.period),
+    cpuShares: text(asked.cpu_shares ?? cpu.shares),
+    memoryLimitInBytes: text(asked.memory_limit_in_bytes ?? objectAt(specified, "memory").limit),
+  };
+  return present(found);
+}
+
+function objectAt(value: unknown, key: string): Json {
+  const member = typeof value === "object" && value !== null ? (value as Json)[key] : undefined;
+  return typeof member === "object" && member !== null ? (member as Json) : {};
 }
 
 /** The same of a pod. */

@@ -187,6 +187,6 @@ test("what cannot be watched is refused before anything is sent", async (t) => {
   const meant = await gateway.ask("GET /v1/stats/containers?watch=2s");
   assert.match(
     String(meant.at("detail")),
-    /\/v1\/stats\/containers\/watch follows them, with interval and history/,
+    /GET \/v1\/stats\/containers\/watch follows them, with interval and history/,
   );
 });

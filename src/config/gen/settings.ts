@@ -99,7 +99,7 @@ export const schemas: { readonly options: Shape; readonly command: Shape } = {
       "metricsListen": {
         "expected": "an address such as 127.0.0.1:8585, unix:/path or fd:3, or { host, port }, { path } or { fd }",
         "group": "where",
-        "description": "Where to serve /metrics and /metrics/cadvisor without a token, for a Prometheus on this machine: a loopback address or unix:/path. They are at --listen too, with the token and --allow-read=stats.",
+        "description": "Where to serve /metrics and /metrics/cadvisor without a token, for a Prometheus on this machine: a loopback address or unix:/path. They are at --listen too, with the token, for callers that may read stats.",
         "defaultText": "nowhere",
         "example": "127.0.0.1:9585",
         "reader": "listen-address",
