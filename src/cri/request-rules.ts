@@ -17,7 +17,7 @@ import { withTextLimits } from "./text-limits.ts";
 /** Runtimes count timeouts in nanoseconds, as 64-bit integers. */
 const seconds: FieldRule = { minimum: 0n, maximum: 9_223_372_036n };
 const maxPort = 65_535n;
-/** With port 0 the CNI plug-in fails to set up the pod's network, and then to tear it down. */
+/** With port 0 the CNI plugin fails to set up the pod's network, and then to tear it down. */
 const containerPort: FieldRule = { required: "a port from 1 to 65535", minimum: 1n, maximum: maxPort };
 const hostPort: FieldRule = { minimum: 0n, maximum: maxPort };
 const absolutePath: FieldRule = { pattern: { matches: /^\//, detail: "must be an absolute path" } };

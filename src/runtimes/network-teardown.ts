@@ -1,5 +1,5 @@
 /**
- * Errors for a pod that the runtime cannot stop or remove because its CNI plug-in fails to remove the pod's network.
+ * Errors for a pod that the runtime cannot stop or remove because its CNI plugin fails to remove the pod's network.
  * Every retry fails the same way, so the error names the ways to recover.
  */
 

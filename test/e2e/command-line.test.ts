@@ -263,7 +263,7 @@ test("without root crest up is refused in one sentence", { skip }, async () => {
   const home = folderForTest();
   for (const argv of [upOn(home), crestCommand("up"), crestCommand("up", "--install")]) {
     const refusal = refusalOf(await asNobody(argv, { env: { HOME: home, XDG_STATE_HOME: undefined } }));
-    assert.equal(refusal, "crest: The embedded containerd needs root, but this is user 65534.\n");
+    assert.equal(refusal, "crest: The embedded containerd needs root, but this is user 65534\n");
   }
 });
 
