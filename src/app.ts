@@ -10,9 +10,13 @@ import { createAuthenticator } from "./access/token.ts";
 import { createOutputBudget } from "./api/output-budget.ts";
 import type { Config } from "./config.ts";
 import type { Runtime } from "./cri/channel.ts";
+import { StartError } from "./errors.ts";
+import { createMetricsServer, createScrapes } from "./http/metrics.ts";
 import { createServer, type ServerOptions } from "./http/server.ts";
 import { createInventory, type Inventory } from "./inventory/inventory.ts";
 import { withNameHints } from "./inventory/name-hints.ts";
+import { createContainerMetrics } from "./metrics/container-metrics.ts";
+import { createGatewayMetrics } from "./metrics/gateway-metrics.ts";
 import { callerInterceptors } from "./runtimes/caller-interceptors.ts";
 import { compose } from "./runtimes/compose.ts";
 import { createDefaults } from "./runtimes/defaults.ts";
@@ -28,6 +32,8 @@ import { createDrain } from "./server/drain.ts";
 import { listenOn, stopListening } from "./server/listen.ts";
 import { closeConnections } from "./server/listener.ts";
 import type { LogEntry } from "./server/log-entry.ts";
+import { createCollector } from "./stats/collector.ts";
+import { createNodeReader } from "./stats/read-node.ts";
 import { withStats } from "./stats/runtime.ts";
 import { defaultLimits, type Limits } from "./streaming/liveness.ts";
 import { createSessionRegistry } from "./streaming/registry.ts";
@@ -43,7 +49,7 @@ export interface AppOptions
     "requestTimeoutMs" | "stallTimeoutMs" | "listSilenceMs" | "roomWaitMs" | "requestLog"
   > {
   readonly config: Pick<Config, "listen" | "dataDir" | "acceptHost" | "grants" | "streamHost"> &
-    Partial<Pick<Config, "tokenFile" | "tokenFileHint">>;
+    Partial<Pick<Config, "metricsListen" | "tokenFile" | "tokenFileHint">>;
   readonly runtime: Runtime;
   /** The token that callers must send. */
   readonly token: string;
@@ -85,6 +91,8 @@ export interface App {
    * @throws {StartError} when it cannot listen there.
    */
   listen(): Promise<string>;
+  /** Where metrics are served without a token; undefined when nowhere, and until `listen` has resolved. */
+  readonly metricsAddress: string | undefined;
   /**
    * Refuses new requests, closes sessions, waits for responses in progress for up to `drainMs` (default 0) or until
    * `hurry` settles, and stops listening. Does not close the runtime, which belongs to the caller.
@@ -105,7 +113,9 @@ export function createApp({
   const checkToken = createAuthenticator(token);
   const caller = { name: "token", grants: config.grants, tokenFile: config.tokenFile };
   const { tracing } = options;
-  const { runtime, inventory } = adapt(tracing?.interceptor(options.runtime) ?? options.runtime);
+  const metrics = createGatewayMetrics();
+  const traced = tracing?.interceptor(options.runtime) ?? options.runtime;
+  const { runtime, inventory } = adapt(metrics.measured(traced));
   const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};
   const { maxConnections, maxStreams } = shareDescriptors(descriptorLimit(), mostSessions);
   if (maxStreams < mostSessions) {
@@ -114,10 +124,15 @@ export function createApp({
       message: `This process may have too few open files for ${mostSessions} sessions: it takes ${maxStreams}; raise LimitNOFILE or ulimit -n, or set --max-sessions`,
     });
   }
-  const sessions = createSessionRegistry({ most: maxStreams });
+  const sessions = createSessionRegistry({ most: maxStreams, onBegin: metrics.sessionBegan });
   const { maxBufferBytes = defaultBufferBytes } = options;
   const drain = createDrain();
   const { tls } = options;
+  const readNode = createNodeReader({ runtime });
+  const usage = createCollector(readNode);
+  const containers = createContainerMetrics(readNode);
+  const scrapes = createScrapes({ gateway: metrics, containers, sessions, usage });
+  const guardHost = createHostGuard(config.acceptHost);
   const { app: server, warmUp } = createServer({
     ...{ runtime, inventory },
     defaults: createDefaults({
@@ -131,12 +146,13 @@ export function createApp({
     roomWaitMs: options.roomWaitMs,
     requestLog: options.requestLog,
     tracing,
-    guardHost: createHostGuard(config.acceptHost),
+    guardHost,
     tokenFileHint: config.tokenFileHint ?? '"$CREST_TOKEN_FILE"',
     authenticate(authorization) {
       checkToken(authorization);
       return caller;
     },
+    ...{ usage, metrics, scrapes },
     ...{ log, drain, tls: tls?.identity.context },
     sessions: {
       registry: sessions,
@@ -149,15 +165,22 @@ export function createApp({
     ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
     ...(stallTimeoutMs === undefined ? {} : { stallTimeoutMs }),
   });
-  const { listen } = config;
+  const { listen, metricsListen } = config;
+  const metricsServer = metricsListen && createMetricsServer(scrapes, guardHost);
+  let metricsAddress: string | undefined;
   const listener = server.server;
   if (maxConnections !== undefined) limitConnections(listener, maxConnections, log);
   let renewal: { close(): void } | undefined;
   return {
     server,
+    get metricsAddress() {
+      return metricsAddress;
+    },
     async listen() {
       await server.ready();
       const address = await listenOn(listener, listen, { hasTls: tls !== undefined });
+      if (metricsServer !== undefined && metricsListen !== undefined)
+        metricsAddress = await listenForMetrics(metricsServer, metricsListen);
       if (tls !== undefined) renewal = renew(tls, listener, log);
       void warmUp().catch((error: unknown) => {
         log({ level: "error", message: "Cannot load what sessions or the pages need", error });
@@ -166,6 +189,11 @@ export function createApp({
     },
     async close(drainMs = 0, hurry = new Promise(() => {})) {
       renewal?.close();
+      metrics.close();
+      if (metricsServer !== undefined) {
+        void stopListening(metricsServer);
+        closeConnections(metricsServer);
+      }
       const told = sessions.close(closeCode.goingAway, "the gateway is shutting down");
       // The process that passed the socket keeps listening: new connections are for the next gateway.
       const released = "fd" in listen ? stopListening(listener) : undefined;
@@ -219,6 +247,19 @@ function limitConnections(listener: Server, max: number, log: AppOptions["log"])
     loggedAt = performance.now();
     log({ level: "warn", message: `Refused a connection: ${max} are open, as many as the open files allow` });
   });
+}
+
+/** @throws {StartError} naming `--metrics-listen`. */
+async function listenForMetrics(
+  server: Server,
+  listen: NonNullable<Config["metricsListen"]>,
+): Promise<string> {
+  try {
+    return await listenOn(server, listen, { hasTls: false });
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    throw new StartError(error.message.replace("--listen", "--metrics-listen"), { cause: error });
+  }
 }
 
 /** Puts renewed certificates into use. Open connections keep theirs. */

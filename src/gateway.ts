@@ -140,6 +140,11 @@ async function runLocked(
     });
     try {
       const address = await app.listen();
+      const { metricsAddress } = app;
+      if (metricsAddress !== undefined)
+        around.say(
+          `Metrics are at ${metricsAddress}/metrics and ${metricsAddress}/metrics/cadvisor, without a token`,
+        );
       const { ready, waiting } = around.texts({ config, address, validTo: tls?.identity.validTo });
       announced = await announce({ runtime, address, say: around.say, notify, ready, waiting });
       keeper = await keepLogs(config, runtime, around);

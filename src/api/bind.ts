@@ -146,7 +146,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
       for (const name of Object.keys(query)) {
         if (known.has(name)) continue;
         const names = [...known].sort();
-        const meant = inBody.has(name) ? "it belongs in the body" : suggestParameter(name, names);
+        const meant = inBody.has(name) ? "it belongs in the body" : suggestParameter(name, names, route.http);
         errors.push({
           parameter: name,
           detail: `unknown parameter${meant === undefined ? "" : ` (${meant})`}; this route has ${names.join(", ") || "none"}`,

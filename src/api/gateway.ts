@@ -9,6 +9,7 @@ import { GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { Inventory } from "../inventory/inventory.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
+import type { Collector } from "../stats/collector.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { InvalidValue, jsonPointer } from "../wire/invalid-value.ts";
 import { type Binder, invalid, type JsonObject, respell } from "./bind.ts";
@@ -24,6 +25,8 @@ export interface Gateway {
   readonly share: Share;
   readonly budget: OutputBudget;
   readonly audit: Audit;
+  /** Reads what all pods and containers use, for all who watch. */
+  readonly usage: Collector;
   /** Milliseconds that the runtime may be silent during an NDJSON list. Default: the list's own deadline. */
   readonly listSilenceMs?: number | undefined;
   /** Milliseconds that a command waits for room in the budget. Default: 5 s. */

@@ -18,6 +18,7 @@ import type { CustomHandler } from "./custom.ts";
 import { inputOf } from "./input.ts";
 import { pruneImages, prunePods } from "./prune.ts";
 import type { StreamHandler } from "./stream.ts";
+import { usageHandlers } from "./usage-handlers.ts";
 
 export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<Id>> } = {
   getCapabilities: (_ctx, { runtime }) => readCapabilities(runtime),
@@ -64,6 +65,8 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
 };
 
 export const streamHandlers: { readonly [Id in StreamRouteId]: StreamHandler<AnswerOf<Id>> } = {
+  ...usageHandlers,
+
   /** A container's state and each change of it, until it exits. */
   waitContainer: {
     async open({ bound, signal }, { runtime }) {

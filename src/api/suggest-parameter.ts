@@ -25,8 +25,13 @@ const without: { readonly [name: string]: string } = {
   force: "omit it, removal is always forced",
 };
 
+/** What has a route of its own. */
+const watching = new Set(["watch", "follow", "history", "interval", "stream"]);
+
 /** A suggestion for `name` on a route with the parameters `known`; undefined if none is close. */
-export function suggestParameter(name: string, known: readonly string[]): string | undefined {
+export function suggestParameter(name: string, known: readonly string[], http = ""): string | undefined {
+  if (http.includes("/stats") && !known.includes("interval") && watching.has(name))
+    return `${http}/watch follows them, with interval and history`;
   const meant = known.find((one) => elsewhere[one]?.includes(name)) ?? nearest(name, known);
   if (meant !== undefined) return `did you mean ${meant}?`;
   const says = Object.hasOwn(without, name) ? without[name] : undefined;

@@ -47,3 +47,16 @@ export function checkListening({ listen, tls, acceptHost = [] }: Listening, plac
     );
   }
 }
+
+/**
+ * Whoever reaches the metrics may read them, so only this machine may reach them.
+ *
+ * @throws {StartError} for an address that others reach, or whose reach is not known.
+ */
+export function checkMetricsListening(listen: ListenAddress | undefined, placeOf: PlaceOf): void {
+  if (listen === undefined || "path" in listen || ("host" in listen && isLoopback(listen.host))) return;
+  const instead = "host" in listen ? `127.0.0.1:${listen.port}` : "127.0.0.1:9585";
+  throw new StartError(
+    `${placeOf("metricsListen")}: metrics have no token there, so it must be loopback or a Unix socket: write ${instead}, or let a Prometheus elsewhere use --listen with the token`,
+  );
+}

@@ -62,6 +62,11 @@ export interface GatewaySettings {
    */
   readonly listen?: string | ListenAddress | undefined;
   /**
+   * Where to serve `/metrics` and `/metrics/cadvisor` without a token: a loopback address or a Unix socket. With the
+   * token they are at `listen`, too. Default: nowhere.
+   */
+  readonly metricsListen?: string | ListenAddress | undefined;
+  /**
    * The bearer token that callers must send: at least 16 printable characters, without spaces. Not together with
    * `tokenFile`. Default: the token in `tokenFile`.
    */

@@ -3,7 +3,7 @@ import { isAbsolute, join } from "node:path";
 import { StartError } from "../errors.ts";
 import { type GrantSet, type Grants, grantWordNames } from "../grants.ts";
 import { formatHost, isEveryAddress, type ReadOptions } from "./addresses.ts";
-import { checkListening } from "./check-listening.ts";
+import { checkListening, checkMetricsListening } from "./check-listening.ts";
 import { checkOptions, type PlaceOf } from "./check-options.ts";
 import type { GatewaySettings, GrantRules, ListenAddress, TlsOptions } from "./options.ts";
 import { itemsOf, options as schema, settings } from "./settings.ts";
@@ -22,6 +22,7 @@ export interface Config {
   readonly runtimeEndpoint?: string;
   readonly imageEndpoint?: string;
   readonly listen: ListenAddress;
+  readonly metricsListen?: ListenAddress;
   readonly tls?: TlsOptions;
   readonly dataDir: string;
   readonly streamHost?: string;
@@ -81,13 +82,16 @@ export function resolveOptions(
     grants,
     ...options
   } = readTexts(given, around, placeOf);
-  const { listen } = options;
+  const { listen, metricsListen } = options;
+  checkMetricsListening(metricsListen, placeOf);
   checkListening({ listen, tls: options.tls, acceptHost: given.acceptHost }, placeOf);
   if (options.token !== undefined && options.tokenFile !== undefined) {
     throw new StartError(`${placeOf("tokenFile")}: cannot be combined with token, omit one of them`);
   }
   const tokenFile = options.token === undefined ? (options.tokenFile ?? join(dataDir, "token")) : undefined;
-  const own = "host" in listen && !isEveryAddress(listen.host) ? [formatHost(listen.host)] : [];
+  const own = [listen, ...(metricsListen === undefined ? [] : [metricsListen])].flatMap((one) =>
+    "host" in one && !isEveryAddress(one.host) ? [formatHost(one.host)] : [],
+  );
   const always = schema.get("acceptHost")?.default as readonly string[];
   return deepFreeze({
     ...options,
@@ -115,7 +119,8 @@ function readTexts(given: GatewaySettings, around: Surroundings, placeOf: PlaceO
     if (value === undefined) continue;
     const reader = shape.reader ?? itemsOf(shape)?.reader;
     const readOne = (one: unknown): unknown => {
-      const text = key === "listen" ? listenText(one as string | ListenAddress) : one;
+      const text =
+        key === "listen" || key === "metricsListen" ? listenText(one as string | ListenAddress) : one;
       if (reader === undefined || typeof text !== "string") return text;
       try {
         return readers[reader](text, around);

@@ -20,25 +20,29 @@ const text = (annotations: TextAnnotations): TextAnnotations => annotations;
 /** Rejects unknown members, so that a misspelt option is an error. */
 const closed = { additionalProperties: false } as const;
 
-const listenAddress = Type.Union(
-  [
-    Type.String(text({ reader: "listen-address" })),
-    Type.Object({ host: Type.String(), port: Type.Integer({ minimum: 0, maximum: 65_535 }) }, closed),
-    Type.Object({ path: Type.String() }, closed),
-    Type.Object({ fd: Type.Integer({ minimum: 3, maximum: 9999 }) }, closed),
-  ],
-  {
-    expected: "an address such as 127.0.0.1:8585, unix:/path or fd:3, or { host, port }, { path } or { fd }",
-    ...flag({
-      group: "where",
+const address = (annotations: Annotations) =>
+  Type.Union(
+    [
+      Type.String(text({ reader: "listen-address" })),
+      Type.Object({ host: Type.String(), port: Type.Integer({ minimum: 0, maximum: 65_535 }) }, closed),
+      Type.Object({ path: Type.String() }, closed),
+      Type.Object({ fd: Type.Integer({ minimum: 3, maximum: 9999 }) }, closed),
+    ],
+    {
+      expected:
+        "an address such as 127.0.0.1:8585, unix:/path or fd:3, or { host, port }, { path } or { fd }",
+      ...annotations,
       reader: "listen-address",
       placeholder: "ADDRESS",
-      description:
-        "Where to listen: an address with a port (0 takes a free one), unix:/path, or fd:3 for a socket that systemd listens on. An address that is not loopback needs --tls-cert.",
-      default: "127.0.0.1:8585",
-    }),
-  },
-);
+    },
+  );
+
+const listenAddress = address({
+  group: "where",
+  description:
+    "Where to listen: an address with a port (0 takes a free one), unix:/path, or fd:3 for a socket that systemd listens on. An address that is not loopback needs --tls-cert.",
+  default: "127.0.0.1:8585",
+});
 
 /** A duration in milliseconds; 0 means no limit. */
 const duration = (annotations: Annotations & { readonly default: number }) =>
@@ -80,6 +84,15 @@ const plain = {
     ),
   ),
   listen: Type.Optional(listenAddress),
+  metricsListen: Type.Optional(
+    address({
+      group: "where",
+      description:
+        "Where to serve /metrics and /metrics/cadvisor without a token, for a Prometheus on this machine: a loopback address or unix:/path. They are at --listen too, with the token, for callers that may read stats.",
+      defaultText: "nowhere",
+      example: "127.0.0.1:9585",
+    }),
+  ),
   token: Type.Optional(
     Type.String({
       pattern: "^[\\x21-\\x7e]{16,}$",

@@ -21,6 +21,7 @@ import { type ChosenProtocols, registerWebSockets } from "../api/websockets.ts";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { Inventory } from "../inventory/inventory.ts";
+import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import { routes } from "../routes/index.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
 import type { Drain } from "../server/drain.ts";
@@ -37,6 +38,7 @@ import { apiHeaders, pathOf, sendProblem } from "../server/problems.ts";
 import { answerClientError, refuse } from "../server/raw-response.ts";
 import { checkCodings, checkQuery, hostOf, originForm } from "../server/request-checks.ts";
 import { noteCaller, recordOf } from "../server/request-record.ts";
+import type { Collector } from "../stats/collector.ts";
 import { offeredProtocols, offeredToken } from "../streaming/channels.ts";
 import type { Tracing } from "../tracing/tracing.ts";
 import { type BufferPool, OutputTooLarge } from "../wire/buffer-pool.ts";
@@ -46,6 +48,7 @@ import { Malformed } from "../wire/read.ts";
 import { registerDocs } from "./docs.ts";
 import { registerDocuments } from "./documents.ts";
 import { healthPaths, openPaths, registerHealth } from "./health.ts";
+import { countAnswers, metricsPaths, registerMetrics, type Scrapes } from "./metrics.ts";
 import { createRequestLog, type RequestLogOptions } from "./request-log.ts";
 import { routesFor, suggestRoute } from "./suggest-route.ts";
 
@@ -70,6 +73,9 @@ export interface ServerOptions {
   /** The server's certificate. Absent: no TLS. With `ca`, clients must present a certificate, too. */
   readonly tls?: SecureContextOptions | undefined;
   readonly drain: Drain;
+  readonly usage: Collector;
+  readonly metrics: GatewayMetrics;
+  readonly scrapes: Scrapes;
   readonly budget: OutputBudget;
   /** Default: no audit log. */
   readonly audit?: Audit;
@@ -143,6 +149,7 @@ export function createServer(options: ServerOptions): Server {
   );
   ignoreExpectations(app.server);
 
+  countAnswers(app, options.metrics);
   const loadYaml = registerBodies(app);
   const { drain } = options;
   app.addHook("preClose", async () => {
@@ -220,6 +227,7 @@ export function createServer(options: ServerOptions): Server {
   };
   const chosen: ChosenProtocols = new WeakMap();
   const loads = [...registerDocuments(app), ...registerDocs(app, options.tokenFileHint)];
+  registerMetrics(app, { scrapes: options.scrapes, callerOf: gateway.callerOf });
   registerHealth(app, { ...options, sessions: options.sessions.registry });
   registerWebSockets(app, chosen);
   // In its own scope, which starts once the WebSocket server is ready.
@@ -293,7 +301,10 @@ function toGatewayError(thrown: unknown): unknown {
 /** No route matches: 405 if the path accepts other methods, otherwise 404. */
 function routeRefusal({ method, url }: FastifyRequest): GatewayError {
   const path = pathOf(url);
-  const allowed = openPaths.has(path) ? ["GET", "HEAD"] : allowedMethods(routes, path);
+  const allowed =
+    openPaths.has(path) || metricsPaths.some((one) => one === path)
+      ? ["GET", "HEAD"]
+      : allowedMethods(routes, path);
   if (allowed.length > 0)
     return methodRefusal(`${path} does not allow ${method}`, allowed, routesFor(routes, method, path));
   const suggestion = suggestRoute(routes, method, path);

@@ -10,6 +10,8 @@ const pages: readonly (readonly [method: string, path: string])[] = [
   ["GET", "/openapi.json"],
   ["GET", "/livez"],
   ["GET", "/readyz"],
+  ["GET", "/metrics"],
+  ["GET", "/metrics/cadvisor"],
 ];
 
 /** Longer paths are not typos and would only cost time. */

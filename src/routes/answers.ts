@@ -164,6 +164,51 @@ export const WaitAnswer = Type.Object(
   { description: "How a container ended, or that it has not." },
 );
 
+/** Null rather than absent: a sparkline has a gap there. */
+const figure = (description: string) => Type.Unsafe<number | null>({ type: ["number", "null"], description });
+
+export const LiveUsage = Type.Object(
+  {
+    time: Type.String({ description: "When it was read (RFC 3339)." }),
+    id: Type.String({ description: "Id of the pod or container." }),
+    name: Type.String({ description: "Name of the pod or container." }),
+    namespace: Type.String({ description: "Namespace of the pod." }),
+    pod: Type.Optional(Type.String({ description: "Name of the pod of a container." })),
+    podSandboxId: Type.Optional(Type.String({ description: "Id of the pod of a container." })),
+    cores: figure("CPU cores that it used since the reading before; null in the first one."),
+    coresLimit: figure("CPU cores that it may use; null without a limit."),
+    cpuPercentOfLimit: figure("`cores` in per cent of `coresLimit`."),
+    cpuPercentOfNode: figure("`cores` in per cent of all cores of the node."),
+    workingSetBytes: figure(
+      "Memory that cannot be freed at once: usage without inactive pages of files. The OOM killer looks at it.",
+    ),
+    memoryUsageBytes: figure("Memory in use, with the page cache."),
+    memoryLimitBytes: figure("Memory that it may use; null without a limit."),
+    memoryPercentOfLimit: figure("`workingSetBytes` in per cent of `memoryLimitBytes`."),
+    memoryPercentOfNode: figure("`workingSetBytes` in per cent of the memory of the node."),
+    receivedBytesPerSecond: figure("Network traffic to a pod; null for a container, which shares its pod's."),
+    sentBytesPerSecond: figure("Network traffic from a pod."),
+    readBytesPerSecond: figure("What it read from block devices."),
+    writtenBytesPerSecond: figure("What it wrote to block devices."),
+    filesystemUsedBytes: figure("Size of a container's writable layer."),
+  },
+  {
+    $id: "LiveUsage",
+    description:
+      "What a pod or a container uses. A figure is null while it is not known: rates in the first reading and after a restart, and what this runtime does not tell.",
+  },
+);
+
+export const LiveUsages = Type.Object(
+  {
+    time: Type.String({ description: "When they were read (RFC 3339)." }),
+    items: Type.Array(LiveUsage, {
+      description: "All that were there. What is missing in the next reading has ended.",
+    }),
+  },
+  { $id: "LiveUsages", description: "What pods or containers use, at one moment." },
+);
+
 export const RemovedImage = Type.Object(
   {
     id: Type.String({ description: "Id of the image." }),
@@ -267,6 +312,10 @@ export const answers = {
   getGrants: Grants,
   getCapabilities: Capabilities,
   waitContainer: WaitAnswer,
+  watchContainerStats: LiveUsages,
+  watchOneContainerStats: LiveUsage,
+  watchPodStats: LiveUsages,
+  watchOnePodStats: LiveUsage,
   removeImage: RemovedImage,
   pruneImages: PrunedImages,
   prunePods: PrunedPods,

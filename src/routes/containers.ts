@@ -2,6 +2,16 @@
 import { list, stream, unary } from "./define.ts";
 import { parametersFor } from "./parameters.ts";
 
+/** One collector reads all that is watched. */
+export const usesOfStats = [
+  "RuntimeService/ListPodSandbox",
+  "RuntimeService/ListContainers",
+  "RuntimeService/ListContainerStats",
+  "RuntimeService/ListPodSandboxStats",
+  "RuntimeService/PodSandboxStatus",
+  "RuntimeService/ContainerStatus",
+] as const;
+
 export const containers = [
   list({
     id: "listContainers",
@@ -137,6 +147,28 @@ export const containers = [
     success: 204,
   }),
 ] as const;
+
+export const containerUsage = {
+  watchContainerStats: stream({
+    id: "watchContainerStats",
+    http: "GET /v1/stats/containers/watch",
+    uses: usesOfStats,
+    gatewayParams: parametersFor("watchContainerStats"),
+    forms: ["json", "ndjson", "sse", "text", "websocket"],
+    allow: "read:stats",
+    summary: "Watch what all running containers use",
+  }),
+  watchOneContainerStats: stream({
+    id: "watchOneContainerStats",
+    http: "GET /v1/containers/{containerId}/stats/watch",
+    uses: usesOfStats,
+    path: { containerId: "containerId" },
+    gatewayParams: parametersFor("watchOneContainerStats"),
+    forms: ["json", "ndjson", "sse", "text", "websocket"],
+    allow: "read:stats",
+    summary: "Watch what a container uses",
+  }),
+} as const;
 
 export const containerWait = {
   waitContainer: stream({

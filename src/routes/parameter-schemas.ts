@@ -33,6 +33,33 @@ const waitContainer = Type.Object({
   }),
 });
 
+const pace = {
+  interval: Type.String({
+    default: "2s",
+    description:
+      "Time between two readings, from `1s` to `1m`. Who asks more often decides for all watchers.",
+  }),
+  history: Type.String({
+    default: "0",
+    description:
+      "Begins with so much of the past, up to `15m`: what was read in it, at most every 5 s. Nothing is read while nobody watches.",
+  }),
+};
+const which = {
+  namespace: Type.Optional(Type.String({ description: "Only those of this namespace." })),
+  labelSelector: Type.Optional(
+    Type.String({ description: "Only those whose labels match, in Kubernetes' syntax." }),
+  ),
+};
+const watchPodStats = Type.Object({ ...pace, ...which });
+const watchContainerStats = Type.Object({
+  ...pace,
+  ...which,
+  pod: Type.Optional(Type.String({ description: "Only those of the pod with this id." })),
+});
+const watchOnePodStats = Type.Object(pace);
+const watchOneContainerStats = Type.Object(pace);
+
 const removeImage = Type.Object({
   dryRun: Type.Boolean({ default: false, description: "Only say which names would go." }),
 });
@@ -88,6 +115,10 @@ export const parameterSchemas = {
   stopPod,
   execSync,
   waitContainer,
+  watchPodStats,
+  watchContainerStats,
+  watchOnePodStats,
+  watchOneContainerStats,
   removeImage,
   pruneImages,
   prunePods,

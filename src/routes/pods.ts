@@ -1,5 +1,6 @@
 /** Pods, which CRI calls pod sandboxes. */
-import { custom, list, unary } from "./define.ts";
+import { usesOfStats } from "./containers.ts";
+import { custom, list, stream, unary } from "./define.ts";
 import { parametersFor } from "./parameters.ts";
 
 export const pods = [
@@ -130,5 +131,27 @@ export const podRemoval = {
     fieldGrants: { unmanaged: "unmanaged" },
     summary: "Remove the pods that have stopped, or list them",
     success: 200,
+  }),
+} as const;
+
+export const podUsage = {
+  watchPodStats: stream({
+    id: "watchPodStats",
+    http: "GET /v1/stats/pods/watch",
+    uses: usesOfStats,
+    gatewayParams: parametersFor("watchPodStats"),
+    forms: ["json", "ndjson", "sse", "text", "websocket"],
+    allow: "read:stats",
+    summary: "Watch what all ready pods use",
+  }),
+  watchOnePodStats: stream({
+    id: "watchOnePodStats",
+    http: "GET /v1/pods/{podSandboxId}/stats/watch",
+    uses: usesOfStats,
+    path: { podSandboxId: "podSandboxId" },
+    gatewayParams: parametersFor("watchOnePodStats"),
+    forms: ["json", "ndjson", "sse", "text", "websocket"],
+    allow: "read:stats",
+    summary: "Watch what a pod uses",
   }),
 } as const;

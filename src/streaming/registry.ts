@@ -34,7 +34,14 @@ export interface Slot {
 /** A live client answers a close at once. Shutdown does not wait longer for others. */
 const farewellMs = 1000;
 
-export function createSessionRegistry({ most }: { readonly most: number }): SessionRegistry {
+export interface RegistryOptions {
+  /** Number of places. */
+  readonly most: number;
+  /** Called for each session that gets its places. */
+  readonly onBegin?: () => void;
+}
+
+export function createSessionRegistry({ most, onBegin }: RegistryOptions): SessionRegistry {
   const open = new Set<Bridged>();
   const pending = new Set<(why: GatewayError) => void>();
   let count = 0;
@@ -56,6 +63,7 @@ export function createSessionRegistry({ most }: { readonly most: number }): Sess
           `Cannot open a session: ${most - taken} of ${most} places are free${needed}`,
         );
       }
+      onBegin?.();
       count++;
       taken += places;
       pending.add(onClosing);

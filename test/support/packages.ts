@@ -11,6 +11,7 @@ const forTests: readonly (readonly [program: string, packageName: string])[] = [
   ["/usr/bin/chromium", "chromium"],
   ["/usr/sbin/dockerd", "docker.io"],
   ["/usr/bin/docker-compose", "docker-compose"],
+  ["/usr/bin/prometheus", "prometheus"],
 ];
 
 /**

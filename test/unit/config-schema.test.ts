@@ -30,6 +30,7 @@ test("the documented options are those of the schema, type by type", () => {
     runtimeEndpoint: true,
     imageEndpoint: true,
     listen: true,
+    metricsListen: true,
     token: true,
     tokenFile: true,
     tls: true,

@@ -498,3 +498,19 @@ test("envExample() says nothing until a line is uncommented", () => {
   const files = { "/c": envExample() };
   assert.deepEqual(config("serve --config=/c", { files }), config("serve"));
 });
+
+test("--metrics-listen, which takes no token, is refused where others reach it", () => {
+  for (const [text, listen] of [
+    ["127.0.0.1:9585", { host: "127.0.0.1", port: 9585 }],
+    ["[::1]:0", { host: "::1", port: 0 }],
+    ["localhost:9585", { host: "localhost", port: 9585 }],
+    ["unix:/run/crest-metrics.sock", { path: "/run/crest-metrics.sock" }],
+  ] as const)
+    assert.deepEqual(config(`serve --metrics-listen=${text}`).metricsListen, listen);
+  assert.equal(config("serve").metricsListen, undefined);
+  for (const text of ["0.0.0.0:9585", "[::]:9585", "10.1.2.3:9585", "fd:3"])
+    assert.throws(
+      () => config(`serve --metrics-listen=${text} --tls-cert=/a --tls-key=/b --accept-host=a`),
+      /^StartError: --metrics-listen=\S+: metrics have no token there, so it must be loopback or a Unix socket: write 127\.0\.0\.1:9585/,
+    );
+});

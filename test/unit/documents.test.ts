@@ -76,6 +76,7 @@ const testedBlocks: { readonly [info: string]: string } = {
   "sh deno": "test/machine/main.ts",
   "sh permissions": "test/e2e/package.test.ts",
   "ts embed": "test/e2e/package.test.ts",
+  "yaml prometheus": "test/e2e/metrics.test.ts",
   "js browser": "test/browser/exec.test.ts",
 };
 const programs = /^(?:sh|ts|python|go|java) (?:typescript|python|go|java)(?: \S+)?$/;

@@ -11,6 +11,9 @@ import type { RouteId } from "../../routes/index.ts";
 const wholeList =
   "A runtime's reply has at most 16 MiB (80 MiB on CRI-O): a list that is larger is read in parts, and is 502 `reply_too_large` where that is not possible. What cannot be read alone is missing in the list, and is named in `failures`.";
 
+const watchedUsage =
+  "Rates are computed between two readings, so they are null in the first one, and after a restart. JSON is one answer, with the rates of two readings `interval` apart. Ask for `Accept: application/x-ndjson`, `text/event-stream` or `text/plain`, or open a WebSocket at the same path, to get every reading as it comes. One collector reads for all who watch, as often as the most eager of them asks, and nothing is read while nobody watches. A reader that is slow misses readings. While the runtime does not answer nothing comes; after a minute the last item is the problem. Each watcher takes one of the places that `--max-sessions` limits.\n\nWhere the gateway runs on the node, traffic of disks and networks, throttling and limits come from the kernel; elsewhere what CRI does not tell is null.";
+
 /** What each operation does. */
 export const operations: { readonly [Id in RouteId]: string } = {
   getVersion:
@@ -83,6 +86,10 @@ export const operations: { readonly [Id in RouteId]: string } = {
     "Makes the runtime open the container's log file again, as the last step of a log rotation. Until then the renamed file keeps growing. The container must be running (409 `not_running`). cri-dockerd does not have it (501).",
   waitContainer:
     'Answers when the container has ended, with its exit code. When `timeout` seconds have passed first, the answer says `exited: false`: ask again.\n\nTo follow the state, ask for `Accept: application/x-ndjson`, `text/event-stream` or `text/plain`, or open a WebSocket at the same path: the state comes at once, and again whenever it has changed, until the container has ended or the time has passed. If that fails in the middle, the last item is the problem: a line `{"error": ...}`, or an event of type `error`. Each follower takes one of the places that `--max-sessions` limits.',
+  watchContainerStats: `Measures all running containers, again and again. Each item has all of them, so that one that has ended is missing in the next. ${watchedUsage}`,
+  watchOneContainerStats: `Measures a container again and again, until it has ended. One that does not run is 409 \`not_running\`. ${watchedUsage}`,
+  watchPodStats: `Measures all ready pods, again and again. Each item has all of them, so that one that was stopped is missing in the next. ${watchedUsage}`,
+  watchOnePodStats: `Measures a pod again and again, until it is stopped. One that is not ready is 409 \`pod_not_ready\`. ${watchedUsage}`,
 
   listImages:
     "Lists the images on the node. `image` keeps those that have this name or id, on every runtime.",

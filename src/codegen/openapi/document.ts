@@ -380,6 +380,8 @@ function answerSchema(
 ): Schema {
   if (route.kind !== "unary") {
     const id = route.id as CustomRouteId | StreamRouteId;
+    // One that several routes share has a name of its own.
+    if (answers[id].$id !== undefined) return plain(answers[id]);
     return components.define(`${id.slice(0, 1).toUpperCase()}${id.slice(1)}Answer`, plain(answers[id]));
   }
   return route.renderer === "execOutput"

@@ -70,6 +70,41 @@ const containerStats = {
     inodesUsed: { value: "8" },
   },
 };
+const readAt = "2026-11-23T12:00:02.000Z";
+
+/** Of a container that may use half a core. */
+const liveContainer = {
+  time: readAt,
+  id: containerId,
+  name: "server",
+  namespace: "demo",
+  pod: "web",
+  podSandboxId,
+  cores: 0.4873,
+  coresLimit: 0.5,
+  cpuPercentOfLimit: 97.46,
+  cpuPercentOfNode: 12.18,
+  workingSetBytes: 12_345_344,
+  memoryUsageBytes: 14_680_064,
+  memoryLimitBytes: 67_108_864,
+  memoryPercentOfLimit: 18.4,
+  memoryPercentOfNode: 0.15,
+  receivedBytesPerSecond: null,
+  sentBytesPerSecond: null,
+  readBytesPerSecond: 0,
+  writtenBytesPerSecond: 8192,
+  filesystemUsedBytes: 24_576,
+};
+
+const livePod = {
+  ...{ time: readAt, id: podSandboxId, name: "web", namespace: "demo" },
+  ...{ cores: 0.4881, coresLimit: null, cpuPercentOfLimit: null, cpuPercentOfNode: 12.2 },
+  ...{ workingSetBytes: 13_017_088, memoryUsageBytes: 15_405_056, memoryLimitBytes: null },
+  ...{ memoryPercentOfLimit: null, memoryPercentOfNode: 0.16 },
+  ...{ receivedBytesPerSecond: 1840, sentBytesPerSecond: 92_160 },
+  ...{ readBytesPerSecond: 0, writtenBytesPerSecond: 8192, filesystemUsedBytes: null },
+};
+
 const podStats = {
   attributes: { id: podSandboxId, metadata: podMetadata, labels: podLabels, annotations: {} },
   linux: {
@@ -230,6 +265,11 @@ export const examples: { readonly [Id in RouteId]?: Example } = {
   },
   getPodStats: { parameters: { podSandboxId }, answer: { stats: podStats } },
   listPodStats: { parameters: { labelSelector: "app=web", limit: 10 }, answer: { stats: [podStats] } },
+  watchPodStats: {
+    parameters: { interval: "2s", labelSelector: "app=web" },
+    answer: { time: readAt, items: [livePod] },
+  },
+  watchOnePodStats: { parameters: { podSandboxId, interval: "2s" }, answer: livePod },
   updatePodResources: {
     parameters: { podSandboxId },
     body: { resources: { cpuShares: "512", memoryLimitInBytes: "67108864" } },
@@ -351,6 +391,11 @@ export const examples: { readonly [Id in RouteId]?: Example } = {
     parameters: { pod: podSandboxId, labelSelector: "app=web", limit: 10 },
     answer: { stats: [containerStats] },
   },
+  watchContainerStats: {
+    parameters: { interval: "2s", namespace: "demo" },
+    answer: { time: readAt, items: [liveContainer] },
+  },
+  watchOneContainerStats: { parameters: { containerId, interval: "2s" }, answer: liveContainer },
   updateContainerResources: {
     parameters: { containerId },
     body: { linux: { cpuShares: "512", memoryLimitInBytes: "67108864" } },

@@ -67,7 +67,14 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
     "updateContainerResources",
   ),
   not_listening: of("forwardPorts"),
-  pod_not_ready: of("createContainer", "startContainer", "forwardPorts", "getPodStats", "updatePodResources"),
+  pod_not_ready: of(
+    "createContainer",
+    "startContainer",
+    "forwardPorts",
+    "getPodStats",
+    "watchOnePodStats",
+    "updatePodResources",
+  ),
   name_reserved: of("runPod", "restorePod", "createContainer"),
   port_in_use: of("runPod", "restorePod"),
   image_in_use: of("removeImage"),
@@ -93,7 +100,8 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
 };
 
 const writesToDisk = of("pullImage", "runPod", "createContainer", "startContainer", "checkpointContainer");
-const filtersPods = (route: Route): boolean => route.kind === "list" && "pod" in (route.filters ?? {});
+const filtersPods = (route: Route): boolean =>
+  "pod" in ((route.kind === "list" ? route.filters : route.gatewayParams) ?? {});
 
 /** Returns the responses for all known failures; `default` covers the rest. */
 export function failuresOf(route: Route): Schema {

@@ -41,10 +41,69 @@ export const schemas: { readonly options: Shape; readonly command: Shape } = {
       "listen": {
         "expected": "an address such as 127.0.0.1:8585, unix:/path or fd:3, or { host, port }, { path } or { fd }",
         "group": "where",
-        "reader": "listen-address",
-        "placeholder": "ADDRESS",
         "description": "Where to listen: an address with a port (0 takes a free one), unix:/path, or fd:3 for a socket that systemd listens on. An address that is not loopback needs --tls-cert.",
         "default": "127.0.0.1:8585",
+        "reader": "listen-address",
+        "placeholder": "ADDRESS",
+        "anyOf": [
+          {
+            "reader": "listen-address",
+            "type": "string"
+          },
+          {
+            "additionalProperties": false,
+            "type": "object",
+            "required": [
+              "host",
+              "port"
+            ],
+            "properties": {
+              "host": {
+                "type": "string"
+              },
+              "port": {
+                "minimum": 0,
+                "maximum": 65535,
+                "type": "integer"
+              }
+            }
+          },
+          {
+            "additionalProperties": false,
+            "type": "object",
+            "required": [
+              "path"
+            ],
+            "properties": {
+              "path": {
+                "type": "string"
+              }
+            }
+          },
+          {
+            "additionalProperties": false,
+            "type": "object",
+            "required": [
+              "fd"
+            ],
+            "properties": {
+              "fd": {
+                "minimum": 3,
+                "maximum": 9999,
+                "type": "integer"
+              }
+            }
+          }
+        ]
+      },
+      "metricsListen": {
+        "expected": "an address such as 127.0.0.1:8585, unix:/path or fd:3, or { host, port }, { path } or { fd }",
+        "group": "where",
+        "description": "Where to serve /metrics and /metrics/cadvisor without a token, for a Prometheus on this machine: a loopback address or unix:/path. They are at --listen too, with the token, for callers that may read stats.",
+        "defaultText": "nowhere",
+        "example": "127.0.0.1:9585",
+        "reader": "listen-address",
+        "placeholder": "ADDRESS",
         "anyOf": [
           {
             "reader": "listen-address",
@@ -729,6 +788,13 @@ return function check(value: any) {
 }
 })(),
 "listen": (() => {
+return function check(value: any) {
+  return (
+    (((typeof value === 'string')) || ((typeof value === 'object' && value !== null && !Array.isArray(value)) && (typeof value['host'] === 'string') && Number.isInteger(value['port']) && value['port'] <= 65535 && value['port'] >= 0 && Object.getOwnPropertyNames(value).length === 2) || ((typeof value === 'object' && value !== null && !Array.isArray(value)) && (typeof value['path'] === 'string') && Object.getOwnPropertyNames(value).length === 1) || ((typeof value === 'object' && value !== null && !Array.isArray(value)) && Number.isInteger(value['fd']) && value['fd'] <= 9999 && value['fd'] >= 3 && Object.getOwnPropertyNames(value).length === 1))
+  )
+}
+})(),
+"metricsListen": (() => {
 return function check(value: any) {
   return (
     (((typeof value === 'string')) || ((typeof value === 'object' && value !== null && !Array.isArray(value)) && (typeof value['host'] === 'string') && Number.isInteger(value['port']) && value['port'] <= 65535 && value['port'] >= 0 && Object.getOwnPropertyNames(value).length === 2) || ((typeof value === 'object' && value !== null && !Array.isArray(value)) && (typeof value['path'] === 'string') && Object.getOwnPropertyNames(value).length === 1) || ((typeof value === 'object' && value !== null && !Array.isArray(value)) && Number.isInteger(value['fd']) && value['fd'] <= 9999 && value['fd'] >= 3 && Object.getOwnPropertyNames(value).length === 1))

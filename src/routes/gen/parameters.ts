@@ -52,6 +52,102 @@ export const schemas = {
       }
     }
   },
+  "watchPodStats": {
+    "type": "object",
+    "required": [
+      "interval",
+      "history"
+    ],
+    "properties": {
+      "interval": {
+        "default": "2s",
+        "description": "Time between two readings, from `1s` to `1m`. Who asks more often decides for all watchers.",
+        "type": "string"
+      },
+      "history": {
+        "default": "0",
+        "description": "Begins with so much of the past, up to `15m`: what was read in it, at most every 5 s. Nothing is read while nobody watches.",
+        "type": "string"
+      },
+      "namespace": {
+        "description": "Only those of this namespace.",
+        "type": "string"
+      },
+      "labelSelector": {
+        "description": "Only those whose labels match, in Kubernetes' syntax.",
+        "type": "string"
+      }
+    }
+  },
+  "watchContainerStats": {
+    "type": "object",
+    "required": [
+      "interval",
+      "history"
+    ],
+    "properties": {
+      "interval": {
+        "default": "2s",
+        "description": "Time between two readings, from `1s` to `1m`. Who asks more often decides for all watchers.",
+        "type": "string"
+      },
+      "history": {
+        "default": "0",
+        "description": "Begins with so much of the past, up to `15m`: what was read in it, at most every 5 s. Nothing is read while nobody watches.",
+        "type": "string"
+      },
+      "namespace": {
+        "description": "Only those of this namespace.",
+        "type": "string"
+      },
+      "labelSelector": {
+        "description": "Only those whose labels match, in Kubernetes' syntax.",
+        "type": "string"
+      },
+      "pod": {
+        "description": "Only those of the pod with this id.",
+        "type": "string"
+      }
+    }
+  },
+  "watchOnePodStats": {
+    "type": "object",
+    "required": [
+      "interval",
+      "history"
+    ],
+    "properties": {
+      "interval": {
+        "default": "2s",
+        "description": "Time between two readings, from `1s` to `1m`. Who asks more often decides for all watchers.",
+        "type": "string"
+      },
+      "history": {
+        "default": "0",
+        "description": "Begins with so much of the past, up to `15m`: what was read in it, at most every 5 s. Nothing is read while nobody watches.",
+        "type": "string"
+      }
+    }
+  },
+  "watchOneContainerStats": {
+    "type": "object",
+    "required": [
+      "interval",
+      "history"
+    ],
+    "properties": {
+      "interval": {
+        "default": "2s",
+        "description": "Time between two readings, from `1s` to `1m`. Who asks more often decides for all watchers.",
+        "type": "string"
+      },
+      "history": {
+        "default": "0",
+        "description": "Begins with so much of the past, up to `15m`: what was read in it, at most every 5 s. Nothing is read while nobody watches.",
+        "type": "string"
+      }
+    }
+  },
   "removeImage": {
     "type": "object",
     "required": [
@@ -154,7 +250,7 @@ export const schemas = {
 
 type Check = (value: unknown) => boolean;
 type Checks = { readonly [path: string]: Check };
-export const checks: { readonly stopPod: Checks; readonly execSync: Checks; readonly waitContainer: Checks; readonly removeImage: Checks; readonly pruneImages: Checks; readonly prunePods: Checks; readonly forwardPorts: Checks; readonly withBody: Checks } = {
+export const checks: { readonly stopPod: Checks; readonly execSync: Checks; readonly waitContainer: Checks; readonly watchPodStats: Checks; readonly watchContainerStats: Checks; readonly watchOnePodStats: Checks; readonly watchOneContainerStats: Checks; readonly removeImage: Checks; readonly pruneImages: Checks; readonly prunePods: Checks; readonly forwardPorts: Checks; readonly withBody: Checks } = {
 stopPod: {
 "timeout": (() => {
 return function check(value: any) {
@@ -182,6 +278,105 @@ return function check(value: any) {
     Number.isInteger(value) &&
     value <= 3600 &&
     value >= 0
+  )
+}
+})(),
+},
+watchPodStats: {
+"interval": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"history": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"namespace": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"labelSelector": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+},
+watchContainerStats: {
+"interval": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"history": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"namespace": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"labelSelector": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"pod": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+},
+watchOnePodStats: {
+"interval": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"history": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+},
+watchOneContainerStats: {
+"interval": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"history": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
   )
 }
 })(),

@@ -1,0 +1,178 @@
+/**
+ * What pods and containers use, by cAdvisor's names and labels, with the few series of kube-state-metrics that boards
+ * join them with. So boards that were made for a kubelet show what Crest runs.
+ */
+import { hostname } from "node:os";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { nodeSize } from "../stats/node-size.ts";
+import type { ReadNode } from "../stats/read-node.ts";
+import { type ContainerReading, type PodReading, phases } from "../stats/usage.ts";
+import { networkFamilies, type UsageFamily, usageFamilies } from "./container-families.ts";
+import { type Family, header, labelText, sample } from "./exposition.ts";
+import { createRecent, type Seen } from "./recent.ts";
+
+export interface ContainerMetrics {
+  /** Pieces of Prometheus' text format, one for each family. @throws {GatewayError} when the runtime does not answer. */
+  read(): Promise<AsyncIterable<string>>;
+}
+
+/** Something that is measured, with its labels as text. */
+interface Measured extends Seen<PodReading | ContainerReading> {
+  readonly labels: string;
+}
+
+export function createContainerMetrics(readNode: ReadNode): ContainerMetrics {
+  const recentPods = createRecent<PodReading>();
+  const recentContainers = createRecent<ContainerReading>();
+  const node = hostname();
+
+  return {
+    async read() {
+      const { time, pods, containers } = await readNode();
+      const ready = pods.filter((pod) => pod.ready);
+      const allPods = recentPods.update(ready, time);
+      const allContainers = recentContainers.update(containers, time);
+      const measured = distinct([...allContainers.map(ofContainer), ...allPods.map(ofPod)]);
+      const sandboxes = distinct(allPods.map(ofSandbox));
+      return (async function* () {
+        yield machine();
+        for (const family of usageFamilies) yield await textOf(family, measured);
+        for (const family of networkFamilies) yield await textOf(family, sandboxes);
+        yield times(measured);
+        yield podInfo(newest(pods), node);
+        yield resources(containers, pods, node);
+      })();
+    },
+  };
+}
+
+function ofContainer(seen: Seen<ContainerReading>): Measured {
+  const { id, cgroup, image, namespace, pod, name } = seen.reading;
+  const labels = { container: name, id: cgroup ?? `/${id}`, image, name: id, namespace, pod };
+  return { ...seen, labels: labelText(labels) };
+}
+
+/** The sum of a pod has no container, no image and no name. */
+function ofPod(seen: Seen<PodReading>): Measured {
+  const { id, cgroup, namespace, name } = seen.reading;
+  const labels = { container: "", id: cgroup ?? `/${id}`, image: "", name: "", namespace, pod: name };
+  return { ...seen, labels: labelText(labels) };
+}
+
+/** The network of a pod is its sandbox's. */
+function ofSandbox(seen: Seen<PodReading>): Measured {
+  const { id, cgroup, image = "", namespace, name } = seen.reading;
+  const labels = { container: "", id: `${cgroup ?? ""}/${id}`, image, name: id, namespace, pod: name };
+  return { ...seen, labels: labelText(labels) };
+}
+
+/** Prometheus refuses a scrape that has a series twice: attempts of a pod may share a cgroup. Those that run come first. */
+function distinct(all: readonly Measured[]): readonly Measured[] {
+  const labels = new Set<string>();
+  return all
+    .toSorted((a, b) => Number(a.ended) - Number(b.ended))
+    .filter((one) => !labels.has(one.labels) && labels.add(one.labels));
+}
+
+/** Lines that are written before other requests get their turn. */
+const sliceLength = 1000;
+
+async function textOf(family: UsageFamily, all: readonly Measured[]): Promise<string> {
+  const lines: string[] = [];
+  let slice = sliceLength;
+  for (const { reading, labels, ended } of all) {
+    // What has ended uses no memory; what it has used stays true.
+    if (ended && family.type === "gauge") continue;
+    for (const [own, value] of family.values(reading.usage))
+      lines.push(sample(family.name, own === "" ? labels : `${labels},${own}`, value));
+    if (lines.length < slice) continue;
+    slice = lines.length + sliceLength;
+    await nextTurn();
+  }
+  return lines.length === 0 ? "" : header(family) + lines.join("");
+}
+
+function machine(): string {
+  return [
+    header({ name: "machine_cpu_cores", help: "CPU cores of the node.", type: "gauge" }),
+    sample("machine_cpu_cores", "", nodeSize.cores),
+    header({ name: "machine_memory_bytes", help: "Memory of the node.", type: "gauge" }),
+    sample("machine_memory_bytes", "", nodeSize.memoryBytes),
+  ].join("");
+}
+
+function times(all: readonly Measured[]): string {
+  const seen: Family = { name: "container_last_seen", help: "When it was last there.", type: "gauge" };
+  const started: Family = {
+    name: "container_start_time_seconds",
+    help: "When it started, since the epoch.",
+    type: "gauge",
+  };
+  const startOf = ({ reading }: Measured): number | undefined =>
+    "startedAt" in reading ? reading.startedAt : "createdAt" in reading ? reading.createdAt : undefined;
+  return [
+    header(seen),
+    ...all.map(({ labels, lastSeen }) => sample(seen.name, labels, Math.floor(lastSeen))),
+    header(started),
+    ...all.flatMap((one) => {
+      const start = startOf(one);
+      return start === undefined ? [] : [sample(started.name, one.labels, start)];
+    }),
+  ].join("");
+}
+
+/** A pod that was made again has the same name, namespace and uid: the newest counts. */
+function newest(pods: readonly PodReading[]): readonly PodReading[] {
+  const found = new Map<string, PodReading>();
+  for (const pod of pods.toSorted((a, b) => a.createdAt - b.createdAt))
+    found.set(JSON.stringify([pod.namespace, pod.name, pod.uid]), pod);
+  return [...found.values()];
+}
+
+function podInfo(pods: readonly PodReading[], node: string): string {
+  const info: Family = { name: "kube_pod_info", help: "1, with what is known of a pod.", type: "gauge" };
+  const phase: Family = {
+    name: "kube_pod_status_phase",
+    help: "1 for the phase that a pod is in.",
+    type: "gauge",
+  };
+  return [
+    header(info),
+    ...pods.map(({ namespace, name, uid, ip = "" }) =>
+      sample(info.name, labelText({ namespace, pod: name, uid, node, pod_ip: ip }), 1),
+    ),
+    header(phase),
+    ...pods.flatMap((pod) => {
+      const labels = labelText({ namespace: pod.namespace, pod: pod.name, uid: pod.uid });
+      return phases.map((one) => sample(phase.name, `${labels},phase="${one}"`, pod.phase === one ? 1 : 0));
+    }),
+  ].join("");
+}
+
+/** Of what the runtime was told. CRI has no requests but the CPU's, which the kubelet writes as shares. */
+function resources(
+  containers: readonly ContainerReading[],
+  pods: readonly PodReading[],
+  node: string,
+): string {
+  const uids = new Map(pods.map(({ id, uid }) => [id, uid]));
+  const lines = { requests: new Map<string, number>(), limits: new Map<string, number>() };
+  for (const { podSandboxId, namespace, pod, name, usage, requestedCpuShares } of containers) {
+    const uid = uids.get(podSandboxId) ?? "";
+    const labels = labelText({ namespace, pod, uid, container: name, node });
+    const cpu = `${labels},resource="cpu",unit="core"`;
+    if (requestedCpuShares !== undefined) lines.requests.set(cpu, requestedCpuShares / 1024);
+    if (usage.cpuQuota !== undefined && usage.cpuPeriod !== undefined)
+      lines.limits.set(cpu, usage.cpuQuota / usage.cpuPeriod);
+    if (usage.memoryLimit !== undefined)
+      lines.limits.set(`${labels},resource="memory",unit="byte"`, usage.memoryLimit);
+  }
+  return (["requests", "limits"] as const)
+    .map((kind) => {
+      const name = `kube_pod_container_resource_${kind}`;
+      const help = kind === "requests" ? "CPU that a container asked for." : "What a container may use.";
+      const samples = [...lines[kind]].map(([labels, value]) => sample(name, labels, value));
+      return samples.length === 0 ? "" : header({ name, help, type: "gauge" }) + samples.join("");
+    })
+    .join("");
+}

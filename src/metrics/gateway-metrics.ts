@@ -1,0 +1,160 @@
+/** What the gateway says of itself: requests, sessions, calls of the runtime, its process. */
+import { readdir } from "node:fs/promises";
+import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
+import { CallCancelled, type Runtime } from "../cri/channel.ts";
+import { GatewayError } from "../errors.ts";
+import type { Rpc } from "../gen/methods.ts";
+import { version } from "../version.ts";
+import { createCounter, createHistogram, gauge, total } from "./recorder.ts";
+
+export interface GatewayMetrics {
+  /**
+   * Records a response.
+   *
+   * @param route The id of its route, or a word for what is no route: never its path, which callers choose.
+   * @param seconds Absent for what lasts as long as the client likes.
+   */
+  answered(route: string, method: string, status: number, seconds?: number): void;
+  /** Records that a session or a stream has begun. */
+  sessionBegan(): void;
+  /** Records the calls and streams of `runtime`. */
+  measured(runtime: Runtime): Runtime;
+  /** In Prometheus' text format. */
+  text(now: Current): Promise<string>;
+  close(): void;
+}
+
+/** What is counted elsewhere. */
+export interface Current {
+  readonly sessions: number;
+  readonly watchers: number;
+}
+
+export function createGatewayMetrics(): GatewayMetrics {
+  const requests = createCounter(
+    { name: "crest_http_requests_total", help: "Requests that were answered, by route and status." },
+    ["route", "method", "status"],
+  );
+  const durations = createHistogram(
+    {
+      name: "crest_http_request_duration_seconds",
+      help: "Time until the last byte of an answer. Without streams.",
+    },
+    ["route"],
+  );
+  const calls = createCounter(
+    {
+      name: "crest_runtime_calls_total",
+      help: "Calls of the runtime that ended, by RPC and code; `ok`: no error.",
+    },
+    ["rpc", "code"],
+  );
+  const callDurations = createHistogram(
+    {
+      name: "crest_runtime_call_duration_seconds",
+      help: "Time that calls of the runtime took. Without streams.",
+    },
+    ["rpc"],
+  );
+  let sessions = 0;
+  let delay: IntervalHistogram | undefined;
+
+  function measured(runtime: Runtime): Runtime {
+    return {
+      ...runtime,
+      async call(rpc, request, options) {
+        const began = performance.now();
+        let code = "ok";
+        try {
+          return await runtime.call(rpc, request, options);
+        } catch (error) {
+          code = codeOf(error);
+          throw error;
+        } finally {
+          calls.add(rpc, code);
+          callDurations.observe((performance.now() - began) / 1000, rpc);
+        }
+      },
+      stream: (rpc, request, options) => counted(rpc, runtime.stream(rpc, request, options)),
+    };
+  }
+
+  async function* counted(rpc: Rpc, messages: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    let code = "ok";
+    try {
+      yield* messages;
+    } catch (error) {
+      code = codeOf(error);
+      throw error;
+    } finally {
+      calls.add(rpc, code);
+    }
+  }
+
+  return {
+    measured,
+    answered(route, method, status, seconds) {
+      requests.add(route, method, String(status));
+      if (seconds !== undefined) durations.observe(seconds, route);
+    },
+    sessionBegan: () => void sessions++,
+    async text(now) {
+      const lag = eventLoopDelay();
+      return [
+        gauge("crest_build_info", "1, with the version of the gateway.", 1, { version }),
+        requests.text(),
+        durations.text(),
+        gauge("crest_sessions", "Sessions and streams that are open.", now.sessions),
+        total("crest_sessions_total", "Sessions and streams that have begun.", sessions),
+        gauge("crest_stats_watchers", "Clients that watch what pods and containers use.", now.watchers),
+        calls.text(),
+        callDurations.text(),
+        lag,
+        await processText(),
+      ].join("");
+    },
+    close: () => void delay?.disable(),
+  };
+
+  /** Measured from the first scrape on: the timer behind it wakes the process a hundred times a second. */
+  function eventLoopDelay(): string {
+    if (delay === undefined) {
+      delay = monitorEventLoopDelay({ resolution: 10 });
+      delay.enable();
+      return "";
+    }
+    const seconds = (nanoseconds: number): number => (Number.isFinite(nanoseconds) ? nanoseconds / 1e9 : 0);
+    const text = [
+      gauge(
+        "nodejs_eventloop_lag_mean_seconds",
+        "Mean delay of timers since the last scrape.",
+        seconds(delay.mean),
+      ),
+      gauge("nodejs_eventloop_lag_p50_seconds", "Median of it.", seconds(delay.percentile(50))),
+      gauge("nodejs_eventloop_lag_p99_seconds", "99th percentile of it.", seconds(delay.percentile(99))),
+      gauge("nodejs_eventloop_lag_max_seconds", "Longest of it.", seconds(delay.max)),
+    ].join("");
+    delay.reset();
+    return text;
+  }
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof CallCancelled) return "cancelled";
+  return error instanceof GatewayError ? error.code : "internal";
+}
+
+/** By the names of Prometheus' client libraries. */
+async function processText(): Promise<string> {
+  const { user, system } = process.cpuUsage();
+  const { rss, heapUsed } = process.memoryUsage();
+  const descriptors = await readdir("/proc/self/fd").catch(() => undefined);
+  const started = Math.round(Date.now() / 1000 - process.uptime());
+  return [
+    total("process_cpu_seconds_total", "CPU time of the gateway's process.", (user + system) / 1e6),
+    gauge("process_resident_memory_bytes", "Memory of the gateway's process.", rss),
+    gauge("nodejs_heap_size_used_bytes", "Part of it in use by JavaScript.", heapUsed),
+    gauge("process_start_time_seconds", "When the process started, since the epoch.", started),
+    gauge("process_open_fds", "Files and connections that it has open.", descriptors?.length),
+  ].join("");
+}

@@ -1,0 +1,32 @@
+/** Pods and containers that have ended stay for a while: the last seconds of their counters would never be scraped. */
+
+const keptMs = 5 * 60_000;
+/** Of a node on which containers start and end all the time. */
+const maxEnded = 500;
+
+export interface Seen<T> {
+  readonly reading: T;
+  /** In seconds since the epoch. */
+  readonly lastSeen: number;
+  readonly ended: boolean;
+}
+
+/** Remembers the readings of each scrape. */
+export function createRecent<T extends { readonly id: string }>() {
+  let known = new Map<string, Seen<T>>();
+  return {
+    /** Those that are there, and those that have ended within five minutes, 500 at most. `time`: in seconds. */
+    update(readings: readonly T[], time: number): readonly Seen<T>[] {
+      const here = readings.map((reading): Seen<T> => ({ reading, lastSeen: time, ended: false }));
+      const ids = new Set(readings.map(({ id }) => id));
+      const gone = [...known.values()]
+        .filter(({ reading, lastSeen }) => !ids.has(reading.id) && (time - lastSeen) * 1000 < keptMs)
+        .map((seen) => ({ ...seen, ended: true }))
+        .sort((a, b) => b.lastSeen - a.lastSeen)
+        .slice(0, maxEnded);
+      const all = [...here, ...gone];
+      known = new Map(all.map((seen) => [seen.reading.id, seen]));
+      return all;
+    },
+  };
+}

@@ -1,0 +1,177 @@
+/**
+ * Reads the node regularly while somebody watches: one reading for all watchers, and none without any.
+ *
+ * A watcher takes the newest round when it is ready for one. One that is slow misses rounds; nothing waits for it and
+ * nothing is kept for it.
+ */
+import { CallCancelled } from "../cri/channel.ts";
+import { createHistory, historyMs } from "./history.ts";
+import { type Before, type Kind, type Round, roundOf } from "./rates.ts";
+import type { ReadNode } from "./read-node.ts";
+
+export interface WatchOptions {
+  /** Milliseconds between two rounds. */
+  readonly intervalMs: number;
+  /** How much of the last 15 minutes comes first, in milliseconds. Only what was collected then is there. */
+  readonly historyMs: number;
+  /** Aborts when nobody is watching any longer. */
+  readonly signal: AbortSignal;
+}
+
+export interface Collector {
+  /**
+   * Rounds as they come. Rates are over the time since the round before, of whichever watcher.
+   *
+   * @throws {GatewayError} when the runtime does not answer: at once, or from the iteration after a minute of failures.
+   * @throws {CallCancelled} From the iteration, when `signal` aborts.
+   */
+  watch(kind: Kind, options: WatchOptions): Promise<AsyncIterable<Round>>;
+  /** The newest round; undefined when nobody watches. */
+  latest(kind: Kind): Round | undefined;
+  /** How many are watching. */
+  readonly watchers: number;
+}
+
+interface Watcher {
+  readonly intervalMs: number;
+  /** Called after each reading. */
+  readonly wake: () => void;
+}
+
+/** After so long without an answer of the runtime, watchers are told. */
+const patienceMs = 60_000;
+
+type Rounds = { readonly [K in Kind]: Round & Before };
+
+export function createCollector(readNode: ReadNode): Collector {
+  const watchers = new Set<Watcher>();
+  const histories = { pod: createHistory(), container: createHistory() };
+  let latest: Rounds | undefined;
+  let failure: Error | undefined;
+  let failingSince: number | undefined;
+  /** Ends the pause before the next reading. */
+  let hurry: (() => void) | undefined;
+  let expiry: NodeJS.Timeout | undefined;
+  let isRunning = false;
+
+  async function take(): Promise<void> {
+    const reading = await readNode();
+    latest = {
+      pod: roundOf("pod", reading, latest?.pod),
+      container: roundOf("container", reading, latest?.container),
+    };
+    for (const kind of ["pod", "container"] as const) histories[kind].note(latest[kind]);
+  }
+
+  async function run(): Promise<void> {
+    while (watchers.size > 0) {
+      const began = performance.now();
+      try {
+        await take();
+        failingSince = undefined;
+      } catch (error) {
+        failingSince ??= began;
+        if (performance.now() - failingSince >= patienceMs) failure = error as Error;
+      }
+      for (const { wake } of watchers) wake();
+      await pause(began);
+    }
+    isRunning = false;
+    // Whoever comes next gets no rates over the time in which nobody watched.
+    latest = undefined;
+    failure = undefined;
+    failingSince = undefined;
+    expiry = setTimeout(forget, historyMs).unref();
+  }
+
+  function forget(): void {
+    histories.pod.since(0);
+    histories.container.since(0);
+  }
+
+  async function pause(began: number): Promise<void> {
+    const shortest = (): number => Math.min(...[...watchers].map(({ intervalMs }) => intervalMs));
+    for (;;) {
+      const restMs = began + shortest() - performance.now();
+      if (watchers.size === 0 || restMs <= 0) return;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, restMs);
+        hurry = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+
+  async function begin(): Promise<void> {
+    if (latest === undefined) await take();
+    clearTimeout(expiry);
+    if (isRunning || watchers.size === 0) return;
+    isRunning = true;
+    // The first reading was taken just now.
+    void pause(performance.now()).then(run);
+  }
+
+  return {
+    get watchers() {
+      return watchers.size;
+    },
+    latest: (kind) => latest?.[kind],
+    async watch(kind, { intervalMs, historyMs: backMs, signal }) {
+      let woken = false;
+      let wakeUp: (() => void) | undefined;
+      const wake = (): void => {
+        woken = true;
+        wakeUp?.();
+      };
+      const watcher = { intervalMs, wake };
+      const leave = (): void => {
+        watchers.delete(watcher);
+        hurry?.();
+        wake();
+      };
+      watchers.add(watcher);
+      signal.addEventListener("abort", leave, { once: true });
+      try {
+        if (signal.aborted) throw new CallCancelled("nobody watches any longer");
+        await begin();
+        hurry?.();
+      } catch (error) {
+        leave();
+        throw error;
+      }
+      return (async function* () {
+        let last = 0;
+        let due = 0;
+        try {
+          for (const round of backMs > 0 ? histories[kind].since(backMs) : []) {
+            yield round;
+            last = round.time;
+          }
+          for (;;) {
+            woken = false;
+            if (signal.aborted) throw new CallCancelled("nobody watches any longer");
+            if (failure !== undefined) throw failure;
+            const round = latest?.[kind];
+            if (round !== undefined && round.time > last && performance.now() >= due) {
+              last = round.time;
+              // A round that comes a little early is the one: the next may come much later.
+              due = performance.now() + intervalMs * 0.9;
+              yield round;
+            }
+            if (!woken) {
+              await new Promise<void>((resolve) => {
+                wakeUp = resolve;
+              });
+              wakeUp = undefined;
+            }
+          }
+        } finally {
+          signal.removeEventListener("abort", leave);
+          leave();
+        }
+      })();
+    },
+  };
+}
