@@ -30,6 +30,7 @@ const order = [
   ...["createContainer", "pruneImages", "startContainer", "listContainers", "getContainer"],
   ...["execSync", "execContainer", "attachContainer", "forwardPorts"],
   ...["getContainerStats", "listContainerStats", "getPodStats", "listPodStats", "getImageFilesystems"],
+  ...["watchContainerStats", "watchOneContainerStats", "watchPodStats", "watchOnePodStats"],
   ...["updateContainerResources", "reopenContainerLog"],
   ...[
     "stopContainer",
