@@ -13,6 +13,7 @@ import type { Runtime } from "./cri/channel.ts";
 import { createServer, type LogEntry, type ServerOptions } from "./http/server.ts";
 import { createInventory, type Inventory } from "./inventory/inventory.ts";
 import { withNameHints } from "./inventory/name-hints.ts";
+import { nodeLogRoots } from "./logs/log-place.ts";
 import { callerInterceptors } from "./runtimes/caller-interceptors.ts";
 import { compose } from "./runtimes/compose.ts";
 import { createDefaults } from "./runtimes/defaults.ts";
@@ -116,6 +117,7 @@ export function createApp({
       logRoot: logRootOf(config.dataDir),
       execMaxMs: options.execMaxMs ?? defaultExecMaxMs,
     }),
+    logRoots: [logRootOf(config.dataDir), ...nodeLogRoots],
     pool: createBufferPool(),
     budget: createOutputBudget(maxBufferBytes),
     listSilenceMs: options.listSilenceMs,

@@ -34,6 +34,7 @@ const tools: ReadonlySet<string> = new Set(["codegen"]);
 /** package -> the folders that may import it. */
 const owners: { readonly [name: string]: readonly string[] } = {
   "@grpc/grpc-js": ["cri"],
+  re2js: ["logs"],
   undici: ["streaming"],
   yaml: ["wire"],
   fastify: ["api", "http", "server"],

@@ -7,6 +7,7 @@ import { encodeCallers } from "../cri/codec.ts";
 import { GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { Inventory } from "../inventory/inventory.ts";
+import type { ContainerSource } from "../logs/logged-containers.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { InvalidValue, jsonPointer } from "../wire/invalid-value.ts";
@@ -23,6 +24,10 @@ export interface Gateway {
   readonly share: Share;
   readonly budget: OutputBudget;
   readonly audit: Audit;
+  /** Which containers there are, for those who read their logs. */
+  readonly containers: ContainerSource;
+  /** Folders below which logs may lie. */
+  readonly logRoots: readonly string[];
   /** Milliseconds for which the runtime may be silent in a list as lines; default: the list's own deadline. */
   readonly listSilenceMs?: number | undefined;
   /** Milliseconds that a command may wait for room in the budget; default 5 s. */

@@ -16,6 +16,7 @@ import { breaks } from "../wire/field-rule.ts";
 import { invalid } from "./bind.ts";
 import type { CustomHandler } from "./custom.ts";
 import { inputOf } from "./input.ts";
+import { logHandlers } from "./log-routes.ts";
 import type { StreamHandler } from "./stream.ts";
 
 export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<Id>> } = {
@@ -56,18 +57,21 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
   },
 };
 
-export const streamHandlers: { readonly [Id in StreamRouteId]: StreamHandler<AnswerOf<Id>> } = {
-  /** The state of a container and each change of it, until its exit. */
-  waitContainer: {
-    async open({ bound, signal }, { runtime }) {
-      const { containerId, timeout } = inputOf("waitContainer", bound);
-      const states = await watchState(runtime, containerId, { timeoutMs: timeout * 1000, signal });
-      return (async function* () {
-        for await (const status of states) yield waitAnswer(status);
-      })();
-    },
-    lineOf: ({ state, exitCode }) => (exitCode === undefined ? state : `${state} ${exitCode}`),
+/** The state of a container and each change of it, until its exit. */
+const waitContainer: StreamHandler<AnswerOf<"waitContainer">> = {
+  async open({ bound, signal }, { runtime }) {
+    const { containerId, timeout } = inputOf("waitContainer", bound);
+    const states = await watchState(runtime, containerId, { timeoutMs: timeout * 1000, signal });
+    return (async function* () {
+      for await (const status of states) yield waitAnswer(status);
+    })();
   },
+  lineOf: ({ state, exitCode }) => (exitCode === undefined ? state : `${state} ${exitCode}`),
+};
+
+export const streamHandlers: { readonly [Id in StreamRouteId]: StreamHandler<AnswerOf<Id>, object> } = {
+  waitContainer,
+  ...logHandlers,
 };
 
 function waitAnswer({

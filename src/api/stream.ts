@@ -1,11 +1,12 @@
 /**
  * Routes that answer a sequence of items as they come: as NDJSON, server-sent events, text or WebSocket messages by
- * `Accept` and `Upgrade`, or as JSON, which is the last item alone.
+ * `Accept` and `Upgrade`, or as JSON, which is the last item alone unless the handler makes it.
  *
  * A source only yields items. Here each reader gets them at its own pace, has a place among the sessions, and is told
  * the problem when the source fails or the gateway ends. A failure before the first byte is a problem as everywhere.
  */
-import { Readable } from "node:stream";
+import { pipeline, Readable } from "node:stream";
+import { createGzip } from "node:zlib";
 import type { FastifyReply } from "fastify";
 import { CallCancelled } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
@@ -26,18 +27,25 @@ import { checkHandshake } from "./websockets.ts";
 
 type Context = RequestContext<StreamRoute>;
 
-export interface StreamHandler<Item extends object = object> {
+/** `Answer` is what readers get for each item, `Item` what the source yields. */
+export interface StreamHandler<Answer extends object = object, Item extends object = Answer> {
   /**
    * Opens the items. They are asked for one after the other, as fast as the reader takes them, and must end when
-   * `ctx.signal` aborts.
+   * `ctx.signal` aborts. Items that are there at the same time may come as a list.
    *
    * @throws {GatewayError}
    */
-  open(ctx: Context, gateway: Gateway): Promise<AsyncIterable<Item>>;
+  open(ctx: Context, gateway: Gateway, form: StreamForm): Promise<AsyncIterable<Item | readonly Item[]>>;
   /** An item as a line of text, without its end; undefined for an item that text leaves out. */
   lineOf(item: Item): string | undefined;
+  /** An item as readers get it. Default: itself. */
+  answerOf?(item: Item): Answer;
   /** The `id` of a server-sent event, which a client sends back as `Last-Event-ID`. One line. */
   idOf?(item: Item): string | undefined;
+  /** Answers JSON, in an answer of bounded size. Default: the last item. @throws {GatewayError} */
+  json?(ctx: Context, gateway: Gateway): Promise<object>;
+  /** The name of the file that a client wants to save the items as; undefined for one that reads them. */
+  fileName?(ctx: Context): string | undefined;
 }
 
 /** What is bound, and how the client is reached. */
@@ -63,13 +71,17 @@ export function streamKind(
   { handler, sessions }: { readonly handler: StreamHandler; readonly sessions: SessionOptions },
 ): RouteKind<StreamRoute, StreamPlan, Opened> {
   const binder = createBinder(route);
+  const answerOf = (item: object): object => handler.answerOf?.(item) ?? item;
   const formats = new Map<string, StreamFormat>();
-  for (const form of route.forms)
-    if (form !== "json" && form !== "websocket") formats.set(form, streamFormat(form, handler.lineOf));
-  const byMediaType = new Map<string, StreamForm>([
-    ...(route.forms.includes("json") ? [["application/json", "json"] as const] : []),
-    ...[...formats].map(([form, { mediaType }]) => [mediaType, form as StreamForm] as const),
-  ]);
+  const byMediaType = new Map<string, StreamForm>();
+  for (const form of route.forms) {
+    if (form === "json") byMediaType.set("application/json", form);
+    else if (form !== "websocket") {
+      const format = streamFormat(form, handler.lineOf, answerOf);
+      formats.set(form, format);
+      byMediaType.set(format.mediaType, form);
+    }
+  }
   const [first = "application/json", ...others] = byMediaType.keys();
 
   return {
@@ -85,20 +97,26 @@ export function streamKind(
       const ending = endingOf(ctx);
       if (form === "websocket") {
         client?.check();
-        return { session: overSocket(ctx, { items: await handler.open(ctx, gateway), ending }) };
+        return { session: overSocket(ctx, { items: await handler.open(ctx, gateway, form), ending }) };
       }
+      const fileName = handler.fileName?.(ctx);
       if (form === "json") {
-        const last = await lastOf(await handler.open(ctx, gateway));
+        const body =
+          (await handler.json?.(ctx, gateway)) ??
+          answerOf(await lastOf(await handler.open(ctx, gateway, form)));
         return {
-          send: (reply) => reply.type("application/json").send(Buffer.from(`${JSON.stringify(last)}\n`)),
+          send: (reply) =>
+            attached(reply, fileName)
+              .type("application/json")
+              .send(Buffer.from(`${JSON.stringify(body)}\n`)),
         };
       }
       const format = formats.get(form);
       if (format === undefined) throw new TypeError(`${route.id} has no form ${form}`);
       // Nobody would read the items.
       if (ctx.request.method === "HEAD")
-        return { send: (reply) => reply.type(format.mediaType).send(Buffer.alloc(0)) };
-      return overHttp(ctx, { format, ending });
+        return { send: (reply) => attached(reply, fileName).type(format.mediaType).send(Buffer.alloc(0)) };
+      return overHttp(ctx, { form, format, ending, fileName });
     },
     answer: ({ reply }, opened) => ("send" in opened ? opened.send(reply) : undefined),
   };
@@ -106,12 +124,22 @@ export function streamKind(
   /** The items as the body of the response, which holds its place until it has closed. */
   async function overHttp(
     ctx: Context,
-    { format, ending }: { readonly format: StreamFormat; readonly ending: Ending },
+    {
+      form,
+      format,
+      ending,
+      fileName,
+    }: {
+      readonly form: StreamForm;
+      readonly format: StreamFormat;
+      readonly ending: Ending;
+      readonly fileName: string | undefined;
+    },
   ): Promise<Opened> {
     const place = sessions.registry.reserve(ending.end);
-    let items: AsyncIterable<object>;
+    let items: Items["items"];
     try {
-      items = await handler.open(ctx, gateway);
+      items = await handler.open(ctx, gateway, form);
     } catch (error) {
       place.release();
       throw ending.reason ?? error;
@@ -123,9 +151,18 @@ export function streamKind(
     });
     place.hold({ ended, end: (_code, reason) => ending.end(new GatewayError("shutting_down", reason)) });
     const body = Readable.from(textOf(ctx, { items, format, ending }), { objectMode: false });
+    const isPacked = fileName !== undefined && takesGzip(ctx.request.headers["accept-encoding"]);
     return {
-      // Proxies that buffer would hold back what is read as it comes.
-      send: (reply) => reply.type(format.mediaType).header("x-accel-buffering", "no").send(body),
+      send(reply) {
+        attached(reply, fileName).type(format.mediaType);
+        if (isPacked) {
+          // A failure of either ends the other, and so the response.
+          const packed = pipeline(body, createGzip(), () => undefined);
+          return reply.header("content-encoding", "gzip").send(packed);
+        }
+        // Proxies that buffer would hold back what is read as it comes.
+        return reply.header("x-accel-buffering", "no").send(body);
+      },
     };
   }
 
@@ -133,9 +170,10 @@ export function streamKind(
     ctx: Context,
     { items, format, ending }: Items & { readonly format: StreamFormat },
   ): AsyncGenerator<string> {
+    const textOfItem = (item: object): string => format.item(item, handler.idOf?.(item));
     try {
-      for await (const item of withHeartbeat(items, format.heartbeat)) {
-        const text = typeof item === "string" ? item : format.item(item, handler.idOf?.(item));
+      for await (const some of withHeartbeat(items, format.heartbeat)) {
+        const text = typeof some === "string" ? some : listOf(some).map(textOfItem).join("");
         if (text !== "") yield text;
       }
     } catch (error) {
@@ -167,7 +205,7 @@ export function streamKind(
         socket.send(JSON.stringify(item), (error) => (error ? reject(error) : resolve()));
       });
     try {
-      for await (const item of items) await send(item);
+      for await (const some of items) for (const item of listOf(some)) await send(answerOf(item));
       live.close(closeCode.normal, "");
     } catch (error) {
       if (!live.open || socket.readyState !== openState) return;
@@ -191,7 +229,7 @@ interface Ending {
 }
 
 interface Items {
-  readonly items: AsyncIterable<object>;
+  readonly items: AsyncIterable<object | readonly object[]>;
   readonly ending: Ending;
 }
 
@@ -215,9 +253,33 @@ function endingOf(ctx: Context): Ending {
 }
 
 /** The last of the items. @throws {GatewayError} when there is none. */
-async function lastOf(items: AsyncIterable<object>): Promise<object> {
+async function lastOf(items: Items["items"]): Promise<object> {
   let last: object | undefined;
-  for await (const item of items) last = item;
+  for await (const some of items) last = listOf(some).at(-1) ?? last;
   if (last === undefined) throw new GatewayError("internal", "The stream ended without an item");
   return last;
+}
+
+const listOf = (some: object | readonly object[]): readonly object[] =>
+  Array.isArray(some) ? (some as readonly object[]) : [some];
+
+/** Makes a response one that is saved under a name. */
+function attached(reply: FastifyReply, fileName: string | undefined): FastifyReply {
+  if (fileName === undefined) return reply;
+  return reply
+    .header("content-disposition", `attachment; filename="${fileName}"`)
+    .header("vary", "accept-encoding");
+}
+
+/** Whether `Accept-Encoding` names gzip, and not with a quality of 0. */
+function takesGzip(acceptEncoding: string | string[] | undefined): boolean {
+  return [acceptEncoding ?? []]
+    .flat()
+    .join(",")
+    .split(",")
+    .some((coding) => {
+      const [name = "", ...parameters] = coding.split(";").map((part) => part.trim().toLowerCase());
+      const quality = parameters.find((parameter) => parameter.startsWith("q="))?.slice(2);
+      return (name === "gzip" || name === "*") && Number(quality ?? 1) > 0;
+    });
 }

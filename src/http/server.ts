@@ -21,6 +21,7 @@ import { type ChosenProtocols, registerWebSockets } from "../api/websockets.ts";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { Inventory } from "../inventory/inventory.ts";
+import { polledContainers } from "../logs/logged-containers.ts";
 import { routes } from "../routes/index.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
 import type { Drain } from "../server/drain.ts";
@@ -67,6 +68,8 @@ export interface ServerOptions {
   readonly tls?: SecureContextOptions | undefined;
   readonly drain: Drain;
   readonly budget: OutputBudget;
+  /** Folders below which the logs of containers may lie. */
+  readonly logRoots: readonly string[];
   /** Default: no audit log. */
   readonly audit?: Audit;
   /** See `Gateway`. */
@@ -196,6 +199,8 @@ export function createServer(options: ServerOptions): Server {
   const gateway: Gateway = {
     ...options,
     audit: options.audit ?? noAudit,
+    containers: polledContainers(options.runtime),
+    logRoots: options.logRoots,
     share: createSingleflight(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
     callerOf(request) {

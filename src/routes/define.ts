@@ -228,7 +228,10 @@ export function custom<
   return { kind: "custom", ...route } as CustomRoute<Id, P>;
 }
 
-/** How a sequence of items is written; JSON is its last item alone. A WebSocket gets a text message for each. */
+/**
+ * How a sequence of items is written. JSON is its last item alone, unless the route has a body of its own. A WebSocket gets a text message for
+ * each.
+ */
 export type StreamForm = "json" | "ndjson" | "sse" | "text" | "websocket";
 
 /** A sequence of items, as they come: the handler is found by `id`. */

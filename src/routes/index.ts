@@ -2,6 +2,7 @@
 import { containers, containerWait } from "./containers.ts";
 import type { Route } from "./define.ts";
 import { imageRemoval, images } from "./images.ts";
+import { logs } from "./logs.ts";
 import { pods } from "./pods.ts";
 import { gateway, runtime } from "./runtime.ts";
 import { sessions } from "./sessions.ts";
@@ -11,7 +12,7 @@ export const customRoutes = { ...gateway, ...imageRemoval } as const;
 export type CustomRouteId = keyof typeof customRoutes;
 
 /** Routes that answer a sequence of items; `http/` has a handler for each, by this name. */
-export const streamRoutes = { ...containerWait } as const;
+export const streamRoutes = { ...containerWait, ...logs } as const;
 export type StreamRouteId = keyof typeof streamRoutes;
 
 const table = [

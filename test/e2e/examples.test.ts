@@ -30,6 +30,7 @@ const order = [
   ...["createContainer", "startContainer", "listContainers", "getContainer"],
   ...["execSync", "execContainer", "attachContainer", "forwardPorts"],
   ...["getContainerStats", "listContainerStats", "getPodStats", "listPodStats", "getImageFilesystems"],
+  ...["getContainerLogs", "getPodLogs", "listLogs"],
   ...["updateContainerResources", "reopenContainerLog"],
   ...["stopContainer", "waitContainer", "removeContainer", "stopPod", "removePod", "removeImage"],
 ] as const;
@@ -70,7 +71,9 @@ async function runtimeVersion(): Promise<string> {
 
 async function ask(story: Story, id: string): Promise<void> {
   const { method, target, body } = story.request(id);
-  const answer = await crest().send(method, target, { body });
+  // Without it, logs are text.
+  const headers = { accept: "application/json" };
+  const answer = await crest().send(method, target, { body, headers });
   const wanted = ratesIn(JSON.stringify(examples.get(id)?.answer ?? {}));
   if (ratesIn(answer.text) >= wanted) return story.hold(id, answer);
   // A rate takes two readings.

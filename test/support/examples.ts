@@ -114,6 +114,9 @@ const measured: { readonly [field: string]: RegExp } = {
   timestamp: /^(0|1\d{18})$/,
   size: /^\d+$/,
   value: /^\d+$/,
+  time: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/,
+  cursor: /^1\.[0-9a-z.-]+$/,
+  searchedBytes: /^\d+$/,
 };
 
 /** Lists that an example shows only in part. */

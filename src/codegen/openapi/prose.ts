@@ -28,7 +28,7 @@ export const tags = [
 /** The tag of a route: what its path is about. */
 export function tagOf(route: Route): string {
   const [, path = ""] = route.http.split(" ");
-  if (/\/containers/.test(path)) return "containers";
+  if (/\/containers/.test(path) || path === "/v1/logs") return "containers";
   if (path.startsWith("/v1/metrics/")) return "runtime";
   if (/\/pods/.test(path)) return "pods";
   if (/\/image/.test(path)) return "images";
