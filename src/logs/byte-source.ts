@@ -1,5 +1,6 @@
 /** The bytes of a log file, compressed or not. */
 import type { FileHandle } from "node:fs/promises";
+import { pipeline, Readable } from "node:stream";
 import { createGunzip, type Gunzip } from "node:zlib";
 import { GatewayError } from "../errors.ts";
 
@@ -46,11 +47,10 @@ export function gzipSource(file: FileHandle, name: string): ByteSource {
 
   function start(): void {
     stop();
-    const input = file.createReadStream({ start: 0, autoClose: false, highWaterMark: 256 * 1024 });
+    // Not the stream of the file, which closes it when it is destroyed.
     const output = createGunzip({ chunkSize: 64 * 1024 });
-    input.on("error", (error) => output.destroy(error));
-    output.on("close", () => input.destroy());
-    stream = input.pipe(output);
+    pipeline(Readable.from(bytesOf(file), { objectMode: false }), output, () => undefined);
+    stream = output;
     unpacked = stream[Symbol.asyncIterator]();
     rest = Buffer.alloc(0);
     at = 0;
@@ -58,7 +58,7 @@ export function gzipSource(file: FileHandle, name: string): ByteSource {
   }
 
   function stop(): void {
-    stream?.on("error", () => undefined).destroy();
+    stream?.destroy();
     stream = undefined;
     unpacked = undefined;
   }
@@ -103,4 +103,15 @@ export function gzipSource(file: FileHandle, name: string): ByteSource {
       await file.close();
     },
   };
+}
+
+const packedBytes = 64 * 1024;
+
+async function* bytesOf(file: FileHandle): AsyncGenerator<Buffer> {
+  for (let position = 0; ; ) {
+    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafeSlow(packedBytes), 0, packedBytes, position);
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
 }

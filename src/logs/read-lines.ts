@@ -80,6 +80,10 @@ export async function* readLines(chain: LogChain, options: ReadOptions): AsyncGe
   /** Since when a newer file has had content, while this one may still get lines. */
   let leavingSince: number | undefined;
   let hasEnded = false;
+  /** The file before this one. */
+  let left: LogFile | undefined;
+  /** Whether this file had no record when it was last looked at. */
+  let wasEmpty = false;
 
   while (!signal.aborted) {
     if (file === undefined) {
@@ -95,7 +99,18 @@ export async function* readLines(chain: LogChain, options: ReadOptions): AsyncGe
     const isLast = endAt?.file === file;
     const length = isLast ? Math.min(wantedBytes, endAt.offset - offset) : wantedBytes;
     const chunk = length <= 0 ? empty : await file.source.read(offset, length);
-    await file.key();
+    if ((await file.key()) === undefined) wasEmpty = true;
+    else if (wasEmpty) {
+      wasEmpty = false;
+      // It may have been written, copied and truncated meanwhile: the copy comes first.
+      const next = left === undefined ? await firstFile(chain) : await chain.after(left, reader.lastTime);
+      if (follow !== undefined && next !== undefined && next !== file) {
+        await chain.release(file);
+        file = next;
+        offset = 0;
+        continue;
+      }
+    }
     const isShort = chunk.length < length;
     const now = performance.now();
     if (isShort || now - checkedAt > truncationCheckMs) {
@@ -161,6 +176,8 @@ export async function* readLines(chain: LogChain, options: ReadOptions): AsyncGe
       if (follow !== undefined) await chain.release(file);
       else await chain.trim([next, ...(endAt === undefined ? [] : [endAt.file])]);
       leavingSince = undefined;
+      left = file;
+      wasEmpty = false;
       file = next;
       offset = 0;
       continue;
