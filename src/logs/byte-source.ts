@@ -109,7 +109,12 @@ const packedBytes = 64 * 1024;
 
 async function* bytesOf(file: FileHandle): AsyncGenerator<Buffer> {
   for (let position = 0; ; ) {
-    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafeSlow(packedBytes), 0, packedBytes, position);
+    const { buffer, bytesRead } = await file.read(
+      Buffer.allocUnsafeSlow(packedBytes),
+      0,
+      packedBytes,
+      position,
+    );
     if (bytesRead === 0) return;
     position += bytesRead;
     yield buffer.subarray(0, bytesRead);

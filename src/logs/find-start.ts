@@ -68,7 +68,7 @@ async function firstTimed(
       begin = recordEnd + 1;
     }
     // Overlaps, for a record that this block has in part.
-    at += Math.max(1, block.length > blockBytes / 2 ? blockBytes / 2 : block.length);
+    at += Math.min(block.length, blockBytes / 2);
   }
   return undefined;
 }

@@ -26,17 +26,30 @@ const formatOf = (manner: MannerName) =>
   manner === "cri-dockerd" ? formats.jsonFile : manner === "cri-o" ? formats.criO : formats.containerd;
 
 /** An exited container whose log has these lines, one a second, written as its runtime does. */
-async function withLog(gateway: LiveGateway, manner: MannerName, texts: readonly string[], init: LogInit = {}) {
+async function withLog(
+  gateway: LiveGateway,
+  manner: MannerName,
+  texts: readonly string[],
+  init: LogInit = {},
+) {
   const { name = "app", pod: podName = "web", attempt = 0, labels = {} } = init;
   const logDirectory = join(gateway.dataDir, "logs", podName);
   const known = [...gateway.fake.pods.values()].find((one) => one.config.metadata?.name === podName);
-  const pod = known ?? gateway.fake.addPod({ name: podName, namespace: "demo", labels, config: { logDirectory } });
+  const pod =
+    known ?? gateway.fake.addPod({ name: podName, namespace: "demo", labels, config: { logDirectory } });
   const logPath = `${name}/${attempt}.log`;
   const container = gateway.fake.addContainer({ pod, name, attempt, logPath, state: "exited" });
   const path = join(logDirectory, logPath);
   await mkdir(dirname(path), { recursive: true });
   const bytes = texts.flatMap((text, index) =>
-    formatOf(manner)({ stream: index % 2 === 0 ? "stdout" : "stderr", bytes: Buffer.from(text), timeMs: beginMs + index * 1000 }, (left) => left),
+    formatOf(manner)(
+      {
+        stream: index % 2 === 0 ? "stdout" : "stderr",
+        bytes: Buffer.from(text),
+        timeMs: beginMs + index * 1000,
+      },
+      (left) => left,
+    ),
   );
   if (manner === "cri-dockerd") {
     const folder = join(gateway.dataDir, "docker", "containers", container.id);
@@ -71,7 +84,10 @@ for (const manner of mannerNames) {
     assert.equal(plain.headers["content-type"], "text/plain");
     assert.equal(plain.text, 'one\ntwo\n{"level":"warn","msg":"three"}\n');
     const page = await gateway.ask(`GET ${url}`, undefined, json);
-    assert.deepEqual([page.at("lines.0.text"), page.at("lines.1.stream"), page.at("more")], ["one", "stderr", false]);
+    assert.deepEqual(
+      [page.at("lines.0.text"), page.at("lines.1.stream"), page.at("more")],
+      ["one", "stderr", false],
+    );
     assert.equal(page.at("lines.0.time"), "2026-11-29T10:00:00.000000000Z");
     assert.deepEqual([page.at("lines.2.level"), page.at("lines.2.fields.msg")], ["warn", "three"]);
     const lines = await gateway.ask(`GET ${url}`, undefined, { accept: "application/x-ndjson" });
@@ -201,7 +217,11 @@ test("a follower that leaves frees its place", async (t) => {
   await writeFile(join(dirname(dirname(path)), "run", "0.log"), "2026-11-29T10:00:00Z stdout F hello\n");
   const sessions = async () => /^sessions (\d+)$/m.exec((await gateway.ask("GET /readyz?verbose")).text)?.[1];
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const options = { port: gateway.port, host: "127.0.0.1", path: `/v1/containers/${running.id}/logs?follow` };
+    const options = {
+      port: gateway.port,
+      host: "127.0.0.1",
+      path: `/v1/containers/${running.id}/logs?follow`,
+    };
     get({ ...options, headers: { authorization }, agent: false }, resolve).on("error", reject);
   });
   let text = "";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { rename } from "node:fs/promises";
 import { get, type IncomingMessage } from "node:http";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
 import { assertDone, bodyOf } from "./support/api.ts";
 import { type Gateway, newFolder, removeFolder, startGateway } from "./support/gateway.ts";
@@ -19,9 +19,6 @@ let gateway: Gateway | undefined;
 const startHere = (): Promise<Gateway> =>
   startGateway("serve", { args: ["-A", `--runtime-endpoint=${runtime().socket}`], dataDir });
 
-before(async () => {
-  if (skip === false) gateway = await startHere();
-});
 after(async () => {
   await gateway?.close();
   await removeFolder(dataDir);
@@ -59,6 +56,7 @@ async function follow({ address, token }: Gateway, path: string) {
 }
 
 test("a log is its text and nothing else; filters and forms apply", { skip }, async () => {
+  gateway ??= await startHere();
   const pod = await runPod(crest());
   const script = "echo one; echo two >&2; echo 'level=error three'; printf four";
   const container = await runContainer(crest(), pod, shell(script));
@@ -74,7 +72,9 @@ test("a log is its text and nothing else; filters and forms apply", { skip }, as
   const followed = await crest().get(`${path}?follow&stream=stdout`);
   assert.equal(followed.text, "one\nlevel=error three\nfour\n");
   const headers = { accept: "application/json" };
-  const page = bodyOf(await crest().send<{ lines: Item[] }>("GET", `${pod.path}/logs?tailLines=1`, { headers }));
+  const page = bodyOf(
+    await crest().send<{ lines: Item[] }>("GET", `${pod.path}/logs?tailLines=1`, { headers }),
+  );
   assert.equal(page.lines.length, 1);
   await removePod(crest(), pod);
 });
@@ -82,6 +82,7 @@ test("a log is its text and nothing else; filters and forms apply", { skip }, as
 test("every line of a fast container comes once and in order through rotations, and a gateway that is killed", {
   skip,
 }, async () => {
+  gateway ??= await startHere();
   const count = 30_000;
   const pod = await runPod(crest());
   const script = `i=0; while [ $i -lt ${count} ]; do echo line $i; i=$((i+1)); done; sleep 3600`;

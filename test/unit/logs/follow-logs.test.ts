@@ -1,12 +1,28 @@
 /** Followed logs: every line once and in order, for each reader, across rotations of every kind. */
 import assert from "node:assert/strict";
-import { appendFile, copyFile, mkdir, open, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  copyFile,
+  mkdir,
+  open,
+  readFile,
+  rename,
+  rm,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { eventually } from "../../support/eventually.ts";
-import { openReading, readLinesOf, sourceOf, type TestContainer, textsOf } from "../../support/log-reading.ts";
+import {
+  openReading,
+  readLinesOf,
+  sourceOf,
+  type TestContainer,
+  textsOf,
+} from "../../support/log-reading.ts";
 import { type AfterTest, tempDir } from "../../support/temp-dir.ts";
 
 const compress = promisify(gzip);
@@ -47,7 +63,12 @@ function follow(t: AfterTest, container: TestContainer, root: string, cursor?: s
   t.after(() => stopping.abort());
   const done = (async () => {
     const source = sourceOf([container]);
-    for await (const line of readLinesOf(source, { roots: [root], follow: true, cursor, signal: stopping.signal }))
+    for await (const line of readLinesOf(source, {
+      roots: [root],
+      follow: true,
+      cursor,
+      signal: stopping.signal,
+    }))
       if (!stopping.signal.aborted) lines.push(line);
   })();
   return {
@@ -96,7 +117,9 @@ test("three followers of five rotations get every line once and in order, one of
   await writer.write(200);
   const wanted = numbered(writer.written);
   await eventually(
-    () => [first, second].every(({ lines }) => lines.length >= wanted.length) && received.length + third.lines.length >= wanted.length,
+    () =>
+      [first, second].every(({ lines }) => lines.length >= wanted.length) &&
+      received.length + third.lines.length >= wanted.length,
     { timeoutMs: 20_000 },
   );
   container.isEnded = true;

@@ -21,7 +21,11 @@ function someLines(seed: number, count: number, isUtf8: boolean): readonly Writt
   return Array.from({ length: count }, (_, number) => {
     const stream = dice.roll(3) === 0 ? "stderr" : "stdout";
     const size = dice.pick([0, 1, 20, 100, 100, 300, 9000, 40_000]);
-    const text = Buffer.alloc(size, isUtf8 ? `${number} ` : "\u00e4\u20ac").fill(`${number}:`, 0, Math.min(size, 6));
+    const text = Buffer.alloc(size, isUtf8 ? `${number} ` : "\u00e4\u20ac").fill(
+      `${number}:`,
+      0,
+      Math.min(size, 6),
+    );
     if (!isUtf8 && size > 10) text[size - 1] = 0xff;
     return { stream, bytes: text, timeMs: beginMs + number * 3 - (stream === "stderr" ? dice.roll(9) : 0) };
   });
@@ -30,10 +34,16 @@ function someLines(seed: number, count: number, isUtf8: boolean): readonly Writt
 /** Writes the records into files that were rotated, in the ways of a runtime; returns the path of the log. */
 async function writeLog(
   root: string,
-  { lines, format, seed, files }: { lines: readonly WrittenLine[]; format: FormatName; seed: number; files: number },
+  {
+    lines,
+    format,
+    seed,
+    files,
+  }: { lines: readonly WrittenLine[]; format: FormatName; seed: number; files: number },
 ): Promise<string> {
   const dice = createDice(seed);
-  const partBytes = (left: number): number => (format === "criO" ? dice.roll(8192) + 1 : Math.min(left, 16_384));
+  const partBytes = (left: number): number =>
+    format === "criO" ? dice.roll(8192) + 1 : Math.min(left, 16_384);
   // The records of the two streams alternate: a line may be unfinished while others come.
   const queues = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
   const records: Buffer[] = [];
@@ -71,8 +81,12 @@ for (const format of formatNames) {
       const path = await writeLog(root, { lines, format, seed: seed + round, files: 4 });
       const read = await readAll(sourceOf([{ path, isEnded: true }]), { roots: [root] });
       for (const stream of ["stdout", "stderr"] as const) {
-        const wanted = lines.filter((line) => line.stream === stream).map(({ bytes }) => bytes.toString("latin1"));
-        const got = read.filter((line) => line.stream === stream).map(({ bytes }) => bytes.toString("latin1"));
+        const wanted = lines
+          .filter((line) => line.stream === stream)
+          .map(({ bytes }) => bytes.toString("latin1"));
+        const got = read
+          .filter((line) => line.stream === stream)
+          .map(({ bytes }) => bytes.toString("latin1"));
         assert.deepEqual(got, wanted);
       }
     }
@@ -153,7 +167,9 @@ test("a line over 1 MiB is cut and marked, and the next one is whole", async (t)
   const root = await tempDir(t);
   const path = join(root, "0.log");
   const long = Buffer.alloc(3 * 1024 * 1024, "x");
-  const lines = [long, Buffer.from("next")].map((bytes) => ({ stream: "stdout", bytes, timeMs: beginMs }) as const);
+  const lines = [long, Buffer.from("next")].map(
+    (bytes) => ({ stream: "stdout", bytes, timeMs: beginMs }) as const,
+  );
   await writeFile(path, Buffer.concat(lines.flatMap((line) => formats.containerd(line, () => 16_384))));
   const source = sourceOf([{ path, isEnded: true }]);
   const read = await readAll(source, { roots: [root] });
@@ -202,7 +218,9 @@ test("logs of several containers are merged by time, and a cursor goes on in all
     ["a", "b", "c"].map(async (name, index) => {
       const path = join(root, `${name}.log`);
       const times = Array.from({ length: 50 }, () => beginMs + dice.roll(30_000)).sort((x, y) => x - y);
-      const text = times.map((ms, n) => `${new Date(ms).toISOString()} stdout F ${ms} ${name}${n}\n`).join("");
+      const text = times
+        .map((ms, n) => `${new Date(ms).toISOString()} stdout F ${ms} ${name}${n}\n`)
+        .join("");
       await writeFile(path, text);
       return { path, name, id: String(index).repeat(64), isEnded: true };
     }),
@@ -211,10 +229,17 @@ test("logs of several containers are merged by time, and a cursor goes on in all
   const all = await readAll(source, { roots: [root] });
   assert.equal(all.length, 150);
   const times = all.map(({ text }) => Number(text.split(" ")[0]));
-  assert.deepEqual(times, times.toSorted((x, y) => x - y));
+  assert.deepEqual(
+    times,
+    times.toSorted((x, y) => x - y),
+  );
   for (const index of [0, 10, 74, 140, 149]) {
     const rest = await readAll(source, { roots: [root], cursor: all[index]?.cursor });
-    assert.deepEqual(textsOf(rest).toSorted(), textsOf(all.slice(index + 1)).toSorted(), `behind line ${index}`);
+    assert.deepEqual(
+      textsOf(rest).toSorted(),
+      textsOf(all.slice(index + 1)).toSorted(),
+      `behind line ${index}`,
+    );
   }
   assert.deepEqual(textsOf(await readAll(source, { roots: [root], tailLines: 5 })), textsOf(all.slice(-5)));
 });
@@ -256,7 +281,8 @@ test("only regular files below the roots are read, and dockerd's own link", asyn
 
   const docker = join(outside, "containers", id);
   await mkdir(docker, { recursive: true });
-  const json = (log: string): string => `${JSON.stringify({ log, stream: "stdout", time: "2026-11-29T10:00:00Z" })}\n`;
+  const json = (log: string): string =>
+    `${JSON.stringify({ log, stream: "stdout", time: "2026-11-29T10:00:00Z" })}\n`;
   await writeFile(join(docker, `${id}-json.log.1`), json("rotated\n"));
   await writeFile(join(docker, `${id}-json.log`), json("docker\n"));
   const link = join(root, "docker.log");
