@@ -17,6 +17,7 @@ import { nodeLogRoots } from "./logs/log-place.ts";
 import { callerInterceptors } from "./runtimes/caller-interceptors.ts";
 import { compose } from "./runtimes/compose.ts";
 import { createDefaults } from "./runtimes/defaults.ts";
+import { withFreeHostPorts } from "./runtimes/free-host-ports.ts";
 import { withListLimit } from "./runtimes/list-limit.ts";
 import { logRootOf } from "./runtimes/log-folders.ts";
 import { withPodCgroups } from "./runtimes/pod-cgroup.ts";
@@ -185,6 +186,7 @@ export function adapt(transport: Runtime): { readonly runtime: Runtime; readonly
     whole,
     withSafeCreates,
     withPodCgroups((id) => inventory.podOf("pod", id)),
+    withFreeHostPorts,
     withStats,
     ...callerInterceptors,
   );
@@ -227,7 +229,7 @@ function renew(
     },
     refuse(error) {
       const why = error instanceof Error ? error.message : String(error);
-      log({ level: "warn", message: `The certificate in use stays: ${why}` });
+      log({ level: "warn", message: `Keeping the current certificate: ${why}` });
     },
   });
 }

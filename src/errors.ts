@@ -41,6 +41,7 @@ export const errorTable = {
   state_changing: { status: 409, title: "State is changing", retryable: true },
   pod_not_ready: { status: 409, title: "Pod not ready" },
   name_reserved: { status: 409, title: "Name in use" },
+  port_in_use: { status: 409, title: "Host port in use" },
   image_in_use: { status: 409, title: "Image in use" },
   image_pinned: { status: 409, title: "Image pinned" },
   ambiguous_id: { status: 409, title: "Ambiguous id" },
@@ -92,7 +93,7 @@ export interface FieldError {
 
 export interface GatewayErrorOptions {
   readonly cause?: unknown;
-  /** Locations of the mistakes, for `invalid_request`. */
+  /** Locations in the request that the error is about. */
   readonly errors?: readonly FieldError[];
   /** Name of the gRPC status, if the runtime returned one. */
   readonly grpcCode?: string | undefined;

@@ -1,8 +1,8 @@
 /**
- * One request's path, query and body -> the JSON of the RPC's request message.
+ * Turns a request's path, query and body into the JSON form of the RPC's request message.
  *
- * Compiled once per route. What the caller wrote is only put in its place here; whether it is valid is
- * the encoder's to say, and `locate` turns the encoder's pointers back into the caller's own places.
+ * Compiled once per route. This module only puts values in place; the encoder validates them, and `locate` maps the
+ * encoder's pointers back to where the caller wrote the values.
  */
 
 import { enumNames, fieldAt, fieldsOf, spellingsIn } from "../cri/codec.ts";
@@ -18,9 +18,9 @@ import { type UnknownFields, unknownFieldsOf } from "./unknown-fields.ts";
 
 export interface Parts {
   readonly params: { readonly [name: string]: string };
-  /** Parsed query: a name given twice holds a list. */
+  /** Parsed query. A repeated name holds a list. */
   readonly query: { readonly [name: string]: string | readonly string[] | undefined };
-  /** The body's bytes, or its value where it was parsed already; empty or absent when there was none. */
+  /** The body's bytes, or its value if already parsed. Empty or undefined without a body. */
   readonly body: Uint8Array | ParsedBody | undefined;
 }
 
@@ -30,18 +30,18 @@ export type JsonObject = { [key: string]: unknown };
 export interface Bound {
   /** The request message as JSON, in the caller's spelling. */
   readonly message: JsonObject;
-  /** The parameters that are the gateway's own. */
+  /** The gateway's own parameters. */
   readonly gatewayParams: GatewayParamValues;
-  /** Names among the route's `fieldGrants` that this request gives. */
+  /** The names in the route's `fieldGrants` that this request uses. */
   readonly given: readonly string[];
-  /** Gathers the body's unknown fields; absent where they are refused. */
+  /** Collects the body's unknown fields; undefined if they are refused. */
   readonly unknown: UnknownFields | undefined;
 }
 
 export interface Binder {
-  /** @throws {GatewayError} `invalid_request`, `invalid_json`, with the places of the mistakes. */
+  /** @throws {GatewayError} invalid_request, invalid_json: with the location of each mistake. */
   bind(parts: Parts): Bound;
-  /** Where the caller wrote what the encoder found at `pointer` of the message. */
+  /** Maps `pointer`, a location in the message, to where the caller wrote that value. */
   locate(pointer: string, detail: string): FieldError;
 }
 
@@ -50,7 +50,7 @@ interface BoundField {
   readonly parse: (raw: unknown) => unknown;
 }
 
-/** Compiles what `route` binds. `extra` names query parameters that its kind reads itself. */
+/** Compiles the binder of `route`. `extra` names the query parameters that the route's kind reads itself. */
 export function createBinder(route: Route, extra: readonly string[] = []): Binder {
   const rpc = "rpc" in route ? route.rpc : undefined;
   const requestName = rpc === undefined ? undefined : methods[rpc].request;
@@ -75,7 +75,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
   const parameterAt = new Map(
     [...inPath, ...inQuery].map(([name, field]) => [`/${field.keys.join("/")}`, name] as const),
   );
-  /** What the body has at its top. */
+  /** The names that the body accepts at its top level. */
   const inBody = new Set(
     body === undefined || requestName === undefined
       ? []
@@ -84,7 +84,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
           ...(typeof body === "object" ? fieldsOf(fieldAt(requestName, body.spread).type) : []),
         ].flatMap(({ name, proto }) => [name, proto]),
   );
-  // Beside a spread field's members, the rest of the request is found by either spelling.
+  // Request fields next to a spread field's members are accepted in either spelling.
   const beside = new Set(
     spread === undefined || requestName === undefined
       ? []
@@ -117,7 +117,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
       throw invalid(
         taken.map((key) => ({
           pointer: pointerTo(key),
-          detail: `is set by the parameter ${setElsewhere.get(key)}: leave it out of the body`,
+          detail: `is already set by the parameter ${setElsewhere.get(key)}: omit it from the body`,
         })),
       );
     }
@@ -146,14 +146,14 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
       for (const name of Object.keys(query)) {
         if (known.has(name)) continue;
         const names = [...known].sort();
-        const meant = inBody.has(name) ? "it belongs into the body" : suggestParameter(name, names);
+        const meant = inBody.has(name) ? "it belongs in the body" : suggestParameter(name, names);
         errors.push({
           parameter: name,
-          detail: `unknown parameter${meant === undefined ? "" : `, ${meant}`}; this route has ${names.join(", ") || "none"}`,
+          detail: `unknown parameter${meant === undefined ? "" : ` (${meant})`}; this route has ${names.join(", ") || "none"}`,
         });
       }
       const message = bodyMessage(sent);
-      // Before path and query are put beside it: these are not the caller's spelling.
+      // Before path and query are added: only the body has the caller's spelling.
       const spellings =
         body === undefined || requestName === undefined ? noNames : spellingsIn(requestName, message);
       const values: { [name: string]: string | number | boolean } = {};
@@ -202,7 +202,7 @@ function readBody(body: Parts["body"]): unknown {
   return body === undefined || body.length === 0 ? {} : parseJson(body);
 }
 
-/** A pointer into `message` by canonical names, in the spelling that the caller took for them. */
+/** Rewrites a pointer from canonical names to the spelling that the caller used in `message`. */
 export function respell(pointer: string, message: JsonObject): string {
   let at: unknown = message;
   const parts = pointer.split("/").map((part) => {
@@ -213,7 +213,7 @@ export function respell(pointer: string, message: JsonObject): string {
   return parts.join("/");
 }
 
-/** The name by which an object says something of a field; its canonical one when it says nothing. */
+/** The name under which `object` sets a field; the canonical name if it does not. */
 function spellingIn(object: unknown, name: string): string {
   if (typeof object !== "object" || object === null) return name;
   const snake = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
@@ -221,24 +221,24 @@ function spellingIn(object: unknown, name: string): string {
   return !says(name) && says(snake) ? snake : name;
 }
 
-/** What stands at the end of a path of canonical names, by either spelling. */
+/** The value at a path of canonical names, in either spelling. */
 function memberOf(object: JsonObject, keys: readonly string[]): JsonObject | undefined {
   let at: unknown = object;
   for (const key of keys) at = (at as JsonObject | undefined)?.[spellingIn(at, key)];
   return at as JsonObject | undefined;
 }
 
-/** `invalid_request` whose sentence is its first mistake. */
+/** An `invalid_request` error whose message is its first mistake. */
 export function invalid(errors: readonly FieldError[], cause?: unknown): GatewayError {
   const [first] = errors;
   const where = first?.parameter ?? (first?.pointer || "body");
   return new GatewayError("invalid_request", `Invalid ${where}: ${first?.detail}`, { errors, cause });
 }
 
-/** `/v1/pods/` with nothing behind it is mostly a slash too many. */
+/** An empty id, as in `/v1/pods/`, is usually a stray trailing slash. */
 function withoutSlash({ http }: Route): string {
   const [, list] = /^GET (.*)\/\{\w+\}$/.exec(http) ?? [];
-  return list === undefined ? "" : `: for the list ask for ${list}, without the slash at the end`;
+  return list === undefined ? "" : `: to list all, use ${list} without the trailing slash`;
 }
 
 class BadParameter extends Error {}
@@ -256,13 +256,13 @@ function put(target: JsonObject, keys: readonly string[], value: unknown): void 
   at[keys.at(-1) ?? ""] = value;
 }
 
-/** A parameter counts as given when it says something: `verbose=false` asks for nothing. */
+/** `verbose=false` asks for nothing, so it does not count as given. */
 function isGiven(message: JsonObject, keys: readonly string[]): boolean {
   const value: unknown = memberOf(message, keys);
   return value !== undefined && value !== null && value !== false;
 }
 
-/** Text of the path or the query -> the JSON value of a field: `running` is CONTAINER_RUNNING, `?verbose` is true. */
+/** Parses path or query text into a field's JSON value: `running` to CONTAINER_RUNNING, `?verbose` to true. */
 function parserOf(field: Field | undefined): (raw: unknown) => unknown {
   const once = (raw: unknown): string => {
     if (typeof raw !== "string") throw new BadParameter("must be given once");
@@ -280,13 +280,13 @@ function parserOf(field: Field | undefined): (raw: unknown) => unknown {
   return field.repeated ? (raw) => (Array.isArray(raw) ? raw : [raw]).map(one) : one;
 }
 
-/** A filter that says nothing: the runtime would take it for none, and a script's unset variable for everything. */
+/** Rejects an empty filter. The runtime would ignore it, so a script's unset variable would select everything. */
 function filled(raw: unknown): unknown {
-  if (raw === "") throw new BadParameter("must not be empty, leave it out to list all");
+  if (raw === "") throw new BadParameter("must not be empty, omit it to list all");
   return raw;
 }
 
-/** `running` and `CONTAINER_RUNNING` are both taken: the last word of a name is enough. */
+/** Accepts `CONTAINER_RUNNING` and its last part, `running`. */
 function parseEnum(text: string, names: readonly string[]): string {
   const short = (name: string): string => name.slice(name.indexOf("_") + 1).toLowerCase();
   const found = names.find((name) => name === text || short(name) === text.toLowerCase());
@@ -295,7 +295,7 @@ function parseEnum(text: string, names: readonly string[]): string {
   return found;
 }
 
-/** What Go's strconv.ParseBool takes, so that a client of a kubelet need not change; a name alone is true. */
+/** The values of Go's strconv.ParseBool, for kubelet clients. A name without a value is true. */
 const booleans: { readonly [text: string]: boolean } = {
   ...Object.fromEntries(["", "1", "t", "T", "TRUE", "true", "True"].map((text) => [text, true])),
   ...Object.fromEntries(["0", "f", "F", "FALSE", "false", "False"].map((text) => [text, false])),

@@ -1,14 +1,14 @@
-/** Bodies of requests: JSON, and YAML, whose parser is loaded when it is needed. */
+/** Parses request bodies: JSON and YAML. The YAML parser is loaded on first use. */
 import type { FastifyInstance } from "fastify";
 import { GatewayError } from "../errors.ts";
 
-/** Bodies are configurations; 1 MiB is a large one. */
+/** Bodies are configurations, for which 1 MiB is large. */
 export const bodyLimitBytes = 1024 * 1024;
 
-/** RFC 9512, and what was usual before it. */
+/** RFC 9512, and the types used before it. */
 const yamlTypes = ["application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"];
 
-/** A body that was parsed when it came. */
+/** A body that was parsed on arrival. */
 export class ParsedBody {
   readonly value: unknown;
 
@@ -20,8 +20,8 @@ export class ParsedBody {
 const loadYaml = (): Promise<typeof import("../wire/parse-yaml.ts")> => import("../wire/parse-yaml.ts");
 
 /**
- * Takes JSON, as bytes that the binder parses, and YAML, as a {@link ParsedBody}. Other media types are refused.
- * Answers a function that loads the parser of YAML.
+ * Accepts JSON, as bytes that the binder parses, and YAML, as a {@link ParsedBody}. Refuses other media types. Returns
+ * a function that loads the YAML parser.
  */
 export function registerBodies(app: FastifyInstance): () => Promise<unknown> {
   app.removeAllContentTypeParsers();
@@ -30,12 +30,12 @@ export function registerBodies(app: FastifyInstance): () => Promise<unknown> {
   );
   app.addContentTypeParser(yamlTypes, { parseAs: "buffer" }, async (_request: unknown, body: Buffer) => {
     const { MAX_YAML_BYTES, parseYaml } = await loadYaml();
-    // As with JSON, no bytes are no body.
+    // As with JSON, an empty body counts as none.
     if (body.length === 0) return body;
     if (body.length > MAX_YAML_BYTES)
       throw new GatewayError(
         "body_too_large",
-        `The body is over ${MAX_YAML_BYTES} bytes: send it as JSON, of which ${bodyLimitBytes} are taken`,
+        `The YAML body is over ${MAX_YAML_BYTES} bytes: send it as JSON, up to ${bodyLimitBytes} bytes`,
       );
     return new ParsedBody(parseYaml(body));
   });

@@ -11,7 +11,7 @@ export interface Target {
   readonly kind: Kind;
   /** The full id. */
   readonly id: string;
-  /** Its pod; loaded where the decision needs it. */
+  /** Its pod; loaded only if the decision needs it. */
   readonly pod: PodFacts | undefined;
 }
 
@@ -22,22 +22,24 @@ export interface ContextOptions<R extends Route> {
   readonly reply: FastifyReply;
 }
 
-/** What the stages know of a request. Each stage reads what earlier ones have set. */
+/** The state that the stages share. Each stage reads what earlier ones set. */
 export class RequestContext<R extends Route = Route> {
   readonly route: R;
   readonly caller: Caller;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
-  /** Path, query and body in their places; set by `bind`. */
+  /** The bound path, query and body; set by `bind`. */
   bound: Bound = nothingBound;
-  /** What goes to the runtime; set by `bind`, changed by `target` and `defaults`. Absent where no single RPC answers. */
+  /**
+   * The request to the runtime; set by `bind`, changed by `target` and `defaults`. Undefined unless one RPC answers.
+   */
   outgoing: RuntimeRequest | undefined;
   /** Set by `target`. */
   target: Target | undefined;
-  /** Names what the caller may see: reads are shared among requests with the same key. Set by `scope`. */
+  /** Identifies what the caller may see. Only requests with the same key share reads. Set by `scope`. */
   scopeKey = "";
   /**
-   * Called with a function that ends the work under way once the client has left. Sessions replace it until their
+   * Registers a function that cancels the current work when the client disconnects. Sessions replace it until their
    * WebSocket is open.
    */
   onCancel: (cancel: () => void) => void;
@@ -51,12 +53,12 @@ export class RequestContext<R extends Route = Route> {
     this.onCancel = whenGone(reply);
   }
 
-  /** Also the `X-Request-Id` of the response, and the request's name in the log. */
+  /** The request's id in the log and in the `X-Request-Id` response header. */
   get id(): string {
     return this.request.id;
   }
 
-  /** Aborts when the client has left. Made when first asked for: a controller doubles the cost of a small read. */
+  /** Aborts when the client disconnects. Created on first use: a controller doubles the cost of a small read. */
   get signal(): AbortSignal {
     if (this.#signal === undefined) {
       const controller = new AbortController();
@@ -66,7 +68,7 @@ export class RequestContext<R extends Route = Route> {
     return this.#signal;
   }
 
-  /** What a binder reads of the request. */
+  /** The parts of the request that a binder reads. */
   get parts(): Parts {
     const { params, query, body } = this.request;
     return { params: params as Parts["params"], query: query as Parts["query"], body: body as Parts["body"] };
@@ -76,8 +78,8 @@ export class RequestContext<R extends Route = Route> {
 const nothingBound: Bound = { message: {}, gatewayParams: {}, given: [], unknown: undefined };
 
 /**
- * Cancels what works for a client that has left. Not `request.signal`: that fires at the end of a POST body. The
- * response has one listener, however many calls a request makes.
+ * Cancels work when the client disconnects. Not `request.signal`: that fires at the end of a POST body. The response
+ * gets one listener, however many calls a request makes.
  */
 function whenGone({ raw }: FastifyReply): (cancel: () => void) => void {
   const cancels: (() => void)[] = [];
@@ -87,7 +89,7 @@ function whenGone({ raw }: FastifyReply): (cancel: () => void) => void {
   };
   return (cancel) => {
     cancels.push(cancel);
-    // A client that left while an earlier stage ran does not leave again.
+    // If the client disconnected during an earlier stage, `close` does not fire again.
     if (!raw.destroyed) {
       if (cancels.length === 1) raw.once("close", left);
     } else if (!raw.writableFinished) cancel();

@@ -1,4 +1,4 @@
-/** Routes that no single RPC answers: the handler of each is found by its id. */
+/** Routes that no single RPC answers. Each has a handler, found by its id. */
 import type { CustomRoute } from "../routes/define.ts";
 import { createBinder } from "./bind.ts";
 import type { RequestContext } from "./context.ts";
@@ -6,7 +6,7 @@ import type { Gateway } from "./gateway.ts";
 import { negotiate } from "./negotiate.ts";
 import type { RouteKind } from "./stages.ts";
 
-/** Answers a custom route. What its path names is in `bound.message`, under the field that the route binds it to. */
+/** Answers a custom route. `bound.message` holds the path parameters, under the fields that the route binds them to. */
 export type CustomHandler<A extends object = object> = (
   ctx: RequestContext<CustomRoute>,
   gateway: Gateway,

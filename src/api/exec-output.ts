@@ -1,7 +1,7 @@
 /**
- * The answer of ExecSync as JSON text, made piece by piece from the runtime's reply.
+ * Writes the answer of ExecSync as JSON text, in pieces.
  *
- * A reply may have 16 MiB, and its text six times as much: as one text it would be in memory several times.
+ * A reply can be 16 MiB and its text six times as long. A single string would be in memory several times.
  */
 import { isUtf8 } from "node:buffer";
 import { Readable } from "node:stream";
@@ -10,14 +10,14 @@ import { replyBytes, replyInteger } from "../cri/codec.ts";
 import { writeText } from "../wire/json-text.ts";
 
 const rpc = "RuntimeService/ExecSync";
-/** Output bytes of one piece. Divisible by 3, so that each piece is whole groups of base64. */
+/** Output bytes per piece. Divisible by 3, so that each piece is whole base64 groups. */
 const pieceBytes = 48 * 1024;
-/** A control character becomes six: `\u0000`. */
+/** A control character takes six: `\u0000`. */
 const longestEscape = 6;
-/** Replies up to this length are answered in one piece, with a Content-Length. */
+/** Replies up to this length are sent in one piece, with a Content-Length. */
 const smallReplyBytes = 64 * 1024;
 
-/** Sends a reply of ExecSync as JSON. @throws {Malformed} when it is not protobuf. */
+/** Sends a reply of ExecSync as JSON. @throws {Malformed} if it is not protobuf. */
 export function sendExecOutput(reply: FastifyReply, wire: Buffer, encoding: "utf8" | "base64"): FastifyReply {
   if (reply.raw.destroyed) return reply.hijack();
   const pieces = execPieces(wire, encoding);
@@ -27,9 +27,9 @@ export function sendExecOutput(reply: FastifyReply, wire: Buffer, encoding: "utf
 }
 
 /**
- * The JSON of {@link ExecAnswer} for a reply, with a newline at its end.
+ * The JSON of {@link ExecAnswer} for a reply, ending with a newline.
  *
- * @throws {Malformed} before the first piece, when the reply is not protobuf.
+ * @throws {Malformed} before the first piece, if the reply is not protobuf.
  */
 export function execPieces(reply: Buffer, encoding: "utf8" | "base64"): Iterable<Buffer> {
   const exitCode = BigInt.asIntN(32, replyInteger(rpc, reply, "exitCode"));
@@ -52,7 +52,7 @@ function* base64Pieces(output: Buffer): Generator<Buffer> {
   }
 }
 
-/** Where the text of one piece is written. Shared: between writing and copying it nothing else runs. */
+/** Holds the text of one piece. Shared safely: writing and copying run synchronously. */
 const scratch = new DataView(new ArrayBuffer(pieceBytes * longestEscape));
 
 function* utf8Pieces(output: Buffer): Generator<Buffer> {
@@ -65,11 +65,11 @@ function* utf8Pieces(output: Buffer): Generator<Buffer> {
   }
 }
 
-/** The last place at or before `end` that is not inside of a character. */
+/** The last position at or before `end` that is not inside a character. */
 function characterEnd(output: Buffer, end: number): number {
   const isContinuation = (at: number): boolean => at < output.length && ((output[at] ?? 0) & 0xc0) === 0x80;
   let at = end;
   while (at > end - 3 && isContinuation(at)) at--;
-  // Four in a row belong to no character.
+  // Four continuation bytes in a row are not part of any character.
   return isContinuation(at) ? end : at;
 }

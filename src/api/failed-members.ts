@@ -1,7 +1,7 @@
-/** Members that a list had to leave out, because the runtime could not read them. */
+/** List members that the runtime could not read. */
 import type { FailedMember } from "../cri/channel.ts";
 
-/** Gathers the members that a list had to leave out, to be told in one order. */
+/** Collects the members that a list leaves out. `failures` returns them sorted by id. */
 export function gatherFailures() {
   const members: FailedMember[] = [];
   return {

@@ -1,4 +1,4 @@
-/** What the handlers of routes work with. */
+/** The services that route handlers use. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Audit } from "../access/audit.ts";
 import type { Caller } from "../access/authorize.ts";
@@ -28,26 +28,26 @@ export interface Gateway {
   readonly containers: ContainerSource;
   /** Folders below which logs may lie. */
   readonly logRoots: readonly string[];
-  /** Milliseconds for which the runtime may be silent in a list as lines; default: the list's own deadline. */
+  /** Milliseconds that the runtime may be silent during an NDJSON list. Default: the list's own deadline. */
   readonly listSilenceMs?: number | undefined;
-  /** Milliseconds that a command may wait for room in the budget; default 5 s. */
+  /** Milliseconds that a command waits for room in the budget. Default: 5 s. */
   readonly roomWaitMs?: number | undefined;
-  /** Logs a failure that no answer can tell any more. */
+  /** Logs a failure that is too late to answer. */
   report(request: FastifyRequest, error: unknown): void;
-  /** Who may do what. Set once per request, by authentication. */
+  /** The caller and its grants. Set once per request, by authentication. */
   callerOf(request: FastifyRequest): Caller;
 }
 
-/** Calls `release` once the response has closed and Node has let go of its bytes; at once when it has already. */
+/** Calls `release` once the response has closed and Node no longer holds its bytes; immediately if it already has. */
 export function whenClosed({ raw }: FastifyReply, release: () => void): void {
   if (raw.destroyed) release();
   else raw.once("close", release);
 }
 
 /**
- * Encodes what a binder bound. `unknown` gathers fields that are left out.
+ * Encodes a bound message. `unknown` collects the fields that are left out.
  *
- * @throws {GatewayError} `invalid_request`, with the places as the caller wrote them.
+ * @throws {GatewayError} invalid_request: with locations as the caller wrote them.
  */
 export function encodeBound(rpc: Rpc, message: JsonObject, binder: Binder, unknown?: UnknownFields): Buffer {
   try {
@@ -59,19 +59,19 @@ export function encodeBound(rpc: Rpc, message: JsonObject, binder: Binder, unkno
   }
 }
 
-/** What is wrong with a message, told where the caller wrote it; any other error as it is. */
+/** Turns an `InvalidValue` into an `invalid_request` with the caller's locations; returns any other error unchanged. */
 export function located(error: unknown, message: JsonObject, { locate }: Binder): unknown {
   if (!(error instanceof InvalidValue)) return error;
   const errors = error.mistakes.map(({ pointer, detail, kind }) =>
     locate(
       respell(pointer, message),
-      kind === "unknown" ? `${detail}; with fieldValidation=Warn it is left out` : detail,
+      kind === "unknown" ? `${detail}; fieldValidation=Warn ignores it with a warning` : detail,
     ),
   );
   return invalid(errors, error);
 }
 
-/** An error of the runtime that points into the request message, pointing to where the caller wrote it. */
+/** Maps the locations in a runtime error from the request message to where the caller wrote them. */
 export function locatedInRequest(error: unknown, request: JsonObject, { locate }: Binder): unknown {
   if (!(error instanceof GatewayError) || error.errors.length === 0) return error;
   const { code, message, grpcCode, members, headers } = error;
@@ -81,7 +81,7 @@ export function locatedInRequest(error: unknown, request: JsonObject, { locate }
   return new GatewayError(code, message, { cause: error, errors, grpcCode, members, headers });
 }
 
-/** Names the fields that were left out in `Warning` headers of the answer. */
+/** Adds a `Warning` header to the answer for each field that was left out. */
 export function warnOfUnknown(reply: FastifyReply, unknown: UnknownFields | undefined, binder: Binder): void {
   const pointerOf = (path: readonly (string | number)[]): string =>
     binder.locate(jsonPointer(path), "").pointer ?? "";

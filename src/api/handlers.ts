@@ -1,4 +1,4 @@
-/** The handlers of custom and stream routes, by route id: what no single RPC answers. */
+/** The handlers of custom and stream routes, by route id. */
 import { type Caller, canUse } from "../access/authorize.ts";
 import { call } from "../cri/call.ts";
 import { requestRules } from "../cri/request-rules.ts";
@@ -25,9 +25,9 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
   getGrants: async ({ caller }) => grantsAnswer(caller),
 
   /**
-   * Removes by id, whatever name was given: one runtime answers OK to a name and removes nothing. All
-   * names of the image go with it, so they are told. Refused while a container has it and for what the runtime
-   * needs itself, on every runtime.
+   * Removes by id even if a name was given: one runtime reports success for a name and removes nothing. This removes
+   * all names of the image, so the answer lists them. On every runtime, refuses an image that a container uses or that
+   * the runtime itself needs.
    */
   removeImage: async ({ bound, onCancel }, { runtime }) => {
     const input = inputOf("removeImage", bound);
@@ -57,7 +57,7 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
   },
 };
 
-/** The state of a container and each change of it, until its exit. */
+/** A container's state and each change of it, until it exits. */
 const waitContainer: StreamHandler<AnswerOf<"waitContainer">> = {
   async open({ bound, signal }, { runtime }) {
     const { containerId, timeout } = inputOf("waitContainer", bound);
@@ -85,7 +85,7 @@ function waitAnswer({
   return { exited: true, state, exitCode, reason, message, finishedAt };
 }
 
-/** The path's image, when it is no longer than in a body. @throws {GatewayError} `invalid_request`. */
+/** Holds the path's image to the limits of one in a body. @throws {GatewayError} invalid_request: if it breaks them. */
 function checkedReference(image: { readonly image: string }): { readonly image: string } {
   const detail = breaks(requestRules.ImageSpec?.image ?? {}, "image", image);
   if (detail !== undefined) throw invalid([{ parameter: "image", detail }]);

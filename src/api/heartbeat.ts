@@ -1,9 +1,9 @@
-/** Signs of life in a stream that has nothing to say, so that proxies and clients keep its connection. */
+/** Heartbeats for an idle stream, so that proxies and clients keep the connection open. */
 
-/** Between two of them, in milliseconds. */
+/** Milliseconds between heartbeats. */
 export const heartbeatMs = 15_000;
 
-/** The items, with `heartbeat` between them while none comes. */
+/** Yields the items, and `heartbeat` while none arrives. Without a `heartbeat`, yields only the items. */
 export async function* withHeartbeat<T>(
   items: AsyncIterable<T>,
   heartbeat: string | undefined,
@@ -29,7 +29,7 @@ export async function* withHeartbeat<T>(
   }
 }
 
-/** What a promise settles with; undefined when that takes longer. */
+/** The result of a promise; undefined if it takes longer than `limitMs`. */
 function within<T>(promise: Promise<T>, limitMs: number): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => resolve(undefined), limitMs);

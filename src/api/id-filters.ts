@@ -1,29 +1,30 @@
-/** What the filters `id` and `pod` of a list mean. */
+/** Resolves the list filters `id` and `pod`. */
 
 import { GatewayError } from "../errors.ts";
 import type { Inventory, Kind } from "../inventory/inventory.ts";
 import { invalid } from "./bind.ts";
 
-/** The part of a list's request that says whose items are wanted. */
+/** The part of a list request that selects by id or by pod. */
 interface Filter {
   id?: string;
   podSandboxId?: string;
 }
 
-/** The beginning of an id, on every runtime that was measured. */
+/** The prefix of an id, on every runtime that was measured. */
 const digits = /^[0-9a-f]{1,64}$/;
 
 /**
- * Puts full ids in the place of what was given, where the runtime's own filter may not find them: not every filter
- * takes the beginning of a pod's id. Something that is not there has no items, which is no mistake. But a text that
- * cannot be an id would find nothing for ever, and nobody would know why.
+ * Replaces filter values with full ids where the runtime's own filter may not match them: not every runtime accepts the
+ * prefix of a pod id. An id that does not exist selects nothing, which is not an error. Text that cannot be an id is:
+ * it would never match, and the caller would not know why.
  *
- * @throws {GatewayError} `invalid_request` for what is no id, with the id of what has that name; `ambiguous_id`.
+ * @throws {GatewayError} invalid_request: for text that cannot be an id, naming the id if it is a name.
+ * @throws {GatewayError} ambiguous_id: if several pods match.
  */
 export async function resolveFilters(inventory: Inventory, kind: Kind, filter: Filter): Promise<void> {
   if (filter.podSandboxId)
     filter.podSandboxId = await resolve(inventory, "pod", { parameter: "pod", given: filter.podSandboxId });
-  // Several ids may begin so: the runtime lists them all.
+  // Several ids may share this prefix; the runtime lists them all.
   if (filter.id && !digits.test(filter.id))
     filter.id = await resolve(inventory, kind, { parameter: "id", given: filter.id });
 }
@@ -41,7 +42,7 @@ async function resolve(
     if (error.code !== "not_found") throw error;
     if (error.members.candidates !== undefined) throw invalid([{ parameter, detail: error.message }]);
     if (digits.test(given)) return given;
-    const detail = `must be the id of a ${kind} or its first hexadecimal digits, and no ${kind} has the name ${JSON.stringify(given)}`;
+    const detail = `must be a ${kind} id or a prefix of one, got ${JSON.stringify(given)}, which is not the name of a ${kind} either`;
     throw invalid([{ parameter, detail }]);
   }
 }

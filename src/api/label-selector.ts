@@ -1,12 +1,11 @@
 /**
- * Kubernetes' label selectors, the whole syntax: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`,
- * `a`, `!a`, joined by commas, all of which must hold.
+ * Kubernetes label selectors with their full syntax: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a`, `!a`,
+ * joined by commas. All terms must match.
  *
- * Source: k8s.io/apimachinery, labels.Parse. As there, `!=` and `notin` hold for what has no such label.
+ * Source: k8s.io/apimachinery, labels.Parse. As there, `!=` and `notin` match items without the label.
  *
- * One extension: CRI allows any text as a label, Kubernetes does not. A key or a value may be written as a JSON
- * string, `"my key"="a b"`, and is then taken as it is. Kubernetes' syntax has no quotes, so nothing that is valid
- * there changes its meaning.
+ * One extension, `"my key"="a b"`: a key or value may be a JSON string, which is not validated, because CRI allows any
+ * text as a label and Kubernetes does not. Kubernetes' syntax has no quotes, so every valid selector keeps its meaning.
  */
 import { isWellFormed } from "../wire/encode-scalar.ts";
 import { invalid } from "./bind.ts";
@@ -15,11 +14,11 @@ import { invalid } from "./bind.ts";
 export interface Requirement {
   readonly key: string;
   readonly operator: "in" | "notin" | "exists" | "absent";
-  /** Of `in` and `notin`; equality is `in` with one value. */
+  /** For `in` and `notin`; equality is `in` with one value. */
   readonly values: ReadonlySet<string>;
 }
 
-/** Whether labels fulfil every requirement. */
+/** Whether `labels` meet every requirement. */
 export function matchesLabels(
   requirements: readonly Requirement[],
   labels: ReadonlyMap<string, string>,
@@ -40,8 +39,8 @@ export function matchesLabels(
 }
 
 /**
- * The terms that every runtime can apply itself: equality with one value, both by Kubernetes' syntax. Docker takes
- * `a=b` with the value `c` for `a` with the value `b=c`.
+ * The terms that every runtime can apply itself: equality with one value, if key and value are valid in Kubernetes.
+ * Docker reads `a=b` with the value `c` as `a` with the value `b=c`.
  */
 export function equalities(requirements: readonly Requirement[]): { [key: string]: string } | undefined {
   const found = new Map<string, string>();
@@ -53,7 +52,7 @@ export function equalities(requirements: readonly Requirement[]): { [key: string
   return found.size > 0 ? Object.fromEntries(found) : undefined;
 }
 
-/** @throws {GatewayError} `invalid_request` with the place in the text. */
+/** @throws {GatewayError} invalid_request: with the position in the text. */
 export function parseLabelSelector(text: string): readonly Requirement[] {
   const tokens = tokenize(text);
   const requirements: Requirement[] = [];
@@ -71,7 +70,7 @@ export function parseLabelSelector(text: string): readonly Requirement[] {
     take();
   };
   const key = (): string => {
-    if (!isText(peek())) throw mistake(text, peek(), "a label's key");
+    if (!isText(peek())) throw mistake(text, peek(), "a label key");
     return checkKey(text, take());
   };
   /** A value may be empty: `a=`, `a in (,b)`. */
@@ -118,9 +117,9 @@ export function parseLabelSelector(text: string): readonly Requirement[] {
 }
 
 interface Token {
-  /** What it means: of a quoted one without quotes and escapes. */
+  /** The content, without quotes and escapes. */
   readonly text: string;
-  /** Where it begins, from 0. */
+  /** Offset in the selector, from 0. */
   readonly at: number;
   /** `word`: a key, a value, `in` or `notin`. `quoted`: a key or a value. */
   readonly kind: "symbol" | "word" | "quoted" | "end";
@@ -155,7 +154,7 @@ const name = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 const longest = 63;
 const dnsName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
-/** `app`, `example.com/app`: a name, with a DNS name before it. */
+/** Whether `text` is a name with an optional DNS prefix: `app`, `example.com/app`. */
 function isKey(text: string): boolean {
   const parts = text.split("/");
   const own = parts.at(-1) ?? "";
@@ -168,7 +167,7 @@ const isValue = (text: string): boolean => name.test(text) && text.length <= lon
 
 function checkKey(text: string, token: Token): string {
   if (token.kind === "quoted" || isKey(token.text)) return token.text;
-  throw mistake(text, token, "a label's key such as app or example.com/app, any other in double quotes,");
+  throw mistake(text, token, "a label key (such as app or example.com/app; any other in double quotes)");
 }
 
 function checkValue(text: string, token: Token): string {
@@ -176,7 +175,7 @@ function checkValue(text: string, token: Token): string {
   throw mistake(
     text,
     token,
-    `a label's value (letters, digits, "-", "_" and ".", at most ${longest}; any other in double quotes)`,
+    `a label value (letters, digits, "-", "_" and ".", at most ${longest}; any other in double quotes)`,
   );
 }
 
@@ -185,7 +184,7 @@ function mistake(text: string, token: Token, wanted: string): Error {
   return invalid([
     {
       parameter: "labelSelector",
-      detail: `wants ${wanted} at position ${token.at + 1} of ${JSON.stringify(text)}, found ${found}`,
+      detail: `expected ${wanted} at position ${token.at + 1} of ${JSON.stringify(text)}, found ${found}`,
     },
   ]);
 }

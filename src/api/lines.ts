@@ -1,10 +1,10 @@
 /**
- * A list as lines of JSON, one for each item, unordered, as they come: from the streaming RPC where the runtime
- * has it, else from the list.
+ * Lists as NDJSON, one item per line, in the order the runtime sends them. Uses the streaming RPC if the runtime has
+ * it, otherwise the unary list.
  *
- * The first message is awaited before the status line, so that a failure is still a problem. After that a
- * failure cuts the connection: a client sees that the last chunk is missing. The runtime may be silent for as
- * long as a list may take; how long the client takes to read does not count.
+ * The status line waits for the first message, so that an early failure is still a problem response. A later failure
+ * cuts the connection: the client sees that the last chunk is missing. The runtime may be silent for as long as a list
+ * may take. Time that the client spends reading does not count.
  */
 import { Readable } from "node:stream";
 import { CallCancelled, type FailedMember } from "../cri/channel.ts";
@@ -20,7 +20,7 @@ import { requestBytes } from "./output-budget.ts";
 
 export const ndjson = "application/x-ndjson";
 
-/** Whether the item at an index is wanted, by what the runtime may not have applied. */
+/** Whether to include the item at an index. Applies filters that the runtime may not have applied. */
 export type Wanted = (items: Items, index: number) => boolean;
 
 export interface LinesOptions {
@@ -30,30 +30,30 @@ export interface LinesOptions {
   readonly wanted: Wanted | undefined;
 }
 
-/** Asks the runtime, and returns the lines once the first message has come. @throws {GatewayError} until then. */
+/** Calls the runtime, and returns the lines once the first message has arrived. @throws {GatewayError} before that. */
 type Lines = (ctx: RequestContext, options: LinesOptions) => Promise<Readable>;
 
-/** Messages of the runtime, and the field that holds the items of each. */
+/** The runtime's messages, and the field that holds the items of each. */
 interface Source {
   readonly rpc: Rpc;
   readonly field: string;
   readonly first: IteratorResult<Buffer>;
-  /** The next message. @throws {GatewayError} `deadline_exceeded`. */
+  /** The next message. @throws {GatewayError} deadline_exceeded: if the runtime is silent for too long. */
   next(): Promise<IteratorResult<Buffer>>;
-  /** What the runtime could not read, once all messages have come. */
+  /** The members that the runtime could not read. Complete after the last message. */
   failures(): readonly FailedMember[];
-  /** Ends the call, if it has not ended. Called in any case. */
+  /** Ends the call if it is still running. Always called. */
   cancel(): void;
 }
 
-/** Failures of a stream's first message after which the list is asked for: it may do without the member at fault. */
+/** If a stream's first message fails with one of these, fall back to the list, which may skip the member at fault. */
 const doWithoutStream: ReadonlySet<string> = new Set<ErrorCode>([
   "not_implemented",
   "runtime_error",
   "reply_too_large",
 ]);
 
-/** Bytes of the reply that are turned into text at a time: a reply may have 16 MiB. */
+/** Bytes of the reply to convert at a time. A reply can be 16 MiB. */
 const pieceBytes = 64 * 1024;
 
 export function createLines(route: ListRoute, gateway: Gateway): Lines {
@@ -129,7 +129,7 @@ export function createLines(route: ListRoute, gateway: Gateway): Lines {
   function linesOf(item: string, items: Items, order: readonly number[]): Buffer {
     const options = { pool, order, prefix: "", separator: "\n", suffix: "\n" };
     const { bytes, release } = writeItems(item, items, options);
-    // The stream keeps it beyond this turn.
+    // A copy: the stream keeps it after this turn.
     const text = Buffer.from(bytes);
     release();
     return text;
@@ -141,7 +141,7 @@ export function createLines(route: ListRoute, gateway: Gateway): Lines {
     whenClosed(reply, room.release);
     const source = await open(ctx, wire);
     try {
-      // Each message is held until its last line has gone out.
+      // Each message stays in memory until its last line is sent.
       if (!source.first.done) room.resize(source.first.value.length);
     } catch (error) {
       source.cancel();
@@ -156,7 +156,7 @@ export function createLines(route: ListRoute, gateway: Gateway): Lines {
         }
         for (const failure of source.failures()) yield Buffer.from(`${JSON.stringify({ failure })}\n`);
       } catch (error) {
-        // Before the headers it becomes a problem, and is logged as that.
+        // Before the headers are sent, it becomes a problem response and is logged there.
         if (reply.raw.headersSent && !(error instanceof CallCancelled)) gateway.report(request, error);
         throw error;
       } finally {
@@ -167,7 +167,7 @@ export function createLines(route: ListRoute, gateway: Gateway): Lines {
   };
 }
 
-/** Settles as `promise` does, unless that takes longer than `limitMs`: then it rejects with what `late` returns. */
+/** Settles like `promise`, but rejects with the result of `late` after `limitMs`. */
 function within<T>(limitMs: number, promise: Promise<T>, late: () => Error): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(late()), limitMs);
@@ -175,7 +175,7 @@ function within<T>(limitMs: number, promise: Promise<T>, late: () => Error): Pro
   });
 }
 
-/** A streaming reply has one repeated field, under a name of its own. */
+/** A streaming reply has one repeated field, whose name differs from the list's. */
 function onlyField(rpc: Rpc): string {
   const field = fieldsOf(methods[rpc].response).find(({ repeated }) => repeated);
   if (!field) throw new TypeError(`${rpc} answers no items`);

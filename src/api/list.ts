@@ -1,6 +1,6 @@
 /**
- * The life of a list: filters (the runtime's and ours), one stable order, pages, an ETag; or the items
- * line by line as they come. Works on wire bytes: of an item only what order and filters need is read.
+ * Handles list routes: filters (the runtime's and ours), one stable order, pages and an ETag; or NDJSON as the items
+ * arrive. Works on wire bytes, and decodes only the fields that order and filters need.
  */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { normalReference } from "../access/reference.ts";
@@ -27,13 +27,13 @@ import { type Sendable, sendWritten } from "./unary.ts";
 
 const json = "application/json";
 
-/** One page as text, with its validator when it has one. */
+/** One page as text, with its ETag unless the route is volatile. */
 interface Answer {
   readonly bytes: Buffer;
   readonly etag: string | undefined;
 }
 
-/** What a list is asked for. */
+/** The parameters of a list request. */
 interface ListPlan {
   readonly media: typeof json | typeof ndjson;
   readonly query: RequestContext["parts"]["query"];
@@ -42,7 +42,7 @@ interface ListPlan {
 
 type Send = (request: FastifyRequest, reply: FastifyReply) => FastifyReply;
 
-/** `call` reads the items and returns what writes them. */
+/** `call` reads the items and returns a function that sends them. */
 export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRoute, ListPlan, Send> {
   const { rpc } = route;
   const { runtime, share } = gateway;
@@ -68,7 +68,7 @@ export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRout
       const { bound } = ctx;
       const filters = JSON.stringify([route.id, bound.message, query.labelSelector ?? null]);
       const wire = encodeBound(rpc, sentBy(route, bound.message), binder);
-      // After the encoder, which refuses what is too long to look at.
+      // After the encoder, which refuses oversized values.
       const wanted = wantedBy(bound, requirements);
       if (media === ndjson) {
         refusePaging(query);
@@ -95,7 +95,7 @@ export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRout
 
   function wantedBy({ message }: Bound, requirements: readonly Requirement[]): Wanted | undefined {
     const here: Wanted[] = [];
-    // A runtime's own selection by labels may be looser than Kubernetes': it is held to it here.
+    // The runtime's label matching may be looser than Kubernetes', so check again here.
     if (requirements.length > 0 && labelsPath) {
       here.push((items, index) => matchesLabels(requirements, mapAt(items, index, labelsPath)));
     }
@@ -130,7 +130,7 @@ interface PageOptions {
   readonly page: Page;
   readonly filters: string;
   readonly wanted: Wanted | undefined;
-  /** What the runtime could not read: it is missing among the items. */
+  /** Members that the runtime could not read. They are missing from the items. */
   readonly failures: readonly FailedMember[];
 }
 
@@ -146,7 +146,7 @@ function sendPage(
   return reply.code(304).send();
 }
 
-/** The first index of a sorted list for which `holds`; its length when there is none. */
+/** The first index of a sorted list for which `holds`; its length if there is none. */
 function firstAfter(sorted: readonly number[], holds: (index: number) => boolean): number {
   let low = 0;
   let high = sorted.length;
@@ -158,7 +158,7 @@ function firstAfter(sorted: readonly number[], holds: (index: number) => boolean
   return low;
 }
 
-/** The order of some items, by their indexes. */
+/** The order of a reply's items, by index. */
 interface Order {
   compare(a: number, b: number): number;
   isAfter(index: number, position: Position): boolean;
@@ -177,7 +177,7 @@ function orderOf({ order }: ListRoute, item: string): (items: Items) => Order {
     return { sign: descending ? -1 : 1, read };
   });
   return (items) => {
-    // A field is read when a comparison first needs it: most items differ in the first one.
+    // Read a field only when a comparison needs it: most items differ in the first one.
     const columns = fields.map(({ sign, read }) => {
       const known = new Array<Position[number] | undefined>(items.length);
       const at = (index: number): Position[number] => {
@@ -214,7 +214,7 @@ function selectorOf(text: string | readonly string[] | undefined): readonly Requ
   return parseLabelSelector(text);
 }
 
-/** The terms that the runtime can apply go down to it, so that it need not send the rest. */
+/** Passes to the runtime the terms that it can apply, so that it sends fewer items. */
 function putLabels({ message }: Bound, path: string, requirements: readonly Requirement[]): void {
   const labels = equalities(requirements);
   if (!labels) return;
@@ -228,13 +228,13 @@ function refusePaging(query: { readonly [name: string]: unknown }): void {
     throw invalid(
       given.map((parameter) => ({
         parameter,
-        detail: `has no meaning with ${ndjson}: items come as a stream`,
+        detail: `cannot be combined with ${ndjson}, which returns all items as a stream`,
       })),
     );
   }
 }
 
-/** The message that goes down: without an image's id, for which Docker's filter and CRI-O's find nothing. */
+/** The message for the runtime, without an image id: the filters of Docker and CRI-O match nothing for one. */
 function sentBy({ postFilter }: ListRoute, message: Bound["message"]): Bound["message"] {
   if (postFilter !== "imageNames" || imageIdDigits(askedImage(message)) === undefined) return message;
   const { filter: _, ...others } = message;
@@ -244,11 +244,11 @@ function sentBy({ postFilter }: ListRoute, message: Bound["message"]): Bound["me
 const askedImage = (message: Bound["message"]): string =>
   String((message.filter as { image?: { image?: unknown } } | undefined)?.image?.image ?? "");
 
-/** What is filtered here because not every runtime does. */
+/** Filters applied here because not every runtime applies them. */
 const postFilters: {
   readonly [R in PostFilter]: (item: string) => (message: Bound["message"]) => Wanted | undefined;
 } = {
-  /** containerd answers every image, whatever the filter says. */
+  /** containerd returns every image, whatever the filter says. */
   imageNames(item) {
     const id = fieldNumbers(item, "id");
     const names: readonly FieldPath[] = [fieldNumbers(item, "repoTags"), fieldNumbers(item, "repoDigests")];

@@ -2,10 +2,10 @@
 import { GatewayError } from "../errors.ts";
 
 /**
- * The media type to answer with: the one with the highest quality, and of equals the first of
- * `available`. No `Accept` takes anything.
+ * Returns the media type with the highest quality; among equals, the first of `available`. Without `Accept`, returns
+ * the first.
  *
- * @throws {GatewayError} `not_acceptable` when none is taken.
+ * @throws {GatewayError} not_acceptable: if `accept` allows none of them.
  */
 export function negotiate<T extends string>(accept: string | undefined, available: readonly [T, ...T[]]): T {
   if (accept === undefined || accept.trim() === "") return available[0];
@@ -22,7 +22,7 @@ export function negotiate<T extends string>(accept: string | undefined, availabl
   if (best !== undefined) return best;
   throw new GatewayError(
     "not_acceptable",
-    `Cannot answer "${accept}": this route has ${available.join(" and ")}`,
+    `Cannot answer with "${accept}": this route offers ${available.join(" and ")}`,
   );
 }
 
@@ -38,7 +38,7 @@ function parseRange(text: string): Range {
   return { type, quality: quality >= 0 && quality <= 1 ? quality : 0 };
 }
 
-/** The most specific range that covers a type decides. */
+/** The most specific matching range decides. */
 function qualityOf(type: string, ranges: readonly Range[]): number {
   const family = `${type.slice(0, type.indexOf("/"))}/*`;
   for (const pattern of [type, family, "*/*"]) {

@@ -1,64 +1,60 @@
 /**
- * Bounds the memory of answers that wait for their readers.
+ * Limits the memory of answers that wait for their readers.
  *
- * A client that reads slowly, or not at all, keeps its answer in memory, and one caller can have many such
- * clients. So each answer is counted from before the runtime is asked until its response has closed. A request
- * for which there is no room is refused before it does anything, so that it may be sent again.
+ * A client that reads slowly, or not at all, keeps its answer in memory, and one caller can have many such clients. So
+ * each answer counts from before the runtime is called until its response has closed. A request without room is refused
+ * before it does anything, so that it is safe to retry.
  */
 import { CallCancelled } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { Written } from "../wire/write-json.ts";
 
 export interface OutputBudget {
-  /**
-   * Reserves `bytes` for an answer.
-   *
-   * @throws {GatewayError} `overloaded`
-   */
+  /** Reserves `bytes` for an answer. @throws {GatewayError} overloaded: if there is no room. */
   reserve(caller: string, bytes: number): Reservation;
   /**
-   * Waits up to `waitMs` until there is room for an answer that will have about `bytes`, besides the others that
-   * are expected. What is expected takes no room from `reserve`: it counts when it is there, by `force`. A
-   * caller's requests are served in the order in which they came.
+   * Waits up to `waitMs` for room for an answer of about `bytes`, beside the other expected ones. Expected bytes take
+   * no room from `reserve`; they count once `force` sets the real size. Serves a caller's requests in order of arrival.
    *
-   * @throws {GatewayError} `overloaded`
-   * @throws {CallCancelled}
+   * @throws {GatewayError} overloaded: if there is no room within `waitMs`.
+   * @throws {CallCancelled} if the client disconnects first.
    */
   expect(caller: string, bytes: number, options: WaitOptions): Promise<Reservation>;
-  /** Bytes that are reserved now. */
+  /** Bytes currently reserved. */
   readonly heldBytes: number;
 }
 
 export interface WaitOptions {
   readonly waitMs: number;
-  /** Called once with what ends the wait, when nobody waits any longer. */
+  /** Called once with a function that ends the wait, for when the client disconnects. */
   readonly onCancel: (cancel: () => void) => void;
 }
 
 export interface Reservation {
   /**
-   * Reserves `bytes` instead. After an error the reservation is as before.
+   * Changes the reservation to `bytes`. An error leaves it unchanged.
    *
-   * @throws {GatewayError} `overloaded`; `reply_too_large` for more than a caller may ever have.
+   * @throws {GatewayError} overloaded: if there is no room now.
+   * @throws {GatewayError} reply_too_large: if it exceeds a caller's limit.
    */
   resize(bytes: number): void;
-  /** As `resize`, but over the limits too: for the answer of a call that must not be made again. */
+  /** Like `resize`, but ignores the limits: for the answer of a call that must not be repeated. */
   force(bytes: number): void;
-  /** Whether the caller, or all callers together, have more than the limit: after `force`. */
+  /** Whether the caller, or all callers together, exceed the limit after `force`. */
   readonly isOver: boolean;
-  /** Ends the reservation. May be called again. */
+  /** Ends the reservation. Idempotent. */
   release(): void;
 }
 
-/** What a request takes while the runtime works on it. */
+/** Bytes reserved for a request while the runtime works on it. */
 export const requestBytes = 16 * 1024;
 
-/** A budget of `limitBytes` for all answers, of which each caller may have half. */
+/** Creates a budget of `limitBytes` for all answers. Each caller may use half. */
 export function createOutputBudget(limitBytes: number): OutputBudget {
   const callerLimitBytes = Math.floor(limitBytes / 2);
   const held = createTally();
   const expected = createTally();
-  /** In the order in which they came. */
+  /** In order of arrival. */
   const waiting = new Set<{ readonly caller: string; look(): void }>();
 
   function change(tally: Tally, caller: string, bytes: number): void {
@@ -66,7 +62,7 @@ export function createOutputBudget(limitBytes: number): OutputBudget {
     if (bytes < 0) for (const { look } of waiting) look();
   }
 
-  /** Why a caller may not have so many bytes more; undefined when it may. */
+  /** The reason to refuse a caller `more` bytes; undefined if there is room. */
   function refusal(caller: string, more: number, tallies: readonly Tally[]): GatewayError | undefined {
     if (more <= 0) return undefined;
     const ofCaller = tallies.reduce((sum, tally) => sum + tally.of(caller), 0);
@@ -127,7 +123,7 @@ export function createOutputBudget(limitBytes: number): OutputBudget {
         end(() => reject(refusal(caller, bytes, [held, expected])));
       }, waitMs);
       waiting.add(waiter);
-      onCancel(() => end(() => reject(new CallCancelled("the client left before there was room"))));
+      onCancel(() => end(() => reject(new CallCancelled("the client disconnected before there was room"))));
     });
   }
 
@@ -147,7 +143,7 @@ export function createOutputBudget(limitBytes: number): OutputBudget {
   };
 }
 
-/** Bytes, in all and of each caller. */
+/** Bytes in total and per caller. */
 interface Tally {
   readonly total: number;
   of(caller: string): number;
@@ -173,9 +169,10 @@ function createTally(): Tally {
 }
 
 /**
- * Runs `write` with a reservation, and counts what it has written until that is released.
+ * Runs `write` with a reservation, which counts the output until it is released.
  *
- * @throws {GatewayError} `overloaded`, before or after `write`; `reply_too_large`.
+ * @throws {GatewayError} overloaded: before or after `write`.
+ * @throws {GatewayError} reply_too_large: if the output exceeds a caller's limit.
  */
 export async function writeWithin(
   budget: OutputBudget,
@@ -205,7 +202,7 @@ export async function writeWithin(
 function overloaded(bytes: number, limitBytes: number, whose: string): GatewayError {
   return new GatewayError(
     "overloaded",
-    `Cannot take the request now: answers have ${mebibytes(bytes)} of memory, the limit is ${mebibytes(limitBytes)} for ${whose} (--max-buffer)`,
+    `Cannot accept the request now: answers use ${mebibytes(bytes)} of memory, the limit is ${mebibytes(limitBytes)} for ${whose} (--max-buffer)`,
     { headers: { "retry-after": "1" } },
   );
 }

@@ -1,30 +1,30 @@
 /**
- * Paging without memory: `continue` holds the place of the last item in the one order, and a digest of the
- * filters it belongs to. What is made meanwhile may be missed or come later; nothing comes twice.
+ * Stateless paging: `continue` holds the position of the last item in the stable order, and a digest of the filters.
+ * Items created between pages may be missed or appear later; no item appears twice.
  */
 import { createHash } from "node:crypto";
 import { invalid } from "./bind.ts";
 
-/** The values of an item's order fields; unique among the items. */
+/** The values of an item's order fields. Unique per item. */
 export type Position = readonly (string | bigint)[];
 
 export interface Page {
-  /** At most so many items. */
+  /** Maximum number of items. */
   readonly limit: number | undefined;
-  /** Only what comes after it. */
+  /** Return only items after this position. */
   readonly after: Position | undefined;
 }
 
 export const maxLimit = 1000;
-/** Query parameters that every list has. */
+/** Query parameters of every list. */
 export const pageParameters = ["limit", "continue"] as const;
 
 type Query = { readonly [name: string]: string | readonly string[] | undefined };
 
 /**
- * Reads `limit` and `continue`. `filters` is whatever decides which items there are.
+ * Reads `limit` and `continue`. `filters` stands for everything that selects the items.
  *
- * @throws {GatewayError} `invalid_request`, also for a position that belongs to other filters.
+ * @throws {GatewayError} invalid_request: also for a position from a list with other filters.
  */
 export function parsePage(query: Query, filters: string): Page {
   const { limit, continue: token } = query;
@@ -34,7 +34,7 @@ export function parsePage(query: Query, filters: string): Page {
   };
 }
 
-/** The `continue` of a page that ended with `last`. */
+/** The `continue` token of a page that ends with `last`. */
 export function continueToken(last: Position, filters: string): string {
   const parts = last.map((value) => (typeof value === "bigint" ? { n: String(value) } : value));
   return Buffer.from(JSON.stringify([digest(filters), ...parts])).toString("base64url");
@@ -49,7 +49,7 @@ function parseLimit(limit: string | readonly string[]): number {
 }
 
 function parseToken(token: string | readonly string[], filters: string): Position {
-  const detail = "must be the continue of the page before, unchanged";
+  const detail = "must be the unchanged continue value of the previous page";
   if (typeof token !== "string") throw invalid([{ parameter: "continue", detail: "must be given once" }]);
   let parts: unknown;
   try {
@@ -63,7 +63,7 @@ function parseToken(token: string | readonly string[], filters: string): Positio
     throw invalid([
       {
         parameter: "continue",
-        detail: "belongs to a list with other filters: keep them while paging, or begin anew",
+        detail: "belongs to a list with different filters: keep them while paging, or start over",
       },
     ]);
   }

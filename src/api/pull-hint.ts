@@ -1,4 +1,4 @@
-/** How to get an image that is not on the node, as a command to paste. */
+/** Explains how to pull a missing image, as a command to paste. */
 import type { FastifyRequest } from "fastify";
 import { type Caller, canUse } from "../access/authorize.ts";
 import { normalReference } from "../access/reference.ts";
@@ -8,7 +8,7 @@ import { socketPathOf } from "../server/listen.ts";
 import { quote } from "../server/shell.ts";
 import type { JsonObject } from "./bind.ts";
 
-/** Where a request names images, by route id: of one that fails because an image is not there. */
+/** The images that a request names, by route id. For requests that fail because one is missing. */
 const imagesOf: { readonly [Id in RouteId]?: (message: JsonObject) => readonly unknown[] } = {
   getImage: ({ image }) => [image],
   createContainer: ({ config }) => {
@@ -20,11 +20,11 @@ const imagesOf: { readonly [Id in RouteId]?: (message: JsonObject) => readonly u
   },
 };
 
-/** An id names what was pulled; there is no pulling by it. Longer names than this are none. */
+/** An image cannot be pulled by id. No name is longer than this. */
 const isPullable = (image: string): boolean =>
   image.length <= 512 && !/^(sha256:)?[0-9a-f]{12,64}$/.test(image);
 
-/** Says how to pull the image that is missing; an error about anything else comes back as it is. */
+/** Adds the pull command to an error about a missing image; returns any other error unchanged. */
 export function withPullHint(
   error: unknown,
   routeId: string,
@@ -37,7 +37,7 @@ export function withPullHint(
     ? missingImage(entryOf(imagesOf, routeId)?.(message) ?? [], error.message)
     : undefined;
   if (image === undefined || !isPullable(image)) return error;
-  const flag = canUse("pull", caller, normalReference(image)) ? "" : ", with --allow-pull at the gateway";
+  const flag = canUse("pull", caller, normalReference(image)) ? "" : " (the gateway needs --allow-pull)";
   return new GatewayError(
     error.code,
     `Image ${JSON.stringify(image)} is not on this node. Pull it first${flag}: ${pullCommand(request, image)}`,
@@ -45,7 +45,7 @@ export function withPullHint(
   );
 }
 
-/** Of the images of a request the one that the runtime speaks of, else the first. */
+/** The image that the runtime's message names; otherwise the request's first. */
 function missingImage(images: readonly unknown[], text: string): string | undefined {
   const names = images
     .map((image) => (typeof image === "object" && image !== null ? (image as JsonObject).image : image))
@@ -53,7 +53,7 @@ function missingImage(images: readonly unknown[], text: string): string | undefi
   return names.find((name) => text.includes(name)) ?? names[0];
 }
 
-/** To the address by which the caller came. */
+/** Uses the address that the caller used. */
 function pullCommand(request: FastifyRequest, image: string): string {
   const path = socketPathOf(request.server.server);
   const socket = path === undefined ? "" : ` --unix-socket ${quote(path)}`;

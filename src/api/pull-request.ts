@@ -1,4 +1,4 @@
-/** What a caller asks to pull: checked, and where pulls are narrowed sent to the runtime as it was checked. */
+/** Authorizes pulls. Where pulls are narrowed, sends the runtime the reference that was checked. */
 import { arePullsNarrowed, authorize } from "../access/authorize.ts";
 import { normalReference } from "../access/reference.ts";
 import type { Input } from "../cri/codec.ts";
@@ -6,11 +6,10 @@ import type { Methods } from "../gen/methods.ts";
 import type { RequestContext } from "./context.ts";
 
 /**
- * Refuses an image that the caller may not pull. Where the caller may not pull everything, the reference goes out in
- * its normal form: CRI-O looks up a short name in registries.conf, and could find it in a registry that was not
- * granted.
+ * Refuses an image that the caller may not pull. If the caller's pulls are narrowed, sends the reference in its normal
+ * form: CRI-O resolves short names with registries.conf, and could choose a registry that was not granted.
  *
- * @throws {GatewayError} `not_capable`
+ * @throws {GatewayError} not_capable: if the caller may not pull the image.
  */
 export function narrowPull({ caller, outgoing }: RequestContext): void {
   if (outgoing === undefined) return;

@@ -1,4 +1,4 @@
-/** The route table -> Fastify routes: each kind has its stages, and every route its grant. */
+/** Registers the route table with Fastify: each kind with its stages, each route with its grant. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { CustomRoute, Route, SessionRoute, StreamRoute } from "../routes/define.ts";
 import { refuseHandshake } from "../server/request-checks.ts";
@@ -13,7 +13,7 @@ import { type StreamHandler, streamKind } from "./stream.ts";
 import { unaryKind } from "./unary.ts";
 import { registerUpgrade } from "./upgrade-route.ts";
 
-/** What routes are registered with. */
+/** The services and handlers that routes need. */
 export interface RouteScope extends SessionScope {
   /** By route id. */
   readonly custom: { readonly [id: string]: CustomHandler };
@@ -40,7 +40,7 @@ function handlerOf<H>({ id }: CustomRoute | StreamRoute, handlers: { readonly [i
   return handler;
 }
 
-/** Registers a route that answers each request with one response. */
+/** Registers a route that sends one response per request. */
 function registerPlain<R extends Exclude<Route, SessionRoute>, P, A>(
   app: FastifyInstance,
   route: R,
@@ -53,7 +53,7 @@ function registerPlain<R extends Exclude<Route, SessionRoute>, P, A>(
   app.route({
     method,
     url: routerPath(path),
-    // Before the body is read: a caller that may not use the route need not send it.
+    // Before the body is read: a caller without the grant need not send it.
     onRequest: async (request) => {
       grant({ request, caller: gateway.callerOf(request) });
       refuseHandshake(request.raw);

@@ -1,4 +1,4 @@
-/** The request of one RPC as an object and as bytes, each made from the other when it is first needed. */
+/** An RPC's request as an object and as bytes. Each is made from the other on first use. */
 import { decodeRequest, encodeRequest } from "../cri/codec.ts";
 import type { Rpc } from "../gen/methods.ts";
 
@@ -7,15 +7,15 @@ export interface RequestMessage {
 }
 
 /**
- * Stages change the object; it is encoded once, when the call is made. A request that no stage changes goes out as
- * the bytes that its validation made, and is never decoded.
+ * Stages change the object, which is encoded once, for the call. A request that no stage changes is sent as the bytes
+ * from its validation, and is never decoded.
  */
 export class RuntimeRequest {
   readonly rpc: Rpc;
   #wire: Buffer | undefined;
   #message: RequestMessage | undefined;
 
-  /** `message`: what `wire` says, in canonical names, where that is known already. */
+  /** `message` is the content of `wire` in canonical names, if already known. */
   constructor(rpc: Rpc, wire: Buffer, message?: RequestMessage) {
     this.rpc = rpc;
     this.#wire = wire;
@@ -33,7 +33,7 @@ export class RuntimeRequest {
     this.#wire = undefined;
   }
 
-  /** The message as protobuf. @throws {InvalidValue} when a stage put in what the runtime could not use. */
+  /** The message as protobuf. @throws {InvalidValue} if a stage set a value that cannot be encoded. */
   get wire(): Buffer {
     this.#wire ??= encodeRequest(this.rpc, this.#message ?? {});
     return this.#wire;

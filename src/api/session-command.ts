@@ -1,4 +1,4 @@
-/** Sessions of a command: Exec and Attach. */
+/** Command sessions: Exec and Attach. */
 
 import { GatewayError } from "../errors.ts";
 import type { SessionRoute } from "../routes/define.ts";
@@ -18,17 +18,17 @@ import type { RequestContext } from "./context.ts";
 import { encodeBound } from "./gateway.ts";
 import { counted, openConnection, type PlanOptions, type SessionPlan } from "./session-plan.ts";
 
-/** Checks the parameters of Exec. @throws {GatewayError} `invalid_request` */
+/** Checks the parameters of Exec. @throws {GatewayError} invalid_request: if they are invalid. */
 export function bindExec(ctx: RequestContext<SessionRoute>, options: PlanOptions): SessionPlan {
   if (!(ctx.bound.message.cmd as readonly string[] | undefined)?.length) {
     throw invalid([
-      { parameter: "command", detail: "is missing: give it once per word, command=ls&command=-l" },
+      { parameter: "command", detail: "is missing: repeat it for each word, command=ls&command=-l" },
     ]);
   }
   return bindCommand(ctx, options, { isAttach: false });
 }
 
-/** Checks the parameters of Attach. @throws {GatewayError} `invalid_request` */
+/** Checks the parameters of Attach. @throws {GatewayError} invalid_request: if they are invalid. */
 export function bindAttach(ctx: RequestContext<SessionRoute>, options: PlanOptions): SessionPlan {
   return bindCommand(ctx, options, { isAttach: true });
 }
@@ -65,7 +65,7 @@ function bindCommand(
   };
 }
 
-/** @throws {GatewayError} `command_not_found` when the runtime says so before it says anything else. */
+/** @throws {GatewayError} command_not_found: if that is the runtime's first message. */
 async function requireStart(session: CommandSession, client: WaitingClient, request: unknown): Promise<void> {
   const outcome = await firstSign(session, client.onCancel);
   const message = outcome !== undefined && "status" in outcome ? messageOf(outcome.status) : "";
@@ -76,8 +76,8 @@ async function requireStart(session: CommandSession, client: WaitingClient, requ
 }
 
 /**
- * Output is on unless it is switched off, and input is off unless it is switched on, as with kubectl. A terminal has
- * one output: runtimes refuse to be asked for a second one, and clients ask for it all the same.
+ * Like kubectl, output is on by default and input is off. A terminal has one output: runtimes reject a request for
+ * stderr with a terminal, but clients send one anyway.
  */
 function completeStreams({ message }: Bound): StreamChoice {
   const tty = message.tty === true;
@@ -88,7 +88,7 @@ function completeStreams({ message }: Bound): StreamChoice {
     tty,
   };
   if (!streams.stdin && !streams.stdout && !streams.stderr) {
-    throw invalid([{ parameter: "stdout", detail: "one of stdin, stdout and stderr must be true" }]);
+    throw invalid([{ parameter: "stdout", detail: "at least one of stdin, stdout and stderr must be true" }]);
   }
   Object.assign(message, streams);
   return streams;

@@ -1,4 +1,4 @@
-/** Sessions of PortForward: a connection of its own for every port. */
+/** PortForward sessions, with one connection per port. */
 import type { Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { SessionRoute } from "../routes/define.ts";
@@ -11,7 +11,7 @@ import type { RequestContext } from "./context.ts";
 import { encodeBound } from "./gateway.ts";
 import { counted, openConnection, type PlanOptions, type SessionPlan } from "./session-plan.ts";
 
-/** Checks the parameters of a forwarding. @throws {GatewayError} `invalid_request` */
+/** Checks the parameters of PortForward. @throws {GatewayError} invalid_request: if they are invalid. */
 export function bindForward(
   { route, bound, caller }: RequestContext<SessionRoute>,
   { gateway, sessions, binder, subprotocol }: PlanOptions,
@@ -19,7 +19,7 @@ export function bindForward(
   encodeBound(route.rpc, bound.message, binder);
   const raw = bound.gatewayParams.raw === true;
   const { channels } = channelCodec(subprotocol);
-  // More ports than the registry has places would be refused for ever, as if waiting could help.
+  // With more ports than the registry has places, the request could never succeed, but would look retryable.
   const maxPorts = Math.min(mostPorts, Math.floor(channels / 2), sessions.registry.most);
   const ports = portsOf(bound, raw, maxPorts);
   return {
@@ -53,7 +53,7 @@ export function bindForward(
   };
 }
 
-/** A pod may open its ports one after the other: only if none of them is open, nothing can come of the session. */
+/** A pod may open its ports one by one, so refuse only if none of them is open. */
 async function requireListener(
   runtime: Runtime,
   podSandboxId: string,
@@ -75,10 +75,11 @@ function portsOf({ message }: Bound, raw: boolean, most: number): readonly numbe
     throw invalid([{ parameter: "ports", detail: "is missing: name the pod's port, ports=80" }]);
   if (wrong !== undefined)
     throw invalid([{ parameter: "ports", detail: `must be from 1 to 65535, got ${wrong}` }]);
-  if (raw && ports.length > 1) throw invalid([{ parameter: "ports", detail: "must be one port with raw" }]);
-  if (ports.length > most) throw invalid([{ parameter: "ports", detail: `must be at most ${most}` }]);
+  if (raw && ports.length > 1)
+    throw invalid([{ parameter: "ports", detail: "must be a single port with raw=true" }]);
+  if (ports.length > most) throw invalid([{ parameter: "ports", detail: `must be at most ${most} ports` }]);
   return ports;
 }
 
-/** A connection to the runtime for each; a channel is one byte, and two belong to a port. */
+/** Each port takes a connection to the runtime, and two of the 256 channels. */
 const mostPorts = 100;

@@ -1,4 +1,4 @@
-/** What sessions of every kind share: their settings, how one is planned, and how its connection to the runtime opens. */
+/** What all sessions share: settings, plans, and opening a connection to the runtime. */
 import type { Caller } from "../access/authorize.ts";
 import { call } from "../cri/call.ts";
 import type { SessionRoute } from "../routes/define.ts";
@@ -17,7 +17,7 @@ import type { OutputBudget } from "./output-budget.ts";
 export interface SessionOptions {
   readonly registry: SessionRegistry;
   readonly limits: Limits;
-  /** For output that waits for the clients. */
+  /** Counts output that waits for clients. */
   readonly output: OutputBudget;
   /** See `CommandSessionOptions`. */
   readonly statusGraceMs: number;
@@ -25,15 +25,20 @@ export interface SessionOptions {
   readonly streamCa?: string | undefined;
 }
 
-/** A session whose parameters have been checked, before the runtime is asked. */
+/** A session with checked parameters, before the runtime is called. */
 export interface SessionPlan {
-  /** Connections to the runtime that it opens. */
+  /** Number of connections to the runtime that it opens. */
   readonly places: number;
-  /** Opens them. @throws {GatewayError}; {CallCancelled} when the client has left. */
+  /**
+   * Opens them.
+   *
+   * @throws {GatewayError}
+   * @throws {CallCancelled} if the client has disconnected.
+   */
   readonly open: (client: WaitingClient) => Promise<PendingSession>;
 }
 
-/** What a session's parameters are checked with. */
+/** What checking a session's parameters needs. */
 export interface PlanOptions {
   readonly gateway: Gateway;
   readonly sessions: SessionOptions;
@@ -41,7 +46,7 @@ export interface PlanOptions {
   readonly subprotocol: Subprotocol | undefined;
 }
 
-/** Begins a session whose waiting output is counted for its caller until it has ended. */
+/** Begins a session. Its waiting output counts against the caller's budget until it ends. */
 export function counted(
   { output }: SessionOptions,
   { name }: Caller,
@@ -53,18 +58,21 @@ export function counted(
   return session;
 }
 
-/** Only sessions need an HTTP client, whose import takes as long as half of the start. */
+/** Only sessions need an HTTP client, and importing it takes half as long as the whole start. */
 export const loadDialler = () => import("../streaming/dial.ts");
 
 export type SessionRpc = "RuntimeService/Exec" | "RuntimeService/Attach" | "RuntimeService/PortForward";
 
 export interface OpenOptions extends Pick<PlanOptions, "gateway" | "sessions"> {
   readonly client: WaitingClient;
-  /** What is spoken over SPDY. */
+  /** Protocol over SPDY. */
   readonly protocol: string;
 }
 
-/** Calls the RPC and dials the URL that it returns, once. Does not begin without a client, and leaves nothing open. */
+/**
+ * Calls the RPC and dials the URL that it returns, once. Does nothing if the client has disconnected; leaves nothing
+ * open if it disconnects later.
+ */
 export async function openConnection(
   { rpc }: SessionRoute,
   message: object,

@@ -1,4 +1,4 @@
-/** Session routes: exec, attach and port forwarding over a WebSocket. */
+/** Session routes: exec, attach and port forwarding over WebSocket. */
 import type { FastifyInstance } from "fastify";
 import { GatewayError } from "../errors.ts";
 import type { SessionRoute } from "../routes/define.ts";
@@ -43,12 +43,12 @@ const binds = {
   "RuntimeService/PortForward": bindForward,
 } as const satisfies { readonly [R in SessionRpc]: unknown };
 
-/** A plan, and the client that it is carried out for once its place is reserved. */
+/** A plan, and its client once the session's place is reserved. */
 interface Opening extends SessionPlan {
   readonly client?: WaitingClient;
 }
 
-/** `answer` is the WebSocket's, which begins what `call` has prepared. */
+/** `answer` does nothing: the WebSocket begins the session that `call` prepared. */
 function sessionKind(
   route: SessionRoute,
   { gateway, sessions, chosen }: SessionScope,

@@ -1,21 +1,23 @@
 /**
- * One call for many identical reads. Nobody sees an older state than a call of their own would show: a reader joins
- * only a call that has not begun. While one is under way, newcomers share the next one. So a client that creates
- * something and then lists never misses it.
+ * Shares one call among identical reads.
  *
- * The call is cancelled when its last reader has left. Errors are shared. A reader that waits for its call to begin
- * has a deadline of its own.
+ * Invariant: no reader sees an older state than its own call would return. A reader joins only a call that has not
+ * begun; while one is running, newcomers share the next. So a client that creates something and then lists always sees
+ * it.
+ *
+ * When its last reader leaves, the call is cancelled. Errors are shared. A reader that waits for its call to begin has
+ * its own deadline.
  */
 import { CallCancelled } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 
-/** An answer that several readers send; its memory goes back when the last of them is done. */
+/** An answer that several readers send. Its memory is freed after the last one releases it. */
 export interface Shared<T> {
   readonly value: T;
   release(): void;
 }
 
-/** What a call produces. `release` is called once, after every reader has released. */
+/** The result of a call. `release` is called once, after every reader has released. */
 export interface Produced<T> {
   readonly value: T;
   release(): void;
@@ -24,11 +26,11 @@ export interface Produced<T> {
 type OnCancel = (cancel: () => void) => void;
 
 export interface ShareOptions {
-  /** Readers with the same key get the same answer. */
+  /** Readers with the same key share an answer. */
   readonly key: string;
-  /** Milliseconds that this reader waits at most. */
+  /** Maximum wait of this reader, in milliseconds. */
   readonly deadlineMs: number;
-  /** Called with what to call when this reader has left. */
+  /** Called with a function to call when this reader leaves. */
   readonly onCancel: OnCancel;
 }
 
@@ -38,9 +40,9 @@ export type Share = <T>(
 ) => Promise<Shared<T>>;
 
 interface SharedCall {
-  /** Readers that have not left: none, and the call is cancelled. */
+  /** Readers that have not left. At 0, the call is cancelled. */
   waiting: number;
-  /** Readers in all: each of them releases the answer once, one that has left at once. */
+  /** All readers so far. Each releases the answer once; one that left does so immediately. */
   joined: number;
   begun: boolean;
   cancel: () => void;
@@ -78,7 +80,7 @@ export function createSingleflight(): Share {
     return call;
   }
 
-  /** A call is over: the one behind it begins. */
+  /** Starts the next call after one has settled. */
   function settle(key: string, call: SharedCall): void {
     const queue = queues.get(key);
     if (queue?.current !== call) return;
@@ -91,7 +93,7 @@ export function createSingleflight(): Share {
     queue.current.begin();
   }
 
-  /** The call that a reader who arrives now may join. */
+  /** Returns the call that a new reader may join. */
   function join(key: string, produce: Produce<unknown>): SharedCall {
     const queue = queues.get(key);
     if (queue !== undefined) {
@@ -119,21 +121,21 @@ export function createSingleflight(): Share {
     const served = (call.settled as Promise<Shared<T>>).then((shared) => {
       if (state === "left") {
         shared.release();
-        throw new CallCancelled("this reader has left");
+        throw new CallCancelled("this reader disconnected");
       }
       state = "served";
       return shared;
     });
-    // The call itself ends by its own deadline; who waits for it to begin has one too.
+    // A call has its own deadline, but the wait for it to begin does not.
     return call.begun ? served : withDeadline(served, deadlineMs, leave);
   };
 }
 
 async function perform(call: SharedCall, produce: Produce<unknown>): Promise<Shared<unknown>> {
-  if (call.waiting === 0) throw new CallCancelled("every reader left before the call");
+  if (call.waiting === 0) throw new CallCancelled("every reader disconnected before the call");
   const produced = await produce((cancel) => {
     call.cancel = cancel;
-    // They may have left since, while the call was being prepared.
+    // All readers may have left while the call was being prepared.
     if (call.waiting === 0) cancel();
   });
   let readers = call.joined;

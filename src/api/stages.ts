@@ -1,20 +1,20 @@
 /**
- * The life of a request, from top to bottom, the same for every kind of route:
+ * The life of a request, top to bottom, the same for every kind of route:
  *
  *   authenticate  who is it?                       (server.ts, also for paths that match no route)
  *   grant         may it use this route?           before the body is read
  *   bind          what does it ask for?            path, query and body, validated
- *   fieldGrants   may it use these fields?         grants that depend on what was asked for
- *   target        which pod or container?          full id, and whether Crest made it
+ *   fieldGrants   may it use these fields?         grants that depend on the request
+ *   target        which pod or container?          full id, and whether Crest created it
  *   scope         may it see or change this one?
  *   defaults      what did it leave out?
  *   policy        may a pod ask for this?
- *   audit         who did what, on record
- *   call          ask the runtime
+ *   audit         record who did what
+ *   call          call the runtime
  *   answer        write the response
  *
- * The list is compiled once per route; a stage that a route does not need is absent from it. Kinds of routes differ
- * in `bind`, `call` and `answer` only.
+ * Compiled once per route, without the stages that the route does not need. Kinds of routes differ only in `bind`,
+ * `call` and `answer`.
  */
 import { isAudited } from "../access/audit.ts";
 import { authorize } from "../access/authorize.ts";
@@ -27,18 +27,18 @@ import type { Gateway } from "./gateway.ts";
 import { narrowPull } from "./pull-request.ts";
 import { targetStage } from "./target.ts";
 
-/** What differs between kinds of routes. `P` is what `bind` prepares for `call`, `A` what `answer` writes. */
+/** The parts that differ between kinds of routes. `bind` prepares `P` for `call`; `answer` writes `A`. */
 export interface RouteKind<R extends Route, P, A> {
   readonly binder: Binder;
-  /** Binds and validates the request: sets `bound`, and `outgoing` where one RPC answers. */
+  /** Binds and validates the request. Sets `bound`, and `outgoing` if one RPC answers. */
   bind(ctx: RequestContext<R>): P;
   call(ctx: RequestContext<R>, plan: P): Promise<A>;
   answer(ctx: RequestContext<R>, answer: A): unknown;
-  /** What an error after `bind` means to the caller. Default: the error itself. */
+  /** Translates an error for the caller, from `bind` on. Default: the error itself. */
   explain?(ctx: RequestContext<R>, failure: Failure): unknown;
 }
 
-/** An error, and whether the runtime had been called. */
+/** An error, and whether `call` had begun. */
 export interface Failure {
   readonly error: unknown;
   readonly isCalled: boolean;
@@ -49,22 +49,22 @@ type Run = (ctx: RequestContext) => void | Promise<void>;
 
 /** The compiled stages of a route. */
 export interface Stages<R extends Route, P, A> {
-  /** The names of the stages between `bind` and `call`, for tests and for readers. */
+  /** Names of the stages between `bind` and `call`, for tests and readers. */
   readonly names: readonly StageName[];
   /** `bind` and `fieldGrants`. */
   begin(ctx: RequestContext<R>): Promise<P>;
   /** From `target` to `call`. */
   proceed(ctx: RequestContext<R>, plan: P): Promise<A>;
-  /** All of them, `answer` included. */
+  /** All stages, including `answer`. */
   run(ctx: RequestContext<R>): Promise<unknown>;
 }
 
-/** The grant stage, which runs before the body is read. @throws {GatewayError} `not_capable` */
+/** The grant stage, which runs before the body is read. @throws {GatewayError} not_capable: if a grant is missing. */
 export function grantStage(route: Route): (ctx: Pick<RequestContext, "caller" | "request">) => void {
   const fields = Object.keys(route.fieldGrants ?? {});
   return ({ caller, request }) => {
     const query = request.query as { readonly [name: string]: unknown };
-    // As far as the query says so clearly. The binder reads it exactly, and `fieldGrants` looks again.
+    // Only unambiguous values. The binder parses the query exactly, and `fieldGrants` checks again.
     const given = fields.filter((name) => query[name] === "" || query[name] === "true");
     authorize(route, caller, { fields: given });
   };
@@ -126,7 +126,7 @@ export function compileStages<R extends Route, P, A>(
   };
 }
 
-/** @throws {GatewayError} `not_capable` for a field, or for an image that this caller may not pull. */
+/** @throws {GatewayError} not_capable: for a field or image that this caller may not use. */
 function fieldGrantsStage(route: Route): ((ctx: RequestContext) => void) | undefined {
   if (route.fieldGrants === undefined && route.allow !== "pull") return undefined;
   return (ctx) => {
@@ -143,7 +143,10 @@ function scopeStage({ allow }: Route): Run | undefined {
   };
 }
 
-/** @throws {InvalidValue} what this runtime could not use; {GatewayError} `not_found`. */
+/**
+ * @throws {InvalidValue} if this runtime could not use a value.
+ * @throws {GatewayError} not_found
+ */
 function defaultsStage(route: Route, { defaults }: Gateway): Run | undefined {
   if (route.kind !== "unary" || !defaults.handles(route.rpc)) return undefined;
   const { rpc } = route;

@@ -1,14 +1,14 @@
-/** How the items of a stream route are written over HTTP, one text for each. */
+/** How each item of a stream route is written over HTTP. */
 import type { StreamForm } from "../routes/define.ts";
 
-/** A form of which each item is a piece of the body. */
+/** A format that writes one piece of the body per item. */
 export interface StreamFormat {
   readonly mediaType: string;
-  /** `id`: of an item that a client may continue behind. */
+  /** `id` is set if a client can resume after this item. */
   item(item: object, id?: string): string;
-  /** What is sent in place of the items that are missing. */
+  /** Sent in place of the missing items. */
   error(problem: object): string;
-  /** Sent while there is no item, so that proxies keep the connection; absent where readers would take it for one. */
+  /** Sent while idle, so that proxies keep the connection. Absent where clients would read it as an item. */
   readonly heartbeat?: string;
 }
 

@@ -1,9 +1,10 @@
 /**
- * Routes that answer a sequence of items as they come: as NDJSON, server-sent events, text or WebSocket messages by
- * `Accept` and `Upgrade`, or as JSON, which is the last item alone unless the handler makes it.
+ * Routes that send a sequence of items: as NDJSON, server-sent events, text or WebSocket messages, chosen by `Accept`
+ * and `Upgrade`; or as JSON, which is only the last item unless the handler makes it.
  *
- * A source only yields items. Here each reader gets them at its own pace, has a place among the sessions, and is told
- * the problem when the source fails or the gateway ends. A failure before the first byte is a problem as everywhere.
+ * A source only yields items. This module sends them at each reader's pace, gives the reader a place among the
+ * sessions, and sends a problem if the source fails or the gateway stops. A failure before the first byte is an
+ * ordinary problem response.
  */
 import { pipeline, Readable } from "node:stream";
 import { createGzip } from "node:zlib";
@@ -30,17 +31,17 @@ type Context = RequestContext<StreamRoute>;
 /** `Answer` is what readers get for each item, `Item` what the source yields. */
 export interface StreamHandler<Answer extends object = object, Item extends object = Answer> {
   /**
-   * Opens the items. They are asked for one after the other, as fast as the reader takes them, and must end when
-   * `ctx.signal` aborts. Items that are there at the same time may come as a list.
+   * Opens the items. They are requested one at a time, as fast as the client reads, and must end when `ctx.signal`
+   * aborts. Items that are available at the same time may come as a list.
    *
    * @throws {GatewayError}
    */
   open(ctx: Context, gateway: Gateway, form: StreamForm): Promise<AsyncIterable<Item | readonly Item[]>>;
-  /** An item as a line of text, without its end; undefined for an item that text leaves out. */
+  /** An item as a line of text, without the newline; undefined for an item that the text format skips. */
   lineOf(item: Item): string | undefined;
   /** An item as readers get it. Default: itself. */
   answerOf?(item: Item): Answer;
-  /** The `id` of a server-sent event, which a client sends back as `Last-Event-ID`. One line. */
+  /** The `id` of a server-sent event, which a client returns as `Last-Event-ID`. Must be one line. */
   idOf?(item: Item): string | undefined;
   /** Answers JSON, in an answer of bounded size. Default: the last item. @throws {GatewayError} */
   json?(ctx: Context, gateway: Gateway): Promise<object>;
@@ -48,21 +49,21 @@ export interface StreamHandler<Answer extends object = object, Item extends obje
   fileName?(ctx: Context): string | undefined;
 }
 
-/** What is bound, and how the client is reached. */
+/** The chosen form, and the client for a WebSocket. */
 interface StreamPlan {
   readonly form: StreamForm;
-  /** Places among the sessions. */
+  /** Number of places among the sessions. */
   readonly places: number;
-  /** Of a WebSocket. */
+  /** Only for a WebSocket. */
   readonly client?: WaitingClient;
 }
 
-/** What writes the items. */
+/** Sends the items. */
 export type Opened =
   | { readonly send: (reply: FastifyReply) => FastifyReply }
   | { readonly session: PendingSession };
 
-/** `readyState` of a WebSocket that is open. */
+/** `readyState` of an open WebSocket. */
 const openState = 1;
 
 export function streamKind(
@@ -113,7 +114,7 @@ export function streamKind(
       }
       const format = formats.get(form);
       if (format === undefined) throw new TypeError(`${route.id} has no form ${form}`);
-      // Nobody would read the items.
+      // A HEAD response has no body, so do not open the items.
       if (ctx.request.method === "HEAD")
         return { send: (reply) => attached(reply, fileName).type(format.mediaType).send(Buffer.alloc(0)) };
       return overHttp(ctx, { form, format, ending, fileName });
@@ -121,7 +122,7 @@ export function streamKind(
     answer: ({ reply }, opened) => ("send" in opened ? opened.send(reply) : undefined),
   };
 
-  /** The items as the body of the response, which holds its place until it has closed. */
+  /** Sends the items as the response body. Keeps its place until the response has closed. */
   async function overHttp(
     ctx: Context,
     {
@@ -160,7 +161,7 @@ export function streamKind(
           const packed = pipeline(body, createGzip(), () => undefined);
           return reply.header("content-encoding", "gzip").send(packed);
         }
-        // Proxies that buffer would hold back what is read as it comes.
+        // Keeps proxies from buffering the items.
         return reply.header("x-accel-buffering", "no").send(body);
       },
     };
@@ -181,7 +182,7 @@ export function streamKind(
     }
   }
 
-  /** The items as the messages of a WebSocket, each once the one before has left. */
+  /** Sends the items as WebSocket messages, each after the previous one has been sent. */
   function overSocket(ctx: Context, { items, ending }: Items): PendingSession {
     return {
       close: () => ending.end(new CallCancelled("the WebSocket did not open")),
@@ -189,7 +190,7 @@ export function streamKind(
         const live = keepAlive(socket, sessions.limits);
         socket.on("message", live.heard);
         void sendAll(ctx, { socket, live, items });
-        const ended = live.closed.then(() => ending.end(new CallCancelled("the client has left")));
+        const ended = live.closed.then(() => ending.end(new CallCancelled("the client disconnected")));
         return { ended, end: live.close };
       },
     };
@@ -210,20 +211,20 @@ export function streamKind(
     } catch (error) {
       if (!live.open || socket.readyState !== openState) return;
       await send({ error: problemFor(ctx, error) }).catch(() => undefined);
-      live.close(closeCode.internal, "the items ended with an error");
+      live.close(closeCode.internal, "the stream ended with an error");
     }
   }
 
-  /** The problem of an error that no status line can tell any more. */
+  /** The problem for an error that comes too late for a status line. */
   function problemFor(ctx: Context, error: unknown): object {
     if (!(error instanceof GatewayError) || error.status >= 500) gateway.report(ctx.request, error);
     return problemOf(error, { requestId: ctx.id });
   }
 }
 
-/** The end of a stream for a reason of ours, besides the client's leaving. */
+/** Ends a stream from our side, as opposed to a client that disconnects. */
 interface Ending {
-  /** Ends what `ctx.onCancel` was told of. The first reason counts. */
+  /** Cancels everything registered with `ctx.onCancel`. Keeps the first reason. */
   readonly end: (reason: Error) => void;
   readonly reason: Error | undefined;
 }
@@ -252,7 +253,7 @@ function endingOf(ctx: Context): Ending {
   };
 }
 
-/** The last of the items. @throws {GatewayError} when there is none. */
+/** The last item. @throws {GatewayError} internal: if there is none. */
 async function lastOf(items: Items["items"]): Promise<object> {
   let last: object | undefined;
   for await (const some of items) last = listOf(some).at(-1) ?? last;

@@ -1,7 +1,7 @@
-/** Which query parameter somebody meant who wrote one that a route does not have. */
+/** Suggests the query parameter that a caller meant by an unknown one. */
 import { nearest } from "../nearest.ts";
 
-/** A parameter of ours, and what other APIs and commands call it. */
+/** Our parameters, and the names that other APIs and commands use. */
 const elsewhere: { readonly [parameter: string]: readonly string[] } = {
   labelSelector: ["label", "labels", "selector", "l", "filter", "filters"],
   pod: ["podSandboxId", "pod_sandbox_id", "podId", "sandbox", "p"],
@@ -17,18 +17,18 @@ const elsewhere: { readonly [parameter: string]: readonly string[] } = {
   verbose: ["v", "details", "info"],
 };
 
-/** What nothing here stands for, in words. */
+/** Advice for names that have no equivalent here. */
 const without: { readonly [name: string]: string } = {
-  all: "leave it out, what has ended is listed too",
-  name: "names are no filter, labelSelector is one",
-  namespace: "namespaces are no filter, labelSelector is one",
-  force: "leave it out, a removal is by force",
+  all: "omit it, stopped and exited ones are listed too",
+  name: "lists have no filter by name, use labelSelector",
+  namespace: "lists have no filter by namespace, use labelSelector",
+  force: "omit it, removal is always forced",
 };
 
-/** Of a route that has the parameters `known`; a phrase, or undefined when none is close. */
+/** A suggestion for `name` on a route with the parameters `known`; undefined if none is close. */
 export function suggestParameter(name: string, known: readonly string[]): string | undefined {
   const meant = known.find((one) => elsewhere[one]?.includes(name)) ?? nearest(name, known);
-  if (meant !== undefined) return `perhaps ${meant} is meant`;
+  if (meant !== undefined) return `did you mean ${meant}?`;
   const says = Object.hasOwn(without, name) ? without[name] : undefined;
   const applies = name === "force" || known.includes("labelSelector");
   return applies ? says : undefined;

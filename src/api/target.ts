@@ -1,7 +1,6 @@
 /**
- * The stage that finds what a request is about: the one pod or container that its path names, or the pod that a
- * list is filtered by. It replaces a prefix of an id with the full id, and checks whether the caller may change a
- * pod that Crest did not make.
+ * The stage that resolves the target of a request: the pod or container in its path, or the pod that filters a list. It
+ * expands an id prefix to the full id, and checks whether the caller may change a pod that Crest did not create.
  */
 import { canChangeUnmanaged, changesPods, requireManaged } from "../access/authorize.ts";
 import type { Grant } from "../grants.ts";
@@ -13,16 +12,16 @@ import { resolveFilters } from "./id-filters.ts";
 
 type Run = (ctx: RequestContext) => Promise<void>;
 
-/** A path parameter that names a pod or a container, by the request field that it sets. */
+/** A pod or container in the path, and the request field that it sets. */
 interface Named {
   readonly kind: Kind;
   readonly field: string;
 }
 
-/** Runtimes answer OK to these for what is not there; an absence is 404 all the same. */
+/** Runtimes report success for these even if the target does not exist; Crest answers 404. */
 const mustExist: ReadonlySet<string> = new Set<Grant>(["stop", "remove"]);
 
-/** The stage of a route; undefined where it is about no single pod or container. */
+/** Returns the target stage of a route; undefined if the route has no single target. */
 export function targetStage(route: Route, { inventory }: { readonly inventory: Inventory }): Run | undefined {
   if (route.kind === "list") return filterStage(route, inventory);
   const named = namedBy(route);
@@ -44,7 +43,7 @@ export function targetStage(route: Route, { inventory }: { readonly inventory: I
   };
 }
 
-/** What the path of a route names; undefined when it names no pod and no container. */
+/** The pod or container that the route's path names, if any. */
 export function namedBy({ path = {} }: Pick<Route, "path">): Named | undefined {
   const { podSandboxId, containerId } = path;
   if (podSandboxId !== undefined) return { kind: "pod", field: podSandboxId };

@@ -1,4 +1,4 @@
-/** Routes that one RPC answers: how they bind, call and answer. Their life is in `stages.ts`. */
+/** Routes answered by one RPC: how they bind, call and answer. For the order of the stages, see `stages.ts`. */
 import type { FastifyReply } from "fastify";
 import { decodeReply, hasField, writeReply } from "../cri/codec.ts";
 import { deadlineOf } from "../cri/rpc-rules.ts";
@@ -27,17 +27,17 @@ import { RuntimeRequest } from "./runtime-request.ts";
 import type { RouteKind } from "./stages.ts";
 
 /**
- * Expected of a command that runs: 32 run at a time for each caller, by default. A reply may have 16 MiB; to
- * expect so much of each would permit 8.
+ * Expected output of a running command. By default this permits 32 at a time per caller; the maximum reply, 16 MiB,
+ * would permit 8.
  */
 const unknownOutputBytes = 4 * 1024 * 1024;
-/** Most commands end soon, and make room for the next. */
+/** Most commands end soon and free their room. */
 const defaultRoomWaitMs = 5000;
 
 type Context = RequestContext<UnaryRoute>;
 type Send = (reply: FastifyReply) => unknown;
 
-/** `call` reads the reply and returns what writes it. */
+/** `call` reads the reply and returns a function that sends it. */
 export function unaryKind(route: UnaryRoute, gateway: Gateway): RouteKind<UnaryRoute, void, Send> {
   const { rpc } = route;
   const binder = createBinder(route);
@@ -51,12 +51,12 @@ export function unaryKind(route: UnaryRoute, gateway: Gateway): RouteKind<UnaryR
   return {
     binder,
     bind(ctx) {
-      // A 204 has nothing to negotiate, and the reply of an exec follows a call that cannot be undone.
+      // A 204 has no content to negotiate, and an exec cannot be undone to refuse its reply.
       if (route.success !== 204) negotiate(ctx.request.headers.accept, ["application/json"]);
       ctx.bound = binder.bind(ctx.parts);
       const { message, unknown } = ctx.bound;
       const wire = encodeBound(rpc, message, binder, unknown);
-      // Without a body nothing is in a spelling of the caller's own.
+      // Without a body, all names are canonical.
       ctx.outgoing = new RuntimeRequest(rpc, wire, route.body === undefined ? message : undefined);
       warnOfUnknown(ctx.reply, unknown, binder);
     },
@@ -66,7 +66,7 @@ export function unaryKind(route: UnaryRoute, gateway: Gateway): RouteKind<UnaryR
       const { bound, caller, request, target } = ctx;
       let meaning = located(error, bound.message, binder);
       if (isCalled) {
-        // Its places are still those of the RPC's request.
+        // Its locations are still those in the RPC's request.
         if (meaning === error) meaning = locatedInRequest(error, bound.message, binder);
         if (target !== undefined)
           meaning = await explainAbsence(gateway.runtime, target.kind, target.id, meaning);
@@ -86,14 +86,14 @@ function outgoingOf({ outgoing }: Context): RuntimeRequest {
   return outgoing;
 }
 
-/** The options of the call. A grace that CRI has no field for is a parameter of the gateway's own. */
+/** The options of the call. A grace period without a CRI field comes from the gateway's own parameter. */
 function optionsOf({ bound, onCancel }: Context, { rpc, message }: RuntimeRequest) {
   const { timeout } = bound.gatewayParams;
   const graceSeconds = typeof timeout === "number" ? timeout : undefined;
   return { deadlineMs: deadlineOf(rpc, message), graceSeconds, onCancel };
 }
 
-/** A command. The size of its output is known once it has run, and then it must be sent. */
+/** A command. Its output size is known only after it has run, and then it must be sent. */
 function execCall({ runtime, budget, roomWaitMs: waitMs = defaultRoomWaitMs }: Gateway): Call {
   return async (ctx, outgoing) => {
     const { onCancel } = ctx;
@@ -106,7 +106,7 @@ function execCall({ runtime, budget, roomWaitMs: waitMs = defaultRoomWaitMs }: G
   };
 }
 
-/** A change, which is answered with nothing or with an id. */
+/** A change, answered with an empty body or an id. */
 function changeCall(route: UnaryRoute, { runtime, pool }: Gateway): Call {
   const { rpc, location, success } = route;
   return async (ctx, outgoing) => {
@@ -120,7 +120,7 @@ function changeCall(route: UnaryRoute, { runtime, pool }: Gateway): Call {
   };
 }
 
-/** A read. Callers who ask the same at the same time, and may see the same, share one. */
+/** A read. Concurrent identical reads by callers with the same scope share one call. */
 function readCall(route: UnaryRoute, { runtime, share, budget, pool }: Gateway): Call {
   const { rpc, responseHeader } = route;
   return async (ctx, outgoing) => {
@@ -143,10 +143,10 @@ function readCall(route: UnaryRoute, { runtime, share, budget, pool }: Gateway):
   };
 }
 
-/** Text whose memory is returned by `release`. */
+/** Text that `release` returns to the pool. */
 export type Sendable = Pick<Written, "bytes" | "release">;
 
-/** Sends pooled text. Its memory goes back when the response has closed and never before: Node may still be sending it. */
+/** Sends pooled text. Releases it only after the response has closed: until then Node may still be sending it. */
 export function sendWritten(reply: FastifyReply, { bytes, release }: Sendable): FastifyReply {
   whenClosed(reply, release);
   return reply.raw.destroyed ? reply.hijack() : reply.type("application/json").send(bytes);
@@ -154,10 +154,10 @@ export function sendWritten(reply: FastifyReply, { bytes, release }: Sendable): 
 
 function requireField({ rpc, notFoundUnless }: UnaryRoute, wire: Buffer, url: string): void {
   if (notFoundUnless === undefined || hasField(rpc, wire, notFoundUnless)) return;
-  throw new GatewayError("not_found", `Cannot find ${pathOf(url)}: the runtime has none`);
+  throw new GatewayError("not_found", `Cannot find ${pathOf(url)}: the runtime does not have it`);
 }
 
-/** `/v1/pods/{podSandboxId}` with the field of the answer in its place. */
+/** Fills in `/v1/pods/{podSandboxId}` with the fields of the answer. */
 function locationOf(template: string, answer: object): string {
   const fields: { readonly [name: string]: unknown } = { ...answer };
   return template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(fields[name])));

@@ -1,26 +1,26 @@
-/** The fields of a body that the message does not have, where they are left out instead of refused. */
+/** Collects a body's unknown fields, if they are left out instead of refused. */
 import type { Spellings } from "../wire/spellings.ts";
 
-/** Gathers what one body has of them. */
+/** The unknown fields of one body. */
 export interface UnknownFields {
-  /** Notes the path of one, in the caller's spelling. */
+  /** Records the path of one, in the caller's spelling. */
   note(path: readonly (string | number)[]): void;
-  /** Forgets what was noted, before the same body is encoded again. */
+  /** Clears the record, before the same body is encoded again. */
   clear(): void;
   /**
-   * A `Warning` header for each, in the form of Kubernetes' (RFC 9111, 5.5): `299 - "unknown field \"/kind\""`, and
-   * one for all beyond the first 20.
+   * A `Warning` header for each, in Kubernetes' form (RFC 9111, 5.5): `299 - "unknown field \"/kind\""`, and one for
+   * all beyond the first 20.
    */
   warnings(pointerOf: (path: readonly (string | number)[]) => string): readonly string[];
 }
 
-/** Fields named each for itself, and characters of a name: a header is no place for more. */
+/** Limits on the fields listed individually and on the characters per name, to keep headers short. */
 const maxNamed = 20;
 const maxLength = 200;
 
 /**
- * What gathers them for a body; undefined where they are refused. `asked` is the value of `fieldValidation`. Without
- * one, files of crictl are taken as crictl takes them, but not in silence.
+ * Returns a collector; undefined if unknown fields are refused. `asked` is the value of `fieldValidation`. By default,
+ * crictl files are accepted as crictl accepts them, but with warnings.
  */
 export function unknownFieldsOf(asked: unknown, { json, proto }: Spellings): UnknownFields | undefined {
   switch (asked ?? (proto && !json ? "Warn" : "Strict")) {
@@ -53,7 +53,7 @@ function createUnknownFields(): UnknownFields {
   };
 }
 
-/** A text in the characters that a header may have, the others as `\u00e9`, and cut where it is long. */
+/** Escapes characters that a header cannot hold, as `\u00e9`, and truncates long text. */
 function printable(text: string): string {
   const short = text.length > maxLength ? `${text.slice(0, maxLength)}...` : text;
   return short.replace(

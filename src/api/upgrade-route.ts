@@ -1,6 +1,8 @@
 /**
- * Routes that open a WebSocket. Everything that can fail does so before the 101, as a problem: authentication and the
- * route's grant, the handshake, the parameters, the id, the state, the runtime. The handler behind it only moves data.
+ * Routes that open a WebSocket.
+ *
+ * Invariant: everything that can fail does so before the 101, as a problem: authentication, the route's grant, the
+ * handshake, the parameters, the id, the state, the runtime. After it, the handler only moves data.
  */
 import type { WebSocket } from "@fastify/websocket";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
@@ -13,9 +15,9 @@ import type { Gateway } from "./gateway.ts";
 import { routerPath } from "./router-path.ts";
 import { grantStage, type Stages } from "./stages.ts";
 
-/** What a WebSocket's request was bound to. */
+/** The plan of a WebSocket request. */
 export interface UpgradePlan {
-  /** Places among the sessions that it takes. */
+  /** Number of places among the sessions. */
   readonly places: number;
   /** Set before the runtime is called. */
   readonly client?: WaitingClient;
@@ -26,13 +28,13 @@ export interface UpgradeRoute<R extends Route, P extends UpgradePlan, A> {
   readonly gateway: Gateway;
   readonly registry: SessionRegistry;
   readonly stages: Stages<R, P, A>;
-  /** The session that `call` has opened. */
+  /** The session that `call` opened. */
   sessionOf(answer: A): PendingSession;
-  /** Answers a request that asks for no WebSocket. */
+  /** Answers a request without a WebSocket upgrade. */
   handler(request: FastifyRequest, reply: FastifyReply): Promise<unknown>;
 }
 
-/** Registers a route whose requests may ask for a WebSocket. */
+/** Registers a route that accepts WebSocket upgrades. */
 export function registerUpgrade<R extends Route, P extends UpgradePlan, A>(
   app: FastifyInstance,
   { route, gateway, registry, stages, sessionOf, handler }: UpgradeRoute<R, P, A>,
@@ -60,7 +62,7 @@ export function registerUpgrade<R extends Route, P extends UpgradePlan, A>(
       const begin = ready.get(request);
       if (!begin) throw new TypeError("A WebSocket without a session");
       forgetResponse(request.raw.socket);
-      // The plugin's listener would keep request and reply as long; the session has one of its own.
+      // The plugin's listener would keep request and reply alive; the session has its own.
       socket.removeAllListeners("error");
       begin(socket);
     },

@@ -1,4 +1,4 @@
-/** The WebSocket server under the routes: `@fastify/websocket`, with what it leaves open closed. */
+/** The WebSocket server for the routes: `@fastify/websocket`, plus the checks that it lacks. */
 import type { IncomingMessage } from "node:http";
 import websocket, { type WebSocket } from "@fastify/websocket";
 import type { FastifyInstance, FastifyRequest } from "fastify";
@@ -6,16 +6,16 @@ import { GatewayError } from "../errors.ts";
 import type { SessionRoute } from "../routes/define.ts";
 import { bearerPrefix, isProtocolList, offeredProtocols, type Subprotocol } from "../streaming/channels.ts";
 
-/** The subprotocol of a handshake, chosen before `ws` asks for it. */
+/** The subprotocol of each handshake, chosen before `ws` asks for it. */
 export type ChosenProtocols = WeakMap<IncomingMessage, string>;
 
-/** Larger messages of a session come in pieces of 256 KiB: see split-messages.ts. */
+/** Largest message that `ws` accepts. split-messages.ts splits larger session messages into pieces of 256 KiB. */
 const maxPayloadBytes = 1024 * 1024;
 
 /**
- * Pings that a client may send before it reads the answer to the first. `ws` ends the session at 60, which who
- * reads behind a pager and asks every five seconds has sent after five minutes; this is four hours. (Its types lack
- * the option.)
+ * Pings that a client may send before it reads the first pong. `ws` ends the session at 60 by default, which a client
+ * that pauses reading, as in a pager, and pings every five seconds reaches after five minutes. This allows four hours.
+ * (The types of `ws` lack the option.)
  */
 const unreadPongs = { maxPendingAutoPongs: 2880 };
 
@@ -24,13 +24,13 @@ export function registerWebSockets(app: FastifyInstance, chosen: ChosenProtocols
     options: {
       ...unreadPongs,
       maxPayload: maxPayloadBytes,
-      // Compression costs memory for each session, and terminals send little.
+      // Compression costs memory per session, and terminals send little.
       perMessageDeflate: false,
       handleProtocols: (_offered: Set<string>, request: IncomingMessage) => chosen.get(request) ?? false,
     },
-    // The sessions' own registry has closed them by now, with a code.
+    // The session registry has already closed them, with a code.
     preClose: (done: () => void) => done(),
-    // What is wrong with a message closes its socket by itself, with the code for it: 1009, 1007, 1002.
+    // `ws` closes the socket after an invalid message, with its code: 1009, 1007, 1002.
     errorHandler: (_error: Error, socket: WebSocket) => {
       if (socket.readyState === socket.OPEN) socket.terminate();
     },
@@ -38,14 +38,13 @@ export function registerWebSockets(app: FastifyInstance, chosen: ChosenProtocols
 }
 
 /**
- * Refuses a handshake that is none. `ws` looks at it only after the session stands, so what it would refuse
- * is refused before.
+ * Refuses an invalid handshake. `ws` would check it only after the session is open.
  *
- * @throws {GatewayError} `method_not_allowed`, `upgrade_required`, `invalid_request`.
+ * @throws {GatewayError} method_not_allowed, upgrade_required, invalid_request
  */
 export function checkHandshake({ method, headers }: FastifyRequest): void {
   if (method !== "GET") {
-    throw new GatewayError("method_not_allowed", `A WebSocket handshake is a GET, not ${method}`, {
+    throw new GatewayError("method_not_allowed", `A WebSocket handshake must be a GET, got ${method}`, {
       headers: { allow: "GET" },
     });
   }
@@ -63,10 +62,10 @@ export function checkHandshake({ method, headers }: FastifyRequest): void {
 }
 
 /**
- * The subprotocol to speak; undefined when none was offered.
+ * Chooses the subprotocol; undefined if none was offered.
  *
- * @throws {GatewayError} `invalid_request` where only unknown ones or the token are offered, or what is no list
- *   of names.
+ * @throws {GatewayError} invalid_request: if only unknown ones or only the token are offered, or the header is not a
+ * list of distinct names.
  */
 export function chooseProtocol(route: SessionRoute, { headers }: IncomingMessage): Subprotocol | undefined {
   const header = headers["sec-websocket-protocol"];
@@ -74,13 +73,16 @@ export function chooseProtocol(route: SessionRoute, { headers }: IncomingMessage
   const offered = all.filter((name) => !name.startsWith(bearerPrefix));
   const found = route.subprotocols.find((name) => offered.includes(name));
   if (found === undefined && all.length > 0) {
-    // Who offered some fails the connection when none is answered: the command would have run for nobody.
+    // A client that offered some fails the connection if none is chosen: its command would run in vain.
     const what =
-      offered.length > 0 ? `Cannot speak ${offered.join(", ")}` : "The token is no protocol to speak";
-    throw new GatewayError("invalid_request", `${what}: this WebSocket has ${route.subprotocols.join(", ")}`);
+      offered.length > 0 ? `Unknown subprotocol ${offered.join(", ")}` : "The token is not a subprotocol";
+    throw new GatewayError(
+      "invalid_request",
+      `${what}: this WebSocket supports ${route.subprotocols.join(", ")}`,
+    );
   }
   if (!isProtocolList(header)) {
-    throw new GatewayError("invalid_request", "Sec-WebSocket-Protocol is no list of different names");
+    throw new GatewayError("invalid_request", "Sec-WebSocket-Protocol must be a list of distinct names");
   }
   return found as Subprotocol | undefined;
 }

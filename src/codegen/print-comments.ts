@@ -16,8 +16,8 @@ export function printComments({ messages, enums, rpcs }: Model): string {
   const commented = rows.filter(([, comment]) => comment !== "");
   return [
     "/**",
-    " * Comments by `Service/Method`, `Message`, `Message.jsonName`, `Enum`, `Enum.VALUE`. Not needed to",
-    " * serve a request: import it when it is wanted.",
+    " * The proto's comments by `Service/Method`, `Message`, `Message.jsonName`, `Enum` and `Enum.VALUE`. Serving",
+    " * requests does not need them, so import them lazily.",
     " */",
     "export const comments: { readonly [name: string]: string } = {",
     ...commented.map(([name, comment]) => `  ${JSON.stringify(name)}: ${JSON.stringify(comment)},`),

@@ -17,10 +17,10 @@ const jsonTypes = {
 export function printMessages({ messages, enums }: Model): string {
   const names = messages.map(({ name }) => name).sort();
   return [
-    "// The JSON form of every message, as Crest answers it: scalars, enums, lists and maps are always",
-    "// there, single messages when they are set. 64-bit integers are decimal strings.",
+    "// The JSON form of every message, as Crest returns it. Scalars, enums, lists and maps are always present,",
+    "// single messages only if set. 64-bit integers are decimal strings.",
     "",
-    "/** Every message by its name. */",
+    "/** Every message, by name. */",
     "export interface Messages {",
     ...names.map((name) => `  readonly ${name}: ${name};`),
     "}",

@@ -42,7 +42,7 @@ export function printWriters({ messages, enums }: Model): string {
     ...literals.print(),
     "",
     ...functions,
-    "/** Every message's writer. */",
+    "/** The writer of every message. */",
     "export const writers: { readonly [M in MessageName]: Writer } = {",
     ...sorted.map(({ name }) => `  ${name}: { message: "${name}", descriptors, write: ${name} },`),
     "};",

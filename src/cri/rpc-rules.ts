@@ -59,7 +59,7 @@ export interface RpcRule {
   readonly stopsOne?: true;
   /** What it removes (`runtimes/caller-interceptors.ts`, `runtimes/pod-cgroup.ts`). */
   readonly removes?: "pod" | "container";
-  /** What it creates, under a unique name (`runtimes/safe-creates.ts`). */
+  /** What it creates, under a unique name (`runtimes/safe-creates.ts`, `runtimes/free-host-ports.ts`). */
   readonly creates?: "pod" | "container";
   /** Creates a pod's cgroup, which must be removed if the call fails (`runtimes/pod-cgroup.ts`). */
   readonly makesCgroup?: true;
@@ -171,7 +171,7 @@ export const rpcRules: { readonly [R in Rpc]: RpcRule } = {
     deadlineMs: second,
     timeoutField: "timeout",
     unlimitedAtZero: true,
-    lookWith: "look for what the command does: it may have run, or run still",
+    lookWith: "check the effects of the command: it may have run, or still be running",
     ...running,
     stateKnown: "before",
     runsCommand: true,

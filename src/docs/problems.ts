@@ -151,6 +151,12 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
     remedy:
       "If it is yours from an earlier attempt whose answer was lost, use it. Otherwise remove it, or choose another name or a higher `attempt`.",
   },
+  port_in_use: {
+    happened:
+      "Another pod has a host port of this one, with the same protocol and an address in common; no `hostIp` means all addresses. On Docker and on older versions of CRI-O, it may also be a process of the node. `detail` names the pod if Crest knows it.",
+    remedy: "Choose another `hostPort`, or stop or remove the pod that has it.",
+    members: { errors: "Each mapping whose host port is in use, with a `pointer` into the body." },
+  },
   image_in_use: {
     happened: "A container, running or not, was made from this image.",
     remedy: "Remove the container that `detail` names first.",
@@ -283,9 +289,9 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   },
   network_teardown_failed: {
     happened:
-      "The runtime did not stop or remove the pod, because its CNI plug-in failed to remove the pod's network. The containers in the pod are stopped. The runtime will fail again until the plug-in succeeds.",
+      "The runtime did not stop or remove the pod, because its CNI plugin failed to remove the pod's network. The containers in the pod are stopped. The runtime will fail again until the plugin succeeds.",
     remedy:
-      "Correct what the plug-in complains about, in its configuration on the node (`/etc/cni/net.d`, or `DATA_DIR/cni` with `crest up`), and send the request again: runtimes notice the change. With containerd you can also remove the containers in the pod, run `ctr --namespace k8s.io containers delete POD_ID`, and restart containerd. `crest up` removes such pods when it ends.",
+      "Fix what the CNI plugin complains about, in its configuration on the node (`/etc/cni/net.d`, or `DATA_DIR/cni` with `crest up`), and send the request again: runtimes notice the change. With containerd you can also remove the containers in the pod, run `ctr --namespace k8s.io containers delete POD_ID`, and restart containerd. `crest up` removes such pods when it ends.",
     members: { grpcCode: "The gRPC status that the runtime answered with." },
   },
   runtime_unavailable: {

@@ -89,7 +89,7 @@ import type {
   VersionResponse,
 } from "./messages.ts";
 
-/** Every RPC with the types of its messages. */
+/** Every RPC, with its message types. */
 export interface Methods {
   /**
    * Reports the runtime's name and version and the API version that it speaks. Needs no working
@@ -326,16 +326,16 @@ export interface Methods {
   readonly "ImageService/ImageFsInfo": { readonly request: ImageFsInfoRequest; readonly response: ImageFsInfoResponse; readonly stream: false };
 }
 
-/** An RPC's name: service and method. */
+/** An RPC's name: `Service/Method`. */
 export type Rpc = keyof Methods;
 
-/** What a call needs to know of an RPC. */
+/** What a call needs to know about an RPC. */
 export interface Method {
-  /** The path of its HTTP/2 requests. */
+  /** Path of its HTTP/2 requests. */
   readonly path: string;
   readonly request: MessageName;
   readonly response: MessageName;
-  /** Whether it answers a stream of responses. */
+  /** Whether it returns a stream of responses. */
   readonly stream: boolean;
 }
 

@@ -4939,7 +4939,7 @@ function WindowsSandboxSecurityContext(b: Uint8Array, p: number, e: number, d: D
   return w;
 }
 
-/** Every message's writer. */
+/** The writer of every message. */
 export const writers: { readonly [M in MessageName]: Writer } = {
   AttachRequest: { message: "AttachRequest", descriptors, write: AttachRequest },
   AttachResponse: { message: "AttachResponse", descriptors, write: AttachResponse },

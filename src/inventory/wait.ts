@@ -36,7 +36,7 @@ export async function watchState(
       const restMs = end - performance.now();
       if (status.state === "CONTAINER_EXITED" || restMs <= 0) return;
       await delay(Math.min(pauseMs, restMs), undefined, { signal }).catch((error: unknown) => {
-        throw new CallCancelled("nobody waits any longer", { cause: error });
+        throw new CallCancelled("no client is waiting any more", { cause: error });
       });
       const next = await statusOf(runtime, containerId);
       if (next.state !== status.state) yield next;
@@ -48,6 +48,9 @@ export async function watchState(
 async function statusOf(runtime: Runtime, containerId: string): Promise<ContainerStatus> {
   const { status } = await call(runtime, "RuntimeService/ContainerStatus", { containerId }, {});
   if (!status)
-    throw new GatewayError("not_found", `Cannot find container "${containerId}": the runtime has none`);
+    throw new GatewayError(
+      "not_found",
+      `Cannot find container "${containerId}": the runtime has no container with this id`,
+    );
   return status;
 }

@@ -1,18 +1,18 @@
 /**
- * The answers that are Crest's own and not CRI's, as schemas: the published document and the handlers'
- * types derive from them. A part with an `$id` is a component of that name. All are open: a later gateway may say
- * more, and a client that was generated of a closed schema would refuse it.
+ * Schemas of the answers that are Crest's own, not CRI's. The published document and the handlers' types derive from
+ * them. A part with an `$id` becomes a component of that name. All schemas are open: a later gateway may add fields,
+ * which a client generated from a closed schema would reject.
  *
- * Import types only, but for generating the document: TypeBox costs a tenth of a second to load.
+ * Import only types from here, except to generate the document: TypeBox takes a tenth of a second to load.
  */
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import type { CustomRouteId, StreamRouteId } from "./index.ts";
 
-/** Words, one of which it is: as `enum`, since generators make a type of its own of each part of an `anyOf`. */
+/** One of several words. An `enum`, because client generators make a separate type of each part of an `anyOf`. */
 const oneOf = <const Words extends readonly string[]>(words: Words, description: string) =>
   Type.Unsafe<Words[number]>({ type: "string", enum: words, description });
 
-/** A member of a list that could not be read. */
+/** A list member that the runtime could not read. */
 export const ListFailure = Type.Object(
   {
     id: Type.String({ description: "Id of the pod or container." }),
@@ -246,7 +246,7 @@ export const bodies = {
   listLogs: LogPage,
 } as const satisfies { readonly [Id in StreamRouteId]?: TSchema };
 
-/** Custom route -> its answer; stream route -> each of its items. */
+/** The answer of each custom route, and the item of each stream route. */
 export const answers = {
   getGrants: Grants,
   getCapabilities: Capabilities,
@@ -264,7 +264,7 @@ type Frozen<T> = T extends readonly (infer E)[]
     ? { readonly [K in keyof T]: Frozen<T[K]> | (object extends Pick<T, K> ? undefined : never) }
     : T;
 
-/** What the handler of a custom route answers, and that of a stream route for each item. */
+/** The answer of a custom route's handler, or an item of a stream route's. */
 export type AnswerOf<Id extends CustomRouteId | StreamRouteId> = Frozen<Static<(typeof answers)[Id]>>;
 /** What the handler of a stream route answers as JSON. */
 export type BodyOf<Id extends keyof typeof bodies> = Frozen<Static<(typeof bodies)[Id]>>;

@@ -1,4 +1,4 @@
-/** Containers: they live in a pod and share its namespaces. */
+/** Containers, which live in a pod and share its namespaces. */
 import { list, stream, unary } from "./define.ts";
 import { parametersFor } from "./parameters.ts";
 

@@ -1,10 +1,9 @@
 /**
- * The vocabulary of the route table. A route is data; Fastify's routes, the grants, the contract
- * tests and the published document are derived from it.
+ * The vocabulary of the route table. A route is data: Fastify's routes, the grants, the contract tests and the
+ * published document derive from it.
  *
- * The compiler holds what a review would forget: `rpc` is a real RPC, every path parameter is bound
- * to a field of its request, and a request field that nothing can set is an error until `omit` gives
- * the reason. So the API stays lossless.
+ * The compiler keeps the API lossless. `rpc` must be a real RPC, every path parameter must be bound to a field of its
+ * request, and a request field that nothing can set is an error unless `omit` gives the reason.
  */
 import type { Methods, Rpc } from "../gen/methods.ts";
 import type { Grant } from "../grants.ts";
@@ -49,22 +48,22 @@ type PathsOf<T, V> = { [P in LeafPath<T>]: [At<T, P>] extends [V] ? P : never }[
 type Verb = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 export type Target = `${Verb} /${string}`;
 type Params<H extends string> = H extends `${string}{${infer P}}${infer Rest}` ? P | Params<Rest> : never;
-/** `path` for a target: required, with exactly its parameters, when it has any. */
+/** `path` for a target. If the target has parameters, `path` is required and must bind exactly those. */
 type PathOf<H extends Target, P> = [Params<H>] extends [never]
   ? { readonly path?: never }
   : { readonly path: P & { readonly [K in Exclude<keyof P, Params<H>>]: never } };
 
-// ---- What a declaration binds, and what it leaves out ----
+// ---- What a declaration binds, and what it omits ----
 
-/** Fields of a message that are messages themselves. */
+/** Fields whose type is a message. */
 type MessageField<T> = {
   [K in keyof T & string]-?: IsLeaf<NonNullable<T[K]>> extends true ? never : K;
 }[keyof T & string];
-/** A message inside the only field of a request: nothing stands beside it. */
+/** A message inside a request's only field, so that no other fields can clash. */
 type OnlyMessage<T> = [Exclude<keyof T, MessageField<T>>] extends [never]
   ? { [K in MessageField<T>]: `${K}.${MessageField<NonNullable<T[K]>>}` }[MessageField<T>]
   : never;
-/** Message fields whose members can stand beside the request's own without a clash of names. */
+/** Message fields whose members do not clash with the request's other fields. */
 type Spreadable<T> = {
   [K in keyof T & string]-?: IsLeaf<NonNullable<T[K]>> extends true
     ? never
@@ -72,45 +71,47 @@ type Spreadable<T> = {
       ? K
       : never;
 }[keyof T & string];
-/** `*`: the request message, but for what path and query set; `spread`: that field's members at the top of the body. */
+/**
+ * `*`: the request message, except what path and query set; `spread`: the top of the body holds that field's members.
+ */
 type Body<R extends Rpc> = "*" | { readonly spread: Spreadable<Request<R>> | OnlyMessage<Request<R>> };
 type Values<T> = T[keyof T];
 
-/** Request fields that no caller can set; a body takes all that path and query leave. */
+/** Request fields that no caller can set. A body accepts every field that path and query do not set. */
 type Unbound<R extends Rpc, Bound, B> = [B] extends [undefined]
   ? Exclude<LeafPath<Request<R>>, Bound>
   : never;
-/** Each of them needs a reason; where none is left there is no `omit`. */
+/** Requires a reason for each unbound field, and forbids `omit` if there are none. */
 type Omitted<U extends string> = [U] extends [never]
   ? { readonly omit?: never }
   : { readonly omit: { readonly [F in U]: string } };
 
-/** How an answer is written that is not the RPC's response as it stands; one implementation each. */
+/** How to write an answer that is not the RPC's response. Each has one implementation. */
 export type Renderer = "execOutput";
 
-/** What an answer says of the gateway in a header, beside what the runtime says of itself; one implementation each. */
+/** Response headers about the gateway, not the runtime. Each has one implementation. */
 export type ResponseHeader = "version";
 
-/** Filters of lists that are applied here as well; one implementation each. */
+/** List filters that Crest applies too. Each has one implementation. */
 export type PostFilter = "imageNames";
 
-/** What a route asks of its caller. */
+/** What a route requires of its caller. */
 export type Access = Grant | "authenticated";
 
 export type Success = 200 | 201 | 204;
 
 interface Base<Id extends string, H extends Target> {
-  /** Reads as a method (`listContainers`): the operationId, and the name in generated clients. */
+  /** The operationId, and the name in generated clients. Named like a method: `listContainers`. */
   readonly id: Id;
   readonly http: H;
-  /** The grant that the operation needs, whatever its HTTP method; `authenticated`: the token alone. */
+  /** The required grant, whatever the HTTP method. `authenticated` requires only a valid token. */
   readonly allow: Access;
-  /** What a field or parameter needs besides when it is given, by its dotted name. */
+  /** Additional grants for fields and parameters, if used, by dotted name. */
   readonly fieldGrants?: { readonly [field: string]: Grant };
   readonly summary: string;
 }
 
-/** One RPC, one answer. */
+/** Declares a route that one RPC answers. */
 export function unary<
   const Id extends string,
   const R extends UnaryRpc,
@@ -123,14 +124,14 @@ export function unary<
     PathOf<H, P> & {
       readonly rpc: R;
       readonly query?: Q;
-      /** Values of query parameters that are not given, where CRI's own default is not what one means. */
+      /** Defaults of query parameters where CRI's own default is not what callers expect. */
       readonly defaults?: { readonly [K in keyof Q]?: string };
       readonly gatewayParams?: { readonly [name: string]: GatewayParam };
       readonly body?: B;
       readonly success: Success;
-      /** The message field of the response without which the answer is 404. */
+      /** The answer is 404 if the response lacks this message field. */
       readonly notFoundUnless?: keyof Response<R> & string;
-      /** Where what was created is found; its parameters are fields of the response. */
+      /** The path of the created object. Its parameters are fields of the response. */
       readonly location?: `/v1/${string}{${keyof Response<R> & string}}`;
       readonly renderer?: Renderer;
       readonly responseHeader?: ResponseHeader;
@@ -141,16 +142,16 @@ export function unary<
   return { ...declared, gatewayParams: { ...route.gatewayParams, ...parametersFor("withBody") } };
 }
 
-/** The items of a list reply. */
+/** The item type of a list reply. */
 type ItemOf<R extends Rpc, I extends string> = I extends keyof Response<R>
   ? Response<R>[I] extends readonly (infer E)[]
     ? E
     : never
   : never;
-/** A field that items are ordered by; `-` for descending. */
+/** A field to order items by; `-` for descending. */
 type OrderField<T> = LeafPath<T> | `-${LeafPath<T>}`;
 
-/** A list RPC: its filters; paging, NDJSON and ETag come with the kind. */
+/** Declares a list RPC and its filters. Paging, NDJSON and ETag come with the kind. */
 export function list<
   const Id extends string,
   const R extends UnaryRpc,
@@ -164,32 +165,29 @@ export function list<
 >(
   route: Base<Id, `GET /${string}`> & {
     readonly rpc: R;
-    /** The streaming RPC that gives the same items, where CRI has one. */
+    /** The streaming RPC for the same items, if CRI has one. */
     readonly stream?: S & (Request<S> extends Request<R> ? unknown : never);
     /** The response field that holds the items. */
     readonly items: I;
-    /**
-     * The fields of an item that give the one stable order; together they are unique. Runtimes answer in
-     * random order.
-     */
+    /** The item fields that define the stable order; together they are unique. Runtimes return random order. */
     readonly order: readonly [OrderField<ItemOf<R, I>>, ...OrderField<ItemOf<R, I>>[]];
-    /** The items change by themselves: no ETag would ever match again. */
+    /** The items change constantly, so an ETag would never match again. */
     readonly volatile?: true;
-    /** Items that cannot be read are left out, and named as `failures`. */
+    /** Items that cannot be read are left out and listed in `failures`. */
     readonly partial?: true;
     readonly filters?: F;
-    /** The map that takes the equality terms of `labelSelector`. */
+    /** The request map for the equality terms of `labelSelector`. */
     readonly labels?: L;
-    /** The map of an item that `labelSelector` is held against. */
+    /** The item map that `labelSelector` is matched against. */
     readonly labelsOf?: PathsOf<ItemOf<R, I>, { [k: string]: string }>;
-    /** A filter that not every runtime applies, so that it is applied here as well. */
+    /** A filter that Crest applies too, because not every runtime does. */
     readonly postFilter?: PostFilter;
   } & Omitted<Exclude<LeafPath<Request<R>>, Values<F> | L>>,
 ): ListRoute<Id> {
   return { kind: "list", ...route } as ListRoute<Id>;
 }
 
-/** A WebSocket session; the RPC answers the URL that the gateway dials. */
+/** Declares a WebSocket session. The RPC returns the URL that the gateway dials. */
 export function session<
   const Id extends string,
   const R extends "RuntimeService/Exec" | "RuntimeService/Attach" | "RuntimeService/PortForward",
@@ -201,17 +199,17 @@ export function session<
     PathOf<H, P> & {
       readonly rpc: R;
       readonly query: Q;
-      /** Parameters of the query without which there is nothing to do. */
+      /** Required query parameters. */
       readonly required?: readonly (keyof Q & string)[];
       readonly gatewayParams?: { readonly [name: string]: GatewayParam };
-      /** In the order of preference. */
+      /** In order of preference. */
       readonly subprotocols: readonly [string, ...string[]];
     } & Omitted<Exclude<LeafPath<Request<R>>, Values<P> | Values<Q>>>,
 ): SessionRoute<Id> {
   return { kind: "session", ...route } as SessionRoute<Id>;
 }
 
-/** What no single RPC answers: the handler is found by `id`, and a missing one does not compile. */
+/** Declares a route that no single RPC answers. Its handler is found by `id`; a missing one does not compile. */
 export function custom<
   const Id extends string,
   const H extends Target,
@@ -229,12 +227,12 @@ export function custom<
 }
 
 /**
- * How a sequence of items is written. JSON is its last item alone, unless the route has a body of its own. A WebSocket gets a text message for
- * each.
+ * How a sequence of items is written. JSON is only its last item, unless the handler makes it; a WebSocket sends one text
+ * message per item.
  */
 export type StreamForm = "json" | "ndjson" | "sse" | "text" | "websocket";
 
-/** A sequence of items, as they come: the handler is found by `id`. */
+/** Declares a route that sends a sequence of items as they arrive. Its handler is found by `id`. */
 export function stream<
   const Id extends string,
   const H extends `GET /${string}`,
@@ -245,17 +243,17 @@ export function stream<
       /** The RPCs that the handler may call. */
       readonly uses: readonly Rpc[];
       readonly gatewayParams?: { readonly [name: string]: GatewayParam };
-      /** The first is that of a request without `Accept`. */
+      /** The first is used without an `Accept` header. */
       readonly forms: readonly [StreamForm, ...StreamForm[]];
     },
 ): StreamRoute<Id, P> {
   return { kind: "stream", success: 200, ...route } as StreamRoute<Id, P>;
 }
 
-// ---- The erased forms that the registrars read ----
+// ---- The erased forms, for registration ----
 
 interface AnyRoute<Id extends string> extends Base<Id, Target> {
-  /** Path parameter -> field of the request that it sets. */
+  /** Path parameter -> the request field that it sets. */
   readonly path?: { readonly [name: string]: string };
   readonly query?: { readonly [name: string]: string };
   readonly defaults?: { readonly [name: string]: string };
@@ -296,7 +294,7 @@ export interface SessionRoute<Id extends string = string> extends AnyRoute<Id> {
   readonly subprotocols: readonly string[];
 }
 
-/** What the path of a route without an RPC of its own may name. */
+/** The fields that path parameters may set on a route without an RPC. */
 type PathField = "podSandboxId" | "containerId" | "image.image";
 type PathFields = { readonly [name: string]: PathField };
 

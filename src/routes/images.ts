@@ -1,4 +1,4 @@
-/** Images on this node. `{image}` is a reference or an id, slashes included. */
+/** Images on this node. `{image}` is a reference or an id, and may contain slashes. */
 import { custom, list, unary } from "./define.ts";
 import { parametersFor } from "./parameters.ts";
 

@@ -1,4 +1,4 @@
-/** The whole route table, in the order of the documentation. */
+/** The complete route table, in the order of the documentation. */
 import { containers, containerWait } from "./containers.ts";
 import type { Route } from "./define.ts";
 import { imageRemoval, images } from "./images.ts";
@@ -7,11 +7,11 @@ import { pods } from "./pods.ts";
 import { gateway, runtime } from "./runtime.ts";
 import { sessions } from "./sessions.ts";
 
-/** Routes that no single RPC answers; `http/` has a handler for each, by this name. */
+/** Routes that no single RPC answers. `api/handlers.ts` has a handler for each, by this name. */
 export const customRoutes = { ...gateway, ...imageRemoval } as const;
 export type CustomRouteId = keyof typeof customRoutes;
 
-/** Routes that answer a sequence of items; `http/` has a handler for each, by this name. */
+/** Routes that send a sequence of items. `api/handlers.ts` has a handler for each, by this name. */
 export const streamRoutes = { ...containerWait, ...logs } as const;
 export type StreamRouteId = keyof typeof streamRoutes;
 
@@ -25,12 +25,12 @@ const table = [
   ...Object.values(streamRoutes),
 ] as const;
 
-/** The id of a route: tables about routes are keyed by it, so that a misspelt one does not compile. */
+/** The id of a route. Tables about routes use it as key, so that a misspelt id does not compile. */
 export type RouteId = (typeof table)[number]["id"];
 
 export const routes: readonly Route[] = table;
 
-/** The entry of a table about routes; `id` may be that of a route that is not in {@link routes}. */
+/** The entry for `id` in a table about routes; undefined if there is none, or if {@link routes} has no such id. */
 export function entryOf<T>(entries: { readonly [Id in RouteId]?: T }, id: string): T | undefined {
   return Object.hasOwn(entries, id) ? entries[id as RouteId] : undefined;
 }

@@ -1,8 +1,8 @@
 /**
- * The query parameters of routes that are the gateway's own and not fields of CRI, by route id.
+ * Schemas of the gateway's own query parameters, which are not CRI fields, by route id.
  *
- * Import types only: loading TypeBox takes about 60 ms. `npm run generate` compiles the schemas to gen/parameters.ts,
- * and parameters.ts gives them to the routes.
+ * Import only types from here: loading TypeBox takes about 60 ms. `npm run generate` compiles the schemas to
+ * gen/parameters.ts, and parameters.ts gives them to the routes.
  */
 import { type Static, Type } from "@sinclair/typebox";
 
@@ -139,7 +139,7 @@ const listLogs = Type.Object({
   ),
 });
 
-/** Of every operation with a body: what becomes of fields which the message does not have. */
+/** For every operation with a body: how to treat fields that the message does not have. */
 const withBody = Type.Object({
   fieldValidation: Type.Optional(
     Type.Union([Type.Literal("Strict"), Type.Literal("Warn"), Type.Literal("Ignore")], {
@@ -161,7 +161,7 @@ export const parameterSchemas = {
   withBody,
 } as const;
 
-/** What the binder reads, by route id. */
+/** The values that the binder reads, by route id. */
 export type ParametersOf<Id extends keyof typeof parameterSchemas> = Readonly<
   Static<(typeof parameterSchemas)[Id]>
 >;

@@ -1,24 +1,24 @@
-/** The gateway's own query parameters, as the routes declare and the binder reads them. */
+/** The gateway's own query parameters, as routes declare them and the binder reads them. */
 import { checks, schemas } from "./gen/parameters.ts";
 
-/** A parameter of the gateway's own, not a field of CRI. */
+/** One of the gateway's own parameters, not a CRI field. */
 export interface GatewayParam {
-  /** The only texts that it may be. */
+  /** The allowed values, if limited. */
   readonly words?: readonly string[];
   readonly type: "string" | "boolean" | "integer";
-  /** Its value when it is absent. */
+  /** Used if the parameter is absent. */
   readonly default?: string | boolean | number;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly description: string;
-  /** Whether a value is as the schema says. */
+  /** Whether a value matches the schema. */
   readonly check: (value: unknown) => boolean;
 }
 
-/** The values of a request's own parameters by name. */
+/** The values of the gateway's own parameters in a request, by name. */
 export type GatewayParamValues = { readonly [name: string]: string | number | boolean };
 
-/** A property of a schema as plain JSON Schema. */
+/** A schema property as plain JSON Schema. */
 interface Property {
   readonly type?: string;
   readonly anyOf?: readonly { readonly const: string }[];
@@ -28,7 +28,7 @@ interface Property {
   readonly description: string;
 }
 
-/** The gateway's own parameters of a route. */
+/** Returns the gateway's own parameters of a route, by name. */
 export function parametersFor(id: keyof typeof schemas): { readonly [name: string]: GatewayParam } {
   const properties: { readonly [name: string]: Property } = schemas[id].properties;
   const checkOf: { readonly [name: string]: (value: unknown) => boolean } = checks[id];

@@ -1,4 +1,4 @@
-/** Pods: CRI's pod sandboxes. */
+/** Pods, which CRI calls pod sandboxes. */
 import { list, unary } from "./define.ts";
 import { parametersFor } from "./parameters.ts";
 

@@ -1,4 +1,4 @@
-/** The runtime as a whole: version, status, configuration; and the caller's own grants. */
+/** The runtime as a whole: version, status, configuration and metrics; and the caller's grants. */
 import { custom, list, unary } from "./define.ts";
 
 export const runtime = [

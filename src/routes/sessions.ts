@@ -1,4 +1,4 @@
-/** WebSocket sessions: interactive commands and port forwarding, as Kubernetes' clients speak them. */
+/** WebSocket sessions: interactive commands and port forwarding, in the protocols of Kubernetes clients. */
 import { session } from "./define.ts";
 import { parametersFor } from "./parameters.ts";
 

@@ -8,11 +8,11 @@ import type { CallOptions, Runtime } from "../cri/channel.ts";
 import { rpcRules } from "../cri/rpc-rules.ts";
 import { GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
-import type { Interceptor } from "./compose.ts";
+import { type Interceptor, only } from "./compose.ts";
 import { asExecTimeout } from "./exec-timeout.ts";
 import { stopFirst } from "./stop-first.ts";
 import { subjectOf } from "./subject.ts";
-import { checkPreconditions, hasPrecondition, translateError } from "./translate-error.ts";
+import { checkPreconditions, translateError } from "./translate-error.ts";
 import { verifyReply } from "./verify-reply.ts";
 
 /** Options for the additional reads around a call. */
@@ -22,8 +22,7 @@ const readOptions = ({ onCancel }: CallOptions): CallOptions => (onCancel === un
 const withPreconditions: Interceptor = (below) => ({
   ...below,
   async call(rpc, request, options = {}) {
-    if (!options.asIs && hasPrecondition(rpc))
-      await checkPreconditions(below, rpc, subjectOf(rpc, request), readOptions(options));
+    if (!options.asIs) await checkPreconditions(below, rpc, subjectOf(rpc, request), readOptions(options));
     return below.call(rpc, request, options);
   },
 });
@@ -107,8 +106,8 @@ async function hasStopped(
 
 /** All of the above, innermost first. */
 export const callerInterceptors: readonly Interceptor[] = [
-  withVerifiedReplies,
-  withStopsFirst,
+  only(({ verify }) => verify !== undefined, withVerifiedReplies),
+  only(({ stopsContainers }) => stopsContainers !== undefined, withStopsFirst),
   withTranslatedErrors,
-  withPreconditions,
+  only(({ stateKnown }) => stateKnown === "before", withPreconditions),
 ];

@@ -9,7 +9,7 @@ import { CallCancelled, type CallOptions, type Runtime } from "../cri/channel.ts
 import { rpcRules } from "../cri/rpc-rules.ts";
 import { GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
-import type { Interceptor } from "./compose.ts";
+import { type Interceptor, only } from "./compose.ts";
 
 const lists = (Object.keys(rpcRules) as Rpc[]).filter((rpc) => rpcRules[rpc].grows);
 
@@ -17,7 +17,10 @@ const lists = (Object.keys(rpcRules) as Rpc[]).filter((rpc) => rpcRules[rpc].gro
 const defaultLimit = 8;
 
 /** At most 8 concurrent calls of each list RPC. */
-export const withListLimit: Interceptor = (below) => limitLists(below, defaultLimit);
+export const withListLimit: Interceptor = only(
+  ({ grows }) => grows === true,
+  (below) => limitLists(below, defaultLimit),
+);
 
 /** Limits each list RPC separately to `limit` concurrent calls, so one that hangs does not block others. */
 export function limitLists(runtime: Runtime, limit: number): Runtime {

@@ -15,7 +15,7 @@ import { rpcRules } from "../cri/rpc-rules.ts";
 import { GatewayError } from "../errors.ts";
 import type { PodFacts } from "../inventory/inventory.ts";
 import type { CgroupDriver } from "./cgroup-driver.ts";
-import type { Interceptor } from "./compose.ts";
+import { type Interceptor, only } from "./compose.ts";
 import { nameTaken } from "./translate-error.ts";
 
 const cgroups = "/sys/fs/cgroup";
@@ -38,38 +38,36 @@ export const cgroupName = (text: string): string => text.replace(/[^A-Za-z0-9]/g
  *
  * @param podOf Looks up a pod by id. @throws {GatewayError} When there is none.
  */
-export const withPodCgroups =
-  (podOf: (id: string) => Promise<PodFacts>): Interceptor =>
-  (below) => {
-    const remove: Runtime["call"] = async (rpc, request, options) => {
-      const { podSandboxId } = requestOf("RuntimeService/RemovePodSandbox", request);
-      // Look it up before it is gone. If it does not exist, the runtime reports that itself.
-      const pod = await podOf(podSandboxId).catch(() => undefined);
-      const reply = await below.call(rpc, request, options);
-      if (pod !== undefined) await removePodCgroup(pod.uid);
-      return reply;
-    };
-    const run: Runtime["call"] = async (rpc, request, options) => {
-      try {
-        return await below.call(rpc, request, options);
-      } catch (error) {
-        const { config } = requestOf("RuntimeService/RunPodSandbox", request);
-        // The pod that has the name may share the uid, and so the cgroup. After a lost reply the pod may be running.
-        const mayBeInUse =
-          error instanceof GatewayError && (nameTaken.test(error.words) || mayHaveLeftAPod(error));
-        if (!mayBeInUse) await removePodCgroup(config?.metadata?.uid ?? "");
-        throw error;
-      }
-    };
-    return {
-      ...below,
-      call(rpc, request, options) {
-        if (rpcRules[rpc].removes === "pod") return remove(rpc, request, options);
-        if (rpcRules[rpc].makesCgroup) return run(rpc, request, options);
-        return below.call(rpc, request, options);
-      },
-    };
-  };
+export const withPodCgroups = (podOf: (id: string) => Promise<PodFacts>): Interceptor =>
+  only(
+    ({ removes, makesCgroup }) => removes === "pod" || makesCgroup === true,
+    (below) => {
+      const remove: Runtime["call"] = async (rpc, request, options) => {
+        const { podSandboxId } = requestOf("RuntimeService/RemovePodSandbox", request);
+        // Look it up before it is gone. If it does not exist, the runtime reports that itself.
+        const pod = await podOf(podSandboxId).catch(() => undefined);
+        const reply = await below.call(rpc, request, options);
+        if (pod !== undefined) await removePodCgroup(pod.uid);
+        return reply;
+      };
+      const run: Runtime["call"] = async (rpc, request, options) => {
+        try {
+          return await below.call(rpc, request, options);
+        } catch (error) {
+          const { config } = requestOf("RuntimeService/RunPodSandbox", request);
+          // The pod that has the name may share the uid, and so the cgroup. After a lost reply the pod may be running.
+          const mayBeInUse =
+            error instanceof GatewayError && (nameTaken.test(error.words) || mayHaveLeftAPod(error));
+          if (!mayBeInUse) await removePodCgroup(config?.metadata?.uid ?? "");
+          throw error;
+        }
+      };
+      return {
+        ...below,
+        call: (rpc, request, options) => (rpcRules[rpc].makesCgroup ? run : remove)(rpc, request, options),
+      };
+    },
+  );
 
 /** Whether a failed run may have left its pod: the reply was lost, or the pod could not be removed. */
 const mayHaveLeftAPod = ({ code, members }: GatewayError): boolean =>

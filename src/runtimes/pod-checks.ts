@@ -27,7 +27,8 @@ function portMistakes(mappings: readonly Input<PortMapping>[]): readonly Mistake
   });
 }
 
-function collide(one: Input<PortMapping>, other: Input<PortMapping>): boolean {
+/** Whether two mappings publish the same port of the node, on an address that both have. */
+export function collide(one: Input<PortMapping>, other: Input<PortMapping>): boolean {
   const port = one.hostPort ?? 0;
   return (
     port !== 0 &&

@@ -76,6 +76,11 @@ const rows: readonly Row[] = [
     of: { "cri-o": every },
   },
   {
+    code: "host_ports_shared",
+    description: "Runs a pod with a host port that another pod has; Crest answers 409.",
+    of: { containerd: every },
+  },
+  {
     code: "start_restarts",
     description: "StartContainer starts an exited container again; Crest answers 409.",
     of: { docker: every },

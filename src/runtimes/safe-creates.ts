@@ -13,6 +13,7 @@ import { rpcRules } from "../cri/rpc-rules.ts";
 import { GatewayError } from "../errors.ts";
 import type { PodSandboxMetadata } from "../gen/messages.ts";
 import type { Rpc } from "../gen/methods.ts";
+import { type Interceptor, only } from "./compose.ts";
 import { isRuntime } from "./identity.ts";
 import { nameTaken } from "./translate-error.ts";
 
@@ -39,41 +40,44 @@ const cleanUpMs = 30_000;
  * Makes creates fail with `name_reserved` while another create of the same name is in progress, or when the name is
  * taken. Removes the pod that a failed RunPodSandbox left; if that fails too, the error has `podSandboxId`.
  */
-export function withSafeCreates(runtime: Runtime): Runtime {
-  const underWay = new Set<string>();
+export const withSafeCreates: Interceptor = only(
+  ({ creates }) => creates !== undefined,
+  (runtime) => {
+    const underWay = new Set<string>();
 
-  async function create(
-    rpc: Rpc,
-    wanted: Wanted,
-    request: Uint8Array,
-    options: CallOptions = {},
-  ): Promise<Buffer> {
-    const key = JSON.stringify(wanted);
-    if (underWay.has(key)) throw reserved(wanted, "another request is creating it");
-    underWay.add(key);
-    try {
-      await refuseTaken(runtime, wanted, options);
-      const calledAtMs = Date.now();
+    async function create(
+      rpc: Rpc,
+      wanted: Wanted,
+      request: Uint8Array,
+      options: CallOptions = {},
+    ): Promise<Buffer> {
+      const key = JSON.stringify(wanted);
+      if (underWay.has(key)) throw reserved(wanted, "another request is creating it");
+      underWay.add(key);
       try {
-        return await runtime.call(rpc, request, options);
-      } catch (error) {
-        throw wanted.kind === "pod" ? await withoutLeftover(runtime, wanted, { error, calledAtMs }) : error;
+        await refuseTaken(runtime, wanted, options);
+        const calledAtMs = Date.now();
+        try {
+          return await runtime.call(rpc, request, options);
+        } catch (error) {
+          throw wanted.kind === "pod" ? await withoutLeftover(runtime, wanted, { error, calledAtMs }) : error;
+        }
+      } finally {
+        underWay.delete(key);
       }
-    } finally {
-      underWay.delete(key);
     }
-  }
 
-  return {
-    ...runtime,
-    call(rpc, request, options) {
-      const wanted = wantedBy(rpc, request);
-      return wanted === undefined
-        ? runtime.call(rpc, request, options)
-        : create(rpc, wanted, request, options);
-    },
-  };
-}
+    return {
+      ...runtime,
+      call(rpc, request, options) {
+        const wanted = wantedBy(rpc, request);
+        return wanted === undefined
+          ? runtime.call(rpc, request, options)
+          : create(rpc, wanted, request, options);
+      },
+    };
+  },
+);
 
 /** What a create should make; undefined for other RPCs. */
 function wantedBy(rpc: Rpc, request: Uint8Array): Wanted | undefined {
@@ -118,12 +122,16 @@ async function findNamesake(
   return containers.find(({ metadata }) => metadata?.name === name && metadata.attempt === attempt)?.id;
 }
 
-function isSamePod(one: PodSandboxMetadata | undefined, other: PodSandboxMetadata): boolean {
+/** Whether both are the name of one pod. What a request leaves out is empty. */
+export function isSamePod(
+  one: Input<PodSandboxMetadata> | undefined,
+  other: Input<PodSandboxMetadata>,
+): boolean {
   return (
-    one?.name === other.name &&
-    one.namespace === other.namespace &&
-    one.uid === other.uid &&
-    one.attempt === other.attempt
+    (one?.name ?? "") === (other.name ?? "") &&
+    (one?.namespace ?? "") === (other.namespace ?? "") &&
+    (one?.uid ?? "") === (other.uid ?? "") &&
+    (one?.attempt ?? 0) === (other.attempt ?? 0)
   );
 }
 

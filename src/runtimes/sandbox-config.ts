@@ -5,10 +5,10 @@
  */
 
 import { call } from "../cri/call.ts";
-import type { Runtime } from "../cri/channel.ts";
+import type { CallOptions, Runtime } from "../cri/channel.ts";
 import { type Input, readLenient } from "../cri/codec.ts";
 import { GatewayError } from "../errors.ts";
-import type { PodSandboxConfig, PodSandboxStatus } from "../gen/messages.ts";
+import type { PodSandbox, PodSandboxConfig, PodSandboxStatus } from "../gen/messages.ts";
 import { parseJson } from "../wire/parse-json.ts";
 import { isRuntime } from "./identity.ts";
 import { podConflict } from "./translate-error.ts";
@@ -62,11 +62,23 @@ export async function recallSandboxConfig(
   const asked = { podSandboxId, verbose: true };
   const { status, info } = await call(runtime, "RuntimeService/PodSandboxStatus", asked, {});
   if (!status)
-    throw new GatewayError("not_found", `Cannot find pod "${podSandboxId}": the runtime shows no status`);
+    throw new GatewayError("not_found", `Cannot find pod "${podSandboxId}": the runtime returned no status`);
   const conflict = podConflict("RuntimeService/CreateContainer", podSandboxId, status.state);
   if (conflict) throw conflict;
   const config = fromInfo(info.info);
   return config?.metadata ? config : fromStatus(status);
+}
+
+/** The config of a pod in a list, as far as the runtime tells; undefined when it tells nothing. */
+export async function configOfListed(
+  runtime: Runtime,
+  { id, annotations }: PodSandbox,
+  options: CallOptions,
+): Promise<Input<PodSandboxConfig> | undefined> {
+  if (!(await isRuntime(runtime, "containerd"))) return fromAnnotation(annotations[keptConfigAnnotation]);
+  const asked = { podSandboxId: id, verbose: true };
+  const { info } = await call(runtime, "RuntimeService/PodSandboxStatus", asked, options);
+  return fromInfo(info.info);
 }
 
 /**

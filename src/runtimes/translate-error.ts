@@ -23,6 +23,7 @@ import { mistakePatterns } from "./mistake-patterns.ts";
 import { mistakePlace } from "./mistake-place.ts";
 import { networkTeardownFailed } from "./network-teardown.ts";
 import { notImplemented } from "./not-implemented.ts";
+import { placesInUse, saysPortInUse } from "./port-in-use.ts";
 import { registryFaults } from "./registry-faults.ts";
 import { withoutSubjectNames } from "./subject-names.ts";
 
@@ -30,7 +31,7 @@ const needsRunning = (rpc: Rpc): boolean =>
   rpcRules[rpc].containerStates?.includes("CONTAINER_RUNNING") === true;
 
 /** Whether the state must be read before the call. */
-export const hasPrecondition = (rpc: Rpc): boolean => rpcRules[rpc].stateKnown === "before";
+const hasPrecondition = (rpc: Rpc): boolean => rpcRules[rpc].stateKnown === "before";
 
 const pulls: readonly Rpc[] = ["ImageService/PullImage"];
 const byImage: readonly Rpc[] = ["ImageService/ImageStatus", "ImageService/RemoveImage"];
@@ -56,6 +57,11 @@ const diskFull: TextPattern = {
  */
 const errorPatterns: readonly ErrorPattern[] = [
   { text: nameTaken, code: "name_reserved", of: creations },
+  {
+    text: saysPortInUse,
+    code: "port_in_use",
+    of: ["RuntimeService/RunPodSandbox", "RuntimeService/RestorePod"],
+  },
   { text: diskFull, code: "node_disk_full", of: [...pulls, ...begins, "RuntimeService/CheckpointContainer"] },
   {
     text: /failed to resolve image|does not resolve to an image ID|No such image/,
@@ -63,7 +69,7 @@ const errorPatterns: readonly ErrorPattern[] = [
     of: ["RuntimeService/CreateContainer"],
   },
   {
-    // The CNI plug-in fails to remove what it set up, or failed to set up. The pod stays until it succeeds.
+    // The CNI plugin fails to remove what it set up, or failed to set up. The pod stays until it succeeds.
     text: /failed to destroy network for (pod )?sandbox|failed to teardown pod/,
     code: "network_teardown_failed",
     of: ["RuntimeService/StopPodSandbox", "RuntimeService/RemovePodSandbox"],
@@ -182,6 +188,7 @@ export async function translateError(
     return notImplemented(runtime, rpc, error);
   }
   if (said === "network_teardown_failed") return networkTeardownFailed(runtime, request, error);
+  if (said === "port_in_use") return restate(error, said, placesInUse(request, error.message));
   if (pattern !== undefined)
     return restate(error, pattern.code, placesOf(rpc, request, { pattern, text: error.message }));
   if (mayHaveEnded) {

@@ -26,6 +26,7 @@ import { GatewayError } from "../errors.ts";
 import type { PodSandbox, PodSandboxFilter, PodSandboxStatus } from "../gen/messages.ts";
 import type { Rpc } from "../gen/methods.ts";
 import { type Items, stringAt } from "../wire/scan.ts";
+import { type Interceptor, only } from "./compose.ts";
 import { podIdsOf } from "./containerd-ids.ts";
 import { type Countdown, countdown } from "./countdown.ts";
 import { readEach } from "./read-each.ts";
@@ -52,25 +53,24 @@ const inParts: { readonly [R in Rpc]?: (whole: Whole) => Promise<readonly Buffer
 };
 
 /** Makes a runtime return complete lists of pods and containers of any size, where it can. */
-export function withWholeLists(runtime: Runtime): Runtime {
-  async function list(rpc: Rpc, request: Uint8Array, options: CallOptions = {}): Promise<Buffer> {
-    const left = countdown(rpc, options);
-    try {
-      return await runtime.call(rpc, request, options);
-    } catch (error) {
-      const read = inParts[rpc];
-      if (read === undefined || !isTooLarge(error)) throw error;
-      const { onFailedMember } = options;
-      const parts = await read({ runtime, request, left, onFailedMember, tooLarge: error });
-      return rpc === listPods ? mergePods(parts, error) : mergeContainers(parts, error);
+export const withWholeLists: Interceptor = only(
+  (_rule, rpc) => inParts[rpc] !== undefined,
+  (runtime) => {
+    async function list(rpc: Rpc, request: Uint8Array, options: CallOptions = {}): Promise<Buffer> {
+      const left = countdown(rpc, options);
+      try {
+        return await runtime.call(rpc, request, options);
+      } catch (error) {
+        const read = inParts[rpc];
+        if (read === undefined || !isTooLarge(error)) throw error;
+        const { onFailedMember } = options;
+        const parts = await read({ runtime, request, left, onFailedMember, tooLarge: error });
+        return rpc === listPods ? mergePods(parts, error) : mergeContainers(parts, error);
+      }
     }
-  }
-  return {
-    ...runtime,
-    call: (rpc, request, options) =>
-      inParts[rpc] === undefined ? runtime.call(rpc, request, options) : list(rpc, request, options),
-  };
-}
+    return { ...runtime, call: list };
+  },
+);
 
 const isTooLarge = (error: unknown): error is GatewayError =>
   error instanceof GatewayError && error.code === "reply_too_large";

@@ -8,9 +8,9 @@
  * and creates no objects.
  */
 
-import type { Runtime } from "../cri/channel.ts";
 import { fieldsOf } from "../cri/codec.ts";
 import { methods, type Rpc } from "../gen/methods.ts";
+import { type Interceptor, only } from "./compose.ts";
 import { mapReplies } from "./map-replies.ts";
 
 /** The overflowed time as a varint. In UTF-8 its first byte cannot follow a tag, so no text contains both. */
@@ -21,14 +21,14 @@ const zero = Buffer.from("80808080808080808000", "hex");
 const timeNames: ReadonlySet<string> = new Set(["createdAt", "startedAt", "finishedAt", "timestamp"]);
 
 /** Makes a runtime return 0 for times that were never set, in calls and streams. */
-export function withoutZeroTimes(runtime: Runtime): Runtime {
-  return mapReplies(runtime, clearZeroTimes);
-}
+export const withoutZeroTimes: Interceptor = only(
+  (_rule, rpc) => timeTags(methods[rpc].response).size > 0,
+  (below) => mapReplies(below, clearZeroTimes),
+);
 
 /** Replaces such times with 0 in place, and returns the same buffer. */
 function clearZeroTimes(rpc: Rpc, reply: Buffer): Buffer {
   const tags = timeTags(methods[rpc].response);
-  if (tags.size === 0) return reply;
   for (let at = reply.indexOf(zeroTime); at !== -1; at = reply.indexOf(zeroTime, at + zeroTime.length)) {
     if (tags.has(reply[at - 1] ?? 0)) zero.copy(reply, at);
   }

@@ -8,6 +8,7 @@ import { decodeReply, encodeReply } from "../cri/codec.ts";
 import { type ErrorCode, GatewayError } from "../errors.ts";
 import type { ContainerStats, CpuUsage, PodSandboxStats } from "../gen/messages.ts";
 import type { Methods, Rpc } from "../gen/methods.ts";
+import { type Interceptor, only } from "../runtimes/compose.ts";
 import { countdown } from "../runtimes/countdown.ts";
 import { identify } from "../runtimes/identity.ts";
 import { mapReplies } from "../runtimes/map-replies.ts";
@@ -22,7 +23,19 @@ const ofPods: ReadonlySet<Rpc> = new Set<Rpc>([
 
 type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
-export function withStats(runtime: Runtime): Runtime {
+/** The RPCs whose replies have CPU usage. */
+const statsRpcs: ReadonlySet<Rpc> = new Set<Rpc>([
+  "RuntimeService/ContainerStats",
+  "RuntimeService/ListContainerStats",
+  "RuntimeService/PodSandboxStats",
+  "RuntimeService/ListPodSandboxStats",
+  "RuntimeService/StreamContainerStats",
+  "RuntimeService/StreamPodSandboxStats",
+]);
+
+export const withStats: Interceptor = only((_rule, rpc) => statsRpcs.has(rpc), completeStats);
+
+function completeStats(runtime: Runtime): Runtime {
   const rates = createCpuRates();
   let latest: Promise<unknown> = Promise.resolve();
 

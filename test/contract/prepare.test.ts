@@ -38,7 +38,7 @@ test("a log directory where no folder can be made is refused, and does not keep 
   const answer = await ask("POST /v1/pods", { metadata: { name: "web" }, logDirectory: "/proc/nope" });
   assert.deepEqual(
     [answer.status, answer.at("errors.0.pointer"), answer.at("errors.0.detail")],
-    [400, "/logDirectory", "must be a folder, or a path where one can be made (ENOENT)"],
+    [400, "/logDirectory", "must be a folder, or a path where one can be created (ENOENT)"],
   );
 });
 
@@ -294,7 +294,7 @@ test("the annotation is at most 16 KiB: what matters least to a container is lef
 
     const few = await podSent(gateway, {
       metadata: { name: "few" },
-      portMappings: portMappings.slice(0, 200),
+      portMappings: portMappings.slice(0, 200).map((mapping) => ({ ...mapping, protocol: "UDP" })),
     });
     const whole = keptIn(few.config);
     assert.equal((whole.members.portMappings as object[]).length, 200);

@@ -3,7 +3,10 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { open } from "node:fs/promises";
 import { test } from "node:test";
+import type { RunPodSandboxResponse } from "../../src/gen/messages.ts";
 import { routes } from "../../src/routes/index.ts";
+import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free-port.ts";
 import { type Answer, anyProblemOf, assertDone, bodyOf, problemOf } from "./support/api.ts";
 import { reasonToSkip } from "./support/machine.ts";
 import {
@@ -14,6 +17,7 @@ import {
   image,
   newName,
   podStatus,
+  type Resource,
   removePod,
   runContainer,
   runPod,
@@ -151,6 +155,57 @@ test("a container's name and attempt are taken in its pod", { skip }, async () =
   await createContainer(crest(), pod, { metadata: { name: "app", attempt: 1 } });
   await createContainer(crest(), other, config);
   for (const each of [pod, other]) await removePod(crest(), each);
+});
+
+/** A pod with port 80 published, behind which a busybox says `text`. */
+async function runWebPod(text: string, hostPort: number): Promise<Resource> {
+  const pod = await runPod(crest(), { portMappings: [{ containerPort: 80, hostPort }] });
+  await runContainer(crest(), pod, shell(`echo ${text} >/tmp/index.html; exec httpd -f -p 80 -h /tmp`));
+  return pod;
+}
+
+/** What a port of the node says, once it says something. */
+const saidOn = (hostPort: number): Promise<string> =>
+  eventually(async () => await (await fetch(`http://127.0.0.1:${hostPort}/`)).text());
+
+test("a host port of another pod is 409, and its connections stay with that pod", { skip }, async () => {
+  const hostPort = await freePort();
+  const first = await runWebPod("first", hostPort);
+  assert.equal(await saidOn(hostPort), "first\n");
+  const metadata = { name: newName(), uid: "one" };
+  const mapping = { containerPort: 80, hostPort };
+  const publish = (...portMappings: readonly object[]) =>
+    crest().post("/v1/pods", { metadata, portMappings });
+  for (const address of [{}, { hostIp: "0.0.0.0" }, { hostIp: "127.0.0.1" }]) {
+    const answer = await publish({ containerPort: 81 }, { ...mapping, ...address });
+    const { detail, errors } = problemOf(answer, 409, "port_in_use");
+    assert.ok(detail.includes(`host port ${hostPort} (TCP) is in use by pod "${first.id}"`), detail);
+    assert.deepEqual(
+      errors?.map(({ pointer }) => pointer),
+      ["/portMappings/1/hostPort"],
+    );
+  }
+  assert.equal(await saidOn(hostPort), "first\n");
+
+  const other = await runPod(crest(), { portMappings: [{ ...mapping, protocol: "UDP" }] });
+  assertDone(await crest().post(`${first.path}/stop`));
+  const second = await runWebPod("second", hostPort);
+  assert.equal(await saidOn(hostPort), "second\n");
+  problemOf(await publish(mapping), 409, "port_in_use");
+  await removePod(crest(), second);
+  await removePod(crest(), await runPod(crest(), { metadata, portMappings: [mapping] }));
+  for (const pod of [first, other]) await removePod(crest(), pod);
+});
+
+test("one of several concurrent pods with one host port is run, the others are 409", { skip }, async () => {
+  const portMappings = [{ containerPort: 80, hostPort: await freePort() }];
+  const run = () =>
+    crest().post<RunPodSandboxResponse>("/v1/pods", { metadata: { name: newName() }, portMappings });
+  const answers = await Promise.all(Array.from({ length: 6 }, run));
+  const [made, ...more] = answers.filter(({ status }) => status === 201);
+  assert.ok(made !== undefined && more.length === 0, answers.map(({ text }) => text).join("\n"));
+  for (const answer of answers) if (answer !== made) problemOf(answer, 409, "port_in_use");
+  assertDone(await crest().delete(`/v1/pods/${bodyOf(made, 201).podSandboxId}`));
 });
 
 test("an image that is not there is 404, and a reference that is none is 400", { skip }, async () => {

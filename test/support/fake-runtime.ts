@@ -115,6 +115,8 @@ export interface FakeRuntime {
   ): void;
   /** Makes the CNI plugins fail on add and delete with this reason; `undefined` repairs them. */
   breakNetwork(reason: string | undefined): void;
+  /** Makes a process of the node listen on a TCP port, on all addresses. */
+  listenOnNode(port: number): void;
   /** From now on rejects configs that ask for more than a small node has: see `fake-runtime/mistakes.ts`. */
   limitNode(): void;
   /** Ends the first process of a container as if it exited on its own, with the event. */
@@ -210,6 +212,7 @@ export async function createFakeRuntime(options: FakeRuntimeOptions): Promise<Fa
     breakNetwork(reason) {
       state.networkFailure = reason;
     },
+    listenOnNode: (port) => void state.listening.add(port),
     limitNode() {
       state.isNodeLimited = true;
     },

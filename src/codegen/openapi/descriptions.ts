@@ -1,6 +1,6 @@
 /**
- * What the published document says where CRI's own comment would mislead a caller of the gateway: each operation as
- * it behaves here, and the messages and fields that Crest treats in another way than runtimes do.
+ * Descriptions for the published document where CRI's own comment would mislead a caller: what each operation does
+ * here, and the messages and fields that Crest treats differently from the runtimes.
  */
 import { comments } from "../../gen/comments.ts";
 import { descriptors } from "../../gen/descriptors.ts";
@@ -33,7 +33,7 @@ export const operations: { readonly [Id in RouteId]: string } = {
 
   listPods: `Lists pods, the stopped ones included. ${wholeList}`,
   runPod:
-    "Creates a pod and starts it: its namespaces, network and cgroup. It has no container yet. `metadata.name` is required. Crest fills in what is missing: `metadata.uid`, `metadata.namespace` (`default`), a log directory below the gateway's data folder, a cgroup parent of its own. It also adds the label `crest/managed=true`.\n\nIf there is a pod with the same name, namespace, uid and attempt, this is 409 `name_reserved`, on every runtime.",
+    "Creates a pod and starts it: its namespaces, network and cgroup. It has no container yet. `metadata.name` is required. Crest fills in what is missing: `metadata.uid`, `metadata.namespace` (`default`), a log directory below the gateway's data folder, a cgroup parent of its own. It also adds the label `crest/managed=true`.\n\nIf there is a pod with the same name, namespace, uid and attempt, this is 409 `name_reserved`, on every runtime. If another pod has one of its host ports, this is 409 `port_in_use`.",
   getPod:
     "Shows one pod: its state, addresses and labels. A stopped pod can be shown until it is removed. A pod that does not exist is 404.",
   removePod:
@@ -98,7 +98,7 @@ export const operations: { readonly [Id in RouteId]: string } = {
     "Pulls an image from its registry, and answers when it is on the node and ready for use. `image` is required. There is no progress, and a large image takes minutes. `auth` is never logged. On containerd the pull stops when the client leaves.",
 };
 
-/** `Message` or `Message.field` -> what it is here, in place of CRI's comment. */
+/** `Message` or `Message.field` -> the description that replaces CRI's comment. */
 const overrides: { readonly [name: string]: string } = {
   AuthConfig:
     "Credentials for a registry, for this pull only. Give one of three kinds: user name and password (or both in `auth`), an identity token, or a registry token. A user name without a password, beside another kind, is left out.",
@@ -122,7 +122,7 @@ const overrides: { readonly [name: string]: string } = {
   "PodSandboxConfig.logDirectory":
     "Absolute path on the node of the folder for the containers' log files; their `logPath` is relative to it. Crest makes the folder, and fills in one below its data folder when none is given.",
   "PortMapping.hostPort":
-    "Port opened on the node, 1 to 65535. With 0 nothing is published. A pod can have it once for each protocol and address.",
+    "Port opened on the node, 1 to 65535. With 0 nothing is published. It can be used once on the node for each protocol and address, until its pod is stopped. containerd does not refuse a port on which a process of the node listens: the pod gets its connections.",
   "PortMapping.hostIp":
     "IP address of the node to listen on, such as `192.0.2.1` or `2001:db8::1`; empty means all of its addresses.",
   Capability:
@@ -212,13 +212,13 @@ const overrides: { readonly [name: string]: string } = {
   ContainerState: "Where a container stands in its life. It runs once: none of the states comes back.",
 };
 
-/** Every name of `overrides`, for the test that holds them against CRI's. */
+/** The names in `overrides`, for the test that checks them against CRI's. */
 export const overridden: readonly string[] = Object.keys(overrides);
 
-/** What the document says of a message, `Message.field`, an enum or `Enum.VALUE`; undefined for what has no comment. */
+/** Returns the description of a message, `Message.field`, an enum or `Enum.VALUE`; undefined if it has none. */
 export type Describe = (name: string) => string | undefined;
 
-/** CRI's comments, or what stands in their place here, in the names that callers of `routes` see. */
+/** Describes with our overrides, then CRI's comments, in the names that callers of `routes` see. */
 export function createDescribe(routes: readonly Route[]): Describe {
   const operationOf = new Map(
     routes.flatMap((route) => ("rpc" in route ? [[nameOf(route.rpc), route.id] as const] : [])),
@@ -229,7 +229,7 @@ export function createDescribe(routes: readonly Route[]): Describe {
   };
 }
 
-/** A comment without the line breaks of the source; paragraphs stay. */
+/** Removes a comment's line breaks, but keeps its paragraphs. */
 function oneLine(comment: string): string {
   return comment
     .split(/\n\s*\n/)
@@ -237,25 +237,25 @@ function oneLine(comment: string): string {
     .join("\n\n");
 }
 
-/** Names of CRI's proto file -> the names that stand in JSON. */
+/** Field names in CRI's proto file -> their names in JSON. */
 const jsonNames = new Map(
   Object.values(descriptors.messages).flatMap(({ fields }) =>
     fields.map(({ proto, name }) => [proto, name] as const),
   ),
 );
-/** A flag of the kernel, which CRI's field is named after. */
+/** Also a kernel flag, after which the CRI field is named. */
 jsonNames.delete("no_new_privs");
 
 const nameOf = (rpc: string): string => rpc.slice(rpc.indexOf("/") + 1);
 
-/** RPCs whose names are also words of English, or of programming. */
+/** RPCs whose names are also English words or programming terms. */
 const ambiguous: ReadonlySet<string> = new Set(["Exec", "Attach", "Version", "Status", "PortForward"]);
 const rpcNames = Object.keys(methods)
   .map(nameOf)
   .filter((name) => !ambiguous.has(name));
 const rpcPattern = new RegExp(`(?<![\\w/\`])(${rpcNames.join("|")})(?![\\w\`])`, "g");
 
-/** With the JSON names of fields, and operations in place of RPCs: these are what a caller sees. */
+/** Replaces proto field names with JSON names and RPCs with operations: callers see only these. */
 function inOurNames(text: string, operationOf: ReadonlyMap<string, string>): string {
   return text
     .replace(/`([a-z0-9_.]+)`/g, (_, path: string) => {

@@ -1,4 +1,4 @@
-/** The route table -> an OpenAPI 3.1 document. */
+/** Generates the OpenAPI 3.1 document from the route table. */
 import { untilPodPolicy } from "../../access/authorize.ts";
 import { descriptors } from "../../gen/descriptors.ts";
 import { methods } from "../../gen/methods.ts";
@@ -28,24 +28,24 @@ import {
 } from "./schemas.ts";
 import { synonyms } from "./synonyms.ts";
 
-/** What operations are made with. */
+/** What generating an operation needs. */
 interface Making {
   readonly components: Components;
-  /** A schema of ours, with its parts as components. */
+  /** Converts one of our schemas, turning its parts into components. */
   readonly plain: (schema: object) => Schema;
   readonly describe: Describe;
 }
 
-/** The same, for one operation. */
+/** The same, with the operation's example. */
 interface Showing extends Making {
   readonly example: Example;
 }
 
-/** The document of `routes`; the same input gives the same bytes. */
+/** Returns the document for `routes`. The same input gives the same bytes. */
 export function openApi(routes: readonly Route[], version: string): Schema {
   const describe = createDescribe(routes);
   const components = createComponents(sentBothWays(routes), demanded(routes), describe);
-  // A part with an `$id` is a component: to parts without a name, clients could not give a type.
+  // A part with an `$id` becomes a component: clients have no type name for an unnamed part.
   const plain = (schema: object): Schema =>
     JSON.parse(JSON.stringify(schema), (_key, part) => {
       if (typeof part?.$id !== "string") return part;
@@ -96,7 +96,7 @@ export function openApi(routes: readonly Route[], version: string): Schema {
   };
 }
 
-/** Messages that stand in what is sent and in what is answered. */
+/** Messages that occur in both requests and replies. */
 function sentBothWays(routes: readonly Route[]): ReadonlySet<string> {
   const rpcs = routes.flatMap((route) =>
     route.kind === "unary" || route.kind === "list" ? [route.rpc] : [],
@@ -106,7 +106,7 @@ function sentBothWays(routes: readonly Route[]): ReadonlySet<string> {
   return new Set([...inputs].filter((name) => outputs.has(name)));
 }
 
-/** Message fields of replies, as `Message.field`, without which the answer would have been 404. */
+/** Message fields of replies, as `Message.field`, whose absence turns the answer into a 404. */
 function demanded(routes: readonly Route[]): ReadonlySet<string> {
   return new Set(
     routes.flatMap((route) =>
@@ -142,7 +142,7 @@ function operation(route: Route, { components, plain, describe }: Making): Schem
   };
 }
 
-/** Runtimes answer lists in random order; here they have one. */
+/** Describes the order of a list. Runtimes return random order. */
 function orderOf({ order }: ListRoute): string {
   const fields = order.map((field) =>
     field.startsWith("-") ? `\`${field.slice(1)}\`, newest first` : `\`${field}\``,
@@ -150,7 +150,7 @@ function orderOf({ order }: ListRoute): string {
   return `Items are sorted by ${fields.join(", then by ")}. As lines (NDJSON) they come in the runtime's order.`;
 }
 
-/** The grants that an operation needs besides its own. */
+/** Describes the grants that an operation needs besides its own. */
 function grantsBesides({ allow, fieldGrants = {} }: Route): string | undefined {
   const isPolicyMissing = untilPodPolicy.has(allow);
   const sentences = [
@@ -162,7 +162,7 @@ function grantsBesides({ allow, fieldGrants = {} }: Route): string | undefined {
   return sentences.length > 0 ? sentences.join(" ") : undefined;
 }
 
-// ---- What is sent ----
+// ---- Requests ----
 
 function parametersOf(
   route: Route,
@@ -270,7 +270,7 @@ function requestBody(route: UnaryRoute, making: Showing): Schema | undefined {
 const media = (schema: Schema, example: object | undefined): Schema =>
   example === undefined ? { schema } : { schema, example };
 
-/** The request's fields that path and query leave, with those of a spread field in its place. */
+/** The request's fields that path and query do not set, with a spread field replaced by its members. */
 function bodySchema(route: UnaryRoute, making: Making): Schema {
   const { components } = making;
   const name = `${route.id.slice(0, 1).toUpperCase()}${route.id.slice(1)}Body`;
@@ -300,7 +300,7 @@ function bodySchema(route: UnaryRoute, making: Making): Schema {
   );
 }
 
-/** `about`: the message whose description it has. Fields of a body are needed as the message says that has them. */
+/** `about` is the message that provides the description. A field's own message decides whether it is required. */
 function objectOf(
   { components, describe }: Making,
   about: string,
@@ -327,7 +327,7 @@ function locate(message: string, path: string): { readonly message: string; read
   return rest.length > 0 ? locate(field.type, rest.join(".")) : { message, field };
 }
 
-// ---- What is answered ----
+// ---- Responses ----
 
 function success(route: Route, { components, plain, describe, example }: Showing): Schema {
   if (route.kind === "session") {
@@ -447,7 +447,7 @@ const failures = {
   description: "What is missing among the items because it could not be read; absent when nothing is.",
 };
 
-/** The line that tells of one of `failures`, behind those of the items. */
+/** The NDJSON line for one of `failures`, after the items. */
 const failureLine = {
   type: "object",
   properties: { failure: reference("ListFailure") },
@@ -461,7 +461,7 @@ function listSuccess(
   const reply = methods[route.rpc].response;
   const item = locate(reply, route.items).field;
   const about = describe(reply);
-  // The RPC's response, with what pages add to it.
+  // The RPC's response, plus the fields that paging adds.
   const name = reply.replace(/Response$/, "Reply");
   const schema = components.define(name, {
     type: "object",

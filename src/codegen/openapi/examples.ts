@@ -1,19 +1,19 @@
 /**
- * An example of each operation, by route id. They tell one story, which tests run against a gateway: a pod with
- * a web server, from the pull of an image to the end of all. The answers are those of `crest up` with Debian's
- * containerd 1.6, or of the newer runtime that an operation needs.
+ * An example of each operation, by route id. Together they tell one story, which tests run against a gateway: a pod
+ * with a web server, from pulling the image to removing everything. The answers come from `crest up` with Debian's
+ * containerd 1.6, or from the newer runtime that an operation needs.
  *
- * Long lists that are the same for everybody (`rpcs`, `quirks`, `grants`) show a few of their items.
+ * Long lists that are the same for everyone (`rpcs`, `quirks`, `grants`) show only some items.
  */
 import type { RouteId } from "../../routes/index.ts";
 
 export interface Example {
-  /** Parameters of path and query, as their schemas have them. */
+  /** Path and query parameters, in the types of their schemas. */
   readonly parameters?: { readonly [name: string]: unknown };
   readonly body?: object;
-  /** The body of the success. */
+  /** The body of the successful answer. */
   readonly answer?: object;
-  /** The `Location` of what was created. */
+  /** The `Location` of the created object. */
   readonly location?: string;
   /** The subprotocol of a session. */
   readonly subprotocol?: string;

@@ -1,18 +1,19 @@
-/** Which failures an operation has, by what it is. */
+/** Determines which failures an operation can return. */
 import { rpcRules } from "../../cri/rpc-rules.ts";
 import { type ErrorCode, errorTable } from "../../errors.ts";
 import { type Route, rpcsOf } from "../../routes/define.ts";
 import type { RouteId } from "../../routes/index.ts";
 import type { Schema } from "./schemas.ts";
 
-/** HTTP status -> what it means for a caller. */
+/** HTTP status -> its meaning for a caller. */
 const meanings = {
   "400": "The request is invalid: `errors` says where.",
   "401": "The token is missing or wrong.",
   "403": "Grants are missing: `detail` names the flags that give them.",
   "404": "What the request names does not exist.",
   "406": "None of the media types in `Accept` can be answered.",
-  "409": "The state does not allow it, the name is taken, or the id is the beginning of several.",
+  "409":
+    "The state does not allow it, the name or the host port is taken, or the id is the beginning of several.",
   "410": "What the cursor names was removed: `cursor` is the nearest that exists.",
   "413": "The body is over 1 MiB, or over 128 KiB of YAML.",
   "415": "The body is neither `application/json` nor `application/yaml`.",
@@ -30,7 +31,7 @@ type Status = keyof typeof meanings;
 
 const isSession = (route: Route): boolean => route.kind === "session";
 const hasBody = (route: Route): boolean => route.kind === "unary" && route.body !== undefined;
-/** A body is read, and refused, also where the operation has none. */
+/** A body is read, and refused, even if the operation has none. */
 const readsBody = (route: Route): boolean => !route.http.startsWith("GET ");
 const ofContainer = (route: Route): boolean => route.path !== undefined && "containerId" in route.path;
 const hasId = (route: Route): boolean =>
@@ -43,14 +44,14 @@ const isPull = of("pullImage");
 const isLogs = of("getContainerLogs", "getPodLogs", "listLogs");
 const never = (): boolean => false;
 
-/** The operations that answer a code; a code that stands not here belongs to all that have its status. */
+/** Which operations can answer a code. Default: all operations with its status. */
 const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   invalid_json: readsBody,
   invalid_yaml: readsBody,
   bad_reference: of("pullImage", "createContainer", "getImage", "removeImage"),
   unknown_handler: of("runPod", "createContainer"),
   command_not_found: of("createContainer", "startContainer", "execSync", "execContainer"),
-  // Of requests that reach no operation.
+  // Only for requests that match no operation.
   route_not_found: never,
   image_not_found: of("createContainer", "pullImage"),
   not_found: (route) => !isPull(route),
@@ -70,6 +71,7 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   not_listening: of("forwardPorts"),
   pod_not_ready: of("createContainer", "startContainer", "forwardPorts", "getPodStats", "updatePodResources"),
   name_reserved: of("runPod", "restorePod", "createContainer"),
+  port_in_use: of("runPod", "restorePod"),
   image_in_use: of("removeImage"),
   image_pinned: of("removeImage"),
   ambiguous_id: (route) => hasId(route) || filtersPods(route),
@@ -87,7 +89,7 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   network_teardown_failed: of("stopPod", "removePod"),
   too_many_sessions: (route) => isSession(route) || route.kind === "stream",
   outcome_unknown: (route) => route.kind === "unary" && rpcRules[route.rpc].lookWith !== undefined,
-  // Where an answer may be large.
+  // Operations whose answer can be large.
   overloaded: (route) =>
     route.kind === "list" ||
     isLogs(route) ||
@@ -98,7 +100,7 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
 const writesToDisk = of("pullImage", "runPod", "createContainer", "startContainer", "checkpointContainer");
 const filtersPods = (route: Route): boolean => route.kind === "list" && "pod" in (route.filters ?? {});
 
-/** The responses of everything that may go wrong; `default` stands for what no one foresaw. */
+/** Returns the responses for all known failures; `default` covers the rest. */
 export function failuresOf(route: Route): Schema {
   const statuses = new Set<Status>(["400", "401", "403"]);
   const add = (...more: readonly Status[]): void => {
@@ -137,7 +139,7 @@ function codesOf(status: number, route: Route): readonly string[] {
   );
 }
 
-/** The headers that problems have besides those of all answers, by their status. */
+/** Headers of problems, besides those of all answers, by status. */
 const headers = {
   "401": {
     "WWW-Authenticate": {
@@ -161,20 +163,20 @@ const headers = {
   },
 } as const satisfies { readonly [S in Status]?: Schema };
 
-/** References to the components of `headerComponents`: each operation has them many times over. */
+/** References to `headerComponents`, because every operation repeats them. */
 function problemHeaders(status: string, route: Route): Schema {
   const own = Object.keys(headers[status as keyof typeof headers] ?? {});
   const names = ["X-Request-Id", ...own];
   if (status === "429" && isPull(route)) names.push("Retry-After");
-  // The body was read when the runtime, or whom it belongs to, refused the request.
+  // These refusals come after the body was read.
   if (hasBody(route) && !beforeBody.has(status)) names.push("Warning");
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }
 
-/** Statuses of problems that come before the body's fields are looked at. */
+/** Statuses of problems that precede reading the body's fields. */
 const beforeBody: ReadonlySet<string> = new Set(["401", "406", "413", "415"]);
 
-/** The headers of problems, by name. */
+/** Header components of problems, by name. */
 export const headerComponents: Schema = {
   "X-Request-Id": {
     description: "Name of this request.",

@@ -1,4 +1,4 @@
-/** What the document says of the API as a whole. */
+/** The document's description of the API as a whole. */
 import type { Route } from "../../routes/define.ts";
 
 export const introduction = `Crest is the Kubernetes Container Runtime Interface (CRI) over HTTP. It runs on a node, in front of containerd, CRI-O or cri-dockerd. Each operation calls one RPC of CRI v1, and bodies are CRI's messages.
@@ -25,7 +25,7 @@ export const tags = [
   { name: "gateway", description: "The gateway itself." },
 ];
 
-/** The tag of a route: what its path is about. */
+/** Returns a route's tag, which follows from its path. */
 export function tagOf(route: Route): string {
   const [, path = ""] = route.http.split(" ");
   if (/\/containers/.test(path) || path === "/v1/logs") return "containers";

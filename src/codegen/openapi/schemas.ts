@@ -1,9 +1,9 @@
 /**
- * CRI's messages as JSON Schema, in the shapes that client generators turn into good code.
+ * CRI's messages as JSON Schema, in shapes that client generators turn into good code.
  *
- * A message that is both sent and received becomes two components: what is received is complete, of what is sent
- * only that is required without which the request is refused. `...Response` is named `...Reply`, because generators for Go put
- * `ListContainersResponse` beside `listContainers` themselves.
+ * A message that is both sent and received becomes two components. The received one is complete; the sent one requires
+ * only what a request is refused without. `...Response` becomes `...Reply`, because Go generators create
+ * `ListContainersResponse` next to `listContainers` themselves.
  */
 import { requestRules } from "../../cri/request-rules.ts";
 import { descriptors } from "../../gen/descriptors.ts";
@@ -14,13 +14,13 @@ import type { Describe } from "./descriptions.ts";
 export type Schema = { readonly [keyword: string]: unknown };
 export type Direction = "input" | "output";
 
-/** Gathers the components that a document refers to. */
+/** Collects the components that a document refers to. */
 export interface Components {
-  /** A reference to a message's component, which is made when it is new. */
+  /** A reference to a message's component, which is created on first use. */
   message(name: string, direction: Direction): Schema;
   /** The schema of one field, with its comment. */
   field(message: string, field: Field, direction: Direction): Schema;
-  /** Puts a component of its own there. @throws {TypeError} when the name is taken by another. */
+  /** Adds a component. @throws {TypeError} if the name is taken. */
   define(name: string, schema: Schema): Schema;
   /** All of them, by name. */
   readonly schemas: { readonly [name: string]: Schema };
@@ -33,15 +33,15 @@ const scalars: { readonly [type: string]: Schema } = {
   double: { type: "number", format: "double" },
   int32: { type: "integer", format: "int32" },
   uint32,
-  // Never a union with integers: no generator makes a type of that which is pleasant to use.
+  // Never a union with integers: generators turn it into awkward types.
   int64: { type: "string", format: "int64", pattern: "^(0|-?[1-9][0-9]{0,18})$" },
   uint64: { type: "string", format: "uint64", pattern: "^(0|[1-9][0-9]{0,19})$" },
   bytes: { type: "string", format: "byte", contentEncoding: "base64" },
 };
 
 /**
- * `sentBothWays`: the messages that stand in requests and in replies. `demanded`: message fields, as
- * `Message.field`, that no reply lacks.
+ * `sentBothWays` are the messages that occur in both requests and replies. `demanded` are message fields, as
+ * `Message.field`, that every reply has.
  */
 export function createComponents(
   sentBothWays: ReadonlySet<string>,
@@ -57,7 +57,7 @@ export function createComponents(
         name.replaceAll(".", "").replace(/Response$/, "Reply") +
         (direction === "input" && sentBothWays.has(name) ? "Input" : "");
       if (!(component in schemas)) {
-        // Its place is taken before its fields are made, which may refer to it.
+        // Reserve the name first: the fields may refer to it.
         schemas[component] = {};
         schemas[component] = messageSchema(name, direction);
       }
@@ -135,10 +135,10 @@ export function createComponents(
   return components;
 }
 
-/** Not needed everywhere: a pull takes a pod's configuration without a name. */
+/** Not required everywhere: a pull accepts a pod configuration without a name. */
 const neededHereAndThere: ReadonlySet<string> = new Set(["PodSandboxConfig.metadata"]);
 
-/** Whether a request is refused without this field, wherever its message stands. */
+/** Whether requests without this field are refused, wherever its message occurs. */
 export function isNeeded(message: string, field: Field): boolean {
   const rule = requestRules[message]?.[field.name];
   if (rule?.required === undefined || rule.unless !== undefined) return false;
@@ -146,8 +146,8 @@ export function isNeeded(message: string, field: Field): boolean {
 }
 
 /**
- * A rule in the words of JSON Schema, as far as it has them: what must stand beside another field is told in words
- * only. No generator would make a pleasant type of it.
+ * Translates a rule into JSON Schema, where possible. Dependencies between fields are only described in text:
+ * generators would turn them into awkward types.
  */
 function keywordsOf(rule: FieldRule | undefined, field: Field): Schema {
   if (rule === undefined || field.kind === "message") return {};
@@ -159,25 +159,25 @@ function keywordsOf(rule: FieldRule | undefined, field: Field): Schema {
     ...(minimum === undefined ? {} : { minimum: Number(minimum) }),
     ...(maximum === undefined ? {} : { maximum: Number(maximum) }),
     ...(maxBytes === undefined ? {} : { maxLength: maxBytes }),
-    // Empty is as good as absent.
+    // An empty string counts as absent.
     ...(pattern === undefined ? {} : { pattern: `${isFilled ? "" : "^$|"}${pattern.matches.source}` }),
   };
 }
 
-/** A pattern of 64-bit integers that are not below `minimum`, as closely as one can be read. */
+/** A readable approximation of a pattern for 64-bit integers from `minimum`. */
 function decimalsFrom(minimum: bigint): string {
   const negative = minimum === 0n ? "" : minimum === -1n ? "-1|" : "-[1-9][0-9]{0,18}|";
   return `^(${negative}0|[1-9][0-9]{0,18})$`;
 }
 
-/** Out of the gateway scalars, enums, lists and maps are always there; only messages may be absent. */
+/** Whether answers always have this field: true for scalars, enums, lists and maps, false for single messages. */
 export function isAlwaysThere(field: Field): boolean {
   return field.kind !== "message" || field.repeated === true || field.map === true;
 }
 
 export const reference = (component: string): Schema => ({ $ref: `#/components/schemas/${component}` });
 
-/** The messages reachable from `roots`, themselves included. */
+/** The messages reachable from `roots`, including `roots`. */
 export function reachable(roots: Iterable<string>): ReadonlySet<string> {
   const found = new Set<string>();
   const visit = (name: string): void => {

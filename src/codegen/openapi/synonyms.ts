@@ -1,8 +1,8 @@
 import type { RouteId } from "../../routes/index.ts";
 
 /**
- * What people call an operation who come from `crictl`, `docker` or `kubectl`: the reference's filter looks at it,
- * besides the operation's own words. In lower case; several words are found together and one by one.
+ * Words that users of `crictl`, `docker` or `kubectl` use for an operation. The reference's filter searches them along
+ * with the operation's own words. In lower case. Several words match together and individually.
  */
 export const synonyms: { readonly [Id in RouteId]?: readonly string[] } = {
   getVersion: ["ping", "hello", "health", "release"],

@@ -29,10 +29,18 @@ export interface LinuxContainerResources {
   cpusetCpus?: string;
 }
 
+export interface PortMapping {
+  protocol?: string;
+  containerPort?: number;
+  hostPort?: number;
+  hostIp?: string;
+}
+
 export interface PodSandboxConfig {
   metadata?: PodSandboxMetadata;
   hostname?: string;
   logDirectory?: string;
+  portMappings?: PortMapping[];
   labels?: StringMap;
   annotations?: StringMap;
   linux?: {

@@ -2,6 +2,7 @@ import { announcePod, containerStatus, podItem, podStatus } from "./answers.ts";
 import { removeContainerNow } from "./containers.ts";
 import { GrpcFault, unknown } from "./fault.ts";
 import { matchesLabels, selectedById } from "./filters.ts";
+import { hostPortFault } from "./host-ports.ts";
 import { whileMaking } from "./making.ts";
 import { goZeroTimeNanos } from "./manners/rules.ts";
 import type {
@@ -46,7 +47,7 @@ export const runPodSandbox: Handler<RunPodSandboxRequest> = async (world, reques
 
 async function startPod(world: World, config: PodSandboxConfig, runtimeHandler: string): Promise<object> {
   const { refuse: refusals, habits } = world.manner;
-  const fault = refusals.startPod(config) ?? podMistake(world, config);
+  const fault = refusals.startPod(config) ?? podMistake(world, config) ?? hostPortFault(world, config);
   if (fault !== undefined && !habits.keepsFailedPods) throw fault;
   const why = hasOwnNetwork(config) ? networkFailureOf(world) : undefined;
   const createdAtNanos = why === undefined ? nowNanos() : goZeroTimeNanos;

@@ -93,6 +93,8 @@ export interface State {
   isNodeLimited: boolean;
   /** Why the CNI plugins fail on add and delete; undefined if they work. */
   networkFailure: string | undefined;
+  /** TCP ports of the node on which a process listens that belongs to no pod. */
+  readonly listening: Set<number>;
   readonly pods: Map<string, FakePod>;
   readonly containers: Map<string, FakeContainer>;
   /** By digits. */
@@ -105,6 +107,7 @@ export function createState(): State {
     making: new Set(),
     isNodeLimited: false,
     networkFailure: undefined,
+    listening: new Set(),
     pods: new Map(),
     containers: new Map(),
     images: new Map(),

@@ -73,6 +73,36 @@ const rows: readonly Row[] = [
     code: "name_reserved",
   },
   {
+    rpc: run,
+    text: "failed to add hostport mapping for sandbox k8s_web_default_u_0(ab): cannot open hostport 8080 for pod k8s_web_default_u_0_: listen tcp4 :8080: bind: address already in use",
+    code: "port_in_use",
+  },
+  {
+    rpc: run,
+    text: 'failed to start sandbox container for pod "web": Error response from daemon: driver failed programming external connectivity on endpoint k8s_POD_web_default_u_0 (ab): Bind for 0.0.0.0:8080 failed: port is already allocated',
+    code: "port_in_use",
+  },
+  {
+    rpc: run,
+    text: "Error response from daemon: driver failed programming external connectivity on endpoint k8s_POD_web_default_u_0 (ab): Error starting userland proxy: listen tcp4 0.0.0.0:8080: bind: address already in use",
+    code: "port_in_use",
+  },
+  {
+    rpc: run,
+    text: "Error response from daemon: failed to set up container networking: driver failed programming external connectivity on endpoint k8s_POD_web_default_u_0 (ab): failed to bind host port for 0.0.0.0:8080:172.17.0.2:80/tcp: address already in use",
+    code: "port_in_use",
+  },
+  {
+    rpc: run,
+    text: "Error response from daemon: failed to set up container networking: failed to bind host port [::]:53/udp: address already in use",
+    code: "port_in_use",
+  },
+  {
+    rpc: run,
+    text: "cannot open hostport 80 for pod k8s_web_default_u_0_: listen tcp4 :80: bind: permission denied",
+    code: "runtime_error",
+  },
+  {
     rpc: create,
     text: 'failed to resolve image "absent:1": not found',
     code: "image_not_found",
