@@ -15,6 +15,7 @@ import { createMetricsServer, createScrapes } from "./http/metrics.ts";
 import { createServer, type ServerOptions } from "./http/server.ts";
 import { createInventory, type Inventory } from "./inventory/inventory.ts";
 import { withNameHints } from "./inventory/name-hints.ts";
+import { nodeLogRoots } from "./logs/log-place.ts";
 import { createContainerMetrics } from "./metrics/container-metrics.ts";
 import { createGatewayMetrics } from "./metrics/gateway-metrics.ts";
 import { callerInterceptors } from "./runtimes/caller-interceptors.ts";
@@ -140,6 +141,7 @@ export function createApp({
       logRoot: logRootOf(config.dataDir),
       execMaxMs: options.execMaxMs ?? defaultExecMaxMs,
     }),
+    logRoots: [logRootOf(config.dataDir), ...nodeLogRoots],
     pool: createBufferPool(),
     budget: createOutputBudget(maxBufferBytes),
     listSilenceMs: options.listSilenceMs,

@@ -45,6 +45,8 @@ export const errorTable = {
   image_in_use: { status: 409, title: "Image in use" },
   image_pinned: { status: 409, title: "Image pinned" },
   ambiguous_id: { status: 409, title: "Ambiguous id" },
+  log_not_readable: { status: 409, title: "Log not readable" },
+  cursor_gone: { status: 410, title: "What the cursor names is gone" },
   body_too_large: { status: 413, title: "Body too large" },
   unsupported_media_type: { status: 415, title: "Unsupported media type" },
   registry_unauthorized: { status: 422, title: "The registry refused the credentials" },

@@ -39,6 +39,7 @@ const owners: { readonly [name: string]: readonly string[] } = {
   "@opentelemetry/sdk-trace-base": ["tracing"],
   "@opentelemetry/exporter-trace-otlp-http": ["tracing"],
   "@opentelemetry/resources": ["tracing"],
+  re2js: ["logs"],
   undici: ["streaming"],
   yaml: ["wire"],
   fastify: ["api", "http", "server"],

@@ -8,6 +8,7 @@ import { encodeCallers } from "../cri/codec.ts";
 import { GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { Inventory } from "../inventory/inventory.ts";
+import type { ContainerSource } from "../logs/logged-containers.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
 import type { Collector } from "../stats/collector.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
@@ -27,6 +28,10 @@ export interface Gateway {
   readonly audit: Audit;
   /** Reads what all pods and containers use, for all who watch. */
   readonly usage: Collector;
+  /** Which containers there are, for those who read their logs. */
+  readonly containers: ContainerSource;
+  /** Folders below which logs may lie. */
+  readonly logRoots: readonly string[];
   /** Milliseconds that the runtime may be silent during an NDJSON list. Default: the list's own deadline. */
   readonly listSilenceMs?: number | undefined;
   /** Milliseconds that a command waits for room in the budget. Default: 5 s. */

@@ -16,6 +16,7 @@ import { breaks } from "../wire/field-rule.ts";
 import { invalid } from "./bind.ts";
 import type { CustomHandler } from "./custom.ts";
 import { inputOf } from "./input.ts";
+import { logHandlers } from "./log-routes.ts";
 import { pruneImages, prunePods } from "./prune.ts";
 import type { StreamHandler } from "./stream.ts";
 import { usageHandlers } from "./usage-handlers.ts";
@@ -64,20 +65,22 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
     prunePods(runtime, inputOf("prunePods", bound), { onCancel }),
 };
 
-export const streamHandlers: { readonly [Id in StreamRouteId]: StreamHandler<AnswerOf<Id>> } = {
-  ...usageHandlers,
-
-  /** A container's state and each change of it, until it exits. */
-  waitContainer: {
-    async open({ bound, signal }, { runtime }) {
-      const { containerId, timeout } = inputOf("waitContainer", bound);
-      const states = await watchState(runtime, containerId, { timeoutMs: timeout * 1000, signal });
-      return (async function* () {
-        for await (const status of states) yield waitAnswer(status);
-      })();
-    },
-    lineOf: ({ state, exitCode }) => (exitCode === undefined ? state : `${state} ${exitCode}`),
+/** A container's state and each change of it, until it exits. */
+const waitContainer: StreamHandler<AnswerOf<"waitContainer">> = {
+  async open({ bound, signal }, { runtime }) {
+    const { containerId, timeout } = inputOf("waitContainer", bound);
+    const states = await watchState(runtime, containerId, { timeoutMs: timeout * 1000, signal });
+    return (async function* () {
+      for await (const status of states) yield waitAnswer(status);
+    })();
   },
+  lineOf: ({ state, exitCode }) => (exitCode === undefined ? state : `${state} ${exitCode}`),
+};
+
+export const streamHandlers: { readonly [Id in StreamRouteId]: StreamHandler<AnswerOf<Id>, object> } = {
+  waitContainer,
+  ...usageHandlers,
+  ...logHandlers,
 };
 
 function waitAnswer({

@@ -12,19 +12,21 @@ export interface StreamFormat {
   readonly heartbeat?: string;
 }
 
-const ndjson: StreamFormat = {
+type AnswerOf = (item: object) => object;
+
+const ndjson = (answerOf: AnswerOf): StreamFormat => ({
   mediaType: "application/x-ndjson",
-  item: (item) => `${JSON.stringify(item)}\n`,
+  item: (item) => `${JSON.stringify(answerOf(item))}\n`,
   error: (problem) => `${JSON.stringify({ error: problem })}\n`,
-};
+});
 
 /** Source: the HTML standard, server-sent events. */
-const sse: StreamFormat = {
+const sse = (answerOf: AnswerOf): StreamFormat => ({
   mediaType: "text/event-stream",
-  item: (item, id) => `${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(item)}\n\n`,
+  item: (item, id) => `${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(answerOf(item))}\n\n`,
   error: (problem) => `event: error\ndata: ${JSON.stringify(problem)}\n\n`,
   heartbeat: ":\n\n",
-};
+});
 
 const text = (lineOf: (item: object) => string | undefined): StreamFormat => ({
   mediaType: "text/plain",
@@ -35,16 +37,20 @@ const text = (lineOf: (item: object) => string | undefined): StreamFormat => ({
   error: (problem) => `${JSON.stringify({ error: problem })}\n`,
 });
 
-/** `lineOf` writes an item as a line of text; undefined for an item that the text format skips. */
+/**
+ * `lineOf` writes an item as a line of text, or returns undefined for an item that has no place in text; `answerOf` gives
+ * what is written of it as JSON. Default: the item.
+ */
 export function streamFormat(
   form: Exclude<StreamForm, "json" | "websocket">,
   lineOf: (item: object) => string | undefined,
+  answerOf: AnswerOf = (item) => item,
 ): StreamFormat {
   switch (form) {
     case "ndjson":
-      return ndjson;
+      return ndjson(answerOf);
     case "sse":
-      return sse;
+      return sse(answerOf);
     case "text":
       return text(lineOf);
   }

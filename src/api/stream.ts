@@ -1,12 +1,13 @@
 /**
  * Routes that send a sequence of items: as NDJSON, server-sent events, text or WebSocket messages, chosen by `Accept`
- * and `Upgrade`; or as JSON, which is only the last item.
+ * and `Upgrade`; or as JSON, which is only the last item unless the handler makes it.
  *
  * A source only yields items. This module sends them at each reader's pace, gives the reader a place among the
  * sessions, and sends a problem if the source fails or the gateway stops. A failure before the first byte is an
  * ordinary problem response.
  */
-import { Readable } from "node:stream";
+import { pipeline, Readable } from "node:stream";
+import { createGzip } from "node:zlib";
 import type { FastifyReply } from "fastify";
 import { CallCancelled } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
@@ -28,20 +29,27 @@ import { checkHandshake } from "./websockets.ts";
 
 type Context = RequestContext<StreamRoute>;
 
-export interface StreamHandler<Item extends object = object> {
+/** `Answer` is what readers get for each item, `Item` what the source yields. */
+export interface StreamHandler<Answer extends object = object, Item extends object = Answer> {
   /**
    * Opens the items. They are requested one at a time, as fast as the client reads, and must end when `ctx.signal`
-   * aborts.
+   * aborts. Items that are available at the same time may come as a list.
    *
    * `form`: where it is `json`, only the last item is sent, so items that never end have to.
    *
    * @throws {GatewayError}
    */
-  open(ctx: Context, gateway: Gateway, form: StreamForm): Promise<AsyncIterable<Item>>;
+  open(ctx: Context, gateway: Gateway, form: StreamForm): Promise<AsyncIterable<Item | readonly Item[]>>;
   /** An item as a line of text, without the newline; undefined for an item that the text format skips. */
   lineOf(item: Item): string | undefined;
+  /** An item as readers get it. Default: itself. */
+  answerOf?(item: Item): Answer;
   /** The `id` of a server-sent event, which a client returns as `Last-Event-ID`. Must be one line. */
   idOf?(item: Item): string | undefined;
+  /** Answers JSON, in an answer of bounded size. Default: the last item. @throws {GatewayError} */
+  json?(ctx: Context, gateway: Gateway): Promise<object>;
+  /** The name of the file that a client wants to save the items as; undefined for one that reads them. */
+  fileName?(ctx: Context): string | undefined;
 }
 
 /** The chosen form, and the client for a WebSocket. */
@@ -67,13 +75,17 @@ export function streamKind(
   { handler, sessions }: { readonly handler: StreamHandler; readonly sessions: SessionOptions },
 ): RouteKind<StreamRoute, StreamPlan, Opened> {
   const binder = createBinder(route);
+  const answerOf = (item: object): object => handler.answerOf?.(item) ?? item;
   const formats = new Map<string, StreamFormat>();
-  for (const form of route.forms)
-    if (form !== "json" && form !== "websocket") formats.set(form, streamFormat(form, handler.lineOf));
-  const byMediaType = new Map<string, StreamForm>([
-    ...(route.forms.includes("json") ? [["application/json", "json"] as const] : []),
-    ...[...formats].map(([form, { mediaType }]) => [mediaType, form as StreamForm] as const),
-  ]);
+  const byMediaType = new Map<string, StreamForm>();
+  for (const form of route.forms) {
+    if (form === "json") byMediaType.set("application/json", form);
+    else if (form !== "websocket") {
+      const format = streamFormat(form, handler.lineOf, answerOf);
+      formats.set(form, format);
+      byMediaType.set(format.mediaType, form);
+    }
+  }
   const [first = "application/json", ...others] = byMediaType.keys();
 
   return {
@@ -91,18 +103,24 @@ export function streamKind(
         client?.check();
         return { session: overSocket(ctx, { items: await handler.open(ctx, gateway, form), ending }) };
       }
+      const fileName = handler.fileName?.(ctx);
       if (form === "json") {
-        const last = await lastOf(await handler.open(ctx, gateway, form));
+        const body =
+          (await handler.json?.(ctx, gateway)) ??
+          answerOf(await lastOf(await handler.open(ctx, gateway, form)));
         return {
-          send: (reply) => reply.type("application/json").send(Buffer.from(`${JSON.stringify(last)}\n`)),
+          send: (reply) =>
+            attached(reply, fileName)
+              .type("application/json")
+              .send(Buffer.from(`${JSON.stringify(body)}\n`)),
         };
       }
       const format = formats.get(form);
       if (format === undefined) throw new TypeError(`${route.id} has no form ${form}`);
       // A HEAD response has no body, so do not open the items.
       if (ctx.request.method === "HEAD")
-        return { send: (reply) => reply.type(format.mediaType).send(Buffer.alloc(0)) };
-      return overHttp(ctx, { form, format, ending });
+        return { send: (reply) => attached(reply, fileName).type(format.mediaType).send(Buffer.alloc(0)) };
+      return overHttp(ctx, { form, format, ending, fileName });
     },
     answer: ({ reply }, opened) => ("send" in opened ? opened.send(reply) : undefined),
   };
@@ -114,10 +132,16 @@ export function streamKind(
       form,
       format,
       ending,
-    }: { readonly form: StreamForm; readonly format: StreamFormat; readonly ending: Ending },
+      fileName,
+    }: {
+      readonly form: StreamForm;
+      readonly format: StreamFormat;
+      readonly ending: Ending;
+      readonly fileName: string | undefined;
+    },
   ): Promise<Opened> {
     const place = sessions.registry.reserve(ending.end);
-    let items: AsyncIterable<object>;
+    let items: Items["items"];
     try {
       items = await handler.open(ctx, gateway, form);
     } catch (error) {
@@ -131,11 +155,18 @@ export function streamKind(
     });
     place.hold({ ended, end: (_code, reason) => ending.end(new GatewayError("shutting_down", reason)) });
     const body = Readable.from(textOf(ctx, { items, format, ending }), { objectMode: false });
+    const isPacked = fileName !== undefined && takesGzip(ctx.request.headers["accept-encoding"]);
     return {
-      // Keeps proxies from buffering the items.
       send(reply) {
         gateway.streamStarted(ctx.request);
-        return reply.type(format.mediaType).header("x-accel-buffering", "no").send(body);
+        attached(reply, fileName).type(format.mediaType);
+        if (isPacked) {
+          // A failure of either ends the other, and so the response.
+          const packed = pipeline(body, createGzip(), () => undefined);
+          return reply.header("content-encoding", "gzip").send(packed);
+        }
+        // Keeps proxies from buffering the items.
+        return reply.header("x-accel-buffering", "no").send(body);
       },
     };
   }
@@ -144,9 +175,10 @@ export function streamKind(
     ctx: Context,
     { items, format, ending }: Items & { readonly format: StreamFormat },
   ): AsyncGenerator<string> {
+    const textOfItem = (item: object): string => format.item(item, handler.idOf?.(item));
     try {
-      for await (const item of withHeartbeat(items, format.heartbeat)) {
-        const text = typeof item === "string" ? item : format.item(item, handler.idOf?.(item));
+      for await (const some of withHeartbeat(items, format.heartbeat)) {
+        const text = typeof some === "string" ? some : listOf(some).map(textOfItem).join("");
         if (text !== "") yield text;
       }
     } catch (error) {
@@ -178,7 +210,7 @@ export function streamKind(
         socket.send(JSON.stringify(item), (error) => (error ? reject(error) : resolve()));
       });
     try {
-      for await (const item of items) await send(item);
+      for await (const some of items) for (const item of listOf(some)) await send(answerOf(item));
       live.close(closeCode.normal, "");
     } catch (error) {
       if (!live.open || socket.readyState !== openState) return;
@@ -204,7 +236,7 @@ interface Ending {
 }
 
 interface Items {
-  readonly items: AsyncIterable<object>;
+  readonly items: AsyncIterable<object | readonly object[]>;
   readonly ending: Ending;
 }
 
@@ -228,9 +260,33 @@ function endingOf(ctx: Context): Ending {
 }
 
 /** The last item. @throws {GatewayError} internal: if there is none. */
-async function lastOf(items: AsyncIterable<object>): Promise<object> {
+async function lastOf(items: Items["items"]): Promise<object> {
   let last: object | undefined;
-  for await (const item of items) last = item;
+  for await (const some of items) last = listOf(some).at(-1) ?? last;
   if (last === undefined) throw new GatewayError("internal", "The stream ended without an item");
   return last;
+}
+
+const listOf = (some: object | readonly object[]): readonly object[] =>
+  Array.isArray(some) ? (some as readonly object[]) : [some];
+
+/** Makes a response one that is saved under a name. */
+function attached(reply: FastifyReply, fileName: string | undefined): FastifyReply {
+  if (fileName === undefined) return reply;
+  return reply
+    .header("content-disposition", `attachment; filename="${fileName}"`)
+    .header("vary", "accept-encoding");
+}
+
+/** Whether `Accept-Encoding` names gzip, and not with a quality of 0. */
+function takesGzip(acceptEncoding: string | string[] | undefined): boolean {
+  return [acceptEncoding ?? []]
+    .flat()
+    .join(",")
+    .split(",")
+    .some((coding) => {
+      const [name = "", ...parameters] = coding.split(";").map((part) => part.trim().toLowerCase());
+      const quality = parameters.find((parameter) => parameter.startsWith("q="))?.slice(2);
+      return (name === "gzip" || name === "*") && Number(quality ?? 1) > 0;
+    });
 }

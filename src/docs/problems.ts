@@ -171,6 +171,19 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
     remedy: "Give more digits.",
     members: { candidates: "Ids that may be meant, at most a few." },
   },
+  log_not_readable: {
+    happened:
+      "The container has no log that Crest may read: it was created without a log path, its log lies outside the folders for logs, or what is there is no regular file. `detail` says which.",
+    remedy:
+      "Create pods without `logDirectory`, or with one below Crest's data folder or `/var/log/pods`; the log is where it was asked for on the node.",
+  },
+  cursor_gone: {
+    happened:
+      "The part of the log behind which to go on was removed: it was rotated away, or the container is gone.",
+    remedy:
+      "Go on with `cursor` of the problem, the nearest place that exists. What is between them is lost.",
+    members: { cursor: "The nearest cursor that exists; absent when the log has no later line." },
+  },
   body_too_large: {
     happened: "The body is over 1 MiB, or it is YAML of over 128 KiB.",
     remedy: "Bodies are configurations: files belong into an image or a mount.",

@@ -21,6 +21,7 @@ import { type ChosenProtocols, registerWebSockets } from "../api/websockets.ts";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { Inventory } from "../inventory/inventory.ts";
+import { polledContainers } from "../logs/logged-containers.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import { routes } from "../routes/index.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
@@ -77,6 +78,8 @@ export interface ServerOptions {
   readonly metrics: GatewayMetrics;
   readonly scrapes: Scrapes;
   readonly budget: OutputBudget;
+  /** Folders below which the logs of containers may lie. */
+  readonly logRoots: readonly string[];
   /** Default: no audit log. */
   readonly audit?: Audit;
   /** See `Gateway`. */
@@ -215,6 +218,8 @@ export function createServer(options: ServerOptions): Server {
   const gateway: Gateway = {
     ...options,
     audit: options.audit ?? noAudit,
+    containers: polledContainers(options.runtime),
+    logRoots: options.logRoots,
     share: createSingleflight(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
     streamStarted: requestLog.streamStarted,

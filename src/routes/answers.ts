@@ -76,6 +76,9 @@ export const Problem = Type.Object(
     podSandboxId: Type.Optional(
       Type.String({ description: "The pod that a failed run left and that could not be removed." }),
     ),
+    cursor: Type.Optional(
+      Type.String({ description: "Of a cursor whose file is gone: the nearest one that exists." }),
+    ),
   },
   { description: "What went wrong, as RFC 9457 has it." },
 );
@@ -307,6 +310,62 @@ export const ExecAnswer = Type.Object(
   { description: "How a command ended, and what it wrote." },
 );
 
+export const LogItem = Type.Object(
+  {
+    cursor: Type.String({ description: "Goes on behind this line: give it as `cursor`." }),
+    time: Type.Optional(
+      Type.String({
+        description:
+          "When the line was begun: RFC 3339 in UTC with nanoseconds. Absent for a line in no known format.",
+      }),
+    ),
+    stream: Type.Optional(oneOf(["stdout", "stderr"], "Where the container wrote it.")),
+    text: Type.String({ description: "The line, without its newline." }),
+    container: Type.Optional(Type.String({ description: "Name of the container; of several containers." })),
+    containerId: Type.Optional(Type.String({ description: "Id of the container; of several containers." })),
+    pod: Type.Optional(Type.String({ description: "Name of the pod; of several pods." })),
+    namespace: Type.Optional(Type.String({ description: "Namespace of the pod; of several pods." })),
+    level: Type.Optional(
+      oneOf(["trace", "debug", "info", "warn", "error", "fatal"], "Its level, where that is recognized."),
+    ),
+    fields: Type.Optional(
+      Type.Record(Type.String(), Type.Unknown(), {
+        description: "Its members, where the line is a JSON object.",
+      }),
+    ),
+    truncated: Type.Optional(
+      Type.Boolean({ description: "Whether it was cut: lines at 1 MiB, the last one at `limitBytes`." }),
+    ),
+    lossy: Type.Optional(
+      Type.Boolean({ description: "Whether it has bytes that are not UTF-8, which became U+FFFD." }),
+    ),
+  },
+  { $id: "LogItem", description: "A line of a log." },
+);
+
+export const LogPage = Type.Object(
+  {
+    lines: Type.Array(LogItem, { description: "The lines, in their order." }),
+    cursor: Type.Optional(
+      Type.String({
+        description: "Goes on behind everything that was read. Absent while there is nothing in the log.",
+      }),
+    ),
+    more: Type.Boolean({
+      description: "Whether there are more lines that were asked for: ask again with `cursor`.",
+    }),
+    searchedBytes: Type.Integer({ description: "Bytes of log files that were looked at, unpacked." }),
+  },
+  { $id: "LogPage", description: "Lines of a log, and where to go on." },
+);
+
+/** Stream route -> its answer as JSON, where that is not the last item alone. */
+export const bodies = {
+  getContainerLogs: LogPage,
+  getPodLogs: LogPage,
+  listLogs: LogPage,
+} as const satisfies { readonly [Id in StreamRouteId]?: TSchema };
+
 /** The answer of each custom route, and the item of each stream route. */
 export const answers = {
   getGrants: Grants,
@@ -316,17 +375,25 @@ export const answers = {
   watchOneContainerStats: LiveUsage,
   watchPodStats: LiveUsages,
   watchOnePodStats: LiveUsage,
+  getContainerLogs: LogItem,
+  getPodLogs: LogItem,
+  listLogs: LogItem,
   removeImage: RemovedImage,
   pruneImages: PrunedImages,
   prunePods: PrunedPods,
 } as const satisfies { readonly [Id in CustomRouteId | StreamRouteId]: TSchema };
 
+/** Optional members may be undefined, which JSON leaves out. */
 type Frozen<T> = T extends readonly (infer E)[]
   ? readonly Frozen<E>[]
   : T extends object
-    ? { readonly [K in keyof T]: Frozen<T[K]> }
+    ? { readonly [K in keyof T]: Frozen<T[K]> | (object extends Pick<T, K> ? undefined : never) }
     : T;
 
 /** The answer of a custom route's handler, or an item of a stream route's. */
 export type AnswerOf<Id extends CustomRouteId | StreamRouteId> = Frozen<Static<(typeof answers)[Id]>>;
+/** What the handler of a stream route answers as JSON. */
+export type BodyOf<Id extends keyof typeof bodies> = Frozen<Static<(typeof bodies)[Id]>>;
+export type LogItem = Frozen<Static<typeof LogItem>>;
+export type LogPage = Frozen<Static<typeof LogPage>>;
 export type ExecAnswer = Frozen<Static<typeof ExecAnswer>>;

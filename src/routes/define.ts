@@ -226,7 +226,10 @@ export function custom<
   return { kind: "custom", ...route } as CustomRoute<Id, P>;
 }
 
-/** How a sequence of items is written. JSON is only its last item; a WebSocket sends one text message per item. */
+/**
+ * How a sequence of items is written. JSON is only its last item, unless the handler makes it; a WebSocket sends one text
+ * message per item.
+ */
 export type StreamForm = "json" | "ndjson" | "sse" | "text" | "websocket";
 
 /** Declares a route that sends a sequence of items as they arrive. Its handler is found by `id`. */

@@ -2,6 +2,7 @@
 import { containers, containerUsage, containerWait } from "./containers.ts";
 import type { Route } from "./define.ts";
 import { imageRemoval, images } from "./images.ts";
+import { logs } from "./logs.ts";
 import { podRemoval, pods, podUsage } from "./pods.ts";
 import { gateway, runtime } from "./runtime.ts";
 import { sessions } from "./sessions.ts";
@@ -11,7 +12,7 @@ export const customRoutes = { ...gateway, ...podRemoval, ...imageRemoval } as co
 export type CustomRouteId = keyof typeof customRoutes;
 
 /** Routes that send a sequence of items. `api/handlers.ts` has a handler for each, by this name. */
-export const streamRoutes = { ...containerWait, ...containerUsage, ...podUsage } as const;
+export const streamRoutes = { ...containerWait, ...containerUsage, ...podUsage, ...logs } as const;
 export type StreamRouteId = keyof typeof streamRoutes;
 
 const table = [

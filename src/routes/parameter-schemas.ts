@@ -101,6 +101,101 @@ const forwardPorts = Type.Object({
   }),
 });
 
+const oneWord = <const Words extends readonly [string, string, ...string[]]>(
+  words: Words,
+  description: string,
+) =>
+  Type.Optional(
+    Type.Union(
+      words.map((word) => Type.Literal(word as Words[number])),
+      { description },
+    ),
+  );
+const time = (description: string) => Type.Optional(Type.String({ description }));
+const flag = (description: string) => Type.Boolean({ default: false, description });
+
+/** Of all operations that read logs. */
+const logs = {
+  follow: flag("Whether to go on with lines as they are written, until the containers have ended."),
+  tailLines: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 2_147_483_647,
+      description: "Begin with the last of the lines that match; of several logs, the last of all of them.",
+    }),
+  ),
+  limitBytes: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 9_007_199_254_740_991,
+      description: "End after so many bytes of text, newlines included. The last line is cut there.",
+    }),
+  ),
+  since: time("Only lines from this time on: RFC 3339, or a duration before now such as `5m` or `1h30m`."),
+  until: time("Only lines up to this time, written as `since`."),
+  sinceTime: time("As `since` with a time, by Kubernetes' name."),
+  sinceSeconds: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 3_155_760_000,
+      description: "As `since` with a number of seconds, by Kubernetes' name.",
+    }),
+  ),
+  stream: oneWord(["stdout", "stderr"], "Only lines that were written there."),
+  timestamps: flag("Whether each line of text begins with its time."),
+  prefix: flag("Whether each line of text begins with its pod and container: `[pod/NAME/CONTAINER]`."),
+  grep: Type.Optional(Type.String({ description: "Only lines that contain this text." })),
+  regex: Type.Optional(
+    Type.String({ description: "Only lines that this regular expression matches, in RE2's syntax." }),
+  ),
+  before: Type.Integer({
+    default: 0,
+    minimum: 0,
+    maximum: 100,
+    description: "How many lines to show before each that matches.",
+  }),
+  after: Type.Integer({
+    default: 0,
+    minimum: 0,
+    maximum: 100,
+    description: "How many lines to show after each that matches.",
+  }),
+  level: oneWord(
+    ["trace", "debug", "info", "warn", "error", "fatal"],
+    "Only lines of this level or a more severe one. Lines whose level is not recognized are left out.",
+  ),
+  cursor: Type.Optional(
+    Type.String({
+      description:
+        "Go on behind the line that had this cursor. `tailLines` does not count then. The header `Last-Event-ID` does the same, and takes precedence.",
+    }),
+  ),
+  download: flag(
+    "Whether to answer a file, compressed where `Accept-Encoding` takes gzip. Not together with `follow`.",
+  ),
+};
+
+const getContainerLogs = Type.Object({
+  ...logs,
+  previous: flag("Whether to read the log of the container's attempt before this one."),
+});
+const getPodLogs = Type.Object(logs);
+const listLogs = Type.Object({
+  ...logs,
+  labelSelector: Type.Optional(
+    Type.String({
+      description:
+        "Kubernetes' label selector. It is held against the labels of the container, and those of its pod where the container has no such label.",
+    }),
+  ),
+  namespace: Type.Optional(Type.String({ description: "Only containers of pods in this namespace." })),
+  pod: Type.Optional(
+    Type.String({
+      description: "Only containers of the pods with this name, or of the pod with this id or prefix of one.",
+    }),
+  ),
+});
+
 /** For every operation with a body: how to treat fields that the message does not have. */
 const withBody = Type.Object({
   fieldValidation: Type.Optional(
@@ -123,6 +218,9 @@ export const parameterSchemas = {
   pruneImages,
   prunePods,
   forwardPorts,
+  getContainerLogs,
+  getPodLogs,
+  listLogs,
   withBody,
 } as const;
 

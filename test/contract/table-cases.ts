@@ -69,7 +69,7 @@ let made = 0;
 function podInit(labels: object): PodInit {
   return {
     labels: { ...labels },
-    config: { linux: { cgroupParent: "/crest" }, logDirectory: "/var/log/crest" },
+    config: { linux: { cgroupParent: "/crest" }, logDirectory: "/var/log/pods/none-of-the-contract-tests" },
   };
 }
 
@@ -83,7 +83,8 @@ export function subjectOf(fake: FakeRuntime, route: Route, field: string, labels
   }
   const pod = fake.addPod(podInit(labels));
   if (field === "podSandboxId") return pod.id;
-  if (field === "containerId") return fake.addContainer({ pod, state: states[route.id] ?? "running" }).id;
+  if (field === "containerId")
+    return fake.addContainer({ pod, logPath: "0.log", state: states[route.id] ?? "running" }).id;
   throw new Error(`Cannot make a subject for ${route.id}: what does ${field} name?`);
 }
 

@@ -141,6 +141,8 @@ async function ask(app: App, target: string, options: Ask): Promise<Answer> {
     url,
     headers: {
       host: "localhost:8585",
+      // Without it, logs are text.
+      ...(/\/logs(\?|$)/.test(url) ? { accept: "application/json" } : {}),
       ...(given === null ? {} : { authorization: given }),
       ...(body === undefined ? {} : { "content-type": "application/json" }),
       ...options.headers,

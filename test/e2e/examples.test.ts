@@ -31,6 +31,7 @@ const order = [
   ...["execSync", "execContainer", "attachContainer", "forwardPorts"],
   ...["getContainerStats", "listContainerStats", "getPodStats", "listPodStats", "getImageFilesystems"],
   ...["watchContainerStats", "watchOneContainerStats", "watchPodStats", "watchOnePodStats"],
+  ...["getContainerLogs", "getPodLogs", "listLogs"],
   ...["updateContainerResources", "reopenContainerLog"],
   ...[
     "stopContainer",
@@ -79,7 +80,9 @@ async function runtimeVersion(): Promise<string> {
 
 async function ask(story: Story, id: string): Promise<void> {
   const { method, target, body } = story.request(id);
-  const answer = await crest().send(method, target, { body });
+  // Without it, logs are text.
+  const headers = { accept: "application/json" };
+  const answer = await crest().send(method, target, { body, headers });
   const wanted = ratesIn(JSON.stringify(examples.get(id)?.answer ?? {}));
   if (ratesIn(answer.text) >= wanted) return story.hold(id, answer);
   // A rate takes two readings.

@@ -116,6 +116,8 @@ function checkResponse(what: string, method: string, stated: DocumentedResponse,
     for (const data of eventData(answer.text)) checkValue(what, item, data);
     return;
   }
+  // Text of items, or one that is compressed, is not described by a schema.
+  if (item !== undefined && type === "text/plain") return;
   const types = Object.keys(stated.content ?? {});
   if (types.length === 0) {
     assert.deepEqual([answer.text, type], ["", ""], `${what}: the document has no body for it`);

@@ -115,7 +115,9 @@ const measured: { readonly [field: string]: RegExp } = {
   size: /^\d+$/,
   bytes: /^\d+$/,
   value: /^\d+$/,
-  time: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/,
+  time: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.(\d{3}|\d{9})Z$/,
+  cursor: /^1\.[0-9a-z.-]+$/,
+  searchedBytes: /^\d+$/,
 };
 
 /** What is computed of a machine that is more or less busy: numbers, or null for what is not known there. */

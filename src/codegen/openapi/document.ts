@@ -2,8 +2,14 @@
 import { untilPodPolicy } from "../../access/authorize.ts";
 import { descriptors } from "../../gen/descriptors.ts";
 import { methods } from "../../gen/methods.ts";
-import { answers, ExecAnswer, ListFailure, Problem } from "../../routes/answers.ts";
-import { type ListRoute, type Route, rpcsOf, type UnaryRoute } from "../../routes/define.ts";
+import { answers, bodies, ExecAnswer, ListFailure, Problem } from "../../routes/answers.ts";
+import {
+  type ListRoute,
+  type Route,
+  rpcsOf,
+  type StreamRoute,
+  type UnaryRoute,
+} from "../../routes/define.ts";
 import { type CustomRouteId, entryOf, type StreamRouteId } from "../../routes/index.ts";
 import type { GatewayParam } from "../../routes/parameters.ts";
 import { type Field, messageOf } from "../../wire/descriptor.ts";
@@ -350,6 +356,7 @@ function success(route: Route, { components, plain, describe, example }: Showing
   }
   if (route.success === 204) return { "204": { description: "It is done.", headers: requestId } };
   const schema = answerSchema(route, components, plain);
+  const body = route.kind === "stream" ? pageSchema(route, plain) : undefined;
   const location = {
     Location: {
       description: "Path of what was created.",
@@ -366,11 +373,18 @@ function success(route: Route, { components, plain, describe, example }: Showing
         ...("location" in route && route.location ? location : {}),
         ...("responseHeader" in route && route.responseHeader === "version" ? crestVersion : {}),
         ...(route.kind === "stream" ? unbuffered : {}),
+        ...("download" in (route.gatewayParams ?? {}) ? downloaded : {}),
       },
-      content: { "application/json": media(schema, example.answer) },
+      content: { "application/json": media(body ?? schema, example.answer) },
       ...(route.kind === "stream" ? { "x-crest-ndjson-item": schema } : {}),
     },
   };
+}
+
+/** The answer of a stream as JSON, where that is not its last item. */
+function pageSchema({ id }: StreamRoute, plain: (schema: object) => Schema): Schema | undefined {
+  const body = (bodies as { readonly [id: string]: object })[id];
+  return body === undefined ? undefined : plain(body);
 }
 
 function answerSchema(
@@ -380,8 +394,8 @@ function answerSchema(
 ): Schema {
   if (route.kind !== "unary") {
     const id = route.id as CustomRouteId | StreamRouteId;
-    // One that several routes share has a name of its own.
-    if (answers[id].$id !== undefined) return plain(answers[id]);
+    // A schema that several routes share has a name of its own.
+    if (answers[id].$id !== undefined || Object.hasOwn(bodies, id)) return plain(answers[id]);
     return components.define(`${id.slice(0, 1).toUpperCase()}${id.slice(1)}Answer`, plain(answers[id]));
   }
   return route.renderer === "execOutput"
@@ -402,6 +416,18 @@ const unbuffered = {
     description: "`no` when items are sent as they come: proxies must not hold them back.",
     schema: { type: "string", enum: ["no"] },
   },
+};
+
+const downloaded = {
+  "Content-Disposition": {
+    description: "With `download`: the name to save the answer under.",
+    schema: { type: "string" },
+  },
+  "Content-Encoding": {
+    description: "With `download`, where `Accept-Encoding` takes it.",
+    schema: { type: "string", enum: ["gzip"] },
+  },
+  Vary: { description: "With `download`.", schema: { type: "string", enum: ["accept-encoding"] } },
 };
 
 const etag = {

@@ -138,6 +138,14 @@ const podStats = {
   },
 };
 
+const logCursor = `1.t3a4f5-4c5m2k.7ps.${containerId.slice(0, 12)}-1d-6xk3-9f2c41d07ab35e68-1r`;
+const logLine = {
+  cursor: logCursor,
+  time: "2026-11-29T10:53:43.265158623Z",
+  stream: "stdout",
+  text: "listening on port 8080",
+} as const;
+
 export const examples: { readonly [Id in RouteId]?: Example } = {
   getVersion: {
     answer: {
@@ -306,7 +314,7 @@ export const examples: { readonly [Id in RouteId]?: Example } = {
     body: {
       metadata: { name: "server" },
       image: { image: "busybox:latest" },
-      command: ["httpd", "-f", "-p", "8080"],
+      command: ["sh", "-c", "echo listening on port 8080; exec httpd -f -p 8080"],
       workingDir: "/tmp",
       envs: [{ key: "LANG", value: "C.UTF-8" }],
       labels,
@@ -406,6 +414,28 @@ export const examples: { readonly [Id in RouteId]?: Example } = {
     body: { location: "/var/lib/crest/checkpoints/server.tar", timeout: "60" },
   },
   stopContainer: { parameters: { containerId, timeout: "2" } },
+  getContainerLogs: {
+    parameters: { containerId, follow: false, tailLines: 10, grep: "listening" },
+    answer: { lines: [logLine], cursor: logCursor, more: false, searchedBytes: 63 },
+  },
+  getPodLogs: {
+    parameters: { podSandboxId, tailLines: 10 },
+    answer: {
+      lines: [{ ...logLine, container: "server", containerId }],
+      cursor: logCursor,
+      more: false,
+      searchedBytes: 63,
+    },
+  },
+  listLogs: {
+    parameters: { namespace: "demo", labelSelector: "app=web", tailLines: 10 },
+    answer: {
+      lines: [{ ...logLine, container: "server", containerId, pod: "web", namespace: "demo" }],
+      cursor: logCursor,
+      more: false,
+      searchedBytes: 63,
+    },
+  },
   waitContainer: {
     parameters: { containerId, timeout: 30 },
     answer: {

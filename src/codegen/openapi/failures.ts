@@ -14,6 +14,7 @@ const meanings = {
   "406": "None of the media types in `Accept` can be answered.",
   "409":
     "The state does not allow it, the name or the host port is taken, or the id is the beginning of several.",
+  "410": "What the cursor names was removed: `cursor` is the nearest that exists.",
   "413": "The body is over 1 MiB, or over 128 KiB of YAML.",
   "415": "The body is neither `application/json` nor `application/yaml`.",
   "422": "The registry refused the credentials, the image is not for this node, or the output is too large.",
@@ -40,6 +41,7 @@ const of = (...ids: readonly RouteId[]): ((route: Route) => boolean) => {
   return ({ id }) => all.has(id);
 };
 const isPull = of("pullImage");
+const isLogs = of("getContainerLogs", "getPodLogs", "listLogs");
 const never = (): boolean => false;
 
 /** Which operations can answer a code. Default: all operations with its status. */
@@ -80,6 +82,8 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   image_in_use: of("removeImage"),
   image_pinned: of("removeImage"),
   ambiguous_id: (route) => hasId(route) || filtersPods(route),
+  log_not_readable: isLogs,
+  cursor_gone: isLogs,
   registry_unauthorized: of("pullImage"),
   platform_missing: of("pullImage"),
   signature_rejected: of("pullImage", "createContainer", "runPod"),
@@ -95,6 +99,7 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   // Operations whose answer can be large.
   overloaded: (route) =>
     route.kind === "list" ||
+    isLogs(route) ||
     (route.kind === "unary" && (route.http.startsWith("GET ") || route.renderer !== undefined)),
   exec_timeout: of("execSync"),
 };
@@ -113,6 +118,7 @@ export function failuresOf(route: Route): Schema {
   if (calls) add("429", "501", "502", "503", "504");
   if (route.path !== undefined) add("404", "409");
   if (filtersPods(route)) add("409");
+  if (isLogs(route)) add("409", "410");
   if (readsBody(route)) add("413", "415");
   if (hasBody(route)) add("409");
   if (isSession(route)) add("426");

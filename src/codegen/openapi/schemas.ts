@@ -81,9 +81,8 @@ export function createComponents(
     },
 
     define(name, schema) {
-      // Answers share parts.
-      if (name in schemas && JSON.stringify(schemas[name]) === JSON.stringify(schema)) return reference(name);
-      if (name in schemas) throw new TypeError(`Two components are named ${name}`);
+      const isOther = name in schemas && JSON.stringify(schemas[name]) !== JSON.stringify(schema);
+      if (isOther) throw new TypeError(`Two components are named ${name}`);
       schemas[name] = schema;
       return reference(name);
     },

@@ -46,6 +46,9 @@ export const synonyms: { readonly [Id in RouteId]?: readonly string[] } = {
   execContainer: ["run", "shell", "terminal", "bash", "sh", "ssh", "console", "tty", "login"],
   attachContainer: ["logs", "follow", "output", "console", "terminal", "stdin"],
   reopenContainerLog: ["logs", "rotate", "logrotate"],
+  getContainerLogs: ["tail", "follow", "output", "stdout", "stderr", "print", "grep", "search"],
+  getPodLogs: ["tail", "follow", "output", "merge", "stern", "grep", "search"],
+  listLogs: ["tail", "follow", "output", "selector", "labels", "stern", "grep", "search"],
   waitContainer: ["exit code", "finished", "done", "block", "poll"],
 
   listImages: ["ls", "find", "search"],

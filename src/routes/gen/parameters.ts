@@ -224,6 +224,417 @@ export const schemas = {
       }
     }
   },
+  "getContainerLogs": {
+    "type": "object",
+    "required": [
+      "follow",
+      "timestamps",
+      "prefix",
+      "before",
+      "after",
+      "download",
+      "previous"
+    ],
+    "properties": {
+      "follow": {
+        "default": false,
+        "description": "Whether to go on with lines as they are written, until the containers have ended.",
+        "type": "boolean"
+      },
+      "tailLines": {
+        "minimum": 0,
+        "maximum": 2147483647,
+        "description": "Begin with the last of the lines that match; of several logs, the last of all of them.",
+        "type": "integer"
+      },
+      "limitBytes": {
+        "minimum": 1,
+        "maximum": 9007199254740991,
+        "description": "End after so many bytes of text, newlines included. The last line is cut there.",
+        "type": "integer"
+      },
+      "since": {
+        "description": "Only lines from this time on: RFC 3339, or a duration before now such as `5m` or `1h30m`.",
+        "type": "string"
+      },
+      "until": {
+        "description": "Only lines up to this time, written as `since`.",
+        "type": "string"
+      },
+      "sinceTime": {
+        "description": "As `since` with a time, by Kubernetes' name.",
+        "type": "string"
+      },
+      "sinceSeconds": {
+        "minimum": 1,
+        "maximum": 3155760000,
+        "description": "As `since` with a number of seconds, by Kubernetes' name.",
+        "type": "integer"
+      },
+      "stream": {
+        "description": "Only lines that were written there.",
+        "anyOf": [
+          {
+            "const": "stdout",
+            "type": "string"
+          },
+          {
+            "const": "stderr",
+            "type": "string"
+          }
+        ]
+      },
+      "timestamps": {
+        "default": false,
+        "description": "Whether each line of text begins with its time.",
+        "type": "boolean"
+      },
+      "prefix": {
+        "default": false,
+        "description": "Whether each line of text begins with its pod and container: `[pod/NAME/CONTAINER]`.",
+        "type": "boolean"
+      },
+      "grep": {
+        "description": "Only lines that contain this text.",
+        "type": "string"
+      },
+      "regex": {
+        "description": "Only lines that this regular expression matches, in RE2's syntax.",
+        "type": "string"
+      },
+      "before": {
+        "default": 0,
+        "minimum": 0,
+        "maximum": 100,
+        "description": "How many lines to show before each that matches.",
+        "type": "integer"
+      },
+      "after": {
+        "default": 0,
+        "minimum": 0,
+        "maximum": 100,
+        "description": "How many lines to show after each that matches.",
+        "type": "integer"
+      },
+      "level": {
+        "description": "Only lines of this level or a more severe one. Lines whose level is not recognized are left out.",
+        "anyOf": [
+          {
+            "const": "trace",
+            "type": "string"
+          },
+          {
+            "const": "debug",
+            "type": "string"
+          },
+          {
+            "const": "info",
+            "type": "string"
+          },
+          {
+            "const": "warn",
+            "type": "string"
+          },
+          {
+            "const": "error",
+            "type": "string"
+          },
+          {
+            "const": "fatal",
+            "type": "string"
+          }
+        ]
+      },
+      "cursor": {
+        "description": "Go on behind the line that had this cursor. `tailLines` does not count then. The header `Last-Event-ID` does the same, and takes precedence.",
+        "type": "string"
+      },
+      "download": {
+        "default": false,
+        "description": "Whether to answer a file, compressed where `Accept-Encoding` takes gzip. Not together with `follow`.",
+        "type": "boolean"
+      },
+      "previous": {
+        "default": false,
+        "description": "Whether to read the log of the container's attempt before this one.",
+        "type": "boolean"
+      }
+    }
+  },
+  "getPodLogs": {
+    "type": "object",
+    "required": [
+      "follow",
+      "timestamps",
+      "prefix",
+      "before",
+      "after",
+      "download"
+    ],
+    "properties": {
+      "follow": {
+        "default": false,
+        "description": "Whether to go on with lines as they are written, until the containers have ended.",
+        "type": "boolean"
+      },
+      "tailLines": {
+        "minimum": 0,
+        "maximum": 2147483647,
+        "description": "Begin with the last of the lines that match; of several logs, the last of all of them.",
+        "type": "integer"
+      },
+      "limitBytes": {
+        "minimum": 1,
+        "maximum": 9007199254740991,
+        "description": "End after so many bytes of text, newlines included. The last line is cut there.",
+        "type": "integer"
+      },
+      "since": {
+        "description": "Only lines from this time on: RFC 3339, or a duration before now such as `5m` or `1h30m`.",
+        "type": "string"
+      },
+      "until": {
+        "description": "Only lines up to this time, written as `since`.",
+        "type": "string"
+      },
+      "sinceTime": {
+        "description": "As `since` with a time, by Kubernetes' name.",
+        "type": "string"
+      },
+      "sinceSeconds": {
+        "minimum": 1,
+        "maximum": 3155760000,
+        "description": "As `since` with a number of seconds, by Kubernetes' name.",
+        "type": "integer"
+      },
+      "stream": {
+        "description": "Only lines that were written there.",
+        "anyOf": [
+          {
+            "const": "stdout",
+            "type": "string"
+          },
+          {
+            "const": "stderr",
+            "type": "string"
+          }
+        ]
+      },
+      "timestamps": {
+        "default": false,
+        "description": "Whether each line of text begins with its time.",
+        "type": "boolean"
+      },
+      "prefix": {
+        "default": false,
+        "description": "Whether each line of text begins with its pod and container: `[pod/NAME/CONTAINER]`.",
+        "type": "boolean"
+      },
+      "grep": {
+        "description": "Only lines that contain this text.",
+        "type": "string"
+      },
+      "regex": {
+        "description": "Only lines that this regular expression matches, in RE2's syntax.",
+        "type": "string"
+      },
+      "before": {
+        "default": 0,
+        "minimum": 0,
+        "maximum": 100,
+        "description": "How many lines to show before each that matches.",
+        "type": "integer"
+      },
+      "after": {
+        "default": 0,
+        "minimum": 0,
+        "maximum": 100,
+        "description": "How many lines to show after each that matches.",
+        "type": "integer"
+      },
+      "level": {
+        "description": "Only lines of this level or a more severe one. Lines whose level is not recognized are left out.",
+        "anyOf": [
+          {
+            "const": "trace",
+            "type": "string"
+          },
+          {
+            "const": "debug",
+            "type": "string"
+          },
+          {
+            "const": "info",
+            "type": "string"
+          },
+          {
+            "const": "warn",
+            "type": "string"
+          },
+          {
+            "const": "error",
+            "type": "string"
+          },
+          {
+            "const": "fatal",
+            "type": "string"
+          }
+        ]
+      },
+      "cursor": {
+        "description": "Go on behind the line that had this cursor. `tailLines` does not count then. The header `Last-Event-ID` does the same, and takes precedence.",
+        "type": "string"
+      },
+      "download": {
+        "default": false,
+        "description": "Whether to answer a file, compressed where `Accept-Encoding` takes gzip. Not together with `follow`.",
+        "type": "boolean"
+      }
+    }
+  },
+  "listLogs": {
+    "type": "object",
+    "required": [
+      "follow",
+      "timestamps",
+      "prefix",
+      "before",
+      "after",
+      "download"
+    ],
+    "properties": {
+      "follow": {
+        "default": false,
+        "description": "Whether to go on with lines as they are written, until the containers have ended.",
+        "type": "boolean"
+      },
+      "tailLines": {
+        "minimum": 0,
+        "maximum": 2147483647,
+        "description": "Begin with the last of the lines that match; of several logs, the last of all of them.",
+        "type": "integer"
+      },
+      "limitBytes": {
+        "minimum": 1,
+        "maximum": 9007199254740991,
+        "description": "End after so many bytes of text, newlines included. The last line is cut there.",
+        "type": "integer"
+      },
+      "since": {
+        "description": "Only lines from this time on: RFC 3339, or a duration before now such as `5m` or `1h30m`.",
+        "type": "string"
+      },
+      "until": {
+        "description": "Only lines up to this time, written as `since`.",
+        "type": "string"
+      },
+      "sinceTime": {
+        "description": "As `since` with a time, by Kubernetes' name.",
+        "type": "string"
+      },
+      "sinceSeconds": {
+        "minimum": 1,
+        "maximum": 3155760000,
+        "description": "As `since` with a number of seconds, by Kubernetes' name.",
+        "type": "integer"
+      },
+      "stream": {
+        "description": "Only lines that were written there.",
+        "anyOf": [
+          {
+            "const": "stdout",
+            "type": "string"
+          },
+          {
+            "const": "stderr",
+            "type": "string"
+          }
+        ]
+      },
+      "timestamps": {
+        "default": false,
+        "description": "Whether each line of text begins with its time.",
+        "type": "boolean"
+      },
+      "prefix": {
+        "default": false,
+        "description": "Whether each line of text begins with its pod and container: `[pod/NAME/CONTAINER]`.",
+        "type": "boolean"
+      },
+      "grep": {
+        "description": "Only lines that contain this text.",
+        "type": "string"
+      },
+      "regex": {
+        "description": "Only lines that this regular expression matches, in RE2's syntax.",
+        "type": "string"
+      },
+      "before": {
+        "default": 0,
+        "minimum": 0,
+        "maximum": 100,
+        "description": "How many lines to show before each that matches.",
+        "type": "integer"
+      },
+      "after": {
+        "default": 0,
+        "minimum": 0,
+        "maximum": 100,
+        "description": "How many lines to show after each that matches.",
+        "type": "integer"
+      },
+      "level": {
+        "description": "Only lines of this level or a more severe one. Lines whose level is not recognized are left out.",
+        "anyOf": [
+          {
+            "const": "trace",
+            "type": "string"
+          },
+          {
+            "const": "debug",
+            "type": "string"
+          },
+          {
+            "const": "info",
+            "type": "string"
+          },
+          {
+            "const": "warn",
+            "type": "string"
+          },
+          {
+            "const": "error",
+            "type": "string"
+          },
+          {
+            "const": "fatal",
+            "type": "string"
+          }
+        ]
+      },
+      "cursor": {
+        "description": "Go on behind the line that had this cursor. `tailLines` does not count then. The header `Last-Event-ID` does the same, and takes precedence.",
+        "type": "string"
+      },
+      "download": {
+        "default": false,
+        "description": "Whether to answer a file, compressed where `Accept-Encoding` takes gzip. Not together with `follow`.",
+        "type": "boolean"
+      },
+      "labelSelector": {
+        "description": "Kubernetes' label selector. It is held against the labels of the container, and those of its pod where the container has no such label.",
+        "type": "string"
+      },
+      "namespace": {
+        "description": "Only containers of pods in this namespace.",
+        "type": "string"
+      },
+      "pod": {
+        "description": "Only containers of the pods with this name, or of the pod with this id or prefix of one.",
+        "type": "string"
+      }
+    }
+  },
   "withBody": {
     "type": "object",
     "properties": {
@@ -250,7 +661,7 @@ export const schemas = {
 
 type Check = (value: unknown) => boolean;
 type Checks = { readonly [path: string]: Check };
-export const checks: { readonly stopPod: Checks; readonly execSync: Checks; readonly waitContainer: Checks; readonly watchPodStats: Checks; readonly watchContainerStats: Checks; readonly watchOnePodStats: Checks; readonly watchOneContainerStats: Checks; readonly removeImage: Checks; readonly pruneImages: Checks; readonly prunePods: Checks; readonly forwardPorts: Checks; readonly withBody: Checks } = {
+export const checks: { readonly stopPod: Checks; readonly execSync: Checks; readonly waitContainer: Checks; readonly watchPodStats: Checks; readonly watchContainerStats: Checks; readonly watchOnePodStats: Checks; readonly watchOneContainerStats: Checks; readonly removeImage: Checks; readonly pruneImages: Checks; readonly prunePods: Checks; readonly forwardPorts: Checks; readonly getContainerLogs: Checks; readonly getPodLogs: Checks; readonly listLogs: Checks; readonly withBody: Checks } = {
 stopPod: {
 "timeout": (() => {
 return function check(value: any) {
@@ -448,6 +859,427 @@ forwardPorts: {
 return function check(value: any) {
   return (
     (typeof value === 'boolean')
+  )
+}
+})(),
+},
+getContainerLogs: {
+"follow": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
+"tailLines": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 2147483647 &&
+    value >= 0
+  )
+}
+})(),
+"limitBytes": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 9007199254740991 &&
+    value >= 1
+  )
+}
+})(),
+"since": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"until": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"sinceTime": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"sinceSeconds": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 3155760000 &&
+    value >= 1
+  )
+}
+})(),
+"stream": (() => {
+return function check(value: any) {
+  return (
+    (((value === 'stdout')) || ((value === 'stderr')))
+  )
+}
+})(),
+"timestamps": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
+"prefix": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
+"grep": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"regex": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"before": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 100 &&
+    value >= 0
+  )
+}
+})(),
+"after": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 100 &&
+    value >= 0
+  )
+}
+})(),
+"level": (() => {
+return function check(value: any) {
+  return (
+    (((value === 'trace')) || ((value === 'debug')) || ((value === 'info')) || ((value === 'warn')) || ((value === 'error')) || ((value === 'fatal')))
+  )
+}
+})(),
+"cursor": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"download": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
+"previous": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
+},
+getPodLogs: {
+"follow": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
+"tailLines": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 2147483647 &&
+    value >= 0
+  )
+}
+})(),
+"limitBytes": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 9007199254740991 &&
+    value >= 1
+  )
+}
+})(),
+"since": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"until": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"sinceTime": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"sinceSeconds": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 3155760000 &&
+    value >= 1
+  )
+}
+})(),
+"stream": (() => {
+return function check(value: any) {
+  return (
+    (((value === 'stdout')) || ((value === 'stderr')))
+  )
+}
+})(),
+"timestamps": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
+"prefix": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
+"grep": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"regex": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"before": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 100 &&
+    value >= 0
+  )
+}
+})(),
+"after": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 100 &&
+    value >= 0
+  )
+}
+})(),
+"level": (() => {
+return function check(value: any) {
+  return (
+    (((value === 'trace')) || ((value === 'debug')) || ((value === 'info')) || ((value === 'warn')) || ((value === 'error')) || ((value === 'fatal')))
+  )
+}
+})(),
+"cursor": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"download": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
+},
+listLogs: {
+"follow": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
+"tailLines": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 2147483647 &&
+    value >= 0
+  )
+}
+})(),
+"limitBytes": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 9007199254740991 &&
+    value >= 1
+  )
+}
+})(),
+"since": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"until": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"sinceTime": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"sinceSeconds": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 3155760000 &&
+    value >= 1
+  )
+}
+})(),
+"stream": (() => {
+return function check(value: any) {
+  return (
+    (((value === 'stdout')) || ((value === 'stderr')))
+  )
+}
+})(),
+"timestamps": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
+"prefix": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
+"grep": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"regex": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"before": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 100 &&
+    value >= 0
+  )
+}
+})(),
+"after": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 100 &&
+    value >= 0
+  )
+}
+})(),
+"level": (() => {
+return function check(value: any) {
+  return (
+    (((value === 'trace')) || ((value === 'debug')) || ((value === 'info')) || ((value === 'warn')) || ((value === 'error')) || ((value === 'fatal')))
+  )
+}
+})(),
+"cursor": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"download": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
+"labelSelector": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"namespace": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"pod": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
   )
 }
 })(),
