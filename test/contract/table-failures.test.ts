@@ -4,6 +4,7 @@ import { METHODS } from "node:http";
 import { test } from "node:test";
 import { rpcRules } from "../../src/cri/rpc-rules.ts";
 import { openPaths } from "../../src/http/health.ts";
+import type { Route } from "../../src/routes/define.ts";
 import { routes } from "../../src/routes/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { hanging, rpcNames } from "../support/fake-runtime.ts";
@@ -47,9 +48,11 @@ test("a runtime that does not answer in time is 504, and its call is given up", 
     const body = { metadata: { name: `first-${tries++}` } };
     return (await app.ask("POST /v1/pods", { json: body })).status === 201;
   });
-  // Lists come after the rest, which reads them to find what an id means.
+  // Lists, and what reads them to find what to do, come after the rest, which reads them to find what an id means.
+  const readsLists = ({ kind, path }: Route): boolean =>
+    kind === "list" || (kind === "custom" && path === undefined);
   for (const lists of [false, true]) {
-    const some = asking.filter(({ kind }) => (kind === "list") === lists);
+    const some = asking.filter((route) => readsLists(route) === lists);
     const cases = some.map((route) => ({ route, it: caseOf(slow.fake, route) }));
     for (const rpc of new Set(some.flatMap(rpcsOf))) {
       const about = cases.flatMap(({ route, it }) => {
