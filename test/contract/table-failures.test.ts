@@ -39,7 +39,7 @@ test("a runtime that is down is 503 with Retry-After, and may be asked again", a
 
 const asksForLists = (route: Route): boolean =>
   route.kind === "list" ||
-  rpcsOf(route).some((rpc) => /List(Containers|PodSandbox|ContainerStats)$/.test(rpc));
+  rpcsOf(route).some((rpc) => /List(Containers|PodSandbox|ContainerStats|Images)$/.test(rpc));
 
 test("a runtime that does not answer in time is 504, and its call is given up", async (t) => {
   const deadlineMs = 500;
@@ -52,7 +52,7 @@ test("a runtime that does not answer in time is 504, and its call is given up", 
     const body = { metadata: { name: `first-${tries++}` } };
     return (await app.ask("POST /v1/pods", { json: body })).status === 201;
   });
-  // Lists come after the rest, which reads them to find what an id means. Usage is computed from lists.
+  // Lists, and what reads them to find what to do, come after the rest, which reads them to find what an id means.
   for (const lists of [false, true]) {
     const some = asking.filter((route) => asksForLists(route) === lists);
     const cases = some.map((route) => ({ route, it: caseOf(slow.fake, route) }));
