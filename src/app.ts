@@ -10,6 +10,8 @@ import { createAuthenticator } from "./access/token.ts";
 import { createOutputBudget } from "./api/output-budget.ts";
 import type { Config } from "./config.ts";
 import type { Runtime } from "./cri/channel.ts";
+import { withFailedStarts } from "./events/failed-starts.ts";
+import { createNodeEvents, type NodeEventsOptions } from "./events/node-events.ts";
 import { createServer, type LogEntry, type ServerOptions } from "./http/server.ts";
 import { createInventory, type Inventory } from "./inventory/inventory.ts";
 import { withNameHints } from "./inventory/name-hints.ts";
@@ -48,6 +50,8 @@ export interface AppOptions
   readonly maxBufferBytes?: number | undefined;
   /** Maximum duration of an ExecSync command, in milliseconds. Default: 1 h. 0: no limit. */
   readonly execMaxMs?: number;
+  /** How events are followed. For tests. */
+  readonly events?: Pick<NodeEventsOptions, "lingerMs" | "listEveryMs">;
   /** Absent: no TLS. */
   readonly tls?: TlsSettings | undefined;
 }
@@ -97,7 +101,16 @@ export function createApp({
 }: AppOptions): App {
   const checkToken = createAuthenticator(token);
   const caller = { name: "token", grants: config.grants, tokenFile: config.tokenFile };
-  const { runtime, inventory } = adapt(options.runtime);
+  const { runtime: adapted, inventory } = adapt(options.runtime);
+  const events = createNodeEvents({
+    runtime: adapted,
+    ...options.events,
+    report(error) {
+      const why = error instanceof Error ? error.message : String(error);
+      log({ level: "warn", message: `Events of the runtime may be missing: ${why}`, error });
+    },
+  });
+  const runtime = compose(adapted, withFailedStarts(events));
   const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};
   const { maxConnections, maxStreams } = shareDescriptors(descriptorLimit(), mostSessions);
   if (maxStreams < mostSessions) {
@@ -111,7 +124,7 @@ export function createApp({
   const drain = createDrain();
   const { tls } = options;
   const { app: server, warmUp } = createServer({
-    ...{ runtime, inventory },
+    ...{ runtime, inventory, events },
     defaults: createDefaults({
       runtime,
       logRoot: logRootOf(config.dataDir),
@@ -156,6 +169,7 @@ export function createApp({
     },
     async close(drainMs = 0, hurry = new Promise(() => {})) {
       renewal?.close();
+      events.close();
       const told = sessions.close(closeCode.goingAway, "the gateway is shutting down");
       // The process that passed the socket keeps listening: new connections are for the next gateway.
       const released = "fd" in listen ? stopListening(listener) : undefined;

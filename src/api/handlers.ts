@@ -15,11 +15,15 @@ import { whyKept } from "../runtimes/kept-image.ts";
 import { breaks } from "../wire/field-rule.ts";
 import { invalid } from "./bind.ts";
 import type { CustomHandler } from "./custom.ts";
+import { listEvents } from "./event-handler.ts";
 import { inputOf } from "./input.ts";
 import type { StreamHandler } from "./stream.ts";
 
 export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<Id>> } = {
-  getCapabilities: (_ctx, { runtime }) => readCapabilities(runtime),
+  getCapabilities: async (_ctx, { runtime, events }) => ({
+    ...(await readCapabilities(runtime)),
+    events: await events.source(),
+  }),
 
   getGrants: async ({ caller }) => grantsAnswer(caller),
 
@@ -57,11 +61,13 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
 };
 
 export const streamHandlers: { readonly [Id in StreamRouteId]: StreamHandler<AnswerOf<Id>> } = {
+  listEvents,
+
   /** A container's state and each change of it, until it exits. */
   waitContainer: {
-    async open({ bound, signal }, { runtime }) {
+    async open({ bound, signal }, { runtime, events }) {
       const { containerId, timeout } = inputOf("waitContainer", bound);
-      const states = await watchState(runtime, containerId, { timeoutMs: timeout * 1000, signal });
+      const states = await watchState(runtime, containerId, { timeoutMs: timeout * 1000, signal, events });
       return (async function* () {
         for await (const status of states) yield waitAnswer(status);
       })();

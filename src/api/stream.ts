@@ -32,13 +32,17 @@ export interface StreamHandler<Item extends object = object> {
    * Opens the items. They are requested one at a time, as fast as the client reads, and must end when `ctx.signal`
    * aborts.
    *
+   * `form`: how the items are sent. As `json`, they must end.
+   *
    * @throws {GatewayError}
    */
-  open(ctx: Context, gateway: Gateway): Promise<AsyncIterable<Item>>;
+  open(ctx: Context, gateway: Gateway, form: StreamForm): Promise<AsyncIterable<Item>>;
   /** An item as a line of text, without the newline; undefined for an item that the text format skips. */
   lineOf(item: Item): string | undefined;
   /** The `id` of a server-sent event, which a client returns as `Last-Event-ID`. Must be one line. */
   idOf?(item: Item): string | undefined;
+  /** The JSON response for the items; default: the last of them. */
+  collect?(items: AsyncIterable<Item>): Promise<object>;
 }
 
 /** The chosen form, and the client for a WebSocket. */
@@ -86,12 +90,13 @@ export function streamKind(
       const ending = endingOf(ctx);
       if (form === "websocket") {
         client?.check();
-        return { session: overSocket(ctx, { items: await handler.open(ctx, gateway), ending }) };
+        return { session: overSocket(ctx, { items: await handler.open(ctx, gateway, form), ending }) };
       }
       if (form === "json") {
-        const last = await lastOf(await handler.open(ctx, gateway));
+        const items = await handler.open(ctx, gateway, form);
+        const answer = await (handler.collect?.(items) ?? lastOf(items));
         return {
-          send: (reply) => reply.type("application/json").send(Buffer.from(`${JSON.stringify(last)}\n`)),
+          send: (reply) => reply.type("application/json").send(Buffer.from(`${JSON.stringify(answer)}\n`)),
         };
       }
       const format = formats.get(form);
@@ -99,7 +104,7 @@ export function streamKind(
       // A HEAD response has no body, so do not open the items.
       if (ctx.request.method === "HEAD")
         return { send: (reply) => reply.type(format.mediaType).send(Buffer.alloc(0)) };
-      return overHttp(ctx, { format, ending });
+      return overHttp(ctx, { form, format, ending });
     },
     answer: ({ reply }, opened) => ("send" in opened ? opened.send(reply) : undefined),
   };
@@ -107,12 +112,16 @@ export function streamKind(
   /** Sends the items as the response body. Keeps its place until the response has closed. */
   async function overHttp(
     ctx: Context,
-    { format, ending }: { readonly format: StreamFormat; readonly ending: Ending },
+    {
+      form,
+      format,
+      ending,
+    }: { readonly form: StreamForm; readonly format: StreamFormat; readonly ending: Ending },
   ): Promise<Opened> {
     const place = sessions.registry.reserve(ending.end);
     let items: AsyncIterable<object>;
     try {
-      items = await handler.open(ctx, gateway);
+      items = await handler.open(ctx, gateway, form);
     } catch (error) {
       place.release();
       throw ending.reason ?? error;

@@ -20,6 +20,7 @@ import { createSingleflight } from "../api/singleflight.ts";
 import { type ChosenProtocols, registerWebSockets } from "../api/websockets.ts";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
+import { loadFollower, type NodeEvents } from "../events/node-events.ts";
 import type { Inventory } from "../inventory/inventory.ts";
 import { routes } from "../routes/index.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
@@ -66,6 +67,8 @@ export interface ServerOptions {
   /** The server's certificate. Absent: no TLS. With `ca`, clients must present a certificate, too. */
   readonly tls?: SecureContextOptions | undefined;
   readonly drain: Drain;
+  /** What happens on the node. */
+  readonly events: NodeEvents;
   readonly budget: OutputBudget;
   /** Default: no audit log. */
   readonly audit?: Audit;
@@ -222,7 +225,7 @@ export function createServer(options: ServerOptions): Server {
     app,
     async warmUp() {
       // One at a time, with requests served in between: each load takes some milliseconds.
-      for (const load of [loadDialler, loadYaml, ...loads]) {
+      for (const load of [loadDialler, loadYaml, loadFollower, ...loads]) {
         await load();
         await nextTurn();
       }

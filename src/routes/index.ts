@@ -1,6 +1,7 @@
 /** The complete route table, in the order of the documentation. */
 import { containers, containerWait } from "./containers.ts";
 import type { Route } from "./define.ts";
+import { events } from "./events.ts";
 import { imageRemoval, images } from "./images.ts";
 import { pods } from "./pods.ts";
 import { gateway, runtime } from "./runtime.ts";
@@ -11,7 +12,7 @@ export const customRoutes = { ...gateway, ...imageRemoval } as const;
 export type CustomRouteId = keyof typeof customRoutes;
 
 /** Routes that send a sequence of items. `api/handlers.ts` has a handler for each, by this name. */
-export const streamRoutes = { ...containerWait } as const;
+export const streamRoutes = { ...containerWait, ...events } as const;
 export type StreamRouteId = keyof typeof streamRoutes;
 
 const table = [

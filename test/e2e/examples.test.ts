@@ -27,7 +27,7 @@ const order = [
   ...["getVersion", "getRuntimeStatus", "getCapabilities", "getGrants", "setNetworkConfig"],
   ...["pullImage", "listImages", "getImage"],
   ...["runPod", "listPods", "getPod"],
-  ...["createContainer", "startContainer", "listContainers", "getContainer"],
+  ...["createContainer", "startContainer", "listContainers", "getContainer", "listEvents"],
   ...["execSync", "execContainer", "attachContainer", "forwardPorts"],
   ...["getContainerStats", "listContainerStats", "getPodStats", "listPodStats", "getImageFilesystems"],
   ...["updateContainerResources", "reopenContainerLog"],

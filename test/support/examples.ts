@@ -114,6 +114,8 @@ const measured: { readonly [field: string]: RegExp } = {
   timestamp: /^(0|1\d{18})$/,
   size: /^\d+$/,
   value: /^\d+$/,
+  time: /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/,
+  lastEventId: /^[0-9a-f]{8}\.\d+$/,
 };
 
 /** Lists that an example shows only in part. */

@@ -2,8 +2,14 @@
 import { untilPodPolicy } from "../../access/authorize.ts";
 import { descriptors } from "../../gen/descriptors.ts";
 import { methods } from "../../gen/methods.ts";
-import { answers, ExecAnswer, ListFailure, Problem } from "../../routes/answers.ts";
-import { type ListRoute, type Route, rpcsOf, type UnaryRoute } from "../../routes/define.ts";
+import { answers, collections, ExecAnswer, ListFailure, Problem } from "../../routes/answers.ts";
+import {
+  type ListRoute,
+  type Route,
+  rpcsOf,
+  type StreamRoute,
+  type UnaryRoute,
+} from "../../routes/define.ts";
 import { type CustomRouteId, entryOf, type StreamRouteId } from "../../routes/index.ts";
 import type { GatewayParam } from "../../routes/parameters.ts";
 import { type Field, messageOf } from "../../wire/descriptor.ts";
@@ -350,6 +356,7 @@ function success(route: Route, { components, plain, describe, example }: Showing
   }
   if (route.success === 204) return { "204": { description: "It is done.", headers: requestId } };
   const schema = answerSchema(route, components, plain);
+  const item = route.kind === "stream" ? itemSchema(route) : undefined;
   const location = {
     Location: {
       description: "Path of what was created.",
@@ -368,7 +375,7 @@ function success(route: Route, { components, plain, describe, example }: Showing
         ...(route.kind === "stream" ? unbuffered : {}),
       },
       content: { "application/json": media(schema, example.answer) },
-      ...(route.kind === "stream" ? { "x-crest-ndjson-item": schema } : {}),
+      ...(route.kind === "stream" ? { "x-crest-ndjson-item": item ?? schema } : {}),
     },
   };
 }
@@ -380,11 +387,18 @@ function answerSchema(
 ): Schema {
   if (route.kind !== "unary") {
     const id = route.id as CustomRouteId | StreamRouteId;
-    return components.define(`${id.slice(0, 1).toUpperCase()}${id.slice(1)}Answer`, plain(answers[id]));
+    const answer = entryOf(collections, id) ?? answers[id];
+    return components.define(`${id.slice(0, 1).toUpperCase()}${id.slice(1)}Answer`, plain(answer));
   }
   return route.renderer === "execOutput"
     ? reference("ExecAnswer")
     : components.message(methods[route.rpc].response, "output");
+}
+
+/** The schema of the items of a stream whose JSON answer is a collection of them, which has defined it. */
+function itemSchema({ id }: StreamRoute): Schema | undefined {
+  const { $id } = answers[id as StreamRouteId];
+  return entryOf(collections, id) === undefined || $id === undefined ? undefined : reference($id);
 }
 
 const crestVersion = {

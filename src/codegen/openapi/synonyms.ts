@@ -41,6 +41,7 @@ export const synonyms: { readonly [Id in RouteId]?: readonly string[] } = {
   execContainer: ["run", "shell", "terminal", "bash", "sh", "ssh", "console", "tty", "login"],
   attachContainer: ["logs", "follow", "output", "console", "terminal", "stdin"],
   reopenContainerLog: ["logs", "rotate", "logrotate"],
+  listEvents: ["watch", "follow", "stream", "notify", "oom", "died", "restart", "history", "what happened"],
   waitContainer: ["exit code", "finished", "done", "block", "poll"],
 
   listImages: ["ls", "find", "search"],
