@@ -1,4 +1,5 @@
 /** Follows one connection to the runtime: its events, if it has any, and its lists. */
+import { setMaxListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { createContainerdClient } from "../containerd/client.ts";
 import { type ContainerdEvent, decodeEvent } from "../containerd/events.ts";
@@ -45,6 +46,8 @@ export async function followRuntime(options: FollowOptions): Promise<void> {
   const { runtime, state, images, signal, ready, report } = options;
   const ending = new AbortController();
   const both = AbortSignal.any([signal, ending.signal]);
+  // Every read that waits for the runtime listens.
+  setMaxListeners(0, both);
   const reader = createNodeReader({ runtime, state, images });
   const failed = (error: unknown): void => {
     if (!both.aborted && !(error instanceof CallCancelled) && !isGone(error)) report(error);
