@@ -241,7 +241,7 @@ function renew(
     },
     refuse(error) {
       const why = error instanceof Error ? error.message : String(error);
-      log({ level: "warn", message: `The certificate in use stays: ${why}` });
+      log({ level: "warn", message: `Keeping the current certificate: ${why}` });
     },
   });
 }

@@ -50,7 +50,10 @@ export function authorize(route: Guarded, caller: Caller, { reference, fields = 
   if (route.allow === "authenticated") return;
   const needs: Need[] = [{ grant: route.allow, resource: reference }];
   if (untilPodPolicy.has(route.allow))
-    needs.push({ grant: "host", why: "because Crest does not yet limit what a pod may ask of the node" });
+    needs.push({
+      grant: "host",
+      why: "because Crest does not yet limit what a pod can request from the node",
+    });
   for (const field of fields) {
     const grant = route.fieldGrants?.[field];
     if (grant !== undefined && needs.every((need) => need.grant !== grant))

@@ -25,13 +25,13 @@ export function createHostGuard(accepted: readonly string[]): HostGuard {
     if (host === undefined || !isAccepted(host)) {
       throw new GatewayError(
         "host_not_allowed",
-        `Host "${host ?? ""}" is not a name that this gateway accepts: run it again with --accept-host for this name`,
+        `Host "${host ?? ""}" is not accepted by this gateway: restart it with --accept-host for this name`,
       );
     }
     if (origin === undefined) return;
     const authority = /^https?:\/\/([^/]+)$/i.exec(origin)?.[1];
     if (authority === undefined || authority.toLowerCase() !== host.toLowerCase()) {
-      throw new GatewayError("origin_not_allowed", `Pages of origin "${origin}" may not use this gateway`);
+      throw new GatewayError("origin_not_allowed", `Pages from origin "${origin}" may not use this gateway`);
     }
   };
 }

@@ -19,7 +19,7 @@ const minLength = 16;
 export async function loadToken(path: string): Promise<string> {
   const file = await findToken(path).catch((error: unknown) => {
     throw refusal(
-      `Cannot make the token file ${path}`,
+      `Cannot create the token file ${path}`,
       error,
       "choose another with --token-file or --data-dir",
     );
@@ -32,13 +32,13 @@ export async function loadToken(path: string): Promise<string> {
   }
   if (text === "") {
     throw new StartError(
-      `The token file ${path} is empty, as earlier versions left it on a full disk: run rm ${quote(path)}, and the next start makes a new token`,
+      `The token file ${path} is empty, as earlier versions left it on a full disk: run rm ${quote(path)}, and the next start creates a new one`,
     );
   }
   const token = text.trim();
   if (!/^[\x21-\x7e]+$/.test(token) || token.length < minLength) {
     throw new StartError(
-      `The token file ${path} must hold one token of at least ${minLength} printable characters; remove it and a new one is made`,
+      `The token file ${path} must hold one token of at least ${minLength} printable characters: remove it, and the next start creates a new one`,
     );
   }
   return token;
@@ -78,7 +78,7 @@ function checkSecret(path: string): (stats: Stats) => void {
     checkOnlyName(path, stats);
     if ((stats.mode & 0o077) === 0) return;
     throw new StartError(
-      `The token file ${path} has mode ${(stats.mode & 0o777).toString(8)}: others may read it, run chmod 600 ${quote(path)}`,
+      `The token file ${path} has mode ${(stats.mode & 0o777).toString(8)}, so others can read it: run chmod 600 ${quote(path)}`,
     );
   };
 }

@@ -117,7 +117,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
       throw invalid(
         taken.map((key) => ({
           pointer: pointerTo(key),
-          detail: `is set by the parameter ${setElsewhere.get(key)}: leave it out of the body`,
+          detail: `is already set by the parameter ${setElsewhere.get(key)}: omit it from the body`,
         })),
       );
     }
@@ -146,10 +146,10 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
       for (const name of Object.keys(query)) {
         if (known.has(name)) continue;
         const names = [...known].sort();
-        const meant = inBody.has(name) ? "it belongs into the body" : suggestParameter(name, names);
+        const meant = inBody.has(name) ? "it belongs in the body" : suggestParameter(name, names);
         errors.push({
           parameter: name,
-          detail: `unknown parameter${meant === undefined ? "" : `, ${meant}`}; this route has ${names.join(", ") || "none"}`,
+          detail: `unknown parameter${meant === undefined ? "" : ` (${meant})`}; this route has ${names.join(", ") || "none"}`,
         });
       }
       const message = bodyMessage(sent);
@@ -238,7 +238,7 @@ export function invalid(errors: readonly FieldError[], cause?: unknown): Gateway
 /** An empty id, as in `/v1/pods/`, is usually a stray trailing slash. */
 function withoutSlash({ http }: Route): string {
   const [, list] = /^GET (.*)\/\{\w+\}$/.exec(http) ?? [];
-  return list === undefined ? "" : `: for the list ask for ${list}, without the slash at the end`;
+  return list === undefined ? "" : `: to list all, use ${list} without the trailing slash`;
 }
 
 class BadParameter extends Error {}
@@ -282,7 +282,7 @@ function parserOf(field: Field | undefined): (raw: unknown) => unknown {
 
 /** Rejects an empty filter. The runtime would ignore it, so a script's unset variable would select everything. */
 function filled(raw: unknown): unknown {
-  if (raw === "") throw new BadParameter("must not be empty, leave it out to list all");
+  if (raw === "") throw new BadParameter("must not be empty, omit it to list all");
   return raw;
 }
 

@@ -35,7 +35,7 @@ export function registerBodies(app: FastifyInstance): () => Promise<unknown> {
     if (body.length > MAX_YAML_BYTES)
       throw new GatewayError(
         "body_too_large",
-        `The body is over ${MAX_YAML_BYTES} bytes: send it as JSON, of which ${bodyLimitBytes} are taken`,
+        `The YAML body is over ${MAX_YAML_BYTES} bytes: send it as JSON, up to ${bodyLimitBytes} bytes`,
       );
     return new ParsedBody(parseYaml(body));
   });

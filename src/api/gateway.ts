@@ -63,7 +63,7 @@ export function located(error: unknown, message: JsonObject, { locate }: Binder)
   const errors = error.mistakes.map(({ pointer, detail, kind }) =>
     locate(
       respell(pointer, message),
-      kind === "unknown" ? `${detail}; with fieldValidation=Warn it is left out` : detail,
+      kind === "unknown" ? `${detail}; fieldValidation=Warn ignores it with a warning` : detail,
     ),
   );
   return invalid(errors, error);

@@ -42,7 +42,7 @@ async function resolve(
     if (error.code !== "not_found") throw error;
     if (error.members.candidates !== undefined) throw invalid([{ parameter, detail: error.message }]);
     if (digits.test(given)) return given;
-    const detail = `must be the id of a ${kind} or its first hexadecimal digits, and no ${kind} has the name ${JSON.stringify(given)}`;
+    const detail = `must be a ${kind} id or a prefix of one, got ${JSON.stringify(given)}, which is not the name of a ${kind} either`;
     throw invalid([{ parameter, detail }]);
   }
 }

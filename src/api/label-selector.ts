@@ -70,7 +70,7 @@ export function parseLabelSelector(text: string): readonly Requirement[] {
     take();
   };
   const key = (): string => {
-    if (!isText(peek())) throw mistake(text, peek(), "a label's key");
+    if (!isText(peek())) throw mistake(text, peek(), "a label key");
     return checkKey(text, take());
   };
   /** A value may be empty: `a=`, `a in (,b)`. */
@@ -167,7 +167,7 @@ const isValue = (text: string): boolean => name.test(text) && text.length <= lon
 
 function checkKey(text: string, token: Token): string {
   if (token.kind === "quoted" || isKey(token.text)) return token.text;
-  throw mistake(text, token, "a label's key such as app or example.com/app, any other in double quotes,");
+  throw mistake(text, token, "a label key (such as app or example.com/app; any other in double quotes)");
 }
 
 function checkValue(text: string, token: Token): string {
@@ -175,7 +175,7 @@ function checkValue(text: string, token: Token): string {
   throw mistake(
     text,
     token,
-    `a label's value (letters, digits, "-", "_" and ".", at most ${longest}; any other in double quotes)`,
+    `a label value (letters, digits, "-", "_" and ".", at most ${longest}; any other in double quotes)`,
   );
 }
 
@@ -184,7 +184,7 @@ function mistake(text: string, token: Token, wanted: string): Error {
   return invalid([
     {
       parameter: "labelSelector",
-      detail: `wants ${wanted} at position ${token.at + 1} of ${JSON.stringify(text)}, found ${found}`,
+      detail: `expected ${wanted} at position ${token.at + 1} of ${JSON.stringify(text)}, found ${found}`,
     },
   ]);
 }

@@ -228,7 +228,7 @@ function refusePaging(query: { readonly [name: string]: unknown }): void {
     throw invalid(
       given.map((parameter) => ({
         parameter,
-        detail: `has no meaning with ${ndjson}: items come as a stream`,
+        detail: `cannot be combined with ${ndjson}, which returns all items as a stream`,
       })),
     );
   }

@@ -22,7 +22,7 @@ export function negotiate<T extends string>(accept: string | undefined, availabl
   if (best !== undefined) return best;
   throw new GatewayError(
     "not_acceptable",
-    `Cannot answer "${accept}": this route has ${available.join(" and ")}`,
+    `Cannot answer with "${accept}": this route offers ${available.join(" and ")}`,
   );
 }
 

@@ -123,7 +123,7 @@ export function createOutputBudget(limitBytes: number): OutputBudget {
         end(() => reject(refusal(caller, bytes, [held, expected])));
       }, waitMs);
       waiting.add(waiter);
-      onCancel(() => end(() => reject(new CallCancelled("the client left before there was room"))));
+      onCancel(() => end(() => reject(new CallCancelled("the client disconnected before there was room"))));
     });
   }
 
@@ -202,7 +202,7 @@ export async function writeWithin(
 function overloaded(bytes: number, limitBytes: number, whose: string): GatewayError {
   return new GatewayError(
     "overloaded",
-    `Cannot take the request now: answers have ${mebibytes(bytes)} of memory, the limit is ${mebibytes(limitBytes)} for ${whose} (--max-buffer)`,
+    `Cannot accept the request now: answers use ${mebibytes(bytes)} of memory, the limit is ${mebibytes(limitBytes)} for ${whose} (--max-buffer)`,
     { headers: { "retry-after": "1" } },
   );
 }

@@ -49,7 +49,7 @@ function parseLimit(limit: string | readonly string[]): number {
 }
 
 function parseToken(token: string | readonly string[], filters: string): Position {
-  const detail = "must be the continue of the page before, unchanged";
+  const detail = "must be the unchanged continue value of the previous page";
   if (typeof token !== "string") throw invalid([{ parameter: "continue", detail: "must be given once" }]);
   let parts: unknown;
   try {
@@ -63,7 +63,7 @@ function parseToken(token: string | readonly string[], filters: string): Positio
     throw invalid([
       {
         parameter: "continue",
-        detail: "belongs to a list with other filters: keep them while paging, or begin anew",
+        detail: "belongs to a list with different filters: keep them while paging, or start over",
       },
     ]);
   }

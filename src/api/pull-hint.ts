@@ -37,7 +37,7 @@ export function withPullHint(
     ? missingImage(entryOf(imagesOf, routeId)?.(message) ?? [], error.message)
     : undefined;
   if (image === undefined || !isPullable(image)) return error;
-  const flag = canUse("pull", caller, normalReference(image)) ? "" : ", with --allow-pull at the gateway";
+  const flag = canUse("pull", caller, normalReference(image)) ? "" : " (the gateway needs --allow-pull)";
   return new GatewayError(
     error.code,
     `Image ${JSON.stringify(image)} is not on this node. Pull it first${flag}: ${pullCommand(request, image)}`,

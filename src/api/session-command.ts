@@ -22,7 +22,7 @@ import { counted, openConnection, type PlanOptions, type SessionPlan } from "./s
 export function bindExec(ctx: RequestContext<SessionRoute>, options: PlanOptions): SessionPlan {
   if (!(ctx.bound.message.cmd as readonly string[] | undefined)?.length) {
     throw invalid([
-      { parameter: "command", detail: "is missing: give it once per word, command=ls&command=-l" },
+      { parameter: "command", detail: "is missing: repeat it for each word, command=ls&command=-l" },
     ]);
   }
   return bindCommand(ctx, options, { isAttach: false });
@@ -88,7 +88,7 @@ function completeStreams({ message }: Bound): StreamChoice {
     tty,
   };
   if (!streams.stdin && !streams.stdout && !streams.stderr) {
-    throw invalid([{ parameter: "stdout", detail: "one of stdin, stdout and stderr must be true" }]);
+    throw invalid([{ parameter: "stdout", detail: "at least one of stdin, stdout and stderr must be true" }]);
   }
   Object.assign(message, streams);
   return streams;

@@ -75,8 +75,9 @@ function portsOf({ message }: Bound, raw: boolean, most: number): readonly numbe
     throw invalid([{ parameter: "ports", detail: "is missing: name the pod's port, ports=80" }]);
   if (wrong !== undefined)
     throw invalid([{ parameter: "ports", detail: `must be from 1 to 65535, got ${wrong}` }]);
-  if (raw && ports.length > 1) throw invalid([{ parameter: "ports", detail: "must be one port with raw" }]);
-  if (ports.length > most) throw invalid([{ parameter: "ports", detail: `must be at most ${most}` }]);
+  if (raw && ports.length > 1)
+    throw invalid([{ parameter: "ports", detail: "must be a single port with raw=true" }]);
+  if (ports.length > most) throw invalid([{ parameter: "ports", detail: `must be at most ${most} ports` }]);
   return ports;
 }
 

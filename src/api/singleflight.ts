@@ -121,7 +121,7 @@ export function createSingleflight(): Share {
     const served = (call.settled as Promise<Shared<T>>).then((shared) => {
       if (state === "left") {
         shared.release();
-        throw new CallCancelled("this reader has left");
+        throw new CallCancelled("this reader disconnected");
       }
       state = "served";
       return shared;
@@ -132,7 +132,7 @@ export function createSingleflight(): Share {
 }
 
 async function perform(call: SharedCall, produce: Produce<unknown>): Promise<Shared<unknown>> {
-  if (call.waiting === 0) throw new CallCancelled("every reader left before the call");
+  if (call.waiting === 0) throw new CallCancelled("every reader disconnected before the call");
   const produced = await produce((cancel) => {
     call.cancel = cancel;
     // All readers may have left while the call was being prepared.

@@ -161,7 +161,7 @@ export function streamKind(
         const live = keepAlive(socket, sessions.limits);
         socket.on("message", live.heard);
         void sendAll(ctx, { socket, live, items });
-        const ended = live.closed.then(() => ending.end(new CallCancelled("the client has left")));
+        const ended = live.closed.then(() => ending.end(new CallCancelled("the client disconnected")));
         return { ended, end: live.close };
       },
     };
@@ -182,7 +182,7 @@ export function streamKind(
     } catch (error) {
       if (!live.open || socket.readyState !== openState) return;
       await send({ error: problemFor(ctx, error) }).catch(() => undefined);
-      live.close(closeCode.internal, "the items ended with an error");
+      live.close(closeCode.internal, "the stream ended with an error");
     }
   }
 

@@ -19,16 +19,16 @@ const elsewhere: { readonly [parameter: string]: readonly string[] } = {
 
 /** Advice for names that have no equivalent here. */
 const without: { readonly [name: string]: string } = {
-  all: "leave it out, what has ended is listed too",
-  name: "names are no filter, labelSelector is one",
-  namespace: "namespaces are no filter, labelSelector is one",
-  force: "leave it out, a removal is by force",
+  all: "omit it, stopped and exited ones are listed too",
+  name: "lists have no filter by name, use labelSelector",
+  namespace: "lists have no filter by namespace, use labelSelector",
+  force: "omit it, removal is always forced",
 };
 
 /** A suggestion for `name` on a route with the parameters `known`; undefined if none is close. */
 export function suggestParameter(name: string, known: readonly string[]): string | undefined {
   const meant = known.find((one) => elsewhere[one]?.includes(name)) ?? nearest(name, known);
-  if (meant !== undefined) return `perhaps ${meant} is meant`;
+  if (meant !== undefined) return `did you mean ${meant}?`;
   const says = Object.hasOwn(without, name) ? without[name] : undefined;
   const applies = name === "force" || known.includes("labelSelector");
   return applies ? says : undefined;

@@ -154,7 +154,7 @@ export function sendWritten(reply: FastifyReply, { bytes, release }: Sendable): 
 
 function requireField({ rpc, notFoundUnless }: UnaryRoute, wire: Buffer, url: string): void {
   if (notFoundUnless === undefined || hasField(rpc, wire, notFoundUnless)) return;
-  throw new GatewayError("not_found", `Cannot find ${pathOf(url)}: the runtime has none`);
+  throw new GatewayError("not_found", `Cannot find ${pathOf(url)}: the runtime does not have it`);
 }
 
 /** Fills in `/v1/pods/{podSandboxId}` with the fields of the answer. */

@@ -44,7 +44,7 @@ export function registerWebSockets(app: FastifyInstance, chosen: ChosenProtocols
  */
 export function checkHandshake({ method, headers }: FastifyRequest): void {
   if (method !== "GET") {
-    throw new GatewayError("method_not_allowed", `A WebSocket handshake is a GET, not ${method}`, {
+    throw new GatewayError("method_not_allowed", `A WebSocket handshake must be a GET, got ${method}`, {
       headers: { allow: "GET" },
     });
   }
@@ -75,11 +75,14 @@ export function chooseProtocol(route: SessionRoute, { headers }: IncomingMessage
   if (found === undefined && all.length > 0) {
     // A client that offered some fails the connection if none is chosen: its command would run in vain.
     const what =
-      offered.length > 0 ? `Cannot speak ${offered.join(", ")}` : "The token is no protocol to speak";
-    throw new GatewayError("invalid_request", `${what}: this WebSocket has ${route.subprotocols.join(", ")}`);
+      offered.length > 0 ? `Unknown subprotocol ${offered.join(", ")}` : "The token is not a subprotocol";
+    throw new GatewayError(
+      "invalid_request",
+      `${what}: this WebSocket supports ${route.subprotocols.join(", ")}`,
+    );
   }
   if (!isProtocolList(header)) {
-    throw new GatewayError("invalid_request", "Sec-WebSocket-Protocol is no list of different names");
+    throw new GatewayError("invalid_request", "Sec-WebSocket-Protocol must be a list of distinct names");
   }
   return found as Subprotocol | undefined;
 }

@@ -19,18 +19,18 @@ export const unixPathLimitBytes = 107;
 
 /** Resolves `text` to an absolute path. */
 export function readPath(text: string, options: ReadOptions): string {
-  if (text.startsWith("~")) throw new StartError("~ means nothing here, write the whole path");
+  if (text.startsWith("~")) throw new StartError("~ is not expanded, write the full path");
   return resolve(options.cwd, text);
 }
 
 function readUnixPath(text: string, options: ReadOptions): string {
   // In a URL, text between the leading `//` and the next slash is a host.
-  if (text === "" || /^\/\/[^/]/.test(text)) throw new StartError("no path, write unix:/path");
+  if (text === "" || /^\/\/[^/]/.test(text)) throw new StartError("missing path, write unix:/path");
   const path = readPath(text, options);
   const bytes = Buffer.byteLength(path);
   if (bytes > unixPathLimitBytes) {
     throw new StartError(
-      `the path has ${bytes} bytes, a Unix socket's has at most ${unixPathLimitBytes}: choose a shorter one`,
+      `the path has ${bytes} bytes, a Unix socket allows at most ${unixPathLimitBytes}: choose a shorter one`,
     );
   }
   return path;
@@ -76,7 +76,7 @@ export function readListenAddress(text: string, options: ReadOptions): ListenAdd
   const usage = "write 127.0.0.1:8585, [::1]:8585, unix:/path or fd:3";
   const [, written, digits] = /^(\[[^\]]*\]|[^:]*):([^:]*)$/.exec(text) ?? [];
   if (written === undefined || digits === undefined) {
-    throw new StartError(`no address with a port (IPv6 in brackets): ${usage}`);
+    throw new StartError(`not an address with a port (IPv6 in brackets): ${usage}`);
   }
   if (written === "fd") {
     if (!/^\d{1,4}$/.test(digits) || Number(digits) < firstInheritedFd) {
@@ -88,11 +88,11 @@ export function readListenAddress(text: string, options: ReadOptions): ListenAdd
   if (!/^\d{1,5}$/.test(digits) || port > 65535) {
     throw new StartError(`bad port "${digits}": a port is a number from 0 to 65535`);
   }
-  if (written === "") throw new StartError(`no host, write 0.0.0.0:${digits} for every address`);
+  if (written === "") throw new StartError(`missing host, write 0.0.0.0:${digits} for all addresses`);
   const host = written.toLowerCase() === "localhost" ? "localhost" : normalizeIp(written);
   if (host === undefined) {
     throw new StartError(
-      `"${written}" is no IP address, and a name could come to mean another one: ${usage}`,
+      `"${written}" is not an IP address, and a name could later resolve to a different one: ${usage}`,
     );
   }
   return { host, port };
@@ -102,7 +102,9 @@ export function readListenAddress(text: string, options: ReadOptions): ListenAdd
 export function readIpAddress(text: string): string {
   const ip = normalizeIp(text);
   if (ip === undefined) {
-    throw new StartError("not an IP address, and a name could come to mean another one: write 127.0.0.1");
+    throw new StartError(
+      "not an IP address, and a name could later resolve to a different one: write 127.0.0.1",
+    );
   }
   return ip;
 }
@@ -117,11 +119,11 @@ export function readHostName(text: string): string {
   const name = text.toLowerCase();
   if (hostName.test(name)) return name;
   if (/[*?]/.test(name))
-    throw new StartError(`"${text}" has a wildcard, names are compared whole: write each`);
+    throw new StartError(`"${text}" has a wildcard, which is not supported: list each name`);
   if (/:\d*$/.test(name)) {
-    throw new StartError(`"${text}" has a port, a name holds for every port: write it alone`);
+    throw new StartError(`"${text}" has a port, but a name applies to every port: write only the name`);
   }
-  throw new StartError(`"${text}" is no host name: write node7.example or 127.0.0.1`);
+  throw new StartError(`"${text}" is not a host name: write node7.example or 127.0.0.1`);
 }
 
 /** Formats a name or an unbracketed IP literal for URLs and Host headers. */

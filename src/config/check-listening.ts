@@ -27,23 +27,23 @@ export function checkListening({ listen, tls, acceptHost = [] }: Listening, plac
   }
   if (clientCaFile !== undefined && certFile === undefined) {
     throw new StartError(
-      `${placeOf("tls.clientCaFile")}: clients show certificates over TLS only, add --tls-cert=FILE and --tls-key=FILE`,
+      `${placeOf("tls.clientCaFile")}: client certificates require TLS, add --tls-cert=FILE and --tls-key=FILE`,
     );
   }
   const place = placeOf("listen");
   if ("path" in listen && certFile !== undefined) {
-    throw new StartError(`${place}: a Unix socket needs no TLS, leave --tls-cert and --tls-key out`);
+    throw new StartError(`${place}: a Unix socket does not use TLS, omit --tls-cert and --tls-key`);
   }
   if (!("host" in listen)) return;
   const { host, port } = listen;
   if (!isLoopback(host) && certFile === undefined) {
     throw new StartError(
-      `${place}: not loopback, which is refused without TLS: add --tls-cert=FILE and --tls-key=FILE, or write 127.0.0.1:${port}`,
+      `${place}: not loopback, so TLS is required: add --tls-cert=FILE and --tls-key=FILE, or write 127.0.0.1:${port}`,
     );
   }
   if (isEveryAddress(host) && acceptHost.length === 0) {
     throw new StartError(
-      `${place}: every address has no name of its own, add --accept-host=NAME for what clients call it`,
+      `${place}: this listens on all addresses, add --accept-host=NAME for each name that clients use`,
     );
   }
 }

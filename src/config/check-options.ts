@@ -40,7 +40,7 @@ function checkAt(key: string, shape: Shape, value: unknown, placeOf: PlaceOf): v
 function unknownOption(path: string, parent: string, names: readonly string[]): StartError {
   const known = names.map((name) => (parent === "" ? name : `${parent}.${name}`));
   const near = nearestSetting(path, known);
-  const hint = near === undefined ? `there are ${known.join(", ")}` : `the nearest is ${near}`;
+  const hint = near === undefined ? `expected one of ${known.join(", ")}` : `did you mean ${near}?`;
   return new StartError(`${path}: unknown option, ${hint}`);
 }
 
@@ -54,11 +54,11 @@ function refusal(key: string, shape: Shape, value: unknown, placeOf: PlaceOf): S
   return new StartError(`${placeOf(key)}: must be ${expectedOf(shape)}${got}`);
 }
 
-/** For example `unknown word "podz", the nearest is "pods": write some of pods,images`. */
+/** For example `unknown word "podz" (did you mean "pods"?): use any of pods,images`. */
 export function unknownWord(word: string, words: readonly string[]): string {
   const near = nearestSetting(word, words);
-  const hint = near === undefined ? "" : `, the nearest is "${near}"`;
-  return `unknown word "${word}"${hint}: write some of ${words.join(",")}`;
+  const hint = near === undefined ? "" : ` (did you mean "${near}"?)`;
+  return `unknown word "${word}"${hint}: use any of ${words.join(",")}`;
 }
 
 function expectedOf(shape: Shape): string {
@@ -68,7 +68,7 @@ function expectedOf(shape: Shape): string {
   if (type === "string") return "a string";
   if (type === "array") {
     const words = items === undefined ? undefined : wordsOf(items);
-    return words === undefined ? "a list of strings" : `a list of some of ${words.join(", ")}`;
+    return words === undefined ? "a list of strings" : `a list of any of ${words.join(", ")}`;
   }
   if (type === "integer") {
     const until = maximum === undefined ? "" : ` to ${maximum}`;

@@ -38,9 +38,9 @@ export function parseEnvFile(text: string, path: string): readonly EnvLine[] {
       throw refuse("not an assignment: write NAME=VALUE, or begin a comment with #");
     }
     const value = readValue(written.trim());
-    if (value === undefined) throw refuse(`${name}: the quote does not end, or something stands behind it`);
+    if (value === undefined) throw refuse(`${name}: the quote is not closed, or text follows it`);
     const earlier = found.get(name);
-    if (earlier) throw refuse(`${name} is set on line ${earlier.line} already`);
+    if (earlier) throw refuse(`${name} is already set on line ${earlier.line}`);
     found.set(name, { name, value, line });
   }
   return [...found.values()];

@@ -58,8 +58,8 @@ export function parseFlags(argv: readonly string[]): Arguments {
   const extra = words[1];
   if (extra) {
     const before = given.find(({ index, value }) => index === extra.index - 1 && value === undefined);
-    const hint = before === undefined ? "" : `; a value is written ${before.rawName}=${extra.value}`;
-    throw new StartError(`${extra.value}: unexpected argument, crest ${command} takes flags only${hint}`);
+    const hint = before === undefined ? "" : `; write the value as ${before.rawName}=${extra.value}`;
+    throw new StartError(`${extra.value}: unexpected argument, crest ${command} takes only flags${hint}`);
   }
   return { command, help: false, flags };
 }
@@ -76,7 +76,7 @@ function writtenOf({ rawName, value, inlineValue }: OptionToken, { form, placeho
   // Text that begins with a dash is the next flag, not the value of this one.
   const missing = value === undefined || (!inlineValue && value.startsWith("-"));
   if (missing && !form.startsWith("switch")) {
-    throw new StartError(`${rawName}: no value, write ${rawName}=${placeholder}`);
+    throw new StartError(`${rawName}: missing value, write ${rawName}=${placeholder}`);
   }
   return { text: value, place: value === undefined ? rawName : `${rawName}=${value}`, bare: rawName };
 }
@@ -85,7 +85,7 @@ function unknownFlag(argument: string): StartError {
   const flag = argument.replace(/=.*$/s, "");
   const known = [...settings.map((one) => one.flag), "--help", "--version"];
   const near = nearestSetting(flag.replace(/^-+/, "--"), known);
-  const hint = near === undefined ? "crest serve --help shows all" : `the nearest is ${near}`;
+  const hint = near === undefined ? "see crest serve --help" : `did you mean ${near}?`;
   return new StartError(`${flag}: unknown flag, ${hint}`);
 }
 
@@ -94,10 +94,10 @@ function readCommand(word: string | undefined, flag: string | undefined): Comman
   if (command) return command;
   if (word === undefined) {
     if (flag === undefined) return undefined;
-    throw new StartError(`${flag}: no command, write crest up or crest serve before the flags`);
+    throw new StartError(`${flag}: missing command, write crest up or crest serve before the flags`);
   }
   const near = nearestSetting(word, commandNames);
-  const hint = near === undefined ? `there are ${commandNames.join(", ")}` : `the nearest is ${near}`;
+  const hint = near === undefined ? `expected one of ${commandNames.join(", ")}` : `did you mean ${near}?`;
   throw new StartError(`${word}: unknown command, ${hint}`);
 }
 

@@ -13,9 +13,10 @@ const repositoryPart = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
  * @throws {StartError} for a wildcard, a URL, a tag or digest, a missing registry, or invalid characters.
  */
 export function readImagePrefix(text: string): string {
-  const usage = "write a registry, or one with a path, as registry.example:5000 or docker.io/library";
+  const usage =
+    "write a registry, optionally with a path, such as registry.example:5000 or docker.io/library";
   const refuse = (what: string) => new StartError(`"${text}" ${what}: ${usage}`);
-  if (/[*?]/.test(text)) throw refuse("has a wildcard, a prefix covers all below it anyway");
+  if (/[*?]/.test(text)) throw refuse("has a wildcard, but a prefix already covers everything below it");
   if (text.includes("://")) throw refuse("is a URL");
   const [host = "", ...path] = text.replace(/\/$/, "").split("/");
   if (!/[.:]/.test(host) && host !== "localhost") throw refuse("does not begin with a registry's host");
@@ -23,7 +24,9 @@ export function readImagePrefix(text: string): string {
   for (const part of path) {
     if (repositoryPart.test(part)) continue;
     if (part === "") throw refuse("has an empty part");
-    throw refuse(/[:@]/.test(part) ? "has a tag or a digest" : `has "${part}", which no image's name has`);
+    throw refuse(
+      /[:@]/.test(part) ? "has a tag or a digest" : `has "${part}", which cannot occur in an image name`,
+    );
   }
   const name = host.toLowerCase();
   // Runtimes treat both names as the same registry and write docker.io.

@@ -14,7 +14,7 @@ export function readDuration(text: string): number {
   const [, amount = "", unit = ""] = /^([1-9][0-9]{0,8})(ms|s|m|h)$/.exec(text) ?? [];
   const ms = Number(amount) * (units[unit] ?? Number.NaN);
   if (Number.isNaN(ms) || amount === "")
-    throw new StartError(`"${text}" is no duration, write 30s, 5m or 4h`);
+    throw new StartError(`"${text}" is not a duration, write 30s, 5m or 4h`);
   if (ms > maxDurationMs) throw new StartError(`"${text}" is over 24h, write 0 for no limit`);
   return ms;
 }
@@ -28,7 +28,7 @@ export function formatDuration(ms: number): string {
 /** Parses a whole number, at least 1. @throws {StartError} */
 export function readCount(text: string): number {
   if (!/^[1-9][0-9]{0,6}$/.test(text))
-    throw new StartError(`"${text}" is no count, write a number such as 1000`);
+    throw new StartError(`"${text}" is not a count, write a number such as 1000`);
   return Number(text);
 }
 
@@ -38,8 +38,8 @@ const sizes: { readonly [unit: string]: number } = { MiB: 2 ** 20, GiB: 2 ** 30 
 export function readSize(text: string): number {
   const [, amount = "", unit = ""] = /^([1-9][0-9]{0,5})(MiB|GiB)$/.exec(text) ?? [];
   const bytes = Number(amount) * (sizes[unit] ?? Number.NaN);
-  if (Number.isNaN(bytes)) throw new StartError(`"${text}" is no size, write 256MiB or 1GiB`);
-  if (bytes < minSizeBytes) throw new StartError(`"${text}" is too little, write at least 16MiB`);
+  if (Number.isNaN(bytes)) throw new StartError(`"${text}" is not a size, write 256MiB or 1GiB`);
+  if (bytes < minSizeBytes) throw new StartError(`"${text}" is too small, write at least 16MiB`);
   return bytes;
 }
 

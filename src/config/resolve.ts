@@ -76,7 +76,7 @@ export function resolveOptions(
   const { listen } = options;
   checkListening({ listen, tls: options.tls, acceptHost: given.acceptHost }, placeOf);
   if (options.token !== undefined && options.tokenFile !== undefined) {
-    throw new StartError(`${placeOf("tokenFile")}: not together with token, leave one of them out`);
+    throw new StartError(`${placeOf("tokenFile")}: cannot be combined with token, omit one of them`);
   }
   const tokenFile = options.token === undefined ? (options.tokenFile ?? join(dataDir, "token")) : undefined;
   const own = "host" in listen && !isEveryAddress(listen.host) ? [formatHost(listen.host)] : [];
@@ -154,7 +154,7 @@ function checkRuntime(given: GatewaySettings, placeOf: PlaceOf): void {
     if (command === undefined || value === undefined || value === false) continue;
     if (command === (isEmbedded ? "up" : "serve")) continue;
     throw new StartError(
-      `${placeOf(key)}: only for the ${isEmbedded ? "existing" : "embedded"} runtime, leave it out or set runtime: "${isEmbedded ? "existing" : "embedded"}"`,
+      `${placeOf(key)}: only for the ${isEmbedded ? "existing" : "embedded"} runtime, omit it or set runtime: "${isEmbedded ? "existing" : "embedded"}"`,
     );
   }
 }

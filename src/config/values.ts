@@ -57,7 +57,7 @@ function readText(text: string, { words, reader }: Setting, options: ReadOptions
 function readList(text: string, setting: Setting, options: ReadOptions): readonly unknown[] {
   return text.split(",").map((part) => {
     const item = part.trim();
-    if (item === "") throw new StartError("an empty place in the list, write A,B");
+    if (item === "") throw new StartError("empty item in the list, write A,B");
     return readText(item, setting, options);
   });
 }
@@ -66,7 +66,7 @@ function readOne(setting: Setting, { text = "true", bare }: Written, options: Re
   const { form } = setting;
   if (text.trim() === "") {
     throw new StartError(
-      form.startsWith("switch") ? "empty, write true or false" : "empty, leave it out for the default",
+      form.startsWith("switch") ? "empty, write true or false" : "empty, omit it for the default",
     );
   }
   if (form === "text") return readText(text, setting, options);
@@ -75,7 +75,7 @@ function readOne(setting: Setting, { text = "true", bare }: Written, options: Re
   if (turned !== undefined) return turned;
   if (form === "switch-or-list") return readList(text, setting, options);
   if (setting.scope) throw new StartError(`scopes are not supported yet, write ${bare} to cover all`);
-  throw new StartError("takes no value but true and false (or 1, yes, on; 0, no, off)");
+  throw new StartError("must be true or false (or 1, yes, on; 0, no, off)");
 }
 
 /**

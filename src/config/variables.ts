@@ -71,6 +71,6 @@ function writtenOf({ variable }: Setting, text: string, source: string): readonl
 
 function unknownVariable(name: string, source: string): StartError {
   const near = nearestSetting(name, [...byVariable.keys()]);
-  const hint = near === undefined ? ".env.example shows all" : `the nearest is ${near}`;
+  const hint = near === undefined ? "see .env.example" : `did you mean ${near}?`;
   return new StartError(`${name} (${source}): unknown variable, ${hint}`);
 }

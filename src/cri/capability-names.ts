@@ -63,8 +63,8 @@ export function capabilityMistake(text: string): string | undefined {
   const name = withoutPrefix(text);
   if (known.has(name)) return undefined;
   const meant = nearest(name, names);
-  const hint = meant === undefined ? 'such as "NET_ADMIN", or "ALL"' : `perhaps "${meant}"`;
-  return `must be the name of a Linux capability, ${hint}, got ${describe(text, false)}`;
+  const hint = meant === undefined ? 'such as "NET_ADMIN", or "ALL"' : `did you mean "${meant}"?`;
+  return `must be the name of a Linux capability (${hint}), got ${describe(text, false)}`;
 }
 
 /** Returns the capabilities with names in the form that every runtime reads. */

@@ -322,7 +322,7 @@ function atDeadline(failure: ServiceError, deadline: number): ServiceError {
   if (failure.code !== status.CANCELLED || Date.now() + deadlineSlackMs < deadline) return failure;
   return Object.assign(new Error("Deadline exceeded", { cause: failure }), {
     code: status.DEADLINE_EXCEEDED,
-    details: `Deadline exceeded: the runtime gave the call up (${failure.details})`,
+    details: `Deadline exceeded: the runtime gave up the call (${failure.details})`,
     metadata: failure.metadata,
   });
 }

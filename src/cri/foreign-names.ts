@@ -21,16 +21,16 @@ const each = (names: readonly string[], replacement: Replacement): { [name: stri
   Object.fromEntries(names.map((name) => [name, replacement]));
 
 const manifest = say(
-  'Kubernetes manifests are not taken, run the pod with {"metadata": {"name": "web"}} and create its containers one by one',
+  'Kubernetes manifests are not supported, run the pod with {"metadata": {"name": "web"}} and create its containers one by one',
 );
 const ofContainer = say(
-  "it belongs to a container, create one with POST /v1/pods/{podSandboxId}/containers when the pod runs",
+  "it belongs to a container, create one with POST /v1/pods/{podSandboxId}/containers once the pod is running",
 );
 const ofPod = (what: string): Replacement => say(`it belongs to the pod, as ${what} of POST /v1/pods`);
-const none = (instead: string): Replacement => say(`CRI has no such thing, ${instead}`);
+const none = (instead: string): Replacement => say(`CRI does not have this, ${instead}`);
 const probes = none("run commands with POST /v1/containers/{containerId}/exec");
 const restarts = none(
-  "nothing restarts a container, GET /v1/containers/{containerId}/wait says when one ends",
+  "containers are never restarted, GET /v1/containers/{containerId}/wait reports when one exits",
 );
 const inSecurityContext = (members: object): Replacement => write({ linux: { securityContext: members } });
 const inResources = (members: object): Replacement => write({ linux: { resources: members } });
@@ -75,11 +75,11 @@ const named: { readonly [message: string]: { readonly [name: string]: Replacemen
     resources: inResources({ memoryLimitInBytes: "67108864" }),
     cgroupParent: write({ linux: { cgroupParent: "/my-pods" } }),
     restartPolicy: restarts,
-    terminationGracePeriodSeconds: none("give the timeout when you stop a container"),
+    terminationGracePeriodSeconds: none("set the timeout when you stop a container"),
     ...each(["nodeName", "nodeSelector", "serviceAccountName"], none("the pod runs on this node")),
   },
   PodSandboxMetadata: {
-    ...each(["labels", "annotations"], say("it belongs beside metadata, not into it")),
+    ...each(["labels", "annotations"], say("it belongs next to metadata, not in it")),
     generateName: field("name"),
   },
   ContainerConfig: {
@@ -93,7 +93,7 @@ const named: { readonly [message: string]: { readonly [name: string]: Replacemen
     ...each(["ports", "exposedPorts", "publish"], ofPod("portMappings")),
     ...each(["hostname", "dnsConfig", "portMappings"], ofPod("the field of this name")),
     ...each(["hostNetwork", "networkMode"], ofPod("linux.securityContext.namespaceOptions")),
-    imagePullPolicy: none("images are pulled with POST /v1/images/pull, and at no other time"),
+    imagePullPolicy: none("images are pulled only with POST /v1/images/pull"),
     entrypoint: field("command"),
     cmd: say("write command for the program (Docker's ENTRYPOINT), args for its arguments (Docker's CMD)"),
     ...each(["cwd", "workdir"], field("workingDir")),
@@ -113,26 +113,26 @@ const named: { readonly [message: string]: { readonly [name: string]: Replacemen
     ...each(["livenessProbe", "readinessProbe", "startupProbe", "healthcheck", "lifecycle"], probes),
     ...each(["interactive", "openStdin"], field("stdin")),
     resizePolicy: none("change resources with PATCH /v1/containers/{containerId}/resources"),
-    hostConfig: say("Docker's bodies are not taken: mounts and linux are the nearest that CRI has"),
+    hostConfig: say("Docker bodies are not supported: mounts and linux are the closest in CRI"),
     ...each(["apiVersion", "kind", "spec", "containers"], manifest),
   },
   ContainerMetadata: {
-    ...each(["labels", "annotations"], say("it belongs beside metadata, not into it")),
-    namespace: say("a container has the namespace of its pod"),
+    ...each(["labels", "annotations"], say("it belongs next to metadata, not in it")),
+    namespace: say("a container is in the namespace of its pod"),
   },
   KeyValue: {
     name: field("key"),
-    valueFrom: say("only values are taken: read the secret or the field, and write its content in value"),
+    valueFrom: say("only values are supported: read the secret or the field, and write its content in value"),
   },
   Mount: {
     ...each(["mountPath", "target", "destination", "dst"], field("containerPath")),
     ...each(["source", "src", "hostDir"], field("hostPath")),
-    name: say("CRI knows no volumes by name: write hostPath, the path on the node"),
-    subPath: say("append it to hostPath; of an image it is imageSubPath"),
+    name: say("CRI has no named volumes: write hostPath, the path on the node"),
+    subPath: say("append it to hostPath; for an image, use imageSubPath"),
     ro: field("readonly"),
     mountPropagation: write({ propagation: "PROPAGATION_HOST_TO_CONTAINER" }),
     ...each(["options", "mode"], write({ mountOptions: ["noexec"] })),
-    type: say("leave it out: hostPath mounts a path of the node, image mounts an image"),
+    type: say("omit it: hostPath mounts a path on the node, image mounts an image"),
   },
   Device: {
     pathInContainer: field("containerPath"),
@@ -142,7 +142,7 @@ const named: { readonly [message: string]: { readonly [name: string]: Replacemen
   PortMapping: {
     ...each(["port", "targetPort", "privatePort"], field("containerPort")),
     ...each(["published", "publicPort", "nodePort"], field("hostPort")),
-    name: say("leave it out: ports have no names here"),
+    name: say("omit it: ports have no names here"),
   },
   DNSConfig: { nameservers: field("servers") },
   LinuxContainerConfig: {
@@ -170,7 +170,7 @@ const named: { readonly [message: string]: { readonly [name: string]: Replacemen
     appArmorProfile: write({ apparmor: { profileType: "RuntimeDefault" } }),
     runAsNonRoot: say('CRI does not check it: give the user, {"runAsUser": {"value": "1000"}}'),
     fsGroup: write({ supplementalGroups: ["2000"] }),
-    sysctls: say("it belongs beside securityContext, into linux"),
+    sysctls: say("it belongs in linux, next to securityContext"),
   },
   LinuxPodSandboxConfig: {
     hostNetwork: write({ securityContext: { namespaceOptions: { network: "NODE" } } }),
@@ -192,8 +192,8 @@ const named: { readonly [message: string]: { readonly [name: string]: Replacemen
   },
   ImageSpec: {
     ...each(["name", "reference", "ref", "repository"], field("image")),
-    tag: say("it belongs into image, behind a colon"),
-    digest: say("it belongs into image, behind an @"),
+    tag: say("it belongs in image, after a colon"),
+    digest: say("it belongs in image, after an @"),
   },
   PullImageRequest: {
     ...each(

@@ -17,7 +17,7 @@ import { withTextLimits } from "./text-limits.ts";
 /** Runtimes count timeouts in nanoseconds, as 64-bit integers. */
 const seconds: FieldRule = { minimum: 0n, maximum: 9_223_372_036n };
 const maxPort = 65_535n;
-/** With port 0 the CNI plug-in fails to set up the pod's network, and then to tear it down. */
+/** With port 0 the CNI plugin fails to set up the pod's network, and then to tear it down. */
 const containerPort: FieldRule = { required: "a port from 1 to 65535", minimum: 1n, maximum: maxPort };
 const hostPort: FieldRule = { minimum: 0n, maximum: maxPort };
 const absolutePath: FieldRule = { pattern: { matches: /^\//, detail: "must be an absolute path" } };
@@ -49,11 +49,11 @@ const rules: FieldRules = {
   StopContainerRequest: { timeout: seconds },
   CheckpointContainerRequest: { timeout: seconds },
   PodSandboxConfig: {
-    metadata: { required: 'a pod has a name, {"metadata": {"name": "web"}}' },
+    metadata: { required: 'a pod needs a name, {"metadata": {"name": "web"}}' },
     // Longer hostnames fail on every runtime, and leave a pod behind on cri-dockerd.
     hostname: { maxBytes: 64 },
   },
-  PodSandboxMetadata: { name: { required: 'a pod has a name, {"metadata": {"name": "web"}}' } },
+  PodSandboxMetadata: { name: { required: 'a pod needs a name, {"metadata": {"name": "web"}}' } },
   PortMapping: { containerPort, hostPort, hostIp: { check: addressMistake } },
   Capability: {
     addCapabilities: capabilities,
@@ -61,8 +61,8 @@ const rules: FieldRules = {
     addAmbientCapabilities: capabilities,
   },
   ContainerConfig: {
-    metadata: { required: 'a container has a name, {"metadata": {"name": "app"}}' },
-    image: { required: 'a container has an image, {"image": "busybox:1.35"}' },
+    metadata: { required: 'a container needs a name, {"metadata": {"name": "app"}}' },
+    image: { required: 'a container needs an image, {"image": "busybox:1.35"}' },
     workingDir: absolutePath,
     logPath: {
       pattern: {
@@ -71,7 +71,7 @@ const rules: FieldRules = {
       },
     },
   },
-  ContainerMetadata: { name: { required: 'a container has a name, {"metadata": {"name": "app"}}' } },
+  ContainerMetadata: { name: { required: 'a container needs a name, {"metadata": {"name": "app"}}' } },
   AuthConfig: { auth: { check: credentialsMistake } },
   ImageSpec: { image: { required: 'a reference, "busybox:1.35"' } },
   KeyValue: {
@@ -87,7 +87,7 @@ const rules: FieldRules = {
   Device: {
     containerPath: { required: 'where the device appears, "/dev/fuse"' },
     hostPath: { ...absolutePath, required: 'the device, "/dev/fuse"' },
-    permissions: { pattern: { matches: /^[rwm]*$/, detail: 'must be of the letters "r", "w" and "m"' } },
+    permissions: { pattern: { matches: /^[rwm]*$/, detail: 'must consist of the letters "r", "w" and "m"' } },
   },
   LinuxContainerResources: {
     cpuPeriod: { minimum: 0n, maximum: maxCpuPeriod, except: tooShortForCpu },

@@ -171,7 +171,7 @@ export const rpcRules: { readonly [R in Rpc]: RpcRule } = {
     deadlineMs: second,
     timeoutField: "timeout",
     unlimitedAtZero: true,
-    lookWith: "look for what the command does: it may have run, or run still",
+    lookWith: "check the effects of the command: it may have run, or still be running",
     ...running,
     stateKnown: "before",
     runsCommand: true,

@@ -82,7 +82,7 @@ export function fromStatus(rpc: Rpc, error: ServiceError, request?: Uint8Array):
   if (isOutcomeUnknown(rpc, error)) {
     return new GatewayError(
       "outcome_unknown",
-      `${name} may have been carried out, but its answer was lost: ${cutText(text)}. Before you send it again, ${rpcRules[rpc].lookWith}`,
+      `${name} may have been executed, but its answer was lost: ${cutText(text)}. Before you send it again, ${rpcRules[rpc].lookWith}`,
       { cause: error, grpcCode, words },
     );
   }

@@ -54,7 +54,7 @@ export async function readBusybox(): Promise<Busybox> {
   ]);
   const version = /v(\d+\.\d+\.\d+)/.exec(banner)?.[1];
   if (version === undefined) {
-    throw new StartError(`Cannot read the version of ${busyboxPath}: it says "${banner.trim()}".`);
+    throw new StartError(`Cannot read the version of ${busyboxPath}: it printed "${banner.trim()}"`);
   }
   return { binary, version, applets: applets.split("\n").filter((applet) => applet !== "") };
 }

@@ -112,7 +112,7 @@ async function start(paths: Paths, options: EmbeddedOptions): Promise<{ daemon: 
   const banner = await run(["containerd", "--version"]);
   const found = parseContainerdVersion(banner);
   if (found === undefined)
-    throw new StartError(`Cannot read containerd's version: it says "${banner.trim()}".`);
+    throw new StartError(`Cannot read containerd's version: it printed "${banner.trim()}"`);
   const snapshotter = snapshotterFor(paths.dataDir);
   const restrictOomScore = restrictsOomScore(readFileSync("/proc/self/status", "utf8"));
   await replaceFile(

@@ -92,7 +92,7 @@ async function untilServing(socket: string, ended: Promise<string>): Promise<voi
       if (error instanceof GatewayError && error.grpcCode === "UNIMPLEMENTED")
         throw new Error("its CRI plugin could not be loaded", { cause: error });
       if (Date.now() > deadline) {
-        throw new Error(`it does not serve after ${readyTimeoutMs / 1_000} s`, { cause: error });
+        throw new Error(`it did not respond within ${readyTimeoutMs / 1_000} s`, { cause: error });
       }
       await sleep(50);
     }

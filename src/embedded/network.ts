@@ -26,7 +26,9 @@ export async function createNetwork(paths: Paths): Promise<void> {
     seed: Number.parseInt(paths.network.slice(-8), 16),
   });
   if (subnet === undefined) {
-    throw new StartError("Cannot choose a subnet for pods: the machine's routes overlap every private one.");
+    throw new StartError(
+      "Cannot choose a subnet for pods: the machine's routes overlap every private subnet",
+    );
   }
   await replaceFile(paths.subnet, `${subnetText(subnet)}\n`);
   await makeFolder(paths.cniConfDir, 0o700);

@@ -41,7 +41,7 @@ export function pathsOf(dataDir: string): Paths {
   const excess = Buffer.byteLength(ttrpcSocketOf(socket)) - maxSocketPathBytes;
   if (excess > 0) {
     throw new StartError(
-      `The data folder's path is ${excess} bytes too long for a Unix socket in it (${socket}): choose a shorter --data-dir.`,
+      `The data folder's path is ${excess} bytes too long for a Unix socket in it (${socket}): choose a shorter --data-dir`,
     );
   }
   const state = join(dataDir, "containerd-state");

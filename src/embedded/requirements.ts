@@ -97,10 +97,10 @@ export interface RequireOptions {
 export async function requirePieces(options: RequireOptions): Promise<void> {
   const machine = options.machine ?? thisMachine;
   if (machine.platform !== "linux") {
-    throw new StartError(`The embedded containerd needs Linux, and this is ${machine.platform}.`);
+    throw new StartError(`The embedded containerd needs Linux, but this is ${machine.platform}`);
   }
   if (machine.uid !== 0) {
-    throw new StartError(`The embedded containerd needs root, and this is user ${machine.uid}.`);
+    throw new StartError(`The embedded containerd needs root, but this is user ${machine.uid}`);
   }
   const missing = await missingPackages(machine);
   if (missing.length === 0) return;
@@ -113,7 +113,7 @@ export async function requirePieces(options: RequireOptions): Promise<void> {
   const still = await missingPackages(machine);
   if (still.length > 0) {
     throw new StartError(
-      `apt-get succeeded, but what these packages should bring is still missing: ${still.join(", ")}`,
+      `apt-get succeeded, but programs from these packages are still missing: ${still.join(", ")}`,
     );
   }
 }
@@ -128,7 +128,7 @@ export async function requirePieces(options: RequireOptions): Promise<void> {
  */
 export async function install(packages: readonly string[], report: (step: string) => void): Promise<void> {
   if ((await thisMachine.missingPrograms(["apt-get"])).length > 0) {
-    throw new StartError(`Cannot install ${packages.join(", ")}: this machine has no apt-get.`);
+    throw new StartError(`Cannot install ${packages.join(", ")}: this machine has no apt-get`);
   }
   report(`Installing ${packages.join(", ")}`);
   try {

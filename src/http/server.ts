@@ -142,7 +142,7 @@ export function createServer(options: ServerOptions): Server {
   serveHalfClosed(app.server);
   // Node would close the connection without a response.
   app.server.on("connect", (_request, socket: Socket) =>
-    refuse(socket, methodRefusal("This is no proxy", allMethods)),
+    refuse(socket, methodRefusal("This server is not a proxy", allMethods)),
   );
   ignoreExpectations(app.server);
 
@@ -268,12 +268,12 @@ function toGatewayError(thrown: unknown): unknown {
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
       return new GatewayError(
         "unsupported_media_type",
-        "Bodies are application/json or application/yaml: use curl --json, or send Content-Type: application/json",
+        "Bodies must be application/json or application/yaml: use curl --json, or send Content-Type: application/json",
       );
     case "FST_ERR_CTP_BODY_TOO_LARGE":
       return new GatewayError("body_too_large", `The body is over ${bodyLimitBytes} bytes`);
     case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
-      return new GatewayError("invalid_request", "The body is shorter or longer than Content-Length says");
+      return new GatewayError("invalid_request", "The body is shorter or longer than its Content-Length");
     default:
       return thrown;
   }
@@ -284,9 +284,9 @@ function routeRefusal({ method, url }: FastifyRequest): GatewayError {
   const path = pathOf(url);
   const allowed = openPaths.has(path) ? ["GET", "HEAD"] : allowedMethods(routes, path);
   if (allowed.length > 0)
-    return methodRefusal(`${path} does not take ${method}`, allowed, routesFor(routes, method, path));
+    return methodRefusal(`${path} does not allow ${method}`, allowed, routesFor(routes, method, path));
   const suggestion = suggestRoute(routes, method, path);
-  const hint = suggestion === undefined ? "" : `, perhaps ${suggestion} is meant`;
+  const hint = suggestion === undefined ? "" : ` (did you mean ${suggestion}?)`;
   return new GatewayError("route_not_found", `No route ${method} ${path}${hint}`);
 }
 
@@ -295,7 +295,7 @@ function refuseSpdy({ url }: FastifyRequest): void {
   const path = pathOf(url);
   const sessionRoutes = routes.filter(({ kind }) => kind === "session");
   if (!allowedMethods(sessionRoutes, path).includes("GET")) return;
-  throw new GatewayError("upgrade_required", `SPDY is not spoken here, open the WebSocket: GET ${path}`, {
+  throw new GatewayError("upgrade_required", `SPDY is not supported, use the WebSocket: GET ${path}`, {
     headers: { upgrade: "websocket", connection: "upgrade" },
   });
 }
@@ -306,8 +306,8 @@ function methodRefusal(
   others: readonly string[] = [],
 ): GatewayError {
   const allow = allowed.join(", ");
-  const hint = others.length === 0 ? "" : `, perhaps ${others.join(" or ")} is meant`;
-  return new GatewayError("method_not_allowed", `${sentence}: it takes ${allow}${hint}`, {
+  const hint = others.length === 0 ? "" : ` (did you mean ${others.join(" or ")}?)`;
+  return new GatewayError("method_not_allowed", `${sentence}: use ${allow}${hint}`, {
     headers: { allow },
   });
 }

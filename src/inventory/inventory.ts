@@ -144,14 +144,17 @@ function pick(kind: Kind, id: string, all: readonly string[]): string {
 const ambiguous = (kind: Kind, id: string, count: string, candidates?: readonly string[]): GatewayError =>
   new GatewayError(
     "ambiguous_id",
-    `Cannot resolve ${kind} "${id}": ${count} ids begin so, give more digits`,
+    `Ambiguous ${kind} id "${id}": ${count} ${kind}s match, use a longer prefix`,
     {
       members: candidates === undefined ? {} : { candidates },
     },
   );
 
 function absent(kind: Kind, id: string): GatewayError {
-  return new GatewayError("not_found", `Cannot find ${kind} "${id}": the runtime has none of this id`);
+  return new GatewayError(
+    "not_found",
+    `Cannot find ${kind} "${id}": the runtime has no ${kind} with this id`,
+  );
 }
 
 /** Keeps the newest entries; a node has hundreds of pods, not tens of thousands. */

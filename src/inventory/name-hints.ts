@@ -88,7 +88,7 @@ function named(kind: Kind, given: string, found: Kind, all: readonly Named[]): G
   const whose = all.length === 1 ? `${found} ${ids[0]}` : `${all.length} ${found}s`;
   return new GatewayError(
     "not_found",
-    `Cannot find ${kind} "${given}": an id is needed, and this is the name of ${whose}`,
+    `Cannot find ${kind} "${given}": this is the name of ${whose}, use an id`,
     { members: { candidates: ids } },
   );
 }

@@ -137,7 +137,7 @@ function createChanges(outer: AbortSignal): Changes {
             resolve();
           };
         });
-      if (outer.aborted) throw new CallCancelled("nobody waits any longer");
+      if (outer.aborted) throw new CallCancelled("no client is waiting any more");
       const changed = hasChanged;
       hasChanged = false;
       return changed;
@@ -152,6 +152,9 @@ function createChanges(outer: AbortSignal): Changes {
 async function statusOf(runtime: Runtime, containerId: string): Promise<ContainerStatus> {
   const { status } = await call(runtime, "RuntimeService/ContainerStatus", { containerId }, {});
   if (!status)
-    throw new GatewayError("not_found", `Cannot find container "${containerId}": the runtime has none`);
+    throw new GatewayError(
+      "not_found",
+      `Cannot find container "${containerId}": the runtime has no container with this id`,
+    );
   return status;
 }

@@ -53,7 +53,7 @@ async function probe(socket: string): Promise<string | undefined> {
 
 const reasons: { readonly [code: string]: string } = {
   EACCES: "permission denied, run Crest as root or in the group of the socket",
-  ECONNREFUSED: "nobody listens on it",
+  ECONNREFUSED: "no process is listening on it",
   ENOENT: "does not exist",
 };
 

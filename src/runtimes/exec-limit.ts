@@ -13,6 +13,9 @@ export function limitedTimeout(asked: string | undefined, maxMs: number): string
   const most = BigInt(Math.ceil(maxMs / 1000));
   if (most === 0n) return String(seconds);
   if (seconds > most)
-    throw refusal("/timeout", `must be at most ${most} seconds, which --exec-max sets, got ${seconds}`);
+    throw refusal(
+      "/timeout",
+      `must be at most ${most} seconds (the limit that --exec-max sets), got ${seconds}`,
+    );
   return String(seconds === 0n ? most : seconds);
 }

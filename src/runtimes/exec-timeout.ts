@@ -18,7 +18,7 @@ export function asExecTimeout(
   if (!isDeadline || error.code !== "outcome_unknown" || Number(timeout) <= 0) return error;
   return new GatewayError(
     "exec_timeout",
-    `ExecSync failed: no answer within the timeout of ${timeout} s: the command runs, or a process that it left in the background holds its output. The output so far is lost`,
+    `ExecSync failed: no answer within the timeout of ${timeout} s: the command is still running, or a process that it left in the background holds its output. The output so far is lost`,
     { cause: error },
   );
 }

@@ -37,7 +37,7 @@ export async function makeLogFolder(path: string, pointer: string): Promise<void
     // The runtime runs as root and usually creates it, so a gateway that is not root need not.
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "EACCES" || code === "EPERM" || code === "EROFS") return;
-    const detail = `must be a folder, or a path where one can be made (${code ?? error})`;
+    const detail = `must be a folder, or a path where one can be created (${code ?? error})`;
     throw refusal(pointer, detail, { cause: error });
   }
 }

@@ -19,7 +19,7 @@ const pausesMs: readonly number[] = [50, 200, 500];
 export const lookAgain = {
   stopContainer: look("StopContainer", async (runtime, { request: { containerId = "" }, options }) => {
     const { status } = await call(runtime, "RuntimeService/ContainerStatus", { containerId }, options);
-    return status?.state === "CONTAINER_RUNNING" ? `container "${containerId}" still runs` : undefined;
+    return status?.state === "CONTAINER_RUNNING" ? `container "${containerId}" is still running` : undefined;
   }),
 
   stopPod: look("StopPodSandbox", async (runtime, { request: { podSandboxId = "" }, options }) => {
@@ -60,6 +60,6 @@ function look(
       left = await findLeft(runtime, looked).catch(() => undefined);
       if (left === undefined) return;
     }
-    throw new GatewayError("runtime_error", `${method} failed: the runtime answered OK, but ${left}`);
+    throw new GatewayError("runtime_error", `${method} failed: the runtime reported success, but ${left}`);
   };
 }

@@ -1,5 +1,5 @@
 /**
- * Errors for a pod that the runtime cannot stop or remove because its CNI plug-in fails to remove the pod's network.
+ * Errors for a pod that the runtime cannot stop or remove because its CNI plugin fails to remove the pod's network.
  * Every retry fails the same way, so the error names the ways to recover.
  */
 
@@ -13,9 +13,7 @@ export async function networkTeardownFailed(
   { podSandboxId }: { readonly podSandboxId?: string },
   error: GatewayError,
 ): Promise<GatewayError> {
-  const ways = [
-    "Correct what the CNI plug-in complains about, in its configuration on the node, and send the request again",
-  ];
+  const ways = ["Fix what the CNI plugin complains about, in its configuration on the node, and retry"];
   // On start, containerd drops pods whose record is gone: measured on 1.6.
   if (podSandboxId && (await isRuntime(runtime, "containerd").catch(() => false))) {
     const record = `ctr --address ${runtime.endpoint} --namespace k8s.io containers delete ${podSandboxId}`;

@@ -55,12 +55,12 @@ type Named = "name" | "namespace" | "uid";
  */
 const networkRule: NameRule = {
   matches: /^[^=;\p{Cc}]*$/u,
-  detail: 'must not have "=", ";" or control characters, as the runtime hands it to network plugins',
+  detail: 'must not contain "=", ";" or control characters: the runtime passes it to network plugins',
 };
 
 const dockerRule: NameRule = {
   matches: /^[A-Za-z0-9.-]+$/,
-  detail: "may have letters, digits, dots and dashes only: cri-dockerd makes a container's name of it",
+  detail: "may contain only letters, digits, dots and dashes: cri-dockerd uses it in container names",
 };
 
 /** By runtime name: rules for names that it accepts but cannot find later, or rejects without a reason. */
@@ -69,7 +69,7 @@ const rulesOf: { readonly [runtimeName: string]: { readonly [F in Named]?: NameR
   "cri-o": {
     name: {
       matches: /^[\x20-\x7e]+$/,
-      detail: "may have ASCII characters only: CRI-O makes a container's name of it",
+      detail: "may contain only ASCII characters: CRI-O uses it in container names",
     },
   },
 };

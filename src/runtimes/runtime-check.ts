@@ -57,22 +57,21 @@ async function diagnose(socket: string, flag: string, error: unknown): Promise<D
     if (!file.isSocket()) return { why: "is not a socket", remedy: rightName };
     if (isDenied(error))
       return {
-        why: "cannot be opened, permission is denied",
+        why: "cannot be opened, permission denied",
         remedy: `run Crest as root or in group ${file.gid}`,
       };
   } catch (failure) {
-    if (isDenied(failure))
-      return { why: "cannot be opened, permission is denied", remedy: "run Crest as root" };
+    if (isDenied(failure)) return { why: "cannot be opened, permission denied", remedy: "run Crest as root" };
     return { why: "does not exist", remedy: `start the runtime, or name its socket with ${flag}` };
   }
   const text = error instanceof Error ? error.message : String(error);
   if (/\bECONNREFUSED\b/.test(text))
-    return { why: "has no process that listens on it", remedy: "start the runtime" };
+    return { why: "has no process listening on it", remedy: "start the runtime" };
   if (/unknown service/.test(text))
     return {
       why: "does not speak CRI v1",
       remedy:
-        'wait if the runtime is starting; else take "cri" out of disabled_plugins in /etc/containerd/config.toml, or update the runtime',
+        'wait if the runtime is starting; otherwise remove "cri" from disabled_plugins in /etc/containerd/config.toml, or update the runtime',
     };
   if (/Protocol error/.test(text))
     return {
@@ -80,7 +79,7 @@ async function diagnose(socket: string, flag: string, error: unknown): Promise<D
       remedy: `${rightName}; for Docker that is cri-dockerd's, not its own`,
     };
   if (error instanceof GatewayError && error.code === "deadline_exceeded")
-    return { why: `does not answer within ${checkMs / 1000} s`, remedy: "look into the runtime's log" };
+    return { why: `does not answer within ${checkMs / 1000} s`, remedy: "check the runtime's log" };
   return { why: "does not answer", remedy: whyUnreachable(error) };
 }
 

@@ -62,7 +62,7 @@ export async function recallSandboxConfig(
   const asked = { podSandboxId, verbose: true };
   const { status, info } = await call(runtime, "RuntimeService/PodSandboxStatus", asked, {});
   if (!status)
-    throw new GatewayError("not_found", `Cannot find pod "${podSandboxId}": the runtime shows no status`);
+    throw new GatewayError("not_found", `Cannot find pod "${podSandboxId}": the runtime returned no status`);
   const conflict = podConflict("RuntimeService/CreateContainer", podSandboxId, status.state);
   if (conflict) throw conflict;
   const config = fromInfo(info.info);

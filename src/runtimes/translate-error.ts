@@ -69,7 +69,7 @@ const errorPatterns: readonly ErrorPattern[] = [
     of: ["RuntimeService/CreateContainer"],
   },
   {
-    // The CNI plug-in fails to remove what it set up, or failed to set up. The pod stays until it succeeds.
+    // The CNI plugin fails to remove what it set up, or failed to set up. The pod stays until it succeeds.
     text: /failed to destroy network for (pod )?sandbox|failed to teardown pod/,
     code: "network_teardown_failed",
     of: ["RuntimeService/StopPodSandbox", "RuntimeService/RemovePodSandbox"],

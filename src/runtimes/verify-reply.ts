@@ -118,7 +118,7 @@ async function refuseCut(runtime: Runtime, reply: Buffer): Promise<void> {
   if (logged < logLimitBytes - logChunkBytes - stampBytes) return;
   throw new GatewayError(
     "output_too_large",
-    "ExecSync failed: the command's output is over what the runtime gives back, and was cut",
+    "ExecSync failed: the command's output exceeds what the runtime returns, and was cut",
   );
 }
 

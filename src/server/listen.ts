@@ -42,7 +42,7 @@ export async function listenOn(
   if (bound === null || typeof bound === "string") return `unix:fd:${listen.fd}`;
   if (!isLoopback(bound.address) && !hasTls) {
     throw new StartError(
-      `--listen=fd:${listen.fd} is ${formatHost(bound.address)}:${bound.port}, not loopback, which is refused without TLS: add --tls-cert=FILE and --tls-key=FILE`,
+      `--listen=fd:${listen.fd} is ${formatHost(bound.address)}:${bound.port}, not loopback, so TLS is required: add --tls-cert=FILE and --tls-key=FILE`,
     );
   }
   return addressOf(server, hasTls);
@@ -164,7 +164,7 @@ async function removeDeadSocket(path: string): Promise<void> {
   });
   if (!found) return;
   // The kernel refuses connections to other kinds of files just like connections to dead sockets.
-  if (!found.isSocket()) throw cannotListen(path, "there is something that is no socket");
+  if (!found.isSocket()) throw cannotListen(path, "a file that is not a socket is in the way");
   const refused = await new Promise<boolean>((resolve) => {
     const probe = connect(path);
     probe.once("connect", () => {
@@ -177,7 +177,7 @@ async function removeDeadSocket(path: string): Promise<void> {
 }
 
 function reasonOf({ code, message }: NodeJS.ErrnoException): string {
-  return code === "EADDRINUSE" || code === "EEXIST" ? "something else listens there" : (code ?? message);
+  return code === "EADDRINUSE" || code === "EEXIST" ? "the address is in use" : (code ?? message);
 }
 
 function cannotListen(where: string, why: string, cause?: unknown): StartError {

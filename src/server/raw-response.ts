@@ -28,7 +28,7 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
           `The URL and the headers are too long: at most ${maxHeaderBytes} bytes, and ${minHeaderBytes} while very many connections are open`,
         )
       : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-        ? new GatewayError("request_timeout", "The request was not complete in time")
+        ? new GatewayError("request_timeout", "The request was not completed in time")
         : new GatewayError("invalid_request", "Cannot read the request: it is not valid HTTP/1.1"),
   );
 }

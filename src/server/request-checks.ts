@@ -41,12 +41,12 @@ export function hostOf(
 export function checkCodings({ headers }: IncomingMessage): void {
   const transfer = headers["transfer-encoding"];
   if (transfer !== undefined && transfer.toLowerCase() !== "chunked")
-    throw refusal(`Transfer-Encoding "${transfer}" is not taken: send chunked, or Content-Length`);
+    throw refusal(`Transfer-Encoding "${transfer}" is not supported: send chunked, or Content-Length`);
   const content = headers["content-encoding"];
   if (content !== undefined && content.toLowerCase() !== "identity")
     throw new GatewayError(
       "unsupported_media_type",
-      `Content-Encoding "${content}" is not taken: send the body as it is`,
+      `Content-Encoding "${content}" is not supported: send the body without it`,
     );
 }
 
@@ -61,7 +61,7 @@ export function checkQuery(url: string): void {
   try {
     decodeURIComponent(url.slice(start));
   } catch {
-    throw refusal(`The query of ${pathOf(url)} holds an escape that is not UTF-8`);
+    throw refusal(`The query of ${pathOf(url)} has an escape that is not UTF-8`);
   }
 }
 

@@ -154,7 +154,7 @@ function withShortMessage(text: string): string {
     if (typeof status.message !== "string") return text;
     return JSON.stringify({ ...status, message: cutText(status.message) });
   } catch {
-    return failure(`exit unknown: the runtime's status is no JSON: ${cutText(text)}`);
+    return failure(`exit unknown: the runtime's status is not JSON: ${cutText(text)}`);
   }
 }
 

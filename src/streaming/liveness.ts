@@ -82,7 +82,7 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
     const now = performance.now();
     if (limits.idleMs > 0 && now - touched > limits.idleMs) close(closeCode.tooLong, "idle for too long");
     else if (limits.maxMs > 0 && now - start > limits.maxMs)
-      close(closeCode.tooLong, "the session's time is over");
+      close(closeCode.tooLong, "the session reached its time limit");
     if (closing) return;
     if (socket.isPaused) {
       // Its pings are still unread. We send none either, because its pongs would pile up on its side.

@@ -80,7 +80,7 @@ function watch(connection: Connection) {
     for (const cancel of cancels) cancel();
   }
   function leave(): void {
-    giveUp(new CallCancelled("The client left before the session stood"));
+    giveUp(new CallCancelled("The client disconnected before the session was open"));
     connection.destroy();
   }
 

@@ -22,20 +22,20 @@ export function checkStreamUrl(text: string, allowed: string | undefined): URL {
   try {
     url = new URL(text.startsWith("//") ? `http:${text}` : text);
   } catch {
-    throw refuse("is not one");
+    throw refuse("is invalid");
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse("is neither http nor https");
-  if (url.username !== "" || url.password !== "") throw refuse("names a user");
+  if (url.username !== "" || url.password !== "") throw refuse("contains a user name");
   if (!streamPath.test(url.pathname) || url.search !== "" || url.hash !== "")
     throw refuse("has an unexpected path");
   const host = url.hostname.replace(/^\[|\]$/g, "");
-  if (isIP(host) === 0) throw refuse("names a host instead of an address");
+  if (isIP(host) === 0) throw refuse("has a host name instead of an address");
   // A server that listens on all addresses listens on this one. IPv4 loopback exists even without IPv6.
   const address = host === "::" || host === "0.0.0.0" ? (allowed ?? "127.0.0.1") : host;
   if (address !== host) url.hostname = isIP(address) === 6 ? `[${address}]` : address;
   if (allowed === undefined ? !isLoopback(address) : address !== allowed) {
     throw refuse(
-      "points elsewhere than to the runtime's stream address: name it with --stream-host if it is right",
+      "does not point to the runtime's stream address: if it is correct, set it with --stream-host",
     );
   }
   return url;

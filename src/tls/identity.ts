@@ -42,7 +42,7 @@ export async function loadTls({ cert, key, clientCa }: TlsFiles): Promise<TlsIde
   const leaf = certificatesOf(certText, `--tls-cert: ${cert}`)[0];
   checkDates(leaf, `--tls-cert: ${cert}`);
   if (!leaf.checkPrivateKey(keyOf(keyText, `--tls-key: ${key}`))) {
-    throw new StartError(`--tls-key: ${key} is not the key of ${cert}`);
+    throw new StartError(`--tls-key: ${key} does not match ${cert}`);
   }
   if (caText !== undefined) {
     for (const authority of certificatesOf(caText, `--tls-client-ca: ${clientCa}`)) {
@@ -115,7 +115,7 @@ function checkDates({ validFrom, validTo }: X509Certificate, place: string): voi
 function keyOf(text: string, place: string): KeyObject {
   // OpenSSL would prompt for the passphrase on the terminal.
   if (/^-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/m.test(text)) {
-    throw new StartError(`${place} is encrypted, and nobody is there to type its passphrase: decrypt it`);
+    throw new StartError(`${place} is encrypted, and Crest cannot ask for its passphrase: decrypt it`);
   }
   try {
     return createPrivateKey(text);

@@ -67,7 +67,7 @@ export function createBufferPool(options: BufferPoolOptions = {}): BufferPool {
     },
     give(buffer) {
       const memory = out.get(buffer);
-      if (memory === undefined) throw new TypeError("Cannot give back a buffer: it is not one that is out");
+      if (memory === undefined) throw new TypeError("Cannot release a buffer: it is not in use");
       out.delete(buffer);
       taken--;
       if (idleBytes + memory.byteLength > maxBytes) return;

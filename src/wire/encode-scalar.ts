@@ -101,9 +101,7 @@ function parseInteger(value: unknown, type: string): bigint {
   if (typeof value === "bigint") return value;
   if (typeof value === "number" && Number.isInteger(value)) {
     if (Number.isSafeInteger(value)) return BigInt(value);
-    throw new Wrong(
-      `must be ${type} in all its digits: a number this large loses some, write it as a string`,
-    );
+    throw new Wrong(`must be ${type} without loss: a number this large loses digits, write it as a string`);
   }
   // Longer ones are out of range anyway, and would only take time.
   if (typeof value === "string" && value.length <= 32 && /^-?(0|[1-9][0-9]*)$/.test(value))
@@ -128,7 +126,7 @@ export function enumCodec(descriptor: EnumDescriptor): ScalarCodec<number> {
       const close = typeof value === "string" ? nearest(value, names) : undefined;
       const some =
         names.length > MOST_NAMES ? `${names.slice(0, MOST_NAMES).join(", ")}, ...` : names.join(", ");
-      throw new Wrong(`must be one of ${some}${close === undefined ? "" : ` (perhaps ${close})`}`);
+      throw new Wrong(`must be one of ${some}${close === undefined ? "" : ` (did you mean ${close}?)`}`);
     },
   };
 }

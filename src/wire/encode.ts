@@ -191,7 +191,7 @@ function putMembers(encoding: Encoding, plan: Plan, value: unknown): void {
     const earlier = place === undefined ? undefined : keys[place];
     if (place !== undefined && earlier === undefined) keys[place] = key;
     else if (place === undefined) at(encoding, key, () => unknownField(encoding, plan, key));
-    else at(encoding, key, () => refuse(encoding, `must not be given twice, there is ${earlier} too`));
+    else at(encoding, key, () => refuse(encoding, `must not be given twice, it is also set as ${earlier}`));
   }
   for (let place = 0; place < keys.length; place++) {
     const key = keys[place];
@@ -244,7 +244,7 @@ function unknownField(encoding: Encoding, plan: Plan, key: string): void {
   const names = plan.fields.map((field) => field.name);
   const close = nearest(key, names);
   const known = names.length === 0 ? "no fields" : names.join(", ");
-  const meant = close === undefined ? "" : `, perhaps ${close} is meant`;
+  const meant = close === undefined ? "" : ` (did you mean ${close}?)`;
   refuse(encoding, `is not known${meant}: ${plan.name} has ${known}`, "unknown");
 }
 

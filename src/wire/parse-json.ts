@@ -135,7 +135,7 @@ class Parser {
       this.#path.push(key);
       if (Object.hasOwn(object, key)) {
         this.#at = start;
-        throw this.#error(`the member ${JSON.stringify(shorten(key))} is given twice`);
+        throw this.#error(`the member ${JSON.stringify(shorten(key))} is repeated`);
       }
       this.#space();
       if (!this.#take(":")) throw this.#expected("a colon");
@@ -164,7 +164,7 @@ class Parser {
 
   #open(): void {
     if (this.#path.length >= MAX_JSON_DEPTH)
-      throw this.#error(`it is nested more than ${MAX_JSON_DEPTH} deep`);
+      throw this.#error(`it is nested more than ${MAX_JSON_DEPTH} levels deep`);
     this.#at++;
     this.#space();
   }
@@ -177,8 +177,7 @@ class Parser {
       value += this.#text.slice(start, this.#at);
       const c = this.#text[this.#at];
       if (c === undefined) throw this.#expected("the end of a string");
-      if (c !== '"' && c !== "\\")
-        throw this.#error("a control character stands in a string without an escape");
+      if (c !== '"' && c !== "\\") throw this.#error("a control character in a string is not escaped");
       this.#at++;
       if (c === '"') return value;
       value += this.#escape();

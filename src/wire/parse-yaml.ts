@@ -61,15 +61,15 @@ const sentences: { readonly [code: string]: string } = {
   BAD_DQ_ESCAPE: "a string has an unknown escape",
   BAD_INDENT: "the indentation is wrong",
   BAD_SCALAR_START: "a value begins with a character that needs quotes",
-  BLOCK_AS_IMPLICIT_KEY: "a nested mapping or list needs a line of its own",
-  BLOCK_IN_FLOW: "a block stands inside brackets",
+  BLOCK_AS_IMPLICIT_KEY: "a nested mapping or list must begin on its own line",
+  BLOCK_IN_FLOW: "a block is inside brackets",
   KEY_OVER_1024_CHARS: "a key is longer than 1024 characters",
   MISSING_CHAR: "a quote, a bracket, a comma or a space is missing",
-  MULTILINE_IMPLICIT_KEY: "a key goes over more than one line",
+  MULTILINE_IMPLICIT_KEY: "a key spans more than one line",
   MULTIPLE_ANCHORS: "a value has two anchors",
   MULTIPLE_TAGS: "a value has two tags",
-  TAB_AS_INDENT: "a tab stands in the indentation",
-  TAG_RESOLVE_FAILED: "a value is not of the type that its tag names",
+  TAB_AS_INDENT: "a tab is in the indentation",
+  TAG_RESOLVE_FAILED: "a value does not have the type of its tag",
 };
 
 /**
@@ -92,7 +92,7 @@ export function parseYaml(bytes: Uint8Array): unknown {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
   if (text.startsWith("\ufeff")) fail("the text begins with a byte order mark", 0);
   const control = text.search(controlCharacter);
-  if (control !== -1) fail("a control character has no place here", control);
+  if (control !== -1) fail("a control character is not allowed here", control);
   const { contents } = withoutVariables(printingVariables, () => documentOf(text, lines, fail));
   return contents === null ? null : new Reader(fail).read(contents);
 }
@@ -126,9 +126,10 @@ function documentOf(text: string, lines: LineCounter, fail: Fail): Document.Pars
     }
   };
   for (const token of parser.parse(text)) {
-    if (token.type === "directive") fail("directives have no place here", token.offset);
+    if (token.type === "directive") fail("directives are not allowed", token.offset);
     // Composing is recursive.
-    if (depthOf(token) > MAX_DEPTH) fail(`it is nested more than ${MAX_JSON_DEPTH} deep`, token.offset);
+    if (depthOf(token) > MAX_DEPTH)
+      fail(`it is nested more than ${MAX_JSON_DEPTH} levels deep`, token.offset);
     take(composer.next(token));
   }
   take(composer.end(true, text.length));
@@ -190,9 +191,8 @@ class Reader {
   #checkTag(node: ParsedNode, tag: string | undefined): void {
     if (tag === undefined) return;
     const fits = coreTags.get(tag);
-    if (fits === undefined) this.#error("a tag is not of the core schema", node);
-    if (isScalar(node) && !fits(node.value))
-      this.#error("a value is not of the type that its tag names", node);
+    if (fits === undefined) this.#error("a tag is not in the core schema", node);
+    if (isScalar(node) && !fits(node.value)) this.#error("a value does not have the type of its tag", node);
   }
 
   #collection(node: ParsedNode): Read {
@@ -209,7 +209,7 @@ class Reader {
     for (const pair of items) {
       const key = this.#key(pair);
       this.#path.push(key);
-      if (Object.hasOwn(object, key)) this.#error(`the member ${quote(key)} is given twice`, pair.key);
+      if (Object.hasOwn(object, key)) this.#error(`the member ${quote(key)} is repeated`, pair.key);
       const read = this.#node(pair.value);
       this.#path.pop();
       object[key] = read.value;
@@ -238,8 +238,8 @@ class Reader {
   #key({ key }: Pair<ParsedNode, ParsedNode | null>): string {
     if (!isScalar(key) || key.value === null) return this.#error("a key must be a string", key);
     this.#checkTag(key, key.tag);
-    if (key.anchor !== undefined) this.#error("an anchor on a key has no place here", key);
-    if (key.value === "<<" && key.type === "PLAIN") this.#error("merge keys have no place here", key);
+    if (key.anchor !== undefined) this.#error("an anchor on a key is not allowed", key);
+    if (key.value === "<<" && key.type === "PLAIN") this.#error("merge keys are not supported", key);
     return typeof key.value === "string" ? key.value : (key.source ?? String(key.value));
   }
 
@@ -252,7 +252,7 @@ class Reader {
     if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : value;
     if (typeof value !== "number") return value;
     if (!Number.isFinite(value) && !/\d/.test(source))
-      this.#error("infinity and NaN have no place here", node);
+      this.#error("infinity and NaN are not supported", node);
     if (!survives(source.replace(/^\+/, ""), value))
       this.#error("the number does not fit a double without loss", node);
     return value;
@@ -261,7 +261,7 @@ class Reader {
   #alias(name: string, offset: number): Read {
     if (!this.#anchors.has(name)) this.#fail("an alias has no anchor before it", offset, this.#path);
     const read =
-      this.#anchors.get(name) ?? this.#fail("an alias stands inside its own anchor", offset, this.#path);
+      this.#anchors.get(name) ?? this.#fail("an alias is inside its own anchor", offset, this.#path);
     this.#repeated += read.size;
     if (this.#repeated > MAX_REPEATED)
       this.#fail(`aliases repeat more than ${MAX_REPEATED} values`, offset, this.#path);
@@ -270,7 +270,7 @@ class Reader {
   }
 
   #tooDeep(offset: number): never {
-    return this.#fail(`it is nested more than ${MAX_JSON_DEPTH} deep`, offset, this.#path);
+    return this.#fail(`it is nested more than ${MAX_JSON_DEPTH} levels deep`, offset, this.#path);
   }
 
   #error(detail: string, node: ParsedNode | null): never {

@@ -212,24 +212,24 @@ test("the logger hears in words of options that the gateway serves, and of failu
 test("createGateway() refuses what is no option, by the option's name", () => {
   const wrong: readonly (readonly [unknown, string | RegExp])[] = [
     [null, /^The options: must be an object/],
-    [{ lisen: "127.0.0.1:0" }, "lisen: unknown option, the nearest is listen"],
+    [{ lisen: "127.0.0.1:0" }, "lisen: unknown option, did you mean listen?"],
     [{ listen: 8585 }, /^listen: must be an address such as 127\.0\.0\.1:8585.*, got 8585$/],
     [{ listen: { host: "127.0.0.1" } }, /^listen: must be an address .*, got \{"host":"127\.0\.0\.1"\}$/],
     [
       { listen: { host: "example.com", port: 1 } },
-      /^listen "example\.com:1": "example\.com" is no IP address/,
+      /^listen "example\.com:1": "example\.com" is not an IP address/,
     ],
-    [{ listen: "localhost" }, /^listen "localhost": no address with a port/],
+    [{ listen: "localhost" }, /^listen "localhost": not an address with a port/],
     [
       { listen: { host: "10.0.0.7", port: 1 } },
-      "listen: not loopback, which is refused without TLS: add tls.certFile and tls.keyFile, or write 127.0.0.1:1",
+      "listen: not loopback, so TLS is required: add tls.certFile and tls.keyFile, or write 127.0.0.1:1",
     ],
     [
       { listen: "0.0.0.0:1", tls: { certFile: "/c", keyFile: "/k" } },
-      "listen: every address has no name of its own, add acceptHost for what clients call it",
+      "listen: this listens on all addresses, add acceptHost for each name that clients use",
     ],
     [{ tls: { certFile: "/c" } }, "tls.certFile: has no key, add tls.keyFile"],
-    [{ tls: { cert: "/c" } }, /^tls\.cert: unknown option, the nearest is tls\.certFile$/],
+    [{ tls: { cert: "/c" } }, /^tls\.cert: unknown option, did you mean tls\.certFile\?$/],
     [{ tls: true }, "tls: must be an object, got true"],
     [{ maxSessions: 0 }, "maxSessions: must be a whole number from 1 to 9999999, got 0"],
     [{ maxSessions: "10" }, /^maxSessions: must be a whole number .*, got "10"$/],
@@ -237,8 +237,8 @@ test("createGateway() refuses what is no option, by the option's name", () => {
     [{ sessionIdleMs: Number.NaN }, /^sessionIdleMs: must be a whole number/],
     [{ maxBufferBytes: 1024 }, "maxBufferBytes: must be a whole number from 16777216, got 1024"],
     [{ token: "short" }, "token: must be one token of at least 16 printable characters, without spaces"],
-    [{ token, tokenFile: "/t" }, "tokenFile: not together with token, leave one of them out"],
-    [{ runtime: "docker" }, /^runtime: unknown word "docker".*: write some of existing,embedded$/],
+    [{ token, tokenFile: "/t" }, "tokenFile: cannot be combined with token, omit one of them"],
+    [{ runtime: "docker" }, /^runtime: unknown word "docker".*: use any of existing,embedded$/],
     [{ runtime: "embedded", runtimeEndpoint: "/r" }, /^runtimeEndpoint: only for the existing runtime/],
     [{ install: true }, /^install: only for the embedded runtime/],
     [{ runtimeEndpoint: "tcp://h:1" }, /^runtimeEndpoint "tcp:\/\/h:1": tcp is not supported/],
@@ -247,7 +247,7 @@ test("createGateway() refuses what is no option, by the option's name", () => {
     [{ grants: { read: true } }, /^grants\.read: unknown option/],
     [
       { grants: { allow: { exce: true } } },
-      "grants.allow.exce: unknown option, the nearest is grants.allow.exec",
+      "grants.allow.exce: unknown option, did you mean grants.allow.exec?",
     ],
     [
       { grants: { allow: { exec: ["default"] } } },
@@ -255,7 +255,7 @@ test("createGateway() refuses what is no option, by the option's name", () => {
     ],
     [
       { grants: { deny: { read: ["podz"] } } },
-      /^grants\.deny\.read: unknown word "podz", the nearest is "pods": write some of pods,/,
+      /^grants\.deny\.read: unknown word "podz" \(did you mean "pods"\?\): use any of pods,/,
     ],
     [
       { grants: { allow: { pull: ["ghcr.io/*"] } } },

@@ -118,7 +118,7 @@ for (const manner of containerd) {
       assert.equal(refused.status, 502, refused.text);
       assert.equal(refused.at("code"), "network_teardown_failed");
       const detail = String(refused.at("detail"));
-      assert.match(detail, /failed \(delete\): bad configuration\. Correct what the CNI plug-in complains/);
+      assert.match(detail, /failed \(delete\): bad configuration\. Fix what the CNI plugin complains/);
       assert.ok(detail.includes(`containers delete ${id}" and restart containerd`), detail);
     }
 

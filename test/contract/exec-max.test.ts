@@ -43,7 +43,10 @@ test("a timeout within the limit goes down as it is, one above it is 400 and nam
     const answer = await exec(gateway, { timeout });
     assert.equal(answer.status, 400, answer.text);
     assert.equal(answer.at("errors.0.pointer"), "/timeout");
-    assert.match(String(answer.at("detail")), /at most 60 seconds, which --exec-max sets, got \d+$/);
+    assert.match(
+      String(answer.at("detail")),
+      /at most 60 seconds \(the limit that --exec-max sets\), got \d+$/,
+    );
   }
   assert.deepEqual(gateway.fake.callsOf("RuntimeService/ExecSync"), []);
 });

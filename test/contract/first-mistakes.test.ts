@@ -20,7 +20,7 @@ test("a path that does not exist names the one that was meant", async () => {
     ["GET /", "GET /docs"],
   ] as const) {
     const problem = problemOf(await open.ask(target), { status: 404, code: "route_not_found" });
-    assert.equal(problem.detail, `No route ${target}, perhaps ${meant} is meant`);
+    assert.equal(problem.detail, `No route ${target} (did you mean ${meant}?)`);
   }
   const unlike = problemOf(await open.ask("GET /v1/secrets"), { status: 404, code: "route_not_found" });
   assert.equal(unlike.detail, "No route GET /v1/secrets");
@@ -31,14 +31,14 @@ test("a method that a path does not take names the route that takes it", async (
   const problem = problemOf(answer, { status: 405, code: "method_not_allowed" });
   assert.equal(
     problem.detail,
-    "/v1/containers does not take POST: it takes GET, HEAD, perhaps POST /v1/pods/{podSandboxId}/containers is meant",
+    "/v1/containers does not allow POST: use GET, HEAD (did you mean POST /v1/pods/{podSandboxId}/containers?)",
   );
   assert.equal(answer.headers.allow, "GET, HEAD");
 });
 
 test("a list with a slash too many says so", async () => {
   const problem = problemOf(await open.ask("GET /v1/pods/"), { status: 400, code: "invalid_request" });
-  assert.match(problem.detail, /must not be empty: for the list ask for \/v1\/pods, without the slash/);
+  assert.match(problem.detail, /must not be empty: to list all, use \/v1\/pods without the trailing slash/);
 });
 
 test("names of Kubernetes and Docker are told CRI's, at the place where they stand", async () => {
@@ -52,12 +52,12 @@ test("names of Kubernetes and Docker are told CRI's, at the place where they sta
   };
   const answer = await open.ask(`POST /v1/pods/${pod.id}/containers`, { json });
   const { errors } = problemOf(answer, { status: 400, code: "invalid_request" });
-  const leaveOut = "; with fieldValidation=Warn it is left out";
+  const leaveOut = "; fieldValidation=Warn ignores it with a warning";
   assert.deepEqual(errors?.map(({ pointer, detail }) => [pointer, detail]).sort(), [
     ["/envs/0", 'must be an object, got a string: write {"key": "LANG", "value": "C.UTF-8"}'],
     [
       "/imagePullPolicy",
-      `is not known: CRI has no such thing, images are pulled with POST /v1/images/pull, and at no other time${leaveOut}`,
+      `is not known: CRI does not have this, images are pulled only with POST /v1/images/pull${leaveOut}`,
     ],
     ["/mounts/0/mountPath", `is not known: write containerPath instead${leaveOut}`],
   ]);
@@ -70,14 +70,14 @@ test("a parameter that others have is told the one of the route", async () => {
   });
   assert.equal(
     problem.detail,
-    "Invalid label: unknown parameter, perhaps labelSelector is meant; this route has continue, id, labelSelector, limit, state",
+    "Invalid label: unknown parameter (did you mean labelSelector?); this route has continue, id, labelSelector, limit, state",
   );
 });
 
 test("what belongs into the body is said to, where it is given as a parameter", async () => {
   const answer = await open.ask("POST /v1/images/pull?image=busybox");
   const { detail } = problemOf(answer, { status: 400, code: "invalid_request" });
-  assert.match(detail, /^Invalid image: unknown parameter, it belongs into the body; this route has /);
+  assert.match(detail, /^Invalid image: unknown parameter \(it belongs in the body\); this route has /);
 });
 
 test("a name where an id belongs is told the id, on every runtime and route", async (t) => {
@@ -101,7 +101,7 @@ test("a name where an id belongs is told the id, on every runtime and route", as
         assert.deepEqual([answer.status, answer.at("code")], [404, "not_found"], answer.text);
         assert.equal(
           answer.at("detail"),
-          `Cannot find ${kind} "${given}": an id is needed, and this is the name of ${found} ${id}`,
+          `Cannot find ${kind} "${given}": this is the name of ${found} ${id}, use an id`,
           target,
         );
         assert.deepEqual(answer.at("candidates"), [id]);
@@ -117,7 +117,7 @@ test("a name that several have is told them all", async (t) => {
   const { fake: runtime, ask } = await liveGateway(t);
   const ids = ["one", "two", "three"].map((namespace) => runtime.addPod({ name: "web", namespace }).id);
   const answer = await ask("GET /v1/pods/web");
-  assert.match(String(answer.at("detail")), /this is the name of 3 pods$/);
+  assert.match(String(answer.at("detail")), /this is the name of 3 pods, use an id$/);
   assert.deepEqual(answer.at("candidates"), ids.sort());
 });
 
@@ -192,7 +192,7 @@ test("without the grant for it, the pull is told with its flag; an id cannot be 
   const ask = (image: string) => narrowed.ask(path, { json: { metadata: { name: "a" }, image } });
   const answer = await ask("quay.io/team/other:1");
   const { detail } = problemOf(answer, { status: 404, code: "image_not_found" });
-  assert.match(detail, /Pull it first, with --allow-pull at the gateway: curl /);
+  assert.match(detail, /Pull it first \(the gateway needs --allow-pull\): curl /);
   assert.ok(detail.endsWith(" http://localhost:8585/v1/images/pull"), detail);
   const byId = problemOf(await ask(`sha256:${"a".repeat(64)}`), { status: 404, code: "image_not_found" });
   assert.doesNotMatch(byId.detail, /curl/);

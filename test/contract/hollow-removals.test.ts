@@ -14,28 +14,30 @@ const operations: readonly {
   {
     rpc: "RuntimeService/StopContainer",
     target: ({ fake }) => `POST /v1/containers/${fake.addContainer().id}/stop`,
-    detail: /^StopContainer failed: the runtime answered OK, but container "[0-9a-f]{64}" still runs$/,
+    detail:
+      /^StopContainer failed: the runtime reported success, but container "[0-9a-f]{64}" is still running$/,
   },
   {
     rpc: "RuntimeService/RemoveContainer",
     target: ({ fake }) => `DELETE /v1/containers/${fake.addContainer({ state: "exited" }).id}`,
-    detail: /^RemoveContainer failed: the runtime answered OK, but container "[0-9a-f]{64}" is still there$/,
+    detail:
+      /^RemoveContainer failed: the runtime reported success, but container "[0-9a-f]{64}" is still there$/,
   },
   {
     rpc: "RuntimeService/StopPodSandbox",
     target: ({ fake }) => `POST /v1/pods/${fake.addPod().id}/stop`,
-    detail: /^StopPodSandbox failed: the runtime answered OK, but pod "[0-9a-f]{64}" is still ready$/,
+    detail: /^StopPodSandbox failed: the runtime reported success, but pod "[0-9a-f]{64}" is still ready$/,
   },
   {
     rpc: "RuntimeService/RemovePodSandbox",
     target: ({ fake }) => `DELETE /v1/pods/${fake.addPod().id}`,
-    detail: /^RemovePodSandbox failed: the runtime answered OK, but pod "[0-9a-f]{64}" is still there$/,
+    detail: /^RemovePodSandbox failed: the runtime reported success, but pod "[0-9a-f]{64}" is still there$/,
   },
   {
     rpc: "ImageService/RemoveImage",
     target: () => "DELETE /v1/images/busybox:1.36",
     detail:
-      /^RemoveImage failed: the runtime answered OK, but image "(sha256:)?[0-9a-f]{64}" is still there, with /,
+      /^RemoveImage failed: the runtime reported success, but image "(sha256:)?[0-9a-f]{64}" is still there, with /,
   },
 ];
 

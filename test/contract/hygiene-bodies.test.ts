@@ -61,7 +61,7 @@ const badBodies: readonly BadBody[] = [
     body: '{"hostname":"a","hostname":"b"}',
     code: "invalid_json",
     pointer: "/hostname",
-    detail: /twice/,
+    detail: /is repeated/,
   },
   {
     name: "the same member twice, once in escapes",

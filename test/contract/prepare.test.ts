@@ -38,7 +38,7 @@ test("a log directory where no folder can be made is refused, and does not keep 
   const answer = await ask("POST /v1/pods", { metadata: { name: "web" }, logDirectory: "/proc/nope" });
   assert.deepEqual(
     [answer.status, answer.at("errors.0.pointer"), answer.at("errors.0.detail")],
-    [400, "/logDirectory", "must be a folder, or a path where one can be made (ENOENT)"],
+    [400, "/logDirectory", "must be a folder, or a path where one can be created (ENOENT)"],
   );
 });
 

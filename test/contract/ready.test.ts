@@ -51,7 +51,7 @@ const troubles: {
   },
   "has no server any more": {
     put: (_t, path) => deadSocket(path),
-    says: /SOCKET has no process that listens on it: start the runtime/,
+    says: /SOCKET has no process listening on it: start the runtime/,
   },
   "is Docker's, which speaks HTTP/1.1": {
     put: (t, path) =>
@@ -77,7 +77,7 @@ const troubles: {
       t.after(() => fake.close());
       fake.on("RuntimeService/Version", hanging());
     },
-    says: /SOCKET does not answer within 2 s: look into the runtime's log/,
+    says: /SOCKET does not answer within 2 s: check the runtime's log/,
   },
 };
 
@@ -176,7 +176,7 @@ test("checkRuntime() says who may open a socket that the gateway may not", async
   const { gid } = await stat(socket);
   assert.deepEqual(await checkRuntime(runtime), {
     answers: false,
-    trouble: `${socket} cannot be opened, permission is denied: run Crest as root or in group ${gid}`,
+    trouble: `${socket} cannot be opened, permission denied: run Crest as root or in group ${gid}`,
   });
 });
 

@@ -353,7 +353,7 @@ test("the absolute limit ends a session in the middle of its work with 4408", as
   const gateway = await sessionGateway(t, { sessions: { limits: { pingMs: 20, maxMs: 300 } } });
   gateway.streams.behaviour = flood();
   const client = gateway.open(exec(gateway, "&stdout=true"), { onMessage: () => undefined });
-  assert.deepEqual(await client.closed, { code: 4408, reason: "the session's time is over" });
+  assert.deepEqual(await client.closed, { code: 4408, reason: "the session reached its time limit" });
   await gateway.streams.sessions[0]?.closed;
 });
 

@@ -84,7 +84,7 @@ test("a token beside which no protocol is offered opens nothing: its client coul
   );
   assert.equal(
     problem.detail,
-    `The token is no protocol to speak: this WebSocket has ${v5}, ${v4}, v4.base64.channel.k8s.io, channel.k8s.io, base64.channel.k8s.io`,
+    `The token is not a subprotocol: this WebSocket supports ${v5}, ${v4}, v4.base64.channel.k8s.io, channel.k8s.io, base64.channel.k8s.io`,
   );
   assert.deepEqual(asked(gateway), []);
 });
@@ -208,7 +208,7 @@ test("unknown subprotocols only, and what is no list of them, are refused", asyn
     });
     assert.match(
       problem.detail ?? "",
-      /Cannot speak .*v4\.channel\.k8s\.io|no list of different names/,
+      /Unknown subprotocol .*v4\.channel\.k8s\.io|must be a list of distinct names/,
       offered,
     );
   }

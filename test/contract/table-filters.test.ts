@@ -242,9 +242,9 @@ test("a filter by what cannot be an id is 400, with the id where it is a name, o
           const wanted = filter === "pod" || isPods ? pod : container;
           for (const [given, detail] of [
             [wanted === pod ? "web" : "app", new RegExp(`this is the name of .*${wanted.id}`)],
-            ["no-such", /must be the id of a (pod|container) or its first hexadecimal digits/],
-            ["ABCDEF", /must be the id/],
-            ["a".repeat(65), /must be the id/],
+            ["no-such", /must be a (pod|container) id or a prefix of one/],
+            ["ABCDEF", /must be a (pod|container) id/],
+            ["a".repeat(65), /must be a (pod|container) id/],
           ] as const) {
             const answer = await app.ask(`${route.http}?${filter}=${given}`);
             const problem = problemOf(answer, { status: 400, code: "invalid_request" });

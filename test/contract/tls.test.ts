@@ -209,9 +209,9 @@ test("files that are no pair are not taken, which is said once, and half a pair 
   const gateway = await tlsGateway(t);
   const { cert, key } = servers.issue("second");
   writeFileSync(gateway.files.cert, cert);
-  const why = `--tls-key: ${gateway.files.key} is not the key of ${gateway.files.cert}`;
+  const why = `--tls-key: ${gateway.files.key} does not match ${gateway.files.cert}`;
   const entry = await eventually(() =>
-    gateway.logged.find(({ message }) => message === `The certificate in use stays: ${why}`),
+    gateway.logged.find(({ message }) => message === `Keeping the current certificate: ${why}`),
   );
   assert.equal(entry.level, "warn");
   assert.equal(await shownBy(t, gateway), "first");

@@ -247,7 +247,7 @@ test("a port that is taken is one sentence, and leaves no runtime behind", { ski
   const { code, stderr } = await runToEnd(upOn(dataDir, `127.0.0.1:${port}`));
   server.close();
   assert.equal(code, 1);
-  const sentence = `Cannot listen on 127.0.0.1:${port}: something else listens there, choose another with --listen`;
+  const sentence = `Cannot listen on 127.0.0.1:${port}: the address is in use, choose another with --listen`;
   assert.equal(stderr, `crest: ${sentence}\n`);
   assert.deepEqual(tracesOf([dataDir]), []);
 });
@@ -263,7 +263,7 @@ test("without root crest up is refused in one sentence", { skip }, async () => {
   const home = folderForTest();
   for (const argv of [upOn(home), crestCommand("up"), crestCommand("up", "--install")]) {
     const refusal = refusalOf(await asNobody(argv, { env: { HOME: home, XDG_STATE_HOME: undefined } }));
-    assert.equal(refusal, "crest: The embedded containerd needs root, and this is user 65534.\n");
+    assert.equal(refusal, "crest: The embedded containerd needs root, but this is user 65534\n");
   }
 });
 

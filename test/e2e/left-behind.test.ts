@@ -94,7 +94,10 @@ test("removeImage: an image that was imported by digest stays, and the answer sa
   });
   const answer = await crest().delete(path);
   const { detail } = problemOf(answer, 502, "runtime_error");
-  assert.match(detail, /^RemoveImage failed: the runtime answered OK, but image .* is still there, with /);
+  assert.match(
+    detail,
+    /^RemoveImage failed: the runtime reported success, but image .* is still there, with /,
+  );
   bodyOf(await crest().get(`/v1/images/${found.id}`));
 
   // What the problem says helps.
@@ -229,7 +232,7 @@ test("a pod whose network cannot be removed is named, spoils no list, and goes w
   const mend = breakNetwork(gateway);
   const bad = await runBroken(gateway);
   for (const answer of [await gateway.delete(bad.path), await gateway.post(`${bad.path}/stop`)]) {
-    assert.match(problemOf(answer, 502, "network_teardown_failed").detail, /Correct what the CNI plug-in/);
+    assert.match(problemOf(answer, 502, "network_teardown_failed").detail, /Fix what the CNI plugin/);
   }
   const { stats } = bodyOf(await gateway.get<ListPodSandboxStatsResponse>("/v1/stats/pods"));
   assert.ok(stats.some(({ attributes }) => attributes?.id === good.id));

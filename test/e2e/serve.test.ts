@@ -92,7 +92,7 @@ test("a socket file that nobody answers is replaced, one that is answered is not
     const third = await runToEnd(
       crestCommand("serve", inFront(), `--listen=${listen}`, `--data-dir=${folder}`),
     );
-    assert.match(refusalOf(third), /Cannot listen on .*again\.sock: something else listens there/);
+    assert.match(refusalOf(third), /Cannot listen on .*again\.sock: the address is in use/);
     assert.equal((await second.get("/livez")).status, 200);
   } finally {
     await Promise.all([first.close(), second.close()]);
@@ -135,7 +135,7 @@ test("a token file that others may read, that is empty or too short stops the st
     ...[0o644, 0o640, 0o604].map((mode) => ({
       text: long,
       mode,
-      says: `has mode ${mode.toString(8)}: others may read it`,
+      says: `has mode ${mode.toString(8)}, so others can read it`,
     })),
     { text: "", mode: 0o600, says: "is empty, as earlier versions left it on a full disk: run rm" },
     ...["short\n", "two tokens in one file\n"].map((text) => ({
@@ -161,11 +161,11 @@ test("a token file that cannot be read or made is one sentence", { skip }, async
     [isFolder, `Cannot read the token file ${isFolder}: EISDIR`],
     [
       "/dev/null/token",
-      "Cannot make the token file /dev/null/token: ENOTDIR, choose another with --token-file or --data-dir",
+      "Cannot create the token file /dev/null/token: ENOTDIR, choose another with --token-file or --data-dir",
     ],
     [
       "/dev/null/none/token",
-      "Cannot make the token file /dev/null/none/token: ENOTDIR, choose another with --token-file or --data-dir",
+      "Cannot create the token file /dev/null/none/token: ENOTDIR, choose another with --token-file or --data-dir",
     ],
   ] as const) {
     const flags = [inFront(), `--data-dir=${folder}`, "--listen=127.0.0.1:0", `--token-file=${path}`];
@@ -189,7 +189,7 @@ test("a socket that its user may not open is said to be one, and who may", { ski
   const program = start(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", ...crest]);
   programs.push(program);
   await program.until(
-    / {2}runtime {2}\S+ cannot be opened, permission is denied: run Crest as root or in group 0$/m,
+    / {2}runtime {2}\S+ cannot be opened, permission denied: run Crest as root or in group 0$/m,
   );
   assert.equal((await stop(program)).code, 0);
   await new Promise((resolve) => listener.close(resolve));

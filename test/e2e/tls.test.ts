@@ -139,6 +139,6 @@ test("a certificate that is no good is one sentence, before anything is started"
     `--tls-cert=${file("tls.crt")}`,
     `--tls-key=${file("client.key")}`,
   ]);
-  const sentence = `--tls-key: ${file("client.key")} is not the key of ${file("tls.crt")}`;
+  const sentence = `--tls-key: ${file("client.key")} does not match ${file("tls.crt")}`;
   assert.deepEqual([ended.code, ended.stdout, ended.stderr], [1, "", `crest: ${sentence}\n`]);
 });

@@ -70,7 +70,7 @@ const expectations: readonly Expectation[] = [
   ["$CONTAINER/stats", says('"usageCoreNanoSeconds":{"value":"', '"workingSetBytes":{"value":"')],
 
   ["cut -c1-27", says('"state":"CONTAINER_RUNNING"')],
-  ['"comand"', says('"status":400', '"pointer":"/comand"', "perhaps command is meant")],
+  ['"comand"', says('"status":400', '"pointer":"/comand"', "(did you mean command?)")],
 
   ["$CONTAINER/stop?timeout=1", nothing],
   ["-X DELETE $API$CONTAINER", nothing],

@@ -129,7 +129,7 @@ test("npm start: packages, build, and the tour; Ctrl-C leaves nothing", { skip }
     '"state":"SANDBOX_READY"',
     '"exitCode":3',
     '"usageCoreNanoSeconds"',
-    "perhaps command is meant",
+    "(did you mean command?)",
   ])
     assert.ok(said.includes(part), `${part}: ${said}`);
   assert.equal((await machine.run(podCgroups)).trim(), "crest");

@@ -36,8 +36,8 @@ test("a bad line is refused by file and number", () => {
   refused("A=1\nB", `/c, line 2: ${assignment}`);
   refused("export A=1", `/c, line 1: ${assignment}`);
   refused("1A=1", `/c, line 1: ${assignment}`);
-  const quote = "A: the quote does not end, or something stands behind it";
+  const quote = "A: the quote is not closed, or text follows it";
   for (const bad of ['"', '"a', "'a", "'a' b", '"a"b', "'a'#b", '"a\\"'])
     refused(`A=${bad}`, `/c, line 1: ${quote}`);
-  refused("A=1\n\nA=1", "/c, line 3: A is set on line 1 already");
+  refused("A=1\n\nA=1", "/c, line 3: A is already set on line 1");
 });

@@ -57,7 +57,7 @@ test("a bare --allow-read leaves the next argument alone", () => {
   assert.deepEqual(grants("--allow-read serve").allow, { read: true });
   refused(
     "serve --allow-read pods",
-    "pods: unexpected argument, crest serve takes flags only; a value is written --allow-read=pods",
+    "pods: unexpected argument, crest serve takes only flags; write the value as --allow-read=pods",
   );
 });
 
@@ -65,13 +65,13 @@ test("an unknown kind is refused, naming the nearest and the known ones", () => 
   const known = grantWords.read.kinds.join(",");
   refused(
     "serve --allow-read=podz",
-    `--allow-read=podz: unknown word "podz", the nearest is "pods": write some of ${known}`,
+    `--allow-read=podz: unknown word "podz" (did you mean "pods"?): use any of ${known}`,
   );
-  refused("serve --deny-read=pods,*", `--deny-read=pods,*: unknown word "*": write some of ${known}`);
+  refused("serve --deny-read=pods,*", `--deny-read=pods,*: unknown word "*": use any of ${known}`);
   refused("serve", /^CREST_ALLOW_READ=podz \(environment\): unknown word "podz"/, {
     CREST_ALLOW_READ: "podz",
   });
-  refused("serve --allow-read=pods,", /an empty place in the list/);
+  refused("serve --allow-read=pods,", /empty item in the list/);
 });
 
 test("a scope is refused by saying what works now, for grants and for denials", () => {
@@ -98,7 +98,7 @@ test("a word that takes nothing refuses a value", () => {
   for (const word of ["image-remove", "verbose", "unmanaged"]) {
     refused(
       `serve --allow-${word}=x`,
-      `--allow-${word}=x: takes no value but true and false (or 1, yes, on; 0, no, off)`,
+      `--allow-${word}=x: must be true or false (or 1, yes, on; 0, no, off)`,
     );
   }
 });
@@ -122,7 +122,7 @@ test("a prefix that no image's name begins with is refused", () => {
     ["docker.io/library/busybox:1.35", /has a tag or a digest/],
     ["docker.io/a@sha256:00", /has a tag or a digest/],
     ["docker.io//a", /has an empty part/],
-    ["docker.io/../a", /has "\.\.", which no image's name has/],
+    ["docker.io/../a", /has "\.\.", which cannot occur in an image name/],
     ["docker.io/Library", /has "Library"/],
     ["a..b/c", /does not begin with a registry's host, for "a\.\.b"/],
     ["registry.example:port/a", /does not begin with a registry's host/],

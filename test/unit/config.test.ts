@@ -170,7 +170,7 @@ test("the data folder is root's, or follows XDG_STATE_HOME, or HOME, or must be 
 test("relative paths become absolute, and ~ is refused because nothing would expand it", () => {
   assert.equal(config("serve --data-dir=state/../d").dataDir, "/work/d");
   assert.deepEqual(config("serve --listen=unix:c.sock").listen, { path: "/work/c.sock" });
-  refused("serve --data-dir=~/d", {}, "--data-dir=~/d: ~ means nothing here, write the whole path");
+  refused("serve --data-dir=~/d", {}, "--data-dir=~/d: ~ is not expanded, write the full path");
 });
 
 test("listen takes loopback addresses with a port, and Unix sockets", () => {
@@ -197,15 +197,19 @@ test("listen refuses what is not loopback without TLS, and takes it with TLS", (
     refused(
       `serve --listen=${host}:80`,
       {},
-      `--listen=${host}:80: not loopback, which is refused without TLS: ${remedy}`,
+      `--listen=${host}:80: not loopback, so TLS is required: ${remedy}`,
     );
     const { listen } = config(["serve", `--listen=${host}:80`, "--accept-host=a", ...tls]);
     assert.deepEqual(listen, { host: host.replace(/[[\]]/g, ""), port: 80 });
   }
   for (const host of ["example.org", "localhost.example", "127.1"]) {
-    refused(["serve", `--listen=${host}:80`, ...tls], {}, /is no IP address, and a name could come to mean/);
+    refused(
+      ["serve", `--listen=${host}:80`, ...tls],
+      {},
+      /is not an IP address, and a name could later resolve to/,
+    );
   }
-  refused("serve --listen=:80", {}, "--listen=:80: no host, write 0.0.0.0:80 for every address");
+  refused("serve --listen=:80", {}, "--listen=:80: missing host, write 0.0.0.0:80 for all addresses");
   refused(
     "serve",
     { env: { CREST_LISTEN: "10.0.0.1:80" } },
@@ -223,7 +227,7 @@ test("an address of its own may stand in a Host header, every address may not an
     refused(
       ["serve", `--listen=${host}:80`, ...tls],
       {},
-      `--listen=${host}:80: every address has no name of its own, add --accept-host=NAME for what clients call it`,
+      `--listen=${host}:80: this listens on all addresses, add --accept-host=NAME for each name that clients use`,
     );
   }
 });
@@ -231,15 +235,11 @@ test("an address of its own may stand in a Host header, every address may not an
 test("TLS needs both files, and no Unix socket", () => {
   refused("serve --tls-cert=/c", {}, "--tls-cert=/c: has no key, add --tls-key=FILE");
   refused("serve --tls-key=/k", {}, "--tls-key=/k: has no certificate, add --tls-cert=FILE");
-  refused(
-    "serve --tls-client-ca=/ca",
-    {},
-    /^--tls-client-ca=\/ca: clients show certificates over TLS only, add/,
-  );
+  refused("serve --tls-client-ca=/ca", {}, /^--tls-client-ca=\/ca: client certificates require TLS, add/);
   refused(
     "serve --listen=unix:/s --tls-cert=/c --tls-key=/k",
     {},
-    "--listen=unix:/s: a Unix socket needs no TLS, leave --tls-cert and --tls-key out",
+    "--listen=unix:/s: a Unix socket does not use TLS, omit --tls-cert and --tls-key",
   );
   assert.equal(config("serve --tls-cert=/c --tls-key=/k").tls?.certFile, "/c", "loopback may have it");
 });
@@ -262,15 +262,15 @@ test("each value that does not read is refused by place, mistake and remedy", ()
     ["--listen=127.0.0.1:", /bad port ""/],
     [
       "--listen=127.0.0.1",
-      /no address with a port .*: write 127\.0\.0\.1:8585, \[::1\]:8585, unix:\/path or fd:3$/,
+      /not an address with a port .*: write 127\.0\.0\.1:8585, \[::1\]:8585, unix:\/path or fd:3$/,
     ],
-    ["--listen=8585", /no address with a port/],
+    ["--listen=8585", /not an address with a port/],
     ["--listen=::1:8585", /IPv6 in brackets/],
-    ["--listen=http://127.0.0.1:1", /no address with a port/],
-    ["--listen=", "--listen=: empty, leave it out for the default"],
-    ["--listen=unix:", /no path, write unix:\/path$/],
-    ["--listen=unix://run/crest.sock", /no path, write unix:\/path$/],
-    [`--listen=unix:/${"a".repeat(107)}`, /the path has 108 bytes, a Unix socket's has at most 107/],
+    ["--listen=http://127.0.0.1:1", /not an address with a port/],
+    ["--listen=", "--listen=: empty, omit it for the default"],
+    ["--listen=unix:", /missing path, write unix:\/path$/],
+    ["--listen=unix://run/crest.sock", /missing path, write unix:\/path$/],
+    [`--listen=unix:/${"a".repeat(107)}`, /the path has 108 bytes, a Unix socket allows at most 107/],
     [`--listen=unix:/${"é".repeat(54)}`, /the path has 109 bytes/],
     ["--data-dir=", /^--data-dir=: empty/],
     ["--token-file=", /^--token-file=: empty/],
@@ -279,20 +279,17 @@ test("each value that does not read is refused by place, mistake and remedy", ()
       /tcp is not supported, only Unix sockets are: write unix:\/\/\/path$/,
     ],
     ["--runtime-endpoint=npipe:////./pipe/x", /npipe is not supported/],
-    ["--runtime-endpoint=unix:", /no path/],
+    ["--runtime-endpoint=unix:", /missing path/],
     [`--image-endpoint=/${"a".repeat(107)}`, /108 bytes/],
     ["--stream-host=node.example", /not an IP address/],
     ["--stream-host=fe80::1%eth0", /not an IP address/],
-    ["--accept-host=a,,b", "--accept-host=a,,b: an empty place in the list, write A,B"],
+    ["--accept-host=a,,b", "--accept-host=a,,b: empty item in the list, write A,B"],
     ["--accept-host=*.example", /has a wildcard/],
     ["--accept-host=crest.example:80", /has a port/],
-    ["--accept-host=http://crest.example", /is no host name/],
-    ["--accept-host=a..b", /is no host name/],
-    [
-      "--allow-verbose=maybe",
-      "--allow-verbose=maybe: takes no value but true and false (or 1, yes, on; 0, no, off)",
-    ],
-    ["--allow-all=everything", /takes no value but true and false/],
+    ["--accept-host=http://crest.example", /is not a host name/],
+    ["--accept-host=a..b", /is not a host name/],
+    ["--allow-verbose=maybe", "--allow-verbose=maybe: must be true or false (or 1, yes, on; 0, no, off)"],
+    ["--allow-all=everything", /must be true or false/],
   ];
   for (const [flag, message] of cases) refused(["serve", flag], {}, message);
 });
@@ -317,7 +314,7 @@ test("an empty variable is refused, whether a default or a switch would be meant
   refused(
     "serve",
     { env: { CREST_DATA_DIR: "" } },
-    "CREST_DATA_DIR= (environment): empty, leave it out for the default",
+    "CREST_DATA_DIR= (environment): empty, omit it for the default",
   );
   refused(
     "serve",
@@ -328,24 +325,24 @@ test("an empty variable is refused, whether a default or a switch would be meant
 });
 
 test("an unknown flag is refused with the nearest one", () => {
-  refused("serve --lisen=x", {}, "--lisen: unknown flag, the nearest is --listen");
-  refused("serve -listen x", {}, "-listen: unknown flag, the nearest is --listen");
-  refused("serve --allow-reed", {}, "--allow-reed: unknown flag, the nearest is --allow-read");
-  refused("serve --exec", {}, "--exec: unknown flag, the nearest is --allow-exec");
-  refused("serve --no-install", {}, "--no-install: unknown flag, the nearest is --install");
-  refused("--lisen x serve", {}, "--lisen: unknown flag, the nearest is --listen");
-  refused("serve --zzzzzz", {}, "--zzzzzz: unknown flag, crest serve --help shows all");
+  refused("serve --lisen=x", {}, "--lisen: unknown flag, did you mean --listen?");
+  refused("serve -listen x", {}, "-listen: unknown flag, did you mean --listen?");
+  refused("serve --allow-reed", {}, "--allow-reed: unknown flag, did you mean --allow-read?");
+  refused("serve --exec", {}, "--exec: unknown flag, did you mean --allow-exec?");
+  refused("serve --no-install", {}, "--no-install: unknown flag, did you mean --install?");
+  refused("--lisen x serve", {}, "--lisen: unknown flag, did you mean --listen?");
+  refused("serve --zzzzzz", {}, "--zzzzzz: unknown flag, see crest serve --help");
   refused("serve -x", {}, /^-x: unknown flag/);
 });
 
 test("an unknown variable is refused with the nearest one, in the environment and in the file", () => {
-  const remedy = "unknown variable, the nearest is CREST_LISTEN";
+  const remedy = "unknown variable, did you mean CREST_LISTEN?";
   refused("serve", { env: { CREST_LISEN: "x" } }, `CREST_LISEN (environment): ${remedy}`);
   refused("serve --config=/c", { files: { "/c": "\nCREST_LISEN=x" } }, `CREST_LISEN (/c, line 2): ${remedy}`);
   refused(
     "serve",
     { env: { CREST_ZZZZZZ: "x" } },
-    "CREST_ZZZZZZ (environment): unknown variable, .env.example shows all",
+    "CREST_ZZZZZZ (environment): unknown variable, see .env.example",
   );
   refused("serve --listen=127.0.0.1:1", { env: { CREST_LISEN: "x" } }, /^CREST_LISEN/);
 });
@@ -382,8 +379,8 @@ test("a file is for Crest alone: every other name in it is refused", () => {
 });
 
 test("a flag without its value does not take the next flag for it", () => {
-  refused("serve --listen --data-dir /d", {}, "--listen: no value, write --listen=ADDRESS");
-  refused("serve --listen", {}, "--listen: no value, write --listen=ADDRESS");
+  refused("serve --listen --data-dir /d", {}, "--listen: missing value, write --listen=ADDRESS");
+  refused("serve --listen", {}, "--listen: missing value, write --listen=ADDRESS");
 });
 
 test("a single value that is given twice is refused, a switch that agrees with itself is not", () => {
@@ -401,10 +398,10 @@ test("commands are told from each other, and what is none is refused", () => {
   assert.deepEqual(parse("version"), { name: "version" });
   assert.deepEqual(parse("--version"), { name: "version" });
   assert.equal(parse("up").name, "up");
-  refused("sevre", {}, "sevre: unknown command, the nearest is serve");
-  refused("frobnicate", {}, "frobnicate: unknown command, there are up, serve, openapi, version");
-  refused("--listen=x", {}, "--listen: no command, write crest up or crest serve before the flags");
-  refused("serve now", {}, "now: unexpected argument, crest serve takes flags only");
+  refused("sevre", {}, "sevre: unknown command, did you mean serve?");
+  refused("frobnicate", {}, "frobnicate: unknown command, expected one of up, serve, openapi, version");
+  refused("--listen=x", {}, "--listen: missing command, write crest up or crest serve before the flags");
+  refused("serve now", {}, "now: unexpected argument, crest serve takes only flags");
   refused("serve -- now", {}, /^now: unexpected argument/);
   refused("version --listen=x", {}, "--listen: crest version has no flags");
 });

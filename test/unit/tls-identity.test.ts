@@ -61,7 +61,7 @@ test("a file that cannot be read is named with its flag", async (t) => {
 
 test("a key of another certificate is refused, by both names", async (t) => {
   const files = await filesOf(t, { key: selfSigned().key });
-  assert.equal(await refusalOf(files), `--tls-key: ${files.key} is not the key of ${files.cert}`);
+  assert.equal(await refusalOf(files), `--tls-key: ${files.key} does not match ${files.cert}`);
 });
 
 test("an encrypted key is refused, in either of its forms", async (t) => {

@@ -241,7 +241,7 @@ test("authorize() names everything that is missing at once, what fields need inc
     fieldGrants: { sandboxConfig: "host", verbose: "verbose" },
   } as const;
   const fields = ["sandboxConfig", "verbose"];
-  const why = "because Crest does not yet limit what a pod may ask of the node";
+  const why = "because Crest does not yet limit what a pod can request from the node";
   const unmanaged = "if Crest did not create the pod";
   const told = (who: Caller) => {
     const { message, members } = refusal(() => authorize(createContainer, who, { fields }));

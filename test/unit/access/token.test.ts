@@ -51,7 +51,7 @@ test("a token file that others may read, write or run is refused with the comman
   await writeFile(path, good);
   for (const mode of [0o640, 0o604, 0o644, 0o660, 0o666, 0o610, 0o601, 0o620, 0o602, 0o777, 0o440]) {
     await chmod(path, mode);
-    await refused(path, new RegExp(`has mode ${mode.toString(8)}: .*chmod 600`));
+    await refused(path, new RegExp(`has mode ${mode.toString(8)}, .*chmod 600`));
   }
   for (const mode of [0o600, 0o400, 0o700]) {
     await chmod(path, mode);
@@ -114,7 +114,7 @@ test("a token that cannot be written whole leaves nothing behind, and the next s
   const said = await loadElsewhere(path, "trap '' XFSZ; ulimit -f 0;");
   assert.equal(
     said,
-    `Cannot make the token file ${path}: EFBIG, choose another with --token-file or --data-dir`,
+    `Cannot create the token file ${path}: EFBIG, choose another with --token-file or --data-dir`,
   );
   assert.deepEqual(await readdir(folder), []);
   assert.match(await loadToken(path), /^[\w-]{43}$/);
@@ -145,7 +145,7 @@ test("the second name that a killed start left is removed, and another hard link
 test("an empty token file is refused with the command that mends it, and stays", async (t) => {
   const path = join(await tempDir(t), "token");
   await writeFile(path, "", { mode: 0o600 });
-  await refused(path, /is empty, .*: run rm \S+token, and the next start makes a new token/);
+  await refused(path, /is empty, .*: run rm \S+token, and the next start creates a new one/);
   assert.equal(await readFile(path, "utf8"), "");
 });
 
@@ -181,7 +181,7 @@ test("what is no file, and where none can be made, is one clear sentence", async
   await mkdir(join(folder, "folder"), { mode: 0o700 });
   await refused(join(folder, "folder"), /Cannot read .*EISDIR/);
   await writeFile(join(folder, "file"), "");
-  await refused(join(folder, "file", "token"), /Cannot (make|read) .*ENOTDIR/);
+  await refused(join(folder, "file", "token"), /Cannot (create|read) .*ENOTDIR/);
 });
 
 test("the token opens, in any case of the scheme and with any number of spaces", () => {

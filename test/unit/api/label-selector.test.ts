@@ -232,7 +232,7 @@ test("what apimachinery refuses is refused, with its place", () => {
         assert.ok(error instanceof GatewayError, String(error));
         assert.equal(error.code, "invalid_request");
         assert.equal(error.errors[0]?.parameter, "labelSelector");
-        assert.match(error.errors[0]?.detail ?? "", /^wants .* at position \d+ of ".*", found /s);
+        assert.match(error.errors[0]?.detail ?? "", /^expected .* at position \d+ of ".*", found /s);
         return true;
       },
       JSON.stringify(text),

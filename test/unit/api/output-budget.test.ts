@@ -26,7 +26,7 @@ test("a refusal says how much waits and what the limit is, and when to come agai
   assert.throws(
     () => budget.reserve("a", 1),
     ({ message, headers, status }: GatewayError) =>
-      /answers have 4 MiB of memory.*4 MiB for each caller.*--max-buffer/.test(message) &&
+      /answers use 4 MiB of memory.*4 MiB for each caller.*--max-buffer/.test(message) &&
       headers["retry-after"] === "1" &&
       status === 503,
   );

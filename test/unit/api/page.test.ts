@@ -75,7 +75,7 @@ test("a token of other filters is refused, and says that it is the filters", () 
       const token = continueToken(last, others);
       const { parameter, detail } = mistake(() => parsePage({ continue: token }, filters));
       assert.equal(parameter, "continue");
-      assert.match(detail, /other filters/);
+      assert.match(detail, /different filters/);
     }),
   );
 });

@@ -16,7 +16,7 @@ test("suggestParameter() knows what others call a parameter, and misspelt names"
     ["limti", "limit"],
     ["limits", "limit"],
   ] as const) {
-    const phrase = meant === undefined ? undefined : `perhaps ${meant} is meant`;
+    const phrase = meant === undefined ? undefined : `did you mean ${meant}?`;
     assert.equal(suggestParameter(name, ofList), phrase, name);
   }
 });
@@ -24,7 +24,7 @@ test("suggestParameter() knows what others call a parameter, and misspelt names"
 test("suggestParameter() suggests only what the route has", () => {
   assert.equal(suggestParameter("label", ["limit"]), undefined);
   assert.equal(suggestParameter("all", ["limit"]), undefined);
-  assert.match(suggestParameter("all", ofList) ?? "", /leave it out/);
+  assert.match(suggestParameter("all", ofList) ?? "", /omit it/);
   assert.equal(suggestParameter("constructor", ofList), undefined);
   assert.equal(suggestParameter("x".repeat(100_000), ofList), undefined);
 });

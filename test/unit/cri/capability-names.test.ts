@@ -16,8 +16,8 @@ test("capabilityMistake() takes the names of Linux in every spelling that a runt
 });
 
 test("capabilityMistake() names what was probably meant", () => {
-  assert.match(capabilityMistake("NET_ADMIM") ?? "", /perhaps "NET_ADMIN", got "NET_ADMIM"$/);
-  assert.match(capabilityMistake("root please") ?? "", /such as "NET_ADMIN", or "ALL", got "root please"$/);
+  assert.match(capabilityMistake("NET_ADMIM") ?? "", /did you mean "NET_ADMIN"\?\), got "NET_ADMIM"$/);
+  assert.match(capabilityMistake("root please") ?? "", /such as "NET_ADMIN", or "ALL"\), got "root please"$/);
   for (const name of ["", "CAP_", "CAP_CAP_CHOWN", "NET ADMIN"]) assert.ok(capabilityMistake(name), name);
 });
 

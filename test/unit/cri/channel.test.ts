@@ -428,7 +428,7 @@ test("call() answers outcome_unknown, with a way to look, for a mutation that th
   await fake.stop();
   const error = await lost;
   assert.equal(error.code, "outcome_unknown");
-  assert.match(error.message, /may have been carried out.*GET \/v1\/pods/);
+  assert.match(error.message, /may have been executed.*GET \/v1\/pods/);
   assert.deepEqual(error.headers, {});
   // One that was never sent did nothing.
   assert.equal(

@@ -58,9 +58,9 @@ test("requirePieces() shows the exact command when it may not install", async ()
 
 test("requirePieces() refuses another system and another user in one sentence", async () => {
   const darwin = machine(["ctr"], { platform: "darwin" });
-  assert.equal(await refusal(darwin), "The embedded containerd needs Linux, and this is darwin.");
+  assert.equal(await refusal(darwin), "The embedded containerd needs Linux, but this is darwin");
   const user = machine(["ctr"], { uid: 1000 });
-  assert.equal(await refusal(user), "The embedded containerd needs root, and this is user 1000.");
+  assert.equal(await refusal(user), "The embedded containerd needs root, but this is user 1000");
 });
 
 /** Puts an apt-get that does what `script` says before the machine's own, and answers what is said of an installation. */

@@ -86,7 +86,7 @@ test("a prefix of several ids is refused with the candidates, twenty at most, in
   assert.deepEqual(few.members.candidates, ids.slice(0, 10));
   const many = await refusal(inventory.resolve("pod", "a"));
   assert.deepEqual(many.members.candidates, ids.slice(0, 20));
-  assert.match(many.message, /25 ids begin so/);
+  assert.match(many.message, /25 pods match/);
 });
 
 test("an id that another one begins with is itself", async () => {

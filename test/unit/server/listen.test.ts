@@ -42,7 +42,7 @@ test("listenOn() takes nothing away but sockets that nobody answers", async (t) 
   for (const name of ["notes.txt", "folder", "link"]) {
     const path = join(folder, name);
     const listening = listenOn(aServer(t), { path }, plain);
-    await assert.rejects(listening, refused(path, "there is something that is no socket"));
+    await assert.rejects(listening, refused(path, "a file that is not a socket is in the way"));
   }
   assert.equal(readFileSync(file, "utf8"), "precious");
 });
@@ -53,7 +53,7 @@ test("listenOn() takes the place of a socket that is dead, not of one that is an
   const killed = aServer(t);
   await listenOn(killed, { path: `${path}.moved` }, plain);
   renameSync(`${path}.moved`, path);
-  await assert.rejects(listenOn(aServer(t), { path }, plain), refused(path, "something else listens there"));
+  await assert.rejects(listenOn(aServer(t), { path }, plain), refused(path, "the address is in use"));
   await stopListening(killed);
   assert.ok(statSync(path).isSocket());
   assert.equal(await listenOn(aServer(t), { path }, plain), `unix:${path}`);
@@ -139,5 +139,5 @@ test("a port that is taken is refused with the address", async (t) => {
   const address = await listenOn(aServer(t), { host: "127.0.0.1", port: 0 }, plain);
   const port = Number(new URL(address).port);
   const listening = listenOn(aServer(t), { host: "127.0.0.1", port }, plain);
-  await assert.rejects(listening, refused(`127.0.0.1:${port}`, "something else listens there"));
+  await assert.rejects(listening, refused(`127.0.0.1:${port}`, "the address is in use"));
 });

@@ -80,7 +80,7 @@ test("a status that is too long to be read is a failure, and still JSON", async 
     assert.equal(reason, "InternalError");
     assert.match(
       String(message),
-      /^exit unknown: the runtime's status is no JSON: .{3072}\.\.\. \(cut\) \.\.\..{1024}$/,
+      /^exit unknown: the runtime's status is not JSON: .{3072}\.\.\. \(cut\) \.\.\..{1024}$/,
     );
   }
 });

@@ -116,7 +116,7 @@ describe("keepAlive()", { concurrency: true }, () => {
     const busy = setInterval(live.heard, 5);
     t.after(() => clearInterval(busy));
     const begun = performance.now();
-    assert.deepEqual(await closeOf(client), [4408, "the session's time is over"]);
+    assert.deepEqual(await closeOf(client), [4408, "the session reached its time limit"]);
     assert.ok(performance.now() - begun >= 200);
   });
 

@@ -39,7 +39,7 @@ test("encode() refuses a field in both spellings", () => {
   assertRefused(
     { hostPath: "/a", host_path: "/a" },
     "/host_path",
-    /must not be given twice, there is hostPath too/,
+    /must not be given twice, it is also set as hostPath/,
   );
   assertRefused({ host_path: null, hostPath: "/a" }, "/hostPath", /must not be given twice/);
 });
@@ -75,7 +75,7 @@ test("encode() names the nearest field and the known ones for an unknown one", (
   assertRefused(
     { part: { wieght: 1 } },
     "/part/wieght",
-    /is not known, perhaps weight is meant: Part has image, weight/,
+    /is not known \(did you mean weight\?\): Part has image, weight/,
   );
   assertRefused({ part: { HOST: 1 } }, "/part/HOST", /is not known: Part has image, weight/);
   assert.throws(() => encode("Nothing", { a: 1 }), /\/a is not known: Nothing has no fields/);
@@ -118,7 +118,7 @@ test("encode() refuses lost digits, and says to use a string", () => {
   assertRefused(
     { int64: 9007199254740992 },
     "/int64",
-    /loses some, write it as a string, got 9007199254740992/,
+    /loses digits, write it as a string, got 9007199254740992/,
   );
   assertRefused({ uint64: 1e20 }, "/uint64", /write it as a string/);
 });
@@ -147,7 +147,11 @@ test("encode() takes enums by name and by number", () => {
   assert.equal(hex({ kind: "ODD" }), "5807");
   assert.equal(hex({ kind: 7 }), "5807");
   assert.equal(hex({ kind: 5 }), "5805");
-  assertRefused({ kind: "ood" }, "/kind", /must be one of PLAIN, FANCY, ODD \(perhaps ODD\), got "ood"/);
+  assertRefused(
+    { kind: "ood" },
+    "/kind",
+    /must be one of PLAIN, FANCY, ODD \(did you mean ODD\?\), got "ood"/,
+  );
   assertRefused({ kind: "toString" }, "/kind", /must be one of PLAIN, FANCY, ODD, got "toString"/);
   assertRefused({ kind: "1" }, "/kind", /must be one of/);
   assertRefused({ kind: 2 ** 31 }, "/kind", /int32/);

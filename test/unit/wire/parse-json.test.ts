@@ -49,7 +49,7 @@ test("parseJson() refuses what is not JSON, with a place", () => {
   assert.equal(refusal('"a'), "1:3  expected the end of a string, but the text ends");
   assert.equal(refusal('"\\x"'), "1:3  expected an escape");
   assert.equal(refusal('"\\u12g4"'), "1:4  expected four hexadecimal digits");
-  assert.equal(refusal('"a\nb"'), "1:3  a control character stands in a string without an escape");
+  assert.equal(refusal('"a\nb"'), "1:3  a control character in a string is not escaped");
   for (const text of ["'a'", "{a:1}", "[1,,2]", "NaN", "Infinity", "+1", ".5", "// x\n1", "\u00a01"]) {
     assert.match(refusal(text), /expected a/, text);
   }
@@ -66,11 +66,11 @@ test("parseJson() refuses a byte order mark", () => {
 });
 
 test("parseJson() refuses a member that is given twice, however it is written", () => {
-  assert.equal(refusal('{"a":{"b":1,\n"b":2}}'), '2:1 /a/b the member "b" is given twice');
-  assert.equal(refusal('{"a":1,"\\u0061":1}'), '1:8 /a the member "a" is given twice');
+  assert.equal(refusal('{"a":{"b":1,\n"b":2}}'), '2:1 /a/b the member "b" is repeated');
+  assert.equal(refusal('{"a":1,"\\u0061":1}'), '1:8 /a the member "a" is repeated');
   assert.equal(
     refusal('{"__proto__":1,"__proto__":1}'),
-    '1:16 /__proto__ the member "__proto__" is given twice',
+    '1:16 /__proto__ the member "__proto__" is repeated',
   );
 });
 
@@ -127,8 +127,8 @@ test("parseJson() keeps __proto__ a plain member", () => {
 
 test("parseJson() bounds the depth", () => {
   assert.equal(refusal("[".repeat(64) + "]".repeat(64)), "taken");
-  assert.match(refusal("[".repeat(65) + "]".repeat(65)), /it is nested more than 64 deep/);
-  assert.match(refusal('{"a":'.repeat(1_000_000)), /it is nested more than 64 deep/);
+  assert.match(refusal("[".repeat(65) + "]".repeat(65)), /it is nested more than 64 levels deep/);
+  assert.match(refusal('{"a":'.repeat(1_000_000)), /it is nested more than 64 levels deep/);
 });
 
 test("parseJson() reads a subarray and nothing around it", () => {
