@@ -11,6 +11,8 @@ import { createOutputBudget } from "./api/output-budget.ts";
 import type { Config } from "./config.ts";
 import type { Runtime } from "./cri/channel.ts";
 import { StartError } from "./errors.ts";
+import { withFailedStarts } from "./events/failed-starts.ts";
+import { createNodeEvents, type NodeEventsOptions } from "./events/node-events.ts";
 import { createMetricsServer, createScrapes } from "./http/metrics.ts";
 import { createServer, type ServerOptions } from "./http/server.ts";
 import { createInventory, type Inventory } from "./inventory/inventory.ts";
@@ -62,6 +64,8 @@ export interface AppOptions
   readonly maxBufferBytes?: number | undefined;
   /** Maximum duration of an ExecSync command, in milliseconds. Default: 1 h. 0: no limit. */
   readonly execMaxMs?: number;
+  /** How events are followed. For tests. */
+  readonly events?: Pick<NodeEventsOptions, "lingerMs" | "listEveryMs">;
   /** Absent: no TLS. */
   readonly tls?: TlsSettings | undefined;
 }
@@ -116,7 +120,16 @@ export function createApp({
   const { tracing } = options;
   const metrics = createGatewayMetrics();
   const traced = tracing?.interceptor(options.runtime) ?? options.runtime;
-  const { runtime, inventory } = adapt(metrics.measured(traced));
+  const { runtime: adapted, inventory } = adapt(metrics.measured(traced));
+  const events = createNodeEvents({
+    runtime: adapted,
+    ...options.events,
+    report(error) {
+      const why = error instanceof Error ? error.message : String(error);
+      log({ level: "warn", message: `Events of the runtime may be missing: ${why}`, error });
+    },
+  });
+  const runtime = compose(adapted, withFailedStarts(events));
   const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};
   const { maxConnections, maxStreams } = shareDescriptors(descriptorLimit(), mostSessions);
   if (maxStreams < mostSessions) {
@@ -135,7 +148,7 @@ export function createApp({
   const scrapes = createScrapes({ gateway: metrics, containers, sessions, usage });
   const guardHost = createHostGuard(config.acceptHost);
   const { app: server, warmUp } = createServer({
-    ...{ runtime, inventory },
+    ...{ runtime, inventory, events },
     defaults: createDefaults({
       runtime,
       logRoot: logRootOf(config.dataDir),
@@ -196,6 +209,7 @@ export function createApp({
         void stopListening(metricsServer);
         closeConnections(metricsServer);
       }
+      events.close();
       const told = sessions.close(closeCode.goingAway, "the gateway is shutting down");
       // The process that passed the socket keeps listening: new connections are for the next gateway.
       const released = "fd" in listen ? stopListening(listener) : undefined;

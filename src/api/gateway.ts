@@ -6,6 +6,7 @@ import type { Caller } from "../access/authorize.ts";
 import type { Runtime } from "../cri/channel.ts";
 import { encodeCallers } from "../cri/codec.ts";
 import { GatewayError } from "../errors.ts";
+import type { NodeEvents } from "../events/node-events.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { Inventory } from "../inventory/inventory.ts";
 import type { ContainerSource } from "../logs/logged-containers.ts";
@@ -22,6 +23,8 @@ export interface Gateway {
   readonly runtime: Runtime;
   readonly inventory: Inventory;
   readonly defaults: Defaults;
+  /** What happens on the node. */
+  readonly events: NodeEvents;
   readonly pool: BufferPool;
   readonly share: Share;
   readonly budget: OutputBudget;

@@ -15,6 +15,7 @@ import { whyKept } from "../runtimes/kept-image.ts";
 import { breaks } from "../wire/field-rule.ts";
 import { invalid } from "./bind.ts";
 import type { CustomHandler } from "./custom.ts";
+import { listEvents } from "./event-handler.ts";
 import { inputOf } from "./input.ts";
 import { logHandlers } from "./log-routes.ts";
 import { pruneImages, prunePods } from "./prune.ts";
@@ -22,7 +23,10 @@ import type { StreamHandler } from "./stream.ts";
 import { usageHandlers } from "./usage-handlers.ts";
 
 export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<Id>> } = {
-  getCapabilities: (_ctx, { runtime }) => readCapabilities(runtime),
+  getCapabilities: async (_ctx, { runtime, events }) => ({
+    ...(await readCapabilities(runtime)),
+    events: await events.source(),
+  }),
 
   getGrants: async ({ caller }) => grantsAnswer(caller),
 
@@ -67,9 +71,9 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
 
 /** A container's state and each change of it, until it exits. */
 const waitContainer: StreamHandler<AnswerOf<"waitContainer">> = {
-  async open({ bound, signal }, { runtime }) {
+  async open({ bound, signal }, { runtime, events }) {
     const { containerId, timeout } = inputOf("waitContainer", bound);
-    const states = await watchState(runtime, containerId, { timeoutMs: timeout * 1000, signal });
+    const states = await watchState(runtime, containerId, { timeoutMs: timeout * 1000, signal, events });
     return (async function* () {
       for await (const status of states) yield waitAnswer(status);
     })();
@@ -78,6 +82,7 @@ const waitContainer: StreamHandler<AnswerOf<"waitContainer">> = {
 };
 
 export const streamHandlers: { readonly [Id in StreamRouteId]: StreamHandler<AnswerOf<Id>, object> } = {
+  listEvents,
   waitContainer,
   ...usageHandlers,
   ...logHandlers,

@@ -35,7 +35,7 @@ export interface StreamHandler<Answer extends object = object, Item extends obje
    * Opens the items. They are requested one at a time, as fast as the client reads, and must end when `ctx.signal`
    * aborts. Items that are available at the same time may come as a list.
    *
-   * `form`: where it is `json`, only the last item is sent, so items that never end have to.
+   * `form`: how the items are sent. As `json`, they must end.
    *
    * @throws {GatewayError}
    */

@@ -20,6 +20,7 @@ import { createSingleflight } from "../api/singleflight.ts";
 import { type ChosenProtocols, registerWebSockets } from "../api/websockets.ts";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
+import { loadFollower, type NodeEvents } from "../events/node-events.ts";
 import type { Inventory } from "../inventory/inventory.ts";
 import { polledContainers } from "../logs/logged-containers.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
@@ -77,6 +78,8 @@ export interface ServerOptions {
   readonly usage: Collector;
   readonly metrics: GatewayMetrics;
   readonly scrapes: Scrapes;
+  /** What happens on the node. */
+  readonly events: NodeEvents;
   readonly budget: OutputBudget;
   /** Folders below which the logs of containers may lie. */
   readonly logRoots: readonly string[];
@@ -249,7 +252,7 @@ export function createServer(options: ServerOptions): Server {
     app,
     async warmUp() {
       // One at a time, with requests served in between: each load takes some milliseconds.
-      for (const load of [loadDialler, loadYaml, ...loads]) {
+      for (const load of [loadDialler, loadYaml, loadFollower, ...loads]) {
         await load();
         await nextTurn();
       }

@@ -1,5 +1,7 @@
-/** Follows the state of a container by polling, which also works on runtimes without events. */
-import { setTimeout as delay } from "node:timers/promises";
+/**
+ * Follows the state of a container by its status. Events of the runtime, where it has any, say when to read it; without
+ * them it is polled, which works on every runtime.
+ */
 import { call } from "../cri/call.ts";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
@@ -10,11 +12,35 @@ export interface WatchOptions {
   readonly timeoutMs: number;
   /** Aborts when nobody is following any longer. */
   readonly signal: AbortSignal;
+  /** Reports changes of containers. Absent: the container is polled. */
+  readonly events?: ContainerChanges | undefined;
+}
+
+/** What the events of a runtime are good for here. */
+export interface ContainerChanges {
+  /**
+   * Calls `changed` after each change of a container, and when changes may have been missed, until `signal` aborts. The
+   * exit code is given for an exit.
+   *
+   * Resolves once it has begun: whether the runtime has events. False also if they cannot be had.
+   */
+  onChange(
+    containerId: string,
+    changed: (exitCode: number | undefined) => void,
+    signal: AbortSignal,
+  ): Promise<boolean>;
 }
 
 /** Polls immediately, then less and less often: a short command ends soon, a long one costs little. */
 const firstPauseMs = 20;
 const longestPauseMs = 500;
+/** With events, polling only makes up for an event that never came. */
+const longestPauseWithEventsMs = 10_000;
+/**
+ * After a restart, containerd says 255 and `Unknown` for a container that ended meanwhile. The true code comes with an
+ * event, about 2 s later.
+ */
+const trueCodeMs = 5000;
 
 /**
  * Yields the container's status now and after each change of state, until it has exited or the time is up.
@@ -25,24 +51,102 @@ const longestPauseMs = 500;
 export async function watchState(
   runtime: Runtime,
   containerId: string,
-  { timeoutMs, signal }: WatchOptions,
+  { timeoutMs, signal, events }: WatchOptions,
 ): Promise<AsyncIterable<ContainerStatus>> {
   const end = performance.now() + timeoutMs;
   const first = await statusOf(runtime, containerId);
   return (async function* () {
     yield first;
-    let status = first;
-    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
-      const restMs = end - performance.now();
-      if (status.state === "CONTAINER_EXITED" || restMs <= 0) return;
-      await delay(Math.min(pauseMs, restMs), undefined, { signal }).catch((error: unknown) => {
-        throw new CallCancelled("no client is waiting any more", { cause: error });
-      });
-      const next = await statusOf(runtime, containerId);
-      if (next.state !== status.state) yield next;
-      status = next;
+    if (first.state === "CONTAINER_EXITED" || timeoutMs <= 0) return;
+    const changes = createChanges(signal);
+    try {
+      const hasEvents = (await events?.onChange(containerId, changes.note, changes.signal)) ?? false;
+      const longest = hasEvents ? longestPauseWithEventsMs : longestPauseMs;
+      let status = first;
+      let unknownSince: number | undefined;
+      for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longest)) {
+        const restMs = end - performance.now();
+        if (restMs <= 0) return;
+        // CRI may lag behind the event, so polling begins again in short steps.
+        if (await changes.within(Math.min(pauseMs, restMs))) pauseMs = firstPauseMs / 2;
+        const next = await statusOf(runtime, containerId);
+        if (next.state === "CONTAINER_EXITED") {
+          const isLost = next.exitCode === 255 && next.reason === "Unknown";
+          if (isLost && changes.exitCode !== undefined) {
+            yield {
+              ...next,
+              exitCode: changes.exitCode,
+              reason: changes.exitCode === 0 ? "Completed" : "Error",
+            };
+            return;
+          }
+          unknownSince ??= performance.now();
+          if (!isLost || !hasEvents || performance.now() - unknownSince > trueCodeMs) {
+            yield next;
+            return;
+          }
+          continue;
+        }
+        if (next.state !== status.state) yield next;
+        status = next;
+      }
+    } finally {
+      changes.end();
     }
   })();
+}
+
+interface Changes {
+  readonly note: (exitCode: number | undefined) => void;
+  /** Of the latest exit that was reported. */
+  readonly exitCode: number | undefined;
+  /** Aborts when the following ends. */
+  readonly signal: AbortSignal;
+  /** Waits for a change, for at most `ms`. @throws {CallCancelled} When nobody follows any longer. */
+  within(ms: number): Promise<boolean>;
+  end(): void;
+}
+
+function createChanges(outer: AbortSignal): Changes {
+  const ending = new AbortController();
+  let exitCode: number | undefined;
+  let hasChanged = false;
+  let wake = (): void => undefined;
+  const left = (): void => {
+    ending.abort();
+    wake();
+  };
+  if (outer.aborted) left();
+  else outer.addEventListener("abort", left, { once: true });
+  return {
+    signal: ending.signal,
+    get exitCode() {
+      return exitCode;
+    },
+    note(code) {
+      exitCode = code ?? exitCode;
+      hasChanged = true;
+      wake();
+    },
+    async within(ms) {
+      if (!hasChanged && !ending.signal.aborted)
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, ms);
+          wake = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      if (outer.aborted) throw new CallCancelled("no client is waiting any more");
+      const changed = hasChanged;
+      hasChanged = false;
+      return changed;
+    },
+    end() {
+      outer.removeEventListener("abort", left);
+      left();
+    },
+  };
 }
 
 async function statusOf(runtime: Runtime, containerId: string): Promise<ContainerStatus> {

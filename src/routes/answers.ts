@@ -127,6 +127,10 @@ export const Capabilities = Type.Object(
       ),
       { description: "Every RPC of CRI v1." },
     ),
+    events: oneOf(
+      ["containerd", "cri", "lists"],
+      "Where events come from: containerd's own event service, CRI's GetContainerEvents, or only the difference of lists, which is a second late and cannot see what begins and ends in between.",
+    ),
     quirks: Type.Array(
       Type.Object(
         {
@@ -210,6 +214,102 @@ export const LiveUsages = Type.Object(
     }),
   },
   { $id: "LiveUsages", description: "What pods or containers use, at one moment." },
+);
+
+export const EventItem = Type.Object(
+  {
+    type: oneOf(
+      [
+        "pod.created",
+        "pod.ready",
+        "pod.stopped",
+        "pod.removed",
+        "container.created",
+        "container.started",
+        "container.exec",
+        "container.oom",
+        "container.exited",
+        "container.removed",
+        "image.pulled",
+        "image.tagged",
+        "image.removed",
+        "bookmark",
+        "resync",
+        "gap",
+      ],
+      "What happened. `bookmark`: everything up to its `id` has been sent. `resync`: events may be missing before it. `gap`: the reader was too slow, and the stream ends.",
+    ),
+    time: Type.String({ description: "When it happened: RFC 3339, in UTC." }),
+    id: Type.Optional(
+      Type.String({
+        description:
+          "Its place in the sequence, `BOOT.SEQ`: send it as `since` or `Last-Event-ID` to continue behind it. What is in a snapshot has none.",
+      }),
+    ),
+    snapshot: Type.Optional(
+      Type.Boolean({ description: "Whether it is the state of something that exists, and not news." }),
+    ),
+    namespace: Type.Optional(Type.String({ description: "Namespace of the pod." })),
+    pod: Type.Optional(Type.String({ description: "Name of the pod, or of the container's pod." })),
+    podSandboxId: Type.Optional(Type.String({ description: "Id of the pod, or of the container's pod." })),
+    container: Type.Optional(Type.String({ description: "Name of the container." })),
+    containerId: Type.Optional(Type.String({ description: "Id of the container." })),
+    image: Type.Optional(
+      Type.String({ description: "Image of the container; of an image, the first of its names." }),
+    ),
+    imageId: Type.Optional(Type.String({ description: "Id of the image." })),
+    repoTags: Type.Optional(Type.Array(Type.String(), { description: "The image's names with a tag." })),
+    repoDigests: Type.Optional(
+      Type.Array(Type.String(), { description: "The image's names with a digest." }),
+    ),
+    labels: Type.Optional(
+      Type.Record(Type.String(), Type.String(), {
+        description: "Labels of the pod, and those of the container over them.",
+      }),
+    ),
+    exitCode: Type.Optional(
+      Type.Integer({
+        format: "int32",
+        description: "Exit code of the container's main process, or of a command that has ended in it.",
+      }),
+    ),
+    signal: Type.Optional(
+      Type.String({ description: "Signal that the exit code stands for: `SIGKILL` for 137." }),
+    ),
+    reason: Type.Optional(
+      Type.String({
+        description: "Why it exited: `Completed`, `Error`, `OOMKilled`, or the runtime's word.",
+      }),
+    ),
+    message: Type.Optional(Type.String({ description: "What the runtime adds to the reason." })),
+    oom: Type.Optional(
+      Type.Boolean({
+        description: "Whether the kernel killed a process of the container for lack of memory.",
+      }),
+    ),
+    execId: Type.Optional(
+      Type.String({
+        description: "Of a command that began in the container, or ended if there is an exit code.",
+      }),
+    ),
+    amends: Type.Optional(
+      Type.String({
+        description: "Id of an earlier event that this one replaces: the runtime has said more since.",
+      }),
+    ),
+    gap: Type.Optional(Type.Integer({ description: "How many events the reader has missed." })),
+  },
+  { $id: "EventItem", description: "Something that happened on the node, or the state of the stream." },
+);
+
+export const EventList = Type.Object(
+  {
+    items: Type.Array(EventItem, {
+      description: "What is on the node, or what has happened since, in its order.",
+    }),
+    lastEventId: Type.String({ description: "Send it as `since` to learn what happens after this answer." }),
+  },
+  { $id: "EventList", description: "What is on the node, or what has happened on it." },
 );
 
 export const RemovedImage = Type.Object(
@@ -364,6 +464,7 @@ export const bodies = {
   getContainerLogs: LogPage,
   getPodLogs: LogPage,
   listLogs: LogPage,
+  listEvents: EventList,
 } as const satisfies { readonly [Id in StreamRouteId]?: TSchema };
 
 /** The answer of each custom route, and the item of each stream route. */
@@ -378,6 +479,7 @@ export const answers = {
   getContainerLogs: LogItem,
   getPodLogs: LogItem,
   listLogs: LogItem,
+  listEvents: EventItem,
   removeImage: RemovedImage,
   pruneImages: PrunedImages,
   prunePods: PrunedPods,

@@ -1,6 +1,7 @@
 /** The complete route table, in the order of the documentation. */
 import { containers, containerUsage, containerWait } from "./containers.ts";
 import type { Route } from "./define.ts";
+import { events } from "./events.ts";
 import { imageRemoval, images } from "./images.ts";
 import { logs } from "./logs.ts";
 import { podRemoval, pods, podUsage } from "./pods.ts";
@@ -12,7 +13,13 @@ export const customRoutes = { ...gateway, ...podRemoval, ...imageRemoval } as co
 export type CustomRouteId = keyof typeof customRoutes;
 
 /** Routes that send a sequence of items. `api/handlers.ts` has a handler for each, by this name. */
-export const streamRoutes = { ...containerWait, ...containerUsage, ...podUsage, ...logs } as const;
+export const streamRoutes = {
+  ...containerWait,
+  ...containerUsage,
+  ...podUsage,
+  ...logs,
+  ...events,
+} as const;
 export type StreamRouteId = keyof typeof streamRoutes;
 
 const table = [

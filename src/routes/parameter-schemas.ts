@@ -59,6 +59,40 @@ const watchContainerStats = Type.Object({
 });
 const watchOnePodStats = Type.Object(pace);
 const watchOneContainerStats = Type.Object(pace);
+const listEvents = Type.Object({
+  watch: Type.Boolean({
+    default: false,
+    description:
+      "Go on with events as they happen, after what is known. Not with JSON, which is a single answer: ask for NDJSON or server-sent events, or open a WebSocket.",
+  }),
+  since: Type.Optional(
+    Type.String({
+      description:
+        "Where to begin: behind the event with this `id`, at a time such as `2026-11-29T07:00:00Z`, or so long ago (`5m`, `1h30m`). Without it, what is on the node now comes first. The header `Last-Event-ID` has precedence.",
+    }),
+  ),
+  type: Type.Optional(
+    Type.String({
+      description:
+        "Types of events, separated by commas: `container.exited`, or `pod`, `container` and `image` for all of theirs.",
+    }),
+  ),
+  namespace: Type.Optional(Type.String({ description: "Namespace of the pod." })),
+  pod: Type.Optional(
+    Type.String({ description: "Name of the pod, its id, or at least four digits that its id begins with." }),
+  ),
+  container: Type.Optional(
+    Type.String({
+      description: "Name of the container, its id, or at least four digits that its id begins with.",
+    }),
+  ),
+  labelSelector: Type.Optional(
+    Type.String({
+      description:
+        "Labels that must match, in Kubernetes' syntax: `app=web,tier!=cache`. They are those of the pod, and those of the container over them.",
+    }),
+  ),
+});
 
 const removeImage = Type.Object({
   dryRun: Type.Boolean({ default: false, description: "Only say which names would go." }),
@@ -214,6 +248,7 @@ export const parameterSchemas = {
   watchContainerStats,
   watchOnePodStats,
   watchOneContainerStats,
+  listEvents,
   removeImage,
   pruneImages,
   prunePods,

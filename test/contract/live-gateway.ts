@@ -41,7 +41,13 @@ export interface LiveGateway {
 export interface LiveOptions
   extends Pick<
       AppOptions,
-      "requestTimeoutMs" | "stallTimeoutMs" | "listSilenceMs" | "maxBufferBytes" | "execMaxMs" | "roomWaitMs"
+      | "events"
+      | "requestTimeoutMs"
+      | "stallTimeoutMs"
+      | "listSilenceMs"
+      | "maxBufferBytes"
+      | "execMaxMs"
+      | "roomWaitMs"
     >,
     Pick<ConnectOptions, "deadlineMs"> {
   /** How long the fake stays down on a restart. */
@@ -63,6 +69,7 @@ export async function liveGateway(
     deadlineMs,
     recoveryMs,
     execMaxMs,
+    events,
     grants = everything,
   }: LiveOptions = {},
 ): Promise<LiveGateway> {
@@ -91,6 +98,7 @@ export async function liveGateway(
     maxBufferBytes,
     ...(execMaxMs === undefined ? {} : { execMaxMs }),
     roomWaitMs,
+    ...(events === undefined ? {} : { events }),
   });
   const port = Number(new URL(await app.listen()).port);
   const agent = new Agent({ keepAlive: true });

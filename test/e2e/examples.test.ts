@@ -27,7 +27,7 @@ const order = [
   ...["getVersion", "getRuntimeStatus", "getCapabilities", "getGrants", "setNetworkConfig"],
   ...["pullImage", "listImages", "getImage"],
   ...["runPod", "listPods", "getPod"],
-  ...["createContainer", "pruneImages", "startContainer", "listContainers", "getContainer"],
+  ...["createContainer", "pruneImages", "startContainer", "listContainers", "getContainer", "listEvents"],
   ...["execSync", "execContainer", "attachContainer", "forwardPorts"],
   ...["getContainerStats", "listContainerStats", "getPodStats", "listPodStats", "getImageFilesystems"],
   ...["watchContainerStats", "watchOneContainerStats", "watchPodStats", "watchOnePodStats"],

@@ -118,6 +118,7 @@ const measured: { readonly [field: string]: RegExp } = {
   time: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.(\d{3}|\d{9})Z$/,
   cursor: /^1\.[0-9a-z.-]+$/,
   searchedBytes: /^\d+$/,
+  lastEventId: /^[0-9a-f]{8}\.\d+$/,
 };
 
 /** What is computed of a machine that is more or less busy: numbers, or null for what is not known there. */

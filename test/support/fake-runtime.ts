@@ -11,6 +11,11 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import type { RecordedCall, RecordedCrash } from "./fake-runtime/calls.ts";
 import { listStream, listStreamPath } from "./fake-runtime/containerd-api.ts";
 import {
+  type ContainerdEventHub,
+  containerRecord,
+  createContainerdEventHub,
+} from "./fake-runtime/containerd-events.ts";
+import {
   type ContainerdAnswer,
   type ContainerdRpc,
   serveContainerd,
@@ -135,6 +140,9 @@ export interface FakeRuntime {
   /** Sends an arbitrary event, as proto JSON of ContainerEventResponse. Does nothing if the runtime has no events. */
   emitEvent(event: object): Promise<void>;
 
+  /** containerd's own events: sends any, and counts the readers. */
+  readonly containerdEvents: Pick<ContainerdEventHub, "publish" | "subscribers">;
+
   /** Listens again after `stop()`. */
   start(): Promise<void>;
   /** Goes down: drops connections and refuses new ones. Keeps the state. */
@@ -203,6 +211,8 @@ export async function createFakeRuntime(options: FakeRuntimeOptions): Promise<Fa
 
   if (manner.family === "containerd") {
     server.serve(listStreamPath, "stream", (exchange) => void listStream(world, exchange));
+    serveContainerd(server, "Events/Subscribe", world.containerdEvents.subscribe);
+    serveContainerd(server, "Containers/Get", containerRecord(state));
   }
 
   const runtime: FakeRuntime = {
@@ -230,6 +240,7 @@ export async function createFakeRuntime(options: FakeRuntimeOptions): Promise<Fa
     },
     exitContainer: (id, exitCode, { reason } = {}) =>
       exitProcess(world, requireById(state.containers, id), exitCode, reason),
+    containerdEvents: world.containerdEvents,
     emitEvent: (event) => world.events.publish(event),
     start: () => then(listen),
     stop: () => then(server.drop),
@@ -253,5 +264,12 @@ export async function createFakeRuntime(options: FakeRuntimeOptions): Promise<Fa
 }
 
 function createWorld(manner: Manner, closed: AbortSignal, streamUrl: World["streamUrl"]): World {
-  return { manner, state: createState(), events: createEventHub(manner.habits.events), streamUrl, closed };
+  return {
+    manner,
+    state: createState(),
+    events: createEventHub(manner.habits.events),
+    containerdEvents: createContainerdEventHub(),
+    streamUrl,
+    closed,
+  };
 }

@@ -282,7 +282,10 @@ test("each value that does not read is refused by place, mistake and remedy", ()
     ["--listen=127.0.0.1:http", /bad port "http"/],
     ["--log-level=loud", /unknown word "loud": use any of error,warn,info,debug$/],
     ["--log-format=jsn", /unknown word "jsn" \(did you mean "json"\?\): use any of json,text$/],
-    ["--otlp-endpoint=collector:4318", /not the address of an HTTP server, write http:\/\/127\.0\.0\.1:4318$/],
+    [
+      "--otlp-endpoint=collector:4318",
+      /not the address of an HTTP server, write http:\/\/127\.0\.0\.1:4318$/,
+    ],
     ["--otlp-endpoint=http://u:p@collector", /must not contain a password, set OTEL_EXPORTER_OTLP_HEADERS/],
     ["--otlp-endpoint=http://collector?x=1", /must not have a query or a fragment$/],
     ["--listen=127.0.0.1:-1", /bad port "-1"/],

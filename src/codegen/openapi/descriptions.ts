@@ -97,6 +97,9 @@ export const operations: { readonly [Id in RouteId]: string } = {
   watchPodStats: `Measures all ready pods, again and again. Each item has all of them, so that one that was stopped is missing in the next. ${watchedUsage}`,
   watchOnePodStats: `Measures a pod again and again, until it is stopped. One that is not ready is 409 \`pod_not_ready\`. ${watchedUsage}`,
 
+  listEvents:
+    "Lists what is on the node and, with `watch=true`, what happens to its pods, containers and images from then on, on every runtime in one model.\n\nFirst comes a snapshot: each pod and container with its last step, marked `snapshot`. Then a `bookmark`, and the events. With `since` the events after an id or a time come instead of the snapshot; the last 10,000 are kept, for at most 10 minutes, as long as somebody reads events and for a minute after. If events may be missing, because an id is too old or the gateway or the runtime was restarted, a `resync` comes and then a new snapshot. A reader that falls 1,000 events behind gets a `gap`, and the stream ends. Server-sent events have the `id`, so that a browser continues where it was.\n\nAn exit is told at once, with its code. If the runtime gives another reason later, the event comes again and `amends` the first. Images are compared by list, so that a pull is one event.\n\nOn containerd the events are its own. CRI-O's events lack pods that are removed, memory, commands and images; lists add what they can every two seconds. On cri-dockerd there are only lists, one each second: `events` in [getCapabilities](/docs#getCapabilities) says which it is. Each reader takes one of the places that `--max-sessions` limits.",
+
   listImages:
     "Lists the images on the node. `image` keeps those that have this name or id, on every runtime.",
   getImage:

@@ -403,6 +403,8 @@ function answerSchema(
     : components.message(methods[route.rpc].response, "output");
 }
 
+/** The schema of the items of a stream whose JSON answer is a collection of them, which has defined it. */
+
 const crestVersion = {
   "Crest-Version": {
     description: "The gateway's own version, which is this document's too.",

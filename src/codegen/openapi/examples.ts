@@ -177,6 +177,7 @@ export const examples: { readonly [Id in RouteId]?: Example } = {
         { rpc: "RuntimeService/StreamContainers", support: "unimplemented" },
         { rpc: "RuntimeService/RestorePod", support: "unimplemented" },
       ],
+      events: "containerd",
       quirks: [
         {
           code: "image_filter_ignored",
@@ -445,6 +446,26 @@ export const examples: { readonly [Id in RouteId]?: Example } = {
       reason: "Error",
       message: "",
       finishedAt: "1795462425265545839",
+    },
+  },
+  listEvents: {
+    parameters: { container: containerId },
+    answer: {
+      items: [
+        {
+          type: "container.started",
+          time: "2026-11-29T07:11:05.265Z",
+          namespace: "demo",
+          pod: "web",
+          podSandboxId,
+          labels,
+          container: "server",
+          containerId,
+          image: "docker.io/library/busybox:1.35",
+          snapshot: true,
+        },
+      ],
+      lastEventId: "9f86d081.0",
     },
   },
   removeContainer: { parameters: { containerId } },

@@ -148,6 +148,43 @@ export const schemas = {
       }
     }
   },
+  "listEvents": {
+    "type": "object",
+    "required": [
+      "watch"
+    ],
+    "properties": {
+      "watch": {
+        "default": false,
+        "description": "Go on with events as they happen, after what is known. Not with JSON, which is a single answer: ask for NDJSON or server-sent events, or open a WebSocket.",
+        "type": "boolean"
+      },
+      "since": {
+        "description": "Where to begin: behind the event with this `id`, at a time such as `2026-11-29T07:00:00Z`, or so long ago (`5m`, `1h30m`). Without it, what is on the node now comes first. The header `Last-Event-ID` has precedence.",
+        "type": "string"
+      },
+      "type": {
+        "description": "Types of events, separated by commas: `container.exited`, or `pod`, `container` and `image` for all of theirs.",
+        "type": "string"
+      },
+      "namespace": {
+        "description": "Namespace of the pod.",
+        "type": "string"
+      },
+      "pod": {
+        "description": "Name of the pod, its id, or at least four digits that its id begins with.",
+        "type": "string"
+      },
+      "container": {
+        "description": "Name of the container, its id, or at least four digits that its id begins with.",
+        "type": "string"
+      },
+      "labelSelector": {
+        "description": "Labels that must match, in Kubernetes' syntax: `app=web,tier!=cache`. They are those of the pod, and those of the container over them.",
+        "type": "string"
+      }
+    }
+  },
   "removeImage": {
     "type": "object",
     "required": [
@@ -661,7 +698,7 @@ export const schemas = {
 
 type Check = (value: unknown) => boolean;
 type Checks = { readonly [path: string]: Check };
-export const checks: { readonly stopPod: Checks; readonly execSync: Checks; readonly waitContainer: Checks; readonly watchPodStats: Checks; readonly watchContainerStats: Checks; readonly watchOnePodStats: Checks; readonly watchOneContainerStats: Checks; readonly removeImage: Checks; readonly pruneImages: Checks; readonly prunePods: Checks; readonly forwardPorts: Checks; readonly getContainerLogs: Checks; readonly getPodLogs: Checks; readonly listLogs: Checks; readonly withBody: Checks } = {
+export const checks: { readonly stopPod: Checks; readonly execSync: Checks; readonly waitContainer: Checks; readonly watchPodStats: Checks; readonly watchContainerStats: Checks; readonly watchOnePodStats: Checks; readonly watchOneContainerStats: Checks; readonly listEvents: Checks; readonly removeImage: Checks; readonly pruneImages: Checks; readonly prunePods: Checks; readonly forwardPorts: Checks; readonly getContainerLogs: Checks; readonly getPodLogs: Checks; readonly listLogs: Checks; readonly withBody: Checks } = {
 stopPod: {
 "timeout": (() => {
 return function check(value: any) {
@@ -785,6 +822,57 @@ return function check(value: any) {
 }
 })(),
 "history": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+},
+listEvents: {
+"watch": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
+"since": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"type": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"namespace": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"pod": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"container": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"labelSelector": (() => {
 return function check(value: any) {
   return (
     (typeof value === 'string')

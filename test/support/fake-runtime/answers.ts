@@ -1,5 +1,6 @@
 /** Converts the state to CRI statuses, list items and events. */
 
+import { type FakeTopic, timestampOf } from "./containerd-events.ts";
 import { containersOf, type FakeContainer, type FakePod, nowNanos } from "./state.ts";
 import type { World } from "./world.ts";
 
@@ -90,6 +91,7 @@ export type EventKind = "CREATED" | "STARTED" | "STOPPED" | "DELETED";
 /** Sends a container event to the subscribers. Settles late if they block the runtime. */
 export function announceContainer(world: World, kind: EventKind, container: FakeContainer): Promise<void> {
   const pod = world.state.pods.get(container.podId);
+  publishToContainerd(world, kind, container.id, { exitStatus: container.exitCode });
   return world.events.publish({
     containerId: container.id,
     containerEventType: `CONTAINER_${kind}_EVENT`,
@@ -102,6 +104,7 @@ export function announceContainer(world: World, kind: EventKind, container: Fake
 /** The same for pods, for the kinds of events that the runtime sends. */
 export async function announcePod(world: World, kind: EventKind, pod: FakePod): Promise<void> {
   const { habits } = world.manner;
+  publishToContainerd(world, kind, pod.id, { exitStatus: 137 });
   if (!habits.eventsOfPods.has(kind)) return;
   const hidden = kind === "DELETED" && !habits.deletedPodHasStatus;
   await world.events.publish({
@@ -113,4 +116,28 @@ export async function announcePod(world: World, kind: EventKind, pod: FakePod): 
       ? containersOf(world.state, pod).map((container) => containerStatus(world, container))
       : [],
   });
+}
+
+/** The same as containerd's own events, in which a pod is a container, too. */
+function publishToContainerd(
+  { containerdEvents }: World,
+  kind: EventKind,
+  id: string,
+  { exitStatus }: { exitStatus: number },
+): void {
+  const pid = 1;
+  const exitedAt = timestampOf(nowNanos());
+  const events: { readonly [K in EventKind]: readonly (readonly [FakeTopic, object])[] } = {
+    CREATED: [["/containers/create", { id }]],
+    STARTED: [
+      ["/tasks/create", { containerId: id, pid }],
+      ["/tasks/start", { containerId: id, pid }],
+    ],
+    STOPPED: [
+      ["/tasks/exit", { containerId: id, id, pid, exitStatus, exitedAt }],
+      ["/tasks/delete", { containerId: id, pid, exitStatus }],
+    ],
+    DELETED: [["/containers/delete", { id }]],
+  };
+  for (const [topic, draft] of events[kind]) containerdEvents.publish(topic, draft);
 }

@@ -76,6 +76,8 @@ export const removeImage: Handler<ImageRequest> = (world, { image: spec }, { rpc
   if (!habits.removesImagesByName && imageIdDigits(asked) === undefined) return {};
   const user = [...world.state.containers.values()].find((container) => container.image === image);
   if (user !== undefined) refuse(refusals.removeImageInUse(image, user));
+  for (const name of [...image.repoTags, ...image.repoDigests, `sha256:${image.digits}`])
+    world.containerdEvents.publish("/images/delete", { name });
   if (image.importedByDigest && world.manner.family === "containerd") image.repoTags = [];
   else world.state.images.delete(image.digits);
   return {};
@@ -93,7 +95,10 @@ export const pullImage: Handler<PullImageRequest> = (world, { image: spec, auth 
   const remote = world.state.remoteImages.get(reference.name);
   const failure = pullFailure(world, reference, remote, auth);
   if (failure !== undefined || remote === undefined) throw refusals.pull(failure ?? "absent", reference);
-  return { imageRef: habits.pulledRef(storeImage(world.state, remote.image)) };
+  const image = storeImage(world.state, remote.image);
+  for (const name of [...image.repoTags, ...image.repoDigests, `sha256:${image.digits}`])
+    world.containerdEvents.publish("/images/create", { name });
+  return { imageRef: habits.pulledRef(image) };
 };
 
 function pullFailure(

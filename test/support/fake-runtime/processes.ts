@@ -56,6 +56,7 @@ export async function exitProcess(
   container.exitCode = exitCode;
   container.reason = reason ?? (exitCode === 0 ? "Completed" : "Error");
   container.pid = 0;
+  if (reason === "OOMKilled") world.containerdEvents.publish("/tasks/oom", { containerId: container.id });
   await announceContainer(world, "STOPPED", container);
 }
 

@@ -1,3 +1,4 @@
+import type { ContainerdEventHub } from "./containerd-events.ts";
 import type { EventHub } from "./events.ts";
 import type { GrpcFault } from "./fault.ts";
 import type { Manner, StreamKind } from "./manner.ts";
@@ -9,6 +10,8 @@ export interface World {
   readonly manner: Manner;
   readonly state: State;
   readonly events: EventHub;
+  /** containerd's own events, which no other runtime serves. */
+  readonly containerdEvents: ContainerdEventHub;
   /** The URL for the responses of Exec, Attach and PortForward. */
   streamUrl(stream: StreamRequest): string | Promise<string>;
   /** Aborts when the fake closes, so that nothing simulated outlives it. */

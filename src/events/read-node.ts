@@ -1,0 +1,150 @@
+/** Reads pods, containers and images from the runtime, and reports them to the state. */
+import { call } from "../cri/call.ts";
+import type { Runtime } from "../cri/channel.ts";
+import { GatewayError } from "../errors.ts";
+import type { Container, ContainerStatus, PodSandbox } from "../gen/messages.ts";
+import type { ImageState } from "./image-state.ts";
+import type { NodeState } from "./node-state.ts";
+
+export interface NodeReader {
+  /** Reports a pod as it is now. False if the runtime has none. @throws {GatewayError} */
+  lookAtPod(id: string): Promise<boolean>;
+  /** Reports a container as it is now, and its pod if that is not known to be ready. False if the runtime has none. */
+  lookAtContainer(id: string): Promise<boolean>;
+  /** The status of a container; undefined if the runtime has none. */
+  statusOf(id: string): Promise<ContainerStatus | undefined>;
+  /** Compares everything with what is known. @throws {GatewayError} */
+  readAll(): Promise<void>;
+  readImages(): Promise<void>;
+}
+
+/** How many statuses are read at once. */
+const width = 8;
+
+/** A pod that is not ready may still be starting for this long. */
+const startingMs = 60_000;
+
+/** These reads are not a caller's: nothing needs to be explained to anyone. */
+const options = { asIs: true };
+
+export function createNodeReader({
+  runtime,
+  state,
+  images,
+}: {
+  readonly runtime: Runtime;
+  readonly state: NodeState;
+  readonly images: ImageState;
+}): NodeReader {
+  function reportPod(pod: PodSandbox): void {
+    if (!state.hasPod(pod.id)) {
+      state.podCreated({
+        id: pod.id,
+        name: pod.metadata?.name ?? "",
+        namespace: pod.metadata?.namespace ?? "",
+        labels: pod.labels,
+        createdAt: BigInt(pod.createdAt),
+      });
+      if (pod.state === "SANDBOX_READY") state.podReady(pod.id, BigInt(pod.createdAt));
+    } else if (pod.state === "SANDBOX_READY") state.podReady(pod.id);
+  }
+
+  /** After the pod's containers have been reported: they end before it. */
+  function reportStopped(pod: PodSandbox): void {
+    if (pod.state !== "SANDBOX_NOTREADY") return;
+    const ageMs = Date.now() - Number(BigInt(pod.createdAt) / 1_000_000n);
+    if (state.podPhaseOf(pod.id) === "ready" || ageMs > startingMs) state.podStopped(pod.id);
+  }
+
+  async function reportContainer(container: Container): Promise<void> {
+    const { id } = container;
+    if (state.wasRemoved(id)) return;
+    state.containerCreated({
+      id,
+      podId: container.podSandboxId,
+      name: container.metadata?.name ?? "",
+      image: container.image?.userSpecifiedImage || container.image?.image || "",
+      labels: container.labels,
+      createdAt: BigInt(container.createdAt),
+    });
+    const phase = state.phaseOf(id);
+    const isNews =
+      (container.state === "CONTAINER_RUNNING" && phase !== "running") ||
+      (container.state === "CONTAINER_EXITED" && phase !== "exited");
+    if (!isNews) return;
+    const status = await reader.statusOf(id);
+    if (status !== undefined) reportStatus(status);
+  }
+
+  function reportStatus(status: ContainerStatus): void {
+    const startedAt = BigInt(status.startedAt);
+    if (startedAt > 0n) state.containerStarted(status.id, startedAt);
+    if (status.state !== "CONTAINER_EXITED") return;
+    state.containerExited(status.id, {
+      code: status.exitCode,
+      at: BigInt(status.finishedAt),
+      reason: status.reason,
+      message: status.message,
+    });
+  }
+
+  const reader: NodeReader = {
+    async lookAtPod(id) {
+      const { items } = await call(runtime, "RuntimeService/ListPodSandbox", { filter: { id } }, options);
+      const pod = items.find((item) => item.id === id);
+      if (pod === undefined) return false;
+      reportPod(pod);
+      reportStopped(pod);
+      return true;
+    },
+    async lookAtContainer(id) {
+      const { containers } = await call(
+        runtime,
+        "RuntimeService/ListContainers",
+        { filter: { id } },
+        options,
+      );
+      const container = containers.find((item) => item.id === id);
+      if (container === undefined) return false;
+      const { podSandboxId } = container;
+      const phase = state.podPhaseOf(podSandboxId);
+      if (podSandboxId !== "" && (phase === undefined || phase === "created"))
+        await reader.lookAtPod(podSandboxId);
+      await reportContainer(container);
+      return true;
+    },
+    async statusOf(containerId) {
+      try {
+        const { status } = await call(runtime, "RuntimeService/ContainerStatus", { containerId }, options);
+        return status;
+      } catch (error) {
+        // Removed since it was listed, in whichever words this runtime says so.
+        if (error instanceof GatewayError && error.code !== "runtime_unavailable") return undefined;
+        throw error;
+      }
+    },
+    async readAll() {
+      const { clock } = state;
+      const [{ items: pods }, { containers }] = await Promise.all([
+        call(runtime, "RuntimeService/ListPodSandbox", {}, options),
+        call(runtime, "RuntimeService/ListContainers", {}, options),
+      ]);
+      for (const pod of pods) if (!state.wasRemoved(pod.id)) reportPod(pod);
+      const waiting = containers.toReversed();
+      const work = async (): Promise<void> => {
+        for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await reportContainer(next);
+      };
+      await Promise.all(Array.from({ length: width }, work));
+      for (const pod of pods) reportStopped(pod);
+      const listed = new Set([...pods.map(({ id }) => id), ...containers.map(({ id }) => id)]);
+      const quiet = state.untouchedSince(clock);
+      for (const id of quiet.containers) if (!listed.has(id)) state.containerRemoved(id);
+      for (const id of quiet.pods) if (!listed.has(id)) state.podRemoved(id);
+    },
+    async readImages() {
+      const { images: listed } = await call(runtime, "ImageService/ListImages", {}, options);
+      images.report(listed);
+    },
+  };
+  return reader;
+}

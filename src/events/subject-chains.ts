@@ -1,0 +1,32 @@
+/** Runs what concerns one pod or container in sequence, and what concerns different ones side by side. */
+export interface SubjectChains {
+  /** Runs `step` after the earlier steps of this id. A step that fails does not stop the next ones. */
+  run(id: string, step: () => void | Promise<void>): void;
+  /** Settles when no step is left. */
+  idle(): Promise<void>;
+}
+
+/** `failed`: called with what a step throws. */
+export function createSubjectChains(failed: (error: unknown) => void): SubjectChains {
+  const tails = new Map<string, Promise<void>>();
+  return {
+    run(id, step) {
+      const before = tails.get(id);
+      // Without an earlier step, begin now: an exit is emitted before anything that happens later.
+      const begun = before === undefined ? attempt(step) : before.then(step);
+      const tail: Promise<void> = Promise.resolve(begun)
+        .catch(failed)
+        .finally(() => {
+          if (tails.get(id) === tail) tails.delete(id);
+        });
+      tails.set(id, tail);
+    },
+    async idle() {
+      while (tails.size > 0) await Promise.all(tails.values());
+    },
+  };
+}
+
+async function attempt(step: () => void | Promise<void>): Promise<void> {
+  await step();
+}

@@ -1,0 +1,22 @@
+/** What happens on the node. */
+import { stream } from "./define.ts";
+import { parametersFor } from "./parameters.ts";
+
+export const events = {
+  listEvents: stream({
+    id: "listEvents",
+    http: "GET /v1/events",
+    uses: [
+      "RuntimeService/Version",
+      "RuntimeService/ListPodSandbox",
+      "RuntimeService/ListContainers",
+      "RuntimeService/ContainerStatus",
+      "RuntimeService/GetContainerEvents",
+      "ImageService/ListImages",
+    ],
+    gatewayParams: parametersFor("listEvents"),
+    forms: ["json", "ndjson", "sse", "text", "websocket"],
+    allow: "read:events",
+    summary: "List and watch what happens to pods, containers and images",
+  }),
+} as const;
