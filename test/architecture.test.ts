@@ -22,6 +22,7 @@ const layers: readonly (readonly string[])[] = [
   ["server"],
   ["runtimes"],
   ["inventory"],
+  ["containerd"],
   ["cri", "routes"],
   ["gen"],
   ["wire"],

@@ -23,6 +23,18 @@ export function readComments(file: DescFile): Comments {
   return (descriptor) => byPath.get(pathOf(descriptor).join()) ?? "";
 }
 
+/** The file that has the declaration. */
+export function fileOf(descriptor: Commented): DescFile {
+  switch (descriptor.kind) {
+    case "field":
+    case "enum_value":
+    case "rpc":
+      return descriptor.parent.file;
+    default:
+      return descriptor.file;
+  }
+}
+
 function clean(comment: string): string {
   const lines = comment.split("\n").map((line) => line.replace(/^ /, "").trimEnd());
   return lines.join("\n").trim();

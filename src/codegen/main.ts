@@ -6,7 +6,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { compileSchemas } from "./compile-schemas.ts";
 import { compiledFiles } from "./compiled-files.ts";
 import { generate } from "./generate.ts";
@@ -29,7 +29,10 @@ function buildDescriptors(): Uint8Array {
 
 function present(): ReadonlyMap<string, string> {
   mkdirSync(FOLDER, { recursive: true });
-  const paths = [...readdirSync(FOLDER).map((name) => join(FOLDER, name)), ...Object.keys(compiledFiles)];
+  const generated = readdirSync(FOLDER, { recursive: true, encoding: "utf8" }).filter((path) =>
+    path.endsWith(".ts"),
+  );
+  const paths = [...generated.map((path) => join(FOLDER, path)), ...Object.keys(compiledFiles)];
   return new Map(paths.filter((path) => existsSync(path)).map((path) => [path, readFileSync(path, "utf8")]));
 }
 
@@ -51,7 +54,10 @@ if (process.argv.includes("--check")) {
   for (const path of stale) {
     const text = wanted.get(path);
     if (text === undefined) rmSync(path);
-    else writeFileSync(path, text);
+    else {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, text);
+    }
     console.log(`${text === undefined ? "removed" : "wrote"} ${path}`);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The proto file as the printers need it.
+ * The proto files of one API as the printers need them.
  *
  * Also asserts what the codecs rely on (no recursion, no oneof, maps of strings, ...). If a later CRI breaks an
  * assumption, the generator stops with an error instead of the gateway failing at run time.
@@ -22,7 +22,7 @@ import type {
   ScalarField,
   ScalarType as WireScalar,
 } from "../wire/descriptor.ts";
-import { type Comments, readComments } from "./comments.ts";
+import { type Comments, fileOf, readComments } from "./comments.ts";
 import { shorthands, textFields } from "./json-overrides.ts";
 
 export interface FieldModel {
@@ -71,25 +71,55 @@ export class UnsupportedProto extends Error {
 /**
  * Reads the output of `buf build --as-file-descriptor-set`.
  *
+ * `folder`: the folder of the files to read, with a slash at the end. Undefined if there are none.
+ *
  * @throws {UnsupportedProto} for something that the codecs do not support.
  */
-export function readModel(descriptorSet: Uint8Array): Model {
+export function readModel(descriptorSet: Uint8Array, folder: string): Model | undefined {
   const set = fromBinary(FileDescriptorSetSchema, descriptorSet);
-  const files = [...createFileRegistry(set).files];
-  const [file] = files;
-  if (file === undefined || files.length > 1)
-    throw new UnsupportedProto("There must be exactly one proto file");
-  if (file.edition !== Edition.EDITION_PROTO3)
-    throw new UnsupportedProto(`${file.name} must have proto3 syntax`);
-  const comments = readComments(file);
-  const messages = inOrder(file).map((message) => messageModel(message, comments));
-  const nested = file.messages.flatMap((message) => message.nestedEnums);
-  const enums = [...file.enums, ...nested].map((descriptor) => enumModel(descriptor, comments));
-  return { messages, enums, rpcs: rpcModels(file, comments) };
+  const files = [...createFileRegistry(set).files].filter(({ name }) => name.startsWith(folder));
+  if (files.length === 0) return undefined;
+  for (const file of files)
+    if (file.edition !== Edition.EDITION_PROTO3)
+      throw new UnsupportedProto(`${file.name} must have proto3 syntax`);
+  const parts = files.map((file) => ({ file, comments: readComments(file) }));
+  const all = files.flatMap((file) => file.messages);
+  const nested = all.flatMap((message) => message.nestedEnums);
+  const enums = [...files.flatMap((file) => file.enums), ...nested];
+  assertOnce([...all, ...enums]);
+  assertWhole(all);
+  const commentsOf = new Map(parts.map(({ file, comments }) => [file, comments]));
+  const commentOf: Comments = (descriptor) => commentsOf.get(fileOf(descriptor))?.(descriptor) ?? "";
+  return {
+    messages: inOrder(all).map((message) => messageModel(message, commentOf)),
+    enums: enums.map((descriptor) => enumModel(descriptor, commentOf)),
+    rpcs: files.flatMap((file) => rpcModels(file, commentOf)),
+  };
+}
+
+/** The generated code identifies a type by its name, without its package. */
+function assertOnce(types: readonly (DescMessage | DescEnum)[]): void {
+  const seen = new Map<string, string>();
+  for (const type of types) {
+    const name = type.kind === "enum" ? enumName(type) : type.name;
+    const other = seen.get(name);
+    if (other !== undefined)
+      throw new UnsupportedProto(`${other} and ${type.typeName} have the same name: ${name}`);
+    seen.set(name, type.typeName);
+  }
+}
+
+/** Rejects fields whose type is in none of the files that are read. */
+function assertWhole(messages: readonly DescMessage[]): void {
+  const known = new Set(messages);
+  for (const message of messages)
+    for (const { message: held } of message.fields)
+      if (held !== undefined && !known.has(held))
+        throw new UnsupportedProto(`${message.typeName} holds ${held.typeName}, which is not in its API`);
 }
 
 /** Sorts messages so that each follows the messages it contains. Rejects cycles. */
-function inOrder(file: DescFile): DescMessage[] {
+function inOrder(messages: readonly DescMessage[]): DescMessage[] {
   const done = new Set<DescMessage>();
   const open = new Set<DescMessage>();
   const add = (message: DescMessage): void => {
@@ -100,7 +130,7 @@ function inOrder(file: DescFile): DescMessage[] {
     for (const { message: held } of message.fields) if (held !== undefined) add(held);
     done.add(message);
   };
-  for (const message of file.messages) add(message);
+  for (const message of messages) add(message);
   return [...done];
 }
 

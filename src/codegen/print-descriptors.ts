@@ -2,10 +2,11 @@
 import type { Field } from "../wire/descriptor.ts";
 import type { MessageModel, Model } from "./model.ts";
 
-export function printDescriptors({ messages, enums }: Model): string {
+/** `root`: the path of src from the folder of the file. */
+export function printDescriptors({ messages, enums }: Model, root: string): string {
   const sorted = [...messages].sort((a, b) => (a.name < b.name ? -1 : 1));
   return [
-    'import type { Descriptors } from "../wire/descriptor.ts";',
+    `import type { Descriptors } from "${root}/wire/descriptor.ts";`,
     "",
     "export const descriptors: Descriptors = {",
     "  messages: {",

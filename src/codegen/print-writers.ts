@@ -10,38 +10,34 @@ import { Code, Literals } from "./code.ts";
 import type { MessageModel, Model } from "./model.ts";
 import { typeName } from "./text.ts";
 
-export function printWriters({ messages, enums }: Model): string {
+/** `root`: the path of src from the folder of the file. */
+export function printWriters({ messages, enums }: Model, root: string): string {
   const zeros = new Map(
     enums.map(({ name, values }) => [name, values.find(({ number }) => number === 0)?.name ?? ""]),
   );
   const sorted = [...messages].sort((a, b) => (a.name < b.name ? -1 : 1));
   const literals = new Literals();
   const functions = sorted.map((message) => printMessage(message, new Code(literals), zeros));
-  const helpers = [
-    "bool",
-    "bytes",
-    "double",
-    "enumeration",
-    "enumTexts",
-    "int32",
-    "int64",
-    "next",
-    "readLength",
-  ];
+  const tables = enums.map(
+    ({ name }) => `const ${textsOf(name)} = enumTexts(enumOf(descriptors, "${name}"));`,
+  );
+  const body = [...tables, "", ...literals.print(), "", ...functions];
+  const text = body.join("\n");
+  const isUsed = (name: string): boolean => new RegExp(`\\b${name}\\b`).test(text);
+  const importFrom = (names: readonly string[], file: string): string[] => {
+    const used = names.filter(isUsed);
+    return used.length === 0 ? [] : [`import { ${used.join(", ")} } from "${root}/wire/${file}";`];
+  };
   return [
-    'import { enumOf } from "../wire/descriptor.ts";',
-    `import { ${helpers.join(", ")}, string, tail, uint32, uint64 } from "../wire/json-fields.ts";`,
-    'import { map } from "../wire/json-map.ts";',
-    'import { literal, put } from "../wire/json-text.ts";',
-    'import type { Writer } from "../wire/write-json.ts";',
+    ...importFrom(["enumOf"], "descriptor.ts"),
+    ...importFrom(fieldFunctions, "json-fields.ts"),
+    ...importFrom(["map"], "json-map.ts"),
+    `import { literal, put } from "${root}/wire/json-text.ts";`,
+    `import type { Writer } from "${root}/wire/write-json.ts";`,
     'import { descriptors } from "./descriptors.ts";',
     'import type { MessageName } from "./messages.ts";',
     "",
-    ...enums.map(({ name }) => `const ${textsOf(name)} = enumTexts(enumOf(descriptors, "${name}"));`),
-    "",
-    ...literals.print(),
-    "",
-    ...functions,
+    ...body,
     "/** The writer of every message. */",
     "export const writers: { readonly [M in MessageName]: Writer } = {",
     ...sorted.map(({ name }) => `  ${name}: { message: "${name}", descriptors, write: ${name} },`),
@@ -49,6 +45,23 @@ export function printWriters({ messages, enums }: Model): string {
     "",
   ].join("\n");
 }
+
+/** What the writers call, in the order of the import. */
+const fieldFunctions = [
+  "bool",
+  "bytes",
+  "double",
+  "enumeration",
+  "enumTexts",
+  "int32",
+  "int64",
+  "next",
+  "readLength",
+  "string",
+  "tail",
+  "uint32",
+  "uint64",
+];
 
 function textsOf(enumName: string): string {
   return `${typeName(enumName)}Texts`;

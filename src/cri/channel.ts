@@ -19,7 +19,7 @@ import { methods, type Rpc } from "../gen/methods.ts";
 import { limitHeaders, unsharedConnections } from "./header-limit.ts";
 import { type Attempt, createRetry } from "./retry.ts";
 import { rpcRules } from "./rpc-rules.ts";
-import { fromStatus, isStarting } from "./status.ts";
+import { fromNativeStatus, fromStatus, isStarting } from "./status.ts";
 
 export interface CallOptions {
   /** Milliseconds until the call fails with `deadline_exceeded`. Default: see `rpc-rules.ts`. `Infinity`: none. */
@@ -72,11 +72,17 @@ export interface Runtime {
    */
   stream(rpc: Rpc, request: Uint8Array, options?: CallOptions): AsyncIterable<Buffer>;
   /**
-   * Calls a streaming method of the runtime's own API, if it serves one on the RuntimeService socket, such as
-   * `/containerd.services.containers.v1.Containers/ListStream`. Never retries.
+   * Calls a unary method of the runtime's own API, if it serves one on the RuntimeService socket, such as
+   * `/containerd.services.tasks.v1.Tasks/Metrics`. Never retries. Default deadline: 10 s.
    *
-   * @throws {ServiceError} The unchanged gRPC status.
+   * @throws {GatewayError} By the gRPC status; `not_implemented` if the runtime has no such method.
    * @throws {CallCancelled} When the caller cancelled.
+   */
+  callNative(path: string, request: Uint8Array, options?: NativeOptions): Promise<Buffer>;
+  /**
+   * Calls a streaming method of the runtime's own API, such as
+   * `/containerd.services.containers.v1.Containers/ListStream`. Never retries. The reader sets the pace, and leaving the
+   * loop cancels the call. There is no deadline by default. Throws like `callNative`.
    */
   streamNative(path: string, request: Uint8Array, options?: NativeOptions): AsyncIterable<Buffer>;
   /**
@@ -131,6 +137,9 @@ const onTheWay: ReadonlySet<status> = new Set([
   status.CANCELLED,
   status.DEADLINE_EXCEEDED,
 ]);
+
+/** For methods of the runtime's own API, which answer from memory or read a few files. */
+const nativeDeadlineMs = 10_000;
 
 /** The runtime starts counting its deadline at another moment, so it may give up this much before we do. */
 const deadlineSlackMs = 100;
@@ -211,10 +220,9 @@ export function connect(options: ConnectOptions): Runtime {
       }
     },
     async *streamNative(path, request, { metadata = {}, deadlineMs, onCancel } = {}) {
-      const headers = new Metadata();
-      for (const [name, value] of Object.entries(metadata)) headers.set(name, value);
       const deadline = deadlineOf(deadlineMs ?? Number.POSITIVE_INFINITY);
       const { client } = runtimeSide;
+      const headers = nativeMetadata(metadata);
       const call = client.makeServerStreamRequest(path, asIs, asIs, request, headers, { deadline });
       let cancelled = false;
       onCancel?.(() => {
@@ -224,9 +232,34 @@ export function connect(options: ConnectOptions): Runtime {
       try {
         for await (const message of call) yield message as Buffer;
       } catch (error) {
-        throw cancelled ? cancellation(path, error) : error;
+        throw cancelled ? cancellation(path, error) : fromNativeStatus(path, error as ServiceError);
       } finally {
         call.cancel();
+      }
+    },
+    async callNative(path, request, { metadata = {}, deadlineMs = nativeDeadlineMs, onCancel } = {}) {
+      const headers = nativeMetadata(metadata);
+      const deadline = deadlineOf(deadlineMs);
+      let cancelled = false;
+      try {
+        return await new Promise<Buffer>((resolve, reject) => {
+          const { client } = runtimeSide;
+          const call = client.makeUnaryRequest(
+            path,
+            asIs,
+            asIs,
+            request,
+            headers,
+            { deadline },
+            (error, reply) => (reply === undefined ? reject(error) : resolve(reply)),
+          );
+          onCancel?.(() => {
+            cancelled = true;
+            call.cancel();
+          });
+        });
+      } catch (error) {
+        throw cancelled ? cancellation(path, error) : fromNativeStatus(path, error as ServiceError);
       }
     },
     async call(rpc, request, { deadlineMs, atOnce, onCancel } = {}) {
@@ -299,6 +332,12 @@ interface Failed extends Omit<Attempt, "connected"> {
   /** In the form that grpc-js takes. */
   readonly deadline: number;
   readonly atOnce: boolean | undefined;
+}
+
+function nativeMetadata(values: { readonly [name: string]: string }): Metadata {
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(values)) metadata.set(name, value);
+  return metadata;
 }
 
 const cancellation = (method: string, cause?: unknown): CallCancelled =>

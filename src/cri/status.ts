@@ -98,3 +98,21 @@ export function fromStatus(rpc: Rpc, error: ServiceError, request?: Uint8Array):
     ...(code === "runtime_unavailable" ? { headers: { "retry-after": "1" } } : {}),
   });
 }
+
+/**
+ * Turns a rejected call of the runtime's own API into a problem. `path`: for example
+ * `/containerd.services.tasks.v1.Tasks/Metrics`. As these calls are never repeated, each failure is final.
+ */
+export function fromNativeStatus(path: string, error: ServiceError): GatewayError {
+  const text = cutText(textOf(error));
+  const code =
+    error.code === status.RESOURCE_EXHAUSTED && overLimit.test(text)
+      ? "reply_too_large"
+      : (byStatus[error.code] ?? "runtime_error");
+  const method = path.slice(path.lastIndexOf(".") + 1);
+  return new GatewayError(code, `${method} failed: ${text}`, {
+    cause: error,
+    grpcCode: status[error.code] ?? "UNKNOWN",
+    words: text,
+  });
+}

@@ -18,7 +18,7 @@ const request = Buffer.from([(1 << 3) | 2, filter.length, ...Buffer.from(filter)
 const containerField = 1;
 const idPath = [1];
 
-/** @throws {ServiceError} As `Runtime.streamNative`, when this is not containerd or its own API is not available. */
+/** @throws {GatewayError} As `Runtime.streamNative`: `not_implemented` if this is not containerd. */
 export async function podIdsOf(runtime: Runtime, left: Countdown): Promise<readonly string[]> {
   const ids: string[] = [];
   for await (const message of runtime.streamNative(listStream, request, { ...left(), metadata })) {

@@ -10,6 +10,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { RecordedCall, RecordedCrash } from "./fake-runtime/calls.ts";
 import { listStream, listStreamPath } from "./fake-runtime/containerd-api.ts";
+import {
+  type ContainerdAnswer,
+  type ContainerdRpc,
+  serveContainerd,
+} from "./fake-runtime/containerd-services.ts";
 import { dispatch, dispatchBytes, performAlone } from "./fake-runtime/dispatch.ts";
 import { createEventHub } from "./fake-runtime/events.ts";
 import { createGrpcServer, type Exchange } from "./fake-runtime/grpc-server.ts";
@@ -32,6 +37,7 @@ import {
 import type { StreamRequest, World } from "./fake-runtime/world.ts";
 
 export type { RecordedCall, RecordedCrash } from "./fake-runtime/calls.ts";
+export type { ContainerdAnswer, ContainerdRpc } from "./fake-runtime/containerd-services.ts";
 export { GrpcFault } from "./fake-runtime/fault.ts";
 export type { ImageInit } from "./fake-runtime/image-store.ts";
 export { type MannerName, mannerNames } from "./fake-runtime/manner.ts";
@@ -95,6 +101,11 @@ export interface FakeRuntime {
     path: string,
     answer: (request: Buffer, exchange: Exchange) => Uint8Array | Promise<Uint8Array>,
   ): void;
+  /**
+   * Serves a method of containerd's own API in the namespace of CRI, in place of an earlier answer; other runtimes than
+   * containerd may have it too. Requests and replies are proto JSON.
+   */
+  serveContainerd<R extends ContainerdRpc>(rpc: R, answer: ContainerdAnswer): void;
   /**
    * Performs an RPC as if another client had called it: it sends events, but is not recorded.
    *
@@ -204,6 +215,7 @@ export async function createFakeRuntime(options: FakeRuntimeOptions): Promise<Fa
     callsOf: (rpc) => calls.filter((call) => call.rpc === rpc),
     on: (rpc, answer, { once = false } = {}) => overrides.add(rpc, answer, { once }),
     serve: (path, answer) => server.serve(path, "unary", (exchange) => void dispatchBytes(answer, exchange)),
+    serveContainerd: (rpc, answer) => serveContainerd(server, rpc, answer),
     perform: (rpc, request = {}) => performAlone(world, rpc, request, closing.signal),
     addPod: (pod = {}) => initPod(world, pod),
     addContainer: (container = {}) => initContainer(world, container),

@@ -3,7 +3,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { status } from "@grpc/grpc-js";
 import type { RecordedCall, RecordedCrash } from "./calls.ts";
-import { DaemonCrash, GrpcFault } from "./fault.ts";
+import { asFault, DaemonCrash, GrpcFault } from "./fault.ts";
 import type { Exchange } from "./grpc-server.ts";
 import type { Manner } from "./manner.ts";
 import type { Answer, FakeCall, Overrides, Reply } from "./overrides.ts";
@@ -128,12 +128,6 @@ function isIterable(value: object): value is Iterable<Reply> | AsyncIterable<Rep
 function tooLarge(what: string, size: number, limit: number): GrpcFault | undefined {
   if (size <= limit) return undefined;
   return new GrpcFault(status.RESOURCE_EXHAUSTED, `grpc: ${what} larger than max (${size} vs. ${limit})`);
-}
-
-function asFault(error: unknown): GrpcFault {
-  if (error instanceof GrpcFault) return error;
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return new GrpcFault(status.INTERNAL, `fake runtime: ${text}`);
 }
 
 /**

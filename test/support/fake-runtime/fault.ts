@@ -31,3 +31,10 @@ export function invalidArgument(details: string): GrpcFault {
 export class DaemonCrash extends Error {
   override readonly name = "DaemonCrash";
 }
+
+/** The fault to reject a call with. Anything but a fault is a bug of the fake or the test. */
+export function asFault(error: unknown): GrpcFault {
+  if (error instanceof GrpcFault) return error;
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return new GrpcFault(status.INTERNAL, `fake runtime: ${text}`);
+}

@@ -28,7 +28,7 @@ export interface Exchange {
 }
 
 export interface GrpcServer {
-  /** Serves a path (`/package.Service/Method`). May be called while listening. */
+  /** Serves a path (`/package.Service/Method`), in place of an earlier handler. May be called while listening. */
   serve(path: string, kind: "unary" | "stream", handle: (exchange: Exchange) => void): void;
   listen(): Promise<void>;
   /** Stops listening and drops all connections abruptly. */
@@ -51,6 +51,7 @@ export function createGrpcServer(socketPath: string): GrpcServer {
   return {
     serve(path, kind, handle) {
       const same = (bytes: Buffer) => bytes;
+      grpc.unregister(path);
       if (kind === "unary") {
         const unary = (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) =>
           handle(unaryExchange(call, callback));

@@ -4,7 +4,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   createFileRegistry,
@@ -49,17 +49,25 @@ let loaded: CriSchema | undefined;
  * @throws {Error} if buf fails or the definition has other RPCs than `rpcNames`.
  */
 export function criSchema(): CriSchema {
-  loaded ??= readSchema(createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptorBytes())));
+  loaded ??= readSchema(protoRegistry());
   return loaded;
+}
+
+let registry: FileRegistry | undefined;
+
+/** Everything in proto/, compiled once per process. */
+export function protoRegistry(): FileRegistry {
+  registry ??= createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptorBytes()));
+  return registry;
 }
 
 function descriptorBytes(): Uint8Array {
   const root = repositoryRoot();
-  const hash = createHash("sha256")
-    .update(readFileSync(join(root, "proto/runtime/v1/api.proto")))
-    .digest("hex");
+  const hash = createHash("sha256");
+  for (const path of readdirSync(join(root, "proto"), { recursive: true, encoding: "utf8" }).sort())
+    if (path.endsWith(".proto")) hash.update(readFileSync(join(root, "proto", path)));
   const folder = join(root, "node_modules/.cache/crest");
-  const cached = join(folder, `descriptors-${hash}.binpb`);
+  const cached = join(folder, `descriptors-${hash.digest("hex")}.binpb`);
   if (existsSync(cached)) return readFileSync(cached);
   const bytes = execFileSync(
     join(root, "node_modules/.bin/buf"),

@@ -3,7 +3,7 @@ import type { ServiceError } from "@grpc/grpc-js";
 import { status } from "@grpc/grpc-js";
 import type { Runtime } from "../../../src/cri/channel.ts";
 import { decodeRequest, encodeReply, type Input, readLenient } from "../../../src/cri/codec.ts";
-import { fromStatus } from "../../../src/cri/status.ts";
+import { fromNativeStatus, fromStatus } from "../../../src/cri/status.ts";
 import { type Methods, methods, type Rpc } from "../../../src/gen/methods.ts";
 
 /** The reply, or what the call rejects with. */
@@ -47,7 +47,10 @@ export function stubRuntime(answers: StubAnswers): StubRuntime {
     },
     // biome-ignore lint/correctness/useYield: a stream without an item
     async *streamNative(path) {
-      throw serviceError(status.UNIMPLEMENTED, `unknown method ${path}`);
+      throw fromNativeStatus(path, serviceError(status.UNIMPLEMENTED, `unknown method ${path}`));
+    },
+    async callNative(path) {
+      throw fromNativeStatus(path, serviceError(status.UNIMPLEMENTED, `unknown method ${path}`));
     },
     seen: () => undefined,
     markUnimplemented: () => undefined,

@@ -30,16 +30,26 @@ export function buildDescriptorSet(): Uint8Array {
   return stdout;
 }
 
-/** The one file of proto/. */
-export function loadProto(): DescFile {
-  const [file] = createFileRegistry(fromBinary(FileDescriptorSetSchema, buildDescriptorSet())).files;
-  if (file === undefined) throw new Error("proto/ is empty");
+function loadProtos(folder: string): readonly DescFile[] {
+  const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, buildDescriptorSet()));
+  return [...registry.files].filter(({ name }) => name.startsWith(folder));
+}
+
+function loadCri(): DescFile {
+  const [file] = loadProtos("runtime/");
+  if (file === undefined) throw new Error("proto/runtime is empty");
   return file;
 }
 
-export const proto = loadProto();
+/** CRI. */
+export const proto = loadCri();
 
-const byName = new Map(proto.messages.map((message) => [message.name, message]));
+/** What Crest uses of containerd's own API. */
+export const containerdProtos = loadProtos("containerd/");
+
+const byName = new Map(
+  [proto, ...containerdProtos].flatMap(({ messages }) => messages).map((message) => [message.name, message]),
+);
 
 export function schemaOf(name: string): DescMessage {
   const schema = byName.get(name);
