@@ -9,10 +9,13 @@ import { createHostGuard } from "./access/hosts.ts";
 import { createAuthenticator } from "./access/token.ts";
 import { createOutputBudget } from "./api/output-budget.ts";
 import type { Config } from "./config.ts";
+import { createContainerdClient } from "./containerd/client.ts";
 import type { Runtime } from "./cri/channel.ts";
 import { createServer, type LogEntry, type ServerOptions } from "./http/server.ts";
 import { createInventory, type Inventory } from "./inventory/inventory.ts";
 import { withNameHints } from "./inventory/name-hints.ts";
+import { createContainerdObserver } from "./pulls/containerd-observer.ts";
+import { createPullRegistry } from "./pulls/pull-registry.ts";
 import { callerInterceptors } from "./runtimes/caller-interceptors.ts";
 import { compose } from "./runtimes/compose.ts";
 import { createDefaults } from "./runtimes/defaults.ts";
@@ -109,6 +112,8 @@ export function createApp({
   const sessions = createSessionRegistry({ most: maxStreams });
   const { maxBufferBytes = defaultBufferBytes } = options;
   const drain = createDrain();
+  const observe = createContainerdObserver({ client: createContainerdClient(options.runtime), runtime });
+  const pulls = createPullRegistry({ runtime, observe });
   const { tls } = options;
   const { app: server, warmUp } = createServer({
     ...{ runtime, inventory },
@@ -117,6 +122,7 @@ export function createApp({
       logRoot: logRootOf(config.dataDir),
       execMaxMs: options.execMaxMs ?? defaultExecMaxMs,
     }),
+    pulls,
     pool: createBufferPool(),
     budget: createOutputBudget(maxBufferBytes),
     listSilenceMs: options.listSilenceMs,
@@ -169,6 +175,8 @@ export function createApp({
       if (waitMs === 0) setImmediate(cutOff);
       await Promise.race([closed, hurry]);
       clearInterval(timer);
+      // Those whose callers wait have had their time. Nobody waits for a detached one.
+      pulls.close();
     },
   };
 }

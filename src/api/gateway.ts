@@ -7,6 +7,7 @@ import { encodeCallers } from "../cri/codec.ts";
 import { GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { Inventory } from "../inventory/inventory.ts";
+import type { PullRegistry } from "../pulls/pull-registry.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { InvalidValue, jsonPointer } from "../wire/invalid-value.ts";
@@ -23,6 +24,7 @@ export interface Gateway {
   readonly share: Share;
   readonly budget: OutputBudget;
   readonly audit: Audit;
+  readonly pulls: PullRegistry;
   /** Milliseconds that the runtime may be silent during an NDJSON list. Default: the list's own deadline. */
   readonly listSilenceMs?: number | undefined;
   /** Milliseconds that a command waits for room in the budget. Default: 5 s. */

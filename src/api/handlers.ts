@@ -16,6 +16,7 @@ import { breaks } from "../wire/field-rule.ts";
 import { invalid } from "./bind.ts";
 import type { CustomHandler } from "./custom.ts";
 import { inputOf } from "./input.ts";
+import { pullAnswer, visiblePull, visiblePulls } from "./pull-answer.ts";
 import type { StreamHandler } from "./stream.ts";
 
 export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<Id>> } = {
@@ -53,6 +54,23 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
       repoDigests: found.repoDigests,
       dryRun,
     };
+  },
+
+  listPulls: async ({ caller }, gateway) => ({
+    pulls: visiblePulls(gateway, caller).map(pullAnswer),
+  }),
+
+  getPull: async ({ bound, caller }, gateway) =>
+    pullAnswer(visiblePull(gateway, caller, inputOf("getPull", bound).pullId)),
+
+  /** Answers once the pull has ended. One that had ended before stays as it was. */
+  cancelPull: async ({ bound, caller }, gateway) => {
+    const pull = visiblePull(gateway, caller, inputOf("cancelPull", bound).pullId);
+    gateway.pulls.cancel(pull.id);
+    await new Promise<void>((resolve) => {
+      pull.whenEnded(resolve);
+    });
+    return pullAnswer(pull);
   },
 };
 

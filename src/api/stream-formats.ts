@@ -12,14 +12,14 @@ export interface StreamFormat {
   readonly heartbeat?: string;
 }
 
-const ndjson: StreamFormat = {
+export const ndjson: StreamFormat = {
   mediaType: "application/x-ndjson",
   item: (item) => `${JSON.stringify(item)}\n`,
   error: (problem) => `${JSON.stringify({ error: problem })}\n`,
 };
 
 /** Source: the HTML standard, server-sent events. */
-const sse: StreamFormat = {
+export const sse: StreamFormat = {
   mediaType: "text/event-stream",
   item: (item, id) => `${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(item)}\n\n`,
   error: (problem) => `event: error\ndata: ${JSON.stringify(problem)}\n\n`,

@@ -6,19 +6,17 @@
  * sessions, and sends a problem if the source fails or the gateway stops. A failure before the first byte is an
  * ordinary problem response.
  */
-import { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
 import { CallCancelled } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { StreamForm, StreamRoute } from "../routes/define.ts";
-import { problemOf } from "../server/problems.ts";
 import { keepAlive, type Liveness } from "../streaming/liveness.ts";
 import type { PendingSession, WaitingClient } from "../streaming/pending-session.ts";
 import { closeCode, type Socket } from "../streaming/socket.ts";
 import { createBinder } from "./bind.ts";
 import type { RequestContext } from "./context.ts";
 import type { Gateway } from "./gateway.ts";
-import { withHeartbeat } from "./heartbeat.ts";
+import { type Ending, endingOf, itemsOverHttp, problemFor } from "./item-stream.ts";
 import { negotiate } from "./negotiate.ts";
 import type { SessionOptions } from "./session-plan.ts";
 import type { RouteKind } from "./stages.ts";
@@ -99,50 +97,17 @@ export function streamKind(
       // A HEAD response has no body, so do not open the items.
       if (ctx.request.method === "HEAD")
         return { send: (reply) => reply.type(format.mediaType).send(Buffer.alloc(0)) };
-      return overHttp(ctx, { format, ending });
+      return itemsOverHttp(ctx, {
+        gateway,
+        registry: sessions.registry,
+        format,
+        ending,
+        open: () => handler.open(ctx, gateway),
+        idOf: handler.idOf?.bind(handler),
+      });
     },
     answer: ({ reply }, opened) => ("send" in opened ? opened.send(reply) : undefined),
   };
-
-  /** Sends the items as the response body. Keeps its place until the response has closed. */
-  async function overHttp(
-    ctx: Context,
-    { format, ending }: { readonly format: StreamFormat; readonly ending: Ending },
-  ): Promise<Opened> {
-    const place = sessions.registry.reserve(ending.end);
-    let items: AsyncIterable<object>;
-    try {
-      items = await handler.open(ctx, gateway);
-    } catch (error) {
-      place.release();
-      throw ending.reason ?? error;
-    }
-    const { raw } = ctx.reply;
-    const ended = new Promise<void>((resolve) => {
-      if (raw.destroyed) resolve();
-      else raw.once("close", resolve);
-    });
-    place.hold({ ended, end: (_code, reason) => ending.end(new GatewayError("shutting_down", reason)) });
-    const body = Readable.from(textOf(ctx, { items, format, ending }), { objectMode: false });
-    return {
-      // Keeps proxies from buffering the items.
-      send: (reply) => reply.type(format.mediaType).header("x-accel-buffering", "no").send(body),
-    };
-  }
-
-  async function* textOf(
-    ctx: Context,
-    { items, format, ending }: Items & { readonly format: StreamFormat },
-  ): AsyncGenerator<string> {
-    try {
-      for await (const item of withHeartbeat(items, format.heartbeat)) {
-        const text = typeof item === "string" ? item : format.item(item, handler.idOf?.(item));
-        if (text !== "") yield text;
-      }
-    } catch (error) {
-      if (!ctx.reply.raw.destroyed) yield format.error(problemFor(ctx, ending.reason ?? error));
-    }
-  }
 
   /** Sends the items as WebSocket messages, each after the previous one has been sent. */
   function overSocket(ctx: Context, { items, ending }: Items): PendingSession {
@@ -172,47 +137,15 @@ export function streamKind(
       live.close(closeCode.normal, "");
     } catch (error) {
       if (!live.open || socket.readyState !== openState) return;
-      await send({ error: problemFor(ctx, error) }).catch(() => undefined);
+      await send({ error: problemFor(gateway, ctx, error) }).catch(() => undefined);
       live.close(closeCode.internal, "the stream ended with an error");
     }
   }
-
-  /** The problem for an error that comes too late for a status line. */
-  function problemFor(ctx: Context, error: unknown): object {
-    if (!(error instanceof GatewayError) || error.status >= 500) gateway.report(ctx.request, error);
-    return problemOf(error, { requestId: ctx.id });
-  }
-}
-
-/** Ends a stream from our side, as opposed to a client that disconnects. */
-interface Ending {
-  /** Cancels everything registered with `ctx.onCancel`. Keeps the first reason. */
-  readonly end: (reason: Error) => void;
-  readonly reason: Error | undefined;
 }
 
 interface Items {
   readonly items: AsyncIterable<object>;
   readonly ending: Ending;
-}
-
-function endingOf(ctx: Context): Ending {
-  const whenGone = ctx.onCancel;
-  const cancels = new Set<() => void>();
-  let reason: Error | undefined;
-  ctx.onCancel = (cancel) => {
-    cancels.add(cancel);
-    whenGone(cancel);
-  };
-  return {
-    get reason() {
-      return reason;
-    },
-    end(why) {
-      reason ??= why;
-      for (const cancel of cancels) cancel();
-    },
-  };
 }
 
 /** The last item. @throws {GatewayError} internal: if there is none. */

@@ -21,6 +21,7 @@ import { type ChosenProtocols, registerWebSockets } from "../api/websockets.ts";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { Inventory } from "../inventory/inventory.ts";
+import type { PullRegistry } from "../pulls/pull-registry.ts";
 import { routes } from "../routes/index.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
 import type { Drain } from "../server/drain.ts";
@@ -49,6 +50,7 @@ export interface ServerOptions {
   readonly runtime: Runtime;
   readonly inventory: Inventory;
   readonly defaults: Defaults;
+  readonly pulls: PullRegistry;
   readonly pool: BufferPool;
   readonly sessions: SessionOptions;
   readonly guardHost: HostGuard;

@@ -1,13 +1,13 @@
 /** The complete route table, in the order of the documentation. */
 import { containers, containerWait } from "./containers.ts";
 import type { Route } from "./define.ts";
-import { imageRemoval, images } from "./images.ts";
+import { imageRemoval, images, pulls } from "./images.ts";
 import { pods } from "./pods.ts";
 import { gateway, runtime } from "./runtime.ts";
 import { sessions } from "./sessions.ts";
 
 /** Routes that no single RPC answers. `api/handlers.ts` has a handler for each, by this name. */
-export const customRoutes = { ...gateway, ...imageRemoval } as const;
+export const customRoutes = { ...gateway, ...imageRemoval, ...pulls } as const;
 export type CustomRouteId = keyof typeof customRoutes;
 
 /** Routes that send a sequence of items. `api/handlers.ts` has a handler for each, by this name. */

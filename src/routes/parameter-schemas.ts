@@ -37,6 +37,14 @@ const removeImage = Type.Object({
   dryRun: Type.Boolean({ default: false, description: "Only say which names would go." }),
 });
 
+const pullImage = Type.Object({
+  detach: Type.Boolean({
+    default: false,
+    description:
+      "Whether the pull continues when all who wait for it have left. Otherwise it is cancelled when the last one leaves.",
+  }),
+});
+
 const forwardPorts = Type.Object({
   raw: Type.Boolean({
     default: false,
@@ -59,6 +67,7 @@ export const parameterSchemas = {
   execSync,
   waitContainer,
   removeImage,
+  pullImage,
   forwardPorts,
   withBody,
 } as const;

@@ -114,6 +114,12 @@ const measured: { readonly [field: string]: RegExp } = {
   timestamp: /^(0|1\d{18})$/,
   size: /^\d+$/,
   value: /^\d+$/,
+  ...Object.fromEntries(
+    ["elapsedMs", "totalBytes", "downloadedBytes", "sizeBytes", "unpackedBytes"].map((field) => [
+      field,
+      /^\d+$/,
+    ]),
+  ),
 };
 
 /** Lists that an example shows only in part. */

@@ -46,5 +46,8 @@ export const synonyms: { readonly [Id in RouteId]?: readonly string[] } = {
   listImages: ["ls", "find", "search"],
   getImage: ["inspect", "inspecti", "describe", "details", "exists"],
   removeImage: ["rm", "rmi", "delete", "prune", "clean"],
-  pullImage: ["download", "fetch", "get", "install", "registry", "login"],
+  pullImage: ["download", "fetch", "get", "install", "registry", "login", "progress"],
+  listPulls: ["downloads", "progress"],
+  getPull: ["download", "progress", "status", "layers"],
+  cancelPull: ["abort", "stop", "interrupt"],
 };

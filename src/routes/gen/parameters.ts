@@ -65,6 +65,19 @@ export const schemas = {
       }
     }
   },
+  "pullImage": {
+    "type": "object",
+    "required": [
+      "detach"
+    ],
+    "properties": {
+      "detach": {
+        "default": false,
+        "description": "Whether the pull continues when all who wait for it have left. Otherwise it is cancelled when the last one leaves.",
+        "type": "boolean"
+      }
+    }
+  },
   "forwardPorts": {
     "type": "object",
     "required": [
@@ -104,7 +117,7 @@ export const schemas = {
 
 type Check = (value: unknown) => boolean;
 type Checks = { readonly [path: string]: Check };
-export const checks: { readonly stopPod: Checks; readonly execSync: Checks; readonly waitContainer: Checks; readonly removeImage: Checks; readonly forwardPorts: Checks; readonly withBody: Checks } = {
+export const checks: { readonly stopPod: Checks; readonly execSync: Checks; readonly waitContainer: Checks; readonly removeImage: Checks; readonly pullImage: Checks; readonly forwardPorts: Checks; readonly withBody: Checks } = {
 stopPod: {
 "timeout": (() => {
 return function check(value: any) {
@@ -138,6 +151,15 @@ return function check(value: any) {
 },
 removeImage: {
 "dryRun": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
+},
+pullImage: {
+"detach": (() => {
 return function check(value: any) {
   return (
     (typeof value === 'boolean')
