@@ -9,6 +9,7 @@ import { createHostGuard } from "./access/hosts.ts";
 import { createAuthenticator } from "./access/token.ts";
 import { createOutputBudget } from "./api/output-budget.ts";
 import type { Config } from "./config.ts";
+import { createContainerdClient } from "./containerd/client.ts";
 import type { Runtime } from "./cri/channel.ts";
 import { StartError } from "./errors.ts";
 import { withFailedStarts } from "./events/failed-starts.ts";
@@ -20,6 +21,8 @@ import { withNameHints } from "./inventory/name-hints.ts";
 import { nodeLogRoots } from "./logs/log-place.ts";
 import { createContainerMetrics } from "./metrics/container-metrics.ts";
 import { createGatewayMetrics } from "./metrics/gateway-metrics.ts";
+import { createContainerdObserver } from "./pulls/containerd-observer.ts";
+import { createPullRegistry } from "./pulls/pull-registry.ts";
 import { callerInterceptors } from "./runtimes/caller-interceptors.ts";
 import { compose } from "./runtimes/compose.ts";
 import { createDefaults } from "./runtimes/defaults.ts";
@@ -141,6 +144,8 @@ export function createApp({
   const sessions = createSessionRegistry({ most: maxStreams, onBegin: metrics.sessionBegan });
   const { maxBufferBytes = defaultBufferBytes } = options;
   const drain = createDrain();
+  const observe = createContainerdObserver({ client: createContainerdClient(options.runtime), runtime });
+  const pulls = createPullRegistry({ runtime, observe });
   const { tls } = options;
   const readNode = createNodeReader({ runtime });
   const usage = createCollector(readNode);
@@ -155,6 +160,7 @@ export function createApp({
       execMaxMs: options.execMaxMs ?? defaultExecMaxMs,
     }),
     logRoots: [logRootOf(config.dataDir), ...nodeLogRoots],
+    pulls,
     pool: createBufferPool(),
     budget: createOutputBudget(maxBufferBytes),
     listSilenceMs: options.listSilenceMs,
@@ -223,6 +229,8 @@ export function createApp({
       if (waitMs === 0) setImmediate(cutOff);
       await Promise.race([closed, hurry]);
       clearInterval(timer);
+      // Those whose callers wait have had their time. Nobody waits for a detached one.
+      pulls.close();
     },
   };
 }

@@ -10,6 +10,7 @@ import type { NodeEvents } from "../events/node-events.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { Inventory } from "../inventory/inventory.ts";
 import type { ContainerSource } from "../logs/logged-containers.ts";
+import type { PullRegistry } from "../pulls/pull-registry.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
 import type { Collector } from "../stats/collector.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
@@ -35,6 +36,7 @@ export interface Gateway {
   readonly containers: ContainerSource;
   /** Folders below which logs may lie. */
   readonly logRoots: readonly string[];
+  readonly pulls: PullRegistry;
   /** Milliseconds that the runtime may be silent during an NDJSON list. Default: the list's own deadline. */
   readonly listSilenceMs?: number | undefined;
   /** Milliseconds that a command waits for room in the budget. Default: 5 s. */

@@ -19,6 +19,7 @@ import { listEvents } from "./event-handler.ts";
 import { inputOf } from "./input.ts";
 import { logHandlers } from "./log-routes.ts";
 import { pruneImages, prunePods } from "./prune.ts";
+import { pullAnswer, visiblePull, visiblePulls } from "./pull-answer.ts";
 import type { StreamHandler } from "./stream.ts";
 import { usageHandlers } from "./usage-handlers.ts";
 
@@ -67,6 +68,23 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
 
   prunePods: async ({ bound, onCancel }, { runtime }) =>
     prunePods(runtime, inputOf("prunePods", bound), { onCancel }),
+
+  listPulls: async ({ caller }, gateway) => ({
+    pulls: visiblePulls(gateway, caller).map(pullAnswer),
+  }),
+
+  getPull: async ({ bound, caller }, gateway) =>
+    pullAnswer(visiblePull(gateway, caller, inputOf("getPull", bound).pullId)),
+
+  /** Answers once the pull has ended. One that had ended before stays as it was. */
+  cancelPull: async ({ bound, caller }, gateway) => {
+    const pull = visiblePull(gateway, caller, inputOf("cancelPull", bound).pullId);
+    gateway.pulls.cancel(pull.id);
+    await new Promise<void>((resolve) => {
+      pull.whenEnded(resolve);
+    });
+    return pullAnswer(pull);
+  },
 };
 
 /** A container's state and each change of it, until it exits. */

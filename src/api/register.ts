@@ -26,7 +26,8 @@ export function registerRoutes(app: FastifyInstance, routes: readonly Route[], s
 
 function registerRoute(app: FastifyInstance, route: Route, scope: RouteScope): void {
   const { gateway } = scope;
-  if (route.kind === "unary") registerPlain(app, route, gateway, unaryKind(route, gateway));
+  if (route.kind === "unary")
+    registerPlain(app, route, gateway, unaryKind(route, gateway, scope.sessions.registry));
   else if (route.kind === "list") registerPlain(app, route, gateway, listKind(route, gateway));
   else if (route.kind === "custom")
     registerPlain(app, route, gateway, customKind(route, gateway, handlerOf(route, scope.custom)));

@@ -6,21 +6,25 @@
  * sessions, and sends a problem if the source fails or the gateway stops. A failure before the first byte is an
  * ordinary problem response.
  */
-import { pipeline, Readable } from "node:stream";
-import { createGzip } from "node:zlib";
 import type { FastifyReply } from "fastify";
 import { CallCancelled } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { StreamForm, StreamRoute } from "../routes/define.ts";
-import { problemOf } from "../server/problems.ts";
-import { noteCode } from "../server/request-record.ts";
 import { keepAlive, type Liveness } from "../streaming/liveness.ts";
 import type { PendingSession, WaitingClient } from "../streaming/pending-session.ts";
 import { closeCode, type Socket } from "../streaming/socket.ts";
 import { createBinder } from "./bind.ts";
 import type { RequestContext } from "./context.ts";
 import type { Gateway } from "./gateway.ts";
-import { withHeartbeat } from "./heartbeat.ts";
+import {
+  attached,
+  type Batches,
+  type Ending,
+  endingOf,
+  itemsOverHttp,
+  listOf,
+  problemFor,
+} from "./item-stream.ts";
 import { negotiate } from "./negotiate.ts";
 import type { SessionOptions } from "./session-plan.ts";
 import type { RouteKind } from "./stages.ts";
@@ -120,71 +124,18 @@ export function streamKind(
       // A HEAD response has no body, so do not open the items.
       if (ctx.request.method === "HEAD")
         return { send: (reply) => attached(reply, fileName).type(format.mediaType).send(Buffer.alloc(0)) };
-      return overHttp(ctx, { form, format, ending, fileName });
+      return itemsOverHttp(ctx, {
+        gateway,
+        registry: sessions.registry,
+        format,
+        ending,
+        fileName,
+        open: () => handler.open(ctx, gateway, form),
+        idOf: handler.idOf?.bind(handler),
+      });
     },
     answer: ({ reply }, opened) => ("send" in opened ? opened.send(reply) : undefined),
   };
-
-  /** Sends the items as the response body. Keeps its place until the response has closed. */
-  async function overHttp(
-    ctx: Context,
-    {
-      form,
-      format,
-      ending,
-      fileName,
-    }: {
-      readonly form: StreamForm;
-      readonly format: StreamFormat;
-      readonly ending: Ending;
-      readonly fileName: string | undefined;
-    },
-  ): Promise<Opened> {
-    const place = sessions.registry.reserve(ending.end);
-    let items: Items["items"];
-    try {
-      items = await handler.open(ctx, gateway, form);
-    } catch (error) {
-      place.release();
-      throw ending.reason ?? error;
-    }
-    const { raw } = ctx.reply;
-    const ended = new Promise<void>((resolve) => {
-      if (raw.destroyed) resolve();
-      else raw.once("close", resolve);
-    });
-    place.hold({ ended, end: (_code, reason) => ending.end(new GatewayError("shutting_down", reason)) });
-    const body = Readable.from(textOf(ctx, { items, format, ending }), { objectMode: false });
-    const isPacked = fileName !== undefined && takesGzip(ctx.request.headers["accept-encoding"]);
-    return {
-      send(reply) {
-        gateway.streamStarted(ctx.request);
-        attached(reply, fileName).type(format.mediaType);
-        if (isPacked) {
-          // A failure of either ends the other, and so the response.
-          const packed = pipeline(body, createGzip(), () => undefined);
-          return reply.header("content-encoding", "gzip").send(packed);
-        }
-        // Keeps proxies from buffering the items.
-        return reply.header("x-accel-buffering", "no").send(body);
-      },
-    };
-  }
-
-  async function* textOf(
-    ctx: Context,
-    { items, format, ending }: Items & { readonly format: StreamFormat },
-  ): AsyncGenerator<string> {
-    const textOfItem = (item: object): string => format.item(item, handler.idOf?.(item));
-    try {
-      for await (const some of withHeartbeat(items, format.heartbeat)) {
-        const text = typeof some === "string" ? some : listOf(some).map(textOfItem).join("");
-        if (text !== "") yield text;
-      }
-    } catch (error) {
-      if (!ctx.reply.raw.destroyed) yield format.error(problemFor(ctx, ending.reason ?? error));
-    }
-  }
 
   /** Sends the items as WebSocket messages, each after the previous one has been sent. */
   function overSocket(ctx: Context, { items, ending }: Items): PendingSession {
@@ -214,49 +165,15 @@ export function streamKind(
       live.close(closeCode.normal, "");
     } catch (error) {
       if (!live.open || socket.readyState !== openState) return;
-      await send({ error: problemFor(ctx, error) }).catch(() => undefined);
+      await send({ error: problemFor(gateway, ctx, error) }).catch(() => undefined);
       live.close(closeCode.internal, "the stream ended with an error");
     }
   }
-
-  /** The problem for an error that comes too late for a status line. */
-  function problemFor(ctx: Context, error: unknown): object {
-    if (!(error instanceof GatewayError) || error.status >= 500) gateway.report(ctx.request, error);
-    const problem = problemOf(error, { requestId: ctx.id });
-    noteCode(ctx.request, problem.code);
-    return problem;
-  }
-}
-
-/** Ends a stream from our side, as opposed to a client that disconnects. */
-interface Ending {
-  /** Cancels everything registered with `ctx.onCancel`. Keeps the first reason. */
-  readonly end: (reason: Error) => void;
-  readonly reason: Error | undefined;
 }
 
 interface Items {
-  readonly items: AsyncIterable<object | readonly object[]>;
+  readonly items: Batches;
   readonly ending: Ending;
-}
-
-function endingOf(ctx: Context): Ending {
-  const whenGone = ctx.onCancel;
-  const cancels = new Set<() => void>();
-  let reason: Error | undefined;
-  ctx.onCancel = (cancel) => {
-    cancels.add(cancel);
-    whenGone(cancel);
-  };
-  return {
-    get reason() {
-      return reason;
-    },
-    end(why) {
-      reason ??= why;
-      for (const cancel of cancels) cancel();
-    },
-  };
 }
 
 /** The last item. @throws {GatewayError} internal: if there is none. */
@@ -265,28 +182,4 @@ async function lastOf(items: Items["items"]): Promise<object> {
   for await (const some of items) last = listOf(some).at(-1) ?? last;
   if (last === undefined) throw new GatewayError("internal", "The stream ended without an item");
   return last;
-}
-
-const listOf = (some: object | readonly object[]): readonly object[] =>
-  Array.isArray(some) ? (some as readonly object[]) : [some];
-
-/** Makes a response one that is saved under a name. */
-function attached(reply: FastifyReply, fileName: string | undefined): FastifyReply {
-  if (fileName === undefined) return reply;
-  return reply
-    .header("content-disposition", `attachment; filename="${fileName}"`)
-    .header("vary", "accept-encoding");
-}
-
-/** Whether `Accept-Encoding` names gzip, and not with a quality of 0. */
-function takesGzip(acceptEncoding: string | string[] | undefined): boolean {
-  return [acceptEncoding ?? []]
-    .flat()
-    .join(",")
-    .split(",")
-    .some((coding) => {
-      const [name = "", ...parameters] = coding.split(";").map((part) => part.trim().toLowerCase());
-      const quality = parameters.find((parameter) => parameter.startsWith("q="))?.slice(2);
-      return (name === "gzip" || name === "*") && Number(quality ?? 1) > 0;
-    });
 }

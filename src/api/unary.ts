@@ -7,6 +7,7 @@ import { explainAbsence } from "../inventory/name-hints.ts";
 import type { UnaryRoute } from "../routes/define.ts";
 import { secretsIn, withoutSecrets } from "../runtimes/secrets.ts";
 import { pathOf } from "../server/problems.ts";
+import type { SessionRegistry } from "../streaming/registry.ts";
 import { version } from "../version.ts";
 import type { Written } from "../wire/write-json.ts";
 import { createBinder } from "./bind.ts";
@@ -22,9 +23,10 @@ import {
 } from "./gateway.ts";
 import { negotiate } from "./negotiate.ts";
 import { writeWithin } from "./output-budget.ts";
+import { progressMediaTypes, pullCall } from "./pull-call.ts";
 import { withPullHint } from "./pull-hint.ts";
 import { RuntimeRequest } from "./runtime-request.ts";
-import type { RouteKind } from "./stages.ts";
+import type { Failure, RouteKind } from "./stages.ts";
 
 /**
  * Expected output of a running command. By default this permits 32 at a time per caller; the maximum reply, 16 MiB,
@@ -38,21 +40,51 @@ type Context = RequestContext<UnaryRoute>;
 type Send = (reply: FastifyReply) => unknown;
 
 /** `call` reads the reply and returns a function that sends it. */
-export function unaryKind(route: UnaryRoute, gateway: Gateway): RouteKind<UnaryRoute, void, Send> {
+export function unaryKind(
+  route: UnaryRoute,
+  gateway: Gateway,
+  registry: SessionRegistry,
+): RouteKind<UnaryRoute, void, Send> {
   const { rpc } = route;
   const binder = createBinder(route);
-  const call =
-    route.renderer === "execOutput"
-      ? execCall(gateway)
-      : route.http.startsWith("GET ")
-        ? readCall(route, gateway)
-        : changeCall(route, gateway);
+  const mediaTypes = route.progress === undefined ? (["application/json"] as const) : progressMediaTypes;
+  const call = callOf();
+
+  function callOf(): Call {
+    if (route.progress === "pull") return pullCall({ gateway, registry, sendReply, explain: explainCalled });
+    if (route.renderer === "execOutput") return execCall(gateway);
+    return route.http.startsWith("GET ") ? readCall(route, gateway) : changeCall(route, gateway);
+  }
+
+  function sendReply(reply: FastifyReply, wire: Buffer): unknown {
+    return sendWritten(reply.code(route.success), writeReply(rpc, wire, gateway.pool));
+  }
+
+  /** What the failure of a call means to the caller. */
+  async function explainCalled(ctx: Context, error: unknown): Promise<unknown> {
+    return await explain(ctx, { error, isCalled: true });
+  }
+
+  async function explain(
+    { bound, caller, request, target }: Context,
+    { error, isCalled }: Failure,
+  ): Promise<unknown> {
+    let meaning = located(error, bound.message, binder);
+    if (isCalled) {
+      // Its pointers are still into the RPC's request.
+      if (meaning === error) meaning = locatedInRequest(error, bound.message, binder);
+      if (target !== undefined)
+        meaning = await explainAbsence(gateway.runtime, target.kind, target.id, meaning);
+      meaning = withPullHint(meaning, route.id, { message: bound.message, caller, request });
+    }
+    return meaning instanceof GatewayError ? withoutSecrets(meaning, secretsIn(rpc, bound.message)) : meaning;
+  }
 
   return {
     binder,
     bind(ctx) {
       // A 204 has no content to negotiate, and an exec cannot be undone to refuse its reply.
-      if (route.success !== 204) negotiate(ctx.request.headers.accept, ["application/json"]);
+      if (route.success !== 204) negotiate(ctx.request.headers.accept, mediaTypes);
       ctx.bound = binder.bind(ctx.parts);
       const { message, unknown } = ctx.bound;
       const wire = encodeBound(rpc, message, binder, unknown);
@@ -62,20 +94,7 @@ export function unaryKind(route: UnaryRoute, gateway: Gateway): RouteKind<UnaryR
     },
     call: (ctx) => call(ctx, outgoingOf(ctx)),
     answer: ({ reply }, send) => send(reply),
-    async explain(ctx, { error, isCalled }) {
-      const { bound, caller, request, target } = ctx;
-      let meaning = located(error, bound.message, binder);
-      if (isCalled) {
-        // Its locations are still those in the RPC's request.
-        if (meaning === error) meaning = locatedInRequest(error, bound.message, binder);
-        if (target !== undefined)
-          meaning = await explainAbsence(gateway.runtime, target.kind, target.id, meaning);
-        meaning = withPullHint(meaning, route.id, { message: bound.message, caller, request });
-      }
-      return meaning instanceof GatewayError
-        ? withoutSecrets(meaning, secretsIn(rpc, bound.message))
-        : meaning;
-    },
+    explain,
   };
 }
 

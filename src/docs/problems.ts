@@ -166,6 +166,11 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
       "The runtime needs this image: it starts every pod from it, or its configuration pins it. Without it no new pod could be run.",
     remedy: "Leave it. To replace it, change the runtime's configuration on the node first.",
   },
+  pull_cancelled: {
+    happened:
+      "Somebody cancelled the pull with [cancelPull](/docs#cancelPull), or the gateway is shutting down. All who waited for it get this answer.",
+    remedy: "Send the same request again if you still want the image.",
+  },
   ambiguous_id: {
     happened: "Several ids begin with the digits that were given.",
     remedy: "Give more digits.",
@@ -276,6 +281,12 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
       "A manifest or a layer that the registry sent is not the one that its digest names. The registry's storage is damaged, something on the way changes what it sends, or somebody tampers with it.",
     remedy:
       "Send the same request again: containerd may fail once or twice more at what it has received. If it stays so, pull from another network or mirror to see who changes it. If it is the registry, push the image again.",
+  },
+  pull_interrupted: {
+    happened:
+      "The runtime ended the pull because another one of the same image, or of one with the same layers, was cancelled: by `crictl`, a kubelet, or another gateway. Crest had tried a second time already.",
+    remedy: "Send the same request again.",
+    members: { grpcCode: "The gRPC status that the runtime answered with." },
   },
   runtime_error: {
     happened:

@@ -24,6 +24,7 @@ import { loadFollower, type NodeEvents } from "../events/node-events.ts";
 import type { Inventory } from "../inventory/inventory.ts";
 import { polledContainers } from "../logs/logged-containers.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
+import type { PullRegistry } from "../pulls/pull-registry.ts";
 import { routes } from "../routes/index.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
 import type { Drain } from "../server/drain.ts";
@@ -58,6 +59,7 @@ export interface ServerOptions {
   readonly runtime: Runtime;
   readonly inventory: Inventory;
   readonly defaults: Defaults;
+  readonly pulls: PullRegistry;
   readonly pool: BufferPool;
   readonly sessions: SessionOptions;
   readonly guardHost: HostGuard;

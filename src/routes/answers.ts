@@ -12,6 +12,9 @@ import type { CustomRouteId, StreamRouteId } from "./index.ts";
 const oneOf = <const Words extends readonly string[]>(words: Words, description: string) =>
   Type.Unsafe<Words[number]>({ type: "string", enum: words, description });
 
+/** A whole number from 0 to 2^53. */
+const integer = (description: string) => Type.Integer({ format: "int64", minimum: 0, description });
+
 /** A list member that the runtime could not read. */
 export const ListFailure = Type.Object(
   {
@@ -80,7 +83,7 @@ export const Problem = Type.Object(
       Type.String({ description: "Of a cursor whose file is gone: the nearest one that exists." }),
     ),
   },
-  { description: "What went wrong, as RFC 9457 has it." },
+  { $id: "Problem", description: "What went wrong, as RFC 9457 has it." },
 );
 
 export const Grants = Type.Object(
@@ -410,6 +413,83 @@ export const ExecAnswer = Type.Object(
   { description: "How a command ended, and what it wrote." },
 );
 
+export const Pull = Type.Object(
+  {
+    id: Type.String({ description: "Id of the pull." }),
+    image: Type.String({ description: "Reference of the image, as the first caller wrote it." }),
+    phase: oneOf(
+      ["pulling", "resolving", "downloading", "unpacking", "done", "failed", "cancelled"],
+      "What is being done. `pulling` if the runtime reports no more than that: CRI-O and cri-dockerd. `unpacking` once everything is downloaded. The last three are final.",
+    ),
+    elapsedMs: integer("Milliseconds since the start; of a pull that has ended, its duration."),
+    totalBytes: Type.Optional(integer("Compressed size of all layers. Absent while it is not known.")),
+    downloadedBytes: Type.Optional(integer("How much of `totalBytes` is on the node.")),
+    bytesPerSecond: Type.Optional(integer("Rate of the download, over the last 10 seconds.")),
+    etaMs: Type.Optional(
+      integer("Milliseconds until the download ends at this rate. Absent during the first 3 seconds."),
+    ),
+    stalledForMs: Type.Optional(
+      integer(
+        "Milliseconds for which nothing was downloaded or unpacked. Absent below 3 seconds, or if it is not known.",
+      ),
+    ),
+    layers: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            digest: Type.String({ description: "Digest of the compressed layer." }),
+            state: oneOf(
+              ["waiting", "downloading", "downloaded", "unpacking", "done", "exists"],
+              "Where it is. `downloaded`: waits to be unpacked, which happens one layer at a time. `done`: unpacked. `exists`: was on the node before.",
+            ),
+            sizeBytes: integer("Its compressed size."),
+            downloadedBytes: integer("How much of that is on the node."),
+            unpackedBytes: Type.Optional(
+              integer("Bytes that its files take so far. Absent before it is unpacked."),
+            ),
+          },
+          { $id: "PullLayer", description: "One layer of an image, and how far it has come." },
+        ),
+        { description: "The layers in the image's order. Absent while they are not known." },
+      ),
+    ),
+    callers: Type.Integer({ format: "int32", description: "How many requests wait for it." }),
+    detached: Type.Boolean({ description: "Whether it continues when all of them have left." }),
+    startedAt: Type.String({
+      format: "int64",
+      description: "When it started, in nanoseconds since the Unix epoch.",
+    }),
+    finishedAt: Type.Optional(
+      Type.String({ format: "int64", description: "When it ended, in nanoseconds since the Unix epoch." }),
+    ),
+    error: Type.Optional(Problem),
+  },
+  { $id: "Pull", description: "A pull of an image, in progress or ended." },
+);
+
+export const Pulls = Type.Object(
+  { pulls: Type.Array(Pull, { description: "The newest first." }) },
+  { description: "The pulls that the caller may see." },
+);
+
+/** What a pull reports as NDJSON or server-sent events. */
+export const PullItem = Type.Object(
+  {
+    progress: Type.Optional(Pull),
+    result: Type.Optional(
+      Type.Object(
+        { imageRef: Type.String({ description: "Id or digest of the image, as in the JSON answer." }) },
+        { $id: "PullResult", description: "The image that was pulled." },
+      ),
+    ),
+    error: Type.Optional(Problem),
+  },
+  {
+    $id: "PullItem",
+    description: "One of these: how far the pull has come or, as the last item, its result or why it failed.",
+  },
+);
+
 export const LogItem = Type.Object(
   {
     cursor: Type.String({ description: "Goes on behind this line: give it as `cursor`." }),
@@ -483,6 +563,9 @@ export const answers = {
   removeImage: RemovedImage,
   pruneImages: PrunedImages,
   prunePods: PrunedPods,
+  listPulls: Pulls,
+  getPull: Pull,
+  cancelPull: Pull,
 } as const satisfies { readonly [Id in CustomRouteId | StreamRouteId]: TSchema };
 
 /** Optional members may be undefined, which JSON leaves out. */
@@ -499,3 +582,4 @@ export type BodyOf<Id extends keyof typeof bodies> = Frozen<Static<(typeof bodie
 export type LogItem = Frozen<Static<typeof LogItem>>;
 export type LogPage = Frozen<Static<typeof LogPage>>;
 export type ExecAnswer = Frozen<Static<typeof ExecAnswer>>;
+export type PullItem = Frozen<Static<typeof PullItem>>;

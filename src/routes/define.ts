@@ -89,6 +89,9 @@ type Omitted<U extends string> = [U] extends [never]
 /** How to write an answer that is not the RPC's response. Each has one implementation. */
 export type Renderer = "execOutput";
 
+/** Whose steps an answer can report, as NDJSON or server-sent events, before its result. Each has one implementation. */
+export type Progress = "pull";
+
 /** Response headers about the gateway, not the runtime. Each has one implementation. */
 export type ResponseHeader = "version";
 
@@ -134,6 +137,7 @@ export function unary<
       /** The path of the created object. Its parameters are fields of the response. */
       readonly location?: `/v1/${string}{${keyof Response<R> & string}}`;
       readonly renderer?: Renderer;
+      readonly progress?: Progress;
       readonly responseHeader?: ResponseHeader;
     } & Omitted<Unbound<R, Values<P> | Values<Q>, B>>,
 ): UnaryRoute<Id> {
@@ -269,6 +273,7 @@ export interface UnaryRoute<Id extends string = string> extends AnyRoute<Id> {
   readonly notFoundUnless?: string;
   readonly location?: string;
   readonly renderer?: Renderer;
+  readonly progress?: Progress;
   readonly responseHeader?: ResponseHeader;
 }
 
@@ -295,7 +300,7 @@ export interface SessionRoute<Id extends string = string> extends AnyRoute<Id> {
 }
 
 /** The fields that path parameters may set on a route without an RPC. */
-type PathField = "podSandboxId" | "containerId" | "image.image";
+type PathField = "podSandboxId" | "containerId" | "image.image" | "pullId";
 type PathFields = { readonly [name: string]: PathField };
 
 export interface CustomRoute<Id extends string = string, P extends PathFields = PathFields>

@@ -45,9 +45,11 @@ export const images = [
     rpc: "ImageService/PullImage",
     http: "POST /v1/images/pull",
     body: "*",
+    gatewayParams: parametersFor("pullImage"),
     allow: "pull",
     summary: "Pull an image and wait until it is there",
     success: 200,
+    progress: "pull",
   }),
 ] as const;
 
@@ -81,6 +83,35 @@ export const imageRemoval = {
     gatewayParams: parametersFor("pruneImages"),
     allow: "image-remove",
     summary: "Remove the images that nothing uses, or list them",
+    success: 200,
+  }),
+} as const;
+
+export const pulls = {
+  listPulls: custom({
+    id: "listPulls",
+    http: "GET /v1/pulls",
+    uses: [],
+    allow: "pull",
+    summary: "List the pulls in progress and those that ended recently",
+    success: 200,
+  }),
+  getPull: custom({
+    id: "getPull",
+    http: "GET /v1/pulls/{pullId}",
+    uses: [],
+    path: { pullId: "pullId" },
+    allow: "pull",
+    summary: "Show a pull and its progress",
+    success: 200,
+  }),
+  cancelPull: custom({
+    id: "cancelPull",
+    http: "DELETE /v1/pulls/{pullId}",
+    uses: [],
+    path: { pullId: "pullId" },
+    allow: "pull",
+    summary: "Cancel a pull",
     success: 200,
   }),
 } as const;

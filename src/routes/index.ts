@@ -2,14 +2,14 @@
 import { containers, containerUsage, containerWait } from "./containers.ts";
 import type { Route } from "./define.ts";
 import { events } from "./events.ts";
-import { imageRemoval, images } from "./images.ts";
+import { imageRemoval, images, pulls } from "./images.ts";
 import { logs } from "./logs.ts";
 import { podRemoval, pods, podUsage } from "./pods.ts";
 import { gateway, runtime } from "./runtime.ts";
 import { sessions } from "./sessions.ts";
 
 /** Routes that no single RPC answers. `api/handlers.ts` has a handler for each, by this name. */
-export const customRoutes = { ...gateway, ...podRemoval, ...imageRemoval } as const;
+export const customRoutes = { ...gateway, ...podRemoval, ...imageRemoval, ...pulls } as const;
 export type CustomRouteId = keyof typeof customRoutes;
 
 /** Routes that send a sequence of items. `api/handlers.ts` has a handler for each, by this name. */

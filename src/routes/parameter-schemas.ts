@@ -128,6 +128,14 @@ const prunePods = Type.Object({
   }),
 });
 
+const pullImage = Type.Object({
+  detach: Type.Boolean({
+    default: false,
+    description:
+      "Whether the pull continues when all who wait for it have left. Otherwise it is cancelled when the last one leaves.",
+  }),
+});
+
 const forwardPorts = Type.Object({
   raw: Type.Boolean({
     default: false,
@@ -252,6 +260,7 @@ export const parameterSchemas = {
   removeImage,
   pruneImages,
   prunePods,
+  pullImage,
   forwardPorts,
   getContainerLogs,
   getPodLogs,

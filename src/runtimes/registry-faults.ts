@@ -50,6 +50,12 @@ export const registryFaults: readonly { readonly text: TextPattern; readonly cod
     code: "registry_unreachable",
   },
   {
+    // Another pull of the same layers was cancelled: containerd 1.6 removes what this one builds on, and CRI-O merges
+    // pulls of an image under the context of the first caller. Before the next row, whose `not found` matches the first.
+    text: /parent snapshot \S+ does not exist|context canceled/,
+    code: "pull_interrupted",
+  },
+  {
     text: anyOf(
       /manifest unknown|name unknown|\b404 Not Found|did not resolve|: not found$/i,
       onOneLine("repository ", " not found"),

@@ -135,6 +135,8 @@ const refined: ReadonlySet<string | undefined> = new Set([
   "NOT_FOUND",
   "RESOURCE_EXHAUSTED",
   "DEADLINE_EXCEEDED",
+  // The runtime cancelled it, not the gateway.
+  "CANCELLED",
 ]);
 
 /** The fields of a request that identify its subject. */

@@ -1,6 +1,6 @@
 /** Errors as `application/problem+json` (RFC 9457), with one shape for all sources. */
 import type { FastifyReply } from "fastify";
-import { type ErrorCode, errorTable, GatewayError } from "../errors.ts";
+import { type ErrorCode, errorTable, type FieldError, GatewayError } from "../errors.ts";
 import { isHandshake } from "./handshake.ts";
 import { noteCode } from "./request-record.ts";
 
@@ -23,7 +23,7 @@ export interface Problem {
   readonly requestId?: string;
   readonly grpcCode?: string;
   readonly retryable: boolean;
-  readonly errors?: readonly object[];
+  readonly errors?: readonly FieldError[];
   readonly [member: string]: unknown;
 }
 

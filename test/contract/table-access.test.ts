@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { Grant } from "../../src/grants.ts";
 import { routes } from "../../src/routes/index.ts";
 import { type Case, caseOf, grantsOf, targetOf, unaryRoutes } from "./table-cases.ts";
-import { answering, answerUnserved, each, send, statusOn, successOf } from "./table-checks.ts";
+import { answering, answerUnserved, each, send, statusOn, subjectIn, successOf } from "./table-checks.ts";
 import {
   type Answer,
   allBut,
@@ -139,8 +139,9 @@ test("a deny of a route's grant beats -A", async (t) => {
 test("exactly the grants that a route needs are enough", async (t) => {
   answerUnserved(fake);
   await each(t, answering, async (route) => {
-    const it = caseOf(fake, route);
-    const answer = await send(gateway.open(exactly(grantsOf(route))), it);
+    const app = gateway.open(exactly(grantsOf(route)));
+    const it = caseOf(fake, route, await subjectIn(app, route));
+    const answer = await send(app, it);
     assert.equal(answer.status, statusOn("containerd-2.1", route), answer.text);
   });
 });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { methods } from "../../src/gen/methods.ts";
 import { bodyFields, caseOf, targetOf, unaryRoutes } from "./table-cases.ts";
-import { answerUnserved, each, statusOn, successOf, writing } from "./table-checks.ts";
+import { answerUnserved, each, statusOn, subjectIn, successOf, writing } from "./table-checks.ts";
 import { everything, problemOf, sharedGateway } from "./table-gateway.ts";
 import { fieldAt, recordedForm } from "./table-messages.ts";
 
@@ -57,7 +57,8 @@ test("a body that is no JSON by its type is 415", async (t) => {
 test("a route that takes no body refuses one, and takes an empty one", async (t) => {
   const bodiless = writing.filter((route) => route.kind !== "unary" || route.body === undefined);
   await each(t, bodiless, async (route) => {
-    const it = caseOf(fake, route);
+    const subject = await subjectIn(open, route);
+    const it = caseOf(fake, route, subject);
     fake.calls.length = 0;
     const answer = await open.ask(targetOf(it), { json: { containerId: "x" } });
     const problem = problemOf(answer, { status: 400, code: "invalid_request" });
@@ -67,7 +68,7 @@ test("a route that takes no body refuses one, and takes an empty one", async (t)
     );
     assert.deepEqual(fake.calls, []);
     assert.equal((await open.ask(targetOf(it), { json: {} })).status, successOf(route));
-    const typed = await open.ask(targetOf(caseOf(fake, route)), {
+    const typed = await open.ask(targetOf(caseOf(fake, route, subject)), {
       headers: { "content-type": "application/json" },
     });
     assert.equal(typed.status, successOf(route), typed.text);

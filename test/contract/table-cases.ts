@@ -83,6 +83,8 @@ export function subjectOf(fake: FakeRuntime, route: Route, field: string, labels
   }
   const pod = fake.addPod(podInit(labels));
   if (field === "podSandboxId") return pod.id;
+  // Pulls are the gateway's own: see `subjectIn`.
+  if (field === "pullId") return `pull-${made}`;
   if (field === "containerId")
     return fake.addContainer({ pod, logPath: "0.log", state: states[route.id] ?? "running" }).id;
   throw new Error(`Cannot make a subject for ${route.id}: what does ${field} name?`);

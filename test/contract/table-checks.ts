@@ -6,7 +6,7 @@ import type { Route } from "../../src/routes/define.ts";
 import { routes } from "../../src/routes/index.ts";
 import { mannerOf } from "../support/fake-runtime/manners/all.ts";
 import type { FakeRuntime, MannerName } from "../support/fake-runtime.ts";
-import { type Case, methodOf, rpcsOf, targetOf } from "./table-cases.ts";
+import { type Case, type CaseOptions, methodOf, rpcsOf, targetOf } from "./table-cases.ts";
 import type { Answer, TestApp } from "./table-gateway.ts";
 import { fullMessage, responseBytes } from "./table-messages.ts";
 
@@ -30,6 +30,16 @@ export async function each<R extends Route>(
 
 export const send = (app: TestApp, it: Case, query = ""): Promise<Answer> =>
   app.ask(targetOf(it, query), it.json === undefined ? {} : { json: it.json });
+
+/** The options of a case whose subject only the gateway can create. */
+export async function subjectIn(app: TestApp, route: Route): Promise<CaseOptions> {
+  if (!Object.values(route.path ?? {}).includes("pullId")) return {};
+  const pulled = await app.ask("POST /v1/images/pull", { json: { image: "busybox:1.36" } });
+  assert.equal(pulled.status, 200, pulled.text);
+  const { pulls } = (await app.ask("GET /v1/pulls")).json<{ pulls: readonly { readonly id: string }[] }>();
+  const [{ id } = assert.fail("the pull is not listed")] = pulls;
+  return { subject: id };
+}
 
 export const successOf = (route: Route): number =>
   route.kind === "list" ? 200 : route.kind === "session" ? 101 : route.success;

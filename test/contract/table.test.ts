@@ -19,6 +19,7 @@ import {
   reading,
   send,
   statusOn,
+  subjectIn,
   successOf,
   withId,
 } from "./table-checks.ts";
@@ -34,7 +35,7 @@ for (const manner of mannerNames) {
     answerUnserved(own.fake);
     const app = own.open();
     await each(t, answering, async (route) => {
-      const it = caseOf(own.fake, route);
+      const it = caseOf(own.fake, route, await subjectIn(app, route));
       own.fake.calls.length = 0;
       const answer = await send(app, it, it.query);
       const status = statusOn(manner, route);
@@ -210,7 +211,7 @@ test("an image's name may be written with its slashes or without", async (t) => 
 
 test("HEAD is GET without the body", async (t) => {
   await each(t, reading, async (route) => {
-    const it = caseOf(fake, route);
+    const it = caseOf(fake, route, await subjectIn(open, route));
     const stops = plainRoutes
       .filter((plain) => plain === route)
       .map(({ rpc }) => fake.on(rpc, fixedAnswer(rpc)));

@@ -25,7 +25,7 @@ after(() => registry?.close());
 /** Every operation that the real runtime has, in an order that makes sense. */
 const order = [
   ...["getVersion", "getRuntimeStatus", "getCapabilities", "getGrants", "setNetworkConfig"],
-  ...["pullImage", "listImages", "getImage"],
+  ...["pullImage", "listPulls", "getPull", "cancelPull", "listImages", "getImage"],
   ...["runPod", "listPods", "getPod"],
   ...["createContainer", "pruneImages", "startContainer", "listContainers", "getContainer", "listEvents"],
   ...["execSync", "execContainer", "attachContainer", "forwardPorts"],

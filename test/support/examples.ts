@@ -119,6 +119,12 @@ const measured: { readonly [field: string]: RegExp } = {
   cursor: /^1\.[0-9a-z.-]+$/,
   searchedBytes: /^\d+$/,
   lastEventId: /^[0-9a-f]{8}\.\d+$/,
+  ...Object.fromEntries(
+    ["elapsedMs", "totalBytes", "downloadedBytes", "sizeBytes", "unpackedBytes"].map((field) => [
+      field,
+      /^\d+$/,
+    ]),
+  ),
 };
 
 /** What is computed of a machine that is more or less busy: numbers, or null for what is not known there. */

@@ -109,7 +109,13 @@ export const operations: { readonly [Id in RouteId]: string } = {
   pruneImages:
     "Lists the images that nothing uses, and with `dryRun=false` removes them with all their names. An image is in use if a container of any state was made from it or mounts it. The image that pods start from and pinned images are never removed. If one image cannot be removed, the others are; `failures` names it. CRI does not say when an image was pulled or last used, so that one that was just pulled for a new container is not in use yet.",
   pullImage:
-    "Pulls an image from its registry, and answers when it is on the node and ready for use. `image` is required. There is no progress, and a large image takes minutes. `auth` is never logged. On containerd the pull stops when the client leaves.",
+    'Pulls an image from its registry, and answers when it is on the node and ready for use. `image` is required. `auth` is never logged.\n\nRequests for the same reference with the same credentials share one pull. It is cancelled when the last of them has left, unless one said `detach=true`. [listPulls](/docs#listPulls) lists the pulls, and [cancelPull](/docs#cancelPull) cancels one for all who wait: 409 `pull_cancelled`.\n\nTo follow the progress, ask for `Accept: application/x-ndjson` or `text/event-stream`. Items `{"progress": ...}` come at most four times a second; the last item is `{"result": ...}`, or the problem: a line `{"error": ...}`, or an event of type `error`. On containerd, the progress has each layer with its downloaded and unpacked bytes. CRI-O and cri-dockerd report none: the phase is `pulling`, with the elapsed time. Each follower takes one of the places that `--max-sessions` limits.',
+  listPulls:
+    "Lists the pulls in progress, and up to 100 that ended within the last 10 minutes, the newest first: those of images that the caller may pull. They are the pulls of this gateway; what others pull on the node is not among them.",
+  getPull:
+    "Shows one pull: its phase, its layers and, if it failed, why. One that ended more than 10 minutes ago is 404, and so is one of an image that the caller may not pull.",
+  cancelPull:
+    "Cancels a pull for all who wait for it, and answers when it has ended. One that has ended already stays as it was. CRI-O keeps the layers that are complete.",
 };
 
 /** `Message` or `Message.field` -> the description that replaces CRI's comment. */

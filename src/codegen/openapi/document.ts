@@ -2,7 +2,7 @@
 import { untilPodPolicy } from "../../access/authorize.ts";
 import { descriptors } from "../../gen/descriptors.ts";
 import { methods } from "../../gen/methods.ts";
-import { answers, bodies, ExecAnswer, ListFailure, Problem } from "../../routes/answers.ts";
+import { answers, bodies, ExecAnswer, ListFailure, Problem, PullItem } from "../../routes/answers.ts";
 import {
   type ListRoute,
   type Route,
@@ -46,13 +46,18 @@ export function openApi(routes: readonly Route[], version: string): Schema {
   const describe = createDescribe(routes);
   const components = createComponents(sentBothWays(routes), demanded(routes), describe);
   // A part with an `$id` becomes a component: clients have no type name for an unnamed part.
+  const parts = new Map<string, string>();
   const plain = (schema: object): Schema =>
     JSON.parse(JSON.stringify(schema), (_key, part) => {
       if (typeof part?.$id !== "string") return part;
       const { $id, ...rest } = part;
+      // A part of several schemas is one component.
+      const text = JSON.stringify(rest);
+      if (parts.get($id) === text) return reference($id);
+      parts.set($id, text);
       return components.define($id, rest);
     });
-  components.define("Problem", plain(Problem));
+  plain(Problem);
   components.define("ExecAnswer", plain(ExecAnswer));
   plain(ListFailure);
   const paths: { [path: string]: { [method: string]: Schema } } = {};
@@ -218,6 +223,7 @@ function describePath(name: string): Schema {
         "A reference or an id. Slashes and colons may stand as they are or percent-encoded: `docker.io%2Flibrary%2Fbusybox%3A1.35`.",
     };
   }
+  if (name === "pullId") return { description: "Id of the pull, from `listPulls` or from its progress." };
   const what = name === "podSandboxId" ? "pod" : "container";
   return { description: `Id of the ${what}, or a prefix of it that no other ${what} has.` };
 }
@@ -357,6 +363,7 @@ function success(route: Route, { components, plain, describe, example }: Showing
   if (route.success === 204) return { "204": { description: "It is done.", headers: requestId } };
   const schema = answerSchema(route, components, plain);
   const body = route.kind === "stream" ? pageSchema(route, plain) : undefined;
+  const item = itemSchema(route, schema, plain);
   const location = {
     Location: {
       description: "Path of what was created.",
@@ -372,11 +379,11 @@ function success(route: Route, { components, plain, describe, example }: Showing
         ...requestId,
         ...("location" in route && route.location ? location : {}),
         ...("responseHeader" in route && route.responseHeader === "version" ? crestVersion : {}),
-        ...(route.kind === "stream" ? unbuffered : {}),
+        ...(item === undefined ? {} : unbuffered),
         ...("download" in (route.gatewayParams ?? {}) ? downloaded : {}),
       },
       content: { "application/json": media(body ?? schema, example.answer) },
-      ...(route.kind === "stream" ? { "x-crest-ndjson-item": schema } : {}),
+      ...(item === undefined ? {} : { "x-crest-ndjson-item": item }),
     },
   };
 }
@@ -394,16 +401,21 @@ function answerSchema(
 ): Schema {
   if (route.kind !== "unary") {
     const id = route.id as CustomRouteId | StreamRouteId;
-    // A schema that several routes share has a name of its own.
-    if (answers[id].$id !== undefined || Object.hasOwn(bodies, id)) return plain(answers[id]);
-    return components.define(`${id.slice(0, 1).toUpperCase()}${id.slice(1)}Answer`, plain(answers[id]));
+    // A schema that several routes share has a name of its own, and is defined once.
+    const schema = plain(answers[id]);
+    if ("$ref" in schema) return schema;
+    return components.define(`${id.slice(0, 1).toUpperCase()}${id.slice(1)}Answer`, schema);
   }
   return route.renderer === "execOutput"
     ? reference("ExecAnswer")
     : components.message(methods[route.rpc].response, "output");
 }
 
-/** The schema of the items of a stream whose JSON answer is a collection of them, which has defined it. */
+/** The schema of what comes as lines or events; undefined for a route with a single answer. */
+function itemSchema(route: Route, answer: Schema, plain: (schema: object) => Schema): Schema | undefined {
+  if (route.kind === "stream") return answer;
+  return route.kind === "unary" && route.progress === "pull" ? plain(PullItem) : undefined;
+}
 
 const crestVersion = {
   "Crest-Version": {

@@ -26,6 +26,27 @@ const podLabels = { app: "web", "crest/managed": "true" };
 const uid = "c391e930-1985-40ce-a997-1baecc76ada4";
 
 const nginx = "docker.io/library/nginx:1.27";
+const nginxPull = {
+  id: "3f1c8f5e-6a53-4c0e-9a27-5d1f1d6c7b42",
+  image: "docker.io/library/nginx:1.27",
+  phase: "done",
+  elapsedMs: 4120,
+  totalBytes: 28227259,
+  downloadedBytes: 28227259,
+  layers: [
+    {
+      digest: "sha256:6e909acdb790c5a1989cfc795fda5a246ad6664bb27b5c688e2b734b2c5fad20",
+      state: "done",
+      sizeBytes: 28227259,
+      downloadedBytes: 28227259,
+      unpackedBytes: 79175680,
+    },
+  ],
+  callers: 0,
+  detached: false,
+  startedAt: "1755684300120000000",
+  finishedAt: "1755684304240000000",
+};
 const nginxId = "sha256:2b4b2242c8fcfc85d16580d2632f11bfc8f53b861a40ef0f3d9acdcbfaccce6e";
 const nginxDigest =
   "docker.io/library/nginx@sha256:d1a4c2c893844450c5d4aa49fc8d0e86c3aae610c070b171e17da23bc50316a8";
@@ -208,7 +229,14 @@ export const examples: { readonly [Id in RouteId]?: Example } = {
     },
   },
 
-  pullImage: { body: { image: { image: nginx } }, answer: { imageRef: nginxId } },
+  pullImage: {
+    parameters: { detach: false },
+    body: { image: { image: nginx } },
+    answer: { imageRef: nginxId },
+  },
+  listPulls: { answer: { pulls: [nginxPull] } },
+  getPull: { parameters: { pullId: nginxPull.id }, answer: nginxPull },
+  cancelPull: { parameters: { pullId: nginxPull.id }, answer: nginxPull },
   listImages: { parameters: { image: nginx, limit: 10 }, answer: { images: [nginxImage] } },
   getImage: { parameters: { image: nginx }, answer: { image: nginxImage, info: {} } },
   pruneImages: {

@@ -84,6 +84,8 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   ambiguous_id: (route) => hasId(route) || filtersPods(route),
   log_not_readable: isLogs,
   cursor_gone: isLogs,
+  pull_cancelled: of("pullImage"),
+  pull_interrupted: of("pullImage"),
   registry_unauthorized: of("pullImage"),
   platform_missing: of("pullImage"),
   signature_rejected: of("pullImage", "createContainer", "runPod"),
@@ -94,10 +96,11 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   registry_plain_http: of("pullImage"),
   digest_mismatch: of("pullImage"),
   network_teardown_failed: of("stopPod", "removePod"),
-  too_many_sessions: (route) => isSession(route) || route.kind === "stream",
+  too_many_sessions: (route) => isSession(route) || route.kind === "stream" || isPull(route),
   outcome_unknown: (route) => route.kind === "unary" && rpcRules[route.rpc].lookWith !== undefined,
   // Operations whose answer can be large.
   overloaded: (route) =>
+    isPull(route) ||
     route.kind === "list" ||
     isLogs(route) ||
     (route.kind === "unary" && (route.http.startsWith("GET ") || route.renderer !== undefined)),

@@ -56,5 +56,8 @@ export const synonyms: { readonly [Id in RouteId]?: readonly string[] } = {
   getImage: ["inspect", "inspecti", "describe", "details", "exists"],
   removeImage: ["rm", "rmi", "delete", "prune", "clean"],
   pruneImages: ["prune", "clean", "gc", "garbage", "dangling", "unused", "disk", "space"],
-  pullImage: ["download", "fetch", "get", "install", "registry", "login"],
+  pullImage: ["download", "fetch", "get", "install", "registry", "login", "progress"],
+  listPulls: ["downloads", "progress"],
+  getPull: ["download", "progress", "status", "layers"],
+  cancelPull: ["abort", "stop", "interrupt"],
 };

@@ -248,6 +248,19 @@ export const schemas = {
       }
     }
   },
+  "pullImage": {
+    "type": "object",
+    "required": [
+      "detach"
+    ],
+    "properties": {
+      "detach": {
+        "default": false,
+        "description": "Whether the pull continues when all who wait for it have left. Otherwise it is cancelled when the last one leaves.",
+        "type": "boolean"
+      }
+    }
+  },
   "forwardPorts": {
     "type": "object",
     "required": [
@@ -698,7 +711,7 @@ export const schemas = {
 
 type Check = (value: unknown) => boolean;
 type Checks = { readonly [path: string]: Check };
-export const checks: { readonly stopPod: Checks; readonly execSync: Checks; readonly waitContainer: Checks; readonly watchPodStats: Checks; readonly watchContainerStats: Checks; readonly watchOnePodStats: Checks; readonly watchOneContainerStats: Checks; readonly listEvents: Checks; readonly removeImage: Checks; readonly pruneImages: Checks; readonly prunePods: Checks; readonly forwardPorts: Checks; readonly getContainerLogs: Checks; readonly getPodLogs: Checks; readonly listLogs: Checks; readonly withBody: Checks } = {
+export const checks: { readonly stopPod: Checks; readonly execSync: Checks; readonly waitContainer: Checks; readonly watchPodStats: Checks; readonly watchContainerStats: Checks; readonly watchOnePodStats: Checks; readonly watchOneContainerStats: Checks; readonly listEvents: Checks; readonly removeImage: Checks; readonly pruneImages: Checks; readonly prunePods: Checks; readonly pullImage: Checks; readonly forwardPorts: Checks; readonly getContainerLogs: Checks; readonly getPodLogs: Checks; readonly listLogs: Checks; readonly withBody: Checks } = {
 stopPod: {
 "timeout": (() => {
 return function check(value: any) {
@@ -935,6 +948,15 @@ return function check(value: any) {
 }
 })(),
 "unmanaged": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
+},
+pullImage: {
+"detach": (() => {
 return function check(value: any) {
   return (
     (typeof value === 'boolean')
