@@ -33,8 +33,8 @@ function found(text: string): readonly string[] {
 test("the filter finds an operation by the words of other tools, and few besides", () => {
   for (const [text, wanted, most] of [
     ["run", ["runPod", "createContainer", "startContainer", "execSync", "execContainer"], 9],
-    ["logs", ["getContainer", "attachContainer", "reopenContainerLog"], 4],
-    ["log", ["getContainer", "attachContainer", "reopenContainerLog"], 4],
+    ["logs", ["getContainerLogs", "getPodLogs", "listLogs", "reopenContainerLog"], 6],
+    ["log", ["getContainerLogs", "getPodLogs", "listLogs", "reopenContainerLog"], 6],
     ["restart", ["startContainer", "stopContainer"], 4],
     ["inspect", ["getPod", "getContainer", "getImage"], 5],
     ["port-forward", ["forwardPorts"], 1],
