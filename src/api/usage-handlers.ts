@@ -173,7 +173,7 @@ function itemsOf(round: Round, wants: Wants): LiveUsage[] {
 function itemOf(time: string, member: Member, figures: ReturnType<typeof figuresOf>): LiveUsage {
   const { id, name, namespace, pod, podSandboxId } = member;
   const { cores, coresLimit, workingSetBytes, memoryLimitBytes } = figures;
-  const { cores: nodeCores, memoryBytes } = nodeSize;
+  const { cores: nodeCores, memoryBytes } = nodeSize();
   return {
     ...{ time, id, name, namespace },
     ...(pod === undefined || podSandboxId === undefined ? {} : { pod, podSandboxId }),

@@ -2,7 +2,6 @@
  * What pods and containers use, by cAdvisor's names and labels, with the few series of kube-state-metrics that boards
  * join them with. So boards that were made for a kubelet show what Crest runs.
  */
-import { hostname } from "node:os";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { nodeSize } from "../stats/node-size.ts";
 import type { ReadNode } from "../stats/read-node.ts";
@@ -24,7 +23,7 @@ interface Measured extends Seen<PodReading | ContainerReading> {
 export function createContainerMetrics(readNode: ReadNode): ContainerMetrics {
   const recentPods = createRecent<PodReading>();
   const recentContainers = createRecent<ContainerReading>();
-  const node = hostname();
+  const { name: node } = nodeSize();
 
   return {
     async read() {
@@ -93,12 +92,16 @@ async function textOf(family: UsageFamily, all: readonly Measured[]): Promise<st
 }
 
 function machine(): string {
+  const { cores, memoryBytes } = nodeSize();
   return [
-    header({ name: "machine_cpu_cores", help: "CPU cores of the node.", type: "gauge" }),
-    sample("machine_cpu_cores", "", nodeSize.cores),
-    header({ name: "machine_memory_bytes", help: "Memory of the node.", type: "gauge" }),
-    sample("machine_memory_bytes", "", nodeSize.memoryBytes),
+    ...single("machine_cpu_cores", "CPU cores of the node.", cores),
+    ...single("machine_memory_bytes", "Memory of the node.", memoryBytes),
   ].join("");
+}
+
+/** A family with one sample; empty for a value that is unknown. */
+function single(name: string, help: string, value: number): readonly string[] {
+  return Number.isNaN(value) ? [] : [header({ name, help, type: "gauge" }), sample(name, "", value)];
 }
 
 function times(all: readonly Measured[]): string {

@@ -66,6 +66,14 @@ const expectations: readonly Expectation[] = [
   ["$CONTAINER/start", nothing],
   ["$API$CONTAINER", says('"state":"CONTAINER_RUNNING"', '"name":"app"')],
 
+  ["$CONTAINER/logs", (output) => assert.equal(output, "hello from the node\n")],
+  [
+    "$API/v1/events",
+    (output) => {
+      assert.match(output, / pod\.ready demo web /);
+      assert.match(output, / container\.started demo web app /);
+    },
+  ],
   ["$CONTAINER/exec", says('"exitCode":3', '"stdout":"the node\\nbin\\n', '"lossy":false')],
   ["$CONTAINER/stats", says('"usageCoreNanoSeconds":{"value":"', '"workingSetBytes":{"value":"')],
 

@@ -49,7 +49,7 @@ export const synonyms: { readonly [Id in RouteId]?: readonly string[] } = {
   getContainerLogs: ["tail", "follow", "output", "stdout", "stderr", "print", "grep", "search"],
   getPodLogs: ["tail", "follow", "output", "merge", "stern", "grep", "search"],
   listLogs: ["tail", "follow", "output", "selector", "labels", "stern", "grep", "search"],
-  listEvents: ["watch", "follow", "stream", "notify", "oom", "died", "restart", "history", "what happened"],
+  listEvents: ["watch", "follow", "stream", "notify", "oom", "died", "history", "what happened"],
   waitContainer: ["exit code", "finished", "done", "block", "poll"],
 
   listImages: ["ls", "find", "search"],

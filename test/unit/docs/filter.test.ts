@@ -44,7 +44,11 @@ test("the filter finds an operation by the words of other tools, and few besides
     ["rmi", ["removeImage"], 1],
     ["delete", ["removePod", "removeContainer", "removeImage", "cancelPull"], 4],
     ["kill", ["stopContainer", "stopPod", "removePod"], 3],
-    ["top", ["getContainerStats", "listContainerStats", "listPodStats"], 4],
+    [
+      "top",
+      ["watchContainerStats", "watchPodStats", "getContainerStats", "listContainerStats", "listPodStats"],
+      8,
+    ],
     ["shell", ["execContainer", "execSync"], 2],
     ["download", ["pullImage", "listPulls", "getPull"], 3],
     ["whoami", ["getGrants"], 1],

@@ -47,24 +47,26 @@ export const proto = loadCri();
 /** What Crest uses of containerd's own API. */
 export const containerdProtos = loadProtos("containerd/");
 
+/** CRI's last: where containerd has a message of the same name, CRI's is meant. */
 const byName = new Map(
-  [proto, ...containerdProtos].flatMap(({ messages }) => messages).map((message) => [message.name, message]),
+  [...containerdProtos, proto].flatMap(({ messages }) => messages).map((message) => [message.name, message]),
 );
 
-export function schemaOf(name: string): DescMessage {
+export function schemaOf(name: string | DescMessage): DescMessage {
+  if (typeof name !== "string") return name;
   const schema = byName.get(name);
   if (schema === undefined) throw new Error(`no message ${name}`);
   return schema;
 }
 
 /** A JSON value as bytes; `KeyValue.value` is plain text in ours, and base64 for protobuf-es. */
-export function referenceBytes(name: string, json: JsonValue): Buffer {
+export function referenceBytes(name: string | DescMessage, json: JsonValue): Buffer {
   const schema = schemaOf(name);
   return Buffer.from(toBinary(schema, fromJson(schema, toBase64(schema, json))));
 }
 
 /** Bytes as our JSON text: defaults there, maps by key, `KeyValue.value` as text. */
-export function referenceText(name: string, wire: Uint8Array): string {
+export function referenceText(name: string | DescMessage, wire: Uint8Array): string {
   const schema = schemaOf(name);
   return render(schema, toJson(schema, fromBinary(schema, wire), { alwaysEmitImplicit: true }) as JsonObject);
 }

@@ -19,6 +19,7 @@ test("suggestRoute() finds the route behind a misspelt path, with the caller's o
     ["GET", "/v2/pods", "GET /v1/pods"],
     ["GET", "/docs/problem", "GET /docs/problems"],
     ["GET", "/doc", "GET /docs"],
+    ["GET", "/v1/containers/3f2a/log", "GET /v1/containers/3f2a/logs"],
     ["GET", "/openapi.jsn", "GET /openapi.json"],
   ] as const) {
     assert.equal(suggestRoute(routes, method, path), meant, `${method} ${path}`);
@@ -44,7 +45,6 @@ test("suggestRoute() names another method where the path has only that", () => {
 
 test("suggestRoute() is silent where nothing is close", () => {
   for (const path of [
-    "/v1/containers/3f2a/log",
     "/v1/secrets",
     "/favicon.ico",
     "/robots.txt",
