@@ -479,13 +479,12 @@ export const PullItem = Type.Object(
     result: Type.Optional(
       Type.Object(
         { imageRef: Type.String({ description: "Id or digest of the image, as in the JSON answer." }) },
-        { $id: "PullResult", description: "The image that was pulled." },
+        { description: "The image that was pulled." },
       ),
     ),
     error: Type.Optional(Problem),
   },
   {
-    $id: "PullItem",
     description: "One of these: how far the pull has come or, as the last item, its result or why it failed.",
   },
 );

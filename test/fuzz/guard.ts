@@ -71,6 +71,8 @@ export async function startGuard(options: GuardOptions): Promise<Guard> {
         .replace(/(?<=[?&]timeout=)\d{1,4}(?=&|$)/, (seconds) =>
           Number(seconds) > 3600 ? seconds : String(Math.min(Number(seconds), longestWaitSeconds)),
         )
+        // Following has no end.
+        .replace(/(?<=[?&]follow=)true(?=&|$)/, "false")
         // The default is a minute.
         .replace(/(?<=\/wait)\??(?=[^?]*$)(?!.*timeout=)/, `?timeout=${longestWaitSeconds}&`)
         .replace(/&$/, "")

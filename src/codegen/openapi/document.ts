@@ -382,7 +382,10 @@ function success(route: Route, { components, plain, describe, example }: Showing
         ...(item === undefined ? {} : unbuffered),
         ...("download" in (route.gatewayParams ?? {}) ? downloaded : {}),
       },
-      content: { "application/json": media(body ?? schema, example.answer) },
+      content: {
+        "application/json": media(body ?? schema, example.answer),
+        ...(route.kind === "stream" && route.forms[0] === "text" ? plainText : {}),
+      },
       ...(item === undefined ? {} : { "x-crest-ndjson-item": item }),
     },
   };
@@ -424,6 +427,9 @@ const crestVersion = {
     schema: { type: "string" },
   },
 };
+
+/** What a request without `Accept` gets from a route whose first form is text. */
+const plainText = { "text/plain": { schema: { type: "string" } } };
 
 const unbuffered = {
   "X-Accel-Buffering": {

@@ -23,7 +23,7 @@ public class Tour {
 
     var image = new ImageSpecInput().image(IMAGE);
     var auth = new AuthConfig().username(USER).password(PASSWORD);
-    var pulled = images.pullImage(new PullImageRequest().image(image).auth(auth), null);
+    var pulled = images.pullImage(new PullImageRequest().image(image).auth(auth), null, null);
     System.out.println("pulled " + pulled.getImageRef());
 
     var pod = pods.runPod(new RunPodBody().metadata(new PodSandboxMetadataInput().name("tour")), null)
