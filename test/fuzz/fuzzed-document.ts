@@ -5,9 +5,17 @@ import { tolerantDocument } from "../support/tolerant-document.ts";
 
 const id = "^[0-9a-f]{16,64}$";
 
+/** Each answer takes two readings, a second apart; `/v1/stats/containers/watch` stands for all four. */
+const slow: ReadonlySet<string> = new Set([
+  "/v1/stats/pods/watch",
+  "/v1/pods/{podSandboxId}/stats/watch",
+  "/v1/containers/{containerId}/stats/watch",
+]);
+
 /** The published form, narrowed. No answer may have a status that is not listed. */
 export function fuzzedDocument(published: OpenApiDocument): OpenApiDocument {
-  const paths = Object.entries(published.paths).map(([path, methods]) => {
+  const fuzzed = Object.entries(published.paths).filter(([path]) => !slow.has(path));
+  const paths = fuzzed.map(([path, methods]) => {
     const operations = Object.entries(methods).map(
       ([method, operation]) => [method, narrowed(operation)] as const,
     );

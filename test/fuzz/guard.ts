@@ -71,6 +71,9 @@ export async function startGuard(options: GuardOptions): Promise<Guard> {
         .replace(/(?<=[?&]timeout=)\d{1,4}(?=&|$)/, (seconds) =>
           Number(seconds) > 3600 ? seconds : String(Math.min(Number(seconds), longestWaitSeconds)),
         )
+        // Of usage: the time between the two readings of an answer.
+        .replace(/(?<=[?&]interval=)(\d+s|1m)(?=&|$)/, "1s")
+        .replace(/(?<=\/watch)\??(?=[^?]*$)(?!.*interval=)/, "?interval=1s&")
         // Following has no end.
         .replace(/(?<=[?&]follow=)true(?=&|$)/, "false")
         // The default is a minute.
