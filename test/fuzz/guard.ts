@@ -75,7 +75,7 @@ export async function startGuard(options: GuardOptions): Promise<Guard> {
         .replace(/(?<=[?&]interval=)(\d+s|1m)(?=&|$)/, "1s")
         .replace(/(?<=\/watch)\??(?=[^?]*$)(?!.*interval=)/, "?interval=1s&")
         // Following has no end.
-        .replace(/(?<=[?&]follow=)true(?=&|$)/, "false")
+        .replace(/(?<=[?&])follow(=(1|[tT]|TRUE|[tT]rue)?)?(?=&|$)/g, "follow=false")
         // The default is a minute.
         .replace(/(?<=\/wait)\??(?=[^?]*$)(?!.*timeout=)/, `?timeout=${longestWaitSeconds}&`)
         .replace(/&$/, "")

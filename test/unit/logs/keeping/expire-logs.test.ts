@@ -49,11 +49,18 @@ function newWorld(t: TestContext): World {
         ...options,
       }),
     files: () =>
-      readdirSync(root, { recursive: true, withFileTypes: true })
-        .filter((entry) => !entry.isDirectory())
-        .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
+      filesBelow(root)
+        .map((path) => path.slice(root.length + 1))
         .sort(),
   };
+}
+
+/** Files and links, which are not followed: Node 24's recursive readdir() does. */
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? filesBelow(path) : [path];
+  });
 }
 
 test("expireLogs() keeps the log of a removed container for keepMs after its removal, over restarts", async (t) => {
