@@ -145,8 +145,8 @@ test("a log that is copied and truncated is followed without loss of what was in
     await copyFile(path, `${path}.1`);
     await truncate(path, 0);
     await appendFile(path, record(`line ${written++}`));
+    await eventually(() => lines.length >= written, { timeoutMs: 20_000 });
   }
-  await eventually(() => lines.length >= written, { timeoutMs: 20_000 });
   container.isEnded = true;
   await done;
   assert.deepEqual(textsOf(lines), numbered(written));
