@@ -81,7 +81,7 @@ test("a throttled pull reports each layer, never goes back, and sums to the tota
   assert.ok((last?.layers?.[2]?.unpackedBytes ?? 0) > 300 * mebibyte, JSON.stringify(last));
 
   const known = seen.filter(({ layers }) => layers !== undefined);
-  assert.ok(known.length > 10, `${known.length} items with layers`);
+  assert.ok(known.length > 5, `${known.length} items with layers`);
   for (const [index, one] of known.entries()) {
     const before = known[index - 1];
     assert.equal(one.totalBytes, total);
