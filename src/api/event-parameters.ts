@@ -17,7 +17,7 @@ const known: ReadonlySet<string> = new Set([...eventTypes, ...groups]);
 const idPrefix = /^[0-9a-f]{4,64}$/;
 
 /**
- * Selects the events that fulfil all conditions. What is no event always passes.
+ * Selects the events that match all conditions. Bookmarks, resyncs and gaps always match.
  *
  * @throws {GatewayError} `invalid_request`
  */

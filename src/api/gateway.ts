@@ -24,17 +24,17 @@ export interface Gateway {
   readonly runtime: Runtime;
   readonly inventory: Inventory;
   readonly defaults: Defaults;
-  /** What happens on the node. */
+  /** Events of pods, containers and images. */
   readonly events: NodeEvents;
   readonly pool: BufferPool;
   readonly share: Share;
   readonly budget: OutputBudget;
   readonly audit: Audit;
-  /** Reads what all pods and containers use, for all who watch. */
+  /** Measures all pods and containers for every watcher. */
   readonly usage: Collector;
-  /** Which containers there are, for those who read their logs. */
+  /** Lists the containers whose logs can be read. */
   readonly containers: ContainerSource;
-  /** Folders below which logs may lie. */
+  /** Logs are read only from these folders and their subfolders. */
   readonly logRoots: readonly string[];
   readonly pulls: PullRegistry;
   /** Milliseconds that the runtime may be silent during an NDJSON list. Default: the list's own deadline. */

@@ -103,10 +103,10 @@ const unitMs: { readonly [unit: string]: number } = {
   d: 86_400_000,
 };
 
-/** The longest duration that is read. */
+/** Longest duration text, in characters. */
 const maxDurationLength = 64;
 
-/** The length of a duration such as `90s`, `1h30m` or `1.5h`, in milliseconds; undefined if it is none. */
+/** Parses a duration such as `90s`, `1h30m` or `1.5h` into milliseconds; undefined if it is not a duration. */
 export function durationMs(text: string): number | undefined {
   if (text === "" || text.length > maxDurationLength) return undefined;
   let ms = 0;
@@ -124,7 +124,7 @@ export function durationMs(text: string): number | undefined {
   return Number.isSafeInteger(Math.trunc(ms)) ? ms : undefined;
 }
 
-/** A time of a caller: RFC 3339, or a duration before `nowMs`. Undefined if it is neither. */
+/** Parses an RFC 3339 time, or a duration before `nowMs`; undefined if the text is neither. */
 export function timeOf(text: string, nowMs: number): LogTime | undefined {
   const bytes = Buffer.from(text);
   const time = timeAt(bytes, 0);
