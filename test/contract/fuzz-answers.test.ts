@@ -65,8 +65,13 @@ function subjectOf(name: string): Arbitrary<string> {
   );
 }
 
-/** Values of a parameter: mostly right ones. A wait is never long. */
+/** Values of a parameter: mostly right ones. A wait is never long, and what is followed would never end. */
 function textOf(parameter: Parameter): Arbitrary<string> {
+  if (parameter.name === "follow")
+    return fc.oneof(
+      fc.constantFrom("false", "0"),
+      strange.filter((text) => !/^(1|t|true)?$/i.test(text)),
+    );
   if (parameter.name === "timeout")
     return fc.oneof(
       fc.constant("0"),
