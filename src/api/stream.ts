@@ -9,7 +9,7 @@
 import type { FastifyReply } from "fastify";
 import { CallCancelled } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
-import type { StreamForm, StreamRoute } from "../routes/define.ts";
+import { mediaTypes, mediaTypesOf, type StreamForm, type StreamRoute } from "../routes/define.ts";
 import { keepAlive, type Liveness } from "../streaming/liveness.ts";
 import type { PendingSession, WaitingClient } from "../streaming/pending-session.ts";
 import { closeCode, type Socket } from "../streaming/socket.ts";
@@ -83,21 +83,18 @@ export function streamKind(
   const formats = new Map<string, StreamFormat>();
   const byMediaType = new Map<string, StreamForm>();
   for (const form of route.forms) {
-    if (form === "json") byMediaType.set("application/json", form);
-    else if (form !== "websocket") {
-      const format = streamFormat(form, handler.lineOf, answerOf);
-      formats.set(form, format);
-      byMediaType.set(format.mediaType, form);
-    }
+    if (form === "websocket") continue;
+    byMediaType.set(mediaTypes[form], form);
+    if (form !== "json") formats.set(form, streamFormat(form, handler.lineOf, answerOf));
   }
-  const [first = "application/json", ...others] = byMediaType.keys();
+  const offered = mediaTypesOf(route);
 
   return {
     binder,
     bind(ctx) {
       const isSocket = ctx.request.ws;
       if (isSocket) checkHandshake(ctx.request);
-      const mediaType = isSocket ? first : negotiate(ctx.request.headers.accept, [first, ...others]);
+      const mediaType = isSocket ? offered[0] : negotiate(ctx.request.headers.accept, offered);
       ctx.bound = binder.bind(ctx.parts);
       return { form: isSocket ? "websocket" : (byMediaType.get(mediaType) ?? "json"), places: 1 };
     },
