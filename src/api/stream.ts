@@ -81,11 +81,10 @@ export function streamKind(
   const binder = createBinder(route);
   const answerOf = (item: object): object => handler.answerOf?.(item) ?? item;
   const formats = new Map<string, StreamFormat>();
-  const byMediaType = new Map<string, StreamForm>();
-  for (const form of route.forms) {
-    if (form === "websocket") continue;
+  const byMediaType = new Map<string, StreamForm>([[mediaTypes.json, "json"]]);
+  for (const form of ["ndjson", "sse", "text"] as const) {
+    formats.set(form, streamFormat(form, handler.lineOf, answerOf));
     byMediaType.set(mediaTypes[form], form);
-    if (form !== "json") formats.set(form, streamFormat(form, handler.lineOf, answerOf));
   }
   const offered = mediaTypesOf(route);
 

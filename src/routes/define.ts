@@ -257,8 +257,8 @@ export function stream<
       /** The RPCs that the handler may call. */
       readonly uses: readonly Rpc[];
       readonly gatewayParams?: { readonly [name: string]: GatewayParam };
-      /** The first is used without an `Accept` header. */
-      readonly forms: readonly [StreamForm, ...StreamForm[]];
+      /** The form without an `Accept` header. Default: json. */
+      readonly byDefault?: "text";
     },
 ): StreamRoute<Id, P> {
   return { kind: "stream", success: 200, ...route } as StreamRoute<Id, P>;
@@ -327,7 +327,7 @@ export interface StreamRoute<Id extends string = string, P extends PathFields = 
   readonly path?: P;
   readonly uses: readonly Rpc[];
   readonly success: 200;
-  readonly forms: readonly [StreamForm, ...StreamForm[]];
+  readonly byDefault?: "text";
 }
 
 export type Route<Id extends string = string> =
@@ -337,16 +337,13 @@ export type Route<Id extends string = string> =
   | CustomRoute<Id>
   | StreamRoute<Id>;
 
-/** The media types in which a route can answer. The first is used without an `Accept` header. */
+/** The media types that a route can return. The first is used without an `Accept` header. */
 export function mediaTypesOf(route: Route): readonly [MediaType, ...MediaType[]] {
-  const { json, ndjson, sse } = mediaTypes;
+  const { json, ndjson, sse, text } = mediaTypes;
   if (route.kind === "list") return [json, ndjson];
   if (route.kind === "unary" && route.progress !== undefined) return [json, ndjson, sse];
   if (route.kind !== "stream") return [json];
-  const [first = json, ...others] = route.forms.flatMap((form) =>
-    form === "websocket" ? [] : [mediaTypes[form]],
-  );
-  return [first, ...others];
+  return route.byDefault === "text" ? [text, json, ndjson, sse] : [json, ndjson, sse, text];
 }
 
 /** The RPCs that a route may call. */
