@@ -257,6 +257,12 @@ export const EventItem = Type.Object(
     podSandboxId: Type.Optional(Type.String({ description: "Id of the pod, or of the container's pod." })),
     container: Type.Optional(Type.String({ description: "Name of the container." })),
     containerId: Type.Optional(Type.String({ description: "Id of the container." })),
+    attempt: Type.Optional(
+      Type.Integer({
+        format: "int32",
+        description: "Attempt of the container: a new one each time that it is made again.",
+      }),
+    ),
     image: Type.Optional(
       Type.String({ description: "Image of the container; of an image, the first of its names." }),
     ),
@@ -538,6 +544,174 @@ export const LogPage = Type.Object(
   { $id: "LogPage", description: "Lines of a log, and where to go on." },
 );
 
+/** A time as CRI writes it. */
+const nanoseconds = (description: string) =>
+  Type.Optional(
+    Type.String({ format: "int64", description: `${description}, in nanoseconds since the Unix epoch.` }),
+  );
+
+const life = {
+  createdAt: nanoseconds("When it was created"),
+  startedAt: nanoseconds("When its process was started"),
+  finishedAt: nanoseconds("When its process ended"),
+  runTimeMs: Type.Optional(integer("Milliseconds from its start to its end, or until now.")),
+};
+
+const Exit = Type.Object(
+  {
+    exitCode: Type.Integer({ format: "int32", description: "Exit code of its main process." }),
+    signal: Type.Optional(
+      Type.String({ description: "Signal that the exit code stands for: `SIGKILL` for 137." }),
+    ),
+    reason: Type.Optional(
+      Type.String({ description: "The runtime's word: `Completed`, `Error`, `OOMKilled`, `StartError`." }),
+    ),
+    message: Type.Optional(Type.String({ description: "What the runtime adds to the reason." })),
+  },
+  { $id: "ContainerExit", description: "How a container ended." },
+);
+
+const PostMortemPod = Type.Object(
+  {
+    id: Type.String({ description: "Id of the pod." }),
+    name: Type.String({ description: "Name of the pod." }),
+    namespace: Type.String({ description: "Namespace of the pod." }),
+    state: Type.String({ description: "State of the pod: `SANDBOX_READY`, `SANDBOX_NOTREADY`." }),
+    createdAt: nanoseconds("When it was created"),
+    containers: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            id: Type.String({ description: "Id of the container." }),
+            name: Type.String({ description: "Name of the container." }),
+            attempt: Type.Integer({ format: "int32", description: "Attempt of the container." }),
+            state,
+          },
+          { $id: "PostMortemSibling", description: "A container of the pod." },
+        ),
+        { description: "All containers of the pod, the newest first." },
+      ),
+    ),
+  },
+  { $id: "PostMortemPod", description: "The pod of a container, and how it is." },
+);
+
+export const PostMortem = Type.Object(
+  {
+    time: Type.String({ description: "When it was put together (RFC 3339)." }),
+    id: Type.String({ description: "Id of the container." }),
+    name: Type.String({ description: "Name of the container." }),
+    attempt: Type.Integer({ format: "int32", description: "Attempt of the container." }),
+    podSandboxId: Type.String({ description: "Id of its pod." }),
+    state,
+    removed: Type.Boolean({
+      description: "Whether the runtime has it no more: what is told of it comes from its events.",
+    }),
+    cause: Type.Object(
+      {
+        code: oneOf(
+          [
+            ...(["running", "not_started", "completed", "exit_code", "signal", "oom_killed"] as const),
+            ...(["stopped", "stop_timeout", "command_not_found", "start_failed", "unknown"] as const),
+          ],
+          "What kind of cause it is, to branch on.",
+        ),
+        text: Type.String({ description: "The cause in one sentence." }),
+      },
+      {
+        $id: "LikelyCause",
+        description:
+          "Why it is in its state, as far as the other members tell; `unknown` where they do not. Who sent a signal is known only of stops and removals through this gateway.",
+      },
+    ),
+    exit: Type.Optional(Exit),
+    ...life,
+    stopRequest: Type.Optional(
+      Type.Object(
+        {
+          time: Type.String({ description: "When the runtime was asked (RFC 3339)." }),
+          action: oneOf(["stop", "remove"], "What was asked for."),
+          subject: oneOf(["container", "pod"], "Whether it was about this container or its pod."),
+          graceSeconds: Type.Integer({
+            description: "Seconds that it had to end after its stop signal. 0: it was killed at once.",
+          }),
+        },
+        { $id: "StopRequest", description: "The request to this gateway during which it ended." },
+      ),
+    ),
+    memory: Type.Object(
+      {
+        oomKilled: Type.Boolean({
+          description:
+            "Whether the kernel killed one of its processes for lack of memory, which need not have been the main one: as the runtime, an event or the kernel's own counter says.",
+        }),
+        limitBytes: Type.Optional(bytes("Memory that it may use. Absent without a limit.")),
+        peakBytes: Type.Optional(bytes("The most that it used, with the page cache.")),
+        peakSampled: Type.Optional(
+          Type.Boolean({
+            description:
+              "Whether the peak is the highest of the samples of the last 15 minutes. Otherwise the kernel counted it, which it does while the container exists.",
+          }),
+        ),
+        oomKills: Type.Optional(
+          integer("Processes that the kernel killed for lack of memory so far. Of a running container."),
+        ),
+      },
+      { $id: "PostMortemMemory", description: "Its memory." },
+    ),
+    image: Type.String({ description: "Its image, as its creator or the runtime names it." }),
+    imageRef: Type.Optional(Type.String({ description: "Id or digest of the image." })),
+    command: Type.Optional(
+      Type.Array(Type.String(), {
+        description: "Its program with the arguments. Needs the grant `verbose`.",
+      }),
+    ),
+    log: Type.Optional(
+      Type.Array(LogItem, {
+        description:
+          "The last lines of its log, the oldest first; of long lines fewer, 1 MiB of text in all. Needs the grant `logs`.",
+      }),
+    ),
+    attempts: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            id: Type.String({ description: "Id of that container." }),
+            attempt: Type.Integer({ format: "int32", description: "Its attempt." }),
+            state,
+            exit: Type.Optional(Exit),
+            ...life,
+          },
+          { $id: "EarlierAttempt", description: "An earlier container of the same name in the pod." },
+        ),
+        { description: "Up to 20 earlier attempts that the runtime still has, the newest first." },
+      ),
+    ),
+    pod: Type.Optional(PostMortemPod),
+    events: Type.Optional(
+      Type.Array(EventItem, {
+        description: "What happened to it, as far as it is still known. Needs the grant `read:events`.",
+      }),
+    ),
+    eventsSince: Type.Optional(Type.String({ description: "Since when no event is missing (RFC 3339)." })),
+    missing: Type.Array(
+      Type.Object(
+        {
+          part: oneOf(
+            ["log", "events", "pod", "attempts", "command", "memory"],
+            "The member that is absent or, of `memory`, in part.",
+          ),
+          reason: Type.String({ description: "Why it is absent, and what would help." }),
+          grant: Type.Optional(Type.String({ description: "The grant that the caller lacks for it." })),
+        },
+        { $id: "MissingPart", description: "A part that could not be had, and why." },
+      ),
+      { description: "What could not be had." },
+    ),
+  },
+  { $id: "PostMortem", description: "Everything that is known of how a container is, or ended." },
+);
+
 /** Stream route -> its answer as JSON, where that is not the last item alone. */
 export const bodies = {
   getContainerLogs: LogPage,
@@ -551,6 +725,7 @@ export const answers = {
   getGrants: Grants,
   getCapabilities: Capabilities,
   waitContainer: WaitAnswer,
+  getPostMortem: PostMortem,
   watchContainerStats: LiveUsages,
   watchOneContainerStats: LiveUsage,
   watchPodStats: LiveUsages,
@@ -580,5 +755,6 @@ export type AnswerOf<Id extends CustomRouteId | StreamRouteId> = Frozen<Static<(
 export type BodyOf<Id extends keyof typeof bodies> = Frozen<Static<(typeof bodies)[Id]>>;
 export type LogItem = Frozen<Static<typeof LogItem>>;
 export type LogPage = Frozen<Static<typeof LogPage>>;
+export type PostMortem = Frozen<Static<typeof PostMortem>>;
 export type ExecAnswer = Frozen<Static<typeof ExecAnswer>>;
 export type PullItem = Frozen<Static<typeof PullItem>>;

@@ -1,5 +1,5 @@
 /** Containers, which live in a pod and share its namespaces. */
-import { list, stream, unary } from "./define.ts";
+import { custom, list, stream, unary } from "./define.ts";
 import { parametersFor } from "./parameters.ts";
 
 /** One collector reads all that is watched. */
@@ -167,6 +167,23 @@ export const containerUsage = {
     forms: ["json", "ndjson", "sse", "text", "websocket"],
     allow: "read:stats",
     summary: "Watch what a container uses",
+  }),
+} as const;
+
+export const containerPostMortem = {
+  getPostMortem: custom({
+    id: "getPostMortem",
+    http: "GET /v1/containers/{containerId}/post-mortem",
+    uses: [
+      "RuntimeService/ContainerStatus",
+      "RuntimeService/ListContainers",
+      "RuntimeService/ListPodSandbox",
+    ],
+    path: { containerId: "containerId" },
+    gatewayParams: parametersFor("getPostMortem"),
+    allow: "read:containers",
+    summary: "Show how a container ended, with its log, events and earlier attempts",
+    success: 200,
   }),
 } as const;
 

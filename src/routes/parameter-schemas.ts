@@ -33,6 +33,15 @@ const waitContainer = Type.Object({
   }),
 });
 
+const getPostMortem = Type.Object({
+  tailLines: Type.Integer({
+    default: 20,
+    minimum: 0,
+    maximum: 1000,
+    description: "How many of the last lines of the log to show.",
+  }),
+});
+
 const pace = {
   interval: Type.String({
     default: "2s",
@@ -252,6 +261,7 @@ export const parameterSchemas = {
   stopPod,
   execSync,
   waitContainer,
+  getPostMortem,
   watchPodStats,
   watchContainerStats,
   watchOnePodStats,

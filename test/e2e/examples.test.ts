@@ -36,6 +36,7 @@ const order = [
   ...[
     "stopContainer",
     "waitContainer",
+    "getPostMortem",
     "removeContainer",
     "stopPod",
     "prunePods",
