@@ -78,7 +78,7 @@ export async function readPostMortem(
     read: () => T | Promise<T>,
   ): Promise<T | undefined> {
     if (grant !== undefined && !canUse(grant, caller)) {
-      missing.push({ part, reason: `it needs the grant ${grant}: ${describeGrant(grant)}`, grant });
+      missing.push({ part, reason: `needs the grant ${grant}: ${describeGrant(grant)}`, grant });
       return undefined;
     }
     try {
@@ -93,7 +93,7 @@ export async function readPostMortem(
   const known = await partOf("events", "read:events", () => {
     const found = gateway.events.ofContainer(id);
     if (found === undefined)
-      throw new Missing("nobody has read events lately: they are kept while somebody reads GET /v1/events");
+      throw new Missing("events are kept only while somebody reads GET /v1/events, and nobody has lately");
     return found;
   });
   const events = known?.events ?? [];
@@ -149,8 +149,8 @@ export async function readPostMortem(
         missing.push({
           part: "memory",
           reason: isRunning
-            ? "its peak is not known: the gateway does not see its cgroup, and nobody watched its usage"
-            : "its peak is not known: the kernel forgets it when a container ends, and nobody watched its usage",
+            ? "the peak is unknown: the gateway does not see the cgroup, and nobody watched the usage"
+            : "the peak is unknown: the kernel drops it when a container exits, and nobody watched the usage",
         });
       return history;
     }),
@@ -158,7 +158,7 @@ export async function readPostMortem(
       const found = reply && commandOf(reply);
       if (found === undefined)
         throw new Missing(
-          reply === undefined ? "the container has been removed" : "the runtime does not tell it",
+          reply === undefined ? "the container has been removed" : "the runtime does not report it",
         );
       return found;
     }),
@@ -338,7 +338,7 @@ type Containers = Awaited<ReturnType<typeof containersOf>>;
 
 /** The containers of a pod, the newest first. */
 async function containersOf(runtime: Runtime, podSandboxId: string, options: CallOptions) {
-  if (podSandboxId === "") throw new Missing("the container has been removed, and nothing tells its pod");
+  if (podSandboxId === "") throw new Missing("the container has been removed, and its pod is unknown");
   const { containers } = await call(
     runtime,
     "RuntimeService/ListContainers",
@@ -406,7 +406,7 @@ async function keptLog(
     throw new Missing("the container has been removed, and its log is not at its usual place");
   if (isTaken || others.length > 0)
     throw new Missing(
-      "the container has been removed, and others of its name and attempt have a log there as well",
+      "the container has been removed, and another one with its name and attempt has a log there too",
     );
   return path;
 }

@@ -37,6 +37,6 @@ export const logs = {
     gatewayParams: parametersFor("listLogs"),
     forms,
     allow: "logs",
-    summary: "Read or follow the logs of all containers that match, merged by time",
+    summary: "Read or follow the logs of all matching containers, merged by time",
   }),
 } as const;

@@ -87,7 +87,7 @@ test("a container that used too much memory was killed by the kernel", { skip },
   const { cause, memory, exit } = await postMortem(container);
   assert.deepEqual(cause, {
     code: "oom_killed",
-    text: "The kernel killed it for lack of memory (its limit is 20.0 MiB).",
+    text: "The kernel killed it because it ran out of memory (limit: 20.0 MiB).",
   });
   assert.deepEqual([memory.oomKilled, memory.limitBytes], [true, 20 * 2 ** 20]);
   assert.deepEqual([exit?.exitCode, exit?.signal], [137, "SIGKILL"]);
@@ -111,7 +111,7 @@ test("a child that used too much memory shows in a running container, with the p
   assert.ok(found.memory.peakBytes !== undefined && found.memory.peakBytes > 10 * 2 ** 20);
   assert.equal(found.memory.peakSampled, false);
   assert.equal(found.cause.code, "running");
-  assert.match(found.cause.text, /one of its processes for lack of memory/);
+  assert.match(found.cause.text, /one of its processes because it ran out of memory/);
 });
 
 test("a stop shows as such: by its signal, and by the end of its grace period", { skip }, async () => {
@@ -130,17 +130,17 @@ test("a stop shows as such: by its signal, and by the end of its grace period", 
   const stopped = await postMortem(obedient);
   assert.deepEqual(stopped.cause, {
     code: "stopped",
-    text: "It ended with SIGTERM (exit code 143) after a request to stop it.",
+    text: "It exited with code 143 (SIGTERM) after a request to stop it.",
   });
   assert.deepEqual([stopped.stopRequest?.action, stopped.stopRequest?.graceSeconds], ["stop", 20]);
   assert.deepEqual((await postMortem(stubborn)).cause, {
     code: "stop_timeout",
-    text: "It was killed because it still ran 1 s after a request to stop it.",
+    text: "It was killed because it was still running 1 s after a request to stop it.",
   });
   await exited(crest(), alone);
   const { cause, stopRequest } = await postMortem(alone);
   assert.deepEqual([cause.code, stopRequest], ["signal", undefined]);
-  assert.match(cause.text, /SIGTERM; who sent the signal is unknown/);
+  assert.match(cause.text, /SIGTERM\); the sender of the signal is unknown/);
 });
 
 test("a command that does not exist is the cause", { skip }, async () => {
