@@ -11,6 +11,7 @@ import { call } from "../cri/call.ts";
 import type { CallOptions, Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import { type NodeEvent, timeOf } from "../events/node-event.ts";
+import type { KnownEvents } from "../events/node-events.ts";
 import { signalOf } from "../events/signal-names.ts";
 import type { ContainerState, ContainerStatus, ContainerStatusResponse } from "../gen/messages.ts";
 import { describeGrant, type Grant } from "../grants.ts";
@@ -36,6 +37,7 @@ const parts: readonly Part[] = ["log", "events", "pod", "attempts", "command", "
 /** Text of a log in an answer. The last line comes whatever its size, which is at most this. */
 const maxLogBytes = 1024 * 1024;
 const maxAttempts = 20;
+const maxEvents = 500;
 /** How far the times of a log and of events are apart at most, in milliseconds. */
 const clockSlackMs = 1000;
 
@@ -208,8 +210,7 @@ export async function readPostMortem(
     log,
     attempts,
     pod,
-    events: known?.events,
-    eventsSince: known && new Date(known.completeSinceMs).toISOString(),
+    ...(known && eventsAnswer(known)),
     missing: missing.toSorted((a, b) => parts.indexOf(a.part) - parts.indexOf(b.part)),
   };
 }
@@ -329,6 +330,16 @@ function lifeAnswer({ createdAt, startedAt, finishedAt }: Life, isRunning: boole
     startedAt: text(startedAt),
     finishedAt: isRunning ? undefined : text(finishedAt),
     runTimeMs: startedAt > 0n && end >= startedAt ? Number((end - startedAt) / 1_000_000n) : undefined,
+  };
+}
+
+/** The latest events. A container may have thousands, if commands run in it every second. */
+function eventsAnswer({ events, completeSinceMs }: KnownEvents): Pick<PostMortem, "events" | "eventsSince"> {
+  const latest = events.slice(-maxEvents);
+  const isCut = latest.length < events.length;
+  return {
+    events: latest,
+    eventsSince: (isCut && latest[0]?.time) || new Date(completeSinceMs).toISOString(),
   };
 }
 

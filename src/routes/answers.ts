@@ -697,7 +697,7 @@ export const PostMortem = Type.Object(
     events: Type.Optional(
       Type.Array(EventItem, {
         description:
-          "Events of the container that are still kept, oldest first. Needs the grant `read:events`.",
+          "The last 500 events of the container that are still kept, oldest first. Needs the grant `read:events`.",
       }),
     ),
     eventsSince: Type.Optional(
