@@ -182,7 +182,7 @@ export const containerPostMortem = {
     path: { containerId: "containerId" },
     gatewayParams: parametersFor("getPostMortem"),
     allow: "read:containers",
-    summary: "Explain how a container exited, with its log, events and earlier attempts",
+    summary: "Explain how a container exited, and show what led to it",
     success: 200,
   }),
 } as const;
