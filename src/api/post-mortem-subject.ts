@@ -104,6 +104,7 @@ export function lifeAnswer({ createdAt, startedAt, finishedAt }: Life, isRunning
     createdAt: text(createdAt),
     startedAt: text(startedAt),
     finishedAt: isRunning ? undefined : text(finishedAt),
-    runTimeMs: startedAt > 0n && end >= startedAt ? Number((end - startedAt) / 1_000_000n) : undefined,
+    // A runtime notes the start after the process began, which may have ended by then.
+    runTimeMs: startedAt > 0n && end > 0n ? Math.max(0, Number((end - startedAt) / 1_000_000n)) : undefined,
   };
 }

@@ -15,7 +15,6 @@ export const events = {
       "ImageService/ListImages",
     ],
     gatewayParams: parametersFor("listEvents"),
-    forms: ["json", "ndjson", "sse", "text", "websocket"],
     allow: "read:events",
     summary: "List and watch events of pods, containers and images",
   }),

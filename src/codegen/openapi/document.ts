@@ -384,7 +384,7 @@ function success(route: Route, { components, plain, describe, example }: Showing
       },
       content: {
         "application/json": media(body ?? schema, example.answer),
-        ...(route.kind === "stream" && route.forms[0] === "text" ? plainText : {}),
+        ...(route.kind === "stream" && route.byDefault === "text" ? plainText : {}),
       },
       ...(item === undefined ? {} : { "x-crest-ndjson-item": item }),
     },
