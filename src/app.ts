@@ -14,6 +14,7 @@ import type { Runtime } from "./cri/channel.ts";
 import { StartError } from "./errors.ts";
 import { withFailedStarts } from "./events/failed-starts.ts";
 import { createNodeEvents, type NodeEventsOptions } from "./events/node-events.ts";
+import { createStopRequests } from "./events/stop-requests.ts";
 import { createMetricsServer, createScrapes } from "./http/metrics.ts";
 import { createServer, type ServerOptions } from "./http/server.ts";
 import { createInventory, type Inventory } from "./inventory/inventory.ts";
@@ -39,6 +40,7 @@ import { listenOn, stopListening } from "./server/listen.ts";
 import { closeConnections } from "./server/listener.ts";
 import type { LogEntry } from "./server/log-entry.ts";
 import { createCollector } from "./stats/collector.ts";
+import { createMemoryReader } from "./stats/container-memory.ts";
 import { createNodeReader } from "./stats/read-node.ts";
 import { withStats } from "./stats/runtime.ts";
 import { defaultLimits, type Limits } from "./streaming/liveness.ts";
@@ -132,7 +134,8 @@ export function createApp({
       log({ level: "warn", message: `Events of the runtime may be missing: ${why}`, error });
     },
   });
-  const runtime = compose(adapted, withFailedStarts(events));
+  const stops = createStopRequests();
+  const runtime = compose(adapted, withFailedStarts(events), stops.intercept);
   const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};
   const { maxConnections, maxStreams } = shareDescriptors(descriptorLimit(), mostSessions);
   if (maxStreams < mostSessions) {
@@ -153,7 +156,8 @@ export function createApp({
   const scrapes = createScrapes({ gateway: metrics, containers, sessions, usage });
   const guardHost = createHostGuard(config.acceptHost);
   const { app: server, warmUp } = createServer({
-    ...{ runtime, inventory, events },
+    ...{ runtime, inventory, events, stops },
+    readMemory: createMemoryReader({ runtime, usage }),
     defaults: createDefaults({
       runtime,
       logRoot: logRootOf(config.dataDir),

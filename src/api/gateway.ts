@@ -7,12 +7,14 @@ import type { Runtime } from "../cri/channel.ts";
 import { encodeCallers } from "../cri/codec.ts";
 import { GatewayError } from "../errors.ts";
 import type { NodeEvents } from "../events/node-events.ts";
+import type { StopRequests } from "../events/stop-requests.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { Inventory } from "../inventory/inventory.ts";
 import type { ContainerSource } from "../logs/logged-containers.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
 import type { Collector } from "../stats/collector.ts";
+import type { ReadMemoryHistory } from "../stats/container-memory.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { InvalidValue, jsonPointer } from "../wire/invalid-value.ts";
 import { type Binder, invalid, type JsonObject, respell } from "./bind.ts";
@@ -26,6 +28,9 @@ export interface Gateway {
   readonly defaults: Defaults;
   /** Events of pods, containers and images. */
   readonly events: NodeEvents;
+  /** What the gateway was asked to stop. */
+  readonly stops: StopRequests;
+  readonly readMemory: ReadMemoryHistory;
   readonly pool: BufferPool;
   readonly share: Share;
   readonly budget: OutputBudget;

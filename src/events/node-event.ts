@@ -31,6 +31,8 @@ export interface EventDraft {
   /** The name of the container. */
   readonly container?: string;
   readonly containerId?: string;
+  /** The attempt of the container: how often its name was used before in its pod. */
+  readonly attempt?: number;
   /** The image of a container as its creator wrote it; of an image, its first name. */
   readonly image?: string;
   readonly imageId?: string;

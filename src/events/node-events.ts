@@ -44,13 +44,21 @@ export interface NodeEvents {
   read(options: ReadEventsOptions): Promise<AsyncIterable<EventItem>>;
   /** For whoever follows the state of one container: see `ContainerChanges`. False where there are only lists. */
   readonly onChange: ContainerChanges["onChange"];
-  /** The known events of a container, oldest first. Only those since there is a reader. */
-  ofContainer(containerId: string): readonly NodeEvent[];
+  /** The known events of a container. Undefined while nobody reads events, as none are kept then. */
+  ofContainer(containerId: string): KnownEvents | undefined;
   /** Where the events come from, or would come from if there were a reader. @throws {GatewayError} */
   source(): Promise<EventSourceName>;
   /** Looks at a container whose state may have changed without an event, such as after a start that failed. */
   lookAt(containerId: string): void;
   close(): void;
+}
+
+/** Events that are still known. */
+export interface KnownEvents {
+  /** Oldest first. */
+  readonly events: readonly NodeEvent[];
+  /** Since when none is missing, in milliseconds since 1970. */
+  readonly completeSinceMs: number;
 }
 
 export interface NodeEventsOptions {
@@ -248,7 +256,11 @@ export function createNodeEvents({
       })().catch(() => undefined);
       return true;
     },
-    ofContainer: (containerId) => session?.ring.ofContainer(containerId) ?? [],
+    ofContainer(containerId) {
+      if (session?.source === undefined) return undefined;
+      const { ring } = session;
+      return { events: ring.ofContainer(containerId), completeSinceMs: ring.completeSinceMs };
+    },
     async source() {
       return session?.source ?? sourceOf((await identify(runtime)).name);
     },

@@ -22,6 +22,7 @@ export interface ContainerFacts {
   readonly id: string;
   readonly podId: string;
   readonly name: string;
+  readonly attempt: number;
   readonly image: string;
   readonly labels: { readonly [key: string]: string };
   readonly createdAt: bigint;
@@ -112,6 +113,7 @@ export function createNodeState(emit: (draft: EventDraft) => string): NodeState 
       ...(pod === undefined && facts.podId !== "" ? { podSandboxId: facts.podId } : {}),
       container: facts.name,
       containerId: facts.id,
+      attempt: facts.attempt,
       image: facts.image,
       labels: { ...pod?.labels, ...facts.labels },
     };

@@ -63,6 +63,7 @@ export function createNodeReader({
       id,
       podId: container.podSandboxId,
       name: container.metadata?.name ?? "",
+      attempt: container.metadata?.attempt ?? 0,
       image: container.image?.userSpecifiedImage || container.image?.image || "",
       labels: container.labels,
       createdAt: BigInt(container.createdAt),

@@ -21,6 +21,7 @@ import { type ChosenProtocols, registerWebSockets } from "../api/websockets.ts";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import { loadFollower, type NodeEvents } from "../events/node-events.ts";
+import type { StopRequests } from "../events/stop-requests.ts";
 import type { Inventory } from "../inventory/inventory.ts";
 import { polledContainers } from "../logs/logged-containers.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
@@ -42,6 +43,7 @@ import { answerClientError, refuse } from "../server/raw-response.ts";
 import { checkCodings, checkQuery, hostOf, originForm } from "../server/request-checks.ts";
 import { noteCaller, recordOf } from "../server/request-record.ts";
 import type { Collector } from "../stats/collector.ts";
+import type { ReadMemoryHistory } from "../stats/container-memory.ts";
 import { offeredProtocols, offeredToken } from "../streaming/channels.ts";
 import type { Tracing } from "../tracing/tracing.ts";
 import { type BufferPool, OutputTooLarge } from "../wire/buffer-pool.ts";
@@ -82,6 +84,8 @@ export interface ServerOptions {
   readonly scrapes: Scrapes;
   /** What happens on the node. */
   readonly events: NodeEvents;
+  readonly stops: StopRequests;
+  readonly readMemory: ReadMemoryHistory;
   readonly budget: OutputBudget;
   /** Folders below which the logs of containers may lie. */
   readonly logRoots: readonly string[];

@@ -94,6 +94,15 @@ export function polledContainers(runtime: Runtime): ContainerSource {
   };
 }
 
+/** A source that knows this container only. */
+export function oneContainer(container: LoggedContainer, logPathOf: () => Promise<string>): ContainerSource {
+  return {
+    list: async () => ({ containers: [container], isThere: true, isComplete: true }),
+    logPathOf,
+    changed: () => new Promise(() => undefined),
+  };
+}
+
 function isComplete(
   { containerId, podSandboxId }: Selection,
   pods: ReadonlyMap<string, PodSandbox>,

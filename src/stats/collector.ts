@@ -6,7 +6,7 @@
  */
 import { CallCancelled } from "../cri/channel.ts";
 import { createHistory, historyMs } from "./history.ts";
-import { type Before, type Kind, type Round, roundOf } from "./rates.ts";
+import { type Before, figuresOf, type Kind, type Round, roundOf } from "./rates.ts";
 import type { ReadNode } from "./read-node.ts";
 
 export interface WatchOptions {
@@ -28,6 +28,10 @@ export interface Collector {
   watch(kind: Kind, options: WatchOptions): Promise<AsyncIterable<Round>>;
   /** The newest round; undefined when nobody watches. */
   latest(kind: Kind): Round | undefined;
+  /**
+   * The most memory, in bytes, that a container was seen to use in the last 15 minutes; undefined if nobody watched it.
+   */
+  highestMemory(containerId: string): number | undefined;
   /** How many are watching. */
   readonly watchers: number;
 }
@@ -118,6 +122,14 @@ export function createCollector(readNode: ReadNode): Collector {
       return watchers.size;
     },
     latest: (kind) => latest?.[kind],
+    highestMemory(containerId) {
+      const seen = histories.container.since(historyMs).flatMap((round) => {
+        const index = round.members.findIndex(({ id }) => id === containerId);
+        const bytes = index === -1 ? Number.NaN : figuresOf(round, index).memoryUsageBytes;
+        return Number.isNaN(bytes) ? [] : [bytes];
+      });
+      return seen.length === 0 ? undefined : Math.max(...seen);
+    },
     async watch(kind, { intervalMs, historyMs: backMs, signal }) {
       let woken = false;
       let wakeUp: (() => void) | undefined;

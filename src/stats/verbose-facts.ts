@@ -5,7 +5,7 @@
 import { call } from "../cri/call.ts";
 import type { CallOptions, Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
-import type { LinuxContainerResources } from "../gen/messages.ts";
+import type { ContainerStatusResponse, LinuxContainerResources } from "../gen/messages.ts";
 import { present } from "./cgroup-files.ts";
 import type { Usage } from "./usage.ts";
 
@@ -36,8 +36,12 @@ export async function readContainerFacts(
   const reply = await unlessGone(
     call(runtime, "RuntimeService/ContainerStatus", { containerId, verbose: true }, options),
   );
-  if (reply?.status === undefined) return undefined;
-  const { status, info } = reply;
+  return reply && containerFactsOf(reply);
+}
+
+/** The same from a verbose status. Undefined if there is no status. */
+export function containerFactsOf({ status, info }: ContainerStatusResponse): ContainerFacts | undefined {
+  if (status === undefined) return undefined;
   const told = parsed(info.info);
   return {
     pid: numberAt(told, "pid"),
@@ -79,6 +83,15 @@ function configuredResources({ config, runtimeSpec }: Json): Resources {
     memoryLimitInBytes: text(asked.memory_limit_in_bytes ?? objectAt(specified, "memory").limit),
   };
   return present(found);
+}
+
+/**
+ * The command of a container with its arguments, as a verbose status has it; undefined where the runtime does not tell.
+ * It may contain secrets.
+ */
+export function commandOf({ info }: ContainerStatusResponse): readonly string[] | undefined {
+  const { args } = objectAt(objectAt(parsed(info.info), "runtimeSpec"), "process");
+  return Array.isArray(args) && args.every((arg) => typeof arg === "string") ? args : undefined;
 }
 
 function objectAt(value: unknown, key: string): Json {
