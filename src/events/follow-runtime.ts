@@ -21,6 +21,8 @@ export interface FollowOptions {
   readonly state: NodeState;
   readonly images: ImageState;
   readonly signal: AbortSignal;
+  /** Whether nothing is known yet: what is found at the start is not news. */
+  readonly isFirst: boolean;
   /** Milliseconds between two lists; default: see `listEveryMs`. */
   readonly listEveryMs?: number | undefined;
   /** Called once the state is complete: what is reported from then on is news. */
@@ -43,7 +45,7 @@ const secondListMs = 1000;
  * @throws {CallCancelled} When `signal` aborts.
  */
 export async function followRuntime(options: FollowOptions): Promise<void> {
-  const { runtime, state, images, signal, ready, report } = options;
+  const { runtime, state, images, signal, isFirst, ready, report } = options;
   const ending = new AbortController();
   const both = AbortSignal.any([signal, ending.signal]);
   // Every read that waits for the runtime listens.
@@ -88,8 +90,10 @@ export async function followRuntime(options: FollowOptions): Promise<void> {
       },
     );
     const lists = (async (): Promise<never> => {
-      await reader.readAll();
+      await reader.readAll({ isFirst });
       await reader.readImages();
+      // Those who read events get a snapshot after an outage.
+      if (!isFirst) await reader.readStatuses();
       ready(source, reader);
       subscription.begin();
       for (let pauseMs = Math.min(secondListMs, pauseOf(source)); ; pauseMs = pauseOf(source)) {

@@ -10,7 +10,7 @@ import type { ContainerdEvent } from "../containerd/events.ts";
 import { nanosOf } from "../containerd/timestamp.ts";
 import { GatewayError } from "../errors.ts";
 import type { NodeState } from "./node-state.ts";
-import type { NodeReader } from "./read-node.ts";
+import { exitIn, type NodeReader } from "./read-node.ts";
 import type { SubjectChains } from "./subject-chains.ts";
 
 export interface ContainerdEventsOptions {
@@ -82,13 +82,9 @@ export function createContainerdEvents({
   async function explained(id: string): Promise<void> {
     await until(id, exitLimitMs, async () => {
       const status = await reader.statusOf(id);
-      if (status?.state !== "CONTAINER_EXITED") return status === undefined;
-      state.containerExited(id, {
-        code: status.exitCode,
-        at: BigInt(status.finishedAt),
-        reason: status.reason,
-        message: status.message,
-      });
+      const exit = status && exitIn(status);
+      if (exit === undefined) return status === undefined;
+      state.containerExited(id, exit);
       return true;
     });
   }

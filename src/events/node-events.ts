@@ -9,11 +9,11 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
-import type { ContainerChanges } from "../inventory/wait.ts";
+import type { ChangeOptions, NodeChanges } from "../inventory/changes.ts";
 import { identify } from "../runtimes/identity.ts";
 import { createEventReaders } from "./event-readers.ts";
 import { createEventRing, type EventRing } from "./event-ring.ts";
-import { type EventSourceName, sourceOf } from "./event-source.ts";
+import { type EventSourceName, listEveryMs as listEvery, sourceOf } from "./event-source.ts";
 import { createImageState } from "./image-state.ts";
 import { type EventDraft, type EventItem, type NodeEvent, timeOf } from "./node-event.ts";
 import { createNodeState, type NodeState } from "./node-state.ts";
@@ -42,8 +42,8 @@ export interface NodeEvents {
    * @throws {CallCancelled} When `signal` aborts.
    */
   read(options: ReadEventsOptions): Promise<AsyncIterable<EventItem>>;
-  /** For whoever follows the state of one container: see `ContainerChanges`. False where there are only lists. */
-  readonly onChange: ContainerChanges["onChange"];
+  /** Reports changes to other parts of the gateway. False where there are only lists. */
+  readonly onChange: NodeChanges["onChange"];
   /** The known events of a container, oldest first. Only those since there is a reader. */
   ofContainer(containerId: string): readonly NodeEvent[];
   /** Where the events come from, or would come from if there were a reader. @throws {GatewayError} */
@@ -82,6 +82,8 @@ interface Session {
   ring: EventRing;
   source: EventSourceName | undefined;
   reader: NodeReader | undefined;
+  /** Settles once a snapshot can be made: see `NodeReader.readStatuses`. */
+  explained: Promise<void> | undefined;
 }
 
 export function createNodeEvents({
@@ -124,6 +126,7 @@ export function createNodeEvents({
       ring: createEventRing(),
       source: undefined,
       reader: undefined,
+      explained: undefined,
     };
     void follow();
     return one;
@@ -144,6 +147,7 @@ export function createNodeEvents({
             state,
             images,
             signal: abort.signal,
+            isFirst,
             listEveryMs,
             report,
             ready(source, reader) {
@@ -196,6 +200,18 @@ export function createNodeEvents({
     lingering.unref();
   }
 
+  const bestSource = async (): Promise<EventSourceName> =>
+    session?.source ?? sourceOf((await identify(runtime)).name);
+
+  /** Reads what a snapshot needs, once. Others who follow the node do without these calls. */
+  function explain(one: Session): Promise<void> | undefined {
+    one.explained ??= one.reader?.readStatuses().catch((error: unknown) => {
+      one.explained = undefined;
+      throw error;
+    });
+    return one.explained;
+  }
+
   /** What a reader gets before the events of the future. */
   function firstItems(one: Session, since: ReadEventsOptions["since"]): readonly EventItem[] {
     const bookmark = bookmarkOf(one);
@@ -215,7 +231,7 @@ export function createNodeEvents({
       if (closed) throw new GatewayError("shutting_down", "The gateway is shutting down");
       const one = enter();
       try {
-        await Promise.race([one.ready, cancelled(signal)]);
+        await Promise.race([one.ready.then(() => explain(one)), cancelled(signal)]);
       } catch (error) {
         leave();
         throw error;
@@ -227,8 +243,10 @@ export function createNodeEvents({
         yield* first.filter(wanted);
       })();
     },
-    async onChange(containerId, changed, signal) {
-      if (closed) return false;
+    async onChange({ of, insteadOfMs, changed, signal }) {
+      const source = await bestSource().catch(() => undefined);
+      if (source === undefined || source === "lists" || listEvery[source] <= insteadOfMs) return false;
+      if (closed || signal.aborted) return false;
       const one = enter();
       try {
         await Promise.race([one.ready, cancelled(signal)]);
@@ -240,18 +258,25 @@ export function createNodeEvents({
         leave();
         return false;
       }
-      const wanted = (item: EventItem): boolean =>
-        controls.has(item.type) || ("containerId" in item && item.containerId === containerId);
-      const items = readers.add({ first: [], wanted, signal, left: leave });
-      void (async () => {
-        for await (const item of items) changed(item.type === "container.exited" ? item.exitCode : undefined);
-      })().catch(() => undefined);
+      const tell = (exitCode?: number): void =>
+        changed({ exitCode, isFollowed: !closed && one.reader !== undefined });
+      const add = (): AsyncIterable<EventItem> => {
+        const items = readers.add({ first: [], wanted: isChangeOf(of), signal, left: () => undefined });
+        tell();
+        return items;
+      };
+      const follow = async (items: AsyncIterable<EventItem>): Promise<void> => {
+        for await (const item of items) tell(item.type === "container.exited" ? item.exitCode : undefined);
+        // It fell behind. What it has missed is only that something changed.
+        if (!signal.aborted) await follow(add());
+      };
+      void follow(add())
+        .catch(() => tell())
+        .finally(leave);
       return true;
     },
     ofContainer: (containerId) => session?.ring.ofContainer(containerId) ?? [],
-    async source() {
-      return session?.source ?? sourceOf((await identify(runtime)).name);
-    },
+    source: bestSource,
     lookAt(containerId) {
       session?.reader?.lookAtContainer(containerId).catch(report);
     },
@@ -265,6 +290,17 @@ export function createNodeEvents({
 }
 
 const controls: ReadonlySet<string> = new Set(["bookmark", "resync", "gap"]);
+
+/** Selects what changes the state of a pod or container: of one, or of any. Commands and images do not. */
+function isChangeOf(of: ChangeOptions["of"] = {}): (item: EventItem) => boolean {
+  const { podSandboxId, containerId } = of;
+  return (item) => {
+    if (controls.has(item.type)) return true;
+    if (!("podSandboxId" in item || "containerId" in item) || item.type === "container.exec") return false;
+    if (containerId !== undefined) return item.containerId === containerId;
+    return podSandboxId === undefined || item.podSandboxId === podSandboxId;
+  };
+}
 const newBoot = (): string => randomBytes(4).toString("hex");
 const idOf = ({ boot, seq }: Session): string => `${boot}.${seq}`;
 const bookmarkOf = (session: Session): EventItem => ({

@@ -65,6 +65,8 @@ export interface NodeState {
   wasRemoved(id: string): boolean;
   /** Pods and containers of which nothing was reported after `clock`. */
   untouchedSince(clock: number): { readonly pods: readonly string[]; readonly containers: readonly string[] };
+  /** Containers that were found running or exited, and of which nothing else is known yet. */
+  readonly unexplained: readonly string[];
   phaseOf(containerId: string): Container["phase"] | undefined;
   podPhaseOf(podId: string): Pod["phase"] | undefined;
 
@@ -75,6 +77,10 @@ export interface NodeState {
   podRemoved(id: string, at?: bigint): void;
   containerCreated(facts: ContainerFacts): void;
   containerStarted(id: string, at?: bigint): void;
+  /** A container that already ran or had exited when the events began. No event follows. */
+  containerFound(id: string, phase: "running" | "exited"): void;
+  /** Completes what `containerFound` reported. An event follows only if it has exited since. */
+  containerExplained(id: string, startedAt: bigint, exit: Exit | undefined): void;
   /**
    * An exit that is known already is amended if `exit` says more: another reason or message. Its code stays, unless the
    * known one came from a runtime that had not seen the end (`255`, `Unknown`).
@@ -98,6 +104,7 @@ export function createNodeState(emit: (draft: EventDraft) => string): NodeState 
   const pods = new Map<string, Pod>();
   const containers = new Map<string, Container>();
   const removed = new Map<string, number>();
+  const unexplained = new Set<string>();
   let clock = 0;
 
   const podPart = (facts: PodFacts | undefined) =>
@@ -158,6 +165,9 @@ export function createNodeState(emit: (draft: EventDraft) => string): NodeState 
         [...all].filter(([, { touched }]) => touched <= since).map(([id]) => id);
       return { pods: idle(pods), containers: idle(containers) };
     },
+    get unexplained() {
+      return [...unexplained];
+    },
     phaseOf: (id) => containers.get(id)?.phase,
     podPhaseOf: (id) => pods.get(id)?.phase,
 
@@ -215,12 +225,32 @@ export function createNodeState(emit: (draft: EventDraft) => string): NodeState 
         container.exitId = undefined;
         container.oom = false;
       }
+      unexplained.delete(id);
       advance(container, "running", at);
       emit({ type: "container.started", time: timeOf(at), ...partOf(container.facts) });
+    },
+    containerFound(id, phase) {
+      const container = containers.get(id);
+      if (container === undefined) return;
+      advance(container, phase, undefined);
+      unexplained.add(id);
+    },
+    containerExplained(id, startedAt, exit) {
+      const container = containers.get(id);
+      if (container === undefined || !unexplained.delete(id)) return;
+      if (container.phase === "exited") {
+        if (exit === undefined) return;
+        container.since = exit.at;
+        container.exit = { ...exit, reason: reasonOf(container, exit) };
+        return;
+      }
+      if (startedAt > 0n) container.since = startedAt;
+      if (exit !== undefined) state.containerExited(id, exit);
     },
     containerExited(id, exit) {
       const container = containers.get(id);
       if (container === undefined) return;
+      unexplained.delete(id);
       const known = container.exit;
       if (container.phase === "exited" && known !== undefined) {
         const isGuess = known.code === 255 && known.reason === "Unknown";
@@ -271,6 +301,7 @@ export function createNodeState(emit: (draft: EventDraft) => string): NodeState 
       if (container === undefined) return;
       const part = partOf(container.facts);
       containers.delete(id);
+      unexplained.delete(id);
       clock++;
       emit({ type: "container.removed", time: timeOf(at), ...part });
     },

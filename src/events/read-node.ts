@@ -4,7 +4,7 @@ import type { Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { Container, ContainerStatus, PodSandbox } from "../gen/messages.ts";
 import type { ImageState } from "./image-state.ts";
-import type { NodeState } from "./node-state.ts";
+import type { Exit, NodeState } from "./node-state.ts";
 
 export interface NodeReader {
   /** Reports a pod as it is now. False if the runtime has none. @throws {GatewayError} */
@@ -13,9 +13,27 @@ export interface NodeReader {
   lookAtContainer(id: string): Promise<boolean>;
   /** The status of a container; undefined if the runtime has none. */
   statusOf(id: string): Promise<ContainerStatus | undefined>;
-  /** Compares everything with what is known. @throws {GatewayError} */
-  readAll(): Promise<void>;
+  /**
+   * Compares everything with what is known. `isFirst`: nothing is known yet, and what is found is not news. The statuses
+   * of its containers are left to `readStatuses`.
+   *
+   * @throws {GatewayError}
+   */
+  readAll(options?: { readonly isFirst: boolean }): Promise<void>;
+  /** Reads the statuses that `readAll` left out: one call for each container. @throws {GatewayError} */
+  readStatuses(): Promise<void>;
   readImages(): Promise<void>;
+}
+
+const phases: { readonly [S in Container["state"]]?: "running" | "exited" } = {
+  CONTAINER_RUNNING: "running",
+  CONTAINER_EXITED: "exited",
+};
+
+/** The exit that a status reports; undefined for a container that has not exited. */
+export function exitIn({ state, exitCode, finishedAt, reason, message }: ContainerStatus): Exit | undefined {
+  if (state !== "CONTAINER_EXITED") return undefined;
+  return { code: exitCode, at: BigInt(finishedAt), reason, message };
 }
 
 /** How many statuses are read at once. */
@@ -56,7 +74,7 @@ export function createNodeReader({
     if (state.podPhaseOf(pod.id) === "ready" || ageMs > startingMs) state.podStopped(pod.id);
   }
 
-  async function reportContainer(container: Container): Promise<void> {
+  async function reportContainer(container: Container, isFirst: boolean): Promise<void> {
     const { id } = container;
     if (state.wasRemoved(id)) return;
     state.containerCreated({
@@ -68,24 +86,24 @@ export function createNodeReader({
       createdAt: BigInt(container.createdAt),
     });
     const phase = state.phaseOf(id);
-    const isNews =
-      (container.state === "CONTAINER_RUNNING" && phase !== "running") ||
-      (container.state === "CONTAINER_EXITED" && phase !== "exited");
-    if (!isNews) return;
+    const now = phases[container.state];
+    if (now === undefined || phase === now) return;
+    if (isFirst) return state.containerFound(id, now);
     const status = await reader.statusOf(id);
-    if (status !== undefined) reportStatus(status);
+    if (status === undefined) return;
+    const startedAt = BigInt(status.startedAt);
+    const exit = exitIn(status);
+    if (startedAt > 0n) state.containerStarted(id, startedAt);
+    if (exit !== undefined) state.containerExited(id, exit);
   }
 
-  function reportStatus(status: ContainerStatus): void {
-    const startedAt = BigInt(status.startedAt);
-    if (startedAt > 0n) state.containerStarted(status.id, startedAt);
-    if (status.state !== "CONTAINER_EXITED") return;
-    state.containerExited(status.id, {
-      code: status.exitCode,
-      at: BigInt(status.finishedAt),
-      reason: status.reason,
-      message: status.message,
-    });
+  /** Works on several items at once. */
+  async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+    const waiting = items.toReversed();
+    const worker = async (): Promise<void> => {
+      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await work(next);
+    };
+    await Promise.all(Array.from({ length: width }, worker));
   }
 
   const reader: NodeReader = {
@@ -110,7 +128,7 @@ export function createNodeReader({
       const phase = state.podPhaseOf(podSandboxId);
       if (podSandboxId !== "" && (phase === undefined || phase === "created"))
         await reader.lookAtPod(podSandboxId);
-      await reportContainer(container);
+      await reportContainer(container, false);
       return true;
     },
     async statusOf(containerId) {
@@ -123,23 +141,25 @@ export function createNodeReader({
         throw error;
       }
     },
-    async readAll() {
+    async readAll({ isFirst } = { isFirst: false }) {
       const { clock } = state;
       const [{ items: pods }, { containers }] = await Promise.all([
         call(runtime, "RuntimeService/ListPodSandbox", {}, options),
         call(runtime, "RuntimeService/ListContainers", {}, options),
       ]);
       for (const pod of pods) if (!state.wasRemoved(pod.id)) reportPod(pod);
-      const waiting = containers.toReversed();
-      const work = async (): Promise<void> => {
-        for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await reportContainer(next);
-      };
-      await Promise.all(Array.from({ length: width }, work));
+      await inParallel(containers, (container) => reportContainer(container, isFirst));
       for (const pod of pods) reportStopped(pod);
       const listed = new Set([...pods.map(({ id }) => id), ...containers.map(({ id }) => id)]);
       const quiet = state.untouchedSince(clock);
       for (const id of quiet.containers) if (!listed.has(id)) state.containerRemoved(id);
       for (const id of quiet.pods) if (!listed.has(id)) state.podRemoved(id);
+    },
+    async readStatuses() {
+      await inParallel(state.unexplained, async (id) => {
+        const status = await reader.statusOf(id);
+        if (status !== undefined) state.containerExplained(id, BigInt(status.startedAt), exitIn(status));
+      });
     },
     async readImages() {
       const { images: listed } = await call(runtime, "ImageService/ListImages", {}, options);

@@ -22,7 +22,7 @@ import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import { loadFollower, type NodeEvents } from "../events/node-events.ts";
 import type { Inventory } from "../inventory/inventory.ts";
-import { polledContainers } from "../logs/logged-containers.ts";
+import { listedContainers } from "../logs/logged-containers.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
 import { routes } from "../routes/index.ts";
@@ -223,7 +223,7 @@ export function createServer(options: ServerOptions): Server {
   const gateway: Gateway = {
     ...options,
     audit: options.audit ?? noAudit,
-    containers: polledContainers(options.runtime),
+    containers: listedContainers(options.runtime, options.events),
     logRoots: options.logRoots,
     share: createSingleflight(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),

@@ -5,6 +5,7 @@
  * nothing is kept for it.
  */
 import { CallCancelled } from "../cri/channel.ts";
+import type { NodeLists } from "../inventory/node-lists.ts";
 import { createHistory, historyMs } from "./history.ts";
 import { type Before, type Kind, type Round, roundOf } from "./rates.ts";
 import type { ReadNode } from "./read-node.ts";
@@ -40,10 +41,13 @@ interface Watcher {
 
 /** After so long without an answer of the runtime, watchers are told. */
 const patienceMs = 60_000;
+/** Readings without events. A client that wants one answer needs two, and is not worth a subscription. */
+const readingsWithoutEvents = 2;
 
 type Rounds = { readonly [K in Kind]: Round & Before };
 
-export function createCollector(readNode: ReadNode): Collector {
+/** `lists`: what `readNode` reads pods and containers from. */
+export function createCollector(readNode: ReadNode, lists: Pick<NodeLists, "follow">): Collector {
   const watchers = new Set<Watcher>();
   const histories = { pod: createHistory(), container: createHistory() };
   let latest: Rounds | undefined;
@@ -64,8 +68,11 @@ export function createCollector(readNode: ReadNode): Collector {
   }
 
   async function run(): Promise<void> {
-    while (watchers.size > 0) {
+    const following = new AbortController();
+    // The first reading was taken before.
+    for (let readings = 1; watchers.size > 0; readings++) {
       const began = performance.now();
+      if (readings === readingsWithoutEvents) lists.follow(shortestMs(), following.signal);
       try {
         await take();
         failingSince = undefined;
@@ -76,6 +83,7 @@ export function createCollector(readNode: ReadNode): Collector {
       for (const { wake } of watchers) wake();
       await pause(began);
     }
+    following.abort();
     isRunning = false;
     // Whoever comes next gets no rates over the time in which nobody watched.
     latest = undefined;
@@ -89,10 +97,11 @@ export function createCollector(readNode: ReadNode): Collector {
     histories.container.since(0);
   }
 
+  const shortestMs = (): number => Math.min(...[...watchers].map(({ intervalMs }) => intervalMs));
+
   async function pause(began: number): Promise<void> {
-    const shortest = (): number => Math.min(...[...watchers].map(({ intervalMs }) => intervalMs));
     for (;;) {
-      const restMs = began + shortest() - performance.now();
+      const restMs = began + shortestMs() - performance.now();
       if (watchers.size === 0 || restMs <= 0) return;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, restMs);

@@ -11,6 +11,7 @@ import { call } from "../cri/call.ts";
 import type { CallOptions, Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { Container, ContainerStats, PodSandbox, PodSandboxStats } from "../gen/messages.ts";
+import type { NodeLists } from "../inventory/node-lists.ts";
 import { type Cgroup, type CgroupFiles, createCgroupFiles, present } from "./cgroup-files.ts";
 import { networkOf } from "./network-devices.ts";
 import { add } from "./sum-usage.ts";
@@ -29,6 +30,7 @@ export type ReadNode = () => Promise<NodeReading>;
 
 export interface NodeReaderOptions {
   readonly runtime: Runtime;
+  readonly lists: Pick<NodeLists, "read">;
   /** Default: those of this machine. */
   readonly cgroups?: CgroupFiles;
   /** Default: of the pod that this pid is in, by `/proc`. */
@@ -51,6 +53,7 @@ interface Known<F> {
 
 export function createNodeReader({
   runtime,
+  lists,
   cgroups = createCgroupFiles(),
   network = networkOf,
 }: NodeReaderOptions): ReadNode {
@@ -63,9 +66,8 @@ export function createNodeReader({
   async function read(): Promise<NodeReading> {
     // What no list can tell is left out, and the others are told.
     const options: CallOptions = { onFailedMember: () => undefined };
-    const [{ items: pods }, { containers }, { stats }] = await Promise.all([
-      call(runtime, "RuntimeService/ListPodSandbox", {}, options),
-      call(runtime, "RuntimeService/ListContainers", {}, options),
+    const [{ pods, containers }, { stats }] = await Promise.all([
+      lists.read(options),
       call(runtime, "RuntimeService/ListContainerStats", {}, options),
     ]);
     await refreshFacts(pods, containers, options);
