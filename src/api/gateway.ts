@@ -10,6 +10,7 @@ import type { NodeEvents } from "../events/node-events.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { Inventory } from "../inventory/inventory.ts";
 import type { ContainerSource } from "../logs/logged-containers.ts";
+import type { LogsObserver } from "../logs/read-logs.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
 import type { Collector } from "../stats/collector.ts";
@@ -36,6 +37,7 @@ export interface Gateway {
   readonly containers: ContainerSource;
   /** Logs are read only from these folders and their subfolders. */
   readonly logRoots: readonly string[];
+  readonly logsObserver: LogsObserver;
   readonly pulls: PullRegistry;
   /** Milliseconds that the runtime may be silent during an NDJSON list. Default: the list's own deadline. */
   readonly listSilenceMs?: number | undefined;

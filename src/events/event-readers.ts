@@ -41,8 +41,14 @@ interface Reader {
   wake: () => void;
 }
 
-/** `maxQueued`: items that may wait for a reader; default 1,000. */
-export function createEventReaders({ maxQueued = 1000 }: { readonly maxQueued?: number } = {}): EventReaders {
+export interface EventReadersOptions {
+  /** Items that may wait for a reader; default 1,000. */
+  readonly maxQueued?: number;
+  /** Called when a reader misses its first event. */
+  readonly gapped?: (() => void) | undefined;
+}
+
+export function createEventReaders({ maxQueued = 1000, gapped }: EventReadersOptions = {}): EventReaders {
   const readers = new Set<Reader>();
 
   function push(reader: Reader, item: EventItem | readonly EventItem[]): void {
@@ -54,6 +60,7 @@ export function createEventReaders({ maxQueued = 1000 }: { readonly maxQueued?: 
       reader.missed = reader.queue.reduce((sum, queued) => sum + countOf(queued), countOf(item));
       // What waits is of no use to a reader that cannot have all of it, so its memory is free at once.
       reader.queue = [];
+      gapped?.();
     } else reader.queue.push(item);
     reader.wake();
   }

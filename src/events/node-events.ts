@@ -15,7 +15,7 @@ import { createEventReaders } from "./event-readers.ts";
 import { createEventRing, type EventRing } from "./event-ring.ts";
 import { type EventSourceName, listEveryMs as listEvery, sourceOf } from "./event-source.ts";
 import { createImageState } from "./image-state.ts";
-import { type EventDraft, type EventItem, type NodeEvent, timeOf } from "./node-event.ts";
+import { type EventDraft, type EventItem, type EventType, type NodeEvent, timeOf } from "./node-event.ts";
 import { createNodeState, type NodeState } from "./node-state.ts";
 import type { NodeReader } from "./read-node.ts";
 
@@ -50,13 +50,26 @@ export interface NodeEvents {
   source(): Promise<EventSourceName>;
   /** Looks at a container whose state may have changed without an event, such as after a start that failed. */
   lookAt(containerId: string): void;
+  /** How many read events, or follow changes. */
+  readonly readers: number;
   close(): void;
+}
+
+/** Is told what happens to events. */
+export interface EventsObserver {
+  /** `lagSeconds`: from what the event reports until now; absent for images, whose events have no time of their own. */
+  emitted(type: EventType, source: EventSourceName, lagSeconds: number | undefined): void;
+  /** The events ended, and some may be lost. */
+  resynced(source: EventSourceName): void;
+  /** A reader was too slow and missed events. */
+  gapped(): void;
 }
 
 export interface NodeEventsOptions {
   readonly runtime: Runtime;
   /** Called with failures that no reader is told of. */
   readonly report: (error: unknown) => void;
+  readonly observer?: EventsObserver | undefined;
   /** Milliseconds for which the subscription stays after the last reader; default 60,000. */
   readonly lingerMs?: number | undefined;
   /** Milliseconds between two lists; default: depends on the source. */
@@ -89,10 +102,11 @@ interface Session {
 export function createNodeEvents({
   runtime,
   report,
+  observer,
   lingerMs = defaultLingerMs,
   listEveryMs,
 }: NodeEventsOptions): NodeEvents {
-  const readers = createEventReaders();
+  const readers = createEventReaders({ gapped: observer?.gapped });
   let session: Session | undefined;
   let lingering: NodeJS.Timeout | undefined;
   /** Readers, and those that wait for the session to be ready. */
@@ -107,6 +121,7 @@ export function createNodeEvents({
       const event: NodeEvent = { id: idOf(one), ...draft };
       one.ring.push(event, one.seq);
       readers.send(event);
+      if (one.source !== undefined) observer?.emitted(draft.type, one.source, lagOf(draft));
       return event.id;
     };
     const state = createNodeState(emit);
@@ -171,6 +186,7 @@ export function createNodeEvents({
           if (one.reader !== undefined) {
             one.reader = undefined;
             readers.send({ type: "resync", time: timeOf(undefined) });
+            if (one.source !== undefined) observer?.resynced(one.source);
             report(error);
           }
         }
@@ -280,6 +296,9 @@ export function createNodeEvents({
     lookAt(containerId) {
       session?.reader?.lookAtContainer(containerId).catch(report);
     },
+    get readers() {
+      return readers.size;
+    },
     close() {
       closed = true;
       clearTimeout(lingering);
@@ -301,6 +320,11 @@ function isChangeOf(of: ChangeOptions["of"] = {}): (item: EventItem) => boolean 
     return podSandboxId === undefined || item.podSandboxId === podSandboxId;
   };
 }
+
+/** The clock of another process may be ahead. */
+const lagOf = ({ type, time }: EventDraft): number | undefined =>
+  type.startsWith("image.") ? undefined : Math.max(0, Date.now() - Date.parse(time)) / 1000;
+
 const newBoot = (): string => randomBytes(4).toString("hex");
 const idOf = ({ boot, seq }: Session): string => `${boot}.${seq}`;
 const bookmarkOf = (session: Session): EventItem => ({

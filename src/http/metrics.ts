@@ -11,7 +11,7 @@ import { routerPath } from "../api/router-path.ts";
 import { GatewayError } from "../errors.ts";
 import type { ContainerMetrics } from "../metrics/container-metrics.ts";
 import { expositionType } from "../metrics/exposition.ts";
-import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
+import type { Current, GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import { routes } from "../routes/index.ts";
 import { createListener } from "../server/listener.ts";
 import { pathOf } from "../server/problems.ts";
@@ -29,14 +29,13 @@ type MetricsPath = (typeof metricsPaths)[number];
 export interface ScrapesOptions {
   readonly gateway: GatewayMetrics;
   readonly containers: ContainerMetrics;
-  readonly sessions: { readonly count: number };
-  readonly usage: { readonly watchers: number };
+  readonly current: () => Current;
 }
 
 /** Scrapes at a time. Each holds what it has read until its client has taken it. */
 const maxScrapes = 8;
 
-export function createScrapes({ gateway, containers, sessions, usage }: ScrapesOptions): Scrapes {
+export function createScrapes({ gateway, containers, current }: ScrapesOptions): Scrapes {
   let open = 0;
   return {
     async open(path) {
@@ -44,10 +43,7 @@ export function createScrapes({ gateway, containers, sessions, usage }: ScrapesO
         throw new GatewayError("overloaded", `Cannot scrape: ${maxScrapes} scrapes are under way`);
       open++;
       try {
-        const pieces =
-          path === "/metrics"
-            ? [await gateway.text({ sessions: sessions.count, watchers: usage.watchers })]
-            : await containers.read();
+        const pieces = path === "/metrics" ? [await gateway.text(current())] : await containers.read();
         const body = Readable.from(pieces, { objectMode: false });
         body.once("close", () => open--);
         return body;

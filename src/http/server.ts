@@ -225,6 +225,7 @@ export function createServer(options: ServerOptions): Server {
     audit: options.audit ?? noAudit,
     containers: listedContainers(options.runtime, options.events),
     logRoots: options.logRoots,
+    logsObserver: options.metrics.logs,
     share: createSingleflight(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
     streamStarted: requestLog.streamStarted,

@@ -52,6 +52,18 @@ export interface OpenLogs {
   readonly readBytes: number;
 }
 
+/** Is told who reads logs, and how much. */
+export interface LogsObserver {
+  /** A reader begins; it calls what it gets. A follower waits for lines that are not written yet. */
+  readerBegan(isFollower: boolean): LogReader;
+}
+
+export interface LogReader {
+  /** How many bytes it has read since it began. */
+  readBytes(sinceBeginning: number): void;
+  ended(): void;
+}
+
 /** Logs that one request reads. Each that is followed takes a descriptor. */
 const maxLogs = 500;
 /** Logs that are opened at a time. */
