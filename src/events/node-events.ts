@@ -1,9 +1,9 @@
 /**
- * The events of a node: one subscription to the runtime for all readers, as long as there are any.
+ * The events of a node: all readers share one subscription to the runtime.
  *
- * The subscription begins with the first reader and lingers after the last, so that a reader that comes back can
- * continue. When the connection to the runtime is lost, events may be: the boot in the ids changes, and every reader
- * gets `resync`, what the lists show to have happened, a snapshot and a bookmark.
+ * The subscription starts with the first reader, and lingers after the last one, so that a reader that reconnects can
+ * continue. Events may be lost with the connection to the runtime. The boot in the ids then changes, and every reader
+ * gets `resync`, the changes that lists reveal, a snapshot and a bookmark.
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
@@ -21,45 +21,45 @@ import type { NodeReader } from "./read-node.ts";
 
 export interface ReadEventsOptions {
   /**
-   * Where to begin: behind an event (`id`), at a moment (`time`, milliseconds since 1970), or with a snapshot (absent).
-   * After an id that is not known any longer come `resync` and a snapshot; after a time that is too long ago `resync`
-   * and the events that are still known.
+   * Where to start: after an event (`id`), at a time (`time`, milliseconds since 1970), or with a snapshot (absent). If
+   * the id is no longer known, `resync` and a snapshot come first. If the time is too long ago, `resync` and the events
+   * that are still known come first.
    */
   readonly since?: { readonly id: string } | { readonly time: number } | undefined;
-  /** Whether to go on after the bookmark that follows these items. */
+  /** Whether to continue after the bookmark that follows these items. */
   readonly watch: boolean;
-  /** Selects events; items that are no events always come. */
+  /** Selects items. Must accept control items. */
   readonly wanted: (event: EventItem) => boolean;
   readonly signal: AbortSignal;
 }
 
 export interface NodeEvents {
   /**
-   * What has happened, a bookmark, and then with `watch` what happens. A reader that falls 1,000 events behind gets a
-   * `gap` and the sequence ends.
+   * Returns past events, a bookmark, and then, with `watch`, new events. A reader that falls 1,000 events behind gets a
+   * `gap`, and its sequence ends.
    *
-   * @throws {GatewayError} If the runtime cannot be followed. Later outages end no sequence: see above.
+   * @throws {GatewayError} If the runtime cannot be followed. Later outages do not end a sequence: see above.
    * @throws {CallCancelled} When `signal` aborts.
    */
   read(options: ReadEventsOptions): Promise<AsyncIterable<EventItem>>;
   /** Reports changes to other parts of the gateway. False where there are only lists. */
   readonly onChange: NodeChanges["onChange"];
-  /** The known events of a container, oldest first. Only those since there is a reader. */
+  /** Returns the known events of a container, oldest first. None are known from before the first reader. */
   ofContainer(containerId: string): readonly NodeEvent[];
-  /** Where the events come from, or would come from if there were a reader. @throws {GatewayError} */
+  /** Returns where events come from, or would come from if there were a reader. @throws {GatewayError} */
   source(): Promise<EventSourceName>;
-  /** Looks at a container whose state may have changed without an event, such as after a start that failed. */
+  /** Reads a container whose state may have changed without an event, for example after a failed start. */
   lookAt(containerId: string): void;
-  /** How many read events, or follow changes. */
+  /** Number of readers, with those that follow changes. */
   readonly readers: number;
   close(): void;
 }
 
-/** Is told what happens to events. */
+/** Receives what happens to events, for metrics. */
 export interface EventsObserver {
-  /** `lagSeconds`: from what the event reports until now; absent for images, whose events have no time of their own. */
+  /** `lagSeconds`: time since what the event reports; absent for images, whose events have no time of their own. */
   emitted(type: EventType, source: EventSourceName, lagSeconds: number | undefined): void;
-  /** The events ended, and some may be lost. */
+  /** The connection was lost, and events may have been, too. */
   resynced(source: EventSourceName): void;
   /** A reader was too slow and missed events. */
   gapped(): void;
@@ -67,7 +67,7 @@ export interface EventsObserver {
 
 export interface NodeEventsOptions {
   readonly runtime: Runtime;
-  /** Called with failures that no reader is told of. */
+  /** Called with failures that no reader learns about. */
   readonly report: (error: unknown) => void;
   readonly observer?: EventsObserver | undefined;
   /** Milliseconds for which the subscription stays after the last reader; default 60,000. */
@@ -76,12 +76,12 @@ export interface NodeEventsOptions {
   readonly listEveryMs?: number | undefined;
 }
 
-/** Loads what the first reader needs: the gateway listens earlier without it. */
+/** Loads what the first reader needs. It is loaded late so that the gateway listens earlier. */
 export const loadFollower = (): Promise<typeof import("./follow-runtime.ts")> =>
   import("./follow-runtime.ts");
 
 const defaultLingerMs = 60_000;
-/** Milliseconds between two attempts to reach a runtime that is away, at first and at most. */
+/** Initial and maximum time between two attempts to reach an unreachable runtime, in milliseconds. */
 const firstRetryMs = 100;
 const maxRetryMs = 2000;
 
@@ -219,7 +219,7 @@ export function createNodeEvents({
   const bestSource = async (): Promise<EventSourceName> =>
     session?.source ?? sourceOf((await identify(runtime)).name);
 
-  /** Reads what a snapshot needs, once. Others who follow the node do without these calls. */
+  /** Reads what a snapshot needs, once. Nothing else needs these calls. */
   function explain(one: Session): Promise<void> | undefined {
     one.explained ??= one.reader?.readStatuses().catch((error: unknown) => {
       one.explained = undefined;
@@ -228,7 +228,7 @@ export function createNodeEvents({
     return one.explained;
   }
 
-  /** What a reader gets before the events of the future. */
+  /** Returns what a reader gets before new events. */
   function firstItems(one: Session, since: ReadEventsOptions["since"]): readonly EventItem[] {
     const bookmark = bookmarkOf(one);
     const resync: EventItem = { type: "resync", time: timeOf(undefined) };
@@ -283,7 +283,7 @@ export function createNodeEvents({
       };
       const follow = async (items: AsyncIterable<EventItem>): Promise<void> => {
         for await (const item of items) tell(item.type === "container.exited" ? item.exitCode : undefined);
-        // It fell behind. What it has missed is only that something changed.
+        // It fell behind, but only missed that something changed.
         if (!signal.aborted) await follow(add());
       };
       void follow(add())
@@ -310,7 +310,7 @@ export function createNodeEvents({
 
 const controls: ReadonlySet<string> = new Set(["bookmark", "resync", "gap"]);
 
-/** Selects what changes the state of a pod or container: of one, or of any. Commands and images do not. */
+/** Selects events that change the state of a pod or container. Commands and images do not. */
 function isChangeOf(of: ChangeOptions["of"] = {}): (item: EventItem) => boolean {
   const { podSandboxId, containerId } = of;
   return (item) => {

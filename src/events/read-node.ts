@@ -7,15 +7,15 @@ import type { ImageState } from "./image-state.ts";
 import type { Exit, NodeState } from "./node-state.ts";
 
 export interface NodeReader {
-  /** Reports a pod as it is now. False if the runtime has none. @throws {GatewayError} */
+  /** Reports the current state of a pod. Returns false if there is none. @throws {GatewayError} */
   lookAtPod(id: string): Promise<boolean>;
-  /** Reports a container as it is now, and its pod if that is not known to be ready. False if the runtime has none. */
+  /** As `lookAtPod`, for a container; also looks at its pod, unless that is known to be ready. */
   lookAtContainer(id: string): Promise<boolean>;
   /** The status of a container; undefined if the runtime has none. */
   statusOf(id: string): Promise<ContainerStatus | undefined>;
   /**
-   * Compares everything with what is known. `isFirst`: nothing is known yet, and what is found is not news. The statuses
-   * of its containers are left to `readStatuses`.
+   * Compares all pods and containers with the known state. With `isFirst`, nothing is known yet, and statuses of
+   * containers are left to `readStatuses`.
    *
    * @throws {GatewayError}
    */
@@ -39,10 +39,10 @@ export function exitIn({ state, exitCode, finishedAt, reason, message }: Contain
 /** How many statuses are read at once. */
 const width = 8;
 
-/** A pod that is not ready may still be starting for this long. */
+/** A pod may take this long to become ready. */
 const startingMs = 60_000;
 
-/** These reads are not a caller's: nothing needs to be explained to anyone. */
+/** These reads have no caller who needs an explanation of errors. */
 const options = { asIs: true };
 
 export function createNodeReader({
@@ -67,7 +67,7 @@ export function createNodeReader({
     } else if (pod.state === "SANDBOX_READY") state.podReady(pod.id);
   }
 
-  /** After the pod's containers have been reported: they end before it. */
+  /** To be called after the pod's containers have been reported, because they end first. */
   function reportStopped(pod: PodSandbox): void {
     if (pod.state !== "SANDBOX_NOTREADY") return;
     const ageMs = Date.now() - Number(BigInt(pod.createdAt) / 1_000_000n);
@@ -136,7 +136,7 @@ export function createNodeReader({
         const { status } = await call(runtime, "RuntimeService/ContainerStatus", { containerId }, options);
         return status;
       } catch (error) {
-        // Removed since it was listed, in whichever words this runtime says so.
+        // It was removed after it was listed. Runtimes report this in different ways.
         if (error instanceof GatewayError && error.code !== "runtime_unavailable") return undefined;
         throw error;
       }

@@ -1,6 +1,6 @@
 /**
- * /metrics and /metrics/cadvisor for Prometheus: with the token and `read:stats` beside the API, or without either on a
- * listener of their own.
+ * Serves /metrics and /metrics/cadvisor for Prometheus: at the API's address with the token and `read:stats`, and on a
+ * separate listener without them.
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
@@ -32,7 +32,7 @@ export interface ScrapesOptions {
   readonly current: () => Current;
 }
 
-/** Scrapes at a time. Each holds what it has read until its client has taken it. */
+/** Maximum number of concurrent scrapes. Each holds its data until its client has read it. */
 const maxScrapes = 8;
 
 export function createScrapes({ gateway, containers, current }: ScrapesOptions): Scrapes {
@@ -79,7 +79,7 @@ export function countAnswers(app: FastifyInstance, metrics: GatewayMetrics): voi
     const { method, routeOptions, is404 } = request;
     const verb = method === "HEAD" ? "GET" : method;
     const known = ids.get(`${verb} ${routeOptions.url}`);
-    // Callers invent methods and paths, but pages are few.
+    // Callers choose methods and paths, but the number of pages is fixed.
     const route = known?.id ?? (is404 || routeOptions.url === undefined ? "none" : routeOptions.url);
     const seconds = known?.lasts === true ? undefined : reply.elapsedTime / 1000;
     metrics.answered(route, is404 ? "other" : method, reply.statusCode, seconds);
@@ -89,7 +89,7 @@ export function countAnswers(app: FastifyInstance, metrics: GatewayMetrics): voi
 const requestTimeoutMs = 10_000;
 const stallTimeoutMs = 60_000;
 
-/** A server of nothing else, without token. It must listen where only this machine reaches it. */
+/** A server that only serves metrics, without a token. It must listen where only this machine can reach it. */
 export function createMetricsServer(scrapes: Scrapes, guardHost: HostGuard): Server {
   return createListener(
     (request, response) => {
@@ -114,7 +114,7 @@ async function answer(
   };
   request.resume();
   try {
-    // Pages of other sites could read what has no token.
+    // Otherwise websites could read metrics through a browser, because there is no token.
     guardHost({ host: hostOf(request, url), origin: headers.origin });
     const asked = pathOf(originForm(url));
     const path = metricsPaths.find((one) => one === asked);

@@ -1,27 +1,26 @@
 /**
- * Says when what was read of the runtime may no longer be true. Where events report changes, one reading lasts until the
- * next change; elsewhere readings are repeated at an interval.
+ * Decides when to read the runtime again: after a change if events report changes, otherwise at an interval.
  *
- * Never use it for the first answer to a request: an event may arrive after the reply to the call that caused it, and a
- * client must find what it has just created.
+ * Never use this for the first response to a request. An event may arrive after the reply to the call that caused it,
+ * but a client must find what it has just created.
  */
 
 /** Something changed, or changes may have been missed. */
 export interface Change {
-  /** Of a container that has exited. */
+  /** Exit code, for the exit of a container. */
   readonly exitCode?: number | undefined;
   /** Whether later changes will be reported. False while the runtime is unreachable. */
   readonly isFollowed: boolean;
 }
 
 export interface ChangeOptions {
-  /** Only changes of this pod with its containers, or of this container. Default: of all pods and containers. */
+  /** Limits it to a container, or to a pod and its containers. Default: all pods and containers. */
   readonly of?:
     | { readonly podSandboxId?: string | undefined; readonly containerId?: string | undefined }
     | undefined;
-  /** Milliseconds between two readings of a caller that gets no changes. */
+  /** How often the caller reads if it gets no changes, in milliseconds. */
   readonly insteadOfMs: number;
-  /** Called once it has begun, and after each change. */
+  /** Called once changes are reported, and after each change. */
   readonly changed: (change: Change) => void;
   /** Ends it. */
   readonly signal: AbortSignal;
@@ -30,14 +29,14 @@ export interface ChangeOptions {
 /** Reports changes of pods and containers. */
 export interface NodeChanges {
   /**
-   * Resolves to true once changes are reported. Resolves to false if they are not: the runtime has no events, its
-   * events cannot be had, or following them costs more calls than a reading every `insteadOfMs`. Never rejects.
+   * Resolves to true once changes are reported. Resolves to false if the runtime has no events, if they are
+   * unavailable, or if following them takes more calls than reading every `insteadOfMs`. Never rejects.
    */
   onChange(options: ChangeOptions): Promise<boolean>;
 }
 
 export interface ChangeWatch {
-  /** Whether a reading that began at this time, by `performance.now()`, is still true. */
+  /** Whether a reading that began at this time (as `performance.now()`) is still valid. */
   isCurrent(readAtMs: number): boolean;
   /** Resolves when that reading should be repeated, or when the signal aborts. For one caller at a time. */
   due(readAtMs: number): Promise<void>;
@@ -45,11 +44,11 @@ export interface ChangeWatch {
   outdate(): void;
 }
 
-/** CRI takes this long to show most of what events report, in milliseconds. */
+/** Usual time until CRI shows what an event reported, in milliseconds. */
 const usualLagMs = 100;
-/** A reading that began this long after a change shows it, in milliseconds. */
+/** A reading that begins this many milliseconds after a change is expected to show it. */
 const maxLagMs = 1000;
-/** After this time a reading is repeated without a change, in case CRI lagged even longer. In milliseconds. */
+/** Maximum age of a reading in milliseconds, in case CRI lagged even longer. */
 const maxAgeMs = 30_000;
 
 /** Watches for changes from now on. */

@@ -1,4 +1,4 @@
-/** All pods and containers, for readers that need them again and again. */
+/** Lists all pods and containers for callers that need them repeatedly. */
 import { call } from "../cri/call.ts";
 import type { CallOptions, Runtime } from "../cri/channel.ts";
 import type { Container, PodSandbox } from "../gen/messages.ts";
@@ -10,7 +10,7 @@ export interface Lists {
 }
 
 export interface NodeLists {
-  /** Returns the lists of the runtime. While changes are followed, reads them only after a change. @throws {GatewayError} */
+  /** Returns the runtime's lists. While changes are followed, reads them only after a change. @throws {GatewayError} */
   read(options: CallOptions): Promise<Lists>;
   /** Follows changes until `signal` aborts, for a caller that reads every `everyMs` milliseconds. */
   follow(everyMs: number, signal: AbortSignal): void;

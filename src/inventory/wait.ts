@@ -1,6 +1,5 @@
 /**
- * Follows the state of a container by its status. Events of the runtime, where it has any, say when to read it; without
- * them it is polled, which works on every runtime.
+ * Follows the state of a container by its status. Reads it after events if the runtime has any, and otherwise polls.
  */
 import { call } from "../cri/call.ts";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
@@ -20,7 +19,7 @@ export interface WatchOptions {
 /** Polls immediately, then less and less often: a short command ends soon, a long one costs little. */
 const firstPauseMs = 20;
 const longestPauseMs = 500;
-/** With events, polling only makes up for an event that never came, or that CRI lags behind. */
+/** With events, polling only compensates for missed events, and for CRI's lag behind them. */
 const longestPauseWithEventsMs = 10_000;
 /**
  * After a restart, containerd says 255 and `Unknown` for a container that ended meanwhile. The true code comes with an
@@ -56,7 +55,7 @@ export async function watchState(
       const longest = hasEvents ? longestPauseWithEventsMs : longestPauseMs;
       let status = first;
       let unknownSince: number | undefined;
-      // With events: once more, for a change since the first status, and then after each event.
+      // With events, read it once more for changes since the first status, and then after each event.
       let pauseMs = hasEvents ? 0 : firstPauseMs;
       for (; ; pauseMs = pauseMs === 0 ? longest : Math.min(pauseMs * 2, longest)) {
         const restMs = end - performance.now();

@@ -1,4 +1,4 @@
-/** Which containers a reader of logs asks for, and which of them there are. */
+/** Finds the containers whose logs a reader selects. */
 import { call } from "../cri/call.ts";
 import type { Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
@@ -18,7 +18,7 @@ export interface LoggedContainer {
   readonly isEnded: boolean;
 }
 
-/** What is asked for; members that are absent choose everything. */
+/** The containers that a reader selects. Absent members do not restrict it. */
 export interface Selection {
   readonly containerId?: string | undefined;
   readonly podSandboxId?: string | undefined;

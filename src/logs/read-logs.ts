@@ -52,14 +52,14 @@ export interface OpenLogs {
   readonly readBytes: number;
 }
 
-/** Is told who reads logs, and how much. */
+/** Receives who reads logs and how much, for metrics. */
 export interface LogsObserver {
-  /** A reader begins; it calls what it gets. A follower waits for lines that are not written yet. */
+  /** Called when a reader begins; it reports to the result. A follower waits for lines that are not yet written. */
   readerBegan(isFollower: boolean): LogReader;
 }
 
 export interface LogReader {
-  /** How many bytes it has read since it began. */
+  /** Called with the total number of bytes that it has read. */
   readBytes(sinceBeginning: number): void;
   ended(): void;
 }

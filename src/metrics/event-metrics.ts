@@ -1,4 +1,4 @@
-/** Counts events of the node, how late they come, and what readers miss. */
+/** Counts events of the node, their lag, and what readers miss. */
 import type { EventsObserver } from "../events/node-events.ts";
 import { createCounter, createHistogram, gauge, total } from "./recorder.ts";
 
@@ -18,14 +18,14 @@ export function createEventMetrics(): EventMetrics {
   const lags = createHistogram(
     {
       name: "crest_event_lag_seconds",
-      help: "Time from what an event of a pod or container reports until its delivery, by source.",
+      help: "Time between a change of a pod or container and the delivery of its event, by source.",
     },
     ["source"],
   );
   const resyncs = createCounter(
     {
       name: "crest_event_resyncs_total",
-      help: "Times that events may have been lost because the runtime's ended, by source.",
+      help: "Lost connections after which events may be missing, by source.",
     },
     ["source"],
   );
@@ -46,7 +46,7 @@ export function createEventMetrics(): EventMetrics {
         ),
         events.text(),
         lags.text(),
-        total("crest_event_gaps_total", "Readers of events that were too slow, and were ended.", gaps),
+        total("crest_event_gaps_total", "Readers that were too slow and whose stream ended.", gaps),
         resyncs.text(),
       ].join(""),
   };

@@ -14,8 +14,8 @@ export interface GatewayMetrics {
   /**
    * Records a response.
    *
-   * @param route The id of its route, or a word for what is no route: never its path, which callers choose.
-   * @param seconds Absent for what lasts as long as the client likes.
+   * @param route The id of its route, or a fixed word if there is none. Never the path, which callers choose.
+   * @param seconds Absent for sessions and streams, which last as long as the client wants.
    */
   answered(route: string, method: string, status: number, seconds?: number): void;
   /** Records that a session or a stream has begun. */
@@ -30,7 +30,7 @@ export interface GatewayMetrics {
   close(): void;
 }
 
-/** What is counted elsewhere. */
+/** Current values that other parts of the gateway count. */
 export interface Current {
   readonly sessions: number;
   readonly watchers: number;
@@ -183,7 +183,7 @@ async function processText(): Promise<string> {
     total("process_cpu_seconds_total", "CPU time of the gateway's process.", (user + system) / 1e6),
     gauge("process_resident_memory_bytes", "Memory of the gateway's process.", rss),
     gauge("nodejs_heap_size_used_bytes", "Memory in use by JavaScript.", heapUsed),
-    gauge("process_start_time_seconds", "When the process started, since the epoch.", started),
-    gauge("process_open_fds", "Files and connections that it has open.", descriptors?.length),
+    gauge("process_start_time_seconds", "Start time of the process, in seconds since the epoch.", started),
+    gauge("process_open_fds", "Open files and connections of the process.", descriptors?.length),
   ].join("");
 }

@@ -1,4 +1,4 @@
-/** Counts who reads logs, how much of them, and rotations. */
+/** Counts readers of logs, the bytes that they read, and rotations. */
 import type { LogsObserver } from "../logs/read-logs.ts";
 import { createCounter, gaugeFamily, total } from "./recorder.ts";
 

@@ -9,7 +9,7 @@ export interface PullMetrics {
   text(running: number): string;
 }
 
-/** Upper bounds in seconds: from an image that is there already to one of gigabytes. */
+/** Upper bounds in seconds: from an image that already exists to one of several gigabytes. */
 const bounds = [0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800] as const;
 
 export function createPullMetrics(): PullMetrics {

@@ -1,8 +1,8 @@
-/** Counters and histograms that are recorded with each request: a look-up and an addition. */
+/** Counters and histograms. Recording costs a look-up and an addition. */
 import { type Family, header, type Labels, labelText, sample } from "./exposition.ts";
 
 export interface Counter {
-  /** `values`: of the labels, in their order. They must be from a bounded set. */
+  /** Adds 1. `values`: of the labels, in their order. They must be from a bounded set. */
   add(...values: readonly string[]): void;
   text(): string;
 }
@@ -73,12 +73,12 @@ function labelsOf(names: readonly string[], key: string): string {
   return labelText(labels);
 }
 
-/** A figure that is read when it is asked for. */
+/** Writes a gauge; empty if the value is undefined. */
 export function gauge(name: string, help: string, value: number | undefined, labels: Labels = {}): string {
   return value === undefined ? "" : gaugeFamily(name, help, [[labels, value]]);
 }
 
-/** Several of them, each with its own labels. */
+/** Writes a gauge with several values, each with its own labels. */
 export function gaugeFamily(
   name: string,
   help: string,
@@ -88,7 +88,7 @@ export function gaugeFamily(
   return header({ name, help, type: "gauge" }) + samples.join("");
 }
 
-/** The same of a counter that something else keeps. */
+/** Writes a counter that is kept elsewhere; empty if the value is undefined. */
 export function total(name: string, help: string, value: number | undefined): string {
   return value === undefined ? "" : header({ name, help, type: "counter" }) + sample(name, "", value);
 }
