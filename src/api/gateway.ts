@@ -11,6 +11,7 @@ import type { StopRequests } from "../events/stop-requests.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { Inventory } from "../inventory/inventory.ts";
 import type { ContainerSource } from "../logs/logged-containers.ts";
+import type { LogsObserver } from "../logs/read-logs.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
 import type { Collector } from "../stats/collector.ts";
@@ -41,6 +42,7 @@ export interface Gateway {
   readonly containers: ContainerSource;
   /** Logs are read only from these folders and their subfolders. */
   readonly logRoots: readonly string[];
+  readonly logsObserver: LogsObserver;
   readonly pulls: PullRegistry;
   /** Milliseconds that the runtime may be silent during an NDJSON list. Default: the list's own deadline. */
   readonly listSilenceMs?: number | undefined;

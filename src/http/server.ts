@@ -23,7 +23,7 @@ import { GatewayError } from "../errors.ts";
 import { loadFollower, type NodeEvents } from "../events/node-events.ts";
 import type { StopRequests } from "../events/stop-requests.ts";
 import type { Inventory } from "../inventory/inventory.ts";
-import { polledContainers } from "../logs/logged-containers.ts";
+import { listedContainers } from "../logs/logged-containers.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
 import { routes } from "../routes/index.ts";
@@ -227,8 +227,9 @@ export function createServer(options: ServerOptions): Server {
   const gateway: Gateway = {
     ...options,
     audit: options.audit ?? noAudit,
-    containers: polledContainers(options.runtime),
+    containers: listedContainers(options.runtime, options.events),
     logRoots: options.logRoots,
+    logsObserver: options.metrics.logs,
     share: createSingleflight(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
     streamStarted: requestLog.streamStarted,
