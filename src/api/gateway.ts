@@ -9,6 +9,7 @@ import { GatewayError } from "../errors.ts";
 import type { NodeEvents } from "../events/node-events.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { Inventory } from "../inventory/inventory.ts";
+import type { KeptLogs } from "../logs/keeping/kept-logs.ts";
 import type { ContainerSource } from "../logs/logged-containers.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
@@ -34,6 +35,8 @@ export interface Gateway {
   readonly usage: Collector;
   /** Lists the containers whose logs can be read. */
   readonly containers: ContainerSource;
+  /** The logs in the gateway's own folder, also those of removed containers. */
+  readonly keptLogs: KeptLogs;
   /** Logs are read only from these folders and their subfolders. */
   readonly logRoots: readonly string[];
   readonly pulls: PullRegistry;

@@ -22,7 +22,8 @@ import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import { loadFollower, type NodeEvents } from "../events/node-events.ts";
 import type { Inventory } from "../inventory/inventory.ts";
-import { polledContainers } from "../logs/logged-containers.ts";
+import type { KeptLogs } from "../logs/keeping/kept-logs.ts";
+import type { ContainerSource } from "../logs/logged-containers.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
 import { routes } from "../routes/index.ts";
@@ -83,6 +84,10 @@ export interface ServerOptions {
   /** What happens on the node. */
   readonly events: NodeEvents;
   readonly budget: OutputBudget;
+  /** See `Gateway`. */
+  readonly containers: ContainerSource;
+  /** See `Gateway`. */
+  readonly keptLogs: KeptLogs;
   /** Folders below which the logs of containers may lie. */
   readonly logRoots: readonly string[];
   /** Default: no audit log. */
@@ -223,8 +228,6 @@ export function createServer(options: ServerOptions): Server {
   const gateway: Gateway = {
     ...options,
     audit: options.audit ?? noAudit,
-    containers: polledContainers(options.runtime),
-    logRoots: options.logRoots,
     share: createSingleflight(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
     streamStarted: requestLog.streamStarted,

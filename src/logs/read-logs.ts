@@ -14,8 +14,9 @@ import {
 import { type Cursor, cursorId, formatCursor, maxEntries, type Position } from "./cursor.ts";
 import type { Line } from "./join-lines.ts";
 import type { FileKey, LogFile } from "./log-file.ts";
+import type { Selection } from "./log-selection.ts";
 import { compareTimes, fromMs, type LogTime, toMs } from "./log-time.ts";
-import type { ContainerSource, LoggedContainer, Selection } from "./logged-containers.ts";
+import type { ContainerSource, LoggedContainer } from "./logged-containers.ts";
 import { LineMerge, type MergedLine } from "./merge-lines.ts";
 import type { Reached } from "./read-lines.ts";
 
@@ -51,7 +52,7 @@ export interface OpenLogs {
   readonly readBytes: number;
 }
 
-/** Logs that one request reads. Each that is followed takes a descriptor. */
+/** Logs that one request reads. Each takes a descriptor. */
 const maxLogs = 500;
 /** Logs that are opened at a time. */
 const openAtOnce = 8;
@@ -108,14 +109,17 @@ class Logs implements OpenLogs {
     const { containers, query } = this.#options;
     const { containers: found, isThere, isComplete } = await containers.list(query.selection);
     if (!isThere) throw absentSubject(query.selection);
-    if (found.length > maxLogs)
+    const present = found.filter(({ isRemoved }) => !isRemoved).length;
+    if (present > maxLogs)
       throw new GatewayError(
         "invalid_request",
-        `Cannot read the logs of ${found.length} containers at once: choose at most ${maxLogs} by labelSelector, namespace or pod`,
+        `Cannot read the logs of ${present} containers at once: choose at most ${maxLogs} by labelSelector, namespace or pod`,
       );
     this.#isAlone = found.length === 1 && isComplete;
+    // Those that were removed first are left out.
+    for (const { id } of found.slice(maxLogs)) this.#known.add(id);
     try {
-      await this.#join(found, { isFirst: true });
+      await this.#join(found.slice(0, maxLogs), { isFirst: true });
       const isOnePod = query.selection.podSandboxId !== undefined;
       if (isOnePod && this.#open.size === 0 && this.#skipped !== undefined) throw this.#skipped;
     } catch (error) {

@@ -504,6 +504,9 @@ export const LogItem = Type.Object(
     containerId: Type.Optional(Type.String({ description: "Id of the container; of several containers." })),
     pod: Type.Optional(Type.String({ description: "Name of the pod; of several pods." })),
     namespace: Type.Optional(Type.String({ description: "Namespace of the pod; of several pods." })),
+    removed: Type.Optional(
+      Type.Boolean({ description: "Whether its container had been removed when reading began." }),
+    ),
     level: Type.Optional(
       oneOf(["trace", "debug", "info", "warn", "error", "fatal"], "Its level, where that is recognized."),
     ),

@@ -249,6 +249,8 @@ export function stream<
       readonly gatewayParams?: { readonly [name: string]: GatewayParam };
       /** The first is used without an `Accept` header. */
       readonly forms: readonly [StreamForm, ...StreamForm[]];
+      /** Also takes the id of a removed pod or container whose logs are kept. */
+      readonly takesRemoved?: true;
     },
 ): StreamRoute<Id, P> {
   return { kind: "stream", success: 200, ...route } as StreamRoute<Id, P>;
@@ -318,6 +320,7 @@ export interface StreamRoute<Id extends string = string, P extends PathFields = 
   readonly uses: readonly Rpc[];
   readonly success: 200;
   readonly forms: readonly [StreamForm, ...StreamForm[]];
+  readonly takesRemoved?: true;
 }
 
 export type Route<Id extends string = string> =

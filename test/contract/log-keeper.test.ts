@@ -22,6 +22,7 @@ import { type TestContext, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { adapt } from "../../src/app.ts";
 import { connect } from "../../src/cri/channel.ts";
+import { createKeptLogs, type KeptLogs } from "../../src/logs/keeping/kept-logs.ts";
 import { type LogLimits, type Pace, startLogKeeper } from "../../src/logs/keeping/log-keeper.ts";
 import { tidyLog } from "../../src/logs/keeping/rotate-log.ts";
 import { managedLabel } from "../../src/runtimes/pod-config.ts";
@@ -34,6 +35,7 @@ const reopenRpc = "RuntimeService/ReopenContainerLog";
 
 interface World {
   readonly fake: FakeRuntime;
+  readonly kept: KeptLogs;
   readonly root: string;
   readonly warnings: string[];
   /** A running container whose log is written to. The fake reopens it. */
@@ -54,6 +56,7 @@ async function newWorld(t: TestContext, manner: FakeRuntime["manner"] = "contain
   const { runtime } = adapt(transport);
   const dataDir = realpathSync(mkdtempSync(join(tmpdir(), "crest-keeper-")));
   const root = join(dataDir, "logs");
+  const kept = createKeptLogs(dataDir);
   const logs = new Map<string, Log>();
   const warnings: string[] = [];
   const keepers: ReturnType<typeof startLogKeeper>[] = [];
@@ -72,7 +75,7 @@ async function newWorld(t: TestContext, manner: FakeRuntime["manner"] = "contain
   });
   let count = 0;
   return {
-    ...{ fake, root, warnings },
+    ...{ fake, kept, root, warnings },
     container({ managed = true, folder = join(root, `pod-${count++}`) } = {}) {
       mkdirSync(join(folder, "app"), { recursive: true });
       const labels = managed ? { [managedLabel]: "true" } : {};
@@ -98,7 +101,7 @@ async function newWorld(t: TestContext, manner: FakeRuntime["manner"] = "contain
     },
     start(own = {}, ownPace = {}) {
       const keeper = startLogKeeper({
-        ...{ runtime, dataDir, limits: { ...limits, ...own }, pace: { ...pace, ...ownPace } },
+        ...{ runtime, dataDir, kept, limits: { ...limits, ...own }, pace: { ...pace, ...ownPace } },
         warn: (message) => warnings.push(message),
       });
       keepers.push(keeper);

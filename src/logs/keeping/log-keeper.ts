@@ -1,25 +1,26 @@
 /**
- * Keeps the logs of a gateway's own pods small: rotates those that grow, compresses what was rotated, and removes the
- * logs of removed containers in time. CRI runtimes leave this to the kubelet.
+ * Keeps the logs of a gateway's own pods small: rotates those that grow, compresses what was rotated, remembers whose
+ * they are, and removes those of removed containers in time. CRI runtimes leave this to the kubelet.
  *
  * It touches nothing outside the gateway's own log folder, and rotates only logs of pods that Crest made. The gateway
  * must hold the lock of its data folder, so that no other one rotates the same logs.
  */
 import { existsSync } from "node:fs";
 import { realpath } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { call } from "../../cri/call.ts";
-import { CallCancelled, type Runtime } from "../../cri/channel.ts";
+import { CallCancelled, type CallOptions, type Runtime } from "../../cri/channel.ts";
 import { type ErrorCode, GatewayError } from "../../errors.ts";
 import { reasonOf } from "../../files/trusted-path.ts";
 import { identify } from "../../runtimes/identity.ts";
 import { knownSupport } from "../../runtimes/known-support.ts";
 import { logRootOf } from "../../runtimes/log-folders.ts";
 import { compressLog } from "./compress-log.ts";
-import { type ContainerLog, createExistingLogs } from "./existing-logs.ts";
+import { type ContainerLog, createExistingLogs, type Filter } from "./existing-logs.ts";
 import { expireLogs } from "./expire-logs.ts";
 import { type GrowthWatch, watchGrowth } from "./growth-watch.ts";
-import { isBelow, regularFile } from "./log-place.ts";
+import type { KeptLog, KeptLogs } from "./kept-logs.ts";
+import { filesOf, isBelow, regularFile } from "./log-place.ts";
 import { resumeRotation, rotateLog, tidyLog } from "./rotate-log.ts";
 
 export interface LogLimits {
@@ -37,6 +38,8 @@ export interface LogKeeperOptions {
   readonly runtime: Runtime;
   readonly dataDir: string;
   readonly limits: LogLimits;
+  /** Learns whose the logs are. */
+  readonly kept: KeptLogs;
   /** Reports what an operator should know. */
   readonly warn: (message: string, error: unknown) => void;
   readonly pace?: Partial<Pace>;
@@ -61,6 +64,11 @@ const usualPace: Pace = { lookMs: 500, refreshMs: 60_000, wakeMs: 500, retryMs: 
 export interface LogKeeper {
   /** Tells it that containers were started or removed. */
   wake(): void;
+  /**
+   * Makes sure that it knows the logs of containers that are about to be removed, which nobody can ask for afterwards.
+   * Never fails. Calls the runtime only if something has changed since its last list.
+   */
+  beforeRemoval(containers: Filter): Promise<void>;
   /** Stops it. A rotation in progress is finished, or undone. */
   close(): Promise<void>;
 }
@@ -73,6 +81,7 @@ interface Watched {
 }
 
 const reopenMs = 10_000;
+const beforeRemovalMs = 2000;
 /** The longest interval between two removals of expired logs, and the shortest. */
 const [maxExpireMs, minExpireMs] = [60_000, 1000];
 /** The shortest time between two rotations of one log. */
@@ -82,7 +91,7 @@ const closeMs = 3000;
 
 /** Starts to keep the logs. Errors of the runtime never end it. */
 export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
-  const { runtime, dataDir, limits, warn } = options;
+  const { runtime, dataDir, limits, kept, warn } = options;
   const { logMaxSizeBytes: maxBytes, logMaxFiles: maxFiles, logKeepMs, logTotalBytes } = limits;
   const pace = { ...usualPace, ...options.pace };
   const existing = createExistingLogs(runtime);
@@ -138,18 +147,22 @@ export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
     } finally {
       isRefreshing = false;
     }
-    planRefresh(isWoken ? pace.wakeMs : Math.min(nextMs, mayExpire ? expireMs : nextMs));
+    planRefresh(isWoken ? pace.wakeMs : Math.min(nextMs, expireMs));
   }
 
   async function readLogs(): Promise<void> {
     const root = await realpath(logRootOf(dataDir)).catch(() => undefined);
     if (root === undefined) return;
-    if (maxBytes > 0 && (await canReopen())) {
-      follow((await existing.ofManagedPods()).filter(({ path }) => isBelow(path, root)));
-    } else follow([]);
-    if (mayExpire && performance.now() - expiredAtMs >= expireMs / 2) {
+    const before = kept.all();
+    const logs = await remember(root);
+    const ids = new Set(logs.map(({ owner }) => owner.id));
+    for (const log of before) if (log.owner !== undefined && !ids.has(log.owner.id)) noteRemoved(root, log);
+    follow(maxBytes > 0 ? logs : []);
+    // Without limits, it only forgets what others have removed.
+    const hasWork = mayExpire || kept.all().length > 0;
+    if (hasWork && performance.now() - expiredAtMs >= expireMs / 2) {
       await expireLogs({
-        ...{ dataDir, root, keepMs: logKeepMs, totalBytes: logTotalBytes },
+        ...{ kept, root, keepMs: logKeepMs, totalBytes: logTotalBytes },
         settleMs: Math.min(maxExpireMs, logKeepMs > 0 ? logKeepMs : maxExpireMs),
         existing: existing.everyPath,
       });
@@ -157,7 +170,32 @@ export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
     }
   }
 
-  /** Docker rotates by itself, if it is told to. Copying and truncating a log would lose lines. */
+  /** The logs that can be rotated and kept. Their owners are known from now on. */
+  async function remember(
+    root: string,
+    filter?: Filter,
+    calls?: CallOptions,
+  ): Promise<readonly ContainerLog[]> {
+    if (!(await canReopen())) return [];
+    const logs = (await existing.ofManagedPods(filter, calls)).filter(({ path }) => isBelow(path, root));
+    for (const { owner, path } of logs) {
+      const log = { path: path.slice(root.length + 1), owner };
+      const known = kept.get(log.path);
+      if (known?.owner?.id !== owner.id || known.removedAtMs !== undefined) kept.note(log);
+    }
+    return logs;
+  }
+
+  function noteRemoved(root: string, { path, owner, removedAtMs }: KeptLog): void {
+    if (removedAtMs !== undefined || kept.get(path)?.owner !== owner) return;
+    if (filesOf(join(root, path)).length > 0) kept.note({ path, owner, removedAtMs: Date.now() });
+    else kept.forget(path);
+  }
+
+  /**
+   * Docker rotates by itself, if it is told to, and removes a log with its container. Copying and truncating a log would
+   * lose lines.
+   */
   async function canReopen(): Promise<boolean> {
     const rpc = "RuntimeService/ReopenContainerLog";
     const support = runtime.seen(rpc) ?? knownSupport(rpc, await identify(runtime));
@@ -168,14 +206,15 @@ export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
     if (signal.aborted) return;
     const left = new Map(watched);
     for (const log of logs) {
-      const known = watched.get(log.containerId);
-      left.delete(log.containerId);
+      const { id } = log.owner;
+      const known = watched.get(id);
+      left.delete(id);
       if (!log.isRunning) {
-        if (known !== undefined) left.set(log.containerId, known);
+        if (known !== undefined) left.set(id, known);
         if (!rotating.has(log.path)) track(resume(log));
       } else if (known === undefined) {
         const growth = watchGrowth(log.path, planLook);
-        watched.set(log.containerId, { log, growth, rotatedAtMs: Number.NEGATIVE_INFINITY });
+        watched.set(id, { log, growth, rotatedAtMs: Number.NEGATIVE_INFINITY });
       }
     }
     for (const [id, { growth }] of left) {
@@ -226,10 +265,11 @@ export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
 
   // ---- Rotation ----
 
-  async function rotate({ containerId, path }: ContainerLog): Promise<void> {
+  async function rotate({ owner, path }: ContainerLog): Promise<void> {
     const reopen = async (): Promise<void> => {
+      const request = { containerId: owner.id };
       const options = { deadlineMs: reopenMs, atOnce: true };
-      await call(runtime, "RuntimeService/ReopenContainerLog", { containerId }, options);
+      await call(runtime, "RuntimeService/ReopenContainerLog", request, options);
     };
     try {
       if (!existsSync(path)) {
@@ -269,6 +309,15 @@ export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
       if (isWoken) return;
       isWoken = true;
       if (!isRefreshing) planRefresh(pace.wakeMs);
+    },
+    async beforeRemoval(filter) {
+      // What was started before the last list began is known.
+      if (!isWoken && !isRefreshing) return;
+      const root = await realpath(logRootOf(dataDir)).catch(() => undefined);
+      if (root === undefined) return;
+      await remember(root, filter, { deadlineMs: beforeRemovalMs, atOnce: true }).catch((error: unknown) =>
+        warnOnce(listPlace, "Cannot find the logs of containers that are removed", error),
+      );
     },
     async close() {
       stopping.abort();
