@@ -22,7 +22,7 @@ import { createKeptLogs } from "./logs/keeping/kept-logs.ts";
 import type { LogKeeper, LogLimits } from "./logs/keeping/log-keeper.ts";
 import { withLogsKept } from "./logs/keeping/with-logs-kept.ts";
 import { nodeLogRoots } from "./logs/log-place.ts";
-import { polledContainers } from "./logs/logged-containers.ts";
+import { listedContainers } from "./logs/logged-containers.ts";
 import { createContainerMetrics } from "./metrics/container-metrics.ts";
 import { createGatewayMetrics } from "./metrics/gateway-metrics.ts";
 import { createContainerdObserver } from "./pulls/containerd-observer.ts";
@@ -176,7 +176,7 @@ export function createApp({
       execMaxMs: options.execMaxMs ?? defaultExecMaxMs,
     }),
     logRoots: [logRoot, ...nodeLogRoots],
-    containers: polledContainers({ runtime, kept: keptLogs, logRoot }),
+    containers: listedContainers({ runtime, changes: events, kept: keptLogs, logRoot }),
     keptLogs,
     pulls,
     pool: createBufferPool(),
@@ -210,7 +210,7 @@ export function createApp({
     const { startLogKeeper } = await import("./logs/keeping/log-keeper.ts");
     if (isClosing) return;
     keeper = startLogKeeper({
-      ...{ runtime: adapted, dataDir: config.dataDir, limits, kept: keptLogs },
+      ...{ runtime: adapted, changes: events, dataDir: config.dataDir, limits, kept: keptLogs },
       warn: (message, error) => log({ level: "warn", message, error }),
     });
   }

@@ -9,13 +9,20 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
-import type { ContainerChanges } from "../inventory/wait.ts";
+import type { ChangeOptions, NodeChanges } from "../inventory/changes.ts";
 import { identify } from "../runtimes/identity.ts";
 import { createEventReaders } from "./event-readers.ts";
 import { createEventRing, type EventRing } from "./event-ring.ts";
-import { type EventSourceName, sourceOf } from "./event-source.ts";
+import { type EventSourceName, listEveryMs as listEvery, sourceOf } from "./event-source.ts";
 import { createImageState } from "./image-state.ts";
-import { type EventDraft, type EventItem, type NodeEvent, timeOf } from "./node-event.ts";
+import {
+  type Control,
+  type EventDraft,
+  type EventItem,
+  type NodeEvent,
+  type SnapshotEvent,
+  timeOf,
+} from "./node-event.ts";
 import { createNodeState, type NodeState } from "./node-state.ts";
 import type { NodeReader } from "./read-node.ts";
 
@@ -42,8 +49,8 @@ export interface NodeEvents {
    * @throws {CallCancelled} When `signal` aborts.
    */
   read(options: ReadEventsOptions): Promise<AsyncIterable<EventItem>>;
-  /** For whoever follows the state of one container: see `ContainerChanges`. False where there are only lists. */
-  readonly onChange: ContainerChanges["onChange"];
+  /** Reports changes to other parts of the gateway. False where there are only lists. */
+  readonly onChange: NodeChanges["onChange"];
   /** The known events of a container, oldest first. Only those since there is a reader. */
   ofContainer(containerId: string): readonly NodeEvent[];
   /** Where the events come from, or would come from if there were a reader. @throws {GatewayError} */
@@ -196,6 +203,9 @@ export function createNodeEvents({
     lingering.unref();
   }
 
+  const bestSource = async (): Promise<EventSourceName> =>
+    session?.source ?? sourceOf((await identify(runtime)).name);
+
   /** What a reader gets before the events of the future. */
   function firstItems(one: Session, since: ReadEventsOptions["since"]): readonly EventItem[] {
     const bookmark = bookmarkOf(one);
@@ -227,8 +237,10 @@ export function createNodeEvents({
         yield* first.filter(wanted);
       })();
     },
-    async onChange(containerId, changed, signal) {
-      if (closed) return false;
+    async onChange({ of, insteadOfMs, changed, signal }) {
+      const source = await bestSource().catch(() => undefined);
+      if (source === undefined || source === "lists" || listEvery[source] <= insteadOfMs) return false;
+      if (closed || signal.aborted) return false;
       const one = enter();
       try {
         await Promise.race([one.ready, cancelled(signal)]);
@@ -240,18 +252,23 @@ export function createNodeEvents({
         leave();
         return false;
       }
-      const wanted = (item: EventItem): boolean =>
-        controls.has(item.type) || ("containerId" in item && item.containerId === containerId);
-      const items = readers.add({ first: [], wanted, signal, left: leave });
-      void (async () => {
-        for await (const item of items) changed(item.type === "container.exited" ? item.exitCode : undefined);
-      })().catch(() => undefined);
+      const tell = (event?: NodeEvent | SnapshotEvent): void =>
+        changed({ event, isFollowed: !closed && one.reader !== undefined });
+      const follow = async (): Promise<void> => {
+        while (!signal.aborted) {
+          const items = readers.add({ first: [], wanted: isChangeOf(of), signal, left: () => undefined });
+          // At the beginning, and after it fell behind: the sequence has ended then.
+          tell();
+          for await (const item of items) tell(isControl(item) ? undefined : item);
+        }
+      };
+      void follow()
+        .catch(() => tell())
+        .finally(leave);
       return true;
     },
     ofContainer: (containerId) => session?.ring.ofContainer(containerId) ?? [],
-    async source() {
-      return session?.source ?? sourceOf((await identify(runtime)).name);
-    },
+    source: bestSource,
     lookAt(containerId) {
       session?.reader?.lookAtContainer(containerId).catch(report);
     },
@@ -264,7 +281,19 @@ export function createNodeEvents({
   };
 }
 
-const controls: ReadonlySet<string> = new Set(["bookmark", "resync", "gap"]);
+const isControl = (item: EventItem): item is Control =>
+  item.type === "bookmark" || item.type === "resync" || item.type === "gap";
+
+/** Selects what changes the state of a pod or container: of one, or of any. Commands and images do not. */
+function isChangeOf({ podSandboxId, containerId }: ChangeOptions["of"] = {}): (item: EventItem) => boolean {
+  return (item) => {
+    if (isControl(item)) return true;
+    if (item.type.startsWith("image.") || item.type === "container.exec") return false;
+    if (containerId !== undefined) return item.containerId === containerId;
+    return podSandboxId === undefined || item.podSandboxId === podSandboxId;
+  };
+}
+
 const newBoot = (): string => randomBytes(4).toString("hex");
 const idOf = ({ boot, seq }: Session): string => `${boot}.${seq}`;
 const bookmarkOf = (session: Session): EventItem => ({

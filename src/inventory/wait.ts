@@ -6,6 +6,7 @@ import { call } from "../cri/call.ts";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { ContainerStatus } from "../gen/messages.ts";
+import type { Change, NodeChanges } from "./changes.ts";
 
 export interface WatchOptions {
   /** Longest time to follow it, in milliseconds. */
@@ -13,22 +14,7 @@ export interface WatchOptions {
   /** Aborts when nobody is following any longer. */
   readonly signal: AbortSignal;
   /** Reports changes of containers. Absent: the container is polled. */
-  readonly events?: ContainerChanges | undefined;
-}
-
-/** What the events of a runtime are good for here. */
-export interface ContainerChanges {
-  /**
-   * Calls `changed` after each change of a container, and when changes may have been missed, until `signal` aborts. The
-   * exit code is given for an exit.
-   *
-   * Resolves once it has begun: whether the runtime has events. False also if they cannot be had.
-   */
-  onChange(
-    containerId: string,
-    changed: (exitCode: number | undefined) => void,
-    signal: AbortSignal,
-  ): Promise<boolean>;
+  readonly events?: NodeChanges | undefined;
 }
 
 /** Polls immediately, then less and less often: a short command ends soon, a long one costs little. */
@@ -60,7 +46,13 @@ export async function watchState(
     if (first.state === "CONTAINER_EXITED" || timeoutMs <= 0) return;
     const changes = createChanges(signal);
     try {
-      const hasEvents = (await events?.onChange(containerId, changes.note, changes.signal)) ?? false;
+      const hasEvents =
+        (await events?.onChange({
+          of: { containerId },
+          insteadOfMs: longestPauseMs,
+          changed: changes.note,
+          signal: changes.signal,
+        })) ?? false;
       const longest = hasEvents ? longestPauseWithEventsMs : longestPauseMs;
       let status = first;
       let unknownSince: number | undefined;
@@ -97,7 +89,7 @@ export async function watchState(
 }
 
 interface Changes {
-  readonly note: (exitCode: number | undefined) => void;
+  readonly note: (change: Change) => void;
   /** Of the latest exit that was reported. */
   readonly exitCode: number | undefined;
   /** Aborts when the following ends. */
@@ -123,8 +115,8 @@ function createChanges(outer: AbortSignal): Changes {
     get exitCode() {
       return exitCode;
     },
-    note(code) {
-      exitCode = code ?? exitCode;
+    note({ event }) {
+      exitCode = event?.exitCode ?? exitCode;
       hasChanged = true;
       wake();
     },

@@ -1,12 +1,13 @@
 /** The containers whose logs can be read: those that the runtime has, and removed ones whose logs are kept. */
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { call } from "../cri/call.ts";
 import type { Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { PodSandbox } from "../gen/messages.ts";
+import type { NodeChanges } from "../inventory/changes.ts";
 import type { KeptLogs } from "./keeping/kept-logs.ts";
 import { isSelected, type LogOwner, ownerOf, type Selection } from "./log-selection.ts";
+import { type ContainerWatch, type Listed, watchContainers } from "./watch-containers.ts";
 
 /** A container whose log can be read. */
 export interface LoggedContainer extends LogOwner {
@@ -16,13 +17,11 @@ export interface LoggedContainer extends LogOwner {
   readonly isRemoved: boolean;
 }
 
-export interface Found {
+export interface Found extends Listed {
   /** Whether the container or the pod exists that the selection names by its id. */
   readonly isThere: boolean;
   /** Those that have been removed come last, the latest first. */
   readonly containers: readonly LoggedContainer[];
-  /** Whether no other container can join. */
-  readonly isComplete: boolean;
 }
 
 /** Knows the containers of the node. */
@@ -31,21 +30,19 @@ export interface ContainerSource {
   list(selection: Selection): Promise<Found>;
   /** The path of a container's log, as the runtime reports or reported it. @throws {GatewayError} */
   logPathOf(containerId: string): Promise<string>;
-  /** Settles when it is time to list again, or when the signal aborts. */
-  changed(signal: AbortSignal): Promise<void>;
+  /** Says when to list again, until the signal aborts. */
+  watch(selection: Selection, signal: AbortSignal): ContainerWatch;
 }
 
 export interface SourceOptions {
   readonly runtime: Runtime;
+  readonly changes: NodeChanges;
   readonly kept: Pick<KeptLogs, "select">;
   readonly logRoot: string;
 }
 
-/** Between two lists, in milliseconds. */
-const listEveryMs = 1000;
-
-/** Finds containers by listing them once a second. `kept`: the logs below `logRoot`. */
-export function polledContainers({ runtime, kept, logRoot }: SourceOptions): ContainerSource {
+/** Finds containers by listing them. `kept`: the logs below `logRoot`. */
+export function listedContainers({ runtime, changes, kept, logRoot }: SourceOptions): ContainerSource {
   async function podsOf(id: string | undefined): Promise<ReadonlyMap<string, PodSandbox>> {
     const { items } = await call(runtime, "RuntimeService/ListPodSandbox", id ? { filter: { id } } : {});
     return new Map(items.map((pod) => [pod.id, pod]));
@@ -95,9 +92,7 @@ export function polledContainers({ runtime, kept, logRoot }: SourceOptions): Con
       throw new GatewayError("not_found", `Cannot find container "${containerId}": the runtime has none`);
     },
 
-    async changed(signal) {
-      await delay(listEveryMs, undefined, { signal }).catch(() => undefined);
-    },
+    watch: (selection, signal) => watchContainers(changes, selection, signal),
   };
 }
 

@@ -43,7 +43,7 @@ function only(container: LoggedContainer, logPathOf: () => Promise<string>): Con
       isComplete: true,
     }),
     logPathOf,
-    changed: () => new Promise(() => undefined),
+    watch: () => ({ due: () => new Promise(() => undefined) }),
   };
 }
 

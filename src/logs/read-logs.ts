@@ -2,6 +2,7 @@
  * The lines of all containers that a selection finds, merged by time, with a cursor behind each of them. Containers
  * join and leave while they are followed.
  */
+import { setMaxListeners } from "node:events";
 import { GatewayError } from "../errors.ts";
 import {
   ContainerLog,
@@ -16,7 +17,7 @@ import type { Line } from "./join-lines.ts";
 import type { FileKey, LogFile } from "./log-file.ts";
 import type { Selection } from "./log-selection.ts";
 import { compareTimes, fromMs, type LogTime, toMs } from "./log-time.ts";
-import type { ContainerSource, LoggedContainer } from "./logged-containers.ts";
+import type { ContainerSource, Found, LoggedContainer } from "./logged-containers.ts";
 import { LineMerge, type MergedLine } from "./merge-lines.ts";
 import type { Reached } from "./read-lines.ts";
 
@@ -84,6 +85,9 @@ class Logs implements OpenLogs {
   /** By container id. */
   readonly #open = new Map<string, ContainerLog>();
   readonly #known = new Set<string>();
+  readonly #ending = new AbortController();
+  /** Aborts when the reader has left, or has enough. */
+  readonly #signal: AbortSignal;
   readonly #marks = new Map<string, Mark>();
   #latest: LogTime | undefined;
   #surplus = 0;
@@ -93,7 +97,10 @@ class Logs implements OpenLogs {
 
   constructor(options: LogsOptions) {
     this.#options = options;
-    this.#merge = new LineMerge(options.signal);
+    this.#signal = AbortSignal.any([options.signal, this.#ending.signal]);
+    // Each of the logs listens.
+    setMaxListeners(0, this.#signal);
+    this.#merge = new LineMerge(this.#signal);
     this.#merge.onReached = ({ id }, reached) => this.#mark(id, reached, reached.time);
     const { cursor } = options.query;
     this.#latest = cursor?.time;
@@ -107,7 +114,8 @@ class Logs implements OpenLogs {
 
   async open(): Promise<void> {
     const { containers, query } = this.#options;
-    const { containers: found, isThere, isComplete } = await containers.list(query.selection);
+    const first = await containers.list(query.selection);
+    const { containers: found, isThere, isComplete } = first;
     if (!isThere) throw absentSubject(query.selection);
     const present = found.filter(({ isRemoved }) => !isRemoved).length;
     if (present > maxLogs)
@@ -131,19 +139,33 @@ class Logs implements OpenLogs {
       this.#surplus = Math.max(0, total - query.tailLines);
     }
     if (!query.follow || (isComplete && found.every(({ isEnded }) => isEnded))) this.#merge.endJoins();
-    else void this.#watch();
+    else void this.#watch(first);
   }
 
   get lines(): AsyncIterable<readonly Passed[]> {
-    return this.#lines();
+    const lines = this.#lines();
+    return {
+      [Symbol.asyncIterator]: () => ({
+        next: () => lines.next(),
+        return: () => {
+          // First of all: logs that are followed may wait for their next line.
+          this.#ending.abort();
+          return lines.return(undefined);
+        },
+      }),
+    };
   }
 
   async *#lines(): AsyncGenerator<readonly Passed[]> {
-    for await (const batch of this.#merge.merged()) {
-      const surplus = Math.min(this.#surplus, batch.length);
-      this.#surplus -= surplus;
-      const wanted = batch.slice(surplus).map((merged) => ({ ...merged, container: merged.owner }));
-      if (wanted.length > 0) yield wanted;
+    try {
+      for await (const batch of this.#merge.merged()) {
+        const surplus = Math.min(this.#surplus, batch.length);
+        this.#surplus -= surplus;
+        const wanted = batch.slice(surplus).map((merged) => ({ ...merged, container: merged.owner }));
+        if (wanted.length > 0) yield wanted;
+      }
+    } finally {
+      this.#ending.abort();
     }
   }
 
@@ -159,7 +181,7 @@ class Logs implements OpenLogs {
   }
 
   async #openOne(container: LoggedContainer, isFirst: boolean): Promise<void> {
-    const { containers, roots, query, signal } = this.#options;
+    const { containers, roots, query } = this.#options;
     const { id, isEnded } = container;
     let logPath: string;
     try {
@@ -173,7 +195,14 @@ class Logs implements OpenLogs {
       throw error;
     }
     const tailLines = isFirst && query.cursor === undefined ? query.tailLines : undefined;
-    const options = { containerId: id, logPath, roots, query: { ...query, tailLines }, isEnded, signal };
+    const options = {
+      containerId: id,
+      logPath,
+      roots,
+      query: { ...query, tailLines },
+      isEnded,
+      signal: this.#signal,
+    };
     const log = new ContainerLog(options);
     this.#known.add(id);
     try {
@@ -222,13 +251,17 @@ class Logs implements OpenLogs {
   }
 
   /** Lists again and again, and lets containers join and leave. */
-  async #watch(): Promise<void> {
-    const { containers, query, signal } = this.#options;
-    while (!signal.aborted) {
-      await containers.changed(signal);
+  async #watch(first: Found): Promise<void> {
+    const { containers, query } = this.#options;
+    const signal = this.#signal;
+    const watch = containers.watch(query.selection, signal);
+    for (let listed: Found | undefined = first; ; ) {
+      await watch.due(listed);
       if (signal.aborted) return;
+      listed = undefined;
       try {
-        const { containers: found, isComplete } = await containers.list(query.selection);
+        listed = await containers.list(query.selection);
+        const { containers: found, isComplete } = listed;
         const alive = new Set(found.flatMap(({ id, isEnded }) => (isEnded ? [] : [id])));
         for (const [id, log] of this.#open) {
           if (alive.has(id)) continue;

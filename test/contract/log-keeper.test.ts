@@ -22,6 +22,7 @@ import { type TestContext, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { adapt } from "../../src/app.ts";
 import { connect } from "../../src/cri/channel.ts";
+import { createNodeEvents } from "../../src/events/node-events.ts";
 import { createKeptLogs, type KeptLogs } from "../../src/logs/keeping/kept-logs.ts";
 import { type LogLimits, type Pace, startLogKeeper } from "../../src/logs/keeping/log-keeper.ts";
 import { tidyLog } from "../../src/logs/keeping/rotate-log.ts";
@@ -54,6 +55,7 @@ async function newWorld(t: TestContext, manner: FakeRuntime["manner"] = "contain
   const fake = await createFakeRuntime({ manner });
   const transport = connect({ runtimeEndpoint: fake.socket });
   const { runtime } = adapt(transport);
+  const changes = createNodeEvents({ runtime, report: (error) => warnings.push(String(error)) });
   const dataDir = realpathSync(mkdtempSync(join(tmpdir(), "crest-keeper-")));
   const root = join(dataDir, "logs");
   const kept = createKeptLogs(dataDir);
@@ -63,6 +65,7 @@ async function newWorld(t: TestContext, manner: FakeRuntime["manner"] = "contain
   const files = new Set<number>();
   t.after(async () => {
     for (const keeper of keepers) await keeper.close();
+    changes.close();
     transport.close();
     await fake.close();
     for (const file of files) closeSync(file);
@@ -101,7 +104,7 @@ async function newWorld(t: TestContext, manner: FakeRuntime["manner"] = "contain
     },
     start(own = {}, ownPace = {}) {
       const keeper = startLogKeeper({
-        ...{ runtime, dataDir, kept, limits: { ...limits, ...own }, pace: { ...pace, ...ownPace } },
+        ...{ runtime, changes, dataDir, kept, limits: { ...limits, ...own }, pace: { ...pace, ...ownPace } },
         warn: (message) => warnings.push(message),
       });
       keepers.push(keeper);
@@ -197,14 +200,12 @@ test("startLogKeeper() follows a container that starts later, once it is woken",
 test("startLogKeeper() gives a log its name back if the runtime cannot reopen it, and tries again", async (t) => {
   const world = await newWorld(t);
   const log = world.container();
-  let failures = 0;
   const stopFailing = world.fake.on(reopenRpc, () => {
-    failures += 1;
     throw new Error("no space left");
   });
   log.write(large);
   world.start();
-  await eventually(() => failures >= 1 && existsSync(log.path));
+  await eventually(() => world.warnings.length === 1);
   stopFailing();
   await eventually(() => {
     log.write("more\n");
@@ -260,6 +261,18 @@ test("startLogKeeper() removes logs of removed containers in time, and those tha
   keeper.wake();
   await eventually(() => !existsSync(gone.path), { timeoutMs: 10_000 });
   assert.equal(readFileSync(kept.path, "utf8"), "kept\n");
+});
+
+test("startLogKeeper() notices by itself that a container was removed, where the runtime has events", async (t) => {
+  const world = await newWorld(t);
+  const log = world.container();
+  world.start();
+  const known = () => world.kept.select({ containerId: log.id })[0];
+  await eventually(() => known() !== undefined && world.fake.containerdEvents.subscribers === 1);
+  const lists = world.fake.callsOf("RuntimeService/ListContainers").length;
+  await world.fake.perform("RuntimeService/RemoveContainer", { containerId: log.id });
+  await eventually(() => known()?.removedAtMs !== undefined);
+  assert.ok(world.fake.callsOf("RuntimeService/ListContainers").length - lists < 10);
 });
 
 test("startLogKeeper() outlives an outage of the runtime", async (t) => {

@@ -12,9 +12,11 @@ import { call } from "../../cri/call.ts";
 import { CallCancelled, type CallOptions, type Runtime } from "../../cri/channel.ts";
 import { type ErrorCode, GatewayError } from "../../errors.ts";
 import { reasonOf } from "../../files/trusted-path.ts";
+import type { Change, NodeChanges } from "../../inventory/changes.ts";
 import { identify } from "../../runtimes/identity.ts";
 import { knownSupport } from "../../runtimes/known-support.ts";
 import { logRootOf } from "../../runtimes/log-folders.ts";
+import { managedLabel } from "../../runtimes/pod-config.ts";
 import { compressLog } from "./compress-log.ts";
 import { type ContainerLog, createExistingLogs, type Filter } from "./existing-logs.ts";
 import { expireLogs } from "./expire-logs.ts";
@@ -36,6 +38,8 @@ export interface LogLimits {
 
 export interface LogKeeperOptions {
   readonly runtime: Runtime;
+  /** Reports containers that start and are removed without a call through this gateway. */
+  readonly changes: NodeChanges;
   readonly dataDir: string;
   readonly limits: LogLimits;
   /** Learns whose the logs are. */
@@ -91,7 +95,7 @@ const closeMs = 3000;
 
 /** Starts to keep the logs. Errors of the runtime never end it. */
 export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
-  const { runtime, dataDir, limits, kept, warn } = options;
+  const { runtime, changes, dataDir, limits, kept, warn } = options;
   const { logMaxSizeBytes: maxBytes, logMaxFiles: maxFiles, logKeepMs, logTotalBytes } = limits;
   const pace = { ...usualPace, ...options.pace };
   const existing = createExistingLogs(runtime);
@@ -107,6 +111,7 @@ export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
   let lookTimer: NodeJS.Timeout | undefined;
   let isRefreshing = false;
   let isWoken = false;
+  let isFollowing = false;
   let expiredAtMs = Number.NEGATIVE_INFINITY;
   const mayExpire = logKeepMs > 0 || logTotalBytes > 0;
   const expireMs = logKeepMs > 0 ? Math.min(maxExpireMs, Math.max(minExpireMs, logKeepMs / 4)) : maxExpireMs;
@@ -158,6 +163,7 @@ export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
     const ids = new Set(logs.map(({ owner }) => owner.id));
     for (const log of before) if (log.owner !== undefined && !ids.has(log.owner.id)) noteRemoved(root, log);
     follow(maxBytes > 0 ? logs : []);
+    if (!isFollowing) followChanges();
     // Without limits, it only forgets what others have removed.
     const hasWork = mayExpire || kept.all().length > 0;
     if (hasWork && performance.now() - expiredAtMs >= expireMs / 2) {
@@ -168,6 +174,20 @@ export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
       });
       expiredAtMs = performance.now();
     }
+  }
+
+  function followChanges(): void {
+    isFollowing = true;
+    void changes.onChange({ insteadOfMs, changed, signal }).then((isFollowed) => {
+      // The next refresh tries again.
+      isFollowing = isFollowed;
+    });
+  }
+
+  function changed({ event }: Change): void {
+    const isOurs = event?.labels?.[managedLabel] === "true";
+    const isNews = event?.type === "container.started" || event?.type === "container.removed";
+    if (event === undefined || (isOurs && isNews)) wake();
   }
 
   /** The logs that can be rotated and kept. Their owners are known from now on. */
@@ -303,13 +323,15 @@ export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
     }
   }
 
+  function wake(): void {
+    if (isWoken) return;
+    isWoken = true;
+    if (!isRefreshing) planRefresh(pace.wakeMs);
+  }
+
   track(refresh());
   return {
-    wake() {
-      if (isWoken) return;
-      isWoken = true;
-      if (!isRefreshing) planRefresh(pace.wakeMs);
-    },
+    wake,
     async beforeRemoval(filter) {
       // What was started before the last list began is known.
       if (!isWoken && !isRefreshing) return;
@@ -336,5 +358,7 @@ export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
 
 const listPlace = "the list of containers";
 const maxWarned = 1000;
+/** Events are followed only where they spare most of the lists, as on containerd. In milliseconds. */
+const insteadOfMs = 5000;
 /** The container has just exited, or the runtime is away: neither needs anyone's attention. */
 const expected: ReadonlySet<ErrorCode> = new Set(["not_running", "not_found", "runtime_unavailable"]);
