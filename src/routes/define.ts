@@ -247,8 +247,8 @@ export function stream<
       /** The RPCs that the handler may call. */
       readonly uses: readonly Rpc[];
       readonly gatewayParams?: { readonly [name: string]: GatewayParam };
-      /** The first is used without an `Accept` header. */
-      readonly forms: readonly [StreamForm, ...StreamForm[]];
+      /** The form without an `Accept` header. Default: json. */
+      readonly byDefault?: "text";
       /** Also takes the id of a removed pod or container whose logs are kept. */
       readonly takesRemoved?: true;
     },
@@ -319,7 +319,8 @@ export interface StreamRoute<Id extends string = string, P extends PathFields = 
   readonly path?: P;
   readonly uses: readonly Rpc[];
   readonly success: 200;
-  readonly forms: readonly [StreamForm, ...StreamForm[]];
+  readonly byDefault?: "text";
+  /** Also takes the id of a removed pod or container whose logs are kept. */
   readonly takesRemoved?: true;
 }
 
