@@ -10,6 +10,7 @@ import type { NodeEvents } from "../events/node-events.ts";
 import type { StopRequests } from "../events/stop-requests.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { Inventory } from "../inventory/inventory.ts";
+import type { KeptLogs } from "../logs/keeping/kept-logs.ts";
 import type { ContainerSource } from "../logs/logged-containers.ts";
 import type { LogsObserver } from "../logs/read-logs.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
@@ -40,6 +41,8 @@ export interface Gateway {
   readonly usage: Collector;
   /** Lists the containers whose logs can be read. */
   readonly containers: ContainerSource;
+  /** The logs in the gateway's own folder, also those of removed containers. */
+  readonly keptLogs: KeptLogs;
   /** Logs are read only from these folders and their subfolders. */
   readonly logRoots: readonly string[];
   readonly logsObserver: LogsObserver;

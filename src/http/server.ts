@@ -23,7 +23,8 @@ import { GatewayError } from "../errors.ts";
 import { loadFollower, type NodeEvents } from "../events/node-events.ts";
 import type { StopRequests } from "../events/stop-requests.ts";
 import type { Inventory } from "../inventory/inventory.ts";
-import { listedContainers } from "../logs/logged-containers.ts";
+import type { KeptLogs } from "../logs/keeping/kept-logs.ts";
+import type { ContainerSource } from "../logs/logged-containers.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
 import { routes } from "../routes/index.ts";
@@ -87,6 +88,10 @@ export interface ServerOptions {
   readonly stops: StopRequests;
   readonly readMemory: ReadMemoryHistory;
   readonly budget: OutputBudget;
+  /** See `Gateway`. */
+  readonly containers: ContainerSource;
+  /** See `Gateway`. */
+  readonly keptLogs: KeptLogs;
   /** Folders below which the logs of containers may lie. */
   readonly logRoots: readonly string[];
   /** Default: no audit log. */
@@ -227,8 +232,6 @@ export function createServer(options: ServerOptions): Server {
   const gateway: Gateway = {
     ...options,
     audit: options.audit ?? noAudit,
-    containers: listedContainers(options.runtime, options.events),
-    logRoots: options.logRoots,
     logsObserver: options.metrics.logs,
     share: createSingleflight(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
