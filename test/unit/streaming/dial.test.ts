@@ -166,7 +166,10 @@ test("a server that does not answer is given up after the limit", async (t) => {
   const server = await serve(t);
   server.refusal = "silence";
   const begun = performance.now();
-  assert.match(await refusalOf(server.issue("exec"), { ...command, timeoutMs: 100 }), /no answer within 100 ms$/);
+  assert.match(
+    await refusalOf(server.issue("exec"), { ...command, timeoutMs: 100 }),
+    /no answer within 100 ms$/,
+  );
   const took = performance.now() - begun;
   assert.ok(took >= 90 && took < 4000, `${took} ms`);
 });
