@@ -2,7 +2,6 @@
 import type { WebSocket } from "@fastify/websocket";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Audit } from "../access/audit.ts";
-import type { Caller } from "../access/authorize.ts";
 import type { Runtime } from "../cri/channel.ts";
 import { encodeCallers } from "../cri/codec.ts";
 import { GatewayError } from "../errors.ts";
@@ -36,7 +35,8 @@ export interface Gateway {
   readonly pool: BufferPool;
   readonly share: Share;
   readonly budget: OutputBudget;
-  readonly audit: Audit;
+  /** Default: no audit log. */
+  readonly audit?: Audit | undefined;
   /** Measures all pods and containers for every watcher. */
   readonly usage: Collector;
   /** Lists the containers whose logs can be read. */
@@ -57,8 +57,6 @@ export interface Gateway {
   streamStarted(request: FastifyRequest): void;
   /** Tells the log that the WebSocket of a request has opened. */
   sessionStarted(request: FastifyRequest, socket: WebSocket): void;
-  /** The caller and its grants. Set once per request, by authentication. */
-  callerOf(request: FastifyRequest): Caller;
 }
 
 /** Calls `release` once the response has closed and Node no longer holds its bytes; immediately if it already has. */
@@ -105,9 +103,9 @@ export function locatedInRequest(error: unknown, request: JsonObject, { locate }
 }
 
 /** Adds a `Warning` header to the answer for each field that was left out. */
-export function warnOfUnknown(reply: FastifyReply, unknown: UnknownFields | undefined, binder: Binder): void {
+export function warnOfUnknown(reply: FastifyReply, unknown: UnknownFields, binder: Binder): void {
   const pointerOf = (path: readonly (string | number)[]): string =>
     binder.locate(jsonPointer(path), "").pointer ?? "";
-  const warnings = unknown?.warnings(pointerOf) ?? [];
+  const warnings = unknown.warnings(pointerOf);
   if (warnings.length > 0) reply.header("warning", warnings);
 }

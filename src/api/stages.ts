@@ -16,13 +16,14 @@
  * Compiled once per route, without the stages that the route does not need. Kinds of routes differ only in `bind`,
  * `call` and `answer`.
  */
+import type { FastifyRequest } from "fastify";
 import { isAudited } from "../access/audit.ts";
 import { authorize } from "../access/authorize.ts";
 import { checkPodPolicy, hasPodPolicy } from "../access/pod-policy.ts";
 import { scopeKeyOf } from "../access/scope.ts";
 import type { Route } from "../routes/define.ts";
 import type { Binder } from "./bind.ts";
-import type { RequestContext } from "./context.ts";
+import { callerOf, type RequestContext } from "./context.ts";
 import type { Gateway } from "./gateway.ts";
 import { narrowPull } from "./pull-request.ts";
 import { targetStage } from "./target.ts";
@@ -60,13 +61,13 @@ export interface Stages<R extends Route, P, A> {
 }
 
 /** The grant stage, which runs before the body is read. @throws {GatewayError} not_capable: if a grant is missing. */
-export function grantStage(route: Route): (ctx: Pick<RequestContext, "caller" | "request">) => void {
+export function grantStage(route: Route): (request: FastifyRequest) => void {
   const fields = Object.keys(route.fieldGrants ?? {});
-  return ({ caller, request }) => {
+  return (request) => {
     const query = request.query as { readonly [name: string]: unknown };
     // Only unambiguous values. The binder parses the query exactly, and `fieldGrants` checks again.
     const given = fields.filter((name) => query[name] === "" || query[name] === "true");
-    authorize(route, caller, { fields: given });
+    authorize(route, callerOf(request), { fields: given });
   };
 }
 
@@ -148,10 +149,12 @@ function scopeStage({ allow }: Route): Run | undefined {
  * @throws {GatewayError} not_found
  */
 function defaultsStage(route: Route, { defaults }: Gateway): Run | undefined {
-  if (route.kind !== "unary" || !defaults.handles(route.rpc)) return undefined;
-  const { rpc } = route;
+  // Each completes the message of its own RPC, which is that of the route.
+  const complete =
+    route.kind === "unary" ? (defaults[route.rpc] as (message: object) => Promise<object>) : undefined;
+  if (complete === undefined) return undefined;
   return async ({ outgoing }) => {
-    if (outgoing !== undefined) outgoing.message = { ...(await defaults.apply(rpc, outgoing.message)) };
+    if (outgoing !== undefined) outgoing.message = { ...(await complete(outgoing.message)) };
   };
 }
 
@@ -160,7 +163,7 @@ function policyStage({ allow }: Route): Run | undefined {
 }
 
 function auditStage({ id, allow }: Route, { audit }: Gateway): Run | undefined {
-  if (!isAudited(allow)) return undefined;
+  if (audit === undefined || !isAudited(allow)) return undefined;
   return (ctx) =>
     audit.record({ requestId: ctx.id, caller: ctx.caller.name, routeId: id, target: ctx.target });
 }

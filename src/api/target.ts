@@ -70,5 +70,7 @@ function filterStage({ http, filters = {} }: ListRoute, inventory: Inventory): R
   if (!Object.values(filters).some((field) => field === "filter.id" || field === "filter.podSandboxId"))
     return undefined;
   const kind = http.endsWith("/pods") ? "pod" : "container";
-  return ({ bound }) => resolveFilters(inventory, kind, bound.message.filter ?? {});
+  return async ({ bound: { message } }) => {
+    if (message.filter) await resolveFilters(inventory, kind, message.filter);
+  };
 }

@@ -7,7 +7,7 @@ import type { Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { SecureContextOptions } from "node:tls";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
-import { type Audit, noAudit } from "../access/audit.ts";
+import type { Audit } from "../access/audit.ts";
 import type { Caller } from "../access/authorize.ts";
 import type { HostGuard } from "../access/hosts.ts";
 import { bodyLimitBytes, registerBodies } from "../api/bodies.ts";
@@ -15,7 +15,7 @@ import type { Gateway } from "../api/gateway.ts";
 import { handlers, streamHandlers } from "../api/handlers.ts";
 import type { OutputBudget } from "../api/output-budget.ts";
 import { registerRoutes } from "../api/register.ts";
-import { loadDialler, type SessionOptions } from "../api/session-plan.ts";
+import type { SessionOptions } from "../api/session-plan.ts";
 import { createSingleflight } from "../api/singleflight.ts";
 import { type ChosenProtocols, registerWebSockets } from "../api/websockets.ts";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
@@ -42,7 +42,6 @@ import { noteResponse } from "../server/pending-responses.ts";
 import { apiHeaders, pathOf, sendProblem } from "../server/problems.ts";
 import { answerClientError, refuse } from "../server/raw-response.ts";
 import { checkCodings, checkQuery, hostOf, originForm } from "../server/request-checks.ts";
-import { noteCaller, recordOf } from "../server/request-record.ts";
 import type { Collector } from "../stats/collector.ts";
 import type { ReadMemoryHistory } from "../stats/container-memory.ts";
 import { offeredProtocols, offeredToken } from "../streaming/channels.ts";
@@ -133,7 +132,6 @@ export interface Server {
 /** Builds the server without listening. */
 export function createServer(options: ServerOptions): Server {
   const { requestTimeoutMs = 60_000, stallTimeoutMs = 300_000 } = options;
-  const callers = new WeakMap<FastifyRequest, Caller>();
   const requestLog = createRequestLog(options);
   const app = Fastify({
     bodyLimit: bodyLimitBytes,
@@ -186,9 +184,7 @@ export function createServer(options: ServerOptions): Server {
     checkCodings(request.raw);
     checkQuery(request.url);
     if (!openPaths.has(pathOf(request.url))) {
-      const caller = options.authenticate(authorizationOf(request));
-      callers.set(request, caller);
-      noteCaller(request, caller.name);
+      request.caller = options.authenticate(authorizationOf(request));
     }
     if (asksForSpdy(request.raw)) refuseSpdy(request);
     // Before Fastify reads the body: where no route takes one, its checks do not matter.
@@ -198,7 +194,7 @@ export function createServer(options: ServerOptions): Server {
   if (options.tracing !== undefined) {
     // Once the body has been read: its events belong to the connection and not to the request.
     app.addHook("preHandler", (request, _reply, done) => {
-      const span = recordOf(request)?.span;
+      const span = request.record?.span;
       if (span === undefined) done();
       else span.run(done);
     });
@@ -231,21 +227,15 @@ export function createServer(options: ServerOptions): Server {
 
   const gateway: Gateway = {
     ...options,
-    audit: options.audit ?? noAudit,
     logsObserver: options.metrics.logs,
     share: createSingleflight(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
     streamStarted: requestLog.streamStarted,
     sessionStarted: requestLog.sessionStarted,
-    callerOf(request) {
-      const caller = callers.get(request);
-      if (!caller) throw new Error("a route ran without authentication");
-      return caller;
-    },
   };
   const chosen: ChosenProtocols = new WeakMap();
   const loads = [...registerDocuments(app), ...registerDocs(app, options.tokenFileHint)];
-  registerMetrics(app, { scrapes: options.scrapes, callerOf: gateway.callerOf });
+  registerMetrics(app, options.scrapes);
   registerHealth(app, { ...options, sessions: options.sessions.registry });
   registerWebSockets(app, chosen);
   // In its own scope, which starts once the WebSocket server is ready.
@@ -262,7 +252,7 @@ export function createServer(options: ServerOptions): Server {
     app,
     async warmUp() {
       // One at a time, with requests served in between: each load takes some milliseconds.
-      for (const load of [loadDialler, loadYaml, loadFollower, ...loads]) {
+      for (const load of [loadYaml, loadFollower, ...loads]) {
         await load();
         await nextTurn();
       }

@@ -29,14 +29,9 @@ import { completeSandboxConfig, recallSandboxConfig } from "./sandbox-config.ts"
 type Complete<R extends Rpc> = (
   request: Input<Methods[R]["request"]>,
 ) => Promise<Input<Methods[R]["request"]>>;
-type Completions = { readonly [R in Rpc]?: Complete<R> };
 
-export interface Defaults {
-  /** Whether requests of `rpc` are completed. For other RPCs the caller's bytes are sent unchanged. */
-  handles(rpc: Rpc): boolean;
-  /** Fills in the missing parts of a request. @throws {InvalidValue} When this runtime could not use it. */
-  apply<R extends Rpc>(rpc: R, request: Input<Methods[R]["request"]>): Promise<Input<Methods[R]["request"]>>;
-}
+/** What completes the requests of an RPC. For other RPCs the caller's bytes are sent unchanged. */
+export type Defaults = { readonly [R in Rpc]?: Complete<R> };
 
 export interface DefaultsOptions {
   readonly runtime: Runtime;
@@ -47,7 +42,7 @@ export interface DefaultsOptions {
 }
 
 export function createDefaults({ runtime, logRoot, execMaxMs }: DefaultsOptions): Defaults {
-  const completions: Completions = {
+  const defaults: Defaults = {
     "RuntimeService/RunPodSandbox": async (request) => {
       const config = request.config ?? {};
       checkPodConfig(config);
@@ -119,13 +114,7 @@ export function createDefaults({ runtime, logRoot, execMaxMs }: DefaultsOptions)
     return image?.repoTags[0] ?? image?.repoDigests[0];
   }
 
-  return {
-    handles: (rpc) => rpc in completions,
-    async apply<R extends Rpc>(rpc: R, request: Input<Methods[R]["request"]>) {
-      const complete = completions[rpc] as Complete<R> | undefined;
-      return complete ? await complete(request) : request;
-    },
-  };
+  return defaults;
 }
 
 /** Records the reference as the user wrote it, because CRI-O's signature policy applies to that. */
