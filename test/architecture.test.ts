@@ -40,6 +40,7 @@ const owners: { readonly [name: string]: readonly string[] } = {
   "@opentelemetry/exporter-trace-otlp-http": ["tracing"],
   "@opentelemetry/resources": ["tracing"],
   re2js: ["logs"],
+  undici: ["streaming"],
   yaml: ["wire"],
   fastify: ["api", "http", "server"],
   "@fastify/websocket": ["api", "http"],

@@ -4,7 +4,7 @@ import { call } from "../cri/call.ts";
 import type { SessionRoute } from "../routes/define.ts";
 import type { Bridged } from "../streaming/bridge.ts";
 import type { Subprotocol } from "../streaming/channels.ts";
-import { dial } from "../streaming/dial.ts";
+import type { DialOptions } from "../streaming/dial.ts";
 import type { Limits } from "../streaming/liveness.ts";
 import type { WaitingOutput } from "../streaming/output-pump.ts";
 import type { PendingSession, WaitingClient } from "../streaming/pending-session.ts";
@@ -58,6 +58,9 @@ export function counted(
   return session;
 }
 
+/** Only sessions need an HTTP client, and importing it takes half as long as the whole start. */
+export const loadDialler = () => import("../streaming/dial.ts");
+
 export type SessionRpc = "RuntimeService/Exec" | "RuntimeService/Attach" | "RuntimeService/PortForward";
 
 export interface OpenOptions extends Pick<PlanOptions, "gateway" | "sessions"> {
@@ -78,9 +81,10 @@ export async function openConnection(
   const { onCancel } = client;
   client.check();
   const answer = await call(gateway.runtime, rpc as SessionRpc, message, { onCancel });
+  const options: DialOptions = { protocol, streamHost: sessions.streamHost, ca: sessions.streamCa, onCancel };
+  const { dial } = await loadDialler();
   client.check();
-  const { streamHost, streamCa: ca } = sessions;
-  const connection = await dial(answer.url, { protocol, streamHost, ca, onCancel });
+  const connection = await dial(answer.url, options);
   if (client.gone) connection.destroy();
   client.check();
   return connection;

@@ -15,7 +15,7 @@ import type { Gateway } from "../api/gateway.ts";
 import { handlers, streamHandlers } from "../api/handlers.ts";
 import type { OutputBudget } from "../api/output-budget.ts";
 import { registerRoutes } from "../api/register.ts";
-import type { SessionOptions } from "../api/session-plan.ts";
+import { loadDialler, type SessionOptions } from "../api/session-plan.ts";
 import { createSingleflight } from "../api/singleflight.ts";
 import { type ChosenProtocols, registerWebSockets } from "../api/websockets.ts";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
@@ -252,7 +252,7 @@ export function createServer(options: ServerOptions): Server {
     app,
     async warmUp() {
       // One at a time, with requests served in between: each load takes some milliseconds.
-      for (const load of [loadYaml, loadFollower, ...loads]) {
+      for (const load of [loadDialler, loadYaml, loadFollower, ...loads]) {
         await load();
         await nextTurn();
       }

@@ -1,7 +1,9 @@
 /** Opens a SPDY session with a runtime's streaming server. */
-import { request as requestPlain } from "node:http";
-import { request as requestSecure } from "node:https";
+
 import type { Duplex } from "node:stream";
+import type { Dispatcher } from "undici";
+// Not from "undici": importing that replaces the global fetch() dispatcher of the process.
+import Client from "undici/lib/dispatcher/client.js";
 import { GatewayError } from "../errors.ts";
 import { createSpdyConnection, type SpdyConnection } from "./spdy/connection.ts";
 import { checkStreamUrl } from "./stream-url.ts";
@@ -13,11 +15,13 @@ export interface DialOptions {
   readonly streamHost?: string | undefined;
   /** CA certificates (PEM) that the streaming server's certificate must chain to, if it uses TLS. */
   readonly ca?: string | undefined;
-  /** Time limit for connecting and the response, in milliseconds. Default: 10,000. */
+  /** Time limit for connecting, and again for the response. Default: 10 s each. */
   readonly timeoutMs?: number;
   /** Called once with a function that cancels the attempt. */
   readonly onCancel?: (cancel: () => void) => void;
 }
+
+export type Dial = (url: string, options: DialOptions) => Promise<SpdyConnection>;
 
 const defaultTimeoutMs = 10_000;
 const spdy = "SPDY/3.1";
@@ -29,50 +33,66 @@ const spdy = "SPDY/3.1";
  *
  * @throws {GatewayError} runtime_error: when the URL is not allowed, or the server refuses or cannot be reached.
  */
-export async function dial(url: string, options: DialOptions): Promise<SpdyConnection> {
-  const target = checkStreamUrl(url, options.streamHost);
-  try {
-    return createSpdyConnection(await upgrade(target, options));
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new GatewayError("runtime_error", `Cannot open the runtime's stream: ${why}`, { cause: error });
-  }
-}
-
-function upgrade(
-  target: URL,
-  { protocol, ca, timeoutMs = defaultTimeoutMs, onCancel }: DialOptions,
-): Promise<Duplex> {
-  return new Promise((resolve, reject) => {
-    const request = target.protocol === "https:" ? requestSecure : requestPlain;
-    const outgoing = request(target, {
-      method: "POST",
-      // A connection of its own, which becomes the session's.
-      agent: false,
+export async function dial(
+  url: string,
+  { protocol, streamHost, ca, timeoutMs = defaultTimeoutMs, onCancel }: DialOptions,
+): Promise<SpdyConnection> {
+  const target = checkStreamUrl(url, streamHost);
+  const client = new Client(target.origin, {
+    connect: {
+      timeout: timeoutMs,
       // Otherwise NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would disable verification.
       rejectUnauthorized: true,
       ...(ca === undefined ? {} : { ca }),
-      headers: { connection: "upgrade", upgrade: spdy, "x-stream-protocol-version": protocol },
-    });
-    const fail = (error: Error): void => {
-      clearTimeout(timer);
-      outgoing.destroy();
-      reject(error);
-    };
-    const timer = setTimeout(() => fail(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-    onCancel?.(() => fail(new Error("cancelled")));
-    outgoing.on("error", fail);
-    outgoing.once("response", ({ statusCode }) => fail(new Error(`its server answered ${statusCode}`)));
-    outgoing.once("upgrade", ({ headers }, socket: Duplex, head: Buffer) => {
-      clearTimeout(timer);
-      if (headers.upgrade?.toUpperCase() !== spdy) {
-        socket.destroy();
-        reject(new Error(`its server did not switch to ${spdy}`));
-        return;
-      }
-      if (head.length > 0) socket.unshift(head);
-      resolve(socket);
-    });
-    outgoing.end();
+    },
+    headersTimeout: timeoutMs,
+    // Sessions have their own limits.
+    bodyTimeout: 0,
   });
+  onCancel?.(() => void client.destroy());
+  const socket = await upgrade(client, target, protocol).catch((error: Error) => {
+    void client.destroy();
+    if (error instanceof GatewayError) throw error;
+    throw new GatewayError("runtime_error", `Cannot open the runtime's stream: ${error.message}`, {
+      cause: error,
+    });
+  });
+  return createSpdyConnection(socket);
+}
+
+function upgrade(client: Client, target: URL, protocol: string): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    const handler: Dispatcher.DispatchHandler = {
+      onRequestStart() {},
+      onRequestUpgrade(_controller, _status, headers, socket) {
+        if (String(headers.upgrade).toUpperCase() === spdy) {
+          resolve(socket);
+          return;
+        }
+        socket.destroy();
+        reject(refusal(`did not switch to ${spdy}`));
+      },
+      onResponseStart(controller, status) {
+        const error = refusal(`answered ${status}`);
+        reject(error);
+        controller.abort(error);
+      },
+      onResponseError(_controller, error) {
+        reject(error);
+      },
+    };
+    client.dispatch(
+      {
+        method: "POST",
+        path: target.pathname,
+        upgrade: spdy,
+        headers: { "x-stream-protocol-version": protocol },
+      },
+      handler,
+    );
+  });
+}
+
+function refusal(what: string): GatewayError {
+  return new GatewayError("runtime_error", `Cannot open the runtime's stream: its server ${what}`);
 }
