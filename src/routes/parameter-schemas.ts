@@ -116,7 +116,7 @@ const pruneImages = Type.Object({
 const prunePods = Type.Object({
   ...pruned,
   olderThan: Type.Optional(
-    Type.String({ description: "Only pods that were created so long ago: `30m`, `24h`, `7d`." }),
+    Type.String({ description: "Only pods that were created so long ago: `30m`, `1.5h`, `7d`." }),
   ),
   labelSelector: Type.Optional(
     Type.String({ description: "Only pods with these labels, in Kubernetes' syntax: `app=web,tier!=db`." }),

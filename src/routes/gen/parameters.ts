@@ -230,7 +230,7 @@ export const schemas = {
         "type": "boolean"
       },
       "olderThan": {
-        "description": "Only pods that were created so long ago: `30m`, `24h`, `7d`.",
+        "description": "Only pods that were created so long ago: `30m`, `1.5h`, `7d`.",
         "type": "string"
       },
       "labelSelector": {
