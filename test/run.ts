@@ -2,8 +2,8 @@
  * The test runner: `node dist/test/run.js [unit|selftest|contract|e2e|browser|FILE...] [--no-skip] [--quick]`.
  *
  * Finds the test files in its own folder: the compiled ones (`*.test.js`) if it is compiled itself, else the sources.
- * Runs all of them by default. Files of e2e and browser run one at a time, because they share the host. With `--quick`,
- * tests with random inputs try a tenth of them.
+ * Runs all of them by default. Files of e2e and browser run one at a time, because they share the host; the other files
+ * run beside them. With `--quick`, tests with random inputs try a tenth of them.
  *
  * Exits with 1 if a test failed, if none ran, and with `--no-skip` if one was skipped.
  */
@@ -53,7 +53,13 @@ function chooseFiles(names: readonly string[]): string[] {
   });
 }
 
-async function runFiles(files: string[], concurrency: number, tally: Tally): Promise<void> {
+/** Runs the files, and prints their results once `mayPrint` settles. */
+async function runFiles(
+  files: string[],
+  concurrency: number,
+  tally: Tally,
+  mayPrint: Promise<void> = Promise.resolve(),
+): Promise<void> {
   if (files.length === 0) return;
   const tests = run({ files, concurrency, timeout: fileTimeoutMs });
   tests.on("test:pass", (event) => {
@@ -68,6 +74,7 @@ async function runFiles(files: string[], concurrency: number, tally: Tally): Pro
   tests.on("test:fail", (event) => {
     if (event.todo === undefined) tally.failed += 1;
   });
+  await mayPrint;
   await new Promise<void>((resolve, reject) => {
     const report = tests.compose(new spec());
     report.on("error", reject);
@@ -107,12 +114,10 @@ async function main(args: readonly string[]): Promise<number> {
   addWatchdog();
   const tally: Tally = { passed: 0, failed: 0, skipped: [] };
   const alone = files.filter((file) => oneAtATime.has(groupOf(file)));
-  await runFiles(
-    files.filter((file) => !alone.includes(file)),
-    2,
-    tally,
-  );
-  await runFiles(alone, 1, tally);
+  const others = files.filter((file) => !alone.includes(file));
+  // Those on the real runtime mostly wait, so one process beside them uses two cores.
+  const beside = runFiles(others, alone.length > 0 ? 1 : 2, tally);
+  await Promise.all([beside, runFiles(alone, 1, tally, beside)]);
 
   for (const { name, file, reason } of tally.skipped) {
     console.log(`skipped: ${relative(testFolder, file)}: ${name}: ${reason}`);

@@ -81,23 +81,21 @@ export function streamKind(
   const binder = createBinder(route);
   const answerOf = (item: object): object => handler.answerOf?.(item) ?? item;
   const formats = new Map<string, StreamFormat>();
-  const byMediaType = new Map<string, StreamForm>();
-  for (const form of route.forms) {
-    if (form === "json") byMediaType.set("application/json", form);
-    else if (form !== "websocket") {
-      const format = streamFormat(form, handler.lineOf, answerOf);
-      formats.set(form, format);
-      byMediaType.set(format.mediaType, form);
-    }
+  const byMediaType = new Map<string, StreamForm>([["application/json", "json"]]);
+  for (const form of ["ndjson", "sse", "text"] as const) {
+    const format = streamFormat(form, handler.lineOf, answerOf);
+    formats.set(form, format);
+    byMediaType.set(format.mediaType, form);
   }
-  const [first = "application/json", ...others] = byMediaType.keys();
+  const first = route.byDefault === "text" ? "text/plain" : "application/json";
+  const mediaTypes = [first, ...[...byMediaType.keys()].filter((one) => one !== first)] as const;
 
   return {
     binder,
     bind(ctx) {
       const isSocket = ctx.request.ws;
       if (isSocket) checkHandshake(ctx.request);
-      const mediaType = isSocket ? first : negotiate(ctx.request.headers.accept, [first, ...others]);
+      const mediaType = isSocket ? first : negotiate(ctx.request.headers.accept, mediaTypes);
       ctx.bound = binder.bind(ctx.parts);
       return { form: isSocket ? "websocket" : (byMediaType.get(mediaType) ?? "json"), places: 1 };
     },

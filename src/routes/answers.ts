@@ -19,95 +19,89 @@ const integer = (description: string) => Type.Integer({ format: "int64", minimum
 export const ListFailure = Type.Object(
   {
     id: Type.String({ description: "Id of the pod or container." }),
-    code: Type.String({ description: "What kind of problem it is, as in a problem." }),
-    detail: Type.String({ description: "What the runtime said." }),
+    code: Type.String({ description: "Stable code of the problem." }),
+    detail: Type.String({ description: "The runtime's message." }),
   },
-  { $id: "ListFailure", description: "A pod or a container that is missing in a list, and why." },
+  { $id: "ListFailure", description: "A pod or container that is missing from a list, and why." },
 );
 
 export const Problem = Type.Object(
   {
     type: Type.String({
       format: "uri-reference",
-      description: "Relative reference to what this code means: `/docs/problems#not_found`.",
+      description: "Relative reference to the documentation of this code: `/docs/problems#not_found`.",
     }),
     title: Type.String({
-      description: "Short name of the problem, the same for every problem of this code.",
+      description: "Short summary, the same for all problems with this code.",
     }),
     status: Type.Integer({ description: "HTTP status, as in the status line." }),
-    detail: Type.String({ description: "What was wrong this time, and what would be right." }),
-    instance: Type.Optional(Type.String({ description: "Path of the request, without its query." })),
-    code: Type.String({ description: "Stable name of the problem, to branch on." }),
+    detail: Type.String({ description: "What was wrong with this request, and how to fix it." }),
+    instance: Type.Optional(Type.String({ description: "Path of the request, without the query." })),
+    code: Type.String({ description: "Stable code of the problem, for programs." }),
     requestId: Type.Optional(
       Type.String({
-        description: "Name of this request in the gateway's log; also the header X-Request-Id.",
+        description: "Id of this request in the gateway's log; also in the X-Request-Id header.",
       }),
     ),
     grpcCode: Type.Optional(
-      Type.String({ description: "Name of the gRPC status, when the runtime said it." }),
+      Type.String({ description: "Name of the gRPC status, if the runtime returned one." }),
     ),
-    retryable: Type.Boolean({ description: "Whether the same request may succeed later, unchanged." }),
+    retryable: Type.Boolean({ description: "Whether the same request may succeed later." }),
     errors: Type.Optional(
       Type.Array(
         Type.Object(
           {
-            pointer: Type.Optional(
-              Type.String({ description: "JSON pointer into the body, as it was sent." }),
-            ),
+            pointer: Type.Optional(Type.String({ description: "JSON pointer into the request body." })),
             parameter: Type.Optional(Type.String({ description: "Name of a path or query parameter." })),
-            detail: Type.String({ description: "What is wrong there." }),
+            detail: Type.String({ description: "What is wrong." }),
           },
-          { $id: "ProblemError", description: "One mistake in a request, and its place." },
+          { $id: "ProblemError", description: "A mistake in a request, and where it is." },
         ),
-        { description: "The places of the mistakes, on a request that is invalid." },
+        { description: "All mistakes in an invalid request." },
       ),
     ),
-    grant: Type.Optional(
-      Type.String({ description: "On a refusal, the first of the grants that are missing: see `grants`." }),
-    ),
-    grants: Type.Optional(
-      Type.Array(Type.String(), { description: "On a refusal, all grants that are missing." }),
-    ),
+    grant: Type.Optional(Type.String({ description: "For a refusal, the first of the missing `grants`." })),
+    grants: Type.Optional(Type.Array(Type.String(), { description: "For a refusal, all missing grants." })),
     resource: Type.Optional(
-      Type.String({ description: "On a refusal, the pod or image that the missing grant is for." }),
+      Type.String({ description: "For a refusal, the pod or image that the missing grant is for." }),
     ),
     candidates: Type.Optional(
       Type.Array(Type.String(), {
-        description: "The ids that may be meant: of an ambiguous prefix, or of a name.",
+        description: "Ids that match an ambiguous prefix or a name.",
       }),
     ),
     podSandboxId: Type.Optional(
-      Type.String({ description: "The pod that a failed run left and that could not be removed." }),
+      Type.String({ description: "A pod that a failed run left behind and that could not be removed." }),
     ),
     cursor: Type.Optional(
-      Type.String({ description: "Of a cursor whose file is gone: the nearest one that exists." }),
+      Type.String({ description: "For a cursor whose file no longer exists: the nearest valid cursor." }),
     ),
   },
-  { $id: "Problem", description: "What went wrong, as RFC 9457 has it." },
+  { $id: "Problem", description: "A problem, as in RFC 9457." },
 );
 
 export const Grants = Type.Object(
   {
-    name: Type.String({ description: "Who the caller is." }),
+    name: Type.String({ description: "Name of the caller." }),
     tokenFile: Type.Optional(
-      Type.String({ description: "Path of the file on the node that holds the caller's token." }),
+      Type.String({ description: "Path on the node of the file with the caller's token." }),
     ),
     grants: Type.Array(
       Type.Object(
         {
           grant: Type.String({
-            description: "A grant word, with what it is narrowed to: `exec`, `read:pods`.",
+            description: "Name of the grant: `exec`, `read:pods`.",
           }),
           only: Type.Optional(
-            Type.Array(Type.String(), { description: "Registries or paths that pulls are narrowed to." }),
+            Type.Array(Type.String(), { description: "Registries or paths that pulls are limited to." }),
           ),
           except: Type.Optional(
-            Type.Array(Type.String(), { description: "Registries or paths that pulls are denied." }),
+            Type.Array(Type.String(), { description: "Registries or paths that may not be pulled from." }),
           ),
         },
-        { $id: "Granted", description: "One thing that the caller may do." },
+        { $id: "Granted", description: "Something the caller may do." },
       ),
-      { description: "All that the caller may do." },
+      { description: "Everything the caller may do." },
     ),
   },
   { description: "What the caller may do." },
@@ -115,8 +109,8 @@ export const Grants = Type.Object(
 
 export const Capabilities = Type.Object(
   {
-    runtimeName: Type.String({ description: "Name that the runtime gives itself." }),
-    runtimeVersion: Type.String({ description: "Version that the runtime gives itself." }),
+    runtimeName: Type.String({ description: "Name of the runtime, as reported by itself." }),
+    runtimeVersion: Type.String({ description: "Version of the runtime, as reported by itself." }),
     rpcs: Type.Array(
       Type.Object(
         {
@@ -137,12 +131,12 @@ export const Capabilities = Type.Object(
     quirks: Type.Array(
       Type.Object(
         {
-          code: Type.String({ description: "Stable name of the quirk." }),
-          description: Type.String({ description: "What the runtime does, and what Crest does about it." }),
+          code: Type.String({ description: "Stable code of the quirk." }),
+          description: Type.String({ description: "What the runtime does, and how Crest handles it." }),
         },
-        { $id: "Quirk", description: "One way in which a runtime differs from others." },
+        { $id: "Quirk", description: "A way in which the runtime differs from others." },
       ),
-      { description: "Where this runtime and version differ from others." },
+      { description: "How this version of the runtime differs from others." },
     ),
   },
   { description: "What a runtime can do." },
@@ -155,7 +149,7 @@ const state = Type.String({
 export const WaitAnswer = Type.Object(
   {
     exited: Type.Boolean({
-      description: "Whether the container has exited; false when the time had passed before.",
+      description: "Whether the container has exited; false if the timeout expired first.",
     }),
     state,
     exitCode: Type.Optional(
@@ -163,15 +157,15 @@ export const WaitAnswer = Type.Object(
     ),
     reason: Type.Optional(
       Type.String({
-        description: "Why it exited, in the runtime's word: `Completed`, `Error`, `OOMKilled`.",
+        description: "Why it exited, as the runtime puts it: `Completed`, `Error`, `OOMKilled`.",
       }),
     ),
-    message: Type.Optional(Type.String({ description: "What the runtime adds to the reason." })),
+    message: Type.Optional(Type.String({ description: "The runtime's message about the exit." })),
     finishedAt: Type.Optional(
       Type.String({ format: "int64", description: "When it exited, in nanoseconds since the Unix epoch." }),
     ),
   },
-  { description: "How a container ended, or that it has not." },
+  { description: "How a container exited, or that it has not." },
 );
 
 /** Null rather than absent: a sparkline has a gap there. */
@@ -179,14 +173,14 @@ const figure = (description: string) => Type.Unsafe<number | null>({ type: ["num
 
 export const LiveUsage = Type.Object(
   {
-    time: Type.String({ description: "When it was read (RFC 3339)." }),
+    time: Type.String({ description: "Time of the reading (RFC 3339)." }),
     id: Type.String({ description: "Id of the pod or container." }),
     name: Type.String({ description: "Name of the pod or container." }),
     namespace: Type.String({ description: "Namespace of the pod." }),
-    pod: Type.Optional(Type.String({ description: "Name of the pod of a container." })),
-    podSandboxId: Type.Optional(Type.String({ description: "Id of the pod of a container." })),
-    cores: figure("CPU cores that it used since the reading before; null in the first one."),
-    coresLimit: figure("CPU cores that it may use; null without a limit."),
+    pod: Type.Optional(Type.String({ description: "Name of the container's pod." })),
+    podSandboxId: Type.Optional(Type.String({ description: "Id of the container's pod." })),
+    cores: figure("CPU cores used since the previous reading; null in the first."),
+    coresLimit: figure("CPU limit in cores; null without a limit."),
     cpuPercentOfLimit: figure("`cores` in per cent of `coresLimit`."),
     cpuPercentOfNode: figure("`cores` in per cent of all cores of the node."),
     workingSetBytes: figure(
@@ -205,18 +199,18 @@ export const LiveUsage = Type.Object(
   {
     $id: "LiveUsage",
     description:
-      "What a pod or a container uses. A figure is null while it is not known: rates in the first reading and after a restart, and what this runtime does not tell.",
+      "Resource usage of a pod or container. Unknown values are null: rates in the first reading and after a restart, and values that this runtime does not report.",
   },
 );
 
 export const LiveUsages = Type.Object(
   {
-    time: Type.String({ description: "When they were read (RFC 3339)." }),
+    time: Type.String({ description: "Time of the readings (RFC 3339)." }),
     items: Type.Array(LiveUsage, {
-      description: "All that were there. What is missing in the next reading has ended.",
+      description: "All pods or containers. Those missing from the next item have ended.",
     }),
   },
-  { $id: "LiveUsages", description: "What pods or containers use, at one moment." },
+  { $id: "LiveUsages", description: "Resource usage of pods or containers at one time." },
 );
 
 export const EventItem = Type.Object(
@@ -242,15 +236,15 @@ export const EventItem = Type.Object(
       ],
       "What happened. `bookmark`: everything up to its `id` has been sent. `resync`: events may be missing before it. `gap`: the reader was too slow, and the stream ends.",
     ),
-    time: Type.String({ description: "When it happened: RFC 3339, in UTC." }),
+    time: Type.String({ description: "When it happened (RFC 3339, UTC)." }),
     id: Type.Optional(
       Type.String({
         description:
-          "Its place in the sequence, `BOOT.SEQ`: send it as `since` or `Last-Event-ID` to continue behind it. What is in a snapshot has none.",
+          "Position in the sequence, `BOOT.SEQ`. Pass it as `since` or `Last-Event-ID` to continue after this event. Absent in a snapshot.",
       }),
     ),
     snapshot: Type.Optional(
-      Type.Boolean({ description: "Whether it is the state of something that exists, and not news." }),
+      Type.Boolean({ description: "Whether this is part of a snapshot rather than a new event." }),
     ),
     namespace: Type.Optional(Type.String({ description: "Namespace of the pod." })),
     pod: Type.Optional(Type.String({ description: "Name of the pod, or of the container's pod." })),
@@ -258,71 +252,71 @@ export const EventItem = Type.Object(
     container: Type.Optional(Type.String({ description: "Name of the container." })),
     containerId: Type.Optional(Type.String({ description: "Id of the container." })),
     image: Type.Optional(
-      Type.String({ description: "Image of the container; of an image, the first of its names." }),
+      Type.String({ description: "Image of the container; for image events, the first name of the image." }),
     ),
     imageId: Type.Optional(Type.String({ description: "Id of the image." })),
-    repoTags: Type.Optional(Type.Array(Type.String(), { description: "The image's names with a tag." })),
+    repoTags: Type.Optional(Type.Array(Type.String(), { description: "Names of the image with a tag." })),
     repoDigests: Type.Optional(
-      Type.Array(Type.String(), { description: "The image's names with a digest." }),
+      Type.Array(Type.String(), { description: "Names of the image with a digest." }),
     ),
     labels: Type.Optional(
       Type.Record(Type.String(), Type.String(), {
-        description: "Labels of the pod, and those of the container over them.",
+        description: "Labels of the pod, overridden by those of the container.",
       }),
     ),
     exitCode: Type.Optional(
       Type.Integer({
         format: "int32",
-        description: "Exit code of the container's main process, or of a command that has ended in it.",
+        description: "Exit code of the container's main process, or of an exec command.",
       }),
     ),
     signal: Type.Optional(
-      Type.String({ description: "Signal that the exit code stands for: `SIGKILL` for 137." }),
+      Type.String({ description: "Signal that the exit code means: `SIGKILL` for 137." }),
     ),
     reason: Type.Optional(
       Type.String({
-        description: "Why it exited: `Completed`, `Error`, `OOMKilled`, or the runtime's word.",
+        description: "Why it exited: `Completed`, `Error`, `OOMKilled`, or another reason from the runtime.",
       }),
     ),
-    message: Type.Optional(Type.String({ description: "What the runtime adds to the reason." })),
+    message: Type.Optional(Type.String({ description: "The runtime's message about the exit." })),
     oom: Type.Optional(
       Type.Boolean({
-        description: "Whether the kernel killed a process of the container for lack of memory.",
+        description: "Whether the kernel killed a process of the container because of the memory limit.",
       }),
     ),
     execId: Type.Optional(
       Type.String({
-        description: "Of a command that began in the container, or ended if there is an exit code.",
+        description: "The exec command that started in the container, or exited if there is an exit code.",
       }),
     ),
     amends: Type.Optional(
       Type.String({
-        description: "Id of an earlier event that this one replaces: the runtime has said more since.",
+        description: "Id of the earlier event that this one replaces with more details.",
       }),
     ),
-    gap: Type.Optional(Type.Integer({ description: "How many events the reader has missed." })),
+    gap: Type.Optional(Type.Integer({ description: "Number of events that the reader missed." })),
   },
-  { $id: "EventItem", description: "Something that happened on the node, or the state of the stream." },
+  { $id: "EventItem", description: "An event on the node, or the state of the stream." },
 );
 
 export const EventList = Type.Object(
   {
     items: Type.Array(EventItem, {
-      description: "What is on the node, or what has happened since, in its order.",
+      description: "The state of the node or the events since, in order.",
     }),
-    lastEventId: Type.String({ description: "Send it as `since` to learn what happens after this answer." }),
+    lastEventId: Type.String({ description: "Pass it as `since` to continue after this response." }),
   },
-  { $id: "EventList", description: "What is on the node, or what has happened on it." },
+  { $id: "EventList", description: "The state of the node, or the events on it." },
 );
 
 export const RemovedImage = Type.Object(
   {
     id: Type.String({ description: "Id of the image." }),
-    repoTags: Type.Array(Type.String(), { description: "Its names with a tag: all of them went." }),
-    repoDigests: Type.Array(Type.String(), { description: "Its names with a digest: all of them went." }),
+    repoTags: Type.Array(Type.String(), { description: "Its names with a tag; all were removed." }),
+    repoDigests: Type.Array(Type.String(), { description: "Its names with a digest; all were removed." }),
     dryRun: Type.Boolean({ description: "Whether nothing was removed." }),
   },
-  { description: "An image that was removed, or would be." },
+  { description: "An image that was, or would be, removed." },
 );
 
 const bytes = (description: string) => Type.Integer({ format: "int64", minimum: 0, description });
@@ -332,12 +326,12 @@ const pruneFailures = (what: string, name: string) =>
     Type.Object(
       {
         id: Type.String({ description: `Id of the ${what}.` }),
-        code: Type.String({ description: "What kind of problem it is, as in a problem." }),
-        detail: Type.String({ description: "What was wrong." }),
+        code: Type.String({ description: "Stable code of the problem." }),
+        detail: Type.String({ description: "What went wrong." }),
       },
       { $id: name, description: `A ${what} that could not be removed, and why.` },
     ),
-    { description: "What could not be removed. The others were removed nevertheless." },
+    { description: "What could not be removed. Everything else was removed." },
   );
 
 const dryRun = Type.Boolean({ description: "Whether nothing was removed." });
@@ -359,14 +353,14 @@ export const PrunedImages = Type.Object(
           bytes: bytes("Its size. Layers that it shares with other images stay."),
           removed,
         },
-        { $id: "PrunedImage", description: "An image that nothing uses." },
+        { $id: "PrunedImage", description: "An unused image." },
       ),
-      { description: "The images that nothing uses, by id." },
+      { description: "The unused images, by id." },
     ),
-    bytes: bytes("Size of those that were removed, or would be, together."),
+    bytes: bytes("Total size of the images that were, or would be, removed."),
     failures: pruneFailures("image", "ImagePruneFailure"),
   },
-  { description: "The images that were removed, or would be." },
+  { description: "The images that were, or would be, removed." },
 );
 
 export const PrunedPods = Type.Object(
@@ -383,34 +377,40 @@ export const PrunedPods = Type.Object(
             description: "When it was created, in nanoseconds since the Unix epoch.",
           }),
           managed: Type.Boolean({ description: "Whether Crest created it." }),
-          containers: Type.Integer({ minimum: 0, description: "How many containers go with it." }),
-          reason: oneOf(["stopped"], "Why it goes: it has stopped, and no container in it runs."),
-          bytes: Type.Optional(bytes("What its containers have written, where the runtime knows.")),
+          containers: Type.Integer({
+            minimum: 0,
+            description: "Number of containers that are removed with it.",
+          }),
+          reason: oneOf(
+            ["stopped"],
+            "Why it is removed: it has stopped, and none of its containers is running.",
+          ),
+          bytes: Type.Optional(bytes("Bytes that its containers have written, if the runtime reports them.")),
           removed,
         },
-        { $id: "PrunedPod", description: "A pod that has stopped." },
+        { $id: "PrunedPod", description: "A stopped pod." },
       ),
-      { description: "The pods that have stopped, oldest first." },
+      { description: "The stopped pods, oldest first." },
     ),
     bytes: bytes(
       "What the containers of those that were removed, or would be, have written, as far as known.",
     ),
     failures: pruneFailures("pod", "PodPruneFailure"),
   },
-  { description: "The pods that were removed, or would be." },
+  { description: "The pods that were, or would be, removed." },
 );
 
 export const ExecAnswer = Type.Object(
   {
     exitCode: Type.Integer({ format: "int32", description: "Exit code of the command." }),
-    stdout: Type.String({ description: "What it wrote to its standard output, in the encoding below." }),
-    stderr: Type.String({ description: "What it wrote to its standard error, in the encoding below." }),
-    encoding: oneOf(["utf8", "base64"], "How the output is written."),
+    stdout: Type.String({ description: "Standard output, in the given encoding." }),
+    stderr: Type.String({ description: "Standard error, in the given encoding." }),
+    encoding: oneOf(["utf8", "base64"], "Encoding of the output."),
     lossy: Type.Boolean({
-      description: "Whether bytes that are not UTF-8 were replaced: ask for base64 to have them.",
+      description: "Whether bytes that are not UTF-8 were replaced; use base64 to receive them.",
     }),
   },
-  { description: "How a command ended, and what it wrote." },
+  { description: "Exit code and output of a command." },
 );
 
 export const Pull = Type.Object(
@@ -448,13 +448,13 @@ export const Pull = Type.Object(
               integer("Bytes that its files take so far. Absent before it is unpacked."),
             ),
           },
-          { $id: "PullLayer", description: "One layer of an image, and how far it has come." },
+          { $id: "PullLayer", description: "A layer of an image, and its progress." },
         ),
-        { description: "The layers in the image's order. Absent while they are not known." },
+        { description: "The layers, in the image's order. Absent until they are known." },
       ),
     ),
-    callers: Type.Integer({ format: "int32", description: "How many requests wait for it." }),
-    detached: Type.Boolean({ description: "Whether it continues when all of them have left." }),
+    callers: Type.Integer({ format: "int32", description: "Number of requests that wait for it." }),
+    detached: Type.Boolean({ description: "Whether it continues after all clients have disconnected." }),
     startedAt: Type.String({
       format: "int64",
       description: "When it started, in nanoseconds since the Unix epoch.",
@@ -468,8 +468,8 @@ export const Pull = Type.Object(
 );
 
 export const Pulls = Type.Object(
-  { pulls: Type.Array(Pull, { description: "The newest first." }) },
-  { description: "The pulls that the caller may see." },
+  { pulls: Type.Array(Pull, { description: "Pulls, newest first." }) },
+  { description: "The pulls that are visible to the caller." },
 );
 
 /** What a pull reports as NDJSON or server-sent events. */
@@ -478,45 +478,45 @@ export const PullItem = Type.Object(
     progress: Type.Optional(Pull),
     result: Type.Optional(
       Type.Object(
-        { imageRef: Type.String({ description: "Id or digest of the image, as in the JSON answer." }) },
-        { description: "The image that was pulled." },
+        { imageRef: Type.String({ description: "Id or digest of the image, as in the JSON response." }) },
+        { description: "The pulled image." },
       ),
     ),
     error: Type.Optional(Problem),
   },
   {
-    description: "One of these: how far the pull has come or, as the last item, its result or why it failed.",
+    description: "The progress of the pull or, as the last item, its result or problem.",
   },
 );
 
 export const LogItem = Type.Object(
   {
-    cursor: Type.String({ description: "Goes on behind this line: give it as `cursor`." }),
+    cursor: Type.String({ description: "Pass it as `cursor` to resume after this line." }),
     time: Type.Optional(
       Type.String({
         description:
-          "When the line was begun: RFC 3339 in UTC with nanoseconds. Absent for a line in no known format.",
+          "Time of the beginning of the line (RFC 3339, UTC, nanoseconds). Absent if the line has no known format.",
       }),
     ),
     stream: Type.Optional(oneOf(["stdout", "stderr"], "Where the container wrote it.")),
     text: Type.String({ description: "The line, without its newline." }),
-    container: Type.Optional(Type.String({ description: "Name of the container; of several containers." })),
-    containerId: Type.Optional(Type.String({ description: "Id of the container; of several containers." })),
-    pod: Type.Optional(Type.String({ description: "Name of the pod; of several pods." })),
-    namespace: Type.Optional(Type.String({ description: "Namespace of the pod; of several pods." })),
+    container: Type.Optional(Type.String({ description: "Name of the container, when reading several." })),
+    containerId: Type.Optional(Type.String({ description: "Id of the container, when reading several." })),
+    pod: Type.Optional(Type.String({ description: "Name of the pod, when reading several." })),
+    namespace: Type.Optional(Type.String({ description: "Namespace of the pod, when reading several." })),
     level: Type.Optional(
-      oneOf(["trace", "debug", "info", "warn", "error", "fatal"], "Its level, where that is recognized."),
+      oneOf(["trace", "debug", "info", "warn", "error", "fatal"], "Level, if it is recognized."),
     ),
     fields: Type.Optional(
       Type.Record(Type.String(), Type.Unknown(), {
-        description: "Its members, where the line is a JSON object.",
+        description: "Members of the line, if it is a JSON object.",
       }),
     ),
     truncated: Type.Optional(
-      Type.Boolean({ description: "Whether it was cut: lines at 1 MiB, the last one at `limitBytes`." }),
+      Type.Boolean({ description: "Whether the line was cut, at 1 MiB or at `limitBytes`." }),
     ),
     lossy: Type.Optional(
-      Type.Boolean({ description: "Whether it has bytes that are not UTF-8, which became U+FFFD." }),
+      Type.Boolean({ description: "Whether bytes that are not UTF-8 were replaced by U+FFFD." }),
     ),
   },
   { $id: "LogItem", description: "A line of a log." },
@@ -524,18 +524,18 @@ export const LogItem = Type.Object(
 
 export const LogPage = Type.Object(
   {
-    lines: Type.Array(LogItem, { description: "The lines, in their order." }),
+    lines: Type.Array(LogItem, { description: "The lines, in order." }),
     cursor: Type.Optional(
       Type.String({
-        description: "Goes on behind everything that was read. Absent while there is nothing in the log.",
+        description: "Resumes after everything that was read. Absent if the log is empty.",
       }),
     ),
     more: Type.Boolean({
-      description: "Whether there are more lines that were asked for: ask again with `cursor`.",
+      description: "Whether there are more lines; request them with `cursor`.",
     }),
-    searchedBytes: Type.Integer({ description: "Bytes of log files that were looked at, unpacked." }),
+    searchedBytes: Type.Integer({ description: "Bytes of log files that were searched, uncompressed." }),
   },
-  { $id: "LogPage", description: "Lines of a log, and where to go on." },
+  { $id: "LogPage", description: "Lines of a log, and a cursor to continue." },
 );
 
 /** Stream route -> its answer as JSON, where that is not the last item alone. */

@@ -57,7 +57,7 @@ export const containers = [
     http: "DELETE /v1/containers/{containerId}",
     path: { containerId: "containerId" },
     allow: "remove",
-    summary: "Remove a container, by force when it runs",
+    summary: "Remove a container, even if it is running",
     success: 204,
   }),
   unary({
@@ -77,7 +77,7 @@ export const containers = [
     query: { timeout: "timeout" },
     defaults: { timeout: "10" },
     allow: "stop",
-    summary: "Stop a container: its stop signal, then SIGKILL after the timeout",
+    summary: "Stop a container: send its stop signal, then SIGKILL after the timeout",
     success: 204,
   }),
   unary({
@@ -122,7 +122,7 @@ export const containers = [
     path: { containerId: "containerId" },
     body: "*",
     allow: "checkpoint",
-    summary: "Checkpoint a container into a file of the node",
+    summary: "Write a checkpoint of a container to a file on the node",
     success: 204,
   }),
   unary({
@@ -133,7 +133,7 @@ export const containers = [
     body: "*",
     gatewayParams: parametersFor("execSync"),
     allow: "exec",
-    summary: "Run a command in a container and wait for its end",
+    summary: "Run a command in a container and wait until it exits",
     success: 200,
     renderer: "execOutput",
   }),
@@ -143,7 +143,7 @@ export const containers = [
     http: "POST /v1/containers/{containerId}/logs/reopen",
     path: { containerId: "containerId" },
     allow: "run",
-    summary: "Let the runtime reopen a container's log file, after it was rotated",
+    summary: "Make the runtime reopen a container's log file after a rotation",
     success: 204,
   }),
 ] as const;
@@ -154,9 +154,8 @@ export const containerUsage = {
     http: "GET /v1/stats/containers/watch",
     uses: usesOfStats,
     gatewayParams: parametersFor("watchContainerStats"),
-    forms: ["json", "ndjson", "sse", "text", "websocket"],
     allow: "read:stats",
-    summary: "Watch what all running containers use",
+    summary: "Watch the usage of all running containers",
   }),
   watchOneContainerStats: stream({
     id: "watchOneContainerStats",
@@ -164,9 +163,8 @@ export const containerUsage = {
     uses: usesOfStats,
     path: { containerId: "containerId" },
     gatewayParams: parametersFor("watchOneContainerStats"),
-    forms: ["json", "ndjson", "sse", "text", "websocket"],
     allow: "read:stats",
-    summary: "Watch what a container uses",
+    summary: "Watch a container's usage",
   }),
 } as const;
 
@@ -177,8 +175,7 @@ export const containerWait = {
     uses: ["RuntimeService/ContainerStatus"],
     path: { containerId: "containerId" },
     gatewayParams: parametersFor("waitContainer"),
-    forms: ["json", "ndjson", "sse", "text", "websocket"],
     allow: "read:containers",
-    summary: "Wait until a container has exited",
+    summary: "Wait until a container exits",
   }),
 } as const;

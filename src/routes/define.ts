@@ -247,8 +247,8 @@ export function stream<
       /** The RPCs that the handler may call. */
       readonly uses: readonly Rpc[];
       readonly gatewayParams?: { readonly [name: string]: GatewayParam };
-      /** The first is used without an `Accept` header. */
-      readonly forms: readonly [StreamForm, ...StreamForm[]];
+      /** The form without an `Accept` header. Default: json. */
+      readonly byDefault?: "text";
     },
 ): StreamRoute<Id, P> {
   return { kind: "stream", success: 200, ...route } as StreamRoute<Id, P>;
@@ -317,7 +317,7 @@ export interface StreamRoute<Id extends string = string, P extends PathFields = 
   readonly path?: P;
   readonly uses: readonly Rpc[];
   readonly success: 200;
-  readonly forms: readonly [StreamForm, ...StreamForm[]];
+  readonly byDefault?: "text";
 }
 
 export type Route<Id extends string = string> =

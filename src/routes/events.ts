@@ -15,8 +15,7 @@ export const events = {
       "ImageService/ListImages",
     ],
     gatewayParams: parametersFor("listEvents"),
-    forms: ["json", "ndjson", "sse", "text", "websocket"],
     allow: "read:events",
-    summary: "List and watch what happens to pods, containers and images",
+    summary: "List and watch events of pods, containers and images",
   }),
 } as const;

@@ -47,7 +47,7 @@ export const images = [
     body: "*",
     gatewayParams: parametersFor("pullImage"),
     allow: "pull",
-    summary: "Pull an image and wait until it is there",
+    summary: "Pull an image and wait until it is ready",
     success: 200,
     progress: "pull",
   }),
@@ -82,7 +82,7 @@ export const imageRemoval = {
     ],
     gatewayParams: parametersFor("pruneImages"),
     allow: "image-remove",
-    summary: "Remove the images that nothing uses, or list them",
+    summary: "Remove or list unused images",
     success: 200,
   }),
 } as const;
@@ -93,7 +93,7 @@ export const pulls = {
     http: "GET /v1/pulls",
     uses: [],
     allow: "pull",
-    summary: "List the pulls in progress and those that ended recently",
+    summary: "List pulls in progress and recent ones",
     success: 200,
   }),
   getPull: custom({

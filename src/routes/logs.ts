@@ -7,7 +7,6 @@ const uses = [
   "RuntimeService/ListPodSandbox",
   "RuntimeService/ContainerStatus",
 ] as const;
-const forms = ["text", "json", "ndjson", "sse", "websocket"] as const;
 
 export const logs = {
   getContainerLogs: stream({
@@ -16,7 +15,7 @@ export const logs = {
     uses,
     path: { containerId: "containerId" },
     gatewayParams: parametersFor("getContainerLogs"),
-    forms,
+    byDefault: "text",
     allow: "logs",
     summary: "Read or follow a container's log",
   }),
@@ -26,7 +25,7 @@ export const logs = {
     uses,
     path: { podSandboxId: "podSandboxId" },
     gatewayParams: parametersFor("getPodLogs"),
-    forms,
+    byDefault: "text",
     allow: "logs",
     summary: "Read or follow the logs of a pod's containers, merged by time",
   }),
@@ -35,8 +34,8 @@ export const logs = {
     http: "GET /v1/logs",
     uses,
     gatewayParams: parametersFor("listLogs"),
-    forms,
+    byDefault: "text",
     allow: "logs",
-    summary: "Read or follow the logs of all containers that match, merged by time",
+    summary: "Read or follow the logs of all matching containers, merged by time",
   }),
 } as const;

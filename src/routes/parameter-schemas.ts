@@ -11,8 +11,7 @@ const stopPod = Type.Object({
     default: 0,
     minimum: 0,
     maximum: 86_400,
-    description:
-      "Seconds that the containers get to end after their stop signal, before they are killed. 0 kills them at once.",
+    description: "Seconds between the stop signal and SIGKILL for each container. 0 kills them immediately.",
   }),
 });
 
@@ -20,7 +19,7 @@ const execSync = Type.Object({
   encoding: Type.Union([Type.Literal("utf8"), Type.Literal("base64")], {
     default: "utf8",
     description:
-      "How stdout and stderr are written: as text, where bytes that are not UTF-8 become U+FFFD and `lossy` is true, or exactly, as base64.",
+      "Encoding of stdout and stderr: text, in which bytes that are not UTF-8 become U+FFFD and `lossy` is true, or base64, which is exact.",
   }),
 });
 
@@ -29,7 +28,7 @@ const waitContainer = Type.Object({
     default: 60,
     minimum: 0,
     maximum: 3600,
-    description: "Seconds to wait at most; when they have passed the answer says `exited: false`.",
+    description: "Maximum wait in seconds, after which the response has `exited: false`.",
   }),
 });
 
@@ -37,25 +36,23 @@ const pace = {
   interval: Type.String({
     default: "2s",
     description:
-      "Time between two readings, from `1s` to `1m`. Who asks more often decides for all watchers.",
+      "Time between readings, `1s` to `1m`. The shortest interval of all watchers applies to everyone.",
   }),
   history: Type.String({
     default: "0",
     description:
-      "Begins with so much of the past, up to `15m`: what was read in it, at most every 5 s. Nothing is read while nobody watches.",
+      "Begin with past readings, up to `15m`, at most one every 5 s. There are none from times without watchers.",
   }),
 };
 const which = {
-  namespace: Type.Optional(Type.String({ description: "Only those of this namespace." })),
-  labelSelector: Type.Optional(
-    Type.String({ description: "Only those whose labels match, in Kubernetes' syntax." }),
-  ),
+  namespace: Type.Optional(Type.String({ description: "Only this namespace." })),
+  labelSelector: Type.Optional(Type.String({ description: "Kubernetes label selector." })),
 };
 const watchPodStats = Type.Object({ ...pace, ...which });
 const watchContainerStats = Type.Object({
   ...pace,
   ...which,
-  pod: Type.Optional(Type.String({ description: "Only those of the pod with this id." })),
+  pod: Type.Optional(Type.String({ description: "Only the pod with this id." })),
 });
 const watchOnePodStats = Type.Object(pace);
 const watchOneContainerStats = Type.Object(pace);
@@ -63,45 +60,45 @@ const listEvents = Type.Object({
   watch: Type.Boolean({
     default: false,
     description:
-      "Go on with events as they happen, after what is known. Not with JSON, which is a single answer: ask for NDJSON or server-sent events, or open a WebSocket.",
+      "Keep sending new events after the snapshot. Needs NDJSON, server-sent events or a WebSocket, because a JSON response is a single document.",
   }),
   since: Type.Optional(
     Type.String({
       description:
-        "Where to begin: behind the event with this `id`, at a time such as `2026-11-29T07:00:00Z`, or so long ago (`5m`, `1h30m`). Without it, what is on the node now comes first. The header `Last-Event-ID` has precedence.",
+        "Where to begin: after the event with this `id`, at a time such as `2026-11-29T07:00:00Z`, or a duration ago (`5m`, `1h30m`). Default: a snapshot of the node. The `Last-Event-ID` header takes precedence.",
     }),
   ),
   type: Type.Optional(
     Type.String({
       description:
-        "Types of events, separated by commas: `container.exited`, or `pod`, `container` and `image` for all of theirs.",
+        "Comma-separated event types, such as `container.exited`; `pod`, `container` and `image` select all of theirs.",
     }),
   ),
   namespace: Type.Optional(Type.String({ description: "Namespace of the pod." })),
   pod: Type.Optional(
-    Type.String({ description: "Name of the pod, its id, or at least four digits that its id begins with." }),
+    Type.String({ description: "Name or id of the pod, or at least the first four digits of its id." }),
   ),
   container: Type.Optional(
     Type.String({
-      description: "Name of the container, its id, or at least four digits that its id begins with.",
+      description: "Name or id of the container, or at least the first four digits of its id.",
     }),
   ),
   labelSelector: Type.Optional(
     Type.String({
       description:
-        "Labels that must match, in Kubernetes' syntax: `app=web,tier!=cache`. They are those of the pod, and those of the container over them.",
+        "Kubernetes label selector: `app=web,tier!=cache`. Applies to the labels of the pod, overridden by those of the container.",
     }),
   ),
 });
 
 const removeImage = Type.Object({
-  dryRun: Type.Boolean({ default: false, description: "Only say which names would go." }),
+  dryRun: Type.Boolean({ default: false, description: "Only list the names that would be removed." }),
 });
 
 const pruned = {
   dryRun: Type.Boolean({
     default: true,
-    description: "Only say what would go. `false` removes it.",
+    description: "Only list what would be removed; `false` removes it.",
   }),
 };
 
@@ -109,22 +106,22 @@ const pruneImages = Type.Object({
   ...pruned,
   untagged: Type.Boolean({
     default: false,
-    description: "Only images without a tag, such as those that a newer image has taken the tag of.",
+    description: "Only images without a tag, such as those whose tag has moved to a newer image.",
   }),
 });
 
 const prunePods = Type.Object({
   ...pruned,
   olderThan: Type.Optional(
-    Type.String({ description: "Only pods that were created so long ago: `30m`, `1.5h`, `7d`." }),
+    Type.String({ description: "Only pods that were created longer ago than this: `30m`, `1.5h`, `7d`." }),
   ),
   labelSelector: Type.Optional(
-    Type.String({ description: "Only pods with these labels, in Kubernetes' syntax: `app=web,tier!=db`." }),
+    Type.String({ description: "Kubernetes label selector: `app=web,tier!=db`." }),
   ),
-  namespace: Type.Optional(Type.String({ description: "Only pods of this namespace." })),
+  namespace: Type.Optional(Type.String({ description: "Only this namespace." })),
   unmanaged: Type.Boolean({
     default: false,
-    description: "Also pods that Crest did not create. Needs the grant `unmanaged`.",
+    description: "Include pods that Crest did not create. Needs the grant `unmanaged`.",
   }),
 });
 
@@ -132,14 +129,14 @@ const pullImage = Type.Object({
   detach: Type.Boolean({
     default: false,
     description:
-      "Whether the pull continues when all who wait for it have left. Otherwise it is cancelled when the last one leaves.",
+      "Continue the pull after all its clients have disconnected. Otherwise it is cancelled when the last one disconnects.",
   }),
 });
 
 const forwardPorts = Type.Object({
   raw: Type.Boolean({
     default: false,
-    description: "With one port: messages are its bytes, without a channel before them.",
+    description: "Send the bytes of a single port, without channel numbers.",
   }),
 });
 
@@ -158,68 +155,68 @@ const flag = (description: string) => Type.Boolean({ default: false, description
 
 /** Of all operations that read logs. */
 const logs = {
-  follow: flag("Whether to go on with lines as they are written, until the containers have ended."),
+  follow: flag("Keep sending new lines until the containers exit."),
   tailLines: Type.Optional(
     Type.Integer({
       minimum: 0,
       maximum: 2_147_483_647,
-      description: "Begin with the last of the lines that match; of several logs, the last of all of them.",
+      description: "Only the last matching lines, across all logs.",
     }),
   ),
   limitBytes: Type.Optional(
     Type.Integer({
       minimum: 1,
       maximum: 9_007_199_254_740_991,
-      description: "End after so many bytes of text, newlines included. The last line is cut there.",
+      description: "Maximum bytes of text, including newlines. The last line may be cut.",
     }),
   ),
-  since: time("Only lines from this time on: RFC 3339, or a duration before now such as `5m` or `1h30m`."),
-  until: time("Only lines up to this time, written as `since`."),
-  sinceTime: time("As `since` with a time, by Kubernetes' name."),
+  since: time("Only lines from this time on: RFC 3339, or a duration ago such as `5m` or `1h30m`."),
+  until: time("Only lines up to this time, in the format of `since`."),
+  sinceTime: time("Kubernetes' name for `since` with a time."),
   sinceSeconds: Type.Optional(
     Type.Integer({
       minimum: 1,
       maximum: 3_155_760_000,
-      description: "As `since` with a number of seconds, by Kubernetes' name.",
+      description: "Kubernetes' name for `since` with a number of seconds.",
     }),
   ),
-  stream: oneWord(["stdout", "stderr"], "Only lines that were written there."),
-  timestamps: flag("Whether each line of text begins with its time."),
-  prefix: flag("Whether each line of text begins with its pod and container: `[pod/NAME/CONTAINER]`."),
+  stream: oneWord(["stdout", "stderr"], "Only lines from this stream."),
+  timestamps: flag("Begin each line of plain text with its time."),
+  prefix: flag("Begin each line of plain text with its pod and container: `[pod/NAME/CONTAINER]`."),
   grep: Type.Optional(Type.String({ description: "Only lines that contain this text." })),
   regex: Type.Optional(
-    Type.String({ description: "Only lines that this regular expression matches, in RE2's syntax." }),
+    Type.String({ description: "Only lines that match this regular expression, in RE2 syntax." }),
   ),
   before: Type.Integer({
     default: 0,
     minimum: 0,
     maximum: 100,
-    description: "How many lines to show before each that matches.",
+    description: "Number of lines to include before each match.",
   }),
   after: Type.Integer({
     default: 0,
     minimum: 0,
     maximum: 100,
-    description: "How many lines to show after each that matches.",
+    description: "Number of lines to include after each match.",
   }),
   level: oneWord(
     ["trace", "debug", "info", "warn", "error", "fatal"],
-    "Only lines of this level or a more severe one. Lines whose level is not recognized are left out.",
+    "Minimum level. Lines without a recognized level are left out.",
   ),
   cursor: Type.Optional(
     Type.String({
       description:
-        "Go on behind the line that had this cursor. `tailLines` does not count then. The header `Last-Event-ID` does the same, and takes precedence.",
+        "Resume after the line with this cursor; `tailLines` is then ignored. The `Last-Event-ID` header does the same and takes precedence.",
     }),
   ),
   download: flag(
-    "Whether to answer a file, compressed where `Accept-Encoding` takes gzip. Not together with `follow`.",
+    "Respond with a file, gzip-compressed if `Accept-Encoding` allows it. Cannot be combined with `follow`.",
   ),
 };
 
 const getContainerLogs = Type.Object({
   ...logs,
-  previous: flag("Whether to read the log of the container's attempt before this one."),
+  previous: flag("Read the log of the previous attempt of this container."),
 });
 const getPodLogs = Type.Object(logs);
 const listLogs = Type.Object({
@@ -227,13 +224,13 @@ const listLogs = Type.Object({
   labelSelector: Type.Optional(
     Type.String({
       description:
-        "Kubernetes' label selector. It is held against the labels of the container, and those of its pod where the container has no such label.",
+        "Kubernetes label selector. Applies to the labels of the pod, overridden by those of the container.",
     }),
   ),
-  namespace: Type.Optional(Type.String({ description: "Only containers of pods in this namespace." })),
+  namespace: Type.Optional(Type.String({ description: "Only pods in this namespace." })),
   pod: Type.Optional(
     Type.String({
-      description: "Only containers of the pods with this name, or of the pod with this id or prefix of one.",
+      description: "Only pods with this name, or the pod with this id or id prefix.",
     }),
   ),
 });
@@ -243,7 +240,7 @@ const withBody = Type.Object({
   fieldValidation: Type.Optional(
     Type.Union([Type.Literal("Strict"), Type.Literal("Warn"), Type.Literal("Ignore")], {
       description:
-        "What becomes of fields of the body that are not known, as in Kubernetes' API. `Strict` refuses the request, `Warn` leaves them out and names each in a `Warning` header, `Ignore` leaves them out in silence. Without it a body is taken strictly, unless it is one of crictl's files: with at least one name in snake_case and none in lowerCamelCase, for which `Warn` holds.",
+        "How to handle unknown fields in the body, as in the Kubernetes API. `Strict` refuses the request, `Warn` drops them and names each in a `Warning` header, `Ignore` drops them silently. Default: `Strict`, or `Warn` for crictl's files, which have at least one name in snake_case and none in lowerCamelCase.",
     }),
   ),
 });

@@ -46,7 +46,7 @@ export const pods = [
     http: "DELETE /v1/pods/{podSandboxId}",
     path: { podSandboxId: "podSandboxId" },
     allow: "remove",
-    summary: "Remove a pod and the containers in it, by force",
+    summary: "Remove a pod and its containers, even if they are running",
     success: 204,
   }),
   unary({
@@ -56,7 +56,7 @@ export const pods = [
     path: { podSandboxId: "podSandboxId" },
     gatewayParams: parametersFor("stopPod"),
     allow: "stop",
-    summary: "Stop a pod and the containers in it",
+    summary: "Stop a pod and its containers",
     success: 204,
   }),
   unary({
@@ -101,7 +101,7 @@ export const pods = [
     path: { podSandboxId: "podSandboxId" },
     body: "*",
     allow: "checkpoint",
-    summary: "Checkpoint a pod with its containers into a folder of the node",
+    summary: "Write a checkpoint of a pod and its containers to a folder on the node",
     success: 204,
   }),
   unary({
@@ -129,7 +129,7 @@ export const podRemoval = {
     gatewayParams: parametersFor("prunePods"),
     allow: "remove",
     fieldGrants: { unmanaged: "unmanaged" },
-    summary: "Remove the pods that have stopped, or list them",
+    summary: "Remove or list stopped pods",
     success: 200,
   }),
 } as const;
@@ -140,9 +140,8 @@ export const podUsage = {
     http: "GET /v1/stats/pods/watch",
     uses: usesOfStats,
     gatewayParams: parametersFor("watchPodStats"),
-    forms: ["json", "ndjson", "sse", "text", "websocket"],
     allow: "read:stats",
-    summary: "Watch what all ready pods use",
+    summary: "Watch the usage of all ready pods",
   }),
   watchOnePodStats: stream({
     id: "watchOnePodStats",
@@ -150,8 +149,7 @@ export const podUsage = {
     uses: usesOfStats,
     path: { podSandboxId: "podSandboxId" },
     gatewayParams: parametersFor("watchOnePodStats"),
-    forms: ["json", "ndjson", "sse", "text", "websocket"],
     allow: "read:stats",
-    summary: "Watch what a pod uses",
+    summary: "Watch a pod's usage",
   }),
 } as const;

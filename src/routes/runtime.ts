@@ -27,7 +27,7 @@ export const runtime = [
     rpc: "RuntimeService/RuntimeConfig",
     http: "GET /v1/runtime/config",
     allow: "read:runtime",
-    summary: "Show what the runtime decides for its clients, such as the cgroup driver",
+    summary: "Show runtime settings that clients must match, such as the cgroup driver",
     success: 200,
   }),
   unary({
@@ -36,7 +36,7 @@ export const runtime = [
     http: "POST /v1/runtime/network-config",
     body: { spread: "runtimeConfig.networkConfig" },
     allow: "host",
-    summary: "Tell the runtime the pods' address range",
+    summary: "Set the address range for pods",
     success: 204,
   }),
   unary({
@@ -44,7 +44,7 @@ export const runtime = [
     rpc: "RuntimeService/ListMetricDescriptors",
     http: "GET /v1/metrics/descriptors",
     allow: "read:stats",
-    summary: "List what the metrics of pods mean",
+    summary: "List descriptions of the pod metrics",
     success: 200,
   }),
   list({
@@ -63,7 +63,7 @@ export const runtime = [
     rpc: "ImageService/ImageFsInfo",
     http: "GET /v1/image-filesystems",
     allow: "read:images",
-    summary: "Show the filesystems that hold images and containers, and how full they are",
+    summary: "Show the usage of the file systems for images and containers",
     success: 200,
   }),
 ] as const;
@@ -80,7 +80,7 @@ export const gateway = {
       "RuntimeService/ListMetricDescriptors",
     ],
     allow: "read:runtime",
-    summary: "Show which RPCs this runtime answers, and its quirks",
+    summary: "Show which RPCs the runtime supports, and its quirks",
     success: 200,
   }),
   getGrants: custom({

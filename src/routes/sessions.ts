@@ -30,7 +30,7 @@ export const sessions = [
     query: { stdin: "stdin", stdout: "stdout", stderr: "stderr", tty: "tty" },
     subprotocols: channels,
     allow: "exec",
-    summary: "Attach to the streams of a container's main process",
+    summary: "Attach to a container's main process",
   }),
   session({
     id: "forwardPorts",

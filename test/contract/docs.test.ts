@@ -13,6 +13,7 @@ import { docsPaths } from "../../src/http/docs.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { type LiveGateway, liveGateway, token } from "./live-gateway.ts";
 import { problemIn, rawAnswer } from "./raw-http.ts";
+import { states } from "./table-cases.ts";
 
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -130,7 +131,7 @@ test("every curl line of the reference works in a shell", async (t) => {
   assert.ok(lines.length >= 36);
   for (const { id, markup } of lines) {
     const line = textOf(markup).replace("http://127.0.0.1:8585", `http://127.0.0.1:${gateway.port}`);
-    const container = gateway.fake.addContainer({ state: id === "waitContainer" ? "exited" : "running" });
+    const container = gateway.fake.addContainer({ state: states[id] ?? "running" });
     const variables = `CREST_TOKEN_FILE='${tokenFile}' containerId=${container.id} podSandboxId=${gateway.fake.addPod().id} pullId=a-pull image=busybox:1.36\n`;
     const output = await runs(`${variables}${line} -s -w '\\n%{http_code}'`);
     const status = Number(output?.trim().split("\n").at(-1));

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import type { Rpc } from "../../src/gen/methods.ts";
 import { routes } from "../../src/routes/index.ts";
 import { checkValue } from "../support/document.ts";
-import { createStory, examples, onFake, successOf } from "../support/examples.ts";
+import { createStory, examples, onContainerd, onFake, successOf } from "../support/examples.ts";
 import { operationsOf, publishedDocument } from "../support/openapi-document.ts";
 import { managed, rpcsOf } from "./table-cases.ts";
 import { createGateway } from "./table-gateway.ts";
@@ -44,6 +44,10 @@ test("every operation has an example of all that it takes and answers, and it fi
       assert.equal(example.subprotocol === undefined, example.status !== 101, "the subprotocol");
     });
   }
+});
+
+test("the example of every operation runs, on containerd or on the fake runtime", () => {
+  assert.deepEqual([...onContainerd, ...onFake].sort(), [...examples.keys()].sort());
 });
 
 test("each operation that containerd lacks answers its example as the document says", async (t) => {

@@ -41,7 +41,7 @@ export function grantsOf(route: Route): readonly Grant[] {
 export const managed = { "crest/managed": "true" };
 
 /** The state that a route's container must be in; running by default. */
-const states: { readonly [routeId: string]: NonNullable<ContainerInit["state"]> } = {
+export const states: { readonly [routeId: string]: NonNullable<ContainerInit["state"]> } = {
   startContainer: "created",
   waitContainer: "exited",
 };

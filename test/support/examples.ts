@@ -12,6 +12,28 @@
 import assert from "node:assert/strict";
 import { type Operation, operationsOf, type PlacedOperation, publishedDocument } from "./openapi-document.ts";
 
+/** Operations whose example runs on the real containerd, as one story in this order. */
+export const onContainerd = [
+  ...["getVersion", "getRuntimeStatus", "getCapabilities", "getGrants", "setNetworkConfig"],
+  ...["pullImage", "listPulls", "getPull", "cancelPull", "listImages", "getImage"],
+  ...["runPod", "listPods", "getPod"],
+  ...["createContainer", "pruneImages", "startContainer", "listContainers", "getContainer", "listEvents"],
+  ...["execSync", "execContainer", "attachContainer", "forwardPorts"],
+  ...["getContainerStats", "listContainerStats", "getPodStats", "listPodStats", "getImageFilesystems"],
+  ...["watchContainerStats", "watchOneContainerStats", "watchPodStats", "watchOnePodStats"],
+  ...["getContainerLogs", "getPodLogs", "listLogs"],
+  ...["updateContainerResources", "reopenContainerLog"],
+  ...[
+    "stopContainer",
+    "waitContainer",
+    "removeContainer",
+    "stopPod",
+    "prunePods",
+    "removePod",
+    "removeImage",
+  ],
+] as const;
+
 /**
  * Operations whose example runs on the fake runtime: Debian's containerd lacks their RPC, or, for checkpoints,
  * containerd needs CRIU.

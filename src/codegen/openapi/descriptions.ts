@@ -9,203 +9,200 @@ import type { Route } from "../../routes/define.ts";
 import type { RouteId } from "../../routes/index.ts";
 
 const wholeList =
-  "A runtime's reply has at most 16 MiB (80 MiB on CRI-O): a list that is larger is read in parts, and is 502 `reply_too_large` where that is not possible. What cannot be read alone is missing in the list, and is named in `failures`.";
+  "A runtime's reply is limited to 16 MiB (80 MiB on CRI-O). Crest reads a larger list in parts; where it cannot, the response is 502 `reply_too_large`. Items that cannot be read are left out and named in `failures`.";
 
 const watchedUsage =
-  "Rates are computed between two readings, so they are null in the first one, and after a restart. JSON is one answer, with the rates of two readings `interval` apart. Ask for `Accept: application/x-ndjson`, `text/event-stream` or `text/plain`, or open a WebSocket at the same path, to get every reading as it comes. One collector reads for all who watch, as often as the most eager of them asks, and nothing is read while nobody watches. A reader that is slow misses readings. While the runtime does not answer nothing comes; after a minute the last item is the problem. Each watcher takes one of the places that `--max-sessions` limits.\n\nWhere the gateway runs on the node, traffic of disks and networks, throttling and limits come from the kernel; elsewhere what CRI does not tell is null.";
+  "Rates are the difference between two readings, so they are null in the first reading and after a restart. A JSON response is a single item, with rates from two readings `interval` apart. To receive every reading, use `Accept: application/x-ndjson`, `text/event-stream` or `text/plain`, or open a WebSocket at the same path. All watchers share one collector. It reads at the shortest interval that any of them asked for, and stops when nobody watches. A slow reader misses readings. While the runtime is unreachable, no items are sent; after a minute, the stream ends with the problem. Each watcher counts towards `--max-sessions`.\n\nIf the gateway runs on the node, it reads disk and network traffic, throttling and limits from the kernel. Otherwise, values that CRI does not report are null.";
 
 /** What each operation does. */
 export const operations: { readonly [Id in RouteId]: string } = {
   getVersion:
-    "Answers with the runtime's name and version. This needs neither the network nor images, so it is a quick check that the runtime is there. The header `Crest-Version` has the version of the gateway.",
+    "Returns the runtime's name and version. It needs neither the network nor images, which makes it a quick check that the runtime responds. The `Crest-Version` header is the version of the gateway.",
   getRuntimeStatus:
-    "Says whether the runtime and its network are ready, and which handlers and features the runtime has. The answer is 200 also when the runtime is not ready: read `status.conditions`.",
+    "Shows whether the runtime and its network are ready, and which handlers and features the runtime has. The status is 200 even if the runtime is not ready: check `status.conditions`.",
   getRuntimeConfig:
-    "Answers with settings of the runtime that its callers must agree with, above all the cgroup driver. containerd 1.x does not have it (501).",
+    "Returns the runtime settings that clients must match, such as the cgroup driver. Not available on containerd 1.x (501).",
   getCapabilities:
-    "Says which RPCs of CRI the runtime has, and where it behaves in a way of its own. Crest asks the runtime with reads only, and remembers the answers until it restarts. Of other RPCs the answers that came and the runtime's version tell; `support` is `unknown` where they do not.",
-  getGrants: "Lists what the caller may do. Needs the token and no grant.",
+    "Shows which CRI RPCs the runtime supports, and how it differs from other runtimes. Crest probes only with reads, and caches the results until the runtime restarts. For other RPCs it relies on the replies so far and on the runtime's version; `support` is `unknown` if neither is conclusive.",
+  getGrants: "Lists what the caller may do. Needs a token, but no grant.",
   setNetworkConfig:
-    "Tells the runtime which addresses the pods of this node get. containerd uses it only if its configuration has a CNI template. In all other cases runtimes accept it and nothing visible happens.",
+    "Sets the address range for the pods on this node. It only has an effect on containerd with a CNI template in its configuration; all other runtimes accept and ignore it.",
   listMetricDescriptors:
-    "Lists the metrics that `listPodMetrics` can answer with, and their label keys. CRI-O has it, and containerd from 2.2 on; others do not (501).",
+    "Lists the metrics that `listPodMetrics` can return, and their label keys. Available on CRI-O and on containerd 2.2 or later; 501 elsewhere.",
   listPodMetrics:
-    "Lists the metrics of all pods and their containers, for a Prometheus exporter. CRI-O has it, and containerd from 2.2 on; others do not (501).",
+    "Lists the metrics of all pods and their containers, for a Prometheus exporter. Available on CRI-O and on containerd 2.2 or later; 501 elsewhere.",
   getImageFilesystems:
-    "Says how much space and how many inodes images take, for each file system that holds some. CRI-O and cri-dockerd say the same of containers.",
+    "Shows the space and inodes that images use, for each file system that stores them. CRI-O and cri-dockerd also report those of containers.",
 
-  listPods: `Lists pods, the stopped ones included. ${wholeList}`,
+  listPods: `Lists pods, including stopped ones. ${wholeList}`,
   runPod:
-    "Creates a pod and starts it: its namespaces, network and cgroup. It has no container yet. `metadata.name` is required. Crest fills in what is missing: `metadata.uid`, `metadata.namespace` (`default`), a log directory below the gateway's data folder, a cgroup parent of its own. It also adds the label `crest/managed=true`.\n\nIf there is a pod with the same name, namespace, uid and attempt, this is 409 `name_reserved`, on every runtime. If another pod has one of its host ports, this is 409 `port_in_use`.",
+    "Creates and starts a pod: its namespaces, network and cgroup, without any containers. `metadata.name` is required. Crest fills in `metadata.uid`, `metadata.namespace` (`default`), a log directory below the gateway's data folder, and a cgroup parent for the pod, if they are missing. It also adds the label `crest/managed=true`.\n\nA pod with the same name, namespace, uid and attempt is a conflict on every runtime: 409 `name_reserved`. So is a host port that another pod uses: 409 `port_in_use`.",
   getPod:
-    "Shows one pod: its state, addresses and labels. A stopped pod can be shown until it is removed. A pod that does not exist is 404.",
+    "Shows a pod: its state, addresses and labels. A stopped pod remains visible until it is removed. An unknown pod is 404.",
   removePod:
-    "Removes a pod with all its containers, also running ones. A pod that does not exist is 404, unless another caller removed it while this request was under way. Log files stay on the node, except on cri-dockerd.",
+    "Removes a pod and all its containers, even running ones. An unknown pod is 404, unless another caller removed it during this request. Log files stay on the node, except on cri-dockerd.",
   prunePods:
-    "Lists the pods that have stopped, and with `dryRun=false` removes them with their containers. A pod in which a container runs, or may run, is not one of them, and neither is a pod that Crest did not create, such as a kubelet's, without `unmanaged`. If one pod cannot be removed, the others are; `failures` names it. The logs of the containers stay for `--log-keep`.",
+    "Lists stopped pods. With `dryRun=false`, removes them and their containers. It skips pods with a container that runs or may be running, and, without `unmanaged`, pods that Crest did not create, such as a kubelet's. If a pod cannot be removed, the others still are; `failures` names it. Container logs are kept for `--log-keep`.",
   stopPod:
-    "Stops a pod: kills what runs in it and gives its addresses back. A stopped pod stays, and stopping it again is 204 as well. A pod that does not exist is 404. Without `timeout`, containerd and cri-dockerd give containers no time to end. With `timeout` Crest stops the containers first, all at the same time; on CRI-O it always does, because CRI-O would give them two minutes.",
+    "Stops a pod: kills its processes and releases its addresses. The pod still exists afterwards, and stopping it again is also 204. An unknown pod is 404. Without `timeout`, containerd and cri-dockerd kill the containers immediately. With `timeout`, Crest stops all containers first, in parallel. On CRI-O it always does, because CRI-O would wait for up to two minutes.",
   updatePodResources:
-    "Tells the runtime that the resources of a pod as a whole have changed. It does not change the limits of its containers. CRI-O has it, and containerd from 2.3 on; others do not (501).",
+    "Informs the runtime that the pod-level resources have changed. The limits of its containers stay the same. Available on CRI-O and on containerd 2.3 or later; 501 elsewhere.",
   getPodStats:
-    "Measures one pod and its containers. A pod that was stopped is 409 `pod_not_ready`. containerd measures a pod by its cgroup parent: pods that name the same one have their numbers together, and a pod that was created without one, by another client than Crest, cannot be measured. cri-dockerd does not have it (501).",
+    "Measures a pod and its containers. A stopped pod is 409 `pod_not_ready`. containerd measures the pod's cgroup parent: pods that share one report their combined usage, and a pod without one, which only clients other than Crest create, cannot be measured. Not available on cri-dockerd (501).",
   listPodStats:
-    "Measures all pods. cri-dockerd does not have it (501). A pod that cannot be measured is missing in the list, and is named in `failures`: on containerd one that another client created without `linux.cgroupParent`.",
+    "Measures all pods. Pods that cannot be measured are left out and named in `failures`: on containerd, those that another client created without `linux.cgroupParent`. Not available on cri-dockerd (501).",
   checkpointPod:
-    "Writes a checkpoint of a pod into a folder of the node. The pod stands still while this is done, then goes on. New in CRI: no runtime that was tested has it (501).",
+    "Writes a checkpoint of a pod to a folder on the node. The pod is paused meanwhile. New in CRI: none of the tested runtimes supports it (501).",
   restorePod:
-    "Creates a pod with its containers from what `checkpointPod` wrote. The containers come back created, and go on when they are started. New in CRI: no runtime that was tested has it (501).",
+    "Creates a pod and its containers from a checkpoint by `checkpointPod`. The containers are in state created, and resume when they are started. New in CRI: none of the tested runtimes supports it (501).",
   forwardPorts:
-    "Connects to ports of a pod over a WebSocket, in Kubernetes' protocol. Channel 2i carries the data of the port at place i of the query, channel 2i+1 its errors; the first message on each is the port, as two bytes in little-endian order. With `raw=true` and one port, messages are the bytes of the connection and nothing else. Only the ports of the query are connected to. A pod that was stopped is 409 `pod_not_ready`.",
+    "Connects to ports of a pod over a WebSocket, in Kubernetes' protocol. For the port at index i of the query, channel 2i carries data and channel 2i+1 errors; the first message on each channel is the port number, as two bytes in little-endian order. With `raw=true` and a single port, messages contain only the bytes of the connection. Only the ports in the query can be reached. A stopped pod is 409 `pod_not_ready`.",
 
-  listContainers: `Lists containers, the exited ones included. ${wholeList}`,
+  listContainers: `Lists containers, including exited ones. ${wholeList}`,
   createContainer:
-    "Creates a container in a pod, without starting it. `metadata.name` and `image` are required. Crest recalls the pod's configuration from the runtime, so it need not be sent; `sandboxConfig` replaces it. Crest fills in `logPath` when it is missing.\n\nThe image must be on the node: otherwise this is 404 `image_not_found`, and `detail` has the command that pulls it. If the pod has a container with the same name and attempt, this is 409 `name_reserved`, on every runtime.",
+    "Creates a container in a pod, without starting it. `metadata.name` and `image` are required. Crest reads the pod's configuration from the runtime, so `sandboxConfig` is only needed to replace it. Crest fills in `logPath` if it is missing.\n\nThe image must be on the node. Otherwise the response is 404 `image_not_found`, and `detail` contains the command to pull it. A container with the same name and attempt in the pod is a conflict on every runtime: 409 `name_reserved`.",
   getContainer:
-    "Shows one container: its state, times, exit code, mounts and the path of its log. A container that does not exist is 404. For a moment after the command of a session has ended the state may be an old one.",
+    "Shows a container: its state, times, exit code, mounts and log path. An unknown container is 404. Right after a session ends, the state may be out of date for a moment.",
   removeContainer:
-    "Removes a container, and kills it first if it runs. A container that does not exist is 404, unless another caller removed it while this request was under way. Its log stays on the node for `--log-keep`, except on cri-dockerd.",
+    "Removes a container, and kills it first if it is running. An unknown container is 404, unless another caller removed it during this request. Its log is kept on the node for `--log-keep`, except on cri-dockerd.",
   startContainer:
-    "Starts a container that was created, and answers when its process runs. A container runs once, on every runtime: one that runs is 409 `already_running`, one that has ended is 409 `already_exited`. A program that does not exist is 400 `command_not_found`.",
+    "Starts a created container, and responds once its process is running. A container can only be started once, on every runtime: 409 `already_running` if it is running, 409 `already_exited` if it has exited. If its program does not exist, the response is 400 `command_not_found`.",
   stopContainer:
-    "Sends the container its stop signal, and SIGKILL if it still runs after `timeout` seconds. The answer comes when it has ended. Stopping it again is 204 as well; a container that does not exist is 404. If the client leaves during the timeout, the container keeps running on containerd and cri-dockerd, and is stopped all the same on CRI-O.",
+    "Sends the container its stop signal, then SIGKILL if it is still running after `timeout` seconds. Responds once it has exited. Stopping it again is also 204; an unknown container is 404. If the client disconnects during the timeout, the container keeps running on containerd and cri-dockerd, but is still stopped on CRI-O.",
   updateContainerResources:
-    "Changes the resource limits of a container without a restart. `linux` is required; what it leaves out stays as it is. The container must be created or running, otherwise this is 409 `not_running`.",
-  getContainerStats: "Measures one container. One that does not run is 409 `not_running`.",
+    "Changes a container's resource limits without restarting it. `linux` is required; fields that it omits keep their values. The container must be created or running, otherwise the response is 409 `not_running`.",
+  getContainerStats: "Measures a container. If it is not running, the response is 409 `not_running`.",
   listContainerStats:
-    "Measures all containers. Those that have ended are in the list on containerd and cri-dockerd, and not on CRI-O.",
+    "Measures all containers. The list includes exited containers on containerd and cri-dockerd, but not on CRI-O.",
   checkpointContainer:
-    "Writes a checkpoint of a running container into a file of the node; the container goes on. It needs CRIU on the node. cri-dockerd and containerd 1.x do not have it (501).",
+    "Writes a checkpoint of a running container to a file on the node; the container continues. Needs CRIU on the node. Not available on cri-dockerd and containerd 1.x (501).",
   execSync:
-    'Runs a command in a running container, waits for its end, and answers with its output and exit code. No shell interprets `cmd`: for pipes and variables use `["sh", "-c", "..."]`. For interactive commands there is a WebSocket at the same path, [execContainer](/docs#execContainer).\n\nA command that takes longer than `timeout` seconds is 504 `exec_timeout`. The output may have about 16 MiB; more is 422 `output_too_large`. 4 MiB are expected of each command that runs, within the half of `--max-buffer` that one caller may have: by default 32 run at once. More wait up to 5 s for their turn, and are then 503 `overloaded` before they run. When the client leaves, the command keeps running on CRI-O and cri-dockerd.',
+    'Runs a command in a running container, waits for it to exit, and returns its output and exit code. `cmd` is not interpreted by a shell: for pipes and variables, use `["sh", "-c", "..."]`. For interactive commands, open a WebSocket at the same path: [execContainer](/docs#execContainer).\n\nA command that takes longer than `timeout` seconds is 504 `exec_timeout`. Output is limited to about 16 MiB; more is 422 `output_too_large`. Crest reserves 4 MiB for each running command, and one caller may use half of `--max-buffer`, so by default 32 commands run at once. Further ones wait for up to 5 s; after that, they are 503 `overloaded` and have not run. If the client disconnects, the command keeps running on CRI-O and cri-dockerd.',
   execContainer:
-    'Runs a command in a running container over a WebSocket, in Kubernetes\' protocol. `command` is required, once for each word. stdout and stderr are sent unless they are set to false; with `tty` all output is stdout. What can be checked is checked before the session begins, and is an ordinary problem.\n\nEvery message is a channel byte and its payload: 0 stdin, 1 stdout, 2 stderr, 3 the status as JSON, 4 terminal sizes (`{"Width":80,"Height":24}`), 255 half-close (v5). The first message is empty and says that the session has begun. Browsers send the token as the subprotocol `base64url.bearer.authorization.k8s.io.TOKEN` beside a real one.\n\nOn containerd before 2.0, CRI-O and cri-dockerd a command goes on when its client leaves. containerd ends stdin when the command closes its stdout. It never sends the status of a command that left more than about 128 KiB of its stdin unread: after `--status-grace` the status says `exit unknown`.',
+    'Runs a command in a running container over a WebSocket, in Kubernetes\' protocol. `command` is required; repeat it for each argument. stdout and stderr are sent unless set to false; with `tty`, all output is stdout. Errors found before the session begins are ordinary problem responses.\n\nEach message is a channel byte and its payload: 0 stdin, 1 stdout, 2 stderr, 3 the status as JSON, 4 terminal size (`{"Width":80,"Height":24}`), 255 half-close (v5). The first message is empty and means that the session has begun. Browsers send the token as an additional subprotocol, `base64url.bearer.authorization.k8s.io.TOKEN`.\n\nOn containerd before 2.0, CRI-O and cri-dockerd, the command keeps running if its client disconnects. containerd closes stdin when the command closes its stdout. It never sends the status of a command that left more than about 128 KiB of stdin unread; after `--status-grace`, the status is `exit unknown`.',
   attachContainer:
-    "Connects to the input and output of a container's main process over a WebSocket; messages are those of [execContainer](/docs#execContainer). The output begins now: what came before is in the log. stdout and stderr are sent unless they are set to false; with `tty` all output is stdout.\n\nIf the container was created with `stdinOnce`, the first client that leaves ends its stdin. Otherwise stdin stays open whatever clients do; on containerd a half-close then also ends the output of the session. containerd answers a little before it begins to pass output on, so that a line that is written in that moment can be missing. A client that reads too slowly is disconnected (4408), because it would hold up the container.",
+    "Connects to the input and output of a container's main process over a WebSocket, with the messages of [execContainer](/docs#execContainer). Only new output is sent; earlier output is in the log. stdout and stderr are sent unless set to false; with `tty`, all output is stdout.\n\nIf the container was created with `stdinOnce`, stdin closes when the first client disconnects. Otherwise stdin stays open; on containerd, a half-close then also ends the session's output. containerd responds slightly before it starts to forward output, so a line written at that moment can be lost. A client that reads too slowly is disconnected (4408), because it would block the container.",
   reopenContainerLog:
-    "Makes the runtime open the container's log file again, as the last step of a log rotation. Until then the renamed file keeps growing. The container must be running (409 `not_running`). cri-dockerd does not have it (501).",
+    "Makes the runtime reopen the container's log file, as the last step of a log rotation. Until then, the runtime writes to the renamed file. The container must be running (409 `not_running`). Not available on cri-dockerd (501).",
   getContainerLogs:
-    "Reads the log of a container, through all files into which it was rotated. Without `Accept` the answer is its text and nothing else. `Accept: application/x-ndjson` and `text/event-stream` answer an item for each line, a WebSocket at the same path a message for each, and `application/json` a page with `cursor`, of at most 10,000 lines or 8 MiB.\n\nEach item has a `cursor`: with it, or with `Last-Event-ID`, reading goes on exactly behind that line, also after a rotation or a restart of the gateway. If the file is gone, that is 410 `cursor_gone`, with the nearest cursor that exists.\n\nWith `follow` lines come as they are written, until the container has ended. `grep`, `regex` and `level` choose lines on the node; together with `tailLines` they give the last lines that match. A line is joined from the parts in which runtimes store it, up to 1 MiB. `previous` reads the attempt before this one. Each follower takes one of the places that `--max-sessions` limits.",
+    "Reads a container's log, including rotated files. Without an `Accept` header, the response is plain text. `Accept: application/x-ndjson` and `text/event-stream` return one item per line, as does a WebSocket at the same path. `application/json` returns a page of at most 10,000 lines or 8 MiB, with a `cursor`.\n\nEach item has a `cursor`. Pass it as `cursor` or `Last-Event-ID` to resume exactly after that line, even after a rotation or a restart of the gateway. If the file no longer exists, the response is 410 `cursor_gone`, with the nearest cursor that does.\n\n`follow` sends new lines until the container exits. `grep`, `regex` and `level` filter on the node; with `tailLines`, you get the last matching lines. Crest joins the chunks that runtimes split long lines into, up to 1 MiB per line. `previous` reads the attempt before this one. Each follower counts towards `--max-sessions`.",
   getPodLogs:
-    "Reads the logs of all containers of a pod, merged by time: items name their `container`, lines of text do with `prefix`. With `follow`, containers join as they are created, lines are held back for up to 250 ms to order them, and the end comes when the pod has stopped. Forms and parameters are those of a container's log.",
+    "Reads the logs of all containers in a pod, merged by time. Items have a `container`; for plain text, use `prefix`. With `follow`, new containers are included, lines are delayed by up to 250 ms to sort them, and the stream ends when the pod stops. Formats and parameters are those of a container's log.",
   listLogs:
-    "Reads the logs of all containers that match, merged by time: items name their `namespace`, `pod` and `container`, lines of text do with `prefix`. With `follow`, containers join and leave as they come and go. At most 500 logs are read at once. Forms and parameters are those of a container's log.",
+    "Reads the logs of all matching containers, merged by time. Items have a `namespace`, `pod` and `container`; for plain text, use `prefix`. With `follow`, containers are added as they start and dropped as they exit. At most 500 logs can be read at once. Formats and parameters are those of a container's log.",
   waitContainer:
-    'Answers when the container has ended, with its exit code. When `timeout` seconds have passed first, the answer says `exited: false`: ask again.\n\nTo follow the state, ask for `Accept: application/x-ndjson`, `text/event-stream` or `text/plain`, or open a WebSocket at the same path: the state comes at once, and again whenever it has changed, until the container has ended or the time has passed. If that fails in the middle, the last item is the problem: a line `{"error": ...}`, or an event of type `error`. Each follower takes one of the places that `--max-sessions` limits.',
-  watchContainerStats: `Measures all running containers, again and again. Each item has all of them, so that one that has ended is missing in the next. ${watchedUsage}`,
-  watchOneContainerStats: `Measures a container again and again, until it has ended. One that does not run is 409 \`not_running\`. ${watchedUsage}`,
-  watchPodStats: `Measures all ready pods, again and again. Each item has all of them, so that one that was stopped is missing in the next. ${watchedUsage}`,
-  watchOnePodStats: `Measures a pod again and again, until it is stopped. One that is not ready is 409 \`pod_not_ready\`. ${watchedUsage}`,
+    'Waits for a container to exit, and returns its exit code. If it is still running after `timeout` seconds, the response has `exited: false`: repeat the request.\n\nTo follow the state, use `Accept: application/x-ndjson`, `text/event-stream` or `text/plain`, or open a WebSocket at the same path. The current state is sent first, then every change, until the container exits or the timeout expires. If the stream fails, its last item is the problem: a line `{"error": ...}`, or an event of type `error`. Each follower counts towards `--max-sessions`.',
+  watchContainerStats: `Measures all running containers repeatedly. Each item lists all of them, without those that have exited since. ${watchedUsage}`,
+  watchOneContainerStats: `Measures a container repeatedly, until it exits. If it is not running, the response is 409 \`not_running\`. ${watchedUsage}`,
+  watchPodStats: `Measures all ready pods repeatedly. Each item lists all of them, without those that have stopped since. ${watchedUsage}`,
+  watchOnePodStats: `Measures a pod repeatedly, until it stops. If it is not ready, the response is 409 \`pod_not_ready\`. ${watchedUsage}`,
 
   listEvents:
-    "Lists what is on the node and, with `watch=true`, what happens to its pods, containers and images from then on, on every runtime in one model.\n\nFirst comes a snapshot: each pod and container with its last step, marked `snapshot`. Then a `bookmark`, and the events. With `since` the events after an id or a time come instead of the snapshot; the last 10,000 are kept, for at most 10 minutes, as long as somebody reads events and for a minute after. If events may be missing, because an id is too old or the gateway or the runtime was restarted, a `resync` comes and then a new snapshot. A reader that falls 1,000 events behind gets a `gap`, and the stream ends. Server-sent events have the `id`, so that a browser continues where it was.\n\nAn exit is told at once, with its code. If the runtime gives another reason later, the event comes again and `amends` the first. Images are compared by list, so that a pull is one event.\n\nOn containerd the events are its own. CRI-O's events lack pods that are removed, memory, commands and images; lists add what they can every two seconds. On cri-dockerd there are only lists, one each second: `events` in [getCapabilities](/docs#getCapabilities) says which it is. Each reader takes one of the places that `--max-sessions` limits.",
+    "Lists the pods, containers and images on the node and, with `watch=true`, sends events as they change. The events are the same on every runtime.\n\nThe stream begins with a snapshot, the latest event of each pod and container, marked `snapshot`. A `bookmark` follows, then new events. With `since`, the events after an id or time replace the snapshot. Crest keeps the last 10,000 events for up to 10 minutes, while there are readers and for a minute after the last one leaves. If events may have been missed, because the id is too old or the gateway or the runtime restarted, a `resync` and a new snapshot are sent. A reader that falls 1,000 events behind receives a `gap`, and its stream ends. Server-sent events carry the `id`, so browsers resume automatically.\n\nAn exit is reported immediately, with its exit code. If the runtime later gives a different reason, a second event `amends` the first. Image events come from comparing lists, so one pull is one event.\n\nOn containerd, Crest uses containerd's own events. CRI-O's events do not cover removed pods, OOM kills, exec and images; Crest adds what it can by comparing lists every two seconds. On cri-dockerd, it only compares lists, every second. `events` in [getCapabilities](/docs#getCapabilities) shows the source. Each reader counts towards `--max-sessions`.",
 
-  listImages:
-    "Lists the images on the node. `image` keeps those that have this name or id, on every runtime.",
+  listImages: "Lists the images on the node. `image` filters by name or id, on every runtime.",
   getImage:
-    "Shows one image of the node, by name, digest or id. Registries are not asked. An image that is not on the node is 404, and `detail` has the command that pulls it.",
+    "Shows an image on the node, by name, digest or id. Registries are not contacted. An image that is not on the node is 404, and `detail` contains the command to pull it.",
   removeImage:
-    "Removes an image with all its names, whichever was given; the answer lists them. An image that a container was made from is 409 `image_in_use`. An image that is not on the node is 404.",
+    "Removes an image with all its names, whichever of them was given, and returns them. An image that a container was created from is 409 `image_in_use`. An image that is not on the node is 404.",
   pruneImages:
-    "Lists the images that nothing uses, and with `dryRun=false` removes them with all their names. An image is in use if a container of any state was made from it or mounts it. The image that pods start from and pinned images are never removed. If one image cannot be removed, the others are; `failures` names it. CRI does not say when an image was pulled or last used, so that one that was just pulled for a new container is not in use yet.",
+    "Lists unused images. With `dryRun=false`, removes them with all their names. An image is in use if a container in any state was created from it or mounts it. The sandbox image and pinned images are never removed. If an image cannot be removed, the others still are; `failures` names it. CRI does not report when an image was pulled or last used, so an image that was just pulled for a new container counts as unused.",
   pullImage:
-    'Pulls an image from its registry, and answers when it is on the node and ready for use. `image` is required. `auth` is never logged.\n\nRequests for the same reference with the same credentials share one pull. It is cancelled when the last of them has left, unless one said `detach=true`. [listPulls](/docs#listPulls) lists the pulls, and [cancelPull](/docs#cancelPull) cancels one for all who wait: 409 `pull_cancelled`.\n\nTo follow the progress, ask for `Accept: application/x-ndjson` or `text/event-stream`. Items `{"progress": ...}` come at most four times a second; the last item is `{"result": ...}`, or the problem: a line `{"error": ...}`, or an event of type `error`. On containerd, the progress has each layer with its downloaded and unpacked bytes. CRI-O and cri-dockerd report none: the phase is `pulling`, with the elapsed time. Each follower takes one of the places that `--max-sessions` limits.',
+    'Pulls an image from its registry, and responds once it is ready for use. `image` is required. `auth` is never logged.\n\nRequests for the same reference with the same credentials share one pull. It is cancelled when the last client disconnects, unless one of them set `detach=true`. [listPulls](/docs#listPulls) lists pulls, and [cancelPull](/docs#cancelPull) cancels a pull for all its clients: 409 `pull_cancelled`.\n\nTo follow the progress, use `Accept: application/x-ndjson` or `text/event-stream`. Items `{"progress": ...}` are sent at most four times a second. The last item is `{"result": ...}` or the problem: a line `{"error": ...}`, or an event of type `error`. On containerd, the progress lists the layers with their downloaded and unpacked bytes. CRI-O and cri-dockerd report no progress: the phase is `pulling`, with the elapsed time. Each follower counts towards `--max-sessions`.',
   listPulls:
-    "Lists the pulls in progress, and up to 100 that ended within the last 10 minutes, the newest first: those of images that the caller may pull. They are the pulls of this gateway; what others pull on the node is not among them.",
+    "Lists pulls in progress and up to 100 pulls that ended in the last 10 minutes, newest first. Only includes this gateway's pulls, of images that the caller may pull.",
   getPull:
-    "Shows one pull: its phase, its layers and, if it failed, why. One that ended more than 10 minutes ago is 404, and so is one of an image that the caller may not pull.",
+    "Shows a pull: its phase, its layers and, if it failed, the reason. A pull that ended more than 10 minutes ago, or of an image that the caller may not pull, is 404.",
   cancelPull:
-    "Cancels a pull for all who wait for it, and answers when it has ended. One that has ended already stays as it was. CRI-O keeps the layers that are complete.",
+    "Cancels a pull for all its clients, and responds once it has ended. Has no effect on a pull that has already ended. CRI-O keeps completed layers.",
 };
 
 /** `Message` or `Message.field` -> the description that replaces CRI's comment. */
 const overrides: { readonly [name: string]: string } = {
   AuthConfig:
-    "Credentials for a registry, for this pull only. Give one of three kinds: user name and password (or both in `auth`), an identity token, or a registry token. A user name without a password, beside another kind, is left out.",
+    "Registry credentials, used for this pull only: either a user name and password (or both in `auth`), an identity token, or a registry token. A user name without a password is ignored if another kind is given.",
   "AuthConfig.serverAddress":
-    "Registry that the credentials are meant for, as a URL or a host. Empty does not bind them to one. containerd drops the credentials when the host is not the one that it pulls from.",
+    "Registry that the credentials are for, as a URL or host. If empty, they are used for any registry. containerd ignores credentials for a host other than the one it pulls from.",
   "AuthConfig.registryToken":
-    "Bearer token that is presented to the registry as it is. containerd has no use for one: 501.",
+    "Bearer token that is sent to the registry unchanged. Not supported by containerd (501).",
   PullImageRequest: "The image to pull, and the credentials for it.",
   ExecSyncRequest: "The command to run.",
   CheckpointContainerRequest:
-    "Where to write the checkpoint. It will hold the container's memory, secrets included.",
-  UpdateContainerResourcesRequest: "The limits to change. What is left out stays as it is.",
+    "Where to write the checkpoint. It contains the container's memory, including secrets.",
+  UpdateContainerResourcesRequest: "The limits to change. Omitted fields keep their values.",
   UpdatePodSandboxResourcesRequest: "The resources of the pod as a whole.",
-  CheckpointPodRequest: "Where to write the checkpoint, and of which containers.",
+  CheckpointPodRequest: "Where to write the checkpoint, and which containers to include.",
   RestorePodRequest: "The checkpoint, and the configurations of the new pod and its containers.",
   PodSandboxConfig: "The configuration of a pod.",
-  ContainerConfig: "The configuration of a container. Apart from resources it cannot be changed later.",
+  ContainerConfig: "The configuration of a container. Only its resources can be changed later.",
   "PodSandboxConfig.metadata": "Name, uid, namespace and attempt of the pod. `name` is required.",
   "PodSandboxConfig.hostname":
-    "Host name that the pod's processes see, at most 64 bytes. A pod with the node's network has the node's: leave it empty there.",
+    "Host name of the pod, at most 64 bytes. Leave it empty for a pod with the node's network, which has the node's host name.",
   "PodSandboxConfig.logDirectory":
-    "Absolute path on the node of the folder for the containers' log files; their `logPath` is relative to it. Crest makes the folder, and fills in one below its data folder when none is given.",
+    "Absolute path of the node's folder for the containers' log files; their `logPath` is relative to it. Crest creates the folder. Default: a folder below the gateway's data folder.",
   "PortMapping.hostPort":
-    "Port opened on the node, 1 to 65535. With 0 nothing is published. It can be used once on the node for each protocol and address, until its pod is stopped. containerd does not refuse a port on which a process of the node listens: the pod gets its connections.",
+    "Port to open on the node, 1 to 65535; 0 publishes nothing. Only one pod at a time can use a port for a given protocol and address, until that pod stops. containerd accepts a port on which a process of the node listens, and redirects its connections to the pod.",
   "PortMapping.hostIp":
-    "IP address of the node to listen on, such as `192.0.2.1` or `2001:db8::1`; empty means all of its addresses.",
+    "IP address of the node to listen on, such as `192.0.2.1` or `2001:db8::1`; empty means all addresses.",
   Capability:
-    "Changes to the runtime's default set of Linux capabilities. `NET_ADMIN`, `CAP_NET_ADMIN` and `net_admin` are the same to Crest; `ALL` stands for every one. A name that Linux does not have is refused.",
+    "Changes to the runtime's default set of Linux capabilities. Crest treats `NET_ADMIN`, `CAP_NET_ADMIN` and `net_admin` alike; `ALL` means every capability. Unknown names are refused.",
   "LinuxContainerResources.cpuPeriod":
-    "Length of one CPU accounting period, in microseconds, from 1000 to 1000000. When absent or 0 the kernel's own applies: 100000 (100 ms).",
+    "Length of a CPU accounting period in microseconds, 1000 to 1000000. If absent or 0, the kernel's default applies: 100000 (100 ms).",
   "LinuxContainerResources.cpuQuota":
-    "CPU time that the container may use in each `cpuPeriod`, in microseconds over all CPUs, at least 1000: 50000 of 100000 is half a CPU, 200000 is two. When absent or 0 there is no limit; a negative value lifts one.",
-  "PodSandboxMetadata.uid":
-    "Unique id of the pod, as in Kubernetes' metadata.uid. Crest fills in a random UUID when it is empty.",
+    "CPU time that the container may use in each `cpuPeriod`, in microseconds across all CPUs, at least 1000: with a period of 100000, 50000 is half a CPU and 200000 is two. Absent or 0 means no limit; a negative value removes a limit.",
+  "PodSandboxMetadata.uid": "Unique id of the pod, as in Kubernetes' metadata.uid. Default: a random UUID.",
   "PodSandboxMetadata.namespace":
-    "Namespace of the pod in Kubernetes' sense, not a Linux one. Crest fills in `default` when it is empty.",
+    "Kubernetes namespace of the pod, not a Linux namespace. Default: `default`.",
   "LinuxPodSandboxConfig.cgroupParent":
-    "Cgroup under which those of the pod are made: a path such as `/kubepods/pod1` with the cgroupfs driver, a slice such as `pods.slice` with systemd. Crest fills in one for each pod when it is empty, since containerd measures a pod by it.",
+    "Parent of the pod's cgroups: a path such as `/kubepods/pod1` with the cgroupfs driver, a slice such as `pods.slice` with systemd. Default: a separate one for each pod, which containerd needs to measure the pod.",
   "CreateContainerRequest.sandboxConfig":
-    "The configuration that the pod was run with. Crest recalls it from the runtime, so it is seldom needed.",
+    "The configuration that the pod was created with. Crest reads it from the runtime, so it is rarely needed.",
   "ContainerConfig.metadata": "Name and attempt of the container within its pod. `name` is required.",
   "ContainerConfig.image":
-    "Image to create the container from; it must be on the node. A full reference, a reference with a digest, or the image's id. How a short name such as `busybox` is read differs between runtimes. Required.",
+    "Image to create the container from; it must be on the node. A full reference, a reference with a digest, or the image's id. Runtimes resolve short names such as `busybox` differently. Required.",
   "ContainerConfig.logPath":
-    "Log file, relative to the pod's `logDirectory` and below it: `..` is refused. Crest fills in `NAME/ATTEMPT.log` when it is empty.",
+    "Log file, relative to the pod's `logDirectory`; `..` is refused. Default: `NAME/ATTEMPT.log`.",
   "ContainerConfig.command":
-    "Program to run, in place of the image's `ENTRYPOINT`, without a shell; when it is set the image's `CMD` is dropped too. A program that does not exist is 400 `command_not_found`, when the container is started at the latest.",
+    "Program to run instead of the image's `ENTRYPOINT`, without a shell. Also discards the image's `CMD`. If the program does not exist, creating or starting the container fails with 400 `command_not_found`.",
   "ContainerMetadata.name":
-    "Name of the container. Together with `attempt` it must be unique within the pod, otherwise the container is refused with 409 `name_reserved`.",
+    "Name of the container. The name and `attempt` must be unique within the pod, otherwise the response is 409 `name_reserved`.",
   "ExecSyncRequest.cmd":
-    "Program and its arguments; no shell interprets them. Required. A program that does not exist is 400 `command_not_found`.",
+    "Program and its arguments, without a shell. Required. If the program does not exist, the response is 400 `command_not_found`.",
   "ExecSyncRequest.timeout":
-    "Seconds that the command may take; 0 (the default) is no limit. A command that takes longer is killed, except on cri-dockerd, where it goes on, and the answer is 504 `exec_timeout`.",
+    "Time limit in seconds. Default: 0, no limit. A command that exceeds it is killed, except on cri-dockerd, where it keeps running; the response is 504 `exec_timeout`.",
   "UpdateContainerResourcesRequest.linux": "New values for a Linux container. Required.",
   "RestorePodRequest.config":
-    "Configuration of the new pod, in full, with what differs from the saved one, such as its uid and log directory. Required.",
-  "StopContainerRequest.timeout": "Seconds between the stop signal and SIGKILL. 0 kills at once.",
-  "PodSandboxFilter.id": "Id of the one pod to list. Most runtimes also take a prefix that is unique.",
-  "PodSandboxStatsFilter.id": "Id of the one pod to measure.",
-  "PodSandboxStateValue.state": "State that a pod must be in to be listed: `ready` or `notready` for short.",
+    "Complete configuration of the new pod, including what differs from the saved one, such as its uid and log directory. Required.",
+  "StopContainerRequest.timeout": "Seconds between the stop signal and SIGKILL. 0 kills immediately.",
+  "PodSandboxFilter.id": "Id of the pod to list. Most runtimes also accept a unique prefix.",
+  "PodSandboxStatsFilter.id": "Id of the pod to measure.",
+  "PodSandboxStateValue.state": "State of the pods to list. Short forms: `ready`, `notready`.",
   "ContainerStateValue.state":
-    "State that a container must be in to be listed: `created`, `running`, `exited` or `unknown` for short.",
-  "ContainerFilter.podSandboxId":
-    "Id of the pod whose containers are listed, or a prefix of it that is unique.",
-  "ContainerStatsFilter.podSandboxId":
-    "Id of the pod whose containers are measured, or a prefix of it that is unique.",
-  "ExecRequest.cmd": "Program and its arguments, `command=ls&command=-l`; no shell interprets them.",
-  "ExecRequest.stdin": "Sends input from the client to the command. Without it the command has no input.",
-  "ExecRequest.stdout": "Sends the command's output to the client, unless it is false.",
+    "State of the containers to list. Short forms: `created`, `running`, `exited`, `unknown`.",
+  "ContainerFilter.podSandboxId": "Id of the pod whose containers to list, or a unique prefix.",
+  "ContainerStatsFilter.podSandboxId": "Id of the pod whose containers to measure, or a unique prefix.",
+  "ExecRequest.cmd": "Program and its arguments, without a shell: `command=ls&command=-l`.",
+  "ExecRequest.stdin":
+    "Whether to send the client's input to the command. Otherwise the command has no input.",
+  "ExecRequest.stdout": "Whether to send the command's output to the client. Default: true.",
   "ExecRequest.stderr":
-    "Sends the command's error output to the client, unless it is false. With `tty` it comes with `stdout`.",
+    "Whether to send the command's error output to the client. Default: true. With `tty`, it is part of `stdout`.",
   "ExecRequest.tty":
-    "Gives the command a terminal, which can be resized. Its error output then comes with `stdout`.",
+    "Whether to run the command in a terminal, which can be resized. Error output is then part of `stdout`.",
   "AttachRequest.stdin":
-    "Sends input from the client to the container. Ignored if the container was created without `stdin`.",
-  "AttachRequest.stdout": "Sends the container's output to the client, unless it is false.",
+    "Whether to send the client's input to the container. Ignored if the container was created without `stdin`.",
+  "AttachRequest.stdout": "Whether to send the container's output to the client. Default: true.",
   "AttachRequest.stderr":
-    "Sends the container's error output to the client, unless it is false. With `tty` it comes with `stdout`.",
-  "AttachRequest.tty": "Must say whether the container has a terminal; runtimes do not check it.",
+    "Whether to send the container's error output to the client. Default: true. With `tty`, it is part of `stdout`.",
+  "AttachRequest.tty": "Whether the container has a terminal. It must match; runtimes do not check it.",
   "PortForwardRequest.port": "TCP ports of the pod, 1 to 65535: `ports=80&ports=443`.",
   "PodSandboxStatusRequest.verbose":
-    "Adds the runtime's internal details as `info`. They can hold secrets, such as environment variables.",
+    "Adds the runtime's internal details as `info`. They can contain secrets, such as environment variables.",
   "ContainerStatusRequest.verbose":
-    "Adds the runtime's internal details as `info`. They can hold secrets, such as environment variables.",
-  "StatusRequest.verbose": "Adds the runtime's internal details as `info`, its configuration among them.",
+    "Adds the runtime's internal details as `info`. They can contain secrets, such as environment variables.",
+  "StatusRequest.verbose": "Adds the runtime's internal details as `info`, including its configuration.",
   "ImageStatusRequest.verbose":
-    "Adds the runtime's internal details as `info`, with the image's environment variables.",
+    "Adds the runtime's internal details as `info`, including the image's environment variables.",
 
   ListPodSandboxResponse: "One page of pods.",
   "ListPodSandboxResponse.items": "The pods, newest first.",
@@ -223,13 +220,13 @@ const overrides: { readonly [name: string]: string } = {
   "ImageStatusResponse.image": "The image.",
   ContainerStatsResponse: "The measurements of one container.",
   "ContainerStatsResponse.stats": "What the container uses.",
-  CreateContainerResponse: "The container that was created.",
+  CreateContainerResponse: "The created container.",
   "CreateContainerResponse.containerId": "Id of the container, 64 hexadecimal digits.",
-  RunPodSandboxResponse: "The pod that was created.",
+  RunPodSandboxResponse: "The created pod.",
   "RunPodSandboxResponse.podSandboxId": "Id of the pod, 64 hexadecimal digits.",
-  ListMetricDescriptorsResponse: "The metrics that there are.",
-  "ContainerState.CONTAINER_CREATED": "Made, but its process has not been started.",
-  ContainerState: "Where a container stands in its life. It runs once: none of the states comes back.",
+  ListMetricDescriptorsResponse: "The available metrics.",
+  "ContainerState.CONTAINER_CREATED": "Created, but its process has not been started.",
+  ContainerState: "State of a container. It runs once and never returns to an earlier state.",
 };
 
 /** The names in `overrides`, for the test that checks them against CRI's. */

@@ -85,12 +85,12 @@ export function openApi(routes: readonly Route[], version: string): Schema {
         token: {
           type: "http",
           scheme: "bearer",
-          description: "The token in the gateway's token file.",
+          description: "The token from the gateway's token file.",
         },
       },
       responses: {
         Problem: {
-          description: "What went wrong; `code` says what kind of problem it is.",
+          description: "A problem; `code` identifies its kind.",
           headers: { "X-Request-Id": { $ref: "#/components/headers/X-Request-Id" } },
           content: { "application/problem+json": { schema: reference("Problem") } },
         },
@@ -220,12 +220,12 @@ function describePath(name: string): Schema {
   if (name === "image") {
     return {
       description:
-        "A reference or an id. Slashes and colons may stand as they are or percent-encoded: `docker.io%2Flibrary%2Fbusybox%3A1.35`.",
+        "Reference or id of the image. Slashes and colons may be percent-encoded: `docker.io%2Flibrary%2Fbusybox%3A1.35`.",
     };
   }
   if (name === "pullId") return { description: "Id of the pull, from `listPulls` or from its progress." };
   const what = name === "podSandboxId" ? "pod" : "container";
-  return { description: `Id of the ${what}, or a prefix of it that no other ${what} has.` };
+  return { description: `Id of the ${what}, or a unique prefix.` };
 }
 
 function ownSchema({ type, words, default: byDefault, minimum, maximum }: GatewayParam): Schema {
@@ -243,7 +243,7 @@ function pageParameters(route: ListRoute): readonly Schema[] {
     name: "labelSelector",
     in: "query",
     description:
-      'Only items whose labels match, in Kubernetes\' syntax: `app=web,tier!=db`, `app in (web,api)`, `app notin (web)`, `app`, `!app`. Labels that Kubernetes does not allow are written as JSON strings: `"my key"="a b"`.',
+      'Kubernetes label selector: `app=web,tier!=db`, `app in (web,api)`, `app notin (web)`, `app`, `!app`. Write labels that Kubernetes does not allow as JSON strings: `"my key"="a b"`.',
     schema: { type: "string" },
   };
   return [
@@ -251,13 +251,13 @@ function pageParameters(route: ListRoute): readonly Schema[] {
     {
       name: "limit",
       in: "query",
-      description: "At most so many items; when more follow, the answer holds `continue`.",
+      description: "Maximum number of items. If there are more, the response has `continue`.",
       schema: { type: "integer", minimum: 1, maximum: 1000 },
     },
     {
       name: "continue",
       in: "query",
-      description: "The `continue` of the page before, with the same filters.",
+      description: "The `continue` of the previous page, with the same filters.",
       schema: { type: "string" },
     },
   ];
@@ -339,10 +339,10 @@ function success(route: Route, { components, plain, describe, example }: Showing
   if (route.kind === "session") {
     return {
       "101": {
-        description: "The session has begun: what is sent from here on is the subprotocol's.",
+        description: "The session has begun; the connection now uses the subprotocol.",
         headers: {
           "Sec-WebSocket-Protocol": {
-            description: "The subprotocol that is spoken.",
+            description: "The chosen subprotocol.",
             schema: { type: "string", enum: route.subprotocols },
             ...(example.subprotocol === undefined ? {} : { example: example.subprotocol }),
           },
@@ -360,13 +360,13 @@ function success(route: Route, { components, plain, describe, example }: Showing
     const page = listSuccess(route, { components, describe, headers: requestId, example });
     return route.volatile ? { "200": page } : { "200": page, "304": unchanged(requestId) };
   }
-  if (route.success === 204) return { "204": { description: "It is done.", headers: requestId } };
+  if (route.success === 204) return { "204": { description: "Success.", headers: requestId } };
   const schema = answerSchema(route, components, plain);
   const body = route.kind === "stream" ? pageSchema(route, plain) : undefined;
   const item = itemSchema(route, schema, plain);
   const location = {
     Location: {
-      description: "Path of what was created.",
+      description: "Path of the created resource.",
       required: true,
       schema: { type: "string" },
       ...(example.location === undefined ? {} : { example: example.location }),
@@ -374,7 +374,7 @@ function success(route: Route, { components, plain, describe, example }: Showing
   };
   return {
     [String(route.success)]: {
-      description: route.success === 201 ? "It was created." : "The answer.",
+      description: route.success === 201 ? "Created." : "Success.",
       headers: {
         ...requestId,
         ...("location" in route && route.location ? location : {}),
@@ -384,7 +384,7 @@ function success(route: Route, { components, plain, describe, example }: Showing
       },
       content: {
         "application/json": media(body ?? schema, example.answer),
-        ...(route.kind === "stream" && route.forms[0] === "text" ? plainText : {}),
+        ...(route.kind === "stream" && route.byDefault === "text" ? plainText : {}),
       },
       ...(item === undefined ? {} : { "x-crest-ndjson-item": item }),
     },
@@ -422,7 +422,7 @@ function itemSchema(route: Route, answer: Schema, plain: (schema: object) => Sch
 
 const crestVersion = {
   "Crest-Version": {
-    description: "The gateway's own version, which is this document's too.",
+    description: "Version of the gateway and of this document.",
     required: true,
     schema: { type: "string" },
   },
@@ -433,18 +433,18 @@ const plainText = { "text/plain": { schema: { type: "string" } } };
 
 const unbuffered = {
   "X-Accel-Buffering": {
-    description: "`no` when items are sent as they come: proxies must not hold them back.",
+    description: "`no` for streams, so that proxies do not buffer them.",
     schema: { type: "string", enum: ["no"] },
   },
 };
 
 const downloaded = {
   "Content-Disposition": {
-    description: "With `download`: the name to save the answer under.",
+    description: "With `download`: name of the file to save.",
     schema: { type: "string" },
   },
   "Content-Encoding": {
-    description: "With `download`, where `Accept-Encoding` takes it.",
+    description: "With `download`, if `Accept-Encoding` allows it.",
     schema: { type: "string", enum: ["gzip"] },
   },
   Vary: { description: "With `download`.", schema: { type: "string", enum: ["accept-encoding"] } },
@@ -452,20 +452,20 @@ const downloaded = {
 
 const etag = {
   ETag: {
-    description: "Validator of this page, for If-None-Match.",
+    description: "Entity tag of this page, for If-None-Match.",
     schema: { type: "string", pattern: '^W/"[A-Za-z0-9_-]{22}"$' },
   },
 };
 
 const unchanged = (headers: Schema): Schema => ({
-  description: "The page is still the one that `If-None-Match` names.",
+  description: "The page has not changed since `If-None-Match`.",
   headers: { ...headers, ...etag },
 });
 
 const failures = {
   type: "array",
   items: reference("ListFailure"),
-  description: "What is missing among the items because it could not be read; absent when nothing is.",
+  description: "Items that could not be read and are missing from the list. Absent if there are none.",
 };
 
 /** The NDJSON line for one of `failures`, after the items. */
@@ -490,14 +490,14 @@ function listSuccess(
     properties: {
       [route.items]: components.field(reply, item, "output"),
       ...(route.partial ? { failures } : {}),
-      continue: { type: "string", description: "Asks for the next page; absent on the last one." },
+      continue: { type: "string", description: "Requests the next page; absent on the last one." },
     },
     required: isAlwaysThere(item) ? [route.items] : [],
   });
   return {
     description:
-      "One page, in one stable order. With `Accept: application/x-ndjson` the items come as lines instead, and without an ETag; when the runtime fails or falls silent in the middle, the connection is cut without the last chunk." +
-      (route.partial ? ' A last line `{"failure": ...}` for each of `failures` follows them.' : ""),
+      "One page, in a stable order. With `Accept: application/x-ndjson`, the response is one line per item, without an ETag; if the runtime fails or stalls halfway, the connection is closed without the last chunk." +
+      (route.partial ? ' The last lines are `{"failure": ...}`, one for each of `failures`.' : ""),
     headers: { ...headers, ...(route.volatile ? {} : etag) },
     content: { "application/json": media(schema, example.answer) },
     "x-crest-ndjson-item": components.message(item.type, "output"),

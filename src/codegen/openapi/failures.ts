@@ -7,24 +7,25 @@ import type { Schema } from "./schemas.ts";
 
 /** HTTP status -> its meaning for a caller. */
 const meanings = {
-  "400": "The request is invalid: `errors` says where.",
+  "400": "The request is invalid; `errors` lists the mistakes.",
   "401": "The token is missing or wrong.",
-  "403": "Grants are missing: `detail` names the flags that give them.",
-  "404": "What the request names does not exist.",
-  "406": "None of the media types in `Accept` can be answered.",
-  "409":
-    "The state does not allow it, the name or the host port is taken, or the id is the beginning of several.",
-  "410": "What the cursor names was removed: `cursor` is the nearest that exists.",
-  "413": "The body is over 1 MiB, or over 128 KiB of YAML.",
+  "403": "Grants are missing; `detail` names the flags for them.",
+  "404": "The resource does not exist.",
+  "406": "None of the media types in `Accept` is available.",
+  "409": "The state does not allow it, the name or host port is taken, or the id prefix is ambiguous.",
+  "410": "The file that the cursor refers to no longer exists; `cursor` is the nearest valid one.",
+  "413": "The body is larger than 1 MiB, or 128 KiB for YAML.",
   "415": "The body is neither `application/json` nor `application/yaml`.",
-  "422": "The registry refused the credentials, the image is not for this node, or the output is too large.",
-  "426": "The request is no WebSocket handshake.",
-  "429": "Something ran out: sessions of the gateway, a resource of the runtime, or requests to a registry.",
-  "501": "This runtime does not have the RPC.",
-  "502": "The runtime, or a registry behind it, failed.",
-  "503": "The runtime or the gateway cannot take the request now.",
-  "504": "The runtime did not answer in time, or its answer was lost.",
-  "507": "A disk of the node is full.",
+  "422":
+    "The registry refused the credentials, the image does not support this platform, or the output is too large.",
+  "426": "The request is not a WebSocket handshake.",
+  "429":
+    "A limit was reached: sessions of the gateway, a resource of the runtime, or requests to a registry.",
+  "501": "The runtime does not support the RPC.",
+  "502": "The runtime or the registry failed.",
+  "503": "The runtime or the gateway cannot handle the request now.",
+  "504": "The runtime did not reply in time, or its reply was lost.",
+  "507": "A disk on the node is full.",
 } as const;
 
 type Status = keyof typeof meanings;
@@ -154,21 +155,21 @@ function codesOf(status: number, route: Route): readonly string[] {
 const headers = {
   "401": {
     "WWW-Authenticate": {
-      description: "The scheme that the token is sent by, and whether the one that was sent is wrong.",
+      description: "Authentication scheme, and whether the token was wrong.",
       required: true,
       schema: { type: "string", enum: ["Bearer", 'Bearer error="invalid_token"'] },
     },
   },
   "426": {
-    Upgrade: { description: "What to upgrade to.", schema: { type: "string", const: "websocket" } },
+    Upgrade: { description: "Protocol to upgrade to.", schema: { type: "string", const: "websocket" } },
     "Sec-WebSocket-Version": {
-      description: "The version to speak, where another one was asked for.",
+      description: "The supported version, if the client requested another one.",
       schema: { type: "string", const: "13" },
     },
   },
   "503": {
     "Retry-After": {
-      description: "Seconds after which to try again.",
+      description: "Seconds to wait before retrying.",
       schema: { type: "string", pattern: "^[0-9]+$" },
     },
   },
@@ -190,13 +191,13 @@ const beforeBody: ReadonlySet<string> = new Set(["401", "406", "413", "415"]);
 /** Header components of problems, by name. */
 export const headerComponents: Schema = {
   "X-Request-Id": {
-    description: "Name of this request.",
+    description: "Id of this request.",
     required: true,
     schema: { type: "string", pattern: "^[A-Za-z0-9._-]{1,64}$" },
   },
   Warning: {
     description:
-      'A field of the body that is not known and was left out, as in Kubernetes\' API: `299 - "unknown field \\"/kind\\""`. One header for each.',
+      'An unknown field in the body that was dropped, as in the Kubernetes API: `299 - "unknown field \\"/kind\\""`. One header per field.',
     schema: { type: "string" },
   },
   ...headers["401"],

@@ -10,7 +10,7 @@ export const schemas = {
         "default": 0,
         "minimum": 0,
         "maximum": 86400,
-        "description": "Seconds that the containers get to end after their stop signal, before they are killed. 0 kills them at once.",
+        "description": "Seconds between the stop signal and SIGKILL for each container. 0 kills them immediately.",
         "type": "integer"
       }
     }
@@ -23,7 +23,7 @@ export const schemas = {
     "properties": {
       "encoding": {
         "default": "utf8",
-        "description": "How stdout and stderr are written: as text, where bytes that are not UTF-8 become U+FFFD and `lossy` is true, or exactly, as base64.",
+        "description": "Encoding of stdout and stderr: text, in which bytes that are not UTF-8 become U+FFFD and `lossy` is true, or base64, which is exact.",
         "anyOf": [
           {
             "const": "utf8",
@@ -47,7 +47,7 @@ export const schemas = {
         "default": 60,
         "minimum": 0,
         "maximum": 3600,
-        "description": "Seconds to wait at most; when they have passed the answer says `exited: false`.",
+        "description": "Maximum wait in seconds, after which the response has `exited: false`.",
         "type": "integer"
       }
     }
@@ -61,20 +61,20 @@ export const schemas = {
     "properties": {
       "interval": {
         "default": "2s",
-        "description": "Time between two readings, from `1s` to `1m`. Who asks more often decides for all watchers.",
+        "description": "Time between readings, `1s` to `1m`. The shortest interval of all watchers applies to everyone.",
         "type": "string"
       },
       "history": {
         "default": "0",
-        "description": "Begins with so much of the past, up to `15m`: what was read in it, at most every 5 s. Nothing is read while nobody watches.",
+        "description": "Begin with past readings, up to `15m`, at most one every 5 s. There are none from times without watchers.",
         "type": "string"
       },
       "namespace": {
-        "description": "Only those of this namespace.",
+        "description": "Only this namespace.",
         "type": "string"
       },
       "labelSelector": {
-        "description": "Only those whose labels match, in Kubernetes' syntax.",
+        "description": "Kubernetes label selector.",
         "type": "string"
       }
     }
@@ -88,24 +88,24 @@ export const schemas = {
     "properties": {
       "interval": {
         "default": "2s",
-        "description": "Time between two readings, from `1s` to `1m`. Who asks more often decides for all watchers.",
+        "description": "Time between readings, `1s` to `1m`. The shortest interval of all watchers applies to everyone.",
         "type": "string"
       },
       "history": {
         "default": "0",
-        "description": "Begins with so much of the past, up to `15m`: what was read in it, at most every 5 s. Nothing is read while nobody watches.",
+        "description": "Begin with past readings, up to `15m`, at most one every 5 s. There are none from times without watchers.",
         "type": "string"
       },
       "namespace": {
-        "description": "Only those of this namespace.",
+        "description": "Only this namespace.",
         "type": "string"
       },
       "labelSelector": {
-        "description": "Only those whose labels match, in Kubernetes' syntax.",
+        "description": "Kubernetes label selector.",
         "type": "string"
       },
       "pod": {
-        "description": "Only those of the pod with this id.",
+        "description": "Only the pod with this id.",
         "type": "string"
       }
     }
@@ -119,12 +119,12 @@ export const schemas = {
     "properties": {
       "interval": {
         "default": "2s",
-        "description": "Time between two readings, from `1s` to `1m`. Who asks more often decides for all watchers.",
+        "description": "Time between readings, `1s` to `1m`. The shortest interval of all watchers applies to everyone.",
         "type": "string"
       },
       "history": {
         "default": "0",
-        "description": "Begins with so much of the past, up to `15m`: what was read in it, at most every 5 s. Nothing is read while nobody watches.",
+        "description": "Begin with past readings, up to `15m`, at most one every 5 s. There are none from times without watchers.",
         "type": "string"
       }
     }
@@ -138,12 +138,12 @@ export const schemas = {
     "properties": {
       "interval": {
         "default": "2s",
-        "description": "Time between two readings, from `1s` to `1m`. Who asks more often decides for all watchers.",
+        "description": "Time between readings, `1s` to `1m`. The shortest interval of all watchers applies to everyone.",
         "type": "string"
       },
       "history": {
         "default": "0",
-        "description": "Begins with so much of the past, up to `15m`: what was read in it, at most every 5 s. Nothing is read while nobody watches.",
+        "description": "Begin with past readings, up to `15m`, at most one every 5 s. There are none from times without watchers.",
         "type": "string"
       }
     }
@@ -156,15 +156,15 @@ export const schemas = {
     "properties": {
       "watch": {
         "default": false,
-        "description": "Go on with events as they happen, after what is known. Not with JSON, which is a single answer: ask for NDJSON or server-sent events, or open a WebSocket.",
+        "description": "Keep sending new events after the snapshot. Needs NDJSON, server-sent events or a WebSocket, because a JSON response is a single document.",
         "type": "boolean"
       },
       "since": {
-        "description": "Where to begin: behind the event with this `id`, at a time such as `2026-11-29T07:00:00Z`, or so long ago (`5m`, `1h30m`). Without it, what is on the node now comes first. The header `Last-Event-ID` has precedence.",
+        "description": "Where to begin: after the event with this `id`, at a time such as `2026-11-29T07:00:00Z`, or a duration ago (`5m`, `1h30m`). Default: a snapshot of the node. The `Last-Event-ID` header takes precedence.",
         "type": "string"
       },
       "type": {
-        "description": "Types of events, separated by commas: `container.exited`, or `pod`, `container` and `image` for all of theirs.",
+        "description": "Comma-separated event types, such as `container.exited`; `pod`, `container` and `image` select all of theirs.",
         "type": "string"
       },
       "namespace": {
@@ -172,15 +172,15 @@ export const schemas = {
         "type": "string"
       },
       "pod": {
-        "description": "Name of the pod, its id, or at least four digits that its id begins with.",
+        "description": "Name or id of the pod, or at least the first four digits of its id.",
         "type": "string"
       },
       "container": {
-        "description": "Name of the container, its id, or at least four digits that its id begins with.",
+        "description": "Name or id of the container, or at least the first four digits of its id.",
         "type": "string"
       },
       "labelSelector": {
-        "description": "Labels that must match, in Kubernetes' syntax: `app=web,tier!=cache`. They are those of the pod, and those of the container over them.",
+        "description": "Kubernetes label selector: `app=web,tier!=cache`. Applies to the labels of the pod, overridden by those of the container.",
         "type": "string"
       }
     }
@@ -193,7 +193,7 @@ export const schemas = {
     "properties": {
       "dryRun": {
         "default": false,
-        "description": "Only say which names would go.",
+        "description": "Only list the names that would be removed.",
         "type": "boolean"
       }
     }
@@ -207,12 +207,12 @@ export const schemas = {
     "properties": {
       "dryRun": {
         "default": true,
-        "description": "Only say what would go. `false` removes it.",
+        "description": "Only list what would be removed; `false` removes it.",
         "type": "boolean"
       },
       "untagged": {
         "default": false,
-        "description": "Only images without a tag, such as those that a newer image has taken the tag of.",
+        "description": "Only images without a tag, such as those whose tag has moved to a newer image.",
         "type": "boolean"
       }
     }
@@ -226,24 +226,24 @@ export const schemas = {
     "properties": {
       "dryRun": {
         "default": true,
-        "description": "Only say what would go. `false` removes it.",
+        "description": "Only list what would be removed; `false` removes it.",
         "type": "boolean"
       },
       "olderThan": {
-        "description": "Only pods that were created so long ago: `30m`, `1.5h`, `7d`.",
+        "description": "Only pods that were created longer ago than this: `30m`, `1.5h`, `7d`.",
         "type": "string"
       },
       "labelSelector": {
-        "description": "Only pods with these labels, in Kubernetes' syntax: `app=web,tier!=db`.",
+        "description": "Kubernetes label selector: `app=web,tier!=db`.",
         "type": "string"
       },
       "namespace": {
-        "description": "Only pods of this namespace.",
+        "description": "Only this namespace.",
         "type": "string"
       },
       "unmanaged": {
         "default": false,
-        "description": "Also pods that Crest did not create. Needs the grant `unmanaged`.",
+        "description": "Include pods that Crest did not create. Needs the grant `unmanaged`.",
         "type": "boolean"
       }
     }
@@ -256,7 +256,7 @@ export const schemas = {
     "properties": {
       "detach": {
         "default": false,
-        "description": "Whether the pull continues when all who wait for it have left. Otherwise it is cancelled when the last one leaves.",
+        "description": "Continue the pull after all its clients have disconnected. Otherwise it is cancelled when the last one disconnects.",
         "type": "boolean"
       }
     }
@@ -269,7 +269,7 @@ export const schemas = {
     "properties": {
       "raw": {
         "default": false,
-        "description": "With one port: messages are its bytes, without a channel before them.",
+        "description": "Send the bytes of a single port, without channel numbers.",
         "type": "boolean"
       }
     }
@@ -288,41 +288,41 @@ export const schemas = {
     "properties": {
       "follow": {
         "default": false,
-        "description": "Whether to go on with lines as they are written, until the containers have ended.",
+        "description": "Keep sending new lines until the containers exit.",
         "type": "boolean"
       },
       "tailLines": {
         "minimum": 0,
         "maximum": 2147483647,
-        "description": "Begin with the last of the lines that match; of several logs, the last of all of them.",
+        "description": "Only the last matching lines, across all logs.",
         "type": "integer"
       },
       "limitBytes": {
         "minimum": 1,
         "maximum": 9007199254740991,
-        "description": "End after so many bytes of text, newlines included. The last line is cut there.",
+        "description": "Maximum bytes of text, including newlines. The last line may be cut.",
         "type": "integer"
       },
       "since": {
-        "description": "Only lines from this time on: RFC 3339, or a duration before now such as `5m` or `1h30m`.",
+        "description": "Only lines from this time on: RFC 3339, or a duration ago such as `5m` or `1h30m`.",
         "type": "string"
       },
       "until": {
-        "description": "Only lines up to this time, written as `since`.",
+        "description": "Only lines up to this time, in the format of `since`.",
         "type": "string"
       },
       "sinceTime": {
-        "description": "As `since` with a time, by Kubernetes' name.",
+        "description": "Kubernetes' name for `since` with a time.",
         "type": "string"
       },
       "sinceSeconds": {
         "minimum": 1,
         "maximum": 3155760000,
-        "description": "As `since` with a number of seconds, by Kubernetes' name.",
+        "description": "Kubernetes' name for `since` with a number of seconds.",
         "type": "integer"
       },
       "stream": {
-        "description": "Only lines that were written there.",
+        "description": "Only lines from this stream.",
         "anyOf": [
           {
             "const": "stdout",
@@ -336,12 +336,12 @@ export const schemas = {
       },
       "timestamps": {
         "default": false,
-        "description": "Whether each line of text begins with its time.",
+        "description": "Begin each line of plain text with its time.",
         "type": "boolean"
       },
       "prefix": {
         "default": false,
-        "description": "Whether each line of text begins with its pod and container: `[pod/NAME/CONTAINER]`.",
+        "description": "Begin each line of plain text with its pod and container: `[pod/NAME/CONTAINER]`.",
         "type": "boolean"
       },
       "grep": {
@@ -349,25 +349,25 @@ export const schemas = {
         "type": "string"
       },
       "regex": {
-        "description": "Only lines that this regular expression matches, in RE2's syntax.",
+        "description": "Only lines that match this regular expression, in RE2 syntax.",
         "type": "string"
       },
       "before": {
         "default": 0,
         "minimum": 0,
         "maximum": 100,
-        "description": "How many lines to show before each that matches.",
+        "description": "Number of lines to include before each match.",
         "type": "integer"
       },
       "after": {
         "default": 0,
         "minimum": 0,
         "maximum": 100,
-        "description": "How many lines to show after each that matches.",
+        "description": "Number of lines to include after each match.",
         "type": "integer"
       },
       "level": {
-        "description": "Only lines of this level or a more severe one. Lines whose level is not recognized are left out.",
+        "description": "Minimum level. Lines without a recognized level are left out.",
         "anyOf": [
           {
             "const": "trace",
@@ -396,17 +396,17 @@ export const schemas = {
         ]
       },
       "cursor": {
-        "description": "Go on behind the line that had this cursor. `tailLines` does not count then. The header `Last-Event-ID` does the same, and takes precedence.",
+        "description": "Resume after the line with this cursor; `tailLines` is then ignored. The `Last-Event-ID` header does the same and takes precedence.",
         "type": "string"
       },
       "download": {
         "default": false,
-        "description": "Whether to answer a file, compressed where `Accept-Encoding` takes gzip. Not together with `follow`.",
+        "description": "Respond with a file, gzip-compressed if `Accept-Encoding` allows it. Cannot be combined with `follow`.",
         "type": "boolean"
       },
       "previous": {
         "default": false,
-        "description": "Whether to read the log of the container's attempt before this one.",
+        "description": "Read the log of the previous attempt of this container.",
         "type": "boolean"
       }
     }
@@ -424,41 +424,41 @@ export const schemas = {
     "properties": {
       "follow": {
         "default": false,
-        "description": "Whether to go on with lines as they are written, until the containers have ended.",
+        "description": "Keep sending new lines until the containers exit.",
         "type": "boolean"
       },
       "tailLines": {
         "minimum": 0,
         "maximum": 2147483647,
-        "description": "Begin with the last of the lines that match; of several logs, the last of all of them.",
+        "description": "Only the last matching lines, across all logs.",
         "type": "integer"
       },
       "limitBytes": {
         "minimum": 1,
         "maximum": 9007199254740991,
-        "description": "End after so many bytes of text, newlines included. The last line is cut there.",
+        "description": "Maximum bytes of text, including newlines. The last line may be cut.",
         "type": "integer"
       },
       "since": {
-        "description": "Only lines from this time on: RFC 3339, or a duration before now such as `5m` or `1h30m`.",
+        "description": "Only lines from this time on: RFC 3339, or a duration ago such as `5m` or `1h30m`.",
         "type": "string"
       },
       "until": {
-        "description": "Only lines up to this time, written as `since`.",
+        "description": "Only lines up to this time, in the format of `since`.",
         "type": "string"
       },
       "sinceTime": {
-        "description": "As `since` with a time, by Kubernetes' name.",
+        "description": "Kubernetes' name for `since` with a time.",
         "type": "string"
       },
       "sinceSeconds": {
         "minimum": 1,
         "maximum": 3155760000,
-        "description": "As `since` with a number of seconds, by Kubernetes' name.",
+        "description": "Kubernetes' name for `since` with a number of seconds.",
         "type": "integer"
       },
       "stream": {
-        "description": "Only lines that were written there.",
+        "description": "Only lines from this stream.",
         "anyOf": [
           {
             "const": "stdout",
@@ -472,12 +472,12 @@ export const schemas = {
       },
       "timestamps": {
         "default": false,
-        "description": "Whether each line of text begins with its time.",
+        "description": "Begin each line of plain text with its time.",
         "type": "boolean"
       },
       "prefix": {
         "default": false,
-        "description": "Whether each line of text begins with its pod and container: `[pod/NAME/CONTAINER]`.",
+        "description": "Begin each line of plain text with its pod and container: `[pod/NAME/CONTAINER]`.",
         "type": "boolean"
       },
       "grep": {
@@ -485,25 +485,25 @@ export const schemas = {
         "type": "string"
       },
       "regex": {
-        "description": "Only lines that this regular expression matches, in RE2's syntax.",
+        "description": "Only lines that match this regular expression, in RE2 syntax.",
         "type": "string"
       },
       "before": {
         "default": 0,
         "minimum": 0,
         "maximum": 100,
-        "description": "How many lines to show before each that matches.",
+        "description": "Number of lines to include before each match.",
         "type": "integer"
       },
       "after": {
         "default": 0,
         "minimum": 0,
         "maximum": 100,
-        "description": "How many lines to show after each that matches.",
+        "description": "Number of lines to include after each match.",
         "type": "integer"
       },
       "level": {
-        "description": "Only lines of this level or a more severe one. Lines whose level is not recognized are left out.",
+        "description": "Minimum level. Lines without a recognized level are left out.",
         "anyOf": [
           {
             "const": "trace",
@@ -532,12 +532,12 @@ export const schemas = {
         ]
       },
       "cursor": {
-        "description": "Go on behind the line that had this cursor. `tailLines` does not count then. The header `Last-Event-ID` does the same, and takes precedence.",
+        "description": "Resume after the line with this cursor; `tailLines` is then ignored. The `Last-Event-ID` header does the same and takes precedence.",
         "type": "string"
       },
       "download": {
         "default": false,
-        "description": "Whether to answer a file, compressed where `Accept-Encoding` takes gzip. Not together with `follow`.",
+        "description": "Respond with a file, gzip-compressed if `Accept-Encoding` allows it. Cannot be combined with `follow`.",
         "type": "boolean"
       }
     }
@@ -555,41 +555,41 @@ export const schemas = {
     "properties": {
       "follow": {
         "default": false,
-        "description": "Whether to go on with lines as they are written, until the containers have ended.",
+        "description": "Keep sending new lines until the containers exit.",
         "type": "boolean"
       },
       "tailLines": {
         "minimum": 0,
         "maximum": 2147483647,
-        "description": "Begin with the last of the lines that match; of several logs, the last of all of them.",
+        "description": "Only the last matching lines, across all logs.",
         "type": "integer"
       },
       "limitBytes": {
         "minimum": 1,
         "maximum": 9007199254740991,
-        "description": "End after so many bytes of text, newlines included. The last line is cut there.",
+        "description": "Maximum bytes of text, including newlines. The last line may be cut.",
         "type": "integer"
       },
       "since": {
-        "description": "Only lines from this time on: RFC 3339, or a duration before now such as `5m` or `1h30m`.",
+        "description": "Only lines from this time on: RFC 3339, or a duration ago such as `5m` or `1h30m`.",
         "type": "string"
       },
       "until": {
-        "description": "Only lines up to this time, written as `since`.",
+        "description": "Only lines up to this time, in the format of `since`.",
         "type": "string"
       },
       "sinceTime": {
-        "description": "As `since` with a time, by Kubernetes' name.",
+        "description": "Kubernetes' name for `since` with a time.",
         "type": "string"
       },
       "sinceSeconds": {
         "minimum": 1,
         "maximum": 3155760000,
-        "description": "As `since` with a number of seconds, by Kubernetes' name.",
+        "description": "Kubernetes' name for `since` with a number of seconds.",
         "type": "integer"
       },
       "stream": {
-        "description": "Only lines that were written there.",
+        "description": "Only lines from this stream.",
         "anyOf": [
           {
             "const": "stdout",
@@ -603,12 +603,12 @@ export const schemas = {
       },
       "timestamps": {
         "default": false,
-        "description": "Whether each line of text begins with its time.",
+        "description": "Begin each line of plain text with its time.",
         "type": "boolean"
       },
       "prefix": {
         "default": false,
-        "description": "Whether each line of text begins with its pod and container: `[pod/NAME/CONTAINER]`.",
+        "description": "Begin each line of plain text with its pod and container: `[pod/NAME/CONTAINER]`.",
         "type": "boolean"
       },
       "grep": {
@@ -616,25 +616,25 @@ export const schemas = {
         "type": "string"
       },
       "regex": {
-        "description": "Only lines that this regular expression matches, in RE2's syntax.",
+        "description": "Only lines that match this regular expression, in RE2 syntax.",
         "type": "string"
       },
       "before": {
         "default": 0,
         "minimum": 0,
         "maximum": 100,
-        "description": "How many lines to show before each that matches.",
+        "description": "Number of lines to include before each match.",
         "type": "integer"
       },
       "after": {
         "default": 0,
         "minimum": 0,
         "maximum": 100,
-        "description": "How many lines to show after each that matches.",
+        "description": "Number of lines to include after each match.",
         "type": "integer"
       },
       "level": {
-        "description": "Only lines of this level or a more severe one. Lines whose level is not recognized are left out.",
+        "description": "Minimum level. Lines without a recognized level are left out.",
         "anyOf": [
           {
             "const": "trace",
@@ -663,24 +663,24 @@ export const schemas = {
         ]
       },
       "cursor": {
-        "description": "Go on behind the line that had this cursor. `tailLines` does not count then. The header `Last-Event-ID` does the same, and takes precedence.",
+        "description": "Resume after the line with this cursor; `tailLines` is then ignored. The `Last-Event-ID` header does the same and takes precedence.",
         "type": "string"
       },
       "download": {
         "default": false,
-        "description": "Whether to answer a file, compressed where `Accept-Encoding` takes gzip. Not together with `follow`.",
+        "description": "Respond with a file, gzip-compressed if `Accept-Encoding` allows it. Cannot be combined with `follow`.",
         "type": "boolean"
       },
       "labelSelector": {
-        "description": "Kubernetes' label selector. It is held against the labels of the container, and those of its pod where the container has no such label.",
+        "description": "Kubernetes label selector. Applies to the labels of the pod, overridden by those of the container.",
         "type": "string"
       },
       "namespace": {
-        "description": "Only containers of pods in this namespace.",
+        "description": "Only pods in this namespace.",
         "type": "string"
       },
       "pod": {
-        "description": "Only containers of the pods with this name, or of the pod with this id or prefix of one.",
+        "description": "Only pods with this name, or the pod with this id or id prefix.",
         "type": "string"
       }
     }
@@ -689,7 +689,7 @@ export const schemas = {
     "type": "object",
     "properties": {
       "fieldValidation": {
-        "description": "What becomes of fields of the body that are not known, as in Kubernetes' API. `Strict` refuses the request, `Warn` leaves them out and names each in a `Warning` header, `Ignore` leaves them out in silence. Without it a body is taken strictly, unless it is one of crictl's files: with at least one name in snake_case and none in lowerCamelCase, for which `Warn` holds.",
+        "description": "How to handle unknown fields in the body, as in the Kubernetes API. `Strict` refuses the request, `Warn` drops them and names each in a `Warning` header, `Ignore` drops them silently. Default: `Strict`, or `Warn` for crictl's files, which have at least one name in snake_case and none in lowerCamelCase.",
         "anyOf": [
           {
             "const": "Strict",
