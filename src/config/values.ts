@@ -12,7 +12,7 @@ import {
 import type { Reader } from "./annotations.ts";
 import { unknownWord } from "./check-options.ts";
 import { readImagePrefix } from "./image-prefix.ts";
-import { readAge, readCount, readDuration, readLogSize, readSize } from "./quantities.ts";
+import { maxAgeMs, readCount, readDuration, readLogSize, readSize } from "./quantities.ts";
 import type { Setting } from "./settings.ts";
 
 /** A value as the user wrote it. */
@@ -37,8 +37,8 @@ export const readers: { readonly [R in Reader]: (text: string, options: ReadOpti
   "ip-address": readIpAddress,
   "host-name": readHostName,
   "image-prefix": readImagePrefix,
-  duration: readDuration,
-  age: readAge,
+  duration: (text) => readDuration(text),
+  age: (text) => readDuration(text, maxAgeMs),
   count: readCount,
   size: readSize,
   "log-size": readLogSize,
