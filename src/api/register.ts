@@ -66,9 +66,9 @@ function registerPlain<R extends Exclude<Route, SessionRoute>, P, A>(
 }
 
 function registerStream(app: FastifyInstance, route: StreamRoute, scope: RouteScope): void {
-  const { gateway, sessions, streams } = scope;
+  const { gateway, sessions, chosen, streams } = scope;
   const handler = handlerOf(route, streams);
-  const stages = compileStages(route, gateway, streamKind(route, gateway, { handler, sessions }));
+  const stages = compileStages(route, gateway, streamKind(route, gateway, { handler, sessions, chosen }));
   registerUpgrade(app, {
     route,
     gateway,

@@ -3,6 +3,7 @@ import type { FastifyInstance } from "fastify";
 import { GatewayError } from "../errors.ts";
 import type { SessionRoute } from "../routes/define.ts";
 import { secretsIn, withoutSecrets } from "../runtimes/secrets.ts";
+import type { Subprotocol } from "../streaming/channels.ts";
 import type { PendingSession, WaitingClient } from "../streaming/pending-session.ts";
 import { createBinder } from "./bind.ts";
 import type { Gateway } from "./gateway.ts";
@@ -59,7 +60,7 @@ function sessionKind(
     binder,
     bind(ctx) {
       checkHandshake(ctx.request);
-      const subprotocol = chooseProtocol(route, ctx.request.raw);
+      const subprotocol = chooseProtocol(route.subprotocols as readonly Subprotocol[], ctx.request.raw);
       if (subprotocol !== undefined) chosen.set(ctx.request.raw, subprotocol);
       ctx.bound = binder.bind(ctx.parts);
       return bind(ctx, { gateway, sessions, binder, subprotocol });

@@ -29,7 +29,7 @@ import { negotiate } from "./negotiate.ts";
 import type { SessionOptions } from "./session-plan.ts";
 import type { RouteKind } from "./stages.ts";
 import { type StreamFormat, streamFormat } from "./stream-formats.ts";
-import { checkHandshake } from "./websockets.ts";
+import { type ChosenProtocols, checkHandshake, chooseProtocol, itemsProtocol } from "./websockets.ts";
 
 type Context = RequestContext<StreamRoute>;
 
@@ -76,7 +76,15 @@ const openState = 1;
 export function streamKind(
   route: StreamRoute,
   gateway: Gateway,
-  { handler, sessions }: { readonly handler: StreamHandler; readonly sessions: SessionOptions },
+  {
+    handler,
+    sessions,
+    chosen,
+  }: {
+    readonly handler: StreamHandler;
+    readonly sessions: SessionOptions;
+    readonly chosen: ChosenProtocols;
+  },
 ): RouteKind<StreamRoute, StreamPlan, Opened> {
   const binder = createBinder(route);
   const answerOf = (item: object): object => handler.answerOf?.(item) ?? item;
@@ -92,7 +100,11 @@ export function streamKind(
     binder,
     bind(ctx) {
       const isSocket = ctx.request.ws;
-      if (isSocket) checkHandshake(ctx.request);
+      if (isSocket) {
+        checkHandshake(ctx.request);
+        const subprotocol = chooseProtocol([itemsProtocol], ctx.request.raw);
+        if (subprotocol !== undefined) chosen.set(ctx.request.raw, subprotocol);
+      }
       const mediaType = isSocket ? offered[0] : negotiate(ctx.request.headers.accept, offered);
       ctx.bound = binder.bind(ctx.parts);
       return { form: isSocket ? "websocket" : (byMediaType.get(mediaType) ?? "json"), places: 1 };

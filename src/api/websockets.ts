@@ -3,8 +3,7 @@ import type { IncomingMessage } from "node:http";
 import websocket, { type WebSocket } from "@fastify/websocket";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { GatewayError } from "../errors.ts";
-import type { SessionRoute } from "../routes/define.ts";
-import { bearerPrefix, isProtocolList, offeredProtocols, type Subprotocol } from "../streaming/channels.ts";
+import { bearerPrefix, isProtocolList, offeredProtocols } from "../streaming/channels.ts";
 
 /** The subprotocol of each handshake, chosen before `ws` asks for it. */
 export type ChosenProtocols = WeakMap<IncomingMessage, string>;
@@ -61,28 +60,31 @@ export function checkHandshake({ method, headers }: FastifyRequest): void {
   }
 }
 
+/** The subprotocol of stream routes: one text message of JSON per item. */
+export const itemsProtocol = "v1.items.crest";
+
 /**
- * Chooses the subprotocol; undefined if none was offered.
+ * Chooses a supported subprotocol; undefined if none was offered.
  *
  * @throws {GatewayError} invalid_request: if only unknown ones or only the token are offered, or the header is not a
  * list of distinct names.
  */
-export function chooseProtocol(route: SessionRoute, { headers }: IncomingMessage): Subprotocol | undefined {
+export function chooseProtocol<P extends string>(
+  supported: readonly P[],
+  { headers }: IncomingMessage,
+): P | undefined {
   const header = headers["sec-websocket-protocol"];
   const all = offeredProtocols(header);
   const offered = all.filter((name) => !name.startsWith(bearerPrefix));
-  const found = route.subprotocols.find((name) => offered.includes(name));
+  const found = supported.find((name) => offered.includes(name));
   if (found === undefined && all.length > 0) {
     // A client that offered some fails the connection if none is chosen: its command would run in vain.
     const what =
       offered.length > 0 ? `Unknown subprotocol ${offered.join(", ")}` : "The token is not a subprotocol";
-    throw new GatewayError(
-      "invalid_request",
-      `${what}: this WebSocket supports ${route.subprotocols.join(", ")}`,
-    );
+    throw new GatewayError("invalid_request", `${what}: this WebSocket supports ${supported.join(", ")}`);
   }
   if (!isProtocolList(header)) {
     throw new GatewayError("invalid_request", "Sec-WebSocket-Protocol must be a list of distinct names");
   }
-  return found as Subprotocol | undefined;
+  return found;
 }

@@ -17,16 +17,19 @@ ${row("text/event-stream", "A server-sent event for each item. In logs and event
 ${row("text/plain", "A line for people. In logs, the text of the container.")}
 </dl>
 <p>Operations that watch or follow (GET) also accept a WebSocket at the same path, with
-<code>Authorization: Bearer TOKEN</code>. It has no subprotocol, and sends a text message of JSON for each item.</p>
+the subprotocol <code>v1.items.crest</code> or none, and send a text message of JSON for each item.</p>
 <figure class="code"><figcaption>curl</figcaption>
 <pre><code class="curl">curl -N -H "Authorization: Bearer $(cat <span data-token-file>${tokenFile}</span>)" \\
   -H "Accept: application/x-ndjson" \\
   "<span data-origin="http">http://127.0.0.1:8585</span>/v1/events?watch=true"</code></pre></figure>
 <figure class="code"><figcaption>JavaScript</figcaption>
-<pre><code class="script">// For Node 22, whose WebSocket can send headers
+<pre><code class="script">// A browser cannot send headers with a WebSocket, so it offers the token as a subprotocol.
 const url = "<span data-origin="http">http://127.0.0.1:8585</span>/v1/events?watch=true";
-const headers = { authorization: "Bearer TOKEN" };
-const socket = new WebSocket(url.replace("http", "ws"), { headers });
+const token = btoa("TOKEN").replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+const socket = new WebSocket(url.replace("http", "ws"), [
+  "base64url.bearer.authorization.k8s.io." + token,
+  "v1.items.crest",
+]);
 socket.onmessage = ({ data }) => console.log(JSON.parse(data));
 socket.onclose = ({ code }) => console.log("end", code);</code></pre></figure>
 <h3>The end</h3>

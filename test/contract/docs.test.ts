@@ -156,7 +156,7 @@ test("the script of the guide to streams prints what happens", async (t) => {
     .replace("TOKEN", token);
   const printed: unknown[] = [];
   const log = (item: unknown) => printed.push(item);
-  // Node 22 has undici's own.
+  // Node 20 has none of its own.
   const socket: WebSocket = new Function("WebSocket", "console", `${script}; return socket;`)(WebSocket, {
     log,
   });

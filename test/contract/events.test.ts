@@ -270,7 +270,7 @@ test("bad parameters are refused with what would be right", async (t) => {
       /^must be the id of an event, a time such as .*, or a duration .*, got "yesterday"$/,
     ],
     ["since=2026-13-45T00:00:00Z", "since", /got "2026-13-45/],
-    ["watch=true", "watch", /Accept: application\/x-ndjson or text\/event-stream/],
+    ["watch=true", "watch", /Accept: application\/x-ndjson, text\/event-stream or text\/plain/],
     ["labelSelector=a==b==c", "labelSelector", /position/],
     ["watch=maybe", "watch", /./],
   ] as const) {

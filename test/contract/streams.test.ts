@@ -1,5 +1,6 @@
 /** Routes that answer a sequence of items: their forms, their pace, and how they end. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
 import { test } from "node:test";
 import { WebSocket } from "ws";
@@ -87,6 +88,27 @@ test("a WebSocket gets the items as messages, and is closed behind the last one"
     ["CONTAINER_RUNNING", "CONTAINER_EXITED"],
   );
   await eventually(async () => (await sessionsOf(gateway)) === "0");
+});
+
+test("a browser offers the token and the subprotocol, and is told which one is spoken", async (t) => {
+  const gateway = await liveGateway(t);
+  const { id } = gateway.fake.addContainer({ state: "exited" });
+  const bearer = `base64url.bearer.authorization.k8s.io.${Buffer.from(token).toString("base64url")}`;
+  const open = (...protocols: string[]): WebSocket =>
+    new WebSocket(`ws://127.0.0.1:${gateway.port}/v1/containers/${id}/wait`, protocols);
+  const socket = open(bearer, "v1.items.crest");
+  const [data] = await once(socket, "message");
+  assert.equal(JSON.parse(String(data)).state, "CONTAINER_EXITED");
+  assert.equal(socket.protocol, "v1.items.crest");
+  for (const offered of [[bearer], [bearer, "v5.channel.k8s.io"]]) {
+    const refused = open(...offered).on("error", () => undefined);
+    const [, response] = await once(refused, "unexpected-response");
+    assert.equal(response.statusCode, 400);
+    let body = "";
+    for await (const part of response.setEncoding("utf8")) body += part;
+    assert.match(JSON.parse(body).detail, /this WebSocket supports v1\.items\.crest$/);
+    refused.terminate();
+  }
 });
 
 test("what is known before the first item is a problem, whatever form was asked for", async (t) => {
