@@ -15,10 +15,12 @@ import type { Runtime } from "./cri/channel.ts";
 import { StartError } from "./errors.ts";
 import { withFailedStarts } from "./events/failed-starts.ts";
 import { createNodeEvents, type NodeEventsOptions } from "./events/node-events.ts";
+import { createStopRequests } from "./events/stop-requests.ts";
 import { createMetricsServer, createScrapes } from "./http/metrics.ts";
 import { createServer, type ServerOptions } from "./http/server.ts";
 import { createInventory, type Inventory } from "./inventory/inventory.ts";
 import { withNameHints } from "./inventory/name-hints.ts";
+import { createNodeLists } from "./inventory/node-lists.ts";
 import { nodeLogRoots } from "./logs/log-place.ts";
 import { createContainerMetrics } from "./metrics/container-metrics.ts";
 import { createGatewayMetrics } from "./metrics/gateway-metrics.ts";
@@ -41,6 +43,7 @@ import { listenOn, stopListening } from "./server/listen.ts";
 import { closeConnections } from "./server/listener.ts";
 import type { LogEntry } from "./server/log-entry.ts";
 import { createCollector } from "./stats/collector.ts";
+import { createMemoryReader } from "./stats/container-memory.ts";
 import { createNodeReader } from "./stats/read-node.ts";
 import { withStats } from "./stats/runtime.ts";
 import { defaultLimits, type Limits } from "./streaming/liveness.ts";
@@ -113,6 +116,8 @@ export interface App {
    * `hurry` settles, and stops listening. Does not close the runtime, which belongs to the caller.
    */
   close(drainMs?: number, hurry?: Promise<unknown>): Promise<void>;
+  /** Counts a rotation of a log by this process, for `/metrics`. */
+  noteRotation(): void;
   /** The Fastify instance. Tests use it to send requests without a socket. */
   readonly server: ReturnType<typeof createServer>["app"];
 }
@@ -135,12 +140,14 @@ export function createApp({
   const events = createNodeEvents({
     runtime: adapted,
     ...options.events,
+    observer: metrics.events,
     report(error) {
       const why = error instanceof Error ? error.message : String(error);
       log({ level: "warn", message: `Events of the runtime may be missing: ${why}`, error });
     },
   });
-  const runtime = compose(adapted, withFailedStarts(events));
+  const stops = createStopRequests();
+  const runtime = compose(adapted, withFailedStarts(events), stops.intercept);
   const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};
   const { maxConnections, maxStreams } = shareDescriptors(descriptorLimit(), mostSessions);
   if (maxStreams < mostSessions) {
@@ -153,15 +160,26 @@ export function createApp({
   const { maxBufferBytes = defaultBufferBytes } = options;
   const drain = createDrain();
   const observe = createContainerdObserver({ client: createContainerdClient(options.runtime), runtime });
-  const pulls = createPullRegistry({ runtime, observe });
+  const pulls = createPullRegistry({ runtime, observe, ended: metrics.pulls.ended });
   const { tls } = options;
-  const readNode = createNodeReader({ runtime });
-  const usage = createCollector(readNode);
+  const lists = createNodeLists(runtime, events);
+  const readNode = createNodeReader({ runtime, lists });
+  const usage = createCollector(readNode, lists);
   const containers = createContainerMetrics(readNode);
-  const scrapes = createScrapes({ gateway: metrics, containers, sessions, usage });
+  const scrapes = createScrapes({
+    gateway: metrics,
+    containers,
+    current: () => ({
+      sessions: sessions.count,
+      watchers: usage.watchers,
+      eventReaders: events.readers,
+      pulls: pulls.running,
+    }),
+  });
   const guardHost = createHostGuard(config.acceptHost);
   const { app: server, warmUp } = createServer({
-    ...{ runtime, inventory, events },
+    ...{ runtime, inventory, events, stops },
+    readMemory: createMemoryReader({ runtime, usage }),
     defaults: createDefaults({
       runtime,
       logRoot: logRootOf(config.dataDir),
@@ -210,6 +228,7 @@ export function createApp({
     get metricsAddress() {
       return metricsAddress;
     },
+    noteRotation: metrics.logs.rotated,
     async listen() {
       await server.ready();
       const address = await listenOn(listener, listen, { hasTls: tls !== undefined });

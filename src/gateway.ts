@@ -147,7 +147,7 @@ async function runLocked(
         );
       const { ready, waiting } = around.texts({ config, address, validTo: tls?.identity.validTo });
       announced = await announce({ runtime, address, say: around.say, notify, ready, waiting });
-      keeper = await keepLogs(config, runtime, around);
+      keeper = await keepLogs(config, runtime, { log: around.log, rotated: app.noteRotation });
       if (around.watchdogMs !== undefined) watchdog = startWatchdog(notify, around.watchdogMs);
       around.ready?.(address);
       const ending = await Promise.race([
@@ -200,12 +200,17 @@ async function startTraces(
 }
 
 /** Needs the lock of the data folder. Loaded late, because nothing waits for it. */
-async function keepLogs(config: Config, runtime: Runtime, { log }: Surroundings): Promise<LogKeeper> {
+async function keepLogs(
+  config: Config,
+  runtime: Runtime,
+  { log, rotated }: Pick<Surroundings, "log"> & { readonly rotated: () => void },
+): Promise<LogKeeper> {
   const { startLogKeeper } = await import("./logs/keeping/log-keeper.ts");
   return startLogKeeper({
     runtime: adapt(runtime).runtime,
     dataDir: config.dataDir,
     limits: config,
+    rotated,
     warn: (message, error) => log({ level: "warn", message, error }),
   });
 }

@@ -19,7 +19,7 @@ async function openEvents(
       {
         parameter: "watch",
         detail:
-          "JSON is a single answer: to watch, send Accept: application/x-ndjson or text/event-stream, or open a WebSocket",
+          "JSON is a single answer: to watch, send Accept: application/x-ndjson, text/event-stream or text/plain, or open a WebSocket",
       },
     ]);
   const lastId = request.headers["last-event-id"];

@@ -8,12 +8,15 @@ import type { Runtime } from "../cri/channel.ts";
 import { encodeCallers } from "../cri/codec.ts";
 import { GatewayError } from "../errors.ts";
 import type { NodeEvents } from "../events/node-events.ts";
+import type { StopRequests } from "../events/stop-requests.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { Inventory } from "../inventory/inventory.ts";
 import type { ContainerSource } from "../logs/logged-containers.ts";
+import type { LogsObserver } from "../logs/read-logs.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
 import type { Collector } from "../stats/collector.ts";
+import type { ReadMemoryHistory } from "../stats/container-memory.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { InvalidValue, jsonPointer } from "../wire/invalid-value.ts";
 import { type Binder, invalid, type JsonObject, respell } from "./bind.ts";
@@ -28,6 +31,9 @@ export interface Gateway {
   readonly policy: PodPolicy;
   /** Events of pods, containers and images. */
   readonly events: NodeEvents;
+  /** What the gateway was asked to stop. */
+  readonly stops: StopRequests;
+  readonly readMemory: ReadMemoryHistory;
   readonly pool: BufferPool;
   readonly share: Share;
   readonly budget: OutputBudget;
@@ -38,6 +44,7 @@ export interface Gateway {
   readonly containers: ContainerSource;
   /** Logs are read only from these folders and their subfolders. */
   readonly logRoots: readonly string[];
+  readonly logsObserver: LogsObserver;
   readonly pulls: PullRegistry;
   /** Milliseconds that the runtime may be silent during an NDJSON list. Default: the list's own deadline. */
   readonly listSilenceMs?: number | undefined;

@@ -18,6 +18,7 @@ import type { CustomHandler } from "./custom.ts";
 import { listEvents } from "./event-handler.ts";
 import { inputOf } from "./input.ts";
 import { logHandlers } from "./log-routes.ts";
+import { readPostMortem } from "./post-mortem.ts";
 import { pruneImages, prunePods } from "./prune.ts";
 import { pullAnswer, visiblePull, visiblePulls } from "./pull-answer.ts";
 import type { StreamHandler } from "./stream.ts";
@@ -62,6 +63,8 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
       dryRun,
     };
   },
+
+  getPostMortem: readPostMortem,
 
   pruneImages: async ({ bound, onCancel }, { runtime }) =>
     pruneImages(runtime, inputOf("pruneImages", bound), { onCancel }),

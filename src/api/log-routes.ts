@@ -1,7 +1,7 @@
 /** The handlers of the routes for logs. */
 import type { ContainerSource, Selection } from "../logs/logged-containers.ts";
 import { previousAttempt } from "../logs/previous-attempt.ts";
-import { type OpenLogs, openLogs } from "../logs/read-logs.ts";
+import { type LogLine, type OpenLogs, openLogs } from "../logs/read-logs.ts";
 import type { LogItem, LogPage } from "../routes/answers.ts";
 import type { StreamForm, StreamRoute } from "../routes/define.ts";
 import { invalid } from "./bind.ts";
@@ -60,7 +60,7 @@ const maxPageBytes = 8 * 1024 * 1024;
 function logsHandler(id: LogRouteId): StreamHandler<LogItem, Sent> {
   const ask = asks[id];
 
-  async function open(ctx: Context, gateway: Gateway): Promise<Asked & { readonly logs: OpenLogs }> {
+  async function open(ctx: Context, gateway: Gateway): Promise<Opened> {
     const asked = await ask(ctx, gateway);
     const lastEventId = ctx.request.headers["last-event-id"];
     const query = await logsQuery(
@@ -70,7 +70,7 @@ function logsHandler(id: LogRouteId): StreamHandler<LogItem, Sent> {
     );
     const { containers } = asked;
     const logs = await openLogs({ containers, roots: gateway.logRoots, query, signal: ctx.signal });
-    return { ...asked, logs };
+    return { ...asked, logs, batches: batchesOf(logs, asked.parameters, gateway) };
   }
 
   return {
@@ -107,12 +107,35 @@ function logsHandler(id: LogRouteId): StreamHandler<LogItem, Sent> {
   };
 }
 
+interface Opened extends Asked {
+  readonly logs: OpenLogs;
+  readonly batches: AsyncIterable<readonly LogLine[]>;
+}
+
+/** The lines. Counts the reader and its bytes while they are read. */
+async function* batchesOf(
+  logs: OpenLogs,
+  { follow }: LogParameters,
+  { logsObserver }: Gateway,
+): AsyncGenerator<readonly LogLine[]> {
+  const reader = logsObserver.readerBegan(follow);
+  try {
+    for await (const batch of logs.lines) {
+      reader.readBytes(logs.readBytes);
+      yield batch;
+    }
+  } finally {
+    reader.readBytes(logs.readBytes);
+    reader.ended();
+  }
+}
+
 async function* sentLines(
-  { logs, parameters, origin }: Asked & { readonly logs: OpenLogs },
+  { logs, batches, parameters, origin }: Opened,
   form: StreamForm,
 ): AsyncGenerator<readonly Sent[]> {
   const limit = new ByteLimit(parameters);
-  for await (const batch of logs.lines) {
+  for await (const batch of batches) {
     const sent: Sent[] = [];
     for (const one of batch) {
       const text = limit.take(one);
@@ -128,12 +151,12 @@ async function* sentLines(
   }
 }
 
-async function pageOf({ logs, parameters, origin }: Asked & { readonly logs: OpenLogs }): Promise<LogPage> {
+async function pageOf({ logs, batches, parameters, origin }: Opened): Promise<LogPage> {
   const limit = new ByteLimit(parameters);
   const lines: LogItem[] = [];
   let bytes = 0;
   let more = false;
-  reading: for await (const batch of logs.lines) {
+  reading: for await (const batch of batches) {
     for (const one of batch) {
       if (lines.length >= maxPageLines || bytes >= maxPageBytes) {
         more = true;

@@ -11,7 +11,7 @@ import type { Methods } from "../gen/methods.ts";
 import { endOrTimeout, follow } from "../pulls/follow.ts";
 import type { Visit } from "../pulls/pull-registry.ts";
 import type { PullItem } from "../routes/answers.ts";
-import type { UnaryRoute } from "../routes/define.ts";
+import { mediaTypesOf, type UnaryRoute } from "../routes/define.ts";
 import { isRuntime } from "../runtimes/identity.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";
 import type { RequestContext } from "./context.ts";
@@ -31,9 +31,6 @@ const formats: { readonly [mediaType: string]: StreamFormat } = {
   [ndjson.mediaType]: ndjson,
   [sse.mediaType]: sse,
 };
-
-/** The media types of an answer with progress. The first is used without an `Accept` header. */
-export const progressMediaTypes = ["application/json", ndjson.mediaType, sse.mediaType] as const;
 
 /**
  * How long a response with progress may wait, in milliseconds, before it begins. A pull that fails earlier is answered
@@ -56,7 +53,7 @@ export function pullCall({ gateway, registry, sendReply, explain }: PullCallOpti
     ctx: RequestContext<UnaryRoute>,
     outgoing: RuntimeRequest,
   ): Promise<(reply: FastifyReply) => unknown> => {
-    const format = formats[negotiate(ctx.request.headers.accept, progressMediaTypes)];
+    const format = formats[negotiate(ctx.request.headers.accept, mediaTypesOf(ctx.route))];
     if (format === undefined) {
       const { reply } = await join(ctx, outgoing);
       const wire = await reply;

@@ -1,5 +1,5 @@
 /** How each item of a stream route is written over HTTP. */
-import type { StreamForm } from "../routes/define.ts";
+import { mediaTypes, type StreamForm } from "../routes/define.ts";
 
 /** A format that writes one piece of the body per item. */
 export interface StreamFormat {
@@ -15,21 +15,21 @@ export interface StreamFormat {
 type AnswerOf = (item: object) => object;
 
 const ndjson = (answerOf: AnswerOf): StreamFormat => ({
-  mediaType: "application/x-ndjson",
+  mediaType: mediaTypes.ndjson,
   item: (item) => `${JSON.stringify(answerOf(item))}\n`,
   error: (problem) => `${JSON.stringify({ error: problem })}\n`,
 });
 
 /** Source: the HTML standard, server-sent events. */
 const sse = (answerOf: AnswerOf): StreamFormat => ({
-  mediaType: "text/event-stream",
+  mediaType: mediaTypes.sse,
   item: (item, id) => `${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(answerOf(item))}\n\n`,
   error: (problem) => `event: error\ndata: ${JSON.stringify(problem)}\n\n`,
   heartbeat: ":\n\n",
 });
 
 const text = (lineOf: (item: object) => string | undefined): StreamFormat => ({
-  mediaType: "text/plain",
+  mediaType: mediaTypes.text,
   item(item) {
     const line = lineOf(item);
     return line === undefined ? "" : `${line}\n`;

@@ -9,7 +9,7 @@
 import type { FastifyReply } from "fastify";
 import { CallCancelled } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
-import type { StreamForm, StreamRoute } from "../routes/define.ts";
+import { mediaTypes, mediaTypesOf, type StreamForm, type StreamRoute } from "../routes/define.ts";
 import { keepAlive, type Liveness } from "../streaming/liveness.ts";
 import type { PendingSession, WaitingClient } from "../streaming/pending-session.ts";
 import { closeCode, type Socket } from "../streaming/socket.ts";
@@ -81,21 +81,19 @@ export function streamKind(
   const binder = createBinder(route);
   const answerOf = (item: object): object => handler.answerOf?.(item) ?? item;
   const formats = new Map<string, StreamFormat>();
-  const byMediaType = new Map<string, StreamForm>([["application/json", "json"]]);
+  const byMediaType = new Map<string, StreamForm>([[mediaTypes.json, "json"]]);
   for (const form of ["ndjson", "sse", "text"] as const) {
-    const format = streamFormat(form, handler.lineOf, answerOf);
-    formats.set(form, format);
-    byMediaType.set(format.mediaType, form);
+    formats.set(form, streamFormat(form, handler.lineOf, answerOf));
+    byMediaType.set(mediaTypes[form], form);
   }
-  const first = route.byDefault === "text" ? "text/plain" : "application/json";
-  const mediaTypes = [first, ...[...byMediaType.keys()].filter((one) => one !== first)] as const;
+  const offered = mediaTypesOf(route);
 
   return {
     binder,
     bind(ctx) {
       const isSocket = ctx.request.ws;
       if (isSocket) checkHandshake(ctx.request);
-      const mediaType = isSocket ? first : negotiate(ctx.request.headers.accept, mediaTypes);
+      const mediaType = isSocket ? offered[0] : negotiate(ctx.request.headers.accept, offered);
       ctx.bound = binder.bind(ctx.parts);
       return { form: isSocket ? "websocket" : (byMediaType.get(mediaType) ?? "json"), places: 1 };
     },

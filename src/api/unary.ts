@@ -4,7 +4,7 @@ import { decodeReply, hasField, writeReply } from "../cri/codec.ts";
 import { deadlineOf } from "../cri/rpc-rules.ts";
 import { GatewayError } from "../errors.ts";
 import { explainAbsence } from "../inventory/name-hints.ts";
-import type { UnaryRoute } from "../routes/define.ts";
+import { mediaTypesOf, type UnaryRoute } from "../routes/define.ts";
 import { secretsIn, withoutSecrets } from "../runtimes/secrets.ts";
 import { pathOf } from "../server/problems.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";
@@ -23,7 +23,7 @@ import {
 } from "./gateway.ts";
 import { negotiate } from "./negotiate.ts";
 import { writeWithin } from "./output-budget.ts";
-import { progressMediaTypes, pullCall } from "./pull-call.ts";
+import { pullCall } from "./pull-call.ts";
 import { withPullHint } from "./pull-hint.ts";
 import { RuntimeRequest } from "./runtime-request.ts";
 import type { Failure, RouteKind } from "./stages.ts";
@@ -47,7 +47,7 @@ export function unaryKind(
 ): RouteKind<UnaryRoute, void, Send> {
   const { rpc } = route;
   const binder = createBinder(route);
-  const mediaTypes = route.progress === undefined ? (["application/json"] as const) : progressMediaTypes;
+  const mediaTypes = mediaTypesOf(route);
   const call = callOf();
 
   function callOf(): Call {

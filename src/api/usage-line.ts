@@ -1,5 +1,6 @@
 /** What a pod or container uses, as a line of text for people. */
 import type { AnswerOf } from "../routes/answers.ts";
+import { byteSize } from "./byte-size.ts";
 
 /** `2026-11-29T07:00:00.000Z default/web/app 0.98 cores 48.9% 12.3 MiB/64.0 MiB`; `-` for what is not known. */
 export function usageLine(usage: AnswerOf<"watchOneContainerStats">): string {
@@ -19,13 +20,7 @@ export function usageLine(usage: AnswerOf<"watchOneContainerStats">): string {
 
 const rate = (bytes: number | null): string => (bytes === null ? "-" : `${size(bytes)}/s`);
 
-const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-
-function size(bytes: number | null): string {
-  if (bytes === null) return "-";
-  const power = Math.min(Math.max(Math.floor(Math.log2(bytes || 1) / 10), 0), units.length - 1);
-  return `${(bytes / 2 ** (10 * power)).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
-}
+const size = (bytes: number | null): string => (bytes === null ? "-" : byteSize(bytes));
 
 /** A name may hold anything: a line break in it would begin another line. */
 function printable(text: string): string {

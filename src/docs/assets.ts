@@ -24,6 +24,8 @@ const names = [
   "token.js",
   "try-it.js",
   "answer.js",
+  "live.js",
+  "stream-items.js",
   "element.js",
 ] as const;
 

@@ -57,6 +57,8 @@ export interface Operation {
   readonly responses: { readonly [status: string]: Response };
   readonly "x-cri-rpc"?: string | readonly string[];
   readonly "x-crest-grant"?: string;
+  /** In what it can answer, if there is a choice. The first is used without an `Accept` header. */
+  readonly "x-crest-media-types"?: readonly string[];
   /** Names for it in other tools. */
   readonly "x-crest-synonyms"?: readonly string[];
 }

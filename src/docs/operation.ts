@@ -4,13 +4,14 @@ import {
   componentOf,
   type Header,
   type Media,
+  type Operation,
   type Response,
   type Route,
 } from "./document.ts";
 import { type Html, html, type Piece } from "./html.ts";
 import { inline, prose } from "./markdown.ts";
 import { curlLine, sessionScript, tryForm } from "./request.ts";
-import { expandable, fieldItem, fieldList, innermost, typeOf, type View } from "./schema-tree.ts";
+import { expandable, fieldItem, fieldList, innermost, nested, typeOf, type View } from "./schema-tree.ts";
 
 /** The label shown as the method. Sessions start as GET but are shown as `WS`. */
 export const verbOf = ({ method, isSession }: Route): string => (isSession ? "WS" : method);
@@ -107,7 +108,8 @@ function mediaType(type: string, { schema = {} }: Media): Html {
 }
 
 /** Shows statuses below 400 in full and collapses the failures: there are ten of them, all much alike. */
-function answers(document: ApiDocument, { operation: { responses } }: Route): Html {
+function answers(document: ApiDocument, { operation }: Route): Html {
+  const { responses } = operation;
   const view: View = { direction: "answered", components: document.components.schemas };
   const entries = Object.entries(responses).map(
     ([status, response]) => [status, responseOf(document, response)] as const,
@@ -115,6 +117,7 @@ function answers(document: ApiDocument, { operation: { responses } }: Route): Ht
   const failures = entries.filter(([status]) => Number(status) >= 400);
   return html`<h4>Answer</h4>
 ${entries.filter(([status]) => Number(status) < 400).map(([status, response]) => answer(document, status, response, view))}
+${streamedTypes(operation)}
 <details class="tree failures"><summary>Failures <span class="statuses">${failures.map(([status]) => `${status} `)}</span></summary>
 <dl>${failures.map(
     ([status, { description = "" }]) =>
@@ -122,6 +125,15 @@ ${entries.filter(([status]) => Number(status) < 400).map(([status, response]) =>
   )}</dl>
 <p class="hint">Each is a <a href="#Problem">Problem</a>, whose <code>code</code> says more than the status.</p>
 </details>`;
+}
+
+/** The forms in which items come one by one. */
+function streamedTypes({ "x-crest-media-types": mediaTypes = [] }: Operation): Piece {
+  const types = mediaTypes.filter((type) => type !== "application/json");
+  return (
+    types.length > 0 &&
+    html`<p>With <code>Accept</code>, items come one by one: ${types.map((type, index) => html`${index > 0 && ", "}<code>${type}</code>`)}. See <a href="#streams">Streams</a>.</p>`
+  );
 }
 
 function responseOf(document: ApiDocument, response: Response): Response {
@@ -144,7 +156,7 @@ ${Object.entries(content).map(([type, media]) => {
   const inner = componentOf(innermost(media.schema ?? {}));
   return html`<p class="type">${mediaType(type, media)}</p>${inner !== undefined && expandable(inner, view)}${example(media)}`;
 })}
-${item !== undefined && html`<p class="type">${typeOf(item)}, <code>application/x-ndjson</code></p>${expandable(componentOf(item) ?? "", view)}`}
+${item !== undefined && html`<p class="type">${typeOf(item)}, for each item of a stream</p>${nested(item, view)}`}
 ${
   headers.length > 0 &&
   html`<ul class="headers">${headers.map(

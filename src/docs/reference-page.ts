@@ -7,6 +7,7 @@ import { operationSection, rpcsOf, verbOf } from "./operation.ts";
 import { componentSection } from "./schema-tree.ts";
 import { sessionsGuide } from "./sessions-guide.ts";
 import { pageText } from "./shell.ts";
+import { streamsGuide } from "./streams-guide.ts";
 
 /**
  * Returns the page as HTML. Pure: the same input gives the same page. `tokenFile` is the shell word for the token file
@@ -32,6 +33,11 @@ export function referencePage(document: ApiDocument, tokenFile: string): string 
         entries: [
           { target: "introduction", label: "Introduction", words: ["introduction", "json", "ids", "errors"] },
           { target: "calling", label: "Calling the gateway", words: ["token", "curl", "try", "grants"] },
+          {
+            target: "streams",
+            label: "Streams",
+            words: ["stream", "ndjson", "sse", "events", "follow", "watch"],
+          },
           { target: "sessions", label: "WebSocket sessions", words: ["websocket", "channels", "close"] },
         ],
       },
@@ -54,6 +60,7 @@ ${prose(about)}
 ${members.map((route) => operationSection(document, route, tokenFile))}</section>
 `,
 )}
+${streamsGuide(tokenFile)}
 ${sessionsGuide}
 <section class="tag" aria-labelledby="components">
 <h2 id="components"><a href="#components">Components</a></h2>
@@ -136,7 +143,8 @@ with: <code>--allow-read=pods</code> gives <code>read:pods</code>, <code>--allow
 <code>exec</code>. The answer to a refused request names all flags that are missing, and
 <a href="#getGrants">getGrants</a> lists what you have.</p>
 <p><strong>Try it</strong>, at each operation, sends the request from this page. It asks for the token once and
-keeps it in this page’s memory: it is not stored, never part of an address, and gone when the page is reloaded.</p>
+keeps it in this page’s memory: it is not stored, never part of an address, and gone when the page is reloaded.
+With <code>Accept</code>, it shows <a href="#streams">streams</a> as they come.</p>
 <p class="scripted"><button type="button" class="token" aria-haspopup="dialog">Enter the token</button></p>
 </section>
 `;

@@ -34,8 +34,12 @@ export function curlLine(route: Route, tokenFile: string): Html {
   const body = bodyText(operation);
   const answersBody = "200" in operation.responses;
   const usualMethod = body === undefined ? "GET" : "POST";
+  const [mediaType] = mediaTypesOf(operation);
   const lines: Piece[] = [
-    html`curl${!answersBody && " -i"}`,
+    html`curl${!answersBody && " -i"}${
+      mediaType !== undefined &&
+      html`<span data-accept="${mediaType}">${mediaType !== "application/json" && " -N"}</span>`
+    }`,
     html`-H "Authorization: Bearer $(cat <span data-token-file>${tokenFile}</span>)"`,
     method !== usualMethod && html`-X ${method}`,
     body !== undefined && html`--json '<span data-body>${body.replaceAll("'", "'\\''")}</span>'`,
@@ -83,6 +87,7 @@ export function tryForm(document: ApiDocument, { method, operation }: Route): Ht
 <summary>Try it</summary>
 <form autocomplete="off" novalidate>
 ${parameters.map((parameter) => parameterField(document, id, parameter))}
+${acceptField(operation)}
 ${
   body !== undefined &&
   html`<p class="input"><label for="${id}-body">Body <span class="flag">JSON</span></label>
@@ -94,6 +99,18 @@ ${method !== "GET" && html`<span class="hint">Changes the node.</span>`}</p>
 </form>
 <div class="result" aria-live="polite"></div>
 </details>`;
+}
+
+/** The media types of an operation that has a choice. */
+const mediaTypesOf = (operation: Operation): readonly string[] => operation["x-crest-media-types"] ?? [];
+
+function acceptField(operation: Operation): Piece {
+  const [first, ...others] = mediaTypesOf(operation);
+  if (first === undefined) return undefined;
+  const field = `${operation.operationId}-accept`;
+  return html`<p class="input"><label for="${field}">Accept <span class="flag">header</span></label>
+<select id="${field}" name="accept" data-in="accept"><option value="">not set: ${first}</option>${[first, ...others].map((type) => html`<option>${type}</option>`)}</select></p>
+`;
 }
 
 function parameterField(document: ApiDocument, id: string, parameter: Parameter): Html {

@@ -36,7 +36,7 @@ ${nested(field, view)}</li>
 }
 
 /** The expandable part of a field: the fields of its component or of its inline object. */
-function nested(field: Schema, view: View): Piece {
+export function nested(field: Schema, view: View): Piece {
   const inner = innermost(field);
   const name = componentOf(inner);
   if (name !== undefined) return expandable(name, view);

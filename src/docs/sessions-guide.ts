@@ -1,7 +1,8 @@
 /** A guide to what all WebSocket routes have in common. */
-import { html } from "./html.ts";
+import { type Html, html } from "./html.ts";
 
-const row = (key: string, text: string) =>
+/** A row of a guide's table. */
+export const row = (key: string, text: string): Html =>
   html`<div><dt>${key}</dt><dd>${text}</dd></div>
 `;
 

@@ -1,7 +1,6 @@
 /**
- * Gives events to many readers, each at its own pace, from a queue of its own that is bounded. A reader whose queue is
- * full misses the rest: it is told how many events it lost, and its sequence ends. It slows down neither the source nor
- * other readers.
+ * Distributes events to many readers. Each has its own bounded queue and reads at its own pace. When its queue is full,
+ * a reader learns how many events it missed, and its sequence ends. It slows down neither the source nor other readers.
  */
 import { CallCancelled } from "../cri/channel.ts";
 import { type EventItem, timeOf } from "./node-event.ts";
@@ -10,15 +9,15 @@ export interface EventReaders {
   readonly size: number;
   /** Gives an item to every reader. */
   send(item: EventItem): void;
-  /** Gives several items to every reader. They take one place in a queue: a snapshot may be longer than the queue. */
+  /** Gives several items to every reader. They count as one in a queue: a snapshot may be longer than the queue. */
   sendAll(items: readonly EventItem[]): void;
   /** Ends all readers with this error. */
   fail(error: unknown): void;
   /**
-   * A reader of what is sent from now on, after the items in `first`.
+   * Adds a reader. It gets the items in `first`, and then everything that is sent from now on.
    *
-   * `wanted` selects events; items that are no events always pass. Aborting `signal` ends the sequence with
-   * CallCancelled. `left` is called once, when the reader has left.
+   * `wanted` selects items, and must accept control items. Aborting `signal` ends the sequence with CallCancelled.
+   * `left` is called once, when the reader has left.
    */
   add(options: ReaderOptions): AsyncIterable<EventItem>;
 }
@@ -34,15 +33,21 @@ interface Reader {
   readonly wanted: (item: EventItem) => boolean;
   /** An array counts as one item. */
   queue: (EventItem | readonly EventItem[])[];
-  /** Events that it missed since its queue was full. */
+  /** Number of events that it has missed since its queue was full. */
   missed: number;
   failure: { readonly error: unknown } | undefined;
   hasLeft: boolean;
   wake: () => void;
 }
 
-/** `maxQueued`: items that may wait for a reader; default 1,000. */
-export function createEventReaders({ maxQueued = 1000 }: { readonly maxQueued?: number } = {}): EventReaders {
+export interface EventReadersOptions {
+  /** Items that may wait for a reader; default 1,000. */
+  readonly maxQueued?: number;
+  /** Called when a reader misses its first event. */
+  readonly gapped?: (() => void) | undefined;
+}
+
+export function createEventReaders({ maxQueued = 1000, gapped }: EventReadersOptions = {}): EventReaders {
   const readers = new Set<Reader>();
 
   function push(reader: Reader, item: EventItem | readonly EventItem[]): void {
@@ -52,8 +57,9 @@ export function createEventReaders({ maxQueued = 1000 }: { readonly maxQueued?: 
     }
     if (reader.queue.length >= maxQueued) {
       reader.missed = reader.queue.reduce((sum, queued) => sum + countOf(queued), countOf(item));
-      // What waits is of no use to a reader that cannot have all of it, so its memory is free at once.
+      // An incomplete queue is of no use, so free its memory now.
       reader.queue = [];
+      gapped?.();
     } else reader.queue.push(item);
     reader.wake();
   }
@@ -90,7 +96,7 @@ export function createEventReaders({ maxQueued = 1000 }: { readonly maxQueued?: 
         reader.wake();
       };
       readers.add(reader);
-      // A reader may leave before it has asked for its first item, when a generator has not begun.
+      // A reader may leave before it asks for its first item. The generator has not started then.
       if (signal.aborted) leave();
       else signal.addEventListener("abort", leave, { once: true });
       const items = read(reader, { first, signal });
@@ -132,7 +138,7 @@ async function* read(
 
 const isBatch = (item: EventItem | readonly EventItem[]): item is readonly EventItem[] => Array.isArray(item);
 
-/** The same sequence; `done` is called when it ends or is left, even before its first item. */
+/** Returns the same sequence. Calls `done` when it ends or the reader leaves, even before the first item. */
 function finallyOf<T>(items: AsyncGenerator<T, void>, done: () => void): AsyncIterableIterator<T, void> {
   return {
     async next() {
@@ -146,7 +152,7 @@ function finallyOf<T>(items: AsyncGenerator<T, void>, done: () => void): AsyncIt
       }
     },
     async return() {
-      // Before the generator ends: it may be waiting for an item, and `done` wakes it.
+      // Call this first: the generator may be waiting for an item, and `done` wakes it.
       done();
       return await items.return();
     },

@@ -1,15 +1,15 @@
-/** The latest events, in memory: the last 10,000, and none older than 10 minutes. */
+/** Keeps the latest events in memory: up to 10,000, none older than 10 minutes. */
 import type { NodeEvent } from "./node-event.ts";
 
 export interface EventRing {
   push(event: NodeEvent, seq: number): void;
-  /** The events after this number, oldest first; undefined if one of them is no longer here. */
+  /** Returns the events after this number, oldest first; undefined if some of them have been dropped. */
   after(seq: number): readonly NodeEvent[] | undefined;
-  /** The events from this moment on, in milliseconds since 1970, by the time that they carry. */
+  /** Returns the events whose own time is `timeMs` (milliseconds since 1970) or later. */
   since(timeMs: number): readonly NodeEvent[];
-  /** Those of one container. */
+  /** Returns the events of one container, oldest first. */
   ofContainer(containerId: string): readonly NodeEvent[];
-  /** When the oldest moment was of which every event is still here, in milliseconds since 1970. */
+  /** All events since this time are still here. In milliseconds since 1970. */
   readonly completeSinceMs: number;
   readonly size: number;
 }
@@ -33,7 +33,7 @@ export function createEventRing({
   maxAgeMs = 600_000,
   now = Date.now,
 }: RingOptions = {}): EventRing {
-  // A queue with a moving head: removing from the front of an array costs its length.
+  // A queue with a moving head, because removing the first element of an array moves all others.
   let entries: Entry[] = [];
   let head = 0;
   let lastDropped = 0;

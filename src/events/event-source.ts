@@ -1,12 +1,12 @@
 /** Where the events of a runtime come from. */
 
 /**
- * `containerd`: containerd's own event service. `cri`: CRI's GetContainerEvents. `lists`: only the difference of lists,
- * which the others read too, less often.
+ * `containerd`: containerd's own event service. `cri`: CRI's GetContainerEvents. `lists`: only a comparison of lists,
+ * which the other sources do as well, but less often.
  */
 export type EventSourceName = "containerd" | "cri" | "lists";
 
-/** Milliseconds between two lists. Those beside events find what the runtime has no event for. */
+/** Milliseconds between two lists. In addition to events, they find changes that the runtime has no event for. */
 export const listEveryMs: { readonly [S in EventSourceName]: number } = {
   containerd: 10_000,
   cri: 2000,
@@ -16,8 +16,8 @@ export const listEveryMs: { readonly [S in EventSourceName]: number } = {
 /**
  * The best source that a runtime has, by the name from its Version RPC.
  *
- * containerd's GetContainerEvents is never used: a slow reader blocks RunPodSandbox on 2.x, and two readers steal events
- * from each other on 1.7.
+ * Never uses containerd's GetContainerEvents: on 2.x, a slow reader blocks RunPodSandbox, and on 1.7, two readers steal
+ * events from each other.
  */
 export function sourceOf(runtimeName: string): EventSourceName {
   if (runtimeName === "containerd") return "containerd";

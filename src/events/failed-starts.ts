@@ -1,4 +1,4 @@
-/** Finds what has no event on any runtime: a container that exits because it cannot be started. */
+/** Reports containers that exit because they cannot be started. No runtime has an event for this. */
 import { requestOf } from "../cri/codec.ts";
 import type { Rpc } from "../gen/methods.ts";
 import { type Interceptor, only } from "../runtimes/compose.ts";
@@ -7,7 +7,7 @@ import type { NodeEvents } from "./node-events.ts";
 const start = "RuntimeService/StartContainer";
 const starts: ReadonlySet<Rpc> = new Set<Rpc>([start]);
 
-/** Looks at a container after each start through the gateway that fails. Other clients' are found by the lists. */
+/** Looks at a container after a failed start through this gateway. Lists find those of other clients. */
 export const withFailedStarts = (events: Pick<NodeEvents, "lookAt">): Interceptor =>
   only(
     (_rule, rpc) => starts.has(rpc),

@@ -21,19 +21,21 @@ export interface FollowOptions {
   readonly state: NodeState;
   readonly images: ImageState;
   readonly signal: AbortSignal;
+  /** Whether this is the first connection. What is found at its start existed before, so no events follow. */
+  readonly isFirst: boolean;
   /** Milliseconds between two lists; default: see `listEveryMs`. */
   readonly listEveryMs?: number | undefined;
-  /** Called once the state is complete: what is reported from then on is news. */
+  /** Called once the state is complete. Changes from then on are new. */
   readonly ready: (source: EventSourceName, reader: NodeReader) => void;
-  /** Called with failures that the next list makes good. */
+  /** Called with failures that the next list compensates for. */
   readonly report: (error: unknown) => void;
 }
 
-/** The events that wait while the first list is read. What does not fit is found by the next list. */
+/** Maximum number of events that wait while the first list is read. The second list compensates for the others. */
 const maxWaiting = 10_000;
 /** Images change in bursts. */
 const imagesPauseMs = 100;
-/** The first list after the one that began: events may have come before the subscription took effect. */
+/** Time until the second list, which finds what happened before the subscription took effect. */
 const secondListMs = 1000;
 
 /**
@@ -43,10 +45,10 @@ const secondListMs = 1000;
  * @throws {CallCancelled} When `signal` aborts.
  */
 export async function followRuntime(options: FollowOptions): Promise<void> {
-  const { runtime, state, images, signal, ready, report } = options;
+  const { runtime, state, images, signal, isFirst, ready, report } = options;
   const ending = new AbortController();
   const both = AbortSignal.any([signal, ending.signal]);
-  // Every read that waits for the runtime listens.
+  // Every pending read adds a listener.
   setMaxListeners(0, both);
   const reader = createNodeReader({ runtime, state, images });
   const failed = (error: unknown): void => {
@@ -82,14 +84,16 @@ export async function followRuntime(options: FollowOptions): Promise<void> {
       },
       (error: unknown) => {
         if (!(error instanceof GatewayError) || error.code !== "not_implemented") throw error;
-        // A containerd that does not serve its own API, or a CRI-O without pod events.
+        // This containerd does not serve its own API, or this CRI-O has no pod events.
         source = "lists";
         return new Promise<never>(() => {});
       },
     );
     const lists = (async (): Promise<never> => {
-      await reader.readAll();
+      await reader.readAll({ isFirst });
       await reader.readImages();
+      // Readers of events get a snapshot after an outage.
+      if (!isFirst) await reader.readStatuses();
       ready(source, reader);
       subscription.begin();
       for (let pauseMs = Math.min(secondListMs, pauseOf(source)); ; pauseMs = pauseOf(source)) {
@@ -124,7 +128,7 @@ const isGone = (error: unknown): boolean =>
 interface Subscription {
   /** Settles when the events end. */
   readonly ended: Promise<void>;
-  /** Passes on what has come, and what comes from now on. */
+  /** Passes on the events received so far, and all later ones. */
   begin(): void;
 }
 
@@ -135,7 +139,7 @@ interface Takers {
   readonly signal: AbortSignal;
 }
 
-/** Subscribes at once, and reads without pause. */
+/** Subscribes immediately, and never stops reading. */
 function subscribe(source: EventSourceName, { containerd, cri, runtime, signal }: Takers): Subscription {
   switch (source) {
     case "containerd":
@@ -166,7 +170,7 @@ function passing<E>(events: AsyncIterable<E>, take: (event: E) => void): Subscri
 }
 
 async function* containerdEvents(runtime: Runtime, signal: AbortSignal): AsyncGenerator<ContainerdEvent> {
-  // The metadata of the call does not filter: events of dockerd's namespace would come, too.
+  // The namespace in the call's metadata does not filter events: those of dockerd's would come, too.
   const request = { filters: ["namespace==k8s.io"] };
   for await (const envelope of createContainerdClient(runtime).stream("Events/Subscribe", request, {
     signal,

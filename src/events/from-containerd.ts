@@ -1,8 +1,8 @@
 /**
- * containerd's own events, reported to the state.
+ * Reports containerd's own events to the state.
  *
- * CRI lags behind them: after `/containers/create` it does not know the container for some milliseconds, and a pod for
- * as long as its network takes; after `/tasks/exit` it says for up to 80 ms that the container runs.
+ * CRI lags behind these events. After `/containers/create`, it does not know a container for some milliseconds, and a
+ * pod until its network is set up. After `/tasks/exit`, it reports the container as running for up to 80 ms.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { ContainerdClient } from "../containerd/client.ts";
@@ -10,7 +10,7 @@ import type { ContainerdEvent } from "../containerd/events.ts";
 import { nanosOf } from "../containerd/timestamp.ts";
 import { GatewayError } from "../errors.ts";
 import type { NodeState } from "./node-state.ts";
-import type { NodeReader } from "./read-node.ts";
+import { exitIn, type NodeReader } from "./read-node.ts";
 import type { SubjectChains } from "./subject-chains.ts";
 
 export interface ContainerdEventsOptions {
@@ -28,12 +28,12 @@ const kindLabel = "io.cri-containerd.kind";
 
 const firstPauseMs = 5;
 const maxPauseMs = 250;
-/** How long CRI may take to know what containerd has announced. The network of a pod may be slow. */
+/** How long CRI may lag behind containerd's events. A pod's network may be slow to set up. */
 const podLimitMs = 120_000;
 const containerLimitMs = 10_000;
 const exitLimitMs = 3000;
 
-/** A function that takes each event. It never waits, so that the events of the runtime are drained at once. */
+/** Returns a function that handles an event. It never waits, so that events are read as fast as they arrive. */
 export function createContainerdEvents({
   client,
   state,
@@ -42,10 +42,10 @@ export function createContainerdEvents({
   signal,
   imagesChanged,
 }: ContainerdEventsOptions): (event: ContainerdEvent) => void {
-  /** What was deleted while earlier steps of it wait for CRI. */
+  /** Ids that were deleted while earlier steps for them still wait for CRI. */
   const deleted = new Set<string>();
 
-  /** Asks until the answer is true, the subject is deleted, or the time is up. */
+  /** Repeats `ask` until it returns true, the subject is deleted, or the time is up. */
   async function until(id: string, limitMs: number, ask: () => Promise<boolean>): Promise<void> {
     const end = performance.now() + limitMs;
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, maxPauseMs)) {
@@ -78,17 +78,13 @@ export function createContainerdEvents({
     });
   }
 
-  /** Asks CRI for its reason, once it agrees that the container has ended. */
+  /** Waits until CRI reports the exit, too, and adds its reason. */
   async function explained(id: string): Promise<void> {
     await until(id, exitLimitMs, async () => {
       const status = await reader.statusOf(id);
-      if (status?.state !== "CONTAINER_EXITED") return status === undefined;
-      state.containerExited(id, {
-        code: status.exitCode,
-        at: BigInt(status.finishedAt),
-        reason: status.reason,
-        message: status.message,
-      });
+      const exit = status && exitIn(status);
+      if (exit === undefined) return status === undefined;
+      state.containerExited(id, exit);
       return true;
     });
   }

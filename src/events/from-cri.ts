@@ -1,6 +1,6 @@
 /**
- * CRI's GetContainerEvents, reported to the state. Each event is a hint to look: CRI-O leaves the statuses of containers
- * out, and replays old events to the first reader.
+ * Reports CRI's GetContainerEvents to the state. Each event only triggers a read, because CRI-O omits the statuses of
+ * containers and replays old events to the first reader.
  */
 import type { ContainerEventResponse } from "../gen/messages.ts";
 import type { NodeState } from "./node-state.ts";
@@ -13,7 +13,7 @@ export interface CriEventsOptions {
   readonly chains: SubjectChains;
 }
 
-/** A function that takes each event. It never waits: on CRI-O a reader that stops reading starves the others. */
+/** Returns a function that handles an event. It never waits: on CRI-O, a reader that stops reading starves others. */
 export function createCriEvents({
   state,
   reader,

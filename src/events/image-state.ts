@@ -1,14 +1,14 @@
 /**
- * The images of the node by id, and the events that follow when a list of them differs.
+ * Keeps the images of the node by id, and emits events when a list of them differs from the previous one.
  *
- * Always by list: one pull gives up to three events of containerd, a moved tag one without the image, and the removal
- * of one tag removes all names of an image.
+ * It compares lists even if there are events: containerd sends up to three for one pull, one without the image for a
+ * moved tag, and removes all names of an image with one of its tags.
  */
 import type { Image } from "../gen/messages.ts";
 import { type EventDraft, timeOf } from "./node-event.ts";
 
 export interface ImageState {
-  /** All images that the runtime lists now. */
+  /** Takes all images that the runtime lists now. */
   report(images: readonly Image[]): void;
 }
 

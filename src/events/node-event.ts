@@ -1,6 +1,6 @@
 /** What happens on a node, in one model for every runtime. */
 
-/** In the order of a life. */
+/** In the order of a lifecycle. */
 export const eventTypes = [
   "pod.created",
   "pod.ready",
@@ -19,57 +19,59 @@ export const eventTypes = [
 
 export type EventType = (typeof eventTypes)[number];
 
-/** What an event says, before it has a place in the sequence. */
+/** An event that has no place in the sequence yet. */
 export interface EventDraft {
   readonly type: EventType;
   /** When it happened: RFC 3339, in UTC. */
   readonly time: string;
   readonly namespace?: string;
-  /** The name of the pod; of a container, that of its pod. */
+  /** The name of the pod; for a container, of its pod. */
   readonly pod?: string;
   readonly podSandboxId?: string;
   /** The name of the container. */
   readonly container?: string;
   readonly containerId?: string;
-  /** The image of a container as its creator wrote it; of an image, its first name. */
+  /** The attempt of the container: how often its name was used before in its pod. */
+  readonly attempt?: number;
+  /** For a container, its image as the creator wrote it; for an image, its first name. */
   readonly image?: string;
   readonly imageId?: string;
   readonly repoTags?: readonly string[];
   readonly repoDigests?: readonly string[];
-  /** Those of the pod, and those of the container over them. */
+  /** Labels of the pod and of the container. Those of the container take precedence. */
   readonly labels?: { readonly [key: string]: string };
-  /** Of the first process, or of an exec that ended. */
+  /** Exit code of the container's first process, or of an exec. */
   readonly exitCode?: number;
-  /** The signal that ended the process, by name, if the exit code says so. */
+  /** Name of the signal that ended the process, if the exit code implies one. */
   readonly signal?: string;
-  /** `Completed`, `Error`, `OOMKilled`, or the runtime's own word. */
+  /** `Completed`, `Error`, `OOMKilled`, or the runtime's own reason. */
   readonly reason?: string;
   readonly message?: string;
   /** Whether the kernel killed a process of the container for lack of memory. */
   readonly oom?: boolean;
   readonly execId?: string;
-  /** The id of an earlier event, which this one replaces because the runtime has said more since. */
+  /** Id of an earlier event that this one replaces, because the runtime has since reported more. */
   readonly amends?: string;
 }
 
-/** An event in its place. */
+/** An event with its place in the sequence. */
 export interface NodeEvent extends EventDraft {
   /** `BOOT.SEQ`: the boot changes when events may have been lost, the sequence counts from 1. */
   readonly id: string;
 }
 
-/** What is on the node now, written as the event that led to it. It has no place in the sequence. */
+/** The current state of a pod or container, in the form of the event that led to it. It is not part of the sequence. */
 export interface SnapshotEvent extends EventDraft {
   readonly snapshot: true;
 }
 
-/** What is not an event. */
+/** Items that are not events. */
 export type Control =
-  /** All that happened up to this id has been sent. */
+  /** Everything up to this id has been sent. */
   | { readonly type: "bookmark"; readonly id: string; readonly time: string }
-  /** Events may be missing before this one. A snapshot, or what is still known, follows. */
+  /** Events may be missing here. A snapshot follows, or the events that are still known. */
   | { readonly type: "resync"; readonly time: string }
-  /** The reader was too slow and missed this many events; the stream ends. */
+  /** The reader was too slow and missed this many events. The stream ends. */
   | { readonly type: "gap"; readonly time: string; readonly gap: number };
 
 export type EventItem = NodeEvent | SnapshotEvent | Control;

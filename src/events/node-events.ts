@@ -1,74 +1,95 @@
 /**
- * The events of a node: one subscription to the runtime for all readers, as long as there are any.
+ * The events of a node: all readers share one subscription to the runtime.
  *
- * The subscription begins with the first reader and lingers after the last, so that a reader that comes back can
- * continue. When the connection to the runtime is lost, events may be: the boot in the ids changes, and every reader
- * gets `resync`, what the lists show to have happened, a snapshot and a bookmark.
+ * The subscription starts with the first reader, and lingers after the last one, so that a reader that reconnects can
+ * continue. Events may be lost with the connection to the runtime. The boot in the ids then changes, and every reader
+ * gets `resync`, the changes that lists reveal, a snapshot and a bookmark.
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
-import type { ContainerChanges } from "../inventory/wait.ts";
+import type { ChangeOptions, NodeChanges } from "../inventory/changes.ts";
 import { identify } from "../runtimes/identity.ts";
 import { createEventReaders } from "./event-readers.ts";
 import { createEventRing, type EventRing } from "./event-ring.ts";
-import { type EventSourceName, sourceOf } from "./event-source.ts";
+import { type EventSourceName, listEveryMs as listEvery, sourceOf } from "./event-source.ts";
 import { createImageState } from "./image-state.ts";
-import { type EventDraft, type EventItem, type NodeEvent, timeOf } from "./node-event.ts";
+import { type EventDraft, type EventItem, type EventType, type NodeEvent, timeOf } from "./node-event.ts";
 import { createNodeState, type NodeState } from "./node-state.ts";
 import type { NodeReader } from "./read-node.ts";
 
 export interface ReadEventsOptions {
   /**
-   * Where to begin: behind an event (`id`), at a moment (`time`, milliseconds since 1970), or with a snapshot (absent).
-   * After an id that is not known any longer come `resync` and a snapshot; after a time that is too long ago `resync`
-   * and the events that are still known.
+   * Where to start: after an event (`id`), at a time (`time`, milliseconds since 1970), or with a snapshot (absent). If
+   * the id is no longer known, `resync` and a snapshot come first. If the time is too long ago, `resync` and the events
+   * that are still known come first.
    */
   readonly since?: { readonly id: string } | { readonly time: number } | undefined;
-  /** Whether to go on after the bookmark that follows these items. */
+  /** Whether to continue after the bookmark that follows these items. */
   readonly watch: boolean;
-  /** Selects events; items that are no events always come. */
+  /** Selects items. Must accept control items. */
   readonly wanted: (event: EventItem) => boolean;
   readonly signal: AbortSignal;
 }
 
 export interface NodeEvents {
   /**
-   * What has happened, a bookmark, and then with `watch` what happens. A reader that falls 1,000 events behind gets a
-   * `gap` and the sequence ends.
+   * Returns past events, a bookmark, and then, with `watch`, new events. A reader that falls 1,000 events behind gets a
+   * `gap`, and its sequence ends.
    *
-   * @throws {GatewayError} If the runtime cannot be followed. Later outages end no sequence: see above.
+   * @throws {GatewayError} If the runtime cannot be followed. Later outages do not end a sequence: see above.
    * @throws {CallCancelled} When `signal` aborts.
    */
   read(options: ReadEventsOptions): Promise<AsyncIterable<EventItem>>;
-  /** For whoever follows the state of one container: see `ContainerChanges`. False where there are only lists. */
-  readonly onChange: ContainerChanges["onChange"];
-  /** The known events of a container, oldest first. Only those since there is a reader. */
-  ofContainer(containerId: string): readonly NodeEvent[];
-  /** Where the events come from, or would come from if there were a reader. @throws {GatewayError} */
+  /** Reports changes to other parts of the gateway. False where there are only lists. */
+  readonly onChange: NodeChanges["onChange"];
+  /** The known events of a container. Undefined while nobody reads events, as none are kept then. */
+  ofContainer(containerId: string): KnownEvents | undefined;
+  /** Returns where events come from, or would come from if there were a reader. @throws {GatewayError} */
   source(): Promise<EventSourceName>;
-  /** Looks at a container whose state may have changed without an event, such as after a start that failed. */
+  /** Reads a container whose state may have changed without an event, for example after a failed start. */
   lookAt(containerId: string): void;
+  /** Number of readers, with those that follow changes. */
+  readonly readers: number;
   close(): void;
+}
+
+/** Events that are still known. */
+export interface KnownEvents {
+  /** Oldest first. */
+  readonly events: readonly NodeEvent[];
+  /** Since when none is missing, in milliseconds since 1970. */
+  readonly completeSinceMs: number;
+}
+
+/** Receives what happens to events, for metrics. */
+export interface EventsObserver {
+  /** `lagSeconds`: time since what the event reports; absent for images, whose events have no time of their own. */
+  emitted(type: EventType, source: EventSourceName, lagSeconds: number | undefined): void;
+  /** The connection was lost, and events may have been, too. */
+  resynced(source: EventSourceName): void;
+  /** A reader was too slow and missed events. */
+  gapped(): void;
 }
 
 export interface NodeEventsOptions {
   readonly runtime: Runtime;
-  /** Called with failures that no reader is told of. */
+  /** Called with failures that no reader learns about. */
   readonly report: (error: unknown) => void;
+  readonly observer?: EventsObserver | undefined;
   /** Milliseconds for which the subscription stays after the last reader; default 60,000. */
   readonly lingerMs?: number | undefined;
   /** Milliseconds between two lists; default: depends on the source. */
   readonly listEveryMs?: number | undefined;
 }
 
-/** Loads what the first reader needs: the gateway listens earlier without it. */
+/** Loads what the first reader needs. It is loaded late so that the gateway listens earlier. */
 export const loadFollower = (): Promise<typeof import("./follow-runtime.ts")> =>
   import("./follow-runtime.ts");
 
 const defaultLingerMs = 60_000;
-/** Milliseconds between two attempts to reach a runtime that is away, at first and at most. */
+/** Initial and maximum time between two attempts to reach an unreachable runtime, in milliseconds. */
 const firstRetryMs = 100;
 const maxRetryMs = 2000;
 
@@ -82,15 +103,18 @@ interface Session {
   ring: EventRing;
   source: EventSourceName | undefined;
   reader: NodeReader | undefined;
+  /** Settles once a snapshot can be made: see `NodeReader.readStatuses`. */
+  explained: Promise<void> | undefined;
 }
 
 export function createNodeEvents({
   runtime,
   report,
+  observer,
   lingerMs = defaultLingerMs,
   listEveryMs,
 }: NodeEventsOptions): NodeEvents {
-  const readers = createEventReaders();
+  const readers = createEventReaders({ gapped: observer?.gapped });
   let session: Session | undefined;
   let lingering: NodeJS.Timeout | undefined;
   /** Readers, and those that wait for the session to be ready. */
@@ -105,6 +129,7 @@ export function createNodeEvents({
       const event: NodeEvent = { id: idOf(one), ...draft };
       one.ring.push(event, one.seq);
       readers.send(event);
+      if (one.source !== undefined) observer?.emitted(draft.type, one.source, lagOf(draft));
       return event.id;
     };
     const state = createNodeState(emit);
@@ -124,6 +149,7 @@ export function createNodeEvents({
       ring: createEventRing(),
       source: undefined,
       reader: undefined,
+      explained: undefined,
     };
     void follow();
     return one;
@@ -144,6 +170,7 @@ export function createNodeEvents({
             state,
             images,
             signal: abort.signal,
+            isFirst,
             listEveryMs,
             report,
             ready(source, reader) {
@@ -167,6 +194,7 @@ export function createNodeEvents({
           if (one.reader !== undefined) {
             one.reader = undefined;
             readers.send({ type: "resync", time: timeOf(undefined) });
+            if (one.source !== undefined) observer?.resynced(one.source);
             report(error);
           }
         }
@@ -196,7 +224,19 @@ export function createNodeEvents({
     lingering.unref();
   }
 
-  /** What a reader gets before the events of the future. */
+  const bestSource = async (): Promise<EventSourceName> =>
+    session?.source ?? sourceOf((await identify(runtime)).name);
+
+  /** Reads what a snapshot needs, once. Nothing else needs these calls. */
+  function explain(one: Session): Promise<void> | undefined {
+    one.explained ??= one.reader?.readStatuses().catch((error: unknown) => {
+      one.explained = undefined;
+      throw error;
+    });
+    return one.explained;
+  }
+
+  /** Returns what a reader gets before new events. */
   function firstItems(one: Session, since: ReadEventsOptions["since"]): readonly EventItem[] {
     const bookmark = bookmarkOf(one);
     const resync: EventItem = { type: "resync", time: timeOf(undefined) };
@@ -215,7 +255,7 @@ export function createNodeEvents({
       if (closed) throw new GatewayError("shutting_down", "The gateway is shutting down");
       const one = enter();
       try {
-        await Promise.race([one.ready, cancelled(signal)]);
+        await Promise.race([one.ready.then(() => explain(one)), cancelled(signal)]);
       } catch (error) {
         leave();
         throw error;
@@ -227,8 +267,10 @@ export function createNodeEvents({
         yield* first.filter(wanted);
       })();
     },
-    async onChange(containerId, changed, signal) {
-      if (closed) return false;
+    async onChange({ of, insteadOfMs, changed, signal }) {
+      const source = await bestSource().catch(() => undefined);
+      if (source === undefined || source === "lists" || listEvery[source] <= insteadOfMs) return false;
+      if (closed || signal.aborted) return false;
       const one = enter();
       try {
         await Promise.race([one.ready, cancelled(signal)]);
@@ -240,20 +282,34 @@ export function createNodeEvents({
         leave();
         return false;
       }
-      const wanted = (item: EventItem): boolean =>
-        controls.has(item.type) || ("containerId" in item && item.containerId === containerId);
-      const items = readers.add({ first: [], wanted, signal, left: leave });
-      void (async () => {
-        for await (const item of items) changed(item.type === "container.exited" ? item.exitCode : undefined);
-      })().catch(() => undefined);
+      const tell = (exitCode?: number): void =>
+        changed({ exitCode, isFollowed: !closed && one.reader !== undefined });
+      const add = (): AsyncIterable<EventItem> => {
+        const items = readers.add({ first: [], wanted: isChangeOf(of), signal, left: () => undefined });
+        tell();
+        return items;
+      };
+      const follow = async (items: AsyncIterable<EventItem>): Promise<void> => {
+        for await (const item of items) tell(item.type === "container.exited" ? item.exitCode : undefined);
+        // It fell behind, but only missed that something changed.
+        if (!signal.aborted) await follow(add());
+      };
+      void follow(add())
+        .catch(() => tell())
+        .finally(leave);
       return true;
     },
-    ofContainer: (containerId) => session?.ring.ofContainer(containerId) ?? [],
-    async source() {
-      return session?.source ?? sourceOf((await identify(runtime)).name);
+    ofContainer(containerId) {
+      if (session?.source === undefined) return undefined;
+      const { ring } = session;
+      return { events: ring.ofContainer(containerId), completeSinceMs: ring.completeSinceMs };
     },
+    source: bestSource,
     lookAt(containerId) {
       session?.reader?.lookAtContainer(containerId).catch(report);
+    },
+    get readers() {
+      return readers.size;
     },
     close() {
       closed = true;
@@ -265,6 +321,22 @@ export function createNodeEvents({
 }
 
 const controls: ReadonlySet<string> = new Set(["bookmark", "resync", "gap"]);
+
+/** Selects events that change the state of a pod or container. Commands and images do not. */
+function isChangeOf(of: ChangeOptions["of"] = {}): (item: EventItem) => boolean {
+  const { podSandboxId, containerId } = of;
+  return (item) => {
+    if (controls.has(item.type)) return true;
+    if (!("podSandboxId" in item || "containerId" in item) || item.type === "container.exec") return false;
+    if (containerId !== undefined) return item.containerId === containerId;
+    return podSandboxId === undefined || item.podSandboxId === podSandboxId;
+  };
+}
+
+/** The clock of another process may be ahead. */
+const lagOf = ({ type, time }: EventDraft): number | undefined =>
+  type.startsWith("image.") ? undefined : Math.max(0, Date.now() - Date.parse(time)) / 1000;
+
 const newBoot = (): string => randomBytes(4).toString("hex");
 const idOf = ({ boot, seq }: Session): string => `${boot}.${seq}`;
 const bookmarkOf = (session: Session): EventItem => ({

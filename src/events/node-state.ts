@@ -1,14 +1,14 @@
 /**
- * What is known of the node, and which events follow when more becomes known.
+ * The known state of the node, and the events that follow from changes to it.
  *
- * Every source reports here what it has seen: an event of the runtime, a status, a list. A pod and a container only go
- * forward (created, ready or running, stopped or exited, removed), and an event is emitted once for each step. Sources
- * may therefore report the same step twice, late, or not at all, and all runtimes give the same sequence.
+ * Every source reports what it has seen: an event of the runtime, a status, or a list. A pod or container only moves
+ * forward (created, ready or running, stopped or exited, removed), and each step emits one event. Sources may report a
+ * step twice, late, or not at all. The sequence is the same on all runtimes.
  */
 import { type EventDraft, type SnapshotEvent, timeOf } from "./node-event.ts";
 import { signalOf } from "./signal-names.ts";
 
-/** What CRI never changes of a pod. */
+/** The immutable facts about a pod. */
 export interface PodFacts {
   readonly id: string;
   readonly name: string;
@@ -17,11 +17,12 @@ export interface PodFacts {
   readonly createdAt: bigint;
 }
 
-/** What CRI never changes of a container. */
+/** The immutable facts about a container. */
 export interface ContainerFacts {
   readonly id: string;
   readonly podId: string;
   readonly name: string;
+  readonly attempt: number;
   readonly image: string;
   readonly labels: { readonly [key: string]: string };
   readonly createdAt: bigint;
@@ -32,7 +33,7 @@ export interface Exit {
   readonly code: number;
   /** Nanoseconds since 1970. */
   readonly at: bigint;
-  /** The runtime's word; absent while it has not said one. */
+  /** The runtime's reason; absent until it gives one. */
   readonly reason?: string | undefined;
   readonly message?: string | undefined;
 }
@@ -41,7 +42,7 @@ interface Pod {
   readonly facts: PodFacts;
   phase: "created" | "ready" | "stopped";
   since: bigint;
-  /** The value of `clock` when something was last reported of it. */
+  /** The value of `clock` at the last report about it. */
   touched: number;
 }
 
@@ -52,32 +53,38 @@ interface Container {
   touched: number;
   oom: boolean;
   exit: (Exit & { readonly reason: string }) | undefined;
-  /** The id of the event that told of the exit. */
+  /** Id of the event that reported the exit. */
   exitId: string | undefined;
 }
 
 export interface NodeState {
-  /** Counts reports. A list compares what it found with what was reported since it was asked for. */
+  /** Counts reports, so that a list does not undo what was reported after it was requested. */
   readonly clock: number;
   hasPod(id: string): boolean;
   hasContainer(id: string): boolean;
-  /** Whether a pod or container with this id was removed lately. */
+  /** Whether a pod or container with this id was removed recently. */
   wasRemoved(id: string): boolean;
-  /** Pods and containers of which nothing was reported after `clock`. */
+  /** Pods and containers without a report after `clock`. */
   untouchedSince(clock: number): { readonly pods: readonly string[]; readonly containers: readonly string[] };
+  /** Ids of containers from `containerFound` that still need `containerExplained`. */
+  readonly unexplained: readonly string[];
   phaseOf(containerId: string): Container["phase"] | undefined;
   podPhaseOf(podId: string): Pod["phase"] | undefined;
 
   podCreated(facts: PodFacts): void;
   podReady(id: string, at?: bigint): void;
   podStopped(id: string, at?: bigint): void;
-  /** Also removes its containers, which go with their pod. */
+  /** Also removes its containers. */
   podRemoved(id: string, at?: bigint): void;
   containerCreated(facts: ContainerFacts): void;
   containerStarted(id: string, at?: bigint): void;
+  /** Reports a container that was already running or exited when the events began. Emits no event. */
+  containerFound(id: string, phase: "running" | "exited"): void;
+  /** Completes a report of `containerFound`. Emits an event only if the container has exited since. */
+  containerExplained(id: string, startedAt: bigint, exit: Exit | undefined): void;
   /**
-   * An exit that is known already is amended if `exit` says more: another reason or message. Its code stays, unless the
-   * known one came from a runtime that had not seen the end (`255`, `Unknown`).
+   * Amends a known exit if `exit` has another reason or message. The known code stays, unless it came from a runtime
+   * that had missed the exit (`255`, `Unknown`).
    */
   containerExited(id: string, exit: Exit): void;
   containerOom(id: string, at?: bigint): void;
@@ -85,19 +92,20 @@ export interface NodeState {
   containerExec(id: string, exec: { execId: string; exitCode?: number }, at?: bigint): void;
   containerRemoved(id: string, at?: bigint): void;
 
-  /** The pods and containers that exist, each with its last step. */
+  /** Returns the existing pods and containers, each with its latest step. */
   snapshot(): readonly SnapshotEvent[];
 }
 
-/** How long the id of something removed is remembered, so that a list that was asked for before does not revive it. */
+/** How long removed ids are remembered, so that a list that was requested earlier does not revive them. */
 const removedMs = 60_000;
 const maxRemoved = 10_000;
 
-/** `emit` gives an event its place and returns its id. */
+/** `emit` adds an event to the sequence and returns its id. */
 export function createNodeState(emit: (draft: EventDraft) => string): NodeState {
   const pods = new Map<string, Pod>();
   const containers = new Map<string, Container>();
   const removed = new Map<string, number>();
+  const unexplained = new Set<string>();
   let clock = 0;
 
   const podPart = (facts: PodFacts | undefined) =>
@@ -112,6 +120,7 @@ export function createNodeState(emit: (draft: EventDraft) => string): NodeState 
       ...(pod === undefined && facts.podId !== "" ? { podSandboxId: facts.podId } : {}),
       container: facts.name,
       containerId: facts.id,
+      attempt: facts.attempt,
       image: facts.image,
       labels: { ...pod?.labels, ...facts.labels },
     };
@@ -157,6 +166,9 @@ export function createNodeState(emit: (draft: EventDraft) => string): NodeState 
       const idle = (all: ReadonlyMap<string, { readonly touched: number }>): readonly string[] =>
         [...all].filter(([, { touched }]) => touched <= since).map(([id]) => id);
       return { pods: idle(pods), containers: idle(containers) };
+    },
+    get unexplained() {
+      return [...unexplained];
     },
     phaseOf: (id) => containers.get(id)?.phase,
     podPhaseOf: (id) => pods.get(id)?.phase,
@@ -209,18 +221,38 @@ export function createNodeState(emit: (draft: EventDraft) => string): NodeState 
       const container = containers.get(id);
       if (container === undefined || container.phase === "running") return;
       if (container.phase === "exited") {
-        // Docker starts an exited container again. Any other report is late.
+        // Only Docker restarts an exited container. Any other report is late.
         if (at === undefined || at <= (container.exit?.at ?? container.since)) return;
         container.exit = undefined;
         container.exitId = undefined;
         container.oom = false;
       }
+      unexplained.delete(id);
       advance(container, "running", at);
       emit({ type: "container.started", time: timeOf(at), ...partOf(container.facts) });
+    },
+    containerFound(id, phase) {
+      const container = containers.get(id);
+      if (container === undefined) return;
+      advance(container, phase, undefined);
+      unexplained.add(id);
+    },
+    containerExplained(id, startedAt, exit) {
+      const container = containers.get(id);
+      if (container === undefined || !unexplained.delete(id)) return;
+      if (container.phase === "exited") {
+        if (exit === undefined) return;
+        container.since = exit.at;
+        container.exit = { ...exit, reason: reasonOf(container, exit) };
+        return;
+      }
+      if (startedAt > 0n) container.since = startedAt;
+      if (exit !== undefined) state.containerExited(id, exit);
     },
     containerExited(id, exit) {
       const container = containers.get(id);
       if (container === undefined) return;
+      unexplained.delete(id);
       const known = container.exit;
       if (container.phase === "exited" && known !== undefined) {
         const isGuess = known.code === 255 && known.reason === "Unknown";
@@ -249,7 +281,7 @@ export function createNodeState(emit: (draft: EventDraft) => string): NodeState 
       container.oom = true;
       container.touched = ++clock;
       emit({ type: "container.oom", time: timeOf(at), ...partOf(container.facts), oom: true });
-      // Elsewhere it comes before the exit, and the exit says so.
+      // Otherwise the OOM is reported first, and the exit will include it.
       if (container.exit !== undefined) state.containerExited(id, { ...container.exit, reason: "OOMKilled" });
     },
     containerExec(id, { execId, exitCode }, at) {
@@ -271,6 +303,7 @@ export function createNodeState(emit: (draft: EventDraft) => string): NodeState 
       if (container === undefined) return;
       const part = partOf(container.facts);
       containers.delete(id);
+      unexplained.delete(id);
       clock++;
       emit({ type: "container.removed", time: timeOf(at), ...part });
     },

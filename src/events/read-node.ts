@@ -4,27 +4,45 @@ import type { Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { Container, ContainerStatus, PodSandbox } from "../gen/messages.ts";
 import type { ImageState } from "./image-state.ts";
-import type { NodeState } from "./node-state.ts";
+import type { Exit, NodeState } from "./node-state.ts";
 
 export interface NodeReader {
-  /** Reports a pod as it is now. False if the runtime has none. @throws {GatewayError} */
+  /** Reports the current state of a pod. Returns false if there is none. @throws {GatewayError} */
   lookAtPod(id: string): Promise<boolean>;
-  /** Reports a container as it is now, and its pod if that is not known to be ready. False if the runtime has none. */
+  /** As `lookAtPod`, for a container; also looks at its pod, unless that is known to be ready. */
   lookAtContainer(id: string): Promise<boolean>;
   /** The status of a container; undefined if the runtime has none. */
   statusOf(id: string): Promise<ContainerStatus | undefined>;
-  /** Compares everything with what is known. @throws {GatewayError} */
-  readAll(): Promise<void>;
+  /**
+   * Compares all pods and containers with the known state. With `isFirst`, nothing is known yet, and statuses of
+   * containers are left to `readStatuses`.
+   *
+   * @throws {GatewayError}
+   */
+  readAll(options?: { readonly isFirst: boolean }): Promise<void>;
+  /** Reads the statuses that `readAll` left out: one call for each container. @throws {GatewayError} */
+  readStatuses(): Promise<void>;
   readImages(): Promise<void>;
+}
+
+const phases: { readonly [S in Container["state"]]?: "running" | "exited" } = {
+  CONTAINER_RUNNING: "running",
+  CONTAINER_EXITED: "exited",
+};
+
+/** The exit that a status reports; undefined for a container that has not exited. */
+export function exitIn({ state, exitCode, finishedAt, reason, message }: ContainerStatus): Exit | undefined {
+  if (state !== "CONTAINER_EXITED") return undefined;
+  return { code: exitCode, at: BigInt(finishedAt), reason, message };
 }
 
 /** How many statuses are read at once. */
 const width = 8;
 
-/** A pod that is not ready may still be starting for this long. */
+/** A pod may take this long to become ready. */
 const startingMs = 60_000;
 
-/** These reads are not a caller's: nothing needs to be explained to anyone. */
+/** These reads have no caller who needs an explanation of errors. */
 const options = { asIs: true };
 
 export function createNodeReader({
@@ -49,43 +67,44 @@ export function createNodeReader({
     } else if (pod.state === "SANDBOX_READY") state.podReady(pod.id);
   }
 
-  /** After the pod's containers have been reported: they end before it. */
+  /** To be called after the pod's containers have been reported, because they end first. */
   function reportStopped(pod: PodSandbox): void {
     if (pod.state !== "SANDBOX_NOTREADY") return;
     const ageMs = Date.now() - Number(BigInt(pod.createdAt) / 1_000_000n);
     if (state.podPhaseOf(pod.id) === "ready" || ageMs > startingMs) state.podStopped(pod.id);
   }
 
-  async function reportContainer(container: Container): Promise<void> {
+  async function reportContainer(container: Container, isFirst: boolean): Promise<void> {
     const { id } = container;
     if (state.wasRemoved(id)) return;
     state.containerCreated({
       id,
       podId: container.podSandboxId,
       name: container.metadata?.name ?? "",
+      attempt: container.metadata?.attempt ?? 0,
       image: container.image?.userSpecifiedImage || container.image?.image || "",
       labels: container.labels,
       createdAt: BigInt(container.createdAt),
     });
     const phase = state.phaseOf(id);
-    const isNews =
-      (container.state === "CONTAINER_RUNNING" && phase !== "running") ||
-      (container.state === "CONTAINER_EXITED" && phase !== "exited");
-    if (!isNews) return;
+    const now = phases[container.state];
+    if (now === undefined || phase === now) return;
+    if (isFirst) return state.containerFound(id, now);
     const status = await reader.statusOf(id);
-    if (status !== undefined) reportStatus(status);
+    if (status === undefined) return;
+    const startedAt = BigInt(status.startedAt);
+    const exit = exitIn(status);
+    if (startedAt > 0n) state.containerStarted(id, startedAt);
+    if (exit !== undefined) state.containerExited(id, exit);
   }
 
-  function reportStatus(status: ContainerStatus): void {
-    const startedAt = BigInt(status.startedAt);
-    if (startedAt > 0n) state.containerStarted(status.id, startedAt);
-    if (status.state !== "CONTAINER_EXITED") return;
-    state.containerExited(status.id, {
-      code: status.exitCode,
-      at: BigInt(status.finishedAt),
-      reason: status.reason,
-      message: status.message,
-    });
+  /** Works on several items at once. */
+  async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+    const waiting = items.toReversed();
+    const worker = async (): Promise<void> => {
+      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await work(next);
+    };
+    await Promise.all(Array.from({ length: width }, worker));
   }
 
   const reader: NodeReader = {
@@ -110,7 +129,7 @@ export function createNodeReader({
       const phase = state.podPhaseOf(podSandboxId);
       if (podSandboxId !== "" && (phase === undefined || phase === "created"))
         await reader.lookAtPod(podSandboxId);
-      await reportContainer(container);
+      await reportContainer(container, false);
       return true;
     },
     async statusOf(containerId) {
@@ -118,28 +137,30 @@ export function createNodeReader({
         const { status } = await call(runtime, "RuntimeService/ContainerStatus", { containerId }, options);
         return status;
       } catch (error) {
-        // Removed since it was listed, in whichever words this runtime says so.
+        // It was removed after it was listed. Runtimes report this in different ways.
         if (error instanceof GatewayError && error.code !== "runtime_unavailable") return undefined;
         throw error;
       }
     },
-    async readAll() {
+    async readAll({ isFirst } = { isFirst: false }) {
       const { clock } = state;
       const [{ items: pods }, { containers }] = await Promise.all([
         call(runtime, "RuntimeService/ListPodSandbox", {}, options),
         call(runtime, "RuntimeService/ListContainers", {}, options),
       ]);
       for (const pod of pods) if (!state.wasRemoved(pod.id)) reportPod(pod);
-      const waiting = containers.toReversed();
-      const work = async (): Promise<void> => {
-        for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await reportContainer(next);
-      };
-      await Promise.all(Array.from({ length: width }, work));
+      await inParallel(containers, (container) => reportContainer(container, isFirst));
       for (const pod of pods) reportStopped(pod);
       const listed = new Set([...pods.map(({ id }) => id), ...containers.map(({ id }) => id)]);
       const quiet = state.untouchedSince(clock);
       for (const id of quiet.containers) if (!listed.has(id)) state.containerRemoved(id);
       for (const id of quiet.pods) if (!listed.has(id)) state.podRemoved(id);
+    },
+    async readStatuses() {
+      await inParallel(state.unexplained, async (id) => {
+        const status = await reader.statusOf(id);
+        if (status !== undefined) state.containerExplained(id, BigInt(status.startedAt), exitIn(status));
+      });
     },
     async readImages() {
       const { images: listed } = await call(runtime, "ImageService/ListImages", {}, options);

@@ -1,4 +1,4 @@
-/** Runs what concerns one pod or container in sequence, and what concerns different ones side by side. */
+/** Runs steps for the same pod or container in sequence, and steps for different ones concurrently. */
 export interface SubjectChains {
   /** Runs `step` after the earlier steps of this id. A step that fails does not stop the next ones. */
   run(id: string, step: () => void | Promise<void>): void;
@@ -12,7 +12,7 @@ export function createSubjectChains(failed: (error: unknown) => void): SubjectCh
   return {
     run(id, step) {
       const before = tails.get(id);
-      // Without an earlier step, begin now: an exit is emitted before anything that happens later.
+      // If there is no earlier step, start now, so that an exit is emitted before later events.
       const begun = before === undefined ? attempt(step) : before.then(step);
       const tail: Promise<void> = Promise.resolve(begun)
         .catch(failed)

@@ -1,6 +1,6 @@
 /**
- * /metrics and /metrics/cadvisor for Prometheus: with the token and `read:stats` beside the API, or without either on a
- * listener of their own.
+ * Serves /metrics and /metrics/cadvisor for Prometheus: at the API's address with the token and `read:stats`, and on a
+ * separate listener without them.
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
@@ -11,7 +11,7 @@ import { routerPath } from "../api/router-path.ts";
 import { GatewayError } from "../errors.ts";
 import type { ContainerMetrics } from "../metrics/container-metrics.ts";
 import { expositionType } from "../metrics/exposition.ts";
-import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
+import type { Current, GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import { routes } from "../routes/index.ts";
 import { createListener } from "../server/listener.ts";
 import { pathOf } from "../server/problems.ts";
@@ -29,14 +29,13 @@ type MetricsPath = (typeof metricsPaths)[number];
 export interface ScrapesOptions {
   readonly gateway: GatewayMetrics;
   readonly containers: ContainerMetrics;
-  readonly sessions: { readonly count: number };
-  readonly usage: { readonly watchers: number };
+  readonly current: () => Current;
 }
 
-/** Scrapes at a time. Each holds what it has read until its client has taken it. */
+/** Maximum number of concurrent scrapes. Each holds its data until its client has read it. */
 const maxScrapes = 8;
 
-export function createScrapes({ gateway, containers, sessions, usage }: ScrapesOptions): Scrapes {
+export function createScrapes({ gateway, containers, current }: ScrapesOptions): Scrapes {
   let open = 0;
   return {
     async open(path) {
@@ -44,10 +43,7 @@ export function createScrapes({ gateway, containers, sessions, usage }: ScrapesO
         throw new GatewayError("overloaded", `Cannot scrape: ${maxScrapes} scrapes are under way`);
       open++;
       try {
-        const pieces =
-          path === "/metrics"
-            ? [await gateway.text({ sessions: sessions.count, watchers: usage.watchers })]
-            : await containers.read();
+        const pieces = path === "/metrics" ? [await gateway.text(current())] : await containers.read();
         const body = Readable.from(pieces, { objectMode: false });
         body.once("close", () => open--);
         return body;
@@ -83,7 +79,7 @@ export function countAnswers(app: FastifyInstance, metrics: GatewayMetrics): voi
     const { method, routeOptions, is404 } = request;
     const verb = method === "HEAD" ? "GET" : method;
     const known = ids.get(`${verb} ${routeOptions.url}`);
-    // Callers invent methods and paths, but pages are few.
+    // Callers choose methods and paths, but the number of pages is fixed.
     const route = known?.id ?? (is404 || routeOptions.url === undefined ? "none" : routeOptions.url);
     const seconds = known?.lasts === true ? undefined : reply.elapsedTime / 1000;
     metrics.answered(route, is404 ? "other" : method, reply.statusCode, seconds);
@@ -93,7 +89,7 @@ export function countAnswers(app: FastifyInstance, metrics: GatewayMetrics): voi
 const requestTimeoutMs = 10_000;
 const stallTimeoutMs = 60_000;
 
-/** A server of nothing else, without token. It must listen where only this machine reaches it. */
+/** A server that only serves metrics, without a token. It must listen where only this machine can reach it. */
 export function createMetricsServer(scrapes: Scrapes, guardHost: HostGuard): Server {
   return createListener(
     (request, response) => {
@@ -118,7 +114,7 @@ async function answer(
   };
   request.resume();
   try {
-    // Pages of other sites could read what has no token.
+    // Otherwise websites could read metrics through a browser, because there is no token.
     guardHost({ host: hostOf(request, url), origin: headers.origin });
     const asked = pathOf(originForm(url));
     const path = metricsPaths.find((one) => one === asked);

@@ -57,6 +57,7 @@ export function createRequestLog({ requestLog, tracing }: RequestWatchOptions): 
 
   function finish(request: FastifyRequest, reply: FastifyReply, record: RequestRecord): void {
     const { raw } = reply;
+    record.isClosed = true;
     const aborted = !raw.writableFinished;
     const isProbe = healthPaths.has(pathOf(request.url)) && record.code === undefined;
     if (isProbe && !probes) return;
@@ -93,7 +94,8 @@ export function createRequestLog({ requestLog, tracing }: RequestWatchOptions): 
     },
     streamStarted(request) {
       const record = recordOf(request);
-      if (record === undefined) return;
+      // The client may have left while the stream was opened.
+      if (record === undefined || record.isClosed) return;
       record.isOpen = true;
       const facts = factsOf(request, record);
       log({ level: "info", message: messageOf(facts, "started"), ...facts, event: "start", status: 200 });

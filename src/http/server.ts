@@ -22,8 +22,9 @@ import { type ChosenProtocols, registerWebSockets } from "../api/websockets.ts";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import { loadFollower, type NodeEvents } from "../events/node-events.ts";
+import type { StopRequests } from "../events/stop-requests.ts";
 import type { Inventory } from "../inventory/inventory.ts";
-import { polledContainers } from "../logs/logged-containers.ts";
+import { listedContainers } from "../logs/logged-containers.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
 import { routes } from "../routes/index.ts";
@@ -43,6 +44,7 @@ import { answerClientError, refuse } from "../server/raw-response.ts";
 import { checkCodings, checkQuery, hostOf, originForm } from "../server/request-checks.ts";
 import { noteCaller, recordOf } from "../server/request-record.ts";
 import type { Collector } from "../stats/collector.ts";
+import type { ReadMemoryHistory } from "../stats/container-memory.ts";
 import { offeredProtocols, offeredToken } from "../streaming/channels.ts";
 import type { Tracing } from "../tracing/tracing.ts";
 import { type BufferPool, OutputTooLarge } from "../wire/buffer-pool.ts";
@@ -84,6 +86,8 @@ export interface ServerOptions {
   readonly scrapes: Scrapes;
   /** What happens on the node. */
   readonly events: NodeEvents;
+  readonly stops: StopRequests;
+  readonly readMemory: ReadMemoryHistory;
   readonly budget: OutputBudget;
   /** Folders below which the logs of containers may lie. */
   readonly logRoots: readonly string[];
@@ -225,8 +229,9 @@ export function createServer(options: ServerOptions): Server {
   const gateway: Gateway = {
     ...options,
     audit: options.audit ?? noAudit,
-    containers: polledContainers(options.runtime),
+    containers: listedContainers(options.runtime, options.events),
     logRoots: options.logRoots,
+    logsObserver: options.metrics.logs,
     share: createSingleflight(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
     streamStarted: requestLog.streamStarted,

@@ -16,6 +16,7 @@ export interface PodFacts {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
+  readonly attempt: number;
   readonly labels: { readonly [key: string]: string };
 }
 
@@ -59,6 +60,7 @@ export function createInventory(runtime: Runtime): Inventory {
       namespace: pod.metadata?.namespace ?? "",
       name: pod.metadata?.name ?? "",
       uid: pod.metadata?.uid ?? "",
+      attempt: pod.metadata?.attempt ?? 0,
       labels: pod.labels,
     }));
     for (const pod of found) remember(pods, pod.id, pod);

@@ -1,11 +1,11 @@
 /**
- * Follows the state of a container by its status. Events of the runtime, where it has any, say when to read it; without
- * them it is polled, which works on every runtime.
+ * Follows the state of a container by its status. Reads it after events if the runtime has any, and otherwise polls.
  */
 import { call } from "../cri/call.ts";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { ContainerStatus } from "../gen/messages.ts";
+import type { Change, NodeChanges } from "./changes.ts";
 
 export interface WatchOptions {
   /** Longest time to follow it, in milliseconds. */
@@ -13,28 +13,13 @@ export interface WatchOptions {
   /** Aborts when nobody is following any longer. */
   readonly signal: AbortSignal;
   /** Reports changes of containers. Absent: the container is polled. */
-  readonly events?: ContainerChanges | undefined;
-}
-
-/** What the events of a runtime are good for here. */
-export interface ContainerChanges {
-  /**
-   * Calls `changed` after each change of a container, and when changes may have been missed, until `signal` aborts. The
-   * exit code is given for an exit.
-   *
-   * Resolves once it has begun: whether the runtime has events. False also if they cannot be had.
-   */
-  onChange(
-    containerId: string,
-    changed: (exitCode: number | undefined) => void,
-    signal: AbortSignal,
-  ): Promise<boolean>;
+  readonly events?: NodeChanges | undefined;
 }
 
 /** Polls immediately, then less and less often: a short command ends soon, a long one costs little. */
 const firstPauseMs = 20;
 const longestPauseMs = 500;
-/** With events, polling only makes up for an event that never came. */
+/** With events, polling only compensates for missed events, and for CRI's lag behind them. */
 const longestPauseWithEventsMs = 10_000;
 /**
  * After a restart, containerd says 255 and `Unknown` for a container that ended meanwhile. The true code comes with an
@@ -60,15 +45,24 @@ export async function watchState(
     if (first.state === "CONTAINER_EXITED" || timeoutMs <= 0) return;
     const changes = createChanges(signal);
     try {
-      const hasEvents = (await events?.onChange(containerId, changes.note, changes.signal)) ?? false;
+      const hasEvents =
+        (await events?.onChange({
+          of: { containerId },
+          insteadOfMs: longestPauseMs,
+          changed: changes.note,
+          signal: changes.signal,
+        })) ?? false;
       const longest = hasEvents ? longestPauseWithEventsMs : longestPauseMs;
       let status = first;
       let unknownSince: number | undefined;
-      for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longest)) {
+      // With events, read it once more for changes since the first status, and then after each event.
+      let pauseMs = hasEvents ? 0 : firstPauseMs;
+      for (; ; pauseMs = pauseMs === 0 ? longest : Math.min(pauseMs * 2, longest)) {
         const restMs = end - performance.now();
         if (restMs <= 0) return;
+        const hasChanged = await changes.within(Math.min(pauseMs, restMs));
         // CRI may lag behind the event, so polling begins again in short steps.
-        if (await changes.within(Math.min(pauseMs, restMs))) pauseMs = firstPauseMs / 2;
+        if (hasChanged && (pauseMs > 0 || changes.exitCode !== undefined)) pauseMs = firstPauseMs / 2;
         const next = await statusOf(runtime, containerId);
         if (next.state === "CONTAINER_EXITED") {
           const isLost = next.exitCode === 255 && next.reason === "Unknown";
@@ -80,7 +74,10 @@ export async function watchState(
             };
             return;
           }
-          unknownSince ??= performance.now();
+          if (unknownSince === undefined) {
+            unknownSince = performance.now();
+            pauseMs = firstPauseMs;
+          }
           if (!isLost || !hasEvents || performance.now() - unknownSince > trueCodeMs) {
             yield next;
             return;
@@ -97,7 +94,7 @@ export async function watchState(
 }
 
 interface Changes {
-  readonly note: (exitCode: number | undefined) => void;
+  readonly note: (change: Change) => void;
   /** Of the latest exit that was reported. */
   readonly exitCode: number | undefined;
   /** Aborts when the following ends. */
@@ -123,8 +120,8 @@ function createChanges(outer: AbortSignal): Changes {
     get exitCode() {
       return exitCode;
     },
-    note(code) {
-      exitCode = code ?? exitCode;
+    note(change) {
+      exitCode = change.exitCode ?? exitCode;
       hasChanged = true;
       wake();
     },

@@ -1,9 +1,9 @@
-/** Which containers a reader of logs asks for, and which of them there are. */
-import { setTimeout as delay } from "node:timers/promises";
+/** Finds the containers whose logs a reader selects. */
 import { call } from "../cri/call.ts";
 import type { Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { Container, PodSandbox } from "../gen/messages.ts";
+import { type ChangeWatch, type NodeChanges, watchChanges } from "../inventory/changes.ts";
 
 /** A container whose log can be read. */
 export interface LoggedContainer {
@@ -18,7 +18,7 @@ export interface LoggedContainer {
   readonly isEnded: boolean;
 }
 
-/** What is asked for; members that are absent choose everything. */
+/** The containers that a reader selects. Absent members do not restrict it. */
 export interface Selection {
   readonly containerId?: string | undefined;
   readonly podSandboxId?: string | undefined;
@@ -43,15 +43,18 @@ export interface ContainerSource {
   list(selection: Selection): Promise<Found>;
   /** The path of a container's log, as the runtime reports it. @throws {GatewayError} */
   logPathOf(containerId: string): Promise<string>;
-  /** Settles when it is time to list again, or when the signal aborts. */
-  changed(signal: AbortSignal): Promise<void>;
+  /** Says when to list again, until the signal aborts. */
+  watch(selection: Selection, signal: AbortSignal): ChangeWatch;
 }
 
-/** Between two lists, in milliseconds. */
+/** Minimum time between two lists of a follower, in milliseconds. Without events, it lists this often. */
 const listEveryMs = 1000;
 
-/** Finds containers by listing them once a second. */
-export function polledContainers(runtime: Runtime): ContainerSource {
+/**
+ * Finds containers by listing them. Always asks the runtime: an event reports an exit before the last lines are in the
+ * log, and CRI only after it.
+ */
+export function listedContainers(runtime: Runtime, changes: NodeChanges): ContainerSource {
   async function podsOf(id: string | undefined): Promise<ReadonlyMap<string, PodSandbox>> {
     const { items } = await call(runtime, "RuntimeService/ListPodSandbox", id ? { filter: { id } } : {});
     return new Map(items.map((pod) => [pod.id, pod]));
@@ -88,9 +91,16 @@ export function polledContainers(runtime: Runtime): ContainerSource {
       return status.logPath;
     },
 
-    async changed(signal) {
-      await delay(listEveryMs, undefined, { signal }).catch(() => undefined);
-    },
+    watch: (of, signal) => watchChanges(changes, { of, insteadOfMs: listEveryMs, signal }),
+  };
+}
+
+/** A source that knows this container only. */
+export function oneContainer(container: LoggedContainer, logPathOf: () => Promise<string>): ContainerSource {
+  return {
+    list: async () => ({ containers: [container], isThere: true, isComplete: true }),
+    logPathOf,
+    changed: () => new Promise(() => undefined),
   };
 }
 

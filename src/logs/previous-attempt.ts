@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { GatewayError } from "../errors.ts";
 import { absent } from "./log-place.ts";
-import type { ContainerSource, LoggedContainer } from "./logged-containers.ts";
+import { type ContainerSource, oneContainer } from "./logged-containers.ts";
 
 /**
  * A source that knows one container only: the attempt before `containerId`. Where the runtime has it no more, its log
@@ -24,7 +24,8 @@ export async function previousAttempt(
     .filter(({ name, attempt }) => name === present.name && attempt < present.attempt)
     .sort((a, b) => b.attempt - a.attempt);
   const [last] = earlier;
-  if (last !== undefined) return only(last, () => containers.logPathOf(last.id));
+  if (last !== undefined)
+    return oneContainer({ ...last, isEnded: true }, () => containers.logPathOf(last.id));
   const logPath = await earlierLog(await containers.logPathOf(containerId), present.attempt);
   if (logPath === undefined)
     throw new GatewayError(
@@ -32,19 +33,7 @@ export async function previousAttempt(
       `Cannot find an attempt before container "${containerId}": it is attempt ${present.attempt} of "${present.name}", and there is no log of an earlier one`,
     );
   // Cursors name it by the id of the present one.
-  return only({ ...present, isEnded: true }, async () => logPath);
-}
-
-function only(container: LoggedContainer, logPathOf: () => Promise<string>): ContainerSource {
-  return {
-    list: async () => ({
-      containers: [{ ...container, isEnded: true }],
-      isThere: true,
-      isComplete: true,
-    }),
-    logPathOf,
-    changed: () => new Promise(() => undefined),
-  };
+  return oneContainer({ ...present, isEnded: true }, async () => logPath);
 }
 
 /** The log of the latest attempt before `attempt`, in the folder of `logPath`. */

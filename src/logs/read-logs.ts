@@ -2,6 +2,7 @@
  * The lines of all containers that a selection finds, merged by time, with a cursor behind each of them. Containers
  * join and leave while they are followed.
  */
+import { setMaxListeners } from "node:events";
 import { GatewayError } from "../errors.ts";
 import {
   ContainerLog,
@@ -51,6 +52,18 @@ export interface OpenLogs {
   readonly readBytes: number;
 }
 
+/** Receives who reads logs and how much, for metrics. */
+export interface LogsObserver {
+  /** Called when a reader begins; it reports to the result. A follower waits for lines that are not yet written. */
+  readerBegan(isFollower: boolean): LogReader;
+}
+
+export interface LogReader {
+  /** Called with the total number of bytes that it has read. */
+  readBytes(sinceBeginning: number): void;
+  ended(): void;
+}
+
 /** Logs that one request reads. Each that is followed takes a descriptor. */
 const maxLogs = 500;
 /** Logs that are opened at a time. */
@@ -92,6 +105,8 @@ class Logs implements OpenLogs {
 
   constructor(options: LogsOptions) {
     this.#options = options;
+    // Each of the logs listens.
+    setMaxListeners(0, options.signal);
     this.#merge = new LineMerge(options.signal);
     this.#merge.onReached = ({ id }, reached) => this.#mark(id, reached, reached.time);
     const { cursor } = options.query;
@@ -220,9 +235,11 @@ class Logs implements OpenLogs {
   /** Lists again and again, and lets containers join and leave. */
   async #watch(): Promise<void> {
     const { containers, query, signal } = this.#options;
-    while (!signal.aborted) {
-      await containers.changed(signal);
+    const changes = containers.watch(query.selection, signal);
+    for (let readAtMs = performance.now(); ; ) {
+      await changes.due(readAtMs);
       if (signal.aborted) return;
+      readAtMs = performance.now();
       try {
         const { containers: found, isComplete } = await containers.list(query.selection);
         const alive = new Set(found.flatMap(({ id, isEnded }) => (isEnded ? [] : [id])));
@@ -238,9 +255,11 @@ class Logs implements OpenLogs {
         }
       } catch (error) {
         // A runtime that restarts: its containers, and their logs, go on meanwhile.
-        if (error instanceof GatewayError && outages.has(error.code)) continue;
-        this.#merge.fail(error);
-        return;
+        if (!(error instanceof GatewayError && outages.has(error.code))) {
+          this.#merge.fail(error);
+          return;
+        }
+        changes.outdate();
       }
     }
   }

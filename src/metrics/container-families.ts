@@ -1,4 +1,4 @@
-/** cAdvisor's metrics: their names, and what of a usage each of them tells. */
+/** cAdvisor's metrics: their names, and the part of a usage that each reports. */
 import type { Usage } from "../stats/usage.ts";
 import { type Family, labelText } from "./exposition.ts";
 
@@ -23,7 +23,7 @@ function gauge(name: string, help: string, values: UsageFamily["values"]): Usage
 
 const total = 'cpu="total"';
 
-/** A limit of CPU: without one the kernel counts no periods. */
+/** Undefined without a CPU limit: the kernel counts no periods then. */
 const throttling = ({ throttling: counts, cpuQuota }: Usage) => (cpuQuota === undefined ? undefined : counts);
 
 const perDevice =
@@ -44,10 +44,10 @@ export const usageFamilies: readonly UsageFamily[] = [
   counter("cpu_cfs_throttled_periods_total", "Periods in which the limit was reached.", (usage) =>
     one(throttling(usage)?.throttledPeriods),
   ),
-  counter("cpu_cfs_throttled_seconds_total", "Time in which it had to wait for its limit.", (usage) =>
+  counter("cpu_cfs_throttled_seconds_total", "Time for which the CPU limit throttled it.", (usage) =>
     one(throttling(usage)?.throttledSeconds),
   ),
-  gauge("memory_working_set_bytes", "Memory that cannot be freed at once.", ({ workingSet }) =>
+  gauge("memory_working_set_bytes", "Memory usage without inactive file pages.", ({ workingSet }) =>
     one(workingSet),
   ),
   gauge("memory_usage_bytes", "Memory in use, with the page cache.", ({ memoryUsage }) => one(memoryUsage)),
@@ -55,12 +55,10 @@ export const usageFamilies: readonly UsageFamily[] = [
   gauge("memory_cache", "Page cache.", ({ cache }) => one(cache)),
   gauge("memory_swap", "Memory that is swapped out.", ({ swap }) => one(swap)),
   gauge("memory_max_usage_bytes", "Largest usage so far.", ({ maxMemoryUsage }) => one(maxMemoryUsage)),
-  counter("memory_failcnt", "How often the memory limit was reached.", ({ memoryFailures }) =>
+  counter("memory_failcnt", "Times that the memory limit was reached.", ({ memoryFailures }) =>
     one(memoryFailures),
   ),
-  counter("oom_events_total", "Processes that were killed for want of memory.", ({ oomKills }) =>
-    one(oomKills),
-  ),
+  counter("oom_events_total", "Processes killed for lack of memory.", ({ oomKills }) => one(oomKills)),
   counter(
     "fs_reads_total",
     "Reads from a device.",

@@ -1,6 +1,6 @@
 /**
- * What pods and containers use, by cAdvisor's names and labels, with the few series of kube-state-metrics that boards
- * join them with. So boards that were made for a kubelet show what Crest runs.
+ * The usage of pods and containers with cAdvisor's names and labels, and the few series of kube-state-metrics that
+ * dashboards join them with, so that dashboards made for a kubelet work with Crest.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { nodeSize } from "../stats/node-size.ts";
@@ -65,7 +65,7 @@ function ofSandbox(seen: Seen<PodReading>): Measured {
   return { ...seen, labels: labelText(labels) };
 }
 
-/** Prometheus refuses a scrape that has a series twice: attempts of a pod may share a cgroup. Those that run come first. */
+/** Removes duplicate series, which Prometheus rejects: attempts of a pod may share a cgroup. Prefers those that run. */
 function distinct(all: readonly Measured[]): readonly Measured[] {
   const labels = new Set<string>();
   return all
@@ -73,14 +73,14 @@ function distinct(all: readonly Measured[]): readonly Measured[] {
     .filter((one) => !labels.has(one.labels) && labels.add(one.labels));
 }
 
-/** Lines that are written before other requests get their turn. */
+/** Number of lines that are written before yielding to other requests. */
 const sliceLength = 1000;
 
 async function textOf(family: UsageFamily, all: readonly Measured[]): Promise<string> {
   const lines: string[] = [];
   let slice = sliceLength;
   for (const { reading, labels, ended } of all) {
-    // What has ended uses no memory; what it has used stays true.
+    // Gauges of what has ended are outdated, but its counters are still true.
     if (ended && family.type === "gauge") continue;
     for (const [own, value] of family.values(reading.usage))
       lines.push(sample(family.name, own === "" ? labels : `${labels},${own}`, value));
@@ -105,10 +105,14 @@ function single(name: string, help: string, value: number): readonly string[] {
 }
 
 function times(all: readonly Measured[]): string {
-  const seen: Family = { name: "container_last_seen", help: "When it was last there.", type: "gauge" };
+  const seen: Family = {
+    name: "container_last_seen",
+    help: "Last time that it was seen, in seconds since the epoch.",
+    type: "gauge",
+  };
   const started: Family = {
     name: "container_start_time_seconds",
-    help: "When it started, since the epoch.",
+    help: "Start time, in seconds since the epoch.",
     type: "gauge",
   };
   const startOf = ({ reading }: Measured): number | undefined =>
@@ -124,7 +128,7 @@ function times(all: readonly Measured[]): string {
   ].join("");
 }
 
-/** A pod that was made again has the same name, namespace and uid: the newest counts. */
+/** A recreated pod has the same name, namespace and uid, so keep the newest. */
 function newest(pods: readonly PodReading[]): readonly PodReading[] {
   const found = new Map<string, PodReading>();
   for (const pod of pods.toSorted((a, b) => a.createdAt - b.createdAt))
@@ -133,7 +137,11 @@ function newest(pods: readonly PodReading[]): readonly PodReading[] {
 }
 
 function podInfo(pods: readonly PodReading[], node: string): string {
-  const info: Family = { name: "kube_pod_info", help: "1, with what is known of a pod.", type: "gauge" };
+  const info: Family = {
+    name: "kube_pod_info",
+    help: "1, with information about a pod in the labels.",
+    type: "gauge",
+  };
   const phase: Family = {
     name: "kube_pod_status_phase",
     help: "1 for the phase that a pod is in.",
@@ -152,7 +160,7 @@ function podInfo(pods: readonly PodReading[], node: string): string {
   ].join("");
 }
 
-/** Of what the runtime was told. CRI has no requests but the CPU's, which the kubelet writes as shares. */
+/** As configured. CRI has only CPU requests, which the kubelet passes as shares. */
 function resources(
   containers: readonly ContainerReading[],
   pods: readonly PodReading[],
@@ -173,7 +181,7 @@ function resources(
   return (["requests", "limits"] as const)
     .map((kind) => {
       const name = `kube_pod_container_resource_${kind}`;
-      const help = kind === "requests" ? "CPU that a container asked for." : "What a container may use.";
+      const help = kind === "requests" ? "CPU that a container requested." : "What a container may use.";
       const samples = [...lines[kind]].map(([labels, value]) => sample(name, labels, value));
       return samples.length === 0 ? "" : header({ name, help, type: "gauge" }) + samples.join("");
     })

@@ -1,22 +1,28 @@
-/** What the gateway says of itself: requests, sessions, calls of the runtime, its process. */
+/** The gateway's own metrics: requests, sessions, events, pulls, logs, calls of the runtime, its process. */
 import { readdir } from "node:fs/promises";
 import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { Rpc } from "../gen/methods.ts";
 import { version } from "../version.ts";
+import { createEventMetrics, type EventMetrics } from "./event-metrics.ts";
+import { createLogMetrics, type LogMetrics } from "./log-metrics.ts";
+import { createPullMetrics, type PullMetrics } from "./pull-metrics.ts";
 import { createCounter, createHistogram, gauge, total } from "./recorder.ts";
 
 export interface GatewayMetrics {
   /**
    * Records a response.
    *
-   * @param route The id of its route, or a word for what is no route: never its path, which callers choose.
-   * @param seconds Absent for what lasts as long as the client likes.
+   * @param route The id of its route, or a fixed word if there is none. Never the path, which callers choose.
+   * @param seconds Absent for sessions and streams, which last as long as the client wants.
    */
   answered(route: string, method: string, status: number, seconds?: number): void;
   /** Records that a session or a stream has begun. */
   sessionBegan(): void;
+  readonly events: EventMetrics;
+  readonly pulls: PullMetrics;
+  readonly logs: LogMetrics;
   /** Records the calls and streams of `runtime`. */
   measured(runtime: Runtime): Runtime;
   /** In Prometheus' text format. */
@@ -24,38 +30,43 @@ export interface GatewayMetrics {
   close(): void;
 }
 
-/** What is counted elsewhere. */
+/** Current values that other parts of the gateway count. */
 export interface Current {
   readonly sessions: number;
   readonly watchers: number;
+  readonly eventReaders: number;
+  readonly pulls: number;
 }
 
 export function createGatewayMetrics(): GatewayMetrics {
   const requests = createCounter(
-    { name: "crest_http_requests_total", help: "Requests that were answered, by route and status." },
+    { name: "crest_http_requests_total", help: "Responses, by route, method and status." },
     ["route", "method", "status"],
   );
   const durations = createHistogram(
     {
       name: "crest_http_request_duration_seconds",
-      help: "Time until the last byte of an answer. Without streams.",
+      help: "Time from a request until the last byte of its response, without streams and sessions.",
     },
     ["route"],
   );
   const calls = createCounter(
     {
       name: "crest_runtime_calls_total",
-      help: "Calls of the runtime that ended, by RPC and code; `ok`: no error.",
+      help: "Calls of the runtime that ended, by RPC and code: ok, or that of the error.",
     },
     ["rpc", "code"],
   );
   const callDurations = createHistogram(
     {
       name: "crest_runtime_call_duration_seconds",
-      help: "Time that calls of the runtime took. Without streams.",
+      help: "Time that calls of the runtime took, without streams.",
     },
     ["rpc"],
   );
+  const events = createEventMetrics();
+  const pulls = createPullMetrics();
+  const logs = createLogMetrics();
   let sessions = 0;
   let delay: IntervalHistogram | undefined;
 
@@ -92,6 +103,9 @@ export function createGatewayMetrics(): GatewayMetrics {
   }
 
   return {
+    events,
+    pulls,
+    logs,
     measured,
     answered(route, method, status, seconds) {
       requests.add(route, method, String(status));
@@ -107,6 +121,9 @@ export function createGatewayMetrics(): GatewayMetrics {
         gauge("crest_sessions", "Sessions and streams that are open.", now.sessions),
         total("crest_sessions_total", "Sessions and streams that have begun.", sessions),
         gauge("crest_stats_watchers", "Clients that watch what pods and containers use.", now.watchers),
+        events.text(now.eventReaders),
+        pulls.text(now.pulls),
+        logs.text(),
         calls.text(),
         callDurations.text(),
         lag,
@@ -130,9 +147,21 @@ export function createGatewayMetrics(): GatewayMetrics {
         "Mean delay of timers since the last scrape.",
         seconds(delay.mean),
       ),
-      gauge("nodejs_eventloop_lag_p50_seconds", "Median of it.", seconds(delay.percentile(50))),
-      gauge("nodejs_eventloop_lag_p99_seconds", "99th percentile of it.", seconds(delay.percentile(99))),
-      gauge("nodejs_eventloop_lag_max_seconds", "Longest of it.", seconds(delay.max)),
+      gauge(
+        "nodejs_eventloop_lag_p50_seconds",
+        "Median delay of timers since the last scrape.",
+        seconds(delay.percentile(50)),
+      ),
+      gauge(
+        "nodejs_eventloop_lag_p99_seconds",
+        "99th percentile of the delay of timers since the last scrape.",
+        seconds(delay.percentile(99)),
+      ),
+      gauge(
+        "nodejs_eventloop_lag_max_seconds",
+        "Longest delay of timers since the last scrape.",
+        seconds(delay.max),
+      ),
     ].join("");
     delay.reset();
     return text;
@@ -153,8 +182,8 @@ async function processText(): Promise<string> {
   return [
     total("process_cpu_seconds_total", "CPU time of the gateway's process.", (user + system) / 1e6),
     gauge("process_resident_memory_bytes", "Memory of the gateway's process.", rss),
-    gauge("nodejs_heap_size_used_bytes", "Part of it in use by JavaScript.", heapUsed),
-    gauge("process_start_time_seconds", "When the process started, since the epoch.", started),
-    gauge("process_open_fds", "Files and connections that it has open.", descriptors?.length),
+    gauge("nodejs_heap_size_used_bytes", "Memory in use by JavaScript.", heapUsed),
+    gauge("process_start_time_seconds", "Start time of the process, in seconds since the epoch.", started),
+    gauge("process_open_fds", "Open files and connections of the process.", descriptors?.length),
   ].join("");
 }

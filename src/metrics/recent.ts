@@ -1,4 +1,4 @@
-/** Pods and containers that have ended stay for a while: the last seconds of their counters would never be scraped. */
+/** Keeps pods and containers for a while after their end, so that the last values of their counters are scraped. */
 
 const keptMs = 5 * 60_000;
 /** Of a node on which containers start and end all the time. */
@@ -15,7 +15,7 @@ export interface Seen<T> {
 export function createRecent<T extends { readonly id: string }>() {
   let known = new Map<string, Seen<T>>();
   return {
-    /** Those that are there, and those that have ended within five minutes, 500 at most. `time`: in seconds. */
+    /** Returns existing ones, and up to 500 that ended within the last five minutes. `time`: in seconds. */
     update(readings: readonly T[], time: number): readonly Seen<T>[] {
       const here = readings.map((reading): Seen<T> => ({ reading, lastSeen: time, ended: false }));
       const ids = new Set(readings.map(({ id }) => id));

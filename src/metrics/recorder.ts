@@ -1,8 +1,8 @@
-/** Counters and histograms that are recorded with each request: a look-up and an addition. */
+/** Counters and histograms. Recording costs a look-up and an addition. */
 import { type Family, header, type Labels, labelText, sample } from "./exposition.ts";
 
 export interface Counter {
-  /** `values`: of the labels, in their order. They must be from a bounded set. */
+  /** Adds 1. `values`: of the labels, in their order. They must be from a bounded set. */
   add(...values: readonly string[]): void;
   text(): string;
 }
@@ -25,10 +25,17 @@ export interface Histogram {
   text(): string;
 }
 
-/** Upper bounds in seconds: calls of a runtime take from a millisecond to the time of a pull. */
-const bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const;
+/** Upper bounds in seconds, for calls of a runtime: from a millisecond to the time of a pull. */
+const callBounds: readonly number[] = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+];
 
-export function createHistogram(family: Omit<Family, "type">, labels: readonly string[]): Histogram {
+/** `bounds`: upper bounds of the buckets in seconds; default: those of calls, 1 ms to 30 s. */
+export function createHistogram(
+  family: Omit<Family, "type">,
+  labels: readonly string[],
+  bounds: readonly number[] = callBounds,
+): Histogram {
   const found = new Map<string, { readonly counts: number[]; sum: number; count: number }>();
   return {
     observe(seconds, ...values) {
@@ -66,13 +73,22 @@ function labelsOf(names: readonly string[], key: string): string {
   return labelText(labels);
 }
 
-/** A figure that is read when it is asked for. */
+/** Writes a gauge; empty if the value is undefined. */
 export function gauge(name: string, help: string, value: number | undefined, labels: Labels = {}): string {
-  if (value === undefined) return "";
-  return header({ name, help, type: "gauge" }) + sample(name, labelText(labels), value);
+  return value === undefined ? "" : gaugeFamily(name, help, [[labels, value]]);
 }
 
-/** The same of a counter that something else keeps. */
+/** Writes a gauge with several values, each with its own labels. */
+export function gaugeFamily(
+  name: string,
+  help: string,
+  values: readonly (readonly [labels: Labels, value: number])[],
+): string {
+  const samples = values.map(([labels, value]) => sample(name, labelText(labels), value));
+  return header({ name, help, type: "gauge" }) + samples.join("");
+}
+
+/** Writes a counter that is kept elsewhere; empty if the value is undefined. */
 export function total(name: string, help: string, value: number | undefined): string {
   return value === undefined ? "" : header({ name, help, type: "counter" }) + sample(name, "", value);
 }

@@ -74,6 +74,8 @@ export interface PullRegistry {
   /** The pulls in progress and those that ended recently, the newest first. */
   list(): readonly Pull[];
   find(id: string): Pull | undefined;
+  /** How many are in progress. */
+  readonly running: number;
   /** Cancels a pull for all its callers. Has no effect if it has ended or does not exist. */
   cancel(id: string): void;
   /** Cancels all pulls, and refuses new ones with `shutting_down`. */
@@ -95,6 +97,8 @@ export interface PullRegistryOptions {
   readonly runtime: Runtime;
   /** Default: nothing is known about progress. */
   readonly observe?: Observe | undefined;
+  /** Called with each pull that has ended. */
+  readonly ended?: ((pull: Pull) => void) | undefined;
   /** Maximum number of pulls in progress. Default: 256. */
   readonly maxRunning?: number;
   /** Maximum number of ended pulls that are listed. Default: 100. */
@@ -120,6 +124,7 @@ interface Entry extends Pull {
 export function createPullRegistry({
   runtime,
   observe = () => nothingObserved,
+  ended: onEnded,
   maxRunning = 256,
   maxEnded = 100,
   endedMs = 600_000,
@@ -148,6 +153,7 @@ export function createPullRegistry({
     running.delete(entry.id);
     ended.set(entry.id, copyOf(entry, now()));
     forgetOld();
+    onEnded?.(entry);
   }
 
   function start(key: string, request: PullRequest): Entry {
@@ -199,6 +205,9 @@ export function createPullRegistry({
       return [...ended.values(), ...running.values()].sort((a, b) => b.number - a.number);
     },
     find,
+    get running() {
+      return running.size;
+    },
     cancel(id) {
       const entry = running.get(id);
       if (entry !== undefined) abort(entry, cancelled("on request"));

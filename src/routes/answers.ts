@@ -261,6 +261,12 @@ export const EventItem = Type.Object(
     podSandboxId: Type.Optional(Type.String({ description: "Id of the pod, or of the container's pod." })),
     container: Type.Optional(Type.String({ description: "Name of the container." })),
     containerId: Type.Optional(Type.String({ description: "Id of the container." })),
+    attempt: Type.Optional(
+      Type.Integer({
+        format: "int32",
+        description: "Attempt number of the container, from its metadata.",
+      }),
+    ),
     image: Type.Optional(
       Type.String({ description: "Image of the container; for image events, the first name of the image." }),
     ),
@@ -548,6 +554,183 @@ export const LogPage = Type.Object(
   { $id: "LogPage", description: "Lines of a log, and a cursor to continue." },
 );
 
+/** A time as CRI writes it. */
+const nanoseconds = (description: string) =>
+  Type.Optional(
+    Type.String({ format: "int64", description: `${description}, in nanoseconds since the Unix epoch.` }),
+  );
+
+const life = {
+  createdAt: nanoseconds("When it was created"),
+  startedAt: nanoseconds("When it started"),
+  finishedAt: nanoseconds("When it exited"),
+  runTimeMs: Type.Optional(integer("Milliseconds from start to exit, or until now.")),
+};
+
+const Exit = Type.Object(
+  {
+    exitCode: Type.Integer({ format: "int32", description: "Exit code of its main process." }),
+    signal: Type.Optional(
+      Type.String({ description: "Signal that the exit code means: `SIGKILL` for 137." }),
+    ),
+    reason: Type.Optional(
+      Type.String({
+        description: "The runtime's reason: `Completed`, `Error`, `OOMKilled`, `StartError`.",
+      }),
+    ),
+    message: Type.Optional(Type.String({ description: "The runtime's message about the exit." })),
+  },
+  { $id: "ContainerExit", description: "How a container exited." },
+);
+
+const PostMortemPod = Type.Object(
+  {
+    id: Type.String({ description: "Id of the pod." }),
+    name: Type.String({ description: "Name of the pod." }),
+    namespace: Type.String({ description: "Namespace of the pod." }),
+    state: Type.String({ description: "State of the pod: `SANDBOX_READY`, `SANDBOX_NOTREADY`." }),
+    createdAt: nanoseconds("When it was created"),
+    containers: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            id: Type.String({ description: "Id of the container." }),
+            name: Type.String({ description: "Name of the container." }),
+            attempt: Type.Integer({ format: "int32", description: "Attempt number of the container." }),
+            state,
+          },
+          { $id: "PostMortemSibling", description: "A container of the pod." },
+        ),
+        { description: "All containers of the pod, newest first." },
+      ),
+    ),
+  },
+  { $id: "PostMortemPod", description: "The pod of the container, and its state." },
+);
+
+export const PostMortem = Type.Object(
+  {
+    time: Type.String({ description: "When this was collected (RFC 3339)." }),
+    id: Type.String({ description: "Id of the container." }),
+    name: Type.String({ description: "Name of the container." }),
+    attempt: Type.Integer({ format: "int32", description: "Attempt number of the container." }),
+    podSandboxId: Type.String({ description: "Id of its pod." }),
+    state,
+    removed: Type.Boolean({
+      description: "Whether it has been removed. What is known then comes from its events.",
+    }),
+    cause: Type.Object(
+      {
+        code: oneOf(
+          [
+            ...(["running", "not_started", "completed", "exit_code", "signal", "oom_killed"] as const),
+            ...(["stopped", "stop_timeout", "command_not_found", "start_failed", "unknown"] as const),
+          ],
+          "Stable code of the cause.",
+        ),
+        text: Type.String({ description: "The cause in one sentence." }),
+      },
+      {
+        $id: "LikelyCause",
+        description:
+          "The probable cause, based only on the other members; `unknown` if they do not show it. The sender of a signal is known only for stops and removals through this gateway.",
+      },
+    ),
+    exit: Type.Optional(Exit),
+    ...life,
+    stopRequest: Type.Optional(
+      Type.Object(
+        {
+          time: Type.String({ description: "When the request was sent to the runtime (RFC 3339)." }),
+          action: oneOf(["stop", "remove"], "The requested action."),
+          subject: oneOf(["container", "pod"], "Whether the request was for this container or for its pod."),
+          graceSeconds: Type.Integer({
+            description: "Seconds between the stop signal and SIGKILL. 0: it was killed immediately.",
+          }),
+        },
+        { $id: "StopRequest", description: "The request to this gateway during which it exited." },
+      ),
+    ),
+    memory: Type.Object(
+      {
+        oomKilled: Type.Boolean({
+          description:
+            "Whether the kernel killed one of its processes, not necessarily the main one, because it ran out of memory. Known from the runtime's reason, its events or the kernel's counter.",
+        }),
+        limitBytes: Type.Optional(
+          bytes("Memory limit. Absent without a limit, or if the runtime does not report it."),
+        ),
+        peakBytes: Type.Optional(bytes("Peak memory usage, including the page cache.")),
+        peakSampled: Type.Optional(
+          Type.Boolean({
+            description:
+              "Whether the peak is the highest sample of the last 15 minutes. Otherwise it comes from the kernel, which keeps it while the container runs.",
+          }),
+        ),
+        oomKills: Type.Optional(
+          integer(
+            "Number of processes that the kernel killed because it ran out of memory. Only while it runs.",
+          ),
+        ),
+      },
+      { $id: "PostMortemMemory", description: "Memory of the container." },
+    ),
+    image: Type.String({ description: "Image of the container." }),
+    imageRef: Type.Optional(Type.String({ description: "Id or digest of the image." })),
+    command: Type.Optional(
+      Type.Array(Type.String(), {
+        description: "Command and arguments. Needs the grant `verbose`.",
+      }),
+    ),
+    log: Type.Optional(
+      Type.Array(LogItem, {
+        description:
+          "The last lines of the log, oldest first: `tailLines` of them, or fewer if they exceed 1 MiB. Needs the grant `logs`.",
+      }),
+    ),
+    attempts: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            id: Type.String({ description: "Id of the container." }),
+            attempt: Type.Integer({ format: "int32", description: "Its attempt number." }),
+            state,
+            exit: Type.Optional(Exit),
+            ...life,
+          },
+          { $id: "EarlierAttempt", description: "An earlier container of the same name in the pod." },
+        ),
+        { description: "The last 20 earlier attempts that have not been removed, newest first." },
+      ),
+    ),
+    pod: Type.Optional(PostMortemPod),
+    events: Type.Optional(
+      Type.Array(EventItem, {
+        description:
+          "The last 500 events of the container that are still kept, oldest first. Needs the grant `read:events`.",
+      }),
+    ),
+    eventsSince: Type.Optional(
+      Type.String({ description: "From this time on, no event is missing (RFC 3339)." }),
+    ),
+    missing: Type.Array(
+      Type.Object(
+        {
+          part: oneOf(
+            ["log", "events", "pod", "attempts", "command", "memory"],
+            "The absent member. `memory` is never absent, but lacks its peak.",
+          ),
+          reason: Type.String({ description: "Why it is absent." }),
+          grant: Type.Optional(Type.String({ description: "The grant that the caller needs for it." })),
+        },
+        { $id: "MissingPart", description: "A part that is not available, and why." },
+      ),
+      { description: "The parts that are not available." },
+    ),
+  },
+  { $id: "PostMortem", description: "What is known about how a container exited, or how it is." },
+);
+
 /** Stream route -> its answer as JSON, where that is not the last item alone. */
 export const bodies = {
   getContainerLogs: LogPage,
@@ -561,6 +744,7 @@ export const answers = {
   getGrants: Grants,
   getCapabilities: Capabilities,
   waitContainer: WaitAnswer,
+  getPostMortem: PostMortem,
   watchContainerStats: LiveUsages,
   watchOneContainerStats: LiveUsage,
   watchPodStats: LiveUsages,
@@ -590,5 +774,6 @@ export type AnswerOf<Id extends CustomRouteId | StreamRouteId> = Frozen<Static<(
 export type BodyOf<Id extends keyof typeof bodies> = Frozen<Static<(typeof bodies)[Id]>>;
 export type LogItem = Frozen<Static<typeof LogItem>>;
 export type LogPage = Frozen<Static<typeof LogPage>>;
+export type PostMortem = Frozen<Static<typeof PostMortem>>;
 export type ExecAnswer = Frozen<Static<typeof ExecAnswer>>;
 export type PullItem = Frozen<Static<typeof PullItem>>;

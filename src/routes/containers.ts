@@ -1,5 +1,5 @@
 /** Containers, which live in a pod and share its namespaces. */
-import { list, stream, unary } from "./define.ts";
+import { custom, list, stream, unary } from "./define.ts";
 import { parametersFor } from "./parameters.ts";
 
 /** One collector reads all that is watched. */
@@ -165,6 +165,23 @@ export const containerUsage = {
     gatewayParams: parametersFor("watchOneContainerStats"),
     allow: "read:stats",
     summary: "Watch a container's usage",
+  }),
+} as const;
+
+export const containerPostMortem = {
+  getPostMortem: custom({
+    id: "getPostMortem",
+    http: "GET /v1/containers/{containerId}/post-mortem",
+    uses: [
+      "RuntimeService/ContainerStatus",
+      "RuntimeService/ListContainers",
+      "RuntimeService/ListPodSandbox",
+    ],
+    path: { containerId: "containerId" },
+    gatewayParams: parametersFor("getPostMortem"),
+    allow: "read:containers",
+    summary: "Explain how a container exited, and show what led to it",
+    success: 200,
   }),
 } as const;
 

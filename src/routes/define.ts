@@ -234,7 +234,17 @@ export function custom<
  * How a sequence of items is written. JSON is only its last item, unless the handler makes it; a WebSocket sends one text
  * message per item.
  */
-export type StreamForm = "json" | "ndjson" | "sse" | "text" | "websocket";
+export type StreamForm = keyof typeof mediaTypes | "websocket";
+
+/** The media type of each form of an answer. */
+export const mediaTypes = {
+  json: "application/json",
+  ndjson: "application/x-ndjson",
+  sse: "text/event-stream",
+  text: "text/plain",
+} as const;
+
+type MediaType = (typeof mediaTypes)[keyof typeof mediaTypes];
 
 /** Declares a route that sends a sequence of items as they arrive. Its handler is found by `id`. */
 export function stream<
@@ -326,6 +336,15 @@ export type Route<Id extends string = string> =
   | SessionRoute<Id>
   | CustomRoute<Id>
   | StreamRoute<Id>;
+
+/** The media types that a route can return. The first is used without an `Accept` header. */
+export function mediaTypesOf(route: Route): readonly [MediaType, ...MediaType[]] {
+  const { json, ndjson, sse, text } = mediaTypes;
+  if (route.kind === "list") return [json, ndjson];
+  if (route.kind === "unary" && route.progress !== undefined) return [json, ndjson, sse];
+  if (route.kind !== "stream") return [json];
+  return route.byDefault === "text" ? [text, json, ndjson, sse] : [json, ndjson, sse, text];
+}
 
 /** The RPCs that a route may call. */
 export function rpcsOf(route: Route): readonly Rpc[] {

@@ -1,5 +1,5 @@
 /** The complete route table, in the order of the documentation. */
-import { containers, containerUsage, containerWait } from "./containers.ts";
+import { containerPostMortem, containers, containerUsage, containerWait } from "./containers.ts";
 import type { Route } from "./define.ts";
 import { events } from "./events.ts";
 import { imageRemoval, images, pulls } from "./images.ts";
@@ -9,7 +9,13 @@ import { gateway, runtime } from "./runtime.ts";
 import { sessions } from "./sessions.ts";
 
 /** Routes that no single RPC answers. `api/handlers.ts` has a handler for each, by this name. */
-export const customRoutes = { ...gateway, ...podRemoval, ...imageRemoval, ...pulls } as const;
+export const customRoutes = {
+  ...gateway,
+  ...containerPostMortem,
+  ...podRemoval,
+  ...imageRemoval,
+  ...pulls,
+} as const;
 export type CustomRouteId = keyof typeof customRoutes;
 
 /** Routes that send a sequence of items. `api/handlers.ts` has a handler for each, by this name. */

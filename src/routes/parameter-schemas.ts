@@ -32,6 +32,15 @@ const waitContainer = Type.Object({
   }),
 });
 
+const getPostMortem = Type.Object({
+  tailLines: Type.Integer({
+    default: 20,
+    minimum: 0,
+    maximum: 1000,
+    description: "Number of log lines to return, from the end of the log.",
+  }),
+});
+
 const pace = {
   interval: Type.String({
     default: "2s",
@@ -249,6 +258,7 @@ export const parameterSchemas = {
   stopPod,
   execSync,
   waitContainer,
+  getPostMortem,
   watchPodStats,
   watchContainerStats,
   watchOnePodStats,

@@ -20,6 +20,8 @@ export interface RequestRecord {
   code?: ErrorCode;
   /** Whether the start of a stream or session has been logged. */
   isOpen?: true;
+  /** Whether the response has closed. Nothing is logged after that. */
+  isClosed?: true;
   /** The request's span, if requests are traced. */
   readonly span?: RequestSpan | undefined;
 }

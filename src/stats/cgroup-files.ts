@@ -1,19 +1,19 @@
 /**
- * What the kernel counts for a cgroup, in either version.
+ * Reads what the kernel counts for a cgroup of either version.
  *
- * A container's cgroup is found by the pid that the runtime names, since the path in its spec may be relative. A gateway
- * that does not run on the node, or in a namespace of its own, finds another process or none by this pid: so the path
- * must contain the container's id.
+ * Finds a container's cgroup by the pid that the runtime reports, since the path in its spec may be relative. If the
+ * gateway does not run on the node, or has its own pid namespace, this pid may belong to another process. The path must
+ * therefore contain the container's id.
  *
- * The files are read synchronously: they never wait for a disk, and a read by way of Node's thread pool takes ten times
- * as long. The caller yields between cgroups.
+ * Reads files synchronously: they never wait for a disk, and reading through Node's thread pool takes ten times as
+ * long. The caller yields between cgroups.
  *
  * Sources: the kernel's Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst.
  */
 import { readFileSync } from "node:fs";
 import type { DeviceUsage, Usage } from "./usage.ts";
 
-/** Where a cgroup is, by controller. Version 2 has one folder for all. */
+/** The folders of a cgroup, by controller. Version 2 has one folder for all. */
 export interface Cgroup {
   /** Path below the mount point, the same in all hierarchies of the usual runtimes: `/kubepods/podUID/ID`. */
   readonly path: string;
@@ -112,7 +112,7 @@ export function createCgroupFiles({
     });
   }
 
-  /** What goes through the page cache is written by the kernel later, for no cgroup: version 1 does not count it. */
+  /** Version 1 does not count writes through the page cache, because the kernel writes them later, for no cgroup. */
   function devices1(blkio: string): readonly DeviceUsage[] | undefined {
     const all = (name: string): string | undefined =>
       textOf(`${blkio}/blkio.throttle.${name}_recursive`) ?? textOf(`${blkio}/blkio.throttle.${name}`);
@@ -213,7 +213,7 @@ export function createCgroupFiles({
 
 /** Names of devices that are kept. A node has dozens. */
 const maxDevices = 1000;
-/** The name of the cgroup of several pods may contain a shorter text by chance. */
+/** A shorter text may occur by chance in the name of a cgroup that several pods share. */
 const minUidLength = 8;
 
 /** Cgroups spell a uid with dashes, with underscores or without either. */
@@ -278,7 +278,7 @@ function throttlingOf(text: string | undefined, time: string, by: number): Usage
 
 type Present<T> = { readonly [K in keyof T]: Exclude<T[K], undefined> };
 
-/** Without the members that are undefined. */
+/** Returns a copy without undefined members. */
 export function present<T extends object>(value: T): Partial<Present<T>> {
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Partial<
     Present<T>

@@ -1,34 +1,39 @@
 /**
- * Reads the node regularly while somebody watches: one reading for all watchers, and none without any.
+ * Reads the node regularly while there are watchers. All watchers share the readings.
  *
- * A watcher takes the newest round when it is ready for one. One that is slow misses rounds; nothing waits for it and
- * nothing is kept for it.
+ * A watcher takes the newest round when it is ready for one. A slow watcher misses rounds: nothing waits for it, and
+ * nothing is stored for it.
  */
 import { CallCancelled } from "../cri/channel.ts";
+import type { NodeLists } from "../inventory/node-lists.ts";
 import { createHistory, historyMs } from "./history.ts";
-import { type Before, type Kind, type Round, roundOf } from "./rates.ts";
+import { type Before, figuresOf, type Kind, type Round, roundOf } from "./rates.ts";
 import type { ReadNode } from "./read-node.ts";
 
 export interface WatchOptions {
   /** Milliseconds between two rounds. */
   readonly intervalMs: number;
-  /** How much of the last 15 minutes comes first, in milliseconds. Only what was collected then is there. */
+  /** How much of the past comes first, up to 15 minutes, in milliseconds. Rounds exist only for times with watchers. */
   readonly historyMs: number;
-  /** Aborts when nobody is watching any longer. */
+  /** Aborts when the watcher has left. */
   readonly signal: AbortSignal;
 }
 
 export interface Collector {
   /**
-   * Rounds as they come. Rates are over the time since the round before, of whichever watcher.
+   * Returns rounds as they are taken. Rates cover the time since the previous round, whichever watcher it was for.
    *
    * @throws {GatewayError} when the runtime does not answer: at once, or from the iteration after a minute of failures.
    * @throws {CallCancelled} From the iteration, when `signal` aborts.
    */
   watch(kind: Kind, options: WatchOptions): Promise<AsyncIterable<Round>>;
-  /** The newest round; undefined when nobody watches. */
+  /** Returns the newest round; undefined without watchers. */
   latest(kind: Kind): Round | undefined;
-  /** How many are watching. */
+  /**
+   * The most memory, in bytes, that a container was seen to use in the last 15 minutes; undefined if nobody watched it.
+   */
+  highestMemory(containerId: string): number | undefined;
+  /** Number of watchers. */
   readonly watchers: number;
 }
 
@@ -38,12 +43,15 @@ interface Watcher {
   readonly wake: () => void;
 }
 
-/** After so long without an answer of the runtime, watchers are told. */
+/** Watchers get an error after this time without a reply from the runtime, in milliseconds. */
 const patienceMs = 60_000;
+/** Readings before events are followed. A client that wants a single response takes two, which need no subscription. */
+const readingsWithoutEvents = 2;
 
 type Rounds = { readonly [K in Kind]: Round & Before };
 
-export function createCollector(readNode: ReadNode): Collector {
+/** `lists`: the lists that `readNode` uses. */
+export function createCollector(readNode: ReadNode, lists: Pick<NodeLists, "follow">): Collector {
   const watchers = new Set<Watcher>();
   const histories = { pod: createHistory(), container: createHistory() };
   let latest: Rounds | undefined;
@@ -64,8 +72,11 @@ export function createCollector(readNode: ReadNode): Collector {
   }
 
   async function run(): Promise<void> {
-    while (watchers.size > 0) {
+    const following = new AbortController();
+    // The first reading was taken before.
+    for (let readings = 1; watchers.size > 0; readings++) {
       const began = performance.now();
+      if (readings === readingsWithoutEvents) lists.follow(shortestMs(), following.signal);
       try {
         await take();
         failingSince = undefined;
@@ -76,8 +87,9 @@ export function createCollector(readNode: ReadNode): Collector {
       for (const { wake } of watchers) wake();
       await pause(began);
     }
+    following.abort();
     isRunning = false;
-    // Whoever comes next gets no rates over the time in which nobody watched.
+    // The next watcher gets no rates for the time without watchers.
     latest = undefined;
     failure = undefined;
     failingSince = undefined;
@@ -89,10 +101,11 @@ export function createCollector(readNode: ReadNode): Collector {
     histories.container.since(0);
   }
 
+  const shortestMs = (): number => Math.min(...[...watchers].map(({ intervalMs }) => intervalMs));
+
   async function pause(began: number): Promise<void> {
-    const shortest = (): number => Math.min(...[...watchers].map(({ intervalMs }) => intervalMs));
     for (;;) {
-      const restMs = began + shortest() - performance.now();
+      const restMs = began + shortestMs() - performance.now();
       if (watchers.size === 0 || restMs <= 0) return;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, restMs);
@@ -118,6 +131,14 @@ export function createCollector(readNode: ReadNode): Collector {
       return watchers.size;
     },
     latest: (kind) => latest?.[kind],
+    highestMemory(containerId) {
+      const seen = histories.container.since(historyMs).flatMap((round) => {
+        const index = round.members.findIndex(({ id }) => id === containerId);
+        const bytes = index === -1 ? Number.NaN : figuresOf(round, index).memoryUsageBytes;
+        return Number.isNaN(bytes) ? [] : [bytes];
+      });
+      return seen.length === 0 ? undefined : Math.max(...seen);
+    },
     async watch(kind, { intervalMs, historyMs: backMs, signal }) {
       let woken = false;
       let wakeUp: (() => void) | undefined;
@@ -156,7 +177,7 @@ export function createCollector(readNode: ReadNode): Collector {
             const round = latest?.[kind];
             if (round !== undefined && round.time > last && performance.now() >= due) {
               last = round.time;
-              // A round that comes a little early is the one: the next may come much later.
+              // Accept a round that comes slightly early, because the next one may come much later.
               due = performance.now() + intervalMs * 0.9;
               yield round;
             }

@@ -1,15 +1,15 @@
-/** The rounds of the last 15 minutes, for sparklines. Its memory is bounded. */
+/** Keeps the rounds of the last 15 minutes, for sparklines, in bounded memory. */
 import type { Round } from "./rates.ts";
 
 export const historyMs = 15 * 60_000;
 /** Rounds closer together than this are not kept: 180 points fill the time. */
 const resolutionMs = 5000;
-/** Members of all rounds together: those of 2,000 pods or containers, 30 MB. */
+/** Maximum number of members in all rounds: enough for 2,000 pods or containers, in 30 MB. */
 const maxValues = 360_000;
 
 export interface History {
   note(round: Round): void;
-  /** The rounds of the last so many milliseconds, the oldest first. */
+  /** Returns the rounds of the last `milliseconds`, oldest first. */
   since(milliseconds: number): readonly Round[];
 }
 
@@ -36,7 +36,7 @@ export function createHistory(now: () => number = Date.now): History {
   return {
     note({ time, members, values }) {
       const last = rounds.at(-1);
-      // A little less: timers are late, and every second round would be left out.
+      // Slightly less, or late timers would make it skip every second round.
       if (last !== undefined && (time - last.time) * 1000 < resolutionMs - 500) return;
       rounds.push({ time, members, values });
       size += members.length;

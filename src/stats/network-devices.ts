@@ -2,12 +2,12 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import type { InterfaceUsage } from "./usage.ts";
 
-/** Interfaces of a pod that are told. A pod has one or two; whoever may configure more could make any number. */
+/** Maximum number of interfaces per pod. A pod usually has one or two, but could create any number. */
 const maxInterfaces = 16;
 
 /**
- * By the pid of a process in the namespace. Undefined when there is none; empty in the namespace of the gateway: a pod in
- * the node's network has no traffic of its own. Loopback is left out.
+ * Finds the namespace by the pid of a process in it; undefined if there is none. Empty in the gateway's own namespace,
+ * since a pod in the node's network has no traffic of its own. Omits loopback.
  *
  * @param proc Default: `/proc`.
  */

@@ -1,7 +1,7 @@
-/** What pods and containers use now: rates between two readings, and shares of limits and of the node. */
+/** Current usage of pods and containers: rates between two readings, and limits. */
 import type { ContainerReading, NodeReading, PodReading, Usage } from "./usage.ts";
 
-/** One of them, and what of it stays the same. */
+/** A pod or container, with its immutable facts. */
 export interface Member {
   readonly id: string;
   readonly name: string;
@@ -12,7 +12,7 @@ export interface Member {
   readonly pod?: string;
 }
 
-/** What is measured or computed of one at a time. NaN: not known. */
+/** What is measured or computed for each member. NaN: unknown. */
 export const figures = [
   "cores",
   "coresLimit",
@@ -38,13 +38,13 @@ export interface Round {
 
 export type Kind = "pod" | "container";
 
-/** What the next round is computed against. */
+/** What the next round is compared with. */
 export interface Before {
   readonly time: number;
   readonly usages: ReadonlyMap<string, Usage>;
 }
 
-/** `before`: the reading before. Members that it does not have get no rates. */
+/** `before`: the previous round. Members that are not in it get no rates. */
 export function roundOf(kind: Kind, reading: NodeReading, before: Before | undefined): Round & Before {
   const members = kind === "pod" ? reading.pods.filter(({ ready }) => ready) : reading.containers;
   const values = new Float64Array(members.length * figures.length);
@@ -80,13 +80,13 @@ function memberOf(reading: PodReading | ContainerReading): Member {
     : { id, name, namespace, labels };
 }
 
-/** By the samples' own times: a runtime may answer one that is some seconds old. */
+/** Uses the samples' own times: a runtime may return a sample that is some seconds old. */
 function rate(now: Usage, before: Usage | undefined): number {
   if (now.cpuTime === undefined || before?.cpuTime === undefined) return Number.NaN;
   return perSecond(now.cpuSeconds, before.cpuSeconds, now.cpuTime - before.cpuTime);
 }
 
-/** NaN for a counter that was restarted, and for two readings of one sample. */
+/** Returns NaN if the counter was reset, or if both readings are of the same sample. */
 function perSecond(now: number | undefined, before: number | undefined, seconds: number): number {
   if (now === undefined || before === undefined || seconds <= 0 || now < before) return Number.NaN;
   return (now - before) / seconds;

@@ -1,9 +1,8 @@
 /**
- * Reads what every pod and container of the node uses, at once.
+ * Reads the usage of all pods and containers of the node.
  *
- * CPU time comes from the runtime's stats, with nanoseconds and the time of the sample. What CRI does not have comes
- * from the kernel's files where the gateway sees them, else from containerd's own services where it is containerd.
- * Everything else is absent.
+ * CPU time comes from the runtime's stats, in nanoseconds and with the time of the sample. What CRI lacks comes from
+ * the kernel's files if the gateway can see them, or else from containerd's own services. Anything else is absent.
  */
 import { statfs } from "node:fs/promises";
 import { setImmediate as nextTurn } from "node:timers/promises";
@@ -11,6 +10,7 @@ import { call } from "../cri/call.ts";
 import type { CallOptions, Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { Container, ContainerStats, PodSandbox, PodSandboxStats } from "../gen/messages.ts";
+import type { NodeLists } from "../inventory/node-lists.ts";
 import { type Cgroup, type CgroupFiles, createCgroupFiles, present } from "./cgroup-files.ts";
 import { networkOf } from "./network-devices.ts";
 import { add } from "./sum-usage.ts";
@@ -24,33 +24,35 @@ import {
   secondsOf,
 } from "./verbose-facts.ts";
 
-/** Reads the node. Readers at the same time share one reading. @throws {GatewayError} when the runtime does not answer. */
+/** Reads the node. Concurrent callers share one reading. @throws {GatewayError} when the runtime does not answer. */
 export type ReadNode = () => Promise<NodeReading>;
 
 export interface NodeReaderOptions {
   readonly runtime: Runtime;
+  readonly lists: Pick<NodeLists, "read">;
   /** Default: those of this machine. */
   readonly cgroups?: CgroupFiles;
   /** Default: of the pod that this pid is in, by `/proc`. */
   readonly network?: (pid: number) => readonly InterfaceUsage[] | undefined;
 }
 
-/** Statuses that are read at a time. */
+/** Number of statuses that are read concurrently. */
 const width = 8;
-/** Cgroups that are read before other work gets its turn: about 5 ms. */
+/** Number of cgroups that are read before yielding to other work: about 5 ms. */
 const sliceLength = 25;
-/** After so long, limits that only the runtime tells are asked for again. */
+/** Limits that only the runtime knows are read again after this time, in milliseconds. */
 const factsMaxAgeMs = 60_000;
 
 interface Known<F> {
   readonly facts: F;
-  /** Whether the container had exited: nothing changes any more. */
+  /** Whether the container had exited. Its facts no longer change then. */
   readonly exited: boolean;
   readonly readAt: number;
 }
 
 export function createNodeReader({
   runtime,
+  lists,
   cgroups = createCgroupFiles(),
   network = networkOf,
 }: NodeReaderOptions): ReadNode {
@@ -61,11 +63,10 @@ export function createNodeReader({
   let running: Promise<NodeReading> | undefined;
 
   async function read(): Promise<NodeReading> {
-    // What no list can tell is left out, and the others are told.
+    // Omit members that cannot be read, and return the others.
     const options: CallOptions = { onFailedMember: () => undefined };
-    const [{ items: pods }, { containers }, { stats }] = await Promise.all([
-      call(runtime, "RuntimeService/ListPodSandbox", {}, options),
-      call(runtime, "RuntimeService/ListContainers", {}, options),
+    const [{ pods, containers }, { stats }] = await Promise.all([
+      lists.read(options),
       call(runtime, "RuntimeService/ListContainerStats", {}, options),
     ]);
     await refreshFacts(pods, containers, options);
@@ -118,7 +119,7 @@ export function createNodeReader({
         const pid = podFacts.get(pod.id)?.facts.pid ?? 0;
         const inside = found.get(pod.id) ?? cgroups.find(pod.id, pid);
         const cgroup = inside && cgroups.ofPod(inside, pod.metadata?.uid ?? "");
-        // Containers share the pod's network: any of them will do where the sandbox has no process.
+        // Containers share the pod's network, so use any of them if the sandbox has no process.
         const pids = [
           pid,
           ...(members.get(pod.id) ?? []).map(({ id }) => containerFacts.get(id)?.facts.pid ?? 0),
@@ -153,7 +154,7 @@ export function createNodeReader({
     }
   }
 
-  /** The processes of a cgroup are those of it alone, and a pod's are all in the cgroups of its containers. */
+  /** A cgroup counts only its own processes, and those of a pod are in the cgroups of its containers. */
   function readPod(cgroup: Cgroup, containers: readonly Usage[]): Usage | undefined {
     const usage = cgroups.read(cgroup);
     if (usage === undefined) return undefined;
@@ -176,7 +177,7 @@ export function createNodeReader({
     };
   }
 
-  /** Asks for what is not known of those that are there, and forgets those that are not. */
+  /** Reads facts that are unknown, and forgets those of pods and containers that no longer exist. */
   async function refreshFacts(
     pods: readonly PodSandbox[],
     containers: readonly Container[],
@@ -194,7 +195,7 @@ export function createNodeReader({
       if (state === "CONTAINER_EXITED") return known?.exited !== true;
       if (state !== "CONTAINER_RUNNING") return false;
       if (known === undefined || known.exited) return true;
-      // One that cri-dockerd started again has another pid.
+      // A container that cri-dockerd restarted has another pid.
       if (cgroups.find(id, known.facts.pid) !== undefined) return false;
       return performance.now() - known.readAt > factsMaxAgeMs;
     });
@@ -246,7 +247,7 @@ async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<voi
   await Promise.all(Array.from({ length: Math.min(width, items.length) }, worker));
 }
 
-/** What the runtime itself says of pods; nothing where it cannot. */
+/** The runtime's own stats of pods; empty if it has none. */
 async function toldPodStats(
   runtime: Runtime,
   options: CallOptions,
@@ -272,7 +273,7 @@ function criCpu(cpu: ContainerStats["cpu"]): Pick<Usage, "cpuTime" | "cpuSeconds
   return used === undefined || cpuTime === undefined ? {} : { cpuTime, cpuSeconds: used / 1e9 };
 }
 
-/** Some runtimes say 2^63 where there is no limit, others 0. */
+/** For no limit, some runtimes report 2^63, others 0. */
 const unlimited = 2 ** 62;
 
 function criMemory(

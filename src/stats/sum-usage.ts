@@ -1,4 +1,4 @@
-/** What several containers use together. */
+/** Adds up the usage of several containers. */
 import { present } from "./cgroup-files.ts";
 import type { Usage } from "./usage.ts";
 
@@ -15,7 +15,7 @@ const added = [
   "threads",
 ] as const;
 
-/** A figure that one of them lacks is absent: a part of a sum would be taken for the whole. */
+/** Omits a figure that one of them lacks, because a partial sum would look like a total. */
 export function add(usages: readonly Usage[]): Usage {
   const sums: { [K in (typeof added)[number]]?: number | undefined } = {};
   for (const name of added) {

@@ -1,5 +1,5 @@
 /**
- * What containerd itself measures of its tasks, in one call for all: more than CRI tells. For gateways that do not see
+ * Reads containerd's own metrics of all tasks, in one call. They contain more than CRI's. For a gateway that cannot see
  * the node's cgroups, such as one in a container.
  */
 import { createContainerdClient } from "../containerd/client.ts";
@@ -11,10 +11,10 @@ import { Malformed } from "../wire/read.ts";
 import { present } from "./cgroup-files.ts";
 import type { Usage } from "./usage.ts";
 
-/** By the ids of containers and sandboxes; empty where the runtime is not containerd. Never fails. */
+/** Returns usage by the id of a container or sandbox; empty if the runtime is not containerd. Never fails. */
 export type ReadTaskMetrics = () => Promise<ReadonlyMap<string, Usage>>;
 
-/** Metrics are a part of a reading that can be without them. */
+/** Short, because a reading can do without these metrics. */
 const deadlineMs = 5000;
 
 export function createTaskMetrics(runtime: Pick<Runtime, "callNative" | "streamNative">): ReadTaskMetrics {
@@ -35,7 +35,7 @@ export function createTaskMetrics(runtime: Pick<Runtime, "callNative" | "streamN
   };
 }
 
-/** Without the CPU time: that of CRI has the time of its sample. */
+/** Omits the CPU time, because CRI's comes with the time of its sample. */
 function usageOf(one: CgroupMetrics): Usage {
   return one.version === 1 ? usageOfVersion1(one.metrics) : usageOfVersion2(one.metrics);
 }
@@ -88,7 +88,7 @@ function numberOf(text: string | undefined, unit = 1): number | undefined {
   return text === undefined ? undefined : Number(text) / unit;
 }
 
-/** Without a limit, the kernel says almost 2^63 in version 1, and containerd 2^64 - 1 in version 2. */
+/** For no limit, the kernel reports almost 2^63 in version 1, and containerd 2^64 - 1 in version 2. */
 function limitOf(text: string | undefined): number | undefined {
   const limit = Number(text ?? 0);
   return limit > 0 && limit < 2 ** 62 ? limit : undefined;

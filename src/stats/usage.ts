@@ -1,4 +1,4 @@
-/** What pods and containers use, as read at one moment. What a runtime or a kernel does not tell is absent. */
+/** Usage of pods and containers at one moment. What neither the runtime nor the kernel reports is absent. */
 
 /** Traffic of one network interface since it exists. */
 export interface InterfaceUsage {
@@ -40,7 +40,7 @@ export interface Usage {
   readonly cpuPeriod?: number;
   readonly cpuShares?: number;
   readonly memoryUsage?: number;
-  /** What cannot be freed at once: usage without inactive file pages. */
+  /** Usage without inactive file pages, which can be reclaimed at any time. */
   readonly workingSet?: number;
   readonly rss?: number;
   readonly cache?: number;
@@ -54,9 +54,9 @@ export interface Usage {
   readonly processes?: number;
   readonly threads?: number;
   readonly devices?: readonly DeviceUsage[];
-  /** Of a pod: its containers share them. */
+  /** For pods only, because containers share them. */
   readonly interfaces?: readonly InterfaceUsage[];
-  /** Of a container's writable layer. */
+  /** The writable layer of a container. */
   readonly filesystem?: {
     readonly mountpoint: string;
     readonly usedBytes: number;
@@ -96,9 +96,9 @@ export interface ContainerReading {
   readonly namespace: string;
   readonly labels: { readonly [key: string]: string };
   readonly image: string;
-  /** In seconds since the epoch; absent when the runtime does not tell. */
+  /** In seconds since the epoch; absent if the runtime does not report it. */
   readonly startedAt?: number;
-  /** The CPU shares that the runtime was told. */
+  /** The CPU shares that were requested. */
   readonly requestedCpuShares?: number;
   readonly cgroup?: string;
   readonly usage: Usage;
@@ -108,7 +108,7 @@ export interface ContainerReading {
 export interface NodeReading {
   /** In seconds since the epoch. */
   readonly time: number;
-  /** Also those that are not ready: they have a phase, and use nothing. */
+  /** Includes pods that are not ready. They have a phase, but no usage. */
   readonly pods: readonly PodReading[];
   readonly containers: readonly ContainerReading[];
 }

@@ -1,11 +1,11 @@
 /**
- * What verbose statuses tell of a pod or container and that stays the same while it runs: its pid, its image, when it
- * started. Read once. Verbose statuses also contain environments, so nothing else of them is kept.
+ * Facts from verbose statuses that stay the same while a pod or container runs: its pid, image and start time. They are
+ * read once. Nothing else is kept, because verbose statuses also contain environments.
  */
 import { call } from "../cri/call.ts";
 import type { CallOptions, Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
-import type { LinuxContainerResources } from "../gen/messages.ts";
+import type { ContainerStatusResponse, LinuxContainerResources } from "../gen/messages.ts";
 import { present } from "./cgroup-files.ts";
 import type { Usage } from "./usage.ts";
 
@@ -15,15 +15,15 @@ export interface ContainerFacts {
   readonly image: string;
   readonly startedAt?: number;
   readonly exitCode: number;
-  /** As the runtime was told: the kernel's values are newer. */
+  /** As configured. The kernel's values are more recent. */
   readonly limits: Pick<Usage, "cpuQuota" | "cpuPeriod" | "cpuShares" | "memoryLimit">;
 }
 
 export interface PodFacts {
-  /** 0 where the runtime does not tell. */
+  /** 0 if the runtime does not report it. */
   readonly pid: number;
   readonly ip: string;
-  /** The image of the sandbox; empty where the runtime does not tell. */
+  /** The image of the sandbox; empty if the runtime does not report it. */
   readonly image: string;
 }
 
@@ -36,8 +36,12 @@ export async function readContainerFacts(
   const reply = await unlessGone(
     call(runtime, "RuntimeService/ContainerStatus", { containerId, verbose: true }, options),
   );
-  if (reply?.status === undefined) return undefined;
-  const { status, info } = reply;
+  return reply && containerFactsOf(reply);
+}
+
+/** The same from a verbose status. Undefined if there is no status. */
+export function containerFactsOf({ status, info }: ContainerStatusResponse): ContainerFacts | undefined {
+  if (status === undefined) return undefined;
   const told = parsed(info.info);
   return {
     pid: numberAt(told, "pid"),
@@ -64,7 +68,7 @@ function limitsOf(resources: Resources): ContainerFacts["limits"] {
   });
 }
 
-/** What a container was created with: some runtimes have resources in a status only after an update. */
+/** The resources of the container's config. Some runtimes include resources in a status only after an update. */
 function configuredResources({ config, runtimeSpec }: Json): Resources {
   // containerd keeps the request; CRI-O has the OCI specification.
   const asked = objectAt(objectAt(config, "linux"), "resources");
@@ -81,12 +85,21 @@ function configuredResources({ config, runtimeSpec }: Json): Resources {
   return present(found);
 }
 
+/**
+ * The command of a container with its arguments, as a verbose status has it; undefined where the runtime does not tell.
+ * It may contain secrets.
+ */
+export function commandOf({ info }: ContainerStatusResponse): readonly string[] | undefined {
+  const { args } = objectAt(objectAt(parsed(info.info), "runtimeSpec"), "process");
+  return Array.isArray(args) && args.every((arg) => typeof arg === "string") ? args : undefined;
+}
+
 function objectAt(value: unknown, key: string): Json {
   const member = typeof value === "object" && value !== null ? (value as Json)[key] : undefined;
   return typeof member === "object" && member !== null ? (member as Json) : {};
 }
 
-/** The same of a pod. */
+/** As `readContainerFacts`, for a pod. */
 export async function readPodFacts(
   runtime: Runtime,
   podSandboxId: string,
@@ -136,7 +149,7 @@ async function unlessGone<T>(reply: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** What one pod or container may answer while others are well. */
+/** Errors that may concern a single pod or container. */
 const lost: ReadonlySet<string> = new Set([
   "not_found",
   "runtime_error",

@@ -3,12 +3,12 @@
  * `screenshots/`; otherwise they are only taken and weighed.
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
-import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
 import { type App, createApp } from "../../src/app.ts";
 import { connect, type Runtime } from "../../src/cri/channel.ts";
 import { type ApiDocument, routesOf } from "../../src/docs/document.ts";
@@ -17,11 +17,11 @@ import { openApiFile } from "../../src/version.ts";
 import { eventually } from "../support/eventually.ts";
 import { createFakeRuntime, type FakeRuntime } from "../support/fake-runtime.ts";
 import { repositoryRoot } from "../support/repository.ts";
+import { launchChromium, withoutChromium } from "./chromium.ts";
 
-const executablePath = "/usr/bin/chromium";
 const token = "a-token-for-a-browser";
 const tokenFile = "/srv/crest/token";
-const skip = existsSync(executablePath) ? false : `there is no ${executablePath}`;
+const skip = withoutChromium;
 
 let fake: FakeRuntime;
 let runtime: Runtime;
@@ -41,20 +41,14 @@ before(async () => {
       listen: { host: "127.0.0.1", port: 0 },
       dataDir: folder,
       acceptHost: ["127.0.0.1"],
-      grants: { all: false, allow: { read: true, exec: true, unmanaged: true }, deny: {} },
+      grants: { all: false, allow: { read: true, exec: true, pull: true, unmanaged: true }, deny: {} },
       tokenFile,
     },
     ...{ runtime, token },
     log: () => undefined,
   });
   origin = await app.listen();
-  browser = await chromium.launch({
-    executablePath,
-    args: [
-      ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
-      ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
-    ],
-  });
+  browser = await launchChromium();
 });
 
 after(async () => {
@@ -201,7 +195,7 @@ test("the filter is a key away, and finds by name, path, grant and RPC", { skip 
   await page.locator("#filter").press("Escape");
   assert.equal(
     await page.locator("nav.contents li:visible").count(),
-    3 + (await page.locator(".operation").count()),
+    4 + (await page.locator(".operation").count()),
   );
   await page.keyboard.press("ArrowDown");
   assert.equal(await page.evaluate("document.activeElement.hash"), "#introduction");
@@ -347,6 +341,36 @@ test("a request that takes long can be given up", { skip }, async (t) => {
   await button.click();
   await page.locator("#waitContainer .result", { hasText: "Cancelled." }).waitFor();
   assert.equal(await textOf(button), "Send GET");
+});
+
+test("a stream shows its items, and the problem that ends it", { skip }, async (t) => {
+  fake.on("ImageService/PullImage", () => new Promise(() => undefined));
+  const { page, complaints } = await open(t, "/docs#pullImage");
+  await page.click("#pullImage .try > summary");
+  await page.fill("#pullImage-body", '{"image": {"image": "busybox:1.36"}}');
+  await page.selectOption("#pullImage-accept", "text/event-stream");
+  assert.match(
+    await textOf(page.locator("#pullImage .curl")),
+    /^curl -N -H "Accept: text\/event-stream" \\\n/,
+  );
+  await page.click("#pullImage .send");
+  await enterToken(page);
+  const result = page.locator("#pullImage .result");
+  const item = result.locator(".item").first();
+  await item.waitFor();
+  assert.match(await textOf(result.locator(".outcome")), /^200 OK, streaming$/);
+  assert.equal(await textOf(page.locator("#pullImage .send")), "Stop");
+  const [, id] = /^progress \{"id":"([^"]+)"/.exec(await textOf(item)) ?? [];
+  await fetch(`${origin}/v1/pulls/${id}`, {
+    method: "DELETE",
+    headers: { authorization: `Bearer ${token}` },
+  });
+  const problem = result.locator(".problem");
+  await problem.waitFor();
+  assert.match(await textOf(problem), /pull_cancelled/);
+  assert.match(await textOf(result.locator(".outcome")), /ended with a problem$/);
+  assert.equal(await textOf(page.locator("#pullImage .send")), "Send POST");
+  assert.deepEqual(complaints, []);
 });
 
 test("the lines of a WebSocket reach the runtime, from the page's own console", { skip }, async (t) => {

@@ -4,13 +4,13 @@
  * `screenshots/`; otherwise it is only taken and weighed.
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { listProcesses } from "../../src/embedded/processes.ts";
 import { exitCodeOf, type Status, v5 } from "../e2e/clients/session.ts";
 import { reasonToSkip } from "../e2e/support/machine.ts";
@@ -19,9 +19,9 @@ import { useGateway } from "../e2e/support/suite.ts";
 import { documentedScript } from "../support/documents.ts";
 import { eventually } from "../support/eventually.ts";
 import { repositoryRoot } from "../support/repository.ts";
+import { launchChromium, withoutChromium } from "./chromium.ts";
 
-const executablePath = "/usr/bin/chromium";
-const skip = (await reasonToSkip()) || (existsSync(executablePath) ? false : `there is no ${executablePath}`);
+const skip = (await reasonToSkip()) || withoutChromium;
 
 let browser: Browser;
 let container: Resource;
@@ -32,13 +32,7 @@ const crest = useGateway(skip, {
 });
 before(async () => {
   if (skip) return;
-  browser = await chromium.launch({
-    executablePath,
-    args: [
-      ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
-      ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
-    ],
-  });
+  browser = await launchChromium();
 });
 after(() => browser?.close());
 

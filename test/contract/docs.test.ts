@@ -4,12 +4,14 @@ import { spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { WebSocket } from "undici";
 import { createApp } from "../../src/app.ts";
 import { parseCommandLine } from "../../src/config.ts";
 import { connect } from "../../src/cri/channel.ts";
 import { assets } from "../../src/docs/assets.ts";
 import { errorTable } from "../../src/errors.ts";
 import { docsPaths } from "../../src/http/docs.ts";
+import { eventually } from "../support/eventually.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { type LiveGateway, liveGateway, token } from "./live-gateway.ts";
 import { problemIn, rawAnswer } from "./raw-http.ts";
@@ -142,6 +144,24 @@ test("every curl line of the reference works in a shell", async (t) => {
     if (id === "listPods" || id === "execSync") assert.equal(status, 200, output);
     if (id === "runPod") assert.equal(status, 201, output);
   }
+});
+
+test("the script of the guide to streams prints what happens", async (t) => {
+  const gateway = await liveGateway(t);
+  const { body: page } = await ask(gateway, "GET /docs");
+  const guide = page.slice(page.indexOf('<section class="guide" id="streams"'));
+  const [, markup = ""] = /<code class="script">(.*?)<\/code>/s.exec(guide) ?? [];
+  const script = textOf(markup)
+    .replace("http://127.0.0.1:8585", `http://127.0.0.1:${gateway.port}`)
+    .replace("TOKEN", token);
+  const printed: unknown[] = [];
+  const log = (item: unknown) => printed.push(item);
+  // Node 22 has undici's own.
+  const socket: WebSocket = new Function("WebSocket", "console", `${script}; return socket;`)(WebSocket, {
+    log,
+  });
+  t.after(() => socket.close());
+  await eventually(() => printed.some((item) => (item as { type?: unknown }).type === "bookmark"));
 });
 
 test("the page names the token file to strangers only where everyone expects it, and its owner learns the path", async (t) => {

@@ -36,6 +36,8 @@ interface World {
   readonly fake: FakeRuntime;
   readonly root: string;
   readonly warnings: string[];
+  /** The rotations that were reported. */
+  readonly rotations: { count: number };
   /** A running container whose log is written to. The fake reopens it. */
   container(options?: { readonly managed?: boolean; readonly folder?: string }): Log;
   start(limits?: Partial<LogLimits>, pace?: Partial<Pace>): ReturnType<typeof startLogKeeper>;
@@ -71,8 +73,9 @@ async function newWorld(t: TestContext, manner: FakeRuntime["manner"] = "contain
     return answer;
   });
   let count = 0;
+  const rotations = { count: 0 };
   return {
-    ...{ fake, root, warnings },
+    ...{ fake, root, warnings, rotations },
     container({ managed = true, folder = join(root, `pod-${count++}`) } = {}) {
       mkdirSync(join(folder, "app"), { recursive: true });
       const labels = managed ? { [managedLabel]: "true" } : {};
@@ -100,6 +103,7 @@ async function newWorld(t: TestContext, manner: FakeRuntime["manner"] = "contain
       const keeper = startLogKeeper({
         ...{ runtime, dataDir, limits: { ...limits, ...own }, pace: { ...pace, ...ownPace } },
         warn: (message) => warnings.push(message),
+        rotated: () => rotations.count++,
       });
       keepers.push(keeper);
       return keeper;
@@ -133,6 +137,7 @@ for (const manner of ["containerd-1.6", "containerd-1.7", "containerd-2.1", "cri
     small.write("short\n");
     world.start();
     await eventually(() => isRotated(mine.path) && readFileSync(mine.path).length === 0);
+    await eventually(() => world.rotations.count === 1);
     mine.write("later\n");
     assert.equal(await contentOf(mine.path), `${large}later\n`);
     for (const log of [kubelets, elsewhere, small]) assert.ok(!isRotated(log.path), log.path);

@@ -1,65 +1,18 @@
 /** Logs over HTTP: forms, parameters and mistakes, in front of every runtime. */
 import assert from "node:assert/strict";
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { get, type IncomingMessage } from "node:http";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { WebSocket } from "ws";
 import { eventually } from "../support/eventually.ts";
-import { type MannerName, mannerNames } from "../support/fake-runtime.ts";
-import { formats } from "../support/log-files.ts";
-import { type LiveGateway, liveGateway, token } from "./live-gateway.ts";
+import { mannerNames } from "../support/fake-runtime.ts";
+import { withLog } from "./container-log.ts";
+import { liveGateway, token } from "./live-gateway.ts";
 
 const authorization = `Bearer ${token}`;
 const json = { accept: "application/json" };
-const beginMs = Date.UTC(2026, 10, 29, 10);
-
-interface LogInit {
-  readonly name?: string;
-  readonly pod?: string;
-  readonly attempt?: number;
-  readonly labels?: { [key: string]: string };
-}
-
-const formatOf = (manner: MannerName) =>
-  manner === "cri-dockerd" ? formats.jsonFile : manner === "cri-o" ? formats.criO : formats.containerd;
-
-/** An exited container whose log has these lines, one a second, written as its runtime does. */
-async function withLog(
-  gateway: LiveGateway,
-  manner: MannerName,
-  texts: readonly string[],
-  init: LogInit = {},
-) {
-  const { name = "app", pod: podName = "web", attempt = 0, labels = {} } = init;
-  const logDirectory = join(gateway.dataDir, "logs", podName);
-  const known = [...gateway.fake.pods.values()].find((one) => one.config.metadata?.name === podName);
-  const pod =
-    known ?? gateway.fake.addPod({ name: podName, namespace: "demo", labels, config: { logDirectory } });
-  const logPath = `${name}/${attempt}.log`;
-  const container = gateway.fake.addContainer({ pod, name, attempt, logPath, state: "exited" });
-  const path = join(logDirectory, logPath);
-  await mkdir(dirname(path), { recursive: true });
-  const bytes = texts.flatMap((text, index) =>
-    formatOf(manner)(
-      {
-        stream: index % 2 === 0 ? "stdout" : "stderr",
-        bytes: Buffer.from(text),
-        timeMs: beginMs + index * 1000,
-      },
-      (left) => left,
-    ),
-  );
-  if (manner === "cri-dockerd") {
-    const folder = join(gateway.dataDir, "docker", "containers", container.id);
-    await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, `${container.id}-json.log`), Buffer.concat(bytes));
-    await symlink(join(folder, `${container.id}-json.log`), path);
-  } else await writeFile(path, Buffer.concat(bytes));
-  return { container, pod, path, url: `/v1/containers/${container.id}/logs` };
-}
-
 interface Item {
   readonly cursor: string;
   readonly text: string;

@@ -1,13 +1,19 @@
 /** /metrics and /metrics/cadvisor: who may read them, where, and that their size is bounded. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
 import { request } from "node:http";
+import { join } from "node:path";
 import { test } from "node:test";
 import { createApp } from "../../src/app.ts";
 import { connect } from "../../src/cri/channel.ts";
+import { createPullMetrics } from "../../src/metrics/pull-metrics.ts";
+import { eventually } from "../support/eventually.ts";
 import { packAny } from "../support/fake-runtime/containerd-services.ts";
 import { createFakeRuntime, mannerNames } from "../support/fake-runtime.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { liveGateway } from "./live-gateway.ts";
+import { liveGateway, token } from "./live-gateway.ts";
 
 const nothing = { all: false, allow: {}, deny: {} };
 
@@ -21,6 +27,8 @@ function samplesOf(text: string): ReadonlyMap<string, number> {
       assert.ok(!types.has(name), `two families are named ${name}`);
       types.set(name, type);
     }
+    const [, helped = "", help = ""] = /^# HELP (\S+) (.*)$/.exec(line) ?? [];
+    if (helped !== "") assert.match(help, /^[A-Z0-9].*\.$/, helped);
     if (line.startsWith("#")) continue;
     const [, series = "", value = ""] = /^(\S+?(?:\{.*\})?) (\S+)$/.exec(line) ?? [];
     assert.notEqual(series, "", line);
@@ -70,6 +78,167 @@ test("requests are counted by the id of their route and never by their path", as
   // 0 if nothing was late since the scrape before.
   assert.ok(again.has("nodejs_eventloop_lag_max_seconds"));
   assert.ok((again.get("process_resident_memory_bytes") ?? 0) > 1e6);
+});
+
+/** The samples of a family that are not 0, without the buckets of histograms. */
+function present(text: string, family: string): Readonly<Record<string, number>> {
+  const found = [...samplesOf(text)].filter(
+    ([series, value]) => series.startsWith(family) && !series.includes("_bucket") && value !== 0,
+  );
+  return Object.fromEntries(found);
+}
+
+function checkByPromtool(text: string): void {
+  const { error, status, stdout, stderr } = spawnSync("promtool", ["check", "metrics"], {
+    input: text,
+    encoding: "utf8",
+  });
+  // The e2e tests install it.
+  if (error === undefined) assert.equal(status, 0, `${stdout}${stderr}`);
+}
+
+test("pulls are counted by outcome, with those in progress, their time and their bytes", async (t) => {
+  const gateway = await liveGateway(t);
+  const { fake, ask } = gateway;
+  const before = await ask("GET /metrics");
+  assert.deepEqual(present(before.text, "crest_pull"), {});
+  fake.addRemoteImage({ tags: ["quay.io/team/broken:1"], fault: "server error" });
+  const alpine = await ask("POST /v1/images/pull", { image: "alpine:3.20" });
+  assert.equal(alpine.status, 200, alpine.text);
+  const broken = await ask("POST /v1/images/pull", { image: "quay.io/team/broken:1" });
+  assert.equal(broken.status, 502, broken.text);
+  let finish: (() => void) | undefined;
+  const held = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  fake.on("ImageService/PullImage", async (_request, call) => {
+    await held;
+    return await call.next();
+  });
+  const pulls = [1, 2].map(() => ask("POST /v1/images/pull", { image: "busybox:1.36" }));
+  await eventually(async () => {
+    const { text } = await ask("GET /metrics");
+    return samplesOf(text).get("crest_pulls") === 1;
+  });
+  finish?.();
+  await Promise.all(pulls);
+  const { text } = await ask("GET /metrics");
+  const { crest_pull_duration_seconds_sum: _, ...counts } = present(text, "crest_pull");
+  assert.equal(counts['crest_pulls_total{outcome="done"}'], 2);
+  assert.equal(counts['crest_pulls_total{outcome="failed"}'], 1);
+  assert.equal(counts['crest_pull_duration_seconds_count{outcome="done"}'], 2);
+  assert.equal(counts.crest_pulls, undefined);
+  checkByPromtool(text);
+});
+
+test("every metric of the gateway is documented", async (t) => {
+  const gateway = await liveGateway(t);
+  const documented = readFileSync(new URL("../../../docs/metrics.md", import.meta.url), "utf8");
+  const { text } = await gateway.ask("GET /metrics");
+  const names = [...text.matchAll(/^# TYPE (crest_\S+)/gm)].map(([, name]) => name);
+  assert.ok(names.length > 15, names.join());
+  for (const name of names) assert.ok(documented.includes(`\`${name}\``), name);
+});
+
+test("bytes of a pull are those of its layers that were not on the node", () => {
+  const metrics = createPullMetrics();
+  const layer = { digest: "sha256:1", sizeBytes: 100 };
+  metrics.ended({
+    progress: {
+      phase: "cancelled",
+      elapsedMs: 90_000,
+      layers: [
+        { ...layer, state: "exists", downloadedBytes: 100 },
+        { ...layer, state: "downloading", downloadedBytes: 40 },
+        { ...layer, state: "done", downloadedBytes: 100 },
+      ],
+    },
+  });
+  const samples = samplesOf(metrics.text(0));
+  assert.equal(samples.get("crest_pull_bytes_total"), 140);
+  assert.equal(samples.get('crest_pull_duration_seconds_bucket{outcome="cancelled",le="60"}'), 0);
+  assert.equal(samples.get('crest_pull_duration_seconds_bucket{outcome="cancelled",le="120"}'), 1);
+});
+
+test("events are counted by type, with their lag, their readers and resyncs by source", async (t) => {
+  for (const [manner, source] of [
+    ["containerd-2.1", "containerd"],
+    ["cri-o", "cri"],
+    ["cri-dockerd", "lists"],
+  ] as const) {
+    const gateway = await liveGateway(t, manner, { events: { listEveryMs: 100 }, recoveryMs: 100 });
+    const { fake, ask, port } = gateway;
+    const { id } = fake.addContainer({ state: "running" });
+    const sent = request({
+      ...{ port, path: "/v1/events?watch=true" },
+      headers: { authorization: `Bearer ${token}`, accept: "application/x-ndjson" },
+    });
+    let items = "";
+    sent.on("error", () => undefined);
+    sent.on("response", (response) => {
+      response.on("error", () => undefined);
+      response.on("data", (part) => {
+        items += part;
+      });
+    });
+    sent.end();
+    await eventually(() => items.includes("bookmark"), { timeoutMs: 15_000 });
+    await fake.exitContainer(id, 3);
+    await eventually(() => items.includes("container.exited"), { timeoutMs: 15_000 });
+    const { text } = await ask("GET /metrics");
+    const samples = samplesOf(text);
+    assert.equal(samples.get("crest_event_readers"), 1, manner);
+    assert.equal(samples.get('crest_events_total{type="container.exited"}'), 1, manner);
+    assert.ok((samples.get(`crest_event_lag_seconds_count{source="${source}"}`) ?? 0) >= 1, manner);
+    const lag = samples.get(`crest_event_lag_seconds_sum{source="${source}"}`) ?? -1;
+    assert.ok(lag >= 0 && lag < 15, `${manner}: ${lag}`);
+    assert.equal(samples.get("crest_event_gaps_total"), 0);
+    const resyncs = `crest_event_resyncs_total{source="${source}"}`;
+    // A list that waits for the runtime loses nothing.
+    if (source !== "lists") await fake.restart();
+    await eventually(
+      async () =>
+        samplesOf((await ask("GET /metrics")).text).get(resyncs) === (source === "lists" ? undefined : 1),
+      { timeoutMs: 15_000 },
+    );
+    checkByPromtool(text);
+    sent.destroy();
+    await eventually(
+      async () => samplesOf((await ask("GET /metrics")).text).get("crest_event_readers") === 0,
+    );
+  }
+});
+
+test("readers of logs are counted by whether they follow, with what they read, and rotations", async (t) => {
+  const gateway = await liveGateway(t);
+  const { fake, ask, port, app } = gateway;
+  const logDirectory = join(gateway.dataDir, "logs", "web");
+  const pod = fake.addPod({ name: "web", config: { logDirectory } });
+  const { id } = fake.addContainer({ pod, name: "app", logPath: "app.log", state: "running" });
+  const line = "2026-01-01T00:00:00.000000000Z stdout F hello\n";
+  await mkdir(logDirectory, { recursive: true });
+  await writeFile(join(logDirectory, "app.log"), line);
+  const samples = async () => samplesOf((await ask("GET /metrics")).text);
+  assert.equal((await samples()).get('crest_log_readers{follow="true"}'), 0);
+  assert.match((await ask(`GET /v1/containers/${id}/logs`)).text, /hello/);
+  const sent = request({
+    ...{ port, path: `/v1/containers/${id}/logs?follow=true` },
+    headers: { authorization: `Bearer ${token}` },
+  });
+  sent.on("error", () => undefined);
+  sent.on("response", (response) => response.on("error", () => undefined).resume());
+  sent.end();
+  await eventually(async () => (await samples()).get("crest_log_read_bytes_total") === 2 * line.length);
+  const during = await samples();
+  assert.equal(during.get('crest_log_readers{follow="true"}'), 1);
+  assert.equal(during.get('crest_log_readers{follow="false"}'), 0);
+  assert.equal(during.get('crest_log_readers_total{follow="false"}'), 1);
+  sent.destroy();
+  await eventually(async () => (await samples()).get('crest_log_readers{follow="true"}') === 0);
+  app.noteRotation();
+  const { text } = await ask("GET /metrics");
+  assert.equal(samplesOf(text).get("crest_log_rotations_total"), 1);
+  checkByPromtool(text);
 });
 
 test("containers and pods have cAdvisor's names on every runtime, from what CRI tells", async (t) => {

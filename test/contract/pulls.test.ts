@@ -147,7 +147,7 @@ test("the last caller that leaves cancels the pull, unless it is detached", asyn
   await eventually(async () => (await callers(gateway)) === 1);
   leaving.leave();
   await eventually(async () => (await pullsOf(gateway))[0]?.phase === "cancelled");
-  assert.equal(gateway.fake.callsOf("ImageService/PullImage")[0]?.cancelled, true);
+  await eventually(() => gateway.fake.callsOf("ImageService/PullImage")[0]?.cancelled === true);
   const release = holdPulls(gateway.fake);
   const detached = startPull(gateway, busybox, "?detach=true", "application/x-ndjson");
   await eventually(async () => (await callers(gateway)) === 1);

@@ -196,6 +196,38 @@ test("a stream is logged at its start and at its end", async (t) => {
   assert.equal(end?.message, "GET /v1/containers/{containerId}/wait ended");
 });
 
+test("a client that leaves before a stream has begun has one entry, without a status", async (t) => {
+  const gateway = await liveGateway(t);
+  const { id } = gateway.fake.addContainer({ state: "running" });
+  for (const [path, rpc] of [
+    [`/v1/containers/${id}/wait`, "RuntimeService/ContainerStatus"],
+    [`/v1/containers/${id}/logs?follow=true`, "RuntimeService/ListContainers"],
+    ["/v1/events?watch=true", "RuntimeService/ListPodSandbox"],
+    ["/v1/stats/pods/watch", "RuntimeService/ListContainerStats"],
+  ] as const) {
+    const gate = held();
+    gateway.fake.on(rpc, gate.answer, { once: true });
+    const requestId = `left-${rpc.replace(/.*\//, "")}`;
+    const headers = {
+      authorization: `Bearer ${token}`,
+      accept: "application/x-ndjson",
+      "x-request-id": requestId,
+    };
+    const sent = request({ port: gateway.port, host: "127.0.0.1", path, headers, agent: false });
+    sent.on("error", () => undefined);
+    sent.end();
+    await gate.arrived;
+    sent.destroy();
+    const [entry] = await entriesOf(gateway, requestId);
+    assert.deepEqual([entry?.event, entry?.status, entry?.aborted], [undefined, undefined, true], path);
+    gate.release();
+    // Whatever follows the release has happened when a later request has its answer.
+    await gateway.ask("GET /v1/containers");
+    await gateway.ask("GET /v1/containers");
+    assert.equal((await entriesOf(gateway, requestId)).length, 1, path);
+  }
+});
+
 test("a session is logged at its start and at its end, with the bytes of both directions", async (t) => {
   const gateway = await sessionGateway(t);
   gateway.streams.behaviour = cat;

@@ -6,6 +6,7 @@ import { createStory, examples, onContainerd, type Story } from "../support/exam
 import { type Registry, startRegistry } from "../support/registry.ts";
 import { openSession, runtimeMajor, type Session } from "./clients/session.ts";
 import { bodyOf } from "./support/api.ts";
+import type { Gateway } from "./support/gateway.ts";
 import { push, smallImage } from "./support/images.ts";
 import { reasonToSkip } from "./support/machine.ts";
 import type { ExecAnswer } from "./support/pods.ts";
@@ -43,6 +44,9 @@ test("each operation that containerd has answers its example as the document say
     "docker.io/library/nginx": `${registry.address}/library/nginx`,
     "/var/lib/crest": gateway.dataDir,
   };
+  const reading = new AbortController();
+  t.after(() => reading.abort());
+  await readEvents(gateway, reading.signal);
   const story = createStory({ places, by: isNewer ? "shape" : "exact" });
   for (const id of onContainerd) {
     await t.test(id, async () => {
@@ -51,6 +55,13 @@ test("each operation that containerd has answers its example as the document say
     });
   }
 });
+
+/** Reads events until the signal aborts, so that they are kept. */
+async function readEvents({ address, token }: Gateway, signal: AbortSignal): Promise<void> {
+  const headers = { authorization: `Bearer ${token}`, accept: "application/x-ndjson" };
+  const { body } = await fetch(`${address}/v1/events?watch=true`, { headers, signal });
+  void body?.pipeTo(new WritableStream()).catch(() => undefined);
+}
 
 async function runtimeVersion(): Promise<string> {
   return (await crest().get<{ readonly runtimeVersion: string }>("/v1/version")).body.runtimeVersion;

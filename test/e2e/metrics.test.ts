@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { adapt } from "../../src/app.ts";
 import { connect } from "../../src/cri/channel.ts";
+import { createNodeLists } from "../../src/inventory/node-lists.ts";
 import { createNodeReader } from "../../src/stats/read-node.ts";
 import { documentedScript } from "../support/documents.ts";
 import { eventually } from "../support/eventually.ts";
@@ -192,9 +193,11 @@ test("a Prometheus that is configured as documented finds data for every panel",
     const transport = connect({ runtimeEndpoint: `${gateway.dataDir}/containerd.sock` });
     t.after(() => transport.close());
     const { runtime } = adapt(transport);
-    const seen = await createNodeReader({ runtime })();
+    const lists = createNodeLists(runtime, { onChange: async () => false });
+    const seen = await createNodeReader({ runtime, lists })();
     const unseen = await createNodeReader({
       runtime,
+      lists,
       cgroups: { find: () => undefined, ofPod: () => undefined, read: () => undefined },
       network: () => undefined,
     })();

@@ -11,6 +11,7 @@ import { repositoryRoot } from "../support/repository.ts";
 import { newFolder } from "./support/gateway.ts";
 import { push } from "./support/images.ts";
 import { reasonToSkip } from "./support/machine.ts";
+import { runContainer, runPod, shell } from "./support/pods.ts";
 import { runToEnd } from "./support/program.ts";
 import { commandsOf, runScript } from "./support/script.ts";
 import { useGateway } from "./support/suite.ts";
@@ -144,9 +145,15 @@ test("the documents' other curl commands run as they are", { skip }, async () =>
   const container = JSON.parse(readFileSync(join(fixtures, "container-config.json"), "utf8"));
   writeFileSync(join(folder, "container-config.yaml"), stringify(container));
   const { address, token } = crest();
-  const env = { API: address, TOKEN: token, auth: `Authorization: Bearer ${token}` };
+  const pod = await runPod(crest(), { labels: { app: "web" } });
+  const running = await runContainer(crest(), pod, shell("echo an error; sleep 3600"));
+  const env = {
+    ...{ API: address, TOKEN: token, auth: `Authorization: Bearer ${token}` },
+    ...{ POD: pod.path, CONTAINER: running.path, IMAGE: `${registry.address}/library/busybox:latest` },
+  };
   for (const command of commands) {
-    const strict = `set -eu; curl() { command curl --silent --show-error --fail-with-body "$@"; }; ${command}`;
+    // A stream without an end gets one.
+    const strict = `set -eu; curl() { timeout 4 curl --silent --show-error --fail-with-body "$@" || [ $? = 124 ]; }; ${command}`;
     const { code, stdout, stderr } = await runToEnd(["bash", "-c", strict], { env, cwd: folder });
     assert.equal(code, 0, `${command}\n${stdout}${stderr}`);
   }

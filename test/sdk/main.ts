@@ -42,7 +42,7 @@ async function ensureTool({ probe, packages }: Tool): Promise<void> {
 
 /** @throws {Error} when the tour fails or prints something else than it must. */
 async function runTour({ program }: Language): Promise<void> {
-  const world = await startWorld();
+  const world = await startWorld({ auth: true });
   try {
     const printed = await command(program, { env: world.env });
     if (printed !== world.transcript)

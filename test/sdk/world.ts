@@ -1,14 +1,15 @@
-/** What a tour is run against: a registry that wants credentials, and a gateway on a containerd of its own. */
+/** What the programs are run against: a registry, and a gateway on a containerd of its own. */
 
 import { readFileSync } from "node:fs";
 import { buildImage } from "../../src/embedded/image.ts";
 import { busyboxPath } from "../../src/embedded/requirements.ts";
 import type { TarEntry } from "../../src/embedded/tar.ts";
-import { startGateway } from "../e2e/support/gateway.ts";
+import { type Gateway, startGateway } from "../e2e/support/gateway.ts";
 import { push } from "../e2e/support/images.ts";
 import { registryUser, startRegistry } from "../support/registry.ts";
 
 export interface World {
+  readonly gateway: Gateway;
   /** What a tour finds its way by. */
   readonly env: { readonly [name: string]: string };
   /** All that a tour must print. */
@@ -16,16 +17,22 @@ export interface World {
   close(): Promise<void>;
 }
 
-/** Starts it. @throws {Error} when something does not come up; nothing is left then. */
-export async function startWorld(): Promise<World> {
-  const registry = await startRegistry({ auth: true });
+/**
+ * Starts it. `auth`: whether the registry wants credentials.
+ *
+ * @throws {Error} when something does not come up; nothing is left then.
+ */
+export async function startWorld({ auth }: { readonly auth: boolean }): Promise<World> {
+  const registry = await startRegistry({ auth });
   try {
     const image = tourImage();
     const [reference = ""] = await push(registry, image, {
-      ...{ name: "team/tour", tags: ["1.0"], auth: registryUser },
+      ...{ name: "team/tour", tags: ["1.0"] },
+      ...(auth ? { auth: registryUser } : {}),
     });
     const gateway = await startGateway("up");
     return {
+      gateway,
       env: {
         CREST_URL: gateway.address,
         CREST_TOKEN: gateway.token,
@@ -54,7 +61,7 @@ function tourImage() {
     entries: [
       { kind: "directory", path: "bin", mode: 0o755 },
       { kind: "file", path: "bin/busybox", mode: 0o755, bytes: readFileSync(busyboxPath) },
-      ...["sh", "sleep"].map(link),
+      ...["sh", "sleep", "touch"].map(link),
     ],
     env: ["PATH=/bin"],
     cmd: ["sleep", "3600"],

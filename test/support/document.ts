@@ -59,6 +59,9 @@ export function checkAnswer(method: string, target: string, answer: Received): v
   const { responses } = found;
   const stated = responses[answer.status];
   if (stated !== undefined) {
+    const mediaTypes = found["x-crest-media-types"];
+    if (answer.status === 200 && mediaTypes !== undefined)
+      assert.ok(mediaTypes.includes(typeOf(answer)), `${what}: the document has ${mediaTypes}`);
     checkResponse(what, method, stated, answer);
     return;
   }
@@ -66,6 +69,9 @@ export function checkAnswer(method: string, target: string, answer: Received): v
   assert.ok(!isForeseen, `${what}: the document has only ${Object.keys(responses)} for it: ${answer.text}`);
   checkProblem(what, method, answer);
 }
+
+/** The media type of the body; empty without one. */
+const typeOf = ({ headers }: Received): string => String(headers["content-type"] ?? "").replace(/;.*$/, "");
 
 /** The operation that a request reaches. HEAD reaches the operation of GET. */
 export function operationAt(method: string, path: string): PlacedOperation | undefined {
@@ -101,7 +107,7 @@ function checkResponse(what: string, method: string, stated: DocumentedResponse,
     assert.equal(answer.text, "", what);
     return;
   }
-  const type = String(answer.headers["content-type"] ?? "").replace(/;.*$/, "");
+  const type = typeOf(answer);
   const item = stated["x-crest-ndjson-item"];
   if (item !== undefined && type === "application/x-ndjson") {
     assert.ok(answer.text === "" || answer.text.endsWith("\n"), `${what}: the last line is not whole`);

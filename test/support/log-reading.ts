@@ -34,9 +34,13 @@ export function sourceOf(containers: readonly TestContainer[], isComplete = () =
       if (path === undefined) throw new Error(`no container ${id}`);
       return path;
     },
-    async changed(signal) {
-      await delay(20, undefined, { signal }).catch(() => undefined);
-    },
+    watch: (_selection, signal) => ({
+      isCurrent: () => false,
+      async due() {
+        await delay(20, undefined, { signal }).catch(() => undefined);
+      },
+      outdate: () => undefined,
+    }),
   };
 }
 

@@ -57,6 +57,7 @@ export interface Operation {
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: { readonly content: Content };
   readonly responses: { readonly [status: string]: DocumentedResponse };
+  readonly "x-crest-media-types"?: readonly string[];
 }
 
 export interface OpenApiDocument {

@@ -5,6 +5,7 @@ import { methods } from "../../gen/methods.ts";
 import { answers, bodies, ExecAnswer, ListFailure, Problem, PullItem } from "../../routes/answers.ts";
 import {
   type ListRoute,
+  mediaTypesOf,
   type Route,
   rpcsOf,
   type StreamRoute,
@@ -128,6 +129,7 @@ function operation(route: Route, { components, plain, describe }: Making): Schem
   const making = { components, plain, describe, example };
   const body = route.kind === "unary" ? requestBody(route, making) : undefined;
   const rpcs = rpcsOf(route);
+  const mediaTypes = mediaTypesOf(route);
   const description = [
     entryOf(operations, route.id),
     route.kind === "list" ? orderOf(route) : undefined,
@@ -141,6 +143,8 @@ function operation(route: Route, { components, plain, describe }: Making): Schem
     "x-cri-rpc": rpcs.length === 1 ? rpcs[0] : rpcs,
     "x-crest-grant": route.allow,
     ...(words === undefined ? {} : { "x-crest-synonyms": words }),
+    // Not in `content`: generators would make one type of a page and an item, and ask for both.
+    ...(mediaTypes.length > 1 ? { "x-crest-media-types": mediaTypes } : {}),
     ...parametersOf(route, components, example),
     ...(body === undefined ? {} : { requestBody: body }),
     responses: { ...success(route, making), ...failuresOf(route) },

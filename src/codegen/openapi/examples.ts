@@ -65,6 +65,7 @@ const podCreatedAt = "1795462420767709282";
 const containerMetadata = { name: "server", attempt: 0 };
 const containerCreatedAt = "1795462422835749213";
 const containerImage = { annotations: {}, userSpecifiedImage: "", runtimeHandler: "", imageRef: "" };
+const serverCommand = ["sh", "-c", "echo listening on port 8080; exec httpd -f -p 8080"];
 const busyboxId = "sha256:94a5918e3be18f4ed61e88a9934fb972bfca420cba38a447fc03342603bf3666";
 
 const mountpoint = "/var/lib/crest/containerd/io.containerd.snapshotter.v1.overlayfs";
@@ -343,7 +344,7 @@ export const examples: { readonly [Id in RouteId]?: Example } = {
     body: {
       metadata: { name: "server" },
       image: { image: "busybox:latest" },
-      command: ["sh", "-c", "echo listening on port 8080; exec httpd -f -p 8080"],
+      command: serverCommand,
       workingDir: "/tmp",
       envs: [{ key: "LANG", value: "C.UTF-8" }],
       labels,
@@ -443,6 +444,52 @@ export const examples: { readonly [Id in RouteId]?: Example } = {
     body: { location: "/var/lib/crest/checkpoints/server.tar", timeout: "60" },
   },
   stopContainer: { parameters: { containerId, timeout: "2" } },
+  getPostMortem: {
+    parameters: { containerId, tailLines: 20 },
+    answer: {
+      time: "2026-11-23T12:00:50.418Z",
+      id: containerId,
+      ...containerMetadata,
+      podSandboxId,
+      state: "CONTAINER_EXITED",
+      removed: false,
+      cause: {
+        code: "stopped",
+        text: "It exited with code 143 (SIGTERM) after a request to stop it.",
+      },
+      exit: { exitCode: 143, signal: "SIGTERM", reason: "Error" },
+      createdAt: containerCreatedAt,
+      startedAt: "1795462423035287347",
+      finishedAt: "1795462450206718335",
+      runTimeMs: 27171,
+      stopRequest: {
+        ...{ time: "2026-11-23T12:00:50.094Z", action: "stop", subject: "container", graceSeconds: 2 },
+      },
+      memory: { oomKilled: false, limitBytes: 67108864, peakBytes: 14680064, peakSampled: true },
+      image: "docker.io/library/busybox:1.35",
+      imageRef: busyboxId,
+      command: serverCommand,
+      log: [logLine],
+      attempts: [],
+      pod: {
+        ...{ id: podSandboxId, name: "web", namespace: "demo", state: "SANDBOX_READY" },
+        createdAt: podCreatedAt,
+        containers: [{ id: containerId, ...containerMetadata, state: "CONTAINER_EXITED" }],
+      },
+      events: [
+        {
+          id: "5c1de88f.21",
+          type: "container.exited",
+          time: "2026-11-23T12:00:50.206Z",
+          ...{ namespace: "demo", pod: "web", podSandboxId, labels: podLabels },
+          ...{ container: "server", containerId, attempt: 0, image: "busybox:latest" },
+          ...{ exitCode: 143, signal: "SIGTERM", reason: "Error" },
+        },
+      ],
+      eventsSince: "2026-11-23T12:00:20.003Z",
+      missing: [],
+    },
+  },
   getContainerLogs: {
     parameters: { containerId, follow: false, tailLines: 10, grep: "listening" },
     answer: { lines: [logLine], cursor: logCursor, more: false, searchedBytes: 63 },
@@ -489,6 +536,7 @@ export const examples: { readonly [Id in RouteId]?: Example } = {
           labels: podLabels,
           container: "server",
           containerId,
+          attempt: 0,
           image: "busybox:latest",
           snapshot: true,
         },

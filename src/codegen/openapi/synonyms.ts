@@ -50,6 +50,18 @@ export const synonyms: { readonly [Id in RouteId]?: readonly string[] } = {
   getPodLogs: ["tail", "follow", "output", "merge", "stern", "grep", "search"],
   listLogs: ["tail", "follow", "output", "selector", "labels", "stern", "grep", "search"],
   listEvents: ["watch", "follow", "stream", "notify", "oom", "died", "history", "what happened"],
+  getPostMortem: [
+    "why",
+    "crash",
+    "died",
+    "debug",
+    "exit code",
+    "oom",
+    "killed",
+    "restart",
+    "postmortem",
+    "describe",
+  ],
   waitContainer: ["exit code", "finished", "done", "block", "poll"],
 
   listImages: ["ls", "find", "search"],

@@ -30,8 +30,12 @@ export function showAnswer(place, { response, text, elapsedMs }) {
   const body = text === "" ? [] : [codeBlock("Body", bodyLines(value, text))];
   if (isProblem(value)) place.append(problemPanel(value), folded("Body", ...body));
   else place.append(...body);
-  const lines = [...headers].map(([name, field]) => `${name}: ${field}`);
-  place.append(folded("Headers", codeBlock("Headers", lines.join("\n"))));
+  place.append(folded("Headers", codeBlock("Headers", headerLines(headers))));
+}
+
+/** @param {Headers} headers */
+export function headerLines(headers) {
+  return [...headers].map(([name, field]) => `${name}: ${field}`).join("\n");
 }
 
 /**
@@ -52,12 +56,12 @@ export function showProblem(place, value) {
  * @param {unknown} value
  * @returns {value is Problem}
  */
-function isProblem(value) {
+export function isProblem(value) {
   return typeof value === "object" && value !== null && "code" in value && "title" in value;
 }
 
 /** @param {Problem} problem */
-function problemPanel({ title, code, detail, grants = [], retryable, errors = [], candidates = [] }) {
+export function problemPanel({ title, code, detail, grants = [], retryable, errors = [], candidates = [] }) {
   const panel = element(
     "div",
     { class: "problem" },
@@ -82,7 +86,7 @@ function problemPanel({ title, code, detail, grants = [], retryable, errors = []
  * @param {string} text
  * @returns {unknown} Undefined for what is no JSON.
  */
-function parsed(text) {
+export function parsed(text) {
   try {
     return JSON.parse(text);
   } catch {
@@ -106,7 +110,7 @@ function bodyLines(value, text) {
  * @param {string} title
  * @param {readonly Node[]} content
  */
-function folded(title, ...content) {
+export function folded(title, ...content) {
   return element("details", {}, element("summary", {}, title), ...content);
 }
 
@@ -114,7 +118,7 @@ function folded(title, ...content) {
  * @param {string} label
  * @param {string} text
  */
-function codeBlock(label, text) {
+export function codeBlock(label, text) {
   // Focusable, so that the keyboard can scroll it.
   const attributes = { tabindex: "0", role: "region", "aria-label": label };
   return element("pre", attributes, element("code", {}, text));

@@ -1,6 +1,6 @@
 /** Keeps the lines for shells and scripts current: the gateway's address, the token's file, what is filled in. */
 import { find } from "./element.js";
-import { bodyOf, encodePart, filled, queryOf } from "./request.js";
+import { acceptOf, bodyOf, encodePart, filled, queryOf } from "./request.js";
 
 for (const place of document.querySelectorAll("[data-origin]")) place.textContent = location.origin;
 
@@ -33,6 +33,13 @@ function showIn(line, form) {
   }
   const query = line.querySelector("[data-query]");
   if (query) query.textContent = queryOf(form);
+  const accept = line.querySelector("[data-accept]");
+  const mediaType = acceptOf(form);
+  if (accept) {
+    const isJson = (mediaType ?? accept.getAttribute("data-accept")) === "application/json";
+    const header = mediaType === undefined ? "" : ` -H "Accept: ${mediaType}"`;
+    accept.textContent = `${isJson ? "" : " -N"}${header}`;
+  }
   const body = line.querySelector("[data-body]");
   if (body) body.textContent = withinQuotes(bodyOf(form) ?? "");
 }

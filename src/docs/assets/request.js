@@ -5,6 +5,7 @@
  * @property {string} method
  * @property {string} path With the query.
  * @property {string | undefined} body
+ * @property {string | undefined} accept The media type to ask for.
  */
 
 /**
@@ -18,7 +19,7 @@ export const encodePart = (text) => encodeURIComponent(text).replaceAll("!", "%2
 
 /**
  * @param {HTMLFormElement} form
- * @param {"path" | "query"} place
+ * @param {"path" | "query" | "accept"} place
  * @returns {[name: string, value: string][]} The fields that are filled in.
  */
 export function filled(form, place) {
@@ -49,6 +50,14 @@ export function bodyOf(form) {
 }
 
 /**
+ * @param {HTMLFormElement} form
+ * @returns {string | undefined} The chosen media type; undefined for what the gateway answers by itself.
+ */
+export function acceptOf(form) {
+  return filled(form, "accept")[0]?.[1];
+}
+
+/**
  * @param {HTMLElement} section The operation's.
  * @param {HTMLFormElement} form
  * @returns {Request}
@@ -62,5 +71,6 @@ export function requestOf(section, form) {
       path.replace(/\{(\w+)\}/g, (_, /** @type {string} */ name) => encodePart(values.get(name) ?? "")) +
       queryOf(form),
     body: bodyOf(form),
+    accept: acceptOf(form),
   };
 }

@@ -1,7 +1,9 @@
 /** Sends an operation's request from its form and shows what came back. */
 import { showAnswer } from "./answer.js";
 import { element, find } from "./element.js";
+import { showStream } from "./live.js";
 import { requestOf } from "./request.js";
+import { streamedTypes } from "./stream-items.js";
 import { requireToken } from "./token.js";
 
 for (const form of document.querySelectorAll("form")) {
@@ -31,10 +33,20 @@ function prepare(section, form) {
     running = new AbortController();
     button.textContent = "Cancel";
     place.replaceChildren(element("p", {}, "Waiting for the answer …"));
+    const { signal } = running;
     try {
-      showAnswer(place, await send(requestOf(section, form), { token, signal: running.signal }));
+      const start = performance.now();
+      const response = await send(requestOf(section, form), { token, signal });
+      const mediaType = response.headers.get("content-type")?.split(";")[0] ?? "";
+      if (streamedTypes.includes(mediaType)) {
+        button.textContent = "Stop";
+        await showStream(place, { response, mediaType, signal });
+      } else {
+        const text = await response.text();
+        showAnswer(place, { response, text, elapsedMs: performance.now() - start });
+      }
     } catch (error) {
-      const why = running.signal.aborted ? "Cancelled." : `No answer: ${error}`;
+      const why = signal.aborted ? "Cancelled." : `No answer: ${error}`;
       place.replaceChildren(element("p", { class: "failed" }, why));
     } finally {
       running = undefined;
@@ -58,19 +70,17 @@ function firstMissing(form) {
 /**
  * @param {import("./request.js").Request} request
  * @param {{ token: string, signal: AbortSignal }} options
- * @returns {Promise<import("./answer.js").Answer>}
+ * @returns {Promise<Response>}
  */
-async function send({ method, path, body }, { token, signal }) {
-  const start = performance.now();
-  const response = await fetch(path, {
+function send({ method, path, body, accept }, { token, signal }) {
+  return fetch(path, {
     method,
     headers: {
       authorization: `Bearer ${token}`,
+      ...(accept === undefined ? {} : { accept }),
       ...(body === undefined ? {} : { "content-type": "application/json" }),
     },
     ...(body === undefined ? {} : { body }),
     ...{ credentials: "omit", cache: "no-store", redirect: "error", signal },
   });
-  const text = await response.text();
-  return { response, text, elapsedMs: performance.now() - start };
 }

@@ -39,6 +39,8 @@ export interface LogKeeperOptions {
   readonly limits: LogLimits;
   /** Reports what an operator should know. */
   readonly warn: (message: string, error: unknown) => void;
+  /** Called after each rotation. */
+  readonly rotated?: (() => void) | undefined;
   readonly pace?: Partial<Pace>;
 }
 
@@ -237,6 +239,7 @@ export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
         return;
       }
       if (await rotateLog(path, { maxFiles, reopen })) {
+        options.rotated?.();
         warned.delete(path);
         compressing = compressing.then(() => compress(path));
         track(compressing);

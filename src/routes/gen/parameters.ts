@@ -52,6 +52,21 @@ export const schemas = {
       }
     }
   },
+  "getPostMortem": {
+    "type": "object",
+    "required": [
+      "tailLines"
+    ],
+    "properties": {
+      "tailLines": {
+        "default": 20,
+        "minimum": 0,
+        "maximum": 1000,
+        "description": "Number of log lines to return, from the end of the log.",
+        "type": "integer"
+      }
+    }
+  },
   "watchPodStats": {
     "type": "object",
     "required": [
@@ -711,7 +726,7 @@ export const schemas = {
 
 type Check = (value: unknown) => boolean;
 type Checks = { readonly [path: string]: Check };
-export const checks: { readonly stopPod: Checks; readonly execSync: Checks; readonly waitContainer: Checks; readonly watchPodStats: Checks; readonly watchContainerStats: Checks; readonly watchOnePodStats: Checks; readonly watchOneContainerStats: Checks; readonly listEvents: Checks; readonly removeImage: Checks; readonly pruneImages: Checks; readonly prunePods: Checks; readonly pullImage: Checks; readonly forwardPorts: Checks; readonly getContainerLogs: Checks; readonly getPodLogs: Checks; readonly listLogs: Checks; readonly withBody: Checks } = {
+export const checks: { readonly stopPod: Checks; readonly execSync: Checks; readonly waitContainer: Checks; readonly getPostMortem: Checks; readonly watchPodStats: Checks; readonly watchContainerStats: Checks; readonly watchOnePodStats: Checks; readonly watchOneContainerStats: Checks; readonly listEvents: Checks; readonly removeImage: Checks; readonly pruneImages: Checks; readonly prunePods: Checks; readonly pullImage: Checks; readonly forwardPorts: Checks; readonly getContainerLogs: Checks; readonly getPodLogs: Checks; readonly listLogs: Checks; readonly withBody: Checks } = {
 stopPod: {
 "timeout": (() => {
 return function check(value: any) {
@@ -738,6 +753,17 @@ return function check(value: any) {
   return (
     Number.isInteger(value) &&
     value <= 3600 &&
+    value >= 0
+  )
+}
+})(),
+},
+getPostMortem: {
+"tailLines": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 1000 &&
     value >= 0
   )
 }

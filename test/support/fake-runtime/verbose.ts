@@ -48,7 +48,10 @@ export function podInfo(world: World, pod: FakePod): Info | undefined {
 export function containerInfo({ manner }: World, container: FakeContainer): Info {
   const { config, image, pid } = container;
   const command = [...(config.command ?? image.entrypoint), ...(config.args ?? [])];
-  const runtimeSpec = spec(command, environmentOf(config));
+  const runtimeSpec = {
+    ...spec(command, environmentOf(config)),
+    linux: { resources: { memory: { limit: Number(config.linux?.resources?.memoryLimitInBytes ?? 0) } } },
+  };
   const common = { sandboxID: container.podId, pid };
   switch (manner.family) {
     case "cri-dockerd":

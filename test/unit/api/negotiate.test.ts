@@ -14,15 +14,11 @@ test("no Accept, an empty one and */* take the first", () => {
     assert.equal(chosen(accept), json);
 });
 
-test("of equal qualities the first that is offered wins, whatever the order of the header", () => {
-  for (const accept of [
-    `${lines}, ${json}`,
-    `${json},${lines}`,
-    `${lines};q=0.5, ${json};q=0.5`,
-    `${lines}, */*`,
-  ]) {
+test("of equal qualities the one that the header names first wins", () => {
+  for (const accept of [`${lines}, ${json}`, `${lines};q=0.5, ${json};q=0.5`, `${lines}, */*`])
+    assert.equal(chosen(accept), lines, accept);
+  for (const accept of [`${json},${lines}`, `*/*, ${lines}`, `text/html, application/*, ${lines}`])
     assert.equal(chosen(accept), json, accept);
-  }
 });
 
 test("the higher quality wins", () => {
@@ -54,6 +50,8 @@ test("what generated clients send is taken", () => {
     assert.equal(chosen(accept), json);
   }
   assert.equal(chosen("application/problem+json, application/json"), json);
+  const ofLogs = ["text/plain", json, lines] as const;
+  assert.equal(negotiate("application/json, text/plain, application/problem+json", ofLogs), json);
 });
 
 test("what is not offered is not acceptable, and the answer says what is", () => {

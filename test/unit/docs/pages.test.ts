@@ -49,6 +49,8 @@ test("sessions have lines to paste and no form, everything else has both", () =>
     assert.equal(section.includes("<form"), !isSession, operation.operationId);
     assert.equal(section.includes('class="curl"'), !isSession, operation.operationId);
     assert.equal(section.includes('class="script"'), isSession, operation.operationId);
+    const hasChoice = operation["x-crest-media-types"] !== undefined;
+    assert.equal(section.includes('name="accept"'), hasChoice, operation.operationId);
   }
 });
 

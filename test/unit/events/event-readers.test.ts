@@ -32,7 +32,8 @@ test("a reader gets its first items, then what is sent, filtered", async () => {
 });
 
 test("a full queue ends the reader with the number of events that it missed, and frees the queue", async () => {
-  const readers = createEventReaders({ maxQueued: 3 });
+  let gaps = 0;
+  const readers = createEventReaders({ maxQueued: 3, gapped: () => gaps++ });
   const { signal } = new AbortController();
   const slow = readers.add({ ...nobody, signal });
   const quick = readers.add({ ...nobody, signal })[Symbol.asyncIterator]();
@@ -46,7 +47,7 @@ test("a full queue ends the reader with the number of events that it missed, and
     items.map((item) => [item.type, "gap" in item ? item.gap : undefined]),
     [["gap", 5]],
   );
-  assert.equal(readers.size, 1);
+  assert.deepEqual([readers.size, gaps], [1, 1]);
   await quick.return?.();
   assert.equal(readers.size, 0);
 });

@@ -8,6 +8,7 @@ const container = {
   id: "c",
   podId: "p",
   name: "server",
+  attempt: 0,
   image: "busybox",
   labels: { tier: "b" },
   createdAt: 2n,
@@ -67,6 +68,7 @@ test("an event has the pod's labels, and the container's over them", () => {
     podSandboxId: "p",
     container: "server",
     containerId: "c",
+    attempt: 0,
     image: "busybox",
     labels: { app: "web", tier: "b" },
     oom: true,
@@ -157,6 +159,42 @@ test("snapshot() has each pod and container with its last step", () => {
     [
       ["pod.ready", true, undefined],
       ["container.exited", true, 3],
+    ],
+  );
+});
+
+test("what is found at the start is explained without an event, and what has happened since with one", () => {
+  const { state, events, types } = stateOf();
+  const found = (id: string, phase: "running" | "exited"): void => {
+    state.containerCreated({ ...container, id });
+    state.containerFound(id, phase);
+  };
+  state.podCreated(pod);
+  for (const id of ["runs", "ended", "ends", "told"]) found(id, "running");
+  found("exited", "exited");
+  events.length = 0;
+  state.containerExited("told", { code: 5, at: 9n });
+  assert.deepEqual(types(), ["container.exited"]);
+  assert.deepEqual(state.unexplained, ["runs", "ended", "ends", "exited"]);
+
+  state.containerStarted("exited", 3n);
+  state.containerExplained("runs", 3_000_000n, undefined);
+  state.containerExplained("told", 3_000_000n, { code: 255, at: 9n, reason: "Unknown" });
+  state.containerExplained("exited", 3n, { code: 1, at: 8_000_000n, reason: "Error" });
+  state.containerRemoved("ended");
+  state.containerExplained("ended", 3n, undefined);
+  assert.deepEqual(types(), ["container.exited", "container.removed"]);
+  state.containerExplained("ends", 3n, { code: 2, at: 8n, reason: "Error" });
+  assert.deepEqual(types().slice(2), ["container.exited"]);
+  assert.deepEqual(state.unexplained, []);
+  const last = state
+    .snapshot()
+    .map(({ containerId, type, time, exitCode }) => [containerId, type, Date.parse(time), exitCode]);
+  assert.deepEqual(
+    last.filter(([id]) => id === "runs" || id === "exited"),
+    [
+      ["runs", "container.started", 3, undefined],
+      ["exited", "container.exited", 8, 1],
     ],
   );
 });

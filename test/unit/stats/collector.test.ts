@@ -29,7 +29,7 @@ const pace = { intervalMs: 20, historyMs: 0 };
 
 test("many watchers cost one reading each time, and the last one to leave ends the readings", async () => {
   const node = fakeNode();
-  const collector = createCollector(node.read);
+  const collector = createCollector(node.read, { follow: () => undefined });
   const leaving = Array.from({ length: 50 }, () => new AbortController());
   assert.equal(node.reads, 0);
   const counts = leaving.map(() => 0);
@@ -53,14 +53,14 @@ test("many watchers cost one reading each time, and the last one to leave ends t
 });
 
 test("a watcher that leaves the loop is gone", async () => {
-  const collector = createCollector(fakeNode().read);
+  const collector = createCollector(fakeNode().read, { follow: () => undefined });
   const { signal } = new AbortController();
   for await (const _round of await collector.watch("container", { ...pace, signal })) break;
   assert.equal(collector.watchers, 0);
 });
 
 test("the first round has no rate, and one after a pause in which nobody watched has none either", async () => {
-  const collector = createCollector(fakeNode().read);
+  const collector = createCollector(fakeNode().read, { follow: () => undefined });
   for (let time = 0; time < 2; time++) {
     const cores: number[] = [];
     const { signal } = new AbortController();
@@ -76,7 +76,7 @@ test("the first round has no rate, and one after a pause in which nobody watched
 
 test("a slow watcher misses rounds instead of keeping them", async () => {
   const node = fakeNode();
-  const collector = createCollector(node.read);
+  const collector = createCollector(node.read, { follow: () => undefined });
   const { signal } = new AbortController();
   const rounds: Round[] = [];
   for await (const round of await collector.watch("container", { ...pace, signal })) {
@@ -88,7 +88,7 @@ test("a slow watcher misses rounds instead of keeping them", async () => {
 });
 
 test("history comes first, the oldest round at the beginning", async () => {
-  const collector = createCollector(fakeNode().read);
+  const collector = createCollector(fakeNode().read, { follow: () => undefined });
   const { signal } = new AbortController();
   for await (const _round of await collector.watch("container", { ...pace, signal })) break;
   await eventually(() => collector.latest("container") === undefined);
@@ -104,7 +104,7 @@ test("history comes first, the oldest round at the beginning", async () => {
 
 test("a runtime that does not answer at first refuses, and one that falls silent is waited for", async () => {
   const node = fakeNode();
-  const collector = createCollector(node.read);
+  const collector = createCollector(node.read, { follow: () => undefined });
   const { signal } = new AbortController();
   node.failure = new GatewayError("runtime_unavailable", "down");
   await assert.rejects(collector.watch("container", { ...pace, signal }), { code: "runtime_unavailable" });
