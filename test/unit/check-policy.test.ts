@@ -84,7 +84,10 @@ test("a decision is explained: each reason with its flag, or each value that is 
   assert.match(checkPolicy({ policy, file: container }).text, /\/linux\/securityContext\/noNewPrivs true/);
   assert.match(checkPolicy({ policy: "restricted", file: container }).text, /runAsUser is not given/);
   const denied = file("denied.json", { level: "baseline", allow: ["port:8080"], deny: ["port:8000-9000"] });
-  assert.match(checkPolicy({ policy: denied, file: pod }).text, /; permitted without --deny-host=port:8000-9000$/);
+  assert.match(
+    checkPolicy({ policy: denied, file: pod }).text,
+    /; permitted without --deny-host=port:8000-9000$/,
+  );
 });
 
 test("a config that is none is refused with its file", () => {
