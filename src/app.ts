@@ -21,7 +21,11 @@ import { createServer, type ServerOptions } from "./http/server.ts";
 import { createInventory, type Inventory } from "./inventory/inventory.ts";
 import { withNameHints } from "./inventory/name-hints.ts";
 import { createNodeLists } from "./inventory/node-lists.ts";
+import { createKeptLogs } from "./logs/keeping/kept-logs.ts";
+import type { LogKeeper, LogLimits } from "./logs/keeping/log-keeper.ts";
+import { withLogsKept } from "./logs/keeping/with-logs-kept.ts";
 import { nodeLogRoots } from "./logs/log-place.ts";
+import { listedContainers } from "./logs/logged-containers.ts";
 import { createContainerMetrics } from "./metrics/container-metrics.ts";
 import { createGatewayMetrics } from "./metrics/gateway-metrics.ts";
 import { createContainerdObserver } from "./pulls/containerd-observer.ts";
@@ -77,6 +81,11 @@ export interface AppOptions
   readonly maxBufferBytes?: number | undefined;
   /** Maximum duration of an ExecSync command, in milliseconds. Default: 1 h. 0: no limit. */
   readonly execMaxMs?: number;
+  /**
+   * How large logs may become, and how long they are kept. The caller must have locked the data folder. Absent: logs are
+   * left alone.
+   */
+  readonly logLimits?: LogLimits | undefined;
   /** How events are followed. For tests. */
   readonly events?: Pick<NodeEventsOptions, "lingerMs" | "listEveryMs">;
   /** Absent: no TLS. */
@@ -116,8 +125,6 @@ export interface App {
    * `hurry` settles, and stops listening. Does not close the runtime, which belongs to the caller.
    */
   close(drainMs?: number, hurry?: Promise<unknown>): Promise<void>;
-  /** Counts a rotation of a log by this process, for `/metrics`. */
-  noteRotation(): void;
   /** The Fastify instance. Tests use it to send requests without a socket. */
   readonly server: ReturnType<typeof createServer>["app"];
 }
@@ -147,7 +154,15 @@ export function createApp({
     },
   });
   const stops = createStopRequests();
-  const runtime = compose(adapted, withFailedStarts(events), stops.intercept);
+  let keeper: LogKeeper | undefined;
+  const runtime = compose(
+    adapted,
+    withFailedStarts(events),
+    stops.intercept,
+    withLogsKept(() => keeper),
+  );
+  const logRoot = logRootOf(config.dataDir);
+  const keptLogs = createKeptLogs(config.dataDir);
   const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};
   const { maxConnections, maxStreams } = shareDescriptors(descriptorLimit(), mostSessions);
   if (maxStreams < mostSessions) {
@@ -182,15 +197,13 @@ export function createApp({
     readMemory: createMemoryReader({ runtime, usage }),
     defaults: createDefaults({
       runtime,
-      logRoot: logRootOf(config.dataDir),
+      logRoot,
       execMaxMs: options.execMaxMs ?? defaultExecMaxMs,
     }),
-    policy: createPodPolicy({
-      level: policy.level,
-      logRoot: logRootOf(config.dataDir),
-      kept: keptFrom(config),
-    }),
-    logRoots: [logRootOf(config.dataDir), ...nodeLogRoots],
+    policy: createPodPolicy({ level: policy.level, logRoot, kept: keptFrom(config) }),
+    logRoots: [logRoot, ...nodeLogRoots],
+    containers: listedContainers({ runtime, changes: events, kept: keptLogs, logRoot }),
+    keptLogs,
     pulls,
     pool: createBufferPool(),
     budget: createOutputBudget(maxBufferBytes),
@@ -217,6 +230,17 @@ export function createApp({
     ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
     ...(stallTimeoutMs === undefined ? {} : { stallTimeoutMs }),
   });
+  let isClosing = false;
+  /** Loaded late, because nothing waits for it. */
+  async function keepLogs(limits: LogLimits): Promise<void> {
+    const { startLogKeeper } = await import("./logs/keeping/log-keeper.ts");
+    if (isClosing) return;
+    keeper = startLogKeeper({
+      ...{ runtime: adapted, changes: events, dataDir: config.dataDir, limits, kept: keptLogs },
+      rotated: metrics.logs.rotated,
+      warn: (message, error) => log({ level: "warn", message, error }),
+    });
+  }
   const { listen, metricsListen } = config;
   const metricsServer = metricsListen && createMetricsServer(scrapes, guardHost);
   let metricsAddress: string | undefined;
@@ -228,19 +252,21 @@ export function createApp({
     get metricsAddress() {
       return metricsAddress;
     },
-    noteRotation: metrics.logs.rotated,
     async listen() {
       await server.ready();
       const address = await listenOn(listener, listen, { hasTls: tls !== undefined });
       if (metricsServer !== undefined && metricsListen !== undefined)
         metricsAddress = await listenForMetrics(metricsServer, metricsListen);
       if (tls !== undefined) renewal = renew(tls, listener, log);
-      void warmUp().catch((error: unknown) => {
-        log({ level: "error", message: "Cannot load what sessions or the pages need", error });
+      const { logLimits } = options;
+      void Promise.all([logLimits && keepLogs(logLimits), warmUp()]).catch((error: unknown) => {
+        log({ level: "error", message: "Cannot load what sessions, logs or the pages need", error });
       });
       return address;
     },
     async close(drainMs = 0, hurry = new Promise(() => {})) {
+      isClosing = true;
+      const kept = keeper?.close();
       renewal?.close();
       metrics.close();
       if (metricsServer !== undefined) {
@@ -257,7 +283,7 @@ export function createApp({
       const cutOff = (): void => closeConnections(listener);
       // Repeatedly: until the end, clients may still connect and stay silent.
       const timer = setInterval(cutOff, lingerMs);
-      const closed = Promise.all([told, released ?? stopListening(listener), server.close()]);
+      const closed = Promise.all([told, released ?? stopListening(listener), server.close(), kept]);
       if (waitMs === 0) setImmediate(cutOff);
       await Promise.race([closed, hurry]);
       clearInterval(timer);

@@ -6,16 +6,13 @@ import { join } from "node:path";
 import type { TracerProvider } from "@opentelemetry/api";
 import { loadToken } from "./access/token.ts";
 import { type AnnouncedTexts, announce } from "./announce.ts";
-import { adapt, createApp, type TlsSettings } from "./app.ts";
+import { createApp, type TlsSettings } from "./app.ts";
 import type { Config } from "./config.ts";
 import { connect, type Runtime } from "./cri/channel.ts";
 import { StartError } from "./errors.ts";
 import { readTrustedFile } from "./files/trusted-file.ts";
 import { reasonOf } from "./files/trusted-path.ts";
 import { lockFolder, makeDataFolder } from "./folder-lock.ts";
-import type { LogKeeper } from "./logs/keeping/log-keeper.ts";
-import { withChangesNoticed } from "./logs/keeping/notice-changes.ts";
-import { compose } from "./runtimes/compose.ts";
 import { discover } from "./runtimes/discover.ts";
 import { logRootOf } from "./runtimes/log-folders.ts";
 import { removeAllPods } from "./runtimes/remove-pods.ts";
@@ -111,12 +108,7 @@ async function runLocked(
   let watchdog: { close(): void } | undefined;
   let announced: { close(): void } | undefined;
   const traces = await startTraces(config, around);
-  let keeper: LogKeeper | undefined;
-  const { runtime: opened, exited, close } = await openRuntime(config, around.say);
-  const runtime = compose(
-    opened,
-    withChangesNoticed(() => keeper?.wake()),
-  );
+  const { runtime, exited, close } = await openRuntime(config, around.say);
   try {
     const app = createApp({
       config,
@@ -131,6 +123,7 @@ async function runLocked(
         streamCa: readStreamCa(config.streamCaFile),
       },
       execMaxMs: config.execMaxMs,
+      logLimits: config,
       log: around.log,
       tracing: traces?.tracing,
       // At a level without them, requests are not even counted.
@@ -147,7 +140,6 @@ async function runLocked(
         );
       const { ready, waiting } = around.texts({ config, address, validTo: tls?.identity.validTo });
       announced = await announce({ runtime, address, say: around.say, notify, ready, waiting });
-      keeper = await keepLogs(config, runtime, { log: around.log, rotated: app.noteRotation });
       if (around.watchdogMs !== undefined) watchdog = startWatchdog(notify, around.watchdogMs);
       around.ready?.(address);
       const ending = await Promise.race([
@@ -159,7 +151,6 @@ async function runLocked(
       return ending;
     } finally {
       announced?.close();
-      await keeper?.close();
       await app.close(config.drainMs, around.stopAgain);
       watchdog?.close();
     }
@@ -197,22 +188,6 @@ async function startTraces(
     log({ level: "warn", message: `No traces: ${message}` });
     return undefined;
   }
-}
-
-/** Needs the lock of the data folder. Loaded late, because nothing waits for it. */
-async function keepLogs(
-  config: Config,
-  runtime: Runtime,
-  { log, rotated }: Pick<Surroundings, "log"> & { readonly rotated: () => void },
-): Promise<LogKeeper> {
-  const { startLogKeeper } = await import("./logs/keeping/log-keeper.ts");
-  return startLogKeeper({
-    runtime: adapt(runtime).runtime,
-    dataDir: config.dataDir,
-    limits: config,
-    rotated,
-    warn: (message, error) => log({ level: "warn", message, error }),
-  });
 }
 
 /** Does nothing without a service manager. If a notification fails, the gateway logs that and continues. */

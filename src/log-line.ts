@@ -3,8 +3,10 @@ import { cutText } from "./cri/runtime-text.ts";
 import type { LogEntry } from "./server/log-entry.ts";
 
 /** One line of JSON. Includes the stack of an error in Crest, but only the cause of a runtime failure. */
-export function jsonLine({ error, ...entry }: LogEntry): string {
-  const line = { time: new Date().toISOString(), ...entry, ...detailOf(entry.level, error) };
+export function jsonLine(entry: LogEntry): string {
+  const { level, error } = entry;
+  // JSON has no members that are undefined.
+  const line = { time: new Date().toISOString(), ...entry, error: undefined, ...detailOf(level, error) };
   return `${escaped(JSON.stringify(line))}\n`;
 }
 

@@ -1,9 +1,11 @@
 /**
  * Writes the log without ever waiting for its reader.
  *
- * Lines of one turn of the event loop are written together. Node writes to pipes and sockets without blocking and keeps
- * what does not fit, so a reader that stalls would fill the memory. Beyond a limit, lines are dropped and counted, and
- * the log says how many were lost once there is room again.
+ * Lines are gathered for some milliseconds and written together, because each write is a system call that wakes the
+ * reader. Warnings and errors are written at once, with the lines before them.
+ *
+ * Node writes to pipes and sockets without blocking and keeps what does not fit, so a reader that stalls would fill the
+ * memory. Beyond a limit, lines are dropped and counted, and the log says how many were lost once there is room again.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LogEntry } from "./server/log-entry.ts";
@@ -27,6 +29,8 @@ export interface LogOutput {
 export interface LogOutputOptions {
   /** Default: 1 MiB, about 3,000 requests. */
   readonly maxWaitingBytes?: number;
+  /** How long a line may wait for others. Default: 20. */
+  readonly gatherMs?: number;
   /** Default: 500. */
   readonly endMs?: number;
 }
@@ -34,24 +38,23 @@ export interface LogOutputOptions {
 export function createLogOutput(
   stream: LogStream,
   format: (entry: LogEntry) => string,
-  { maxWaitingBytes = 2 ** 20, endMs = 500 }: LogOutputOptions = {},
+  { maxWaitingBytes = 2 ** 20, gatherMs = 20, endMs = 500 }: LogOutputOptions = {},
 ): LogOutput {
-  let lines: string[] = [];
-  let length = 0;
+  let text = "";
   let lost = 0;
+  let timer: NodeJS.Timeout | undefined;
 
   function flush(): void {
-    if (lines.length === 0) return;
-    const text = lines.join("");
-    lines = [];
-    length = 0;
-    if (!stream.destroyed) stream.write(text);
+    clearTimeout(timer);
+    timer = undefined;
+    const gathered = text;
+    text = "";
+    if (gathered !== "" && !stream.destroyed) stream.write(gathered);
   }
 
   function add(line: string): void {
-    if (lines.length === 0) setImmediate(flush);
-    lines.push(line);
-    length += line.length;
+    timer ??= setTimeout(flush, gatherMs);
+    text += line;
   }
 
   function tellLost(): void {
@@ -63,12 +66,13 @@ export function createLogOutput(
 
   return {
     log(entry) {
-      if (length + stream.writableLength > maxWaitingBytes) {
+      if (text.length + stream.writableLength > maxWaitingBytes) {
         lost++;
         return;
       }
       tellLost();
       add(format(entry));
+      if (entry.level === "warn" || entry.level === "error") flush();
     },
     flush,
     async end() {

@@ -22,6 +22,3 @@ export interface Audit {
 
 /** Whether requests with this grant are recorded. Reads are not, because they change nothing. */
 export const isAudited = (allow: Access): boolean => allow !== "authenticated" && !allow.startsWith("read:");
-
-/** Records nothing. */
-export const noAudit: Audit = { record: () => undefined };

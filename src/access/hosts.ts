@@ -20,9 +20,8 @@ export type HostGuard = (headers: {
 /** `accepted`: exact host names, without ports and case-insensitive; IPv6 addresses in brackets. */
 export function createHostGuard(accepted: readonly string[]): HostGuard {
   const names = new Set(accepted.map((name) => name.toLowerCase()));
-  const isAccepted = (authority: string): boolean => names.has(withoutPort(authority).toLowerCase());
   return ({ host, origin }) => {
-    if (host === undefined || !isAccepted(host)) {
+    if (host === undefined || !names.has(withoutPort(host).toLowerCase())) {
       throw new GatewayError(
         "host_not_allowed",
         `Host "${host ?? ""}" is not accepted by this gateway: restart it with --accept-host for this name`,

@@ -155,7 +155,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
       const message = bodyMessage(sent);
       // Before path and query are added: only the body has the caller's spelling.
       const spellings =
-        body === undefined || requestName === undefined ? noNames : spellingsIn(requestName, message);
+        body === undefined || requestName === undefined ? undefined : spellingsIn(requestName, message);
       const values: { [name: string]: string | number | boolean } = {};
       for (const [name, field] of inPath) {
         attempt(name, () => put(message, field.keys, field.parse(params[name] ?? params["*"] ?? "")));
@@ -180,7 +180,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
         message,
         gatewayParams: values,
         given,
-        unknown: unknownFieldsOf(values.fieldValidation, spellings),
+        unknown: spellings && unknownFieldsOf(values.fieldValidation, spellings),
       };
     },
 
@@ -242,8 +242,6 @@ function withoutSlash({ http }: Route): string {
 }
 
 class BadParameter extends Error {}
-
-const noNames = { json: false, proto: false };
 
 const pointerTo = (key: string): string => `/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
 

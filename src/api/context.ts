@@ -15,11 +15,17 @@ export interface Target {
   readonly pod: PodFacts | undefined;
 }
 
-export interface ContextOptions<R extends Route> {
-  readonly route: R;
-  readonly caller: Caller;
-  readonly request: FastifyRequest;
-  readonly reply: FastifyReply;
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Who sent it; set by authentication. */
+    caller?: Caller;
+  }
+}
+
+/** The caller of a request that was authenticated. */
+export function callerOf({ caller }: FastifyRequest): Caller {
+  if (caller === undefined) throw new TypeError("A route ran without authentication");
+  return caller;
 }
 
 /** The state that the stages share. Each stage reads what earlier ones set. */
@@ -45,9 +51,9 @@ export class RequestContext<R extends Route = Route> {
   onCancel: (cancel: () => void) => void;
   #signal: AbortSignal | undefined;
 
-  constructor({ route, caller, request, reply }: ContextOptions<R>) {
+  constructor(route: R, request: FastifyRequest, reply: FastifyReply) {
     this.route = route;
-    this.caller = caller;
+    this.caller = callerOf(request);
     this.request = request;
     this.reply = reply;
     this.onCancel = whenGone(reply);

@@ -2,7 +2,6 @@
 import type { WebSocket } from "@fastify/websocket";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Audit } from "../access/audit.ts";
-import type { Caller } from "../access/authorize.ts";
 import type { PodPolicy } from "../access/policy/pod-policy.ts";
 import type { Runtime } from "../cri/channel.ts";
 import { encodeCallers } from "../cri/codec.ts";
@@ -11,6 +10,7 @@ import type { NodeEvents } from "../events/node-events.ts";
 import type { StopRequests } from "../events/stop-requests.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { Inventory } from "../inventory/inventory.ts";
+import type { KeptLogs } from "../logs/keeping/kept-logs.ts";
 import type { ContainerSource } from "../logs/logged-containers.ts";
 import type { LogsObserver } from "../logs/read-logs.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
@@ -37,11 +37,14 @@ export interface Gateway {
   readonly pool: BufferPool;
   readonly share: Share;
   readonly budget: OutputBudget;
-  readonly audit: Audit;
+  /** Default: no audit log. */
+  readonly audit?: Audit | undefined;
   /** Measures all pods and containers for every watcher. */
   readonly usage: Collector;
   /** Lists the containers whose logs can be read. */
   readonly containers: ContainerSource;
+  /** The logs in the gateway's own folder, also those of removed containers. */
+  readonly keptLogs: KeptLogs;
   /** Logs are read only from these folders and their subfolders. */
   readonly logRoots: readonly string[];
   readonly logsObserver: LogsObserver;
@@ -56,8 +59,6 @@ export interface Gateway {
   streamStarted(request: FastifyRequest): void;
   /** Tells the log that the WebSocket of a request has opened. */
   sessionStarted(request: FastifyRequest, socket: WebSocket): void;
-  /** The caller and its grants. Set once per request, by authentication. */
-  callerOf(request: FastifyRequest): Caller;
 }
 
 /** Calls `release` once the response has closed and Node no longer holds its bytes; immediately if it already has. */
@@ -104,9 +105,9 @@ export function locatedInRequest(error: unknown, request: JsonObject, { locate }
 }
 
 /** Adds a `Warning` header to the answer for each field that was left out. */
-export function warnOfUnknown(reply: FastifyReply, unknown: UnknownFields | undefined, binder: Binder): void {
+export function warnOfUnknown(reply: FastifyReply, unknown: UnknownFields, binder: Binder): void {
   const pointerOf = (path: readonly (string | number)[]): string =>
     binder.locate(jsonPointer(path), "").pointer ?? "";
-  const warnings = unknown?.warnings(pointerOf) ?? [];
+  const warnings = unknown.warnings(pointerOf);
   if (warnings.length > 0) reply.header("warning", warnings);
 }

@@ -5,13 +5,13 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { normalReference } from "../access/reference.ts";
 import type { FailedMember } from "../cri/channel.ts";
-import { fieldAt, fieldNumbers, type Items, replyItems, writeItems } from "../cri/codec.ts";
+import { fieldAt, fieldNumbers, type Items, writeItems } from "../cri/codec.ts";
 import { rpcRules } from "../cri/rpc-rules.ts";
 import { methods } from "../gen/methods.ts";
 import type { ListRoute, PostFilter } from "../routes/define.ts";
 import { imageIdDigits } from "../runtimes/image-id.ts";
 import { noneMatch, weakEtag } from "../server/etag.ts";
-import { type FieldPath, int64At, mapAt, stringAt, stringsAt } from "../wire/scan.ts";
+import { type FieldPath, int64At, mapAt, scanItems, stringAt, stringsAt } from "../wire/scan.ts";
 import type { Written } from "../wire/write-json.ts";
 import { type Bound, createBinder, invalid } from "./bind.ts";
 import type { RequestContext } from "./context.ts";
@@ -47,10 +47,11 @@ export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRout
   const { rpc } = route;
   const { runtime, share } = gateway;
   const binder = createBinder(route, route.labels ? [...pageParameters, "labelSelector"] : pageParameters);
-  const item = fieldAt(methods[rpc].response, route.items).type;
+  const { type: item, number: itemNumber } = fieldAt(methods[rpc].response, route.items);
   const order = orderOf(route, item);
   const labelsPath = route.labelsOf === undefined ? undefined : fieldNumbers(item, route.labelsOf);
   const postFilter = route.postFilter === undefined ? undefined : postFilters[route.postFilter](item);
+  const sent = route.postFilter === "imageNames" ? withoutImageId : asBound;
   const deadlineMs = rpcRules[rpc].deadlineMs;
   const lines = createLines(route, gateway);
 
@@ -61,13 +62,14 @@ export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRout
       const { query } = ctx.parts;
       const requirements = selectorOf(query.labelSelector);
       ctx.bound = binder.bind(ctx.parts);
-      if (route.labels !== undefined) putLabels(ctx.bound, route.labels, requirements);
+      if (route.labels !== undefined && requirements.length > 0)
+        putLabels(ctx.bound, route.labels, requirements);
       return { media, query, requirements };
     },
     call: async (ctx, { media, query, requirements }) => {
       const { bound } = ctx;
       const filters = JSON.stringify([route.id, bound.message, query.labelSelector ?? null]);
-      const wire = encodeBound(rpc, sentBy(route, bound.message), binder);
+      const wire = encodeBound(rpc, sent(bound.message), binder);
       // After the encoder, which refuses oversized values.
       const wanted = wantedBy(bound, requirements);
       if (media === ndjson) {
@@ -82,7 +84,7 @@ export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRout
           const { failures, onFailedMember } = gatherFailures();
           const options = { deadlineMs, onCancel, onFailedMember };
           const reply = await runtime.call(rpc, wire, options);
-          const items = replyItems(rpc, reply, route.items);
+          const items = scanItems(reply, itemNumber);
           return writePage(items, { page, filters, wanted, failures: failures() });
         });
         const etag = route.volatile ? undefined : weakEtag(written.bytes);
@@ -234,9 +236,11 @@ function refusePaging(query: { readonly [name: string]: unknown }): void {
   }
 }
 
+const asBound = (message: Bound["message"]): Bound["message"] => message;
+
 /** The message for the runtime, without an image id: the filters of Docker and CRI-O match nothing for one. */
-function sentBy({ postFilter }: ListRoute, message: Bound["message"]): Bound["message"] {
-  if (postFilter !== "imageNames" || imageIdDigits(askedImage(message)) === undefined) return message;
+function withoutImageId(message: Bound["message"]): Bound["message"] {
+  if (imageIdDigits(askedImage(message)) === undefined) return message;
   const { filter: _, ...others } = message;
   return others;
 }

@@ -37,6 +37,7 @@ export function itemOf(
     containerId: origin === "none" ? undefined : container.id,
     pod: origin === "pod" ? container.pod : undefined,
     namespace: origin === "pod" ? container.namespace : undefined,
+    removed: container.isRemoved || undefined,
     level: levelOf(text, fields),
     fields,
     truncated: isTruncated || undefined,

@@ -2,8 +2,8 @@
 import type { GatewayError } from "../errors.ts";
 import { type Cursor, parseCursor } from "../logs/cursor.ts";
 import { BadPattern, compileQuery } from "../logs/line-filter.ts";
+import type { Selection } from "../logs/log-selection.ts";
 import { type LogTime, timeOf } from "../logs/log-time.ts";
-import type { Selection } from "../logs/logged-containers.ts";
 import type { LogsQuery } from "../logs/read-logs.ts";
 import type { ParametersOf } from "../routes/parameter-schemas.ts";
 import { invalid } from "./bind.ts";

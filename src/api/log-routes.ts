@@ -1,5 +1,6 @@
 /** The handlers of the routes for logs. */
-import type { ContainerSource, Selection } from "../logs/logged-containers.ts";
+import type { Selection } from "../logs/log-selection.ts";
+import type { ContainerSource } from "../logs/logged-containers.ts";
 import { previousAttempt } from "../logs/previous-attempt.ts";
 import { type LogLine, type OpenLogs, openLogs } from "../logs/read-logs.ts";
 import type { LogItem, LogPage } from "../routes/answers.ts";

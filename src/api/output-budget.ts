@@ -52,8 +52,8 @@ export const requestBytes = 16 * 1024;
 /** Creates a budget of `limitBytes` for all answers. Each caller may use half. */
 export function createOutputBudget(limitBytes: number): OutputBudget {
   const callerLimitBytes = Math.floor(limitBytes / 2);
-  const held = createTally();
-  const expected = createTally();
+  const held = new Tally();
+  const expected = new Tally();
   /** In order of arrival. */
   const waiting = new Set<{ readonly caller: string; look(): void }>();
 
@@ -62,18 +62,19 @@ export function createOutputBudget(limitBytes: number): OutputBudget {
     if (bytes < 0) for (const { look } of waiting) look();
   }
 
-  /** The reason to refuse a caller `more` bytes; undefined if there is room. */
-  function refusal(caller: string, more: number, tallies: readonly Tally[]): GatewayError | undefined {
+  /** The reason to refuse a caller `more` bytes beside those held, and those of `other`; undefined if there is room. */
+  function refusal(caller: string, more: number, other?: Tally): GatewayError | undefined {
     if (more <= 0) return undefined;
-    const ofCaller = tallies.reduce((sum, tally) => sum + tally.of(caller), 0);
-    const ofAll = tallies.reduce((sum, tally) => sum + tally.total, 0);
+    const ofCaller = held.of(caller) + (other?.of(caller) ?? 0);
+    const ofAll = held.total + (other?.total ?? 0);
     if (ofCaller + more > callerLimitBytes) return overloaded(ofCaller, callerLimitBytes, "each caller");
     if (ofAll + more > limitBytes) return overloaded(ofAll, limitBytes, "all callers");
     return undefined;
   }
 
+  /** @throws {GatewayError} overloaded */
   function check(caller: string, more: number): void {
-    const error = refusal(caller, more, [held]);
+    const error = refusal(caller, more);
     if (error) throw error;
   }
 
@@ -114,13 +115,13 @@ export function createOutputBudget(limitBytes: number): OutputBudget {
       const waiter = {
         caller,
         look(): void {
-          if (refusal(caller, bytes, [held, expected])) return;
+          if (refusal(caller, bytes, expected)) return;
           end(() => resolve(take(expected, caller, bytes)));
         },
       };
       const timer = setTimeout(() => {
         waiter.look();
-        end(() => reject(refusal(caller, bytes, [held, expected])));
+        end(() => reject(refusal(caller, bytes, expected)));
       }, waitMs);
       waiting.add(waiter);
       onCancel(() => end(() => reject(new CallCancelled("the client disconnected before there was room"))));
@@ -137,35 +138,27 @@ export function createOutputBudget(limitBytes: number): OutputBudget {
     },
     async expect(caller, bytes, options) {
       const isBehind = [...waiting].some((waiter) => waiter.caller === caller);
-      if (isBehind || refusal(caller, bytes, [held, expected])) return wait(caller, bytes, options);
+      if (isBehind || refusal(caller, bytes, expected)) return wait(caller, bytes, options);
       return take(expected, caller, bytes);
     },
   };
 }
 
 /** Bytes in total and per caller. */
-interface Tally {
-  readonly total: number;
-  of(caller: string): number;
-  add(caller: string, bytes: number): void;
-}
+class Tally {
+  total = 0;
+  readonly #byCaller = new Map<string, number>();
 
-function createTally(): Tally {
-  const byCaller = new Map<string, number>();
-  let total = 0;
-  const of = (caller: string): number => byCaller.get(caller) ?? 0;
-  return {
-    of,
-    get total() {
-      return total;
-    },
-    add(caller, bytes) {
-      total += bytes;
-      const sum = of(caller) + bytes;
-      if (sum === 0) byCaller.delete(caller);
-      else byCaller.set(caller, sum);
-    },
-  };
+  of(caller: string): number {
+    return this.#byCaller.get(caller) ?? 0;
+  }
+
+  add(caller: string, bytes: number): void {
+    this.total += bytes;
+    const sum = this.of(caller) + bytes;
+    if (sum === 0) this.#byCaller.delete(caller);
+    else this.#byCaller.set(caller, sum);
+  }
 }
 
 /**

@@ -1,90 +1,40 @@
 /** The last lines of the log of a container that runs, has ended, or was removed. */
+
 import { lstat } from "node:fs/promises";
+import { GatewayError } from "../errors.ts";
 import { compileQuery } from "../logs/line-filter.ts";
 import { absent } from "../logs/log-place.ts";
-import { fromMs } from "../logs/log-time.ts";
-import { oneContainer } from "../logs/logged-containers.ts";
 import { openLogs } from "../logs/read-logs.ts";
 import type { LogItem } from "../routes/answers.ts";
-import { defaultLogsOf } from "../runtimes/log-folders.ts";
 import type { Gateway } from "./gateway.ts";
 import { itemOf } from "./log-item.ts";
 import { MissingPart } from "./missing-part.ts";
-import type { Subject } from "./post-mortem-subject.ts";
 
-/** Text of a log in an answer. The last line comes whatever its size, which is at most this. */
+/** Maximum text of a log in an answer, in bytes. The last line, which is never longer, is always included. */
 const maxLogBytes = 1024 * 1024;
-/** How far the times of a log and of events are apart at most, in milliseconds. */
-const clockSlackMs = 1000;
 
 /**
- * The log of a container that was removed, at the place where logs are by default.
+ * Reads the last lines of a container's log, the oldest first.
  *
- * @throws {MissingPart} if there is none, or several containers may have written it.
- */
-export async function keptLog(
-  { inventory, logRoots }: Gateway,
-  { podSandboxId, name, attempt }: Subject,
-  isTaken: boolean,
-): Promise<string> {
-  const pod = await inventory.podOf("pod", podSandboxId);
-  const found = await Promise.all(logRoots.map((root) => defaultLogsOf(root, pod, { name, attempt })));
-  const [path, ...others] = found.flat();
-  if (path === undefined)
-    throw new MissingPart("the container has been removed, and its log is not at its usual place");
-  if (isTaken || others.length > 0)
-    throw new MissingPart(
-      "the container has been removed, and another one with its name and attempt has a log there too",
-    );
-  return path;
-}
-
-interface LastLinesOptions {
-  /** Of the container. */
-  readonly id: string;
-  readonly subject: Subject;
-  readonly logPath: string;
-  readonly tailLines: number;
-  /** Whether the runtime has the container no more, so that the log is found only by its place. */
-  readonly isRemoved: boolean;
-  readonly signal: AbortSignal;
-}
-
-/**
- * The last lines of a log, the oldest first.
- *
- * @throws {MissingPart} if there is no such file.
- * @throws {GatewayError} `log_not_readable`
+ * @throws {MissingPart} If there is no log, or none is kept of a removed container.
+ * @throws {GatewayError} `log_not_readable`, and those of the runtime.
  */
 export async function lastLines(
-  { logRoots }: Gateway,
-  { id, subject, logPath, tailLines, isRemoved, signal }: LastLinesOptions,
-): Promise<readonly LogItem[]> {
-  const { name, attempt, podSandboxId, state, life } = subject;
-  const container = {
+  { containers, logRoots }: Gateway,
+  {
     id,
-    name,
-    attempt,
-    podSandboxId,
-    pod: "",
-    namespace: "",
-    isEnded: state !== "CONTAINER_RUNNING",
-  };
-  // A file of the same name may be that of another container, if this one's has expired.
-  const near = (time: bigint, slackMs: number) =>
-    isRemoved && time > 0n ? fromMs(Number(time / 1_000_000n) + slackMs) : undefined;
-  const tests = await compileQuery({
-    since: near(life.createdAt, -clockSlackMs),
-    until: near(life.finishedAt, clockSlackMs),
-    before: 0,
-    after: 0,
-  });
-  const logs = await openLogs({
-    containers: oneContainer(container, async () => logPath),
-    roots: logRoots,
-    query: { selection: {}, tests, follow: false, tailLines },
+    tailLines,
     signal,
+  }: { readonly id: string; readonly tailLines: number; readonly signal: AbortSignal },
+): Promise<readonly LogItem[]> {
+  const logPath = await containers.logPathOf(id).catch((error: unknown) => {
+    if (error instanceof GatewayError && error.code === "not_found")
+      throw new MissingPart("the container has been removed, and its log is not kept");
+    throw error;
   });
+  const tests = await compileQuery({ before: 0, after: 0 });
+  const query = { selection: { containerId: id }, tests, follow: false, tailLines };
+  const logs = await openLogs({ containers, roots: logRoots, query, signal });
   let items: { readonly item: LogItem; readonly bytes: number }[] = [];
   let bytes = 0;
   for await (const batch of logs.lines) {

@@ -21,7 +21,7 @@ import type { Gateway } from "./gateway.ts";
 import { inputOf } from "./input.ts";
 import { likelyCause } from "./likely-cause.ts";
 import { MissingPart } from "./missing-part.ts";
-import { keptLog, lastLines } from "./post-mortem-log.ts";
+import { lastLines } from "./post-mortem-log.ts";
 import { exitOf, fromEvents, lifeAnswer, lifeOf, type Subject, withEvents } from "./post-mortem-subject.ts";
 
 type Part = PostMortem["missing"][number]["part"];
@@ -111,12 +111,7 @@ export async function readPostMortem(
     }),
     partOf("log", "logs", async () => {
       if (tailLines === 0) return [];
-      const isTaken = (siblings ?? []).some(
-        (one) => one.metadata?.name === name && one.metadata.attempt === attempt && one.id !== id,
-      );
-      const logPath = reply?.status?.logPath ?? (await keptLog(gateway, subject, isTaken));
-      const isRemoved = reply === undefined;
-      return await lastLines(gateway, { id, subject, logPath, tailLines, isRemoved, signal: ctx.signal });
+      return await lastLines(gateway, { id, tailLines, signal: ctx.signal });
     }),
     partOf("memory", "read:stats", async () => {
       const history = await gateway.readMemory(id, isRunning ? (facts?.pid ?? 0) : 0);

@@ -57,11 +57,11 @@ function registerPlain<R extends Exclude<Route, SessionRoute>, P, A>(
     config: { logged: route },
     // Before the body is read: a caller without the grant need not send it.
     onRequest: async (request) => {
-      grant({ request, caller: gateway.callerOf(request) });
+      grant(request);
       refuseHandshake(request.raw);
     },
     handler: async (request: FastifyRequest, reply: FastifyReply) =>
-      run(new RequestContext({ route, caller: gateway.callerOf(request), request, reply })),
+      run(new RequestContext(route, request, reply)),
   });
 }
 
@@ -78,7 +78,6 @@ function registerStream(app: FastifyInstance, route: StreamRoute, scope: RouteSc
       if (!("session" in opened)) throw new TypeError("A WebSocket without a session");
       return opened.session;
     },
-    handler: async (request, reply) =>
-      stages.run(new RequestContext({ route, caller: gateway.callerOf(request), request, reply })),
+    handler: async (request, reply) => stages.run(new RequestContext(route, request, reply)),
   });
 }

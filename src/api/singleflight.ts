@@ -39,20 +39,19 @@ export type Share = <T>(
   produce: (onCancel: OnCancel) => Promise<Produced<T>>,
 ) => Promise<Shared<T>>;
 
-interface SharedCall {
+/** Answers of type `T` that are shared. */
+interface SharedCall<T> {
   /** Readers that have not left. At 0, the call is cancelled. */
   waiting: number;
   /** All readers so far. Each releases the answer once; one that left does so immediately. */
   joined: number;
-  begun: boolean;
   cancel: () => void;
-  readonly begin: () => void;
-  readonly settled: Promise<Shared<unknown>>;
+  settled: Promise<Shared<T>>;
 }
 
 interface Queue {
-  current: SharedCall;
-  next: SharedCall | undefined;
+  current: SharedCall<unknown>;
+  next: SharedCall<unknown> | undefined;
 }
 
 type Produce<T> = (onCancel: OnCancel) => Promise<Produced<T>>;
@@ -60,53 +59,58 @@ type Produce<T> = (onCancel: OnCancel) => Promise<Produced<T>>;
 export function createSingleflight(): Share {
   const queues = new Map<string, Queue>();
 
-  function createCall(key: string, produce: Produce<unknown>): SharedCall {
-    let start: () => void = () => {};
-    const started = new Promise<void>((resolve) => {
-      start = resolve;
-    });
-    const call: SharedCall = {
-      waiting: 0,
-      joined: 0,
-      begun: false,
-      cancel: () => {},
-      begin() {
-        call.begun = true;
-        start();
-      },
-      settled: started.then(() => perform(call, produce)).finally(() => settle(key, call)),
-    };
+  /** Returns the call that a new reader may join: one that begins now, or when the current one has settled. */
+  function join(key: string, produce: Produce<unknown>): SharedCall<unknown> {
+    const queue = queues.get(key);
+    if (queue?.next !== undefined) return queue.next;
+    const call = { waiting: 0, joined: 0, cancel: () => {} } as SharedCall<unknown>;
+    if (queue === undefined) queues.set(key, { current: call, next: undefined });
+    else queue.next = call;
+    call.settled = perform(key, call, { after: queue?.current.settled, produce });
     call.settled.catch(() => undefined);
     return call;
   }
 
-  /** Starts the next call after one has settled. */
-  function settle(key: string, call: SharedCall): void {
+  async function perform(
+    key: string,
+    call: SharedCall<unknown>,
+    { after, produce }: { readonly after: Promise<unknown> | undefined; readonly produce: Produce<unknown> },
+  ): Promise<Shared<unknown>> {
+    // Even the first call begins only when its reader has joined.
+    await after?.catch(() => undefined);
+    try {
+      if (call.waiting === 0) throw new CallCancelled("every reader disconnected before the call");
+      const produced = await produce((cancel) => {
+        call.cancel = cancel;
+        // All readers may have left while the call was being prepared.
+        if (call.waiting === 0) cancel();
+      });
+      let readers = call.joined;
+      return {
+        value: produced.value,
+        release() {
+          readers--;
+          if (readers === 0) produced.release();
+        },
+      };
+    } finally {
+      settle(key);
+    }
+  }
+
+  /** The call of the key that has begun is over. */
+  function settle(key: string): void {
     const queue = queues.get(key);
-    if (queue?.current !== call) return;
-    if (queue.next === undefined) {
+    if (queue?.next === undefined) {
       queues.delete(key);
       return;
     }
     queue.current = queue.next;
     queue.next = undefined;
-    queue.current.begin();
-  }
-
-  /** Returns the call that a new reader may join. */
-  function join(key: string, produce: Produce<unknown>): SharedCall {
-    const queue = queues.get(key);
-    if (queue !== undefined) {
-      queue.next ??= createCall(key, produce);
-      return queue.next;
-    }
-    const call = createCall(key, produce);
-    queues.set(key, { current: call, next: undefined });
-    call.begin();
-    return call;
   }
 
   return <T>({ key, deadlineMs, onCancel }: ShareOptions, produce: Produce<T>): Promise<Shared<T>> => {
+    const isFirst = !queues.has(key);
     const call = join(key, produce);
     call.waiting++;
     call.joined++;
@@ -127,24 +131,7 @@ export function createSingleflight(): Share {
       return shared;
     });
     // A call has its own deadline, but the wait for it to begin does not.
-    return call.begun ? served : withDeadline(served, deadlineMs, leave);
-  };
-}
-
-async function perform(call: SharedCall, produce: Produce<unknown>): Promise<Shared<unknown>> {
-  if (call.waiting === 0) throw new CallCancelled("every reader disconnected before the call");
-  const produced = await produce((cancel) => {
-    call.cancel = cancel;
-    // All readers may have left while the call was being prepared.
-    if (call.waiting === 0) cancel();
-  });
-  let readers = call.joined;
-  return {
-    value: produced.value,
-    release() {
-      readers--;
-      if (readers === 0) produced.release();
-    },
+    return isFirst ? served : withDeadline(served, deadlineMs, leave);
   };
 }
 

@@ -17,13 +17,15 @@
  * Compiled once per route, without the stages that the route does not need. Kinds of routes differ only in `bind`,
  * `call` and `answer`.
  */
+import type { FastifyRequest } from "fastify";
 import { isAudited } from "../access/audit.ts";
 import { authorize } from "../access/authorize.ts";
 import { hasPolicy } from "../access/policy/pod-policy.ts";
 import { scopeKeyOf } from "../access/scope.ts";
 import type { Route } from "../routes/define.ts";
+import { preparations } from "../runtimes/defaults.ts";
 import type { Binder } from "./bind.ts";
-import type { RequestContext } from "./context.ts";
+import { callerOf, type RequestContext } from "./context.ts";
 import { type Gateway, locatedInRequest } from "./gateway.ts";
 import { narrowPull } from "./pull-request.ts";
 import { targetStage } from "./target.ts";
@@ -61,13 +63,13 @@ export interface Stages<R extends Route, P, A> {
 }
 
 /** The grant stage, which runs before the body is read. @throws {GatewayError} not_capable: if a grant is missing. */
-export function grantStage(route: Route): (ctx: Pick<RequestContext, "caller" | "request">) => void {
+export function grantStage(route: Route): (request: FastifyRequest) => void {
   const fields = Object.keys(route.fieldGrants ?? {});
-  return ({ caller, request }) => {
+  return (request) => {
     const query = request.query as { readonly [name: string]: unknown };
     // Only unambiguous values. The binder parses the query exactly, and `fieldGrants` checks again.
     const given = fields.filter((name) => query[name] === "" || query[name] === "true");
-    authorize(route, caller, { fields: given });
+    authorize(route, callerOf(request), { fields: given });
   };
 }
 
@@ -83,7 +85,7 @@ export function compileStages<R extends Route, P, A>(
     ["defaults", defaultsStage(route, gateway)],
     ["policy", policyStage(route, gateway, kind.binder)],
     ["audit", auditStage(route, gateway)],
-    ["prepare", prepareStage(route, gateway)],
+    ["prepare", prepareStage(route)],
   ];
   const stages = all.flatMap(([name, run]) => (run === undefined ? [] : [{ name, run }]));
 
@@ -150,10 +152,12 @@ function scopeStage({ allow }: Route): Run | undefined {
  * @throws {GatewayError} not_found
  */
 function defaultsStage(route: Route, { defaults }: Gateway): Run | undefined {
-  if (route.kind !== "unary" || !defaults.handles(route.rpc)) return undefined;
-  const { rpc } = route;
+  // Each completes the message of its own RPC, which is that of the route.
+  const complete =
+    route.kind === "unary" ? (defaults[route.rpc] as (message: object) => Promise<object>) : undefined;
+  if (complete === undefined) return undefined;
   return async ({ outgoing }) => {
-    if (outgoing !== undefined) outgoing.message = { ...(await defaults.apply(rpc, outgoing.message)) };
+    if (outgoing !== undefined) outgoing.message = { ...(await complete(outgoing.message)) };
   };
 }
 
@@ -173,16 +177,17 @@ function policyStage(route: Route, { policy }: Gateway, binder: Binder): Run | u
 }
 
 function auditStage({ id, allow }: Route, { audit }: Gateway): Run | undefined {
-  if (!isAudited(allow)) return undefined;
+  if (audit === undefined || !isAudited(allow)) return undefined;
   return (ctx) =>
     audit.record({ requestId: ctx.id, caller: ctx.caller.name, routeId: id, target: ctx.target });
 }
 
 /** Only now that the request is permitted does anything change on the node. @throws {InvalidValue} */
-function prepareStage(route: Route, { defaults }: Gateway): Run | undefined {
-  if (route.kind !== "unary" || !defaults.prepares(route.rpc)) return undefined;
-  const { rpc } = route;
+function prepareStage(route: Route): Run | undefined {
+  const prepare =
+    route.kind === "unary" ? (preparations[route.rpc] as (message: object) => Promise<void>) : undefined;
+  if (prepare === undefined) return undefined;
   return async ({ outgoing }) => {
-    if (outgoing !== undefined) await defaults.prepare(rpc, outgoing.message);
+    if (outgoing !== undefined) await prepare(outgoing.message);
   };
 }

@@ -3,12 +3,14 @@
  * expands an id prefix to the full id, and checks whether the caller may change a pod that Crest did not create.
  */
 import { canChangeUnmanaged, changesPods, requireManaged } from "../access/authorize.ts";
+import { GatewayError } from "../errors.ts";
 import type { Grant } from "../grants.ts";
-import type { Inventory, Kind } from "../inventory/inventory.ts";
+import { type Inventory, type Kind, pickId } from "../inventory/inventory.ts";
 import type { ListRoute, Route } from "../routes/define.ts";
 import { managedLabel } from "../runtimes/pod-config.ts";
 import { noteTarget } from "../server/request-record.ts";
 import type { RequestContext } from "./context.ts";
+import type { Gateway } from "./gateway.ts";
 import { resolveFilters } from "./id-filters.ts";
 
 type Run = (ctx: RequestContext) => Promise<void>;
@@ -22,19 +24,29 @@ interface Named {
 /** Runtimes report success for these even if the target does not exist; Crest answers 404. */
 const mustExist: ReadonlySet<string> = new Set<Grant>(["stop", "remove"]);
 
+type Targets = Pick<Gateway, "inventory" | "keptLogs">;
+
 /** Returns the target stage of a route; undefined if the route has no single target. */
-export function targetStage(route: Route, { inventory }: { readonly inventory: Inventory }): Run | undefined {
+export function targetStage(route: Route, { inventory, keptLogs }: Targets): Run | undefined {
   if (route.kind === "list") return filterStage(route, inventory);
   const named = namedBy(route);
   if (named === undefined) return undefined;
   const { kind, field } = named;
   const options = { mustExist: mustExist.has(route.allow) };
   const isChange = changesPods(route);
+  const takesRemoved = route.kind === "stream" && route.takesRemoved === true;
   return async (ctx) => {
     const { bound, caller, outgoing, request } = ctx;
     const given = String(bound.message[field]);
     noteTarget(request, kind, given);
-    const id = await inventory.resolve(kind, given, options);
+    const id = await inventory.resolve(kind, given, options).catch((error: unknown) => {
+      const isAbsent = error instanceof GatewayError && error.code === "not_found";
+      if (!isAbsent || !takesRemoved) throw error;
+      const owners = keptLogs.select({}).map(({ owner }) => owner);
+      return pickId(kind, given, [
+        ...new Set(owners.map((one) => (kind === "pod" ? one.podSandboxId : one.id))),
+      ]);
+    });
     noteTarget(request, kind, id);
     const mayBeOthers = isChange && !canChangeUnmanaged(caller);
     const pod = mayBeOthers ? await inventory.podOf(kind, id) : undefined;
@@ -58,5 +70,7 @@ function filterStage({ http, filters = {} }: ListRoute, inventory: Inventory): R
   if (!Object.values(filters).some((field) => field === "filter.id" || field === "filter.podSandboxId"))
     return undefined;
   const kind = http.endsWith("/pods") ? "pod" : "container";
-  return ({ bound }) => resolveFilters(inventory, kind, bound.message.filter ?? {});
+  return async ({ bound: { message } }) => {
+    if (message.filter) await resolveFilters(inventory, kind, message.filter);
+  };
 }

@@ -1,14 +1,16 @@
 /** Routes answered by one RPC: how they bind, call and answer. For the order of the stages, see `stages.ts`. */
 import type { FastifyReply } from "fastify";
-import { decodeReply, hasField, writeReply } from "../cri/codec.ts";
+import { decodeReply, fieldAt, writeReply } from "../cri/codec.ts";
 import { deadlineOf } from "../cri/rpc-rules.ts";
 import { GatewayError } from "../errors.ts";
+import { methods } from "../gen/methods.ts";
 import { explainAbsence } from "../inventory/name-hints.ts";
 import { mediaTypesOf, type UnaryRoute } from "../routes/define.ts";
 import { secretsIn, withoutSecrets } from "../runtimes/secrets.ts";
 import { pathOf } from "../server/problems.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";
 import { version } from "../version.ts";
+import { scanItems } from "../wire/scan.ts";
 import type { Written } from "../wire/write-json.ts";
 import { createBinder } from "./bind.ts";
 import type { RequestContext } from "./context.ts";
@@ -44,7 +46,7 @@ export function unaryKind(
   route: UnaryRoute,
   gateway: Gateway,
   registry: SessionRegistry,
-): RouteKind<UnaryRoute, void, Send> {
+): RouteKind<UnaryRoute, RuntimeRequest, Send> {
   const { rpc } = route;
   const binder = createBinder(route);
   const mediaTypes = mediaTypesOf(route);
@@ -89,21 +91,18 @@ export function unaryKind(
       const { message, unknown } = ctx.bound;
       const wire = encodeBound(rpc, message, binder, unknown);
       // Without a body, all names are canonical.
-      ctx.outgoing = new RuntimeRequest(rpc, wire, route.body === undefined ? message : undefined);
-      warnOfUnknown(ctx.reply, unknown, binder);
+      const outgoing = new RuntimeRequest(rpc, wire, route.body === undefined ? message : undefined);
+      ctx.outgoing = outgoing;
+      if (unknown !== undefined) warnOfUnknown(ctx.reply, unknown, binder);
+      return outgoing;
     },
-    call: (ctx) => call(ctx, outgoingOf(ctx)),
+    call,
     answer: ({ reply }, send) => send(reply),
     explain,
   };
 }
 
 type Call = (ctx: Context, outgoing: RuntimeRequest) => Promise<Send>;
-
-function outgoingOf({ outgoing }: Context): RuntimeRequest {
-  if (outgoing === undefined) throw new TypeError("A call without a bound request");
-  return outgoing;
-}
 
 /** The options of the call. A grace period without a CRI field comes from the gateway's own parameter. */
 function optionsOf({ bound, onCancel }: Context, { rpc, message }: RuntimeRequest) {
@@ -128,10 +127,11 @@ function execCall({ runtime, budget, roomWaitMs: waitMs = defaultRoomWaitMs }: G
 /** A change, answered with an empty body or an id. */
 function changeCall(route: UnaryRoute, { runtime, pool }: Gateway): Call {
   const { rpc, location, success } = route;
+  const requireField = presenceOf(route);
   return async (ctx, outgoing) => {
     const result = await runtime.call(rpc, outgoing.wire, optionsOf(ctx, outgoing));
     if (success === 204) return (reply) => reply.code(204).send();
-    requireField(route, result, ctx.request.url);
+    requireField?.(result, ctx.request.url);
     return (reply) => {
       if (location !== undefined) reply.header("location", locationOf(location, decodeReply(rpc, result)));
       return sendWritten(reply.code(success), writeReply(rpc, result, pool));
@@ -142,6 +142,7 @@ function changeCall(route: UnaryRoute, { runtime, pool }: Gateway): Call {
 /** A read. Concurrent identical reads by callers with the same scope share one call. */
 function readCall(route: UnaryRoute, { runtime, share, budget, pool }: Gateway): Call {
   const { rpc, responseHeader } = route;
+  const requireField = presenceOf(route);
   return async (ctx, outgoing) => {
     const options = optionsOf(ctx, outgoing);
     const { deadlineMs } = options;
@@ -150,7 +151,7 @@ function readCall(route: UnaryRoute, { runtime, share, budget, pool }: Gateway):
     const shared = await share({ key, deadlineMs, onCancel: ctx.onCancel }, async (onCancel) => {
       const written = await writeWithin(budget, ctx.caller.name, async () => {
         const result = await runtime.call(rpc, wire, { ...options, onCancel });
-        requireField(route, result, ctx.request.url);
+        requireField?.(result, ctx.request.url);
         return writeReply(rpc, result, pool);
       });
       return { value: written.bytes, release: written.release };
@@ -171,9 +172,14 @@ export function sendWritten(reply: FastifyReply, { bytes, release }: Sendable): 
   return reply.raw.destroyed ? reply.hijack() : reply.type("application/json").send(bytes);
 }
 
-function requireField({ rpc, notFoundUnless }: UnaryRoute, wire: Buffer, url: string): void {
-  if (notFoundUnless === undefined || hasField(rpc, wire, notFoundUnless)) return;
-  throw new GatewayError("not_found", `Cannot find ${pathOf(url)}: the runtime does not have it`);
+/** Checks a reply for what a route asks for. Undefined where every reply has it. */
+function presenceOf({ rpc, notFoundUnless }: UnaryRoute): ((wire: Buffer, url: string) => void) | undefined {
+  if (notFoundUnless === undefined) return undefined;
+  const { number } = fieldAt(methods[rpc].response, notFoundUnless);
+  return (wire, url) => {
+    if (scanItems(wire, number).length === 0)
+      throw new GatewayError("not_found", `Cannot find ${pathOf(url)}: the runtime does not have it`);
+  };
 }
 
 /** Fills in `/v1/pods/{podSandboxId}` with the fields of the answer. */

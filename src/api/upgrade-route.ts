@@ -46,10 +46,10 @@ export function registerUpgrade<R extends Route, P extends UpgradePlan, A>(
     method: "GET",
     url: routerPath(path),
     config: { logged: route },
-    onRequest: async (request) => grant({ request, caller: gateway.callerOf(request) }),
+    onRequest: async (request) => grant(request),
     preHandler: async (request, reply) => {
       if (!request.ws) return;
-      const ctx = new RequestContext({ route, caller: gateway.callerOf(request), request, reply });
+      const ctx = new RequestContext(route, request, reply);
       const plan = await stages.begin(ctx);
       const place = { registry, places: plan.places };
       const begin = await prepareSession(request.raw.socket, place, async (client) => {

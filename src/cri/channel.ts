@@ -158,10 +158,10 @@ export function connect(options: ConnectOptions): Runtime {
 
   const sideOf = (rpc: Rpc): Side => (rpc.startsWith("ImageService/") ? imageSide : runtimeSide);
 
-  /** Records whether the runtime has an RPC. A transport failure proves neither. */
-  function note(rpc: Rpc, error?: ServiceError): void {
-    const lacks = error?.code === status.UNIMPLEMENTED;
-    if (error !== undefined && (isStarting(error) || (onTheWay.has(error.code) && !lacks))) return;
+  /** Records whether the runtime has an RPC that failed. A transport failure proves neither. */
+  function noteFailure(rpc: Rpc, error: ServiceError): void {
+    const lacks = error.code === status.UNIMPLEMENTED;
+    if (isStarting(error) || (onTheWay.has(error.code) && !lacks)) return;
     sideOf(rpc).remember(rpc, lacks ? "unimplemented" : "answered");
   }
 
@@ -171,7 +171,7 @@ export function connect(options: ConnectOptions): Runtime {
     request: Uint8Array,
     { deadline, atOnce, ...attempt }: Failed,
   ): Promise<void> {
-    note(rpc, attempt.failure);
+    noteFailure(rpc, attempt.failure);
     const pause = atOnce ? undefined : sideOf(rpc).nextDelayMs(attempt);
     if (pause === undefined || Date.now() + pause >= deadline) {
       throw fromStatus(rpc, atDeadline(attempt.failure, deadline), request);
@@ -202,12 +202,10 @@ export function connect(options: ConnectOptions): Runtime {
         try {
           for await (const message of call) {
             repeatable = false;
-            answered();
-            note(rpc);
+            answered(rpc);
             yield message as Buffer;
           }
-          answered();
-          note(rpc);
+          answered(rpc);
           return;
         } catch (error) {
           if (cancelled) throw cancellation(rpc, error);
@@ -293,8 +291,7 @@ export function connect(options: ConnectOptions): Runtime {
               ),
             );
           });
-          answered();
-          note(rpc);
+          answered(rpc);
           return reply;
         } catch (error) {
           if (cancelled) throw cancellation(rpc, error);
@@ -357,7 +354,8 @@ interface Side {
   /** As `Runtime.whenDropped`, for this connection. Adding a function that is already waiting has no effect. */
   whenDropped(dropped: () => void): void;
   nextDelayMs(attempt: Omit<Attempt, "connected">): number | undefined;
-  answered(): void;
+  /** Call it when the runtime has answered. */
+  answered(rpc: Rpc): void;
 }
 
 function open(path: string, { outageMs: waitMs = outageMs }: ConnectOptions): Side {
@@ -376,17 +374,21 @@ function open(path: string, { outageMs: waitMs = outageMs }: ConnectOptions): Si
   const seen = new Map<Rpc, "answered" | "unimplemented">();
   const forget = (): void => seen.clear();
   const whenDropped = createDropWatch(client);
+  function remember(rpc: Rpc, what: "answered" | "unimplemented"): void {
+    if (seen.get(rpc) === what) return;
+    seen.set(rpc, what);
+    whenDropped(forget);
+  }
   return {
     client,
     seen,
-    remember(rpc, what) {
-      if (seen.get(rpc) === what) return;
-      seen.set(rpc, what);
-      whenDropped(forget);
-    },
+    remember,
     whenDropped,
     nextDelayMs: (attempt) => outage.nextDelayMs({ ...attempt, connected: isConnected(client) }),
-    answered: outage.end,
+    answered(rpc) {
+      outage.end();
+      remember(rpc, "answered");
+    },
   };
 }
 

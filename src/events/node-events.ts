@@ -15,7 +15,15 @@ import { createEventReaders } from "./event-readers.ts";
 import { createEventRing, type EventRing } from "./event-ring.ts";
 import { type EventSourceName, listEveryMs as listEvery, sourceOf } from "./event-source.ts";
 import { createImageState } from "./image-state.ts";
-import { type EventDraft, type EventItem, type EventType, type NodeEvent, timeOf } from "./node-event.ts";
+import {
+  type Control,
+  type EventDraft,
+  type EventItem,
+  type EventType,
+  type NodeEvent,
+  type SnapshotEvent,
+  timeOf,
+} from "./node-event.ts";
 import { createNodeState, type NodeState } from "./node-state.ts";
 import type { NodeReader } from "./read-node.ts";
 
@@ -282,19 +290,17 @@ export function createNodeEvents({
         leave();
         return false;
       }
-      const tell = (exitCode?: number): void =>
-        changed({ exitCode, isFollowed: !closed && one.reader !== undefined });
-      const add = (): AsyncIterable<EventItem> => {
-        const items = readers.add({ first: [], wanted: isChangeOf(of), signal, left: () => undefined });
-        tell();
-        return items;
+      const tell = (event?: NodeEvent | SnapshotEvent): void =>
+        changed({ event, isFollowed: !closed && one.reader !== undefined });
+      const follow = async (): Promise<void> => {
+        while (!signal.aborted) {
+          const items = readers.add({ first: [], wanted: isChangeOf(of), signal, left: () => undefined });
+          // At the beginning, and after it fell behind: the sequence has ended then.
+          tell();
+          for await (const item of items) tell(isControl(item) ? undefined : item);
+        }
       };
-      const follow = async (items: AsyncIterable<EventItem>): Promise<void> => {
-        for await (const item of items) tell(item.type === "container.exited" ? item.exitCode : undefined);
-        // It fell behind, but only missed that something changed.
-        if (!signal.aborted) await follow(add());
-      };
-      void follow(add())
+      void follow()
         .catch(() => tell())
         .finally(leave);
       return true;
@@ -320,14 +326,14 @@ export function createNodeEvents({
   };
 }
 
-const controls: ReadonlySet<string> = new Set(["bookmark", "resync", "gap"]);
+const isControl = (item: EventItem): item is Control =>
+  item.type === "bookmark" || item.type === "resync" || item.type === "gap";
 
-/** Selects events that change the state of a pod or container. Commands and images do not. */
-function isChangeOf(of: ChangeOptions["of"] = {}): (item: EventItem) => boolean {
-  const { podSandboxId, containerId } = of;
+/** Selects what changes the state of a pod or container: of one, or of any. Commands and images do not. */
+function isChangeOf({ podSandboxId, containerId }: ChangeOptions["of"] = {}): (item: EventItem) => boolean {
   return (item) => {
-    if (controls.has(item.type)) return true;
-    if (!("podSandboxId" in item || "containerId" in item) || item.type === "container.exec") return false;
+    if (isControl(item)) return true;
+    if (item.type.startsWith("image.") || item.type === "container.exec") return false;
     if (containerId !== undefined) return item.containerId === containerId;
     return podSandboxId === undefined || item.podSandboxId === podSandboxId;
   };

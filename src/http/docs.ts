@@ -49,11 +49,11 @@ const referencePath = "/docs";
 /** The paths served here. They need no token. */
 export const docsPaths: readonly string[] = ["/docs/", referencePath, ...files.map(({ path }) => path)];
 
-/** Built from the published document, so that the two cannot differ. */
-async function readReference(tokenFile: string): Promise<Buffer> {
+/** Built from the published document, so that the two cannot differ. Most gateways are never asked for it. */
+async function readReference(tokenFile: string): Promise<() => Uint8Array> {
   const { referencePage } = await import("../docs/reference-page.ts");
-  const document = JSON.parse(await readFile(openApiFile, "utf8")) as ApiDocument;
-  return Buffer.from(referencePage(document, tokenFile));
+  const document = await readFile(openApiFile);
+  return () => Buffer.from(referencePage(JSON.parse(document.toString()) as ApiDocument, tokenFile));
 }
 
 /**

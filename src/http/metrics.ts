@@ -4,9 +4,10 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
-import type { FastifyInstance, FastifyRequest } from "fastify";
-import { type Caller, requireGrant } from "../access/authorize.ts";
+import type { FastifyInstance } from "fastify";
+import { requireGrant } from "../access/authorize.ts";
 import type { HostGuard } from "../access/hosts.ts";
+import { callerOf } from "../api/context.ts";
 import { routerPath } from "../api/router-path.ts";
 import { GatewayError } from "../errors.ts";
 import type { ContainerMetrics } from "../metrics/container-metrics.ts";
@@ -55,10 +56,7 @@ export function createScrapes({ gateway, containers, current }: ScrapesOptions):
   };
 }
 
-export function registerMetrics(
-  app: FastifyInstance,
-  { scrapes, callerOf }: { readonly scrapes: Scrapes; callerOf(request: FastifyRequest): Caller },
-): void {
+export function registerMetrics(app: FastifyInstance, scrapes: Scrapes): void {
   for (const path of metricsPaths) {
     app.get(path, async (request, reply) => {
       requireGrant("read:stats", callerOf(request));

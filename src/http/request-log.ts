@@ -9,7 +9,7 @@ import type { Access, Route } from "../routes/define.ts";
 import type { LogEntry } from "../server/log-entry.ts";
 import { pathOf } from "../server/problems.ts";
 import type { RawRefusal } from "../server/raw-response.ts";
-import { keepRecord, type RequestRecord, type RequestSpan, recordOf } from "../server/request-record.ts";
+import type { RequestRecord, RequestSpan } from "../server/request-record.ts";
 import type { Tracing } from "../tracing/tracing.ts";
 import { healthPaths } from "./health.ts";
 
@@ -89,11 +89,11 @@ export function createRequestLog({ requestLog, tracing }: RequestWatchOptions): 
         receivedBefore: socket.bytesRead,
         span: tracing === undefined ? undefined : beginSpan(tracing, request),
       };
-      keepRecord(request, record);
+      request.record = record;
       reply.raw.once("close", () => finish(request, reply, record));
     },
     streamStarted(request) {
-      const record = recordOf(request);
+      const { record } = request;
       // The client may have left while the stream was opened.
       if (record === undefined || record.isClosed) return;
       record.isOpen = true;
@@ -101,7 +101,7 @@ export function createRequestLog({ requestLog, tracing }: RequestWatchOptions): 
       log({ level: "info", message: messageOf(facts, "started"), ...facts, event: "start", status: 200 });
     },
     sessionStarted(request, socket) {
-      const record = recordOf(request);
+      const { record } = request;
       if (record === undefined) return;
       const facts = { ...factsOf(request, record), status: 101 };
       log({ level: "info", message: messageOf(facts, "started"), ...facts, event: "start" });
@@ -161,7 +161,7 @@ function routeOf({ routeOptions }: FastifyRequest): string | undefined {
 }
 
 /** What is known from the beginning on. */
-function factsOf(request: FastifyRequest, { caller, target, span }: RequestRecord) {
+function factsOf(request: FastifyRequest, { target, span }: RequestRecord) {
   const { logged } = request.routeOptions.config as LoggedConfig;
   const route = routeOf(request);
   return {
@@ -170,7 +170,7 @@ function factsOf(request: FastifyRequest, { caller, target, span }: RequestRecor
     route,
     // No route says what it was that the client asked for.
     path: route === undefined ? pathOf(request.url).slice(0, maxPathLength) : undefined,
-    caller,
+    caller: request.caller?.name,
     grant: grantOf(logged?.allow),
     target,
     traceId: span?.traceId,

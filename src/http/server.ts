@@ -7,7 +7,7 @@ import type { Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { SecureContextOptions } from "node:tls";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
-import { type Audit, noAudit } from "../access/audit.ts";
+import type { Audit } from "../access/audit.ts";
 import type { Caller } from "../access/authorize.ts";
 import type { HostGuard } from "../access/hosts.ts";
 import type { PodPolicy } from "../access/policy/pod-policy.ts";
@@ -24,7 +24,8 @@ import { GatewayError } from "../errors.ts";
 import { loadFollower, type NodeEvents } from "../events/node-events.ts";
 import type { StopRequests } from "../events/stop-requests.ts";
 import type { Inventory } from "../inventory/inventory.ts";
-import { listedContainers } from "../logs/logged-containers.ts";
+import type { KeptLogs } from "../logs/keeping/kept-logs.ts";
+import type { ContainerSource } from "../logs/logged-containers.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
 import { routes } from "../routes/index.ts";
@@ -42,7 +43,6 @@ import { noteResponse } from "../server/pending-responses.ts";
 import { apiHeaders, pathOf, sendProblem } from "../server/problems.ts";
 import { answerClientError, refuse } from "../server/raw-response.ts";
 import { checkCodings, checkQuery, hostOf, originForm } from "../server/request-checks.ts";
-import { noteCaller, recordOf } from "../server/request-record.ts";
 import type { Collector } from "../stats/collector.ts";
 import type { ReadMemoryHistory } from "../stats/container-memory.ts";
 import { offeredProtocols, offeredToken } from "../streaming/channels.ts";
@@ -89,6 +89,10 @@ export interface ServerOptions {
   readonly stops: StopRequests;
   readonly readMemory: ReadMemoryHistory;
   readonly budget: OutputBudget;
+  /** See `Gateway`. */
+  readonly containers: ContainerSource;
+  /** See `Gateway`. */
+  readonly keptLogs: KeptLogs;
   /** Folders below which the logs of containers may lie. */
   readonly logRoots: readonly string[];
   /** Default: no audit log. */
@@ -130,7 +134,6 @@ export interface Server {
 /** Builds the server without listening. */
 export function createServer(options: ServerOptions): Server {
   const { requestTimeoutMs = 60_000, stallTimeoutMs = 300_000 } = options;
-  const callers = new WeakMap<FastifyRequest, Caller>();
   const requestLog = createRequestLog(options);
   const app = Fastify({
     bodyLimit: bodyLimitBytes,
@@ -183,9 +186,7 @@ export function createServer(options: ServerOptions): Server {
     checkCodings(request.raw);
     checkQuery(request.url);
     if (!openPaths.has(pathOf(request.url))) {
-      const caller = options.authenticate(authorizationOf(request));
-      callers.set(request, caller);
-      noteCaller(request, caller.name);
+      request.caller = options.authenticate(authorizationOf(request));
     }
     if (asksForSpdy(request.raw)) refuseSpdy(request);
     // Before Fastify reads the body: where no route takes one, its checks do not matter.
@@ -195,7 +196,7 @@ export function createServer(options: ServerOptions): Server {
   if (options.tracing !== undefined) {
     // Once the body has been read: its events belong to the connection and not to the request.
     app.addHook("preHandler", (request, _reply, done) => {
-      const span = recordOf(request)?.span;
+      const span = request.record?.span;
       if (span === undefined) done();
       else span.run(done);
     });
@@ -228,23 +229,15 @@ export function createServer(options: ServerOptions): Server {
 
   const gateway: Gateway = {
     ...options,
-    audit: options.audit ?? noAudit,
-    containers: listedContainers(options.runtime, options.events),
-    logRoots: options.logRoots,
     logsObserver: options.metrics.logs,
     share: createSingleflight(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
     streamStarted: requestLog.streamStarted,
     sessionStarted: requestLog.sessionStarted,
-    callerOf(request) {
-      const caller = callers.get(request);
-      if (!caller) throw new Error("a route ran without authentication");
-      return caller;
-    },
   };
   const chosen: ChosenProtocols = new WeakMap();
   const loads = [...registerDocuments(app), ...registerDocs(app, options.tokenFileHint)];
-  registerMetrics(app, { scrapes: options.scrapes, callerOf: gateway.callerOf });
+  registerMetrics(app, options.scrapes);
   registerHealth(app, { ...options, sessions: options.sessions.registry });
   registerWebSockets(app, chosen);
   // In its own scope, which starts once the WebSocket server is ready.

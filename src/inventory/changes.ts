@@ -5,10 +5,25 @@
  * but a client must find what it has just created.
  */
 
+/** A pod or container that changed, as far as it is known. */
+export interface ChangeEvent {
+  /** Such as `container.exited`: see `GET /v1/events`. */
+  readonly type: string;
+  readonly podSandboxId?: string;
+  readonly containerId?: string;
+  /** Name and namespace of the pod. */
+  readonly pod?: string;
+  readonly namespace?: string;
+  /** Those of the pod, and those of the container over them. */
+  readonly labels?: { readonly [key: string]: string };
+  /** Of a container that has exited. */
+  readonly exitCode?: number;
+}
+
 /** Something changed, or changes may have been missed. */
 export interface Change {
-  /** Exit code, for the exit of a container. */
-  readonly exitCode?: number | undefined;
+  /** What changed. Absent if changes may have been missed, and at the beginning. */
+  readonly event?: ChangeEvent | undefined;
   /** Whether later changes will be reported. False while the runtime is unreachable. */
   readonly isFollowed: boolean;
 }

@@ -106,7 +106,7 @@ export function createInventory(runtime: Runtime): Inventory {
       try {
         // The runtime's filter takes a unique prefix, and its reply is always small.
         const only = digits.test(id) ? onlyOf(id, await listIds(kind, id)) : undefined;
-        return only ?? pick(kind, id, await listIds(kind));
+        return only ?? pickId(kind, id, await listIds(kind));
       } catch (error) {
         if (!(error instanceof GatewayError && error.code === "reply_too_large")) throw error;
         return await resolveByStatus(kind, id, error);
@@ -135,7 +135,7 @@ function onlyOf(id: string, ids: readonly string[]): string | undefined {
 }
 
 /** As `onlyOf`, among all ids. @throws {GatewayError} `not_found`, `ambiguous_id` */
-function pick(kind: Kind, id: string, all: readonly string[]): string {
+export function pickId(kind: Kind, id: string, all: readonly string[]): string {
   const only = onlyOf(id, all);
   if (only !== undefined) return only;
   const candidates = all.filter((candidate) => candidate.startsWith(id)).sort();

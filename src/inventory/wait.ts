@@ -120,8 +120,8 @@ function createChanges(outer: AbortSignal): Changes {
     get exitCode() {
       return exitCode;
     },
-    note(change) {
-      exitCode = change.exitCode ?? exitCode;
+    note({ event }) {
+      exitCode = event?.exitCode ?? exitCode;
       hasChanged = true;
       wake();
     },

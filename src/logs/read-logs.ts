@@ -15,8 +15,9 @@ import {
 import { type Cursor, cursorId, formatCursor, maxEntries, type Position } from "./cursor.ts";
 import type { Line } from "./join-lines.ts";
 import type { FileKey, LogFile } from "./log-file.ts";
+import type { Selection } from "./log-selection.ts";
 import { compareTimes, fromMs, type LogTime, toMs } from "./log-time.ts";
-import type { ContainerSource, LoggedContainer, Selection } from "./logged-containers.ts";
+import type { ContainerSource, Found, LoggedContainer } from "./logged-containers.ts";
 import { LineMerge, type MergedLine } from "./merge-lines.ts";
 import type { Reached } from "./read-lines.ts";
 
@@ -64,7 +65,7 @@ export interface LogReader {
   ended(): void;
 }
 
-/** Logs that one request reads. Each that is followed takes a descriptor. */
+/** Logs that one request reads. Each takes a descriptor. */
 const maxLogs = 500;
 /** Logs that are opened at a time. */
 const openAtOnce = 8;
@@ -96,6 +97,9 @@ class Logs implements OpenLogs {
   /** By container id. */
   readonly #open = new Map<string, ContainerLog>();
   readonly #known = new Set<string>();
+  readonly #ending = new AbortController();
+  /** Aborts when the reader has left, or has enough. */
+  readonly #signal: AbortSignal;
   readonly #marks = new Map<string, Mark>();
   #latest: LogTime | undefined;
   #surplus = 0;
@@ -105,9 +109,10 @@ class Logs implements OpenLogs {
 
   constructor(options: LogsOptions) {
     this.#options = options;
+    this.#signal = AbortSignal.any([options.signal, this.#ending.signal]);
     // Each of the logs listens.
-    setMaxListeners(0, options.signal);
-    this.#merge = new LineMerge(options.signal);
+    setMaxListeners(0, this.#signal);
+    this.#merge = new LineMerge(this.#signal);
     this.#merge.onReached = ({ id }, reached) => this.#mark(id, reached, reached.time);
     const { cursor } = options.query;
     this.#latest = cursor?.time;
@@ -121,16 +126,20 @@ class Logs implements OpenLogs {
 
   async open(): Promise<void> {
     const { containers, query } = this.#options;
-    const { containers: found, isThere, isComplete } = await containers.list(query.selection);
+    const first = await containers.list(query.selection);
+    const { containers: found, isThere, isComplete } = first;
     if (!isThere) throw absentSubject(query.selection);
-    if (found.length > maxLogs)
+    const present = found.filter(({ isRemoved }) => !isRemoved).length;
+    if (present > maxLogs)
       throw new GatewayError(
         "invalid_request",
-        `Cannot read the logs of ${found.length} containers at once: choose at most ${maxLogs} by labelSelector, namespace or pod`,
+        `Cannot read the logs of ${present} containers at once: choose at most ${maxLogs} by labelSelector, namespace or pod`,
       );
     this.#isAlone = found.length === 1 && isComplete;
+    // Those that were removed first are left out.
+    for (const { id } of found.slice(maxLogs)) this.#known.add(id);
     try {
-      await this.#join(found, { isFirst: true });
+      await this.#join(found.slice(0, maxLogs), { isFirst: true });
       const isOnePod = query.selection.podSandboxId !== undefined;
       if (isOnePod && this.#open.size === 0 && this.#skipped !== undefined) throw this.#skipped;
     } catch (error) {
@@ -142,19 +151,33 @@ class Logs implements OpenLogs {
       this.#surplus = Math.max(0, total - query.tailLines);
     }
     if (!query.follow || (isComplete && found.every(({ isEnded }) => isEnded))) this.#merge.endJoins();
-    else void this.#watch();
+    else void this.#watch(first);
   }
 
   get lines(): AsyncIterable<readonly Passed[]> {
-    return this.#lines();
+    const lines = this.#lines();
+    return {
+      [Symbol.asyncIterator]: () => ({
+        next: () => lines.next(),
+        return: () => {
+          // First of all: logs that are followed may wait for their next line.
+          this.#ending.abort();
+          return lines.return(undefined);
+        },
+      }),
+    };
   }
 
   async *#lines(): AsyncGenerator<readonly Passed[]> {
-    for await (const batch of this.#merge.merged()) {
-      const surplus = Math.min(this.#surplus, batch.length);
-      this.#surplus -= surplus;
-      const wanted = batch.slice(surplus).map((merged) => ({ ...merged, container: merged.owner }));
-      if (wanted.length > 0) yield wanted;
+    try {
+      for await (const batch of this.#merge.merged()) {
+        const surplus = Math.min(this.#surplus, batch.length);
+        this.#surplus -= surplus;
+        const wanted = batch.slice(surplus).map((merged) => ({ ...merged, container: merged.owner }));
+        if (wanted.length > 0) yield wanted;
+      }
+    } finally {
+      this.#ending.abort();
     }
   }
 
@@ -170,7 +193,7 @@ class Logs implements OpenLogs {
   }
 
   async #openOne(container: LoggedContainer, isFirst: boolean): Promise<void> {
-    const { containers, roots, query, signal } = this.#options;
+    const { containers, roots, query } = this.#options;
     const { id, isEnded } = container;
     let logPath: string;
     try {
@@ -184,7 +207,14 @@ class Logs implements OpenLogs {
       throw error;
     }
     const tailLines = isFirst && query.cursor === undefined ? query.tailLines : undefined;
-    const options = { containerId: id, logPath, roots, query: { ...query, tailLines }, isEnded, signal };
+    const options = {
+      containerId: id,
+      logPath,
+      roots,
+      query: { ...query, tailLines },
+      isEnded,
+      signal: this.#signal,
+    };
     const log = new ContainerLog(options);
     this.#known.add(id);
     try {
@@ -233,15 +263,17 @@ class Logs implements OpenLogs {
   }
 
   /** Lists again and again, and lets containers join and leave. */
-  async #watch(): Promise<void> {
-    const { containers, query, signal } = this.#options;
-    const changes = containers.watch(query.selection, signal);
-    for (let readAtMs = performance.now(); ; ) {
-      await changes.due(readAtMs);
+  async #watch(first: Found): Promise<void> {
+    const { containers, query } = this.#options;
+    const signal = this.#signal;
+    const watch = containers.watch(query.selection, signal);
+    for (let listed: Found | undefined = first; ; ) {
+      await watch.due(listed);
       if (signal.aborted) return;
-      readAtMs = performance.now();
+      listed = undefined;
       try {
-        const { containers: found, isComplete } = await containers.list(query.selection);
+        listed = await containers.list(query.selection);
+        const { containers: found, isComplete } = listed;
         const alive = new Set(found.flatMap(({ id, isEnded }) => (isEnded ? [] : [id])));
         for (const [id, log] of this.#open) {
           if (alive.has(id)) continue;
@@ -255,11 +287,9 @@ class Logs implements OpenLogs {
         }
       } catch (error) {
         // A runtime that restarts: its containers, and their logs, go on meanwhile.
-        if (!(error instanceof GatewayError && outages.has(error.code))) {
-          this.#merge.fail(error);
-          return;
-        }
-        changes.outdate();
+        if (error instanceof GatewayError && outages.has(error.code)) continue;
+        this.#merge.fail(error);
+        return;
       }
     }
   }

@@ -520,6 +520,9 @@ export const LogItem = Type.Object(
     containerId: Type.Optional(Type.String({ description: "Id of the container, when reading several." })),
     pod: Type.Optional(Type.String({ description: "Name of the pod, when reading several." })),
     namespace: Type.Optional(Type.String({ description: "Namespace of the pod, when reading several." })),
+    removed: Type.Optional(
+      Type.Boolean({ description: "Whether its container had been removed when reading began." }),
+    ),
     level: Type.Optional(
       oneOf(["trace", "debug", "info", "warn", "error", "fatal"], "Level, if it is recognized."),
     ),

@@ -259,6 +259,8 @@ export function stream<
       readonly gatewayParams?: { readonly [name: string]: GatewayParam };
       /** The form without an `Accept` header. Default: json. */
       readonly byDefault?: "text";
+      /** Also takes the id of a removed pod or container whose logs are kept. */
+      readonly takesRemoved?: true;
     },
 ): StreamRoute<Id, P> {
   return { kind: "stream", success: 200, ...route } as StreamRoute<Id, P>;
@@ -328,6 +330,8 @@ export interface StreamRoute<Id extends string = string, P extends PathFields = 
   readonly uses: readonly Rpc[];
   readonly success: 200;
   readonly byDefault?: "text";
+  /** Also takes the id of a removed pod or container whose logs are kept. */
+  readonly takesRemoved?: true;
 }
 
 export type Route<Id extends string = string> =

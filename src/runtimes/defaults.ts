@@ -29,19 +29,11 @@ import { completeSandboxConfig, recallSandboxConfig } from "./sandbox-config.ts"
 type Complete<R extends Rpc> = (
   request: Input<Methods[R]["request"]>,
 ) => Promise<Input<Methods[R]["request"]>>;
-type Completions = { readonly [R in Rpc]?: Complete<R> };
-type Preparations = { readonly [R in Rpc]?: (request: Input<Methods[R]["request"]>) => Promise<void> };
 
-export interface Defaults {
-  /** Whether requests of `rpc` are completed. For other RPCs the caller's bytes are sent unchanged. */
-  handles(rpc: Rpc): boolean;
-  /** Fills in the missing parts of a request. @throws {InvalidValue} When this runtime could not use it. */
-  apply<R extends Rpc>(rpc: R, request: Input<Methods[R]["request"]>): Promise<Input<Methods[R]["request"]>>;
-  /** Whether requests of `rpc` need folders. */
-  prepares(rpc: Rpc): boolean;
-  /** Makes the folders for logs that a completed request names. @throws {InvalidValue} When one cannot be made. */
-  prepare<R extends Rpc>(rpc: R, request: Input<Methods[R]["request"]>): Promise<void>;
-}
+/** What completes the requests of an RPC. For other RPCs the caller's bytes are sent unchanged. */
+export type Defaults = { readonly [R in Rpc]?: Complete<R> };
+
+type Preparations = { readonly [R in Rpc]?: (request: Input<Methods[R]["request"]>) => Promise<void> };
 
 export interface DefaultsOptions {
   readonly runtime: Runtime;
@@ -52,7 +44,7 @@ export interface DefaultsOptions {
 }
 
 export function createDefaults({ runtime, logRoot, execMaxMs }: DefaultsOptions): Defaults {
-  const completions: Completions = {
+  const defaults: Defaults = {
     "RuntimeService/RunPodSandbox": async (request) => {
       const config = request.config ?? {};
       checkPodConfig(config);
@@ -122,29 +114,19 @@ export function createDefaults({ runtime, logRoot, execMaxMs }: DefaultsOptions)
     return image?.repoTags[0] ?? image?.repoDigests[0];
   }
 
-  const preparations: Preparations = {
-    "RuntimeService/RunPodSandbox": ({ config }) => makePodFolder(config),
-    "RuntimeService/RestorePod": ({ config }) => makePodFolder(config),
-    "RuntimeService/CreateContainer": async ({ config, sandboxConfig }) => {
-      const logDirectory = sandboxConfig?.logDirectory ?? "";
-      await makeLogFolder(logDirectory, "/sandboxConfig/logDirectory");
-      await makeFolderOf(config?.logPath ?? "", logDirectory);
-    },
-  };
-
-  return {
-    handles: (rpc) => rpc in completions,
-    async apply<R extends Rpc>(rpc: R, request: Input<Methods[R]["request"]>) {
-      const complete = completions[rpc] as Complete<R> | undefined;
-      return complete ? await complete(request) : request;
-    },
-    prepares: (rpc) => rpc in preparations,
-    async prepare<R extends Rpc>(rpc: R, request: Input<Methods[R]["request"]>) {
-      const prepare = preparations[rpc] as ((request: object) => Promise<void>) | undefined;
-      await prepare?.(request);
-    },
-  };
+  return defaults;
 }
+
+/** Makes the folders for logs that a completed request names. Each throws {InvalidValue} when it cannot. */
+export const preparations: Preparations = {
+  "RuntimeService/RunPodSandbox": ({ config }) => makePodFolder(config),
+  "RuntimeService/RestorePod": ({ config }) => makePodFolder(config),
+  "RuntimeService/CreateContainer": async ({ config, sandboxConfig }) => {
+    const logDirectory = sandboxConfig?.logDirectory ?? "";
+    await makeLogFolder(logDirectory, "/sandboxConfig/logDirectory");
+    await makeFolderOf(config?.logPath ?? "", logDirectory);
+  },
+};
 
 const makePodFolder = (config: Input<PodSandboxConfig> | undefined): Promise<void> =>
   makeLogFolder(config?.logDirectory ?? "", "/config/logDirectory");

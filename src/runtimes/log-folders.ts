@@ -34,31 +34,14 @@ export function logFolderOf(logRoot: string, pod: Input<PodSandboxMetadata>): st
  * one then gets `NAME/ATTEMPT~2.log` and so on. A folder that this process cannot read counts as empty.
  */
 export async function logFileOf(podFolder: string, name: string, attempt: number): Promise<string> {
-  const folder = containerFolder(name);
+  const isPlain = /^[A-Za-z0-9._-]+$/.test(name) && !/^\.+$/.test(name) && name.length <= maxNameBytes;
+  const folder = isPlain ? name : hashedName([name]);
   const taken = await readdir(join(podFolder, folder)).catch((): string[] => []);
   for (let count = 1; ; count++) {
     const file = count === 1 ? `${attempt}.log` : `${attempt}~${count}.log`;
     // Rotated files of the earlier container have a suffix.
     if (!taken.some((other) => other === file || other.startsWith(`${file}.`))) return join(folder, file);
   }
-}
-
-/** The log files that containers of this name and attempt had by default: absolute paths. */
-export async function defaultLogsOf(
-  logRoot: string,
-  pod: Input<PodSandboxMetadata>,
-  { name, attempt }: { readonly name: string; readonly attempt: number },
-): Promise<readonly string[]> {
-  const folder = join(logFolderOf(logRoot, pod), containerFolder(name));
-  const files = await readdir(folder).catch((): string[] => []);
-  return files
-    .filter((file) => /^(\d+)(~\d+)?\.log$/.exec(file)?.[1] === String(attempt))
-    .map((file) => join(folder, file));
-}
-
-function containerFolder(name: string): string {
-  const isPlain = /^[A-Za-z0-9._-]+$/.test(name) && !/^\.+$/.test(name) && name.length <= maxNameBytes;
-  return isPlain ? name : hashedName([name]);
 }
 
 /** NAME_MAX of Linux' file systems. */

@@ -1,7 +1,7 @@
 /**
  * What is noted about a request for its log entry and its trace, while it passes through the stages.
  *
- * Without a request log and without traces there are no records, and `recordOf` returns undefined.
+ * Without a request log and without traces there are no records.
  */
 import type { FastifyRequest } from "fastify";
 import type { ErrorCode } from "../errors.ts";
@@ -13,7 +13,6 @@ export interface RequestRecord {
   readonly sentBefore: number;
   /** Bytes that the connection had received when the request came. */
   readonly receivedBefore: number;
-  caller?: string;
   /** `pods/ID`, `containers/ID` */
   target?: string;
   /** Of the problem that was sent. */
@@ -44,33 +43,24 @@ export interface RequestOutcome {
   readonly target: string | undefined;
 }
 
-const records = new WeakMap<FastifyRequest, RequestRecord>();
-
-/** Begins the record of a request. */
-export function keepRecord(request: FastifyRequest, record: RequestRecord): void {
-  records.set(request, record);
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Undefined if none is kept. */
+    record?: RequestRecord;
+  }
 }
-
-/** The record of a request; undefined if none is kept. */
-export const recordOf = (request: FastifyRequest): RequestRecord | undefined => records.get(request);
 
 /** Maximum length of an id as the caller wrote it, in characters. Full ids are shorter. */
 const maxTargetLength = 128;
 
 /** Notes which pod or container a request is about, first as the caller named it and then by its full id. */
 export function noteTarget(request: FastifyRequest, kind: "pod" | "container", id: string): void {
-  const record = records.get(request);
+  const { record } = request;
   if (record !== undefined) record.target = `${kind}s/${id.slice(0, maxTargetLength)}`;
-}
-
-/** Notes who sent a request. */
-export function noteCaller(request: FastifyRequest, name: string): void {
-  const record = records.get(request);
-  if (record !== undefined) record.caller = name;
 }
 
 /** Notes the code of the problem with which a request ends. */
 export function noteCode(request: FastifyRequest, code: ErrorCode): void {
-  const record = records.get(request);
+  const { record } = request;
   if (record !== undefined) record.code = code;
 }

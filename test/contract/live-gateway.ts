@@ -42,6 +42,7 @@ export interface LiveOptions
   extends Pick<
       AppOptions,
       | "events"
+      | "logLimits"
       | "requestTimeoutMs"
       | "stallTimeoutMs"
       | "listSilenceMs"
@@ -70,6 +71,7 @@ export async function liveGateway(
     recoveryMs,
     execMaxMs,
     events,
+    logLimits,
     grants = everything,
   }: LiveOptions = {},
 ): Promise<LiveGateway> {
@@ -98,6 +100,7 @@ export async function liveGateway(
     maxBufferBytes,
     ...(execMaxMs === undefined ? {} : { execMaxMs }),
     roomWaitMs,
+    logLimits,
     ...(events === undefined ? {} : { events }),
   });
   const port = Number(new URL(await app.listen()).port);

@@ -1,13 +1,23 @@
 /** Logs of a real containerd: read, followed through rotations, and gone on with after the gateway has restarted. */
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { rename } from "node:fs/promises";
 import { get, type IncomingMessage } from "node:http";
+import { dirname } from "node:path";
 import { after, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
-import { assertDone, bodyOf } from "./support/api.ts";
+import { assertDone, bodyOf, problemOf } from "./support/api.ts";
 import { type Gateway, newFolder, removeFolder, startGateway } from "./support/gateway.ts";
 import { reasonToSkip } from "./support/machine.ts";
-import { containerStatus, exited, removePod, runContainer, runPod, shell } from "./support/pods.ts";
+import {
+  containerStatus,
+  exited,
+  removePod,
+  removePodAndCgroup,
+  runContainer,
+  runPod,
+  shell,
+} from "./support/pods.ts";
 import { useRuntime } from "./support/suite.ts";
 
 const skip = await reasonToSkip();
@@ -16,8 +26,12 @@ const { runtime } = useRuntime(skip);
 const dataDir = newFolder();
 let gateway: Gateway | undefined;
 
-const startHere = (): Promise<Gateway> =>
-  startGateway("serve", { args: ["-A", `--runtime-endpoint=${runtime().socket}`], dataDir });
+const serve = (folder: string, ...args: readonly string[]): Promise<Gateway> =>
+  startGateway("serve", {
+    args: ["-A", `--runtime-endpoint=${runtime().socket}`, ...args],
+    dataDir: folder,
+  });
+const startHere = (): Promise<Gateway> => serve(dataDir);
 
 after(async () => {
   await gateway?.close();
@@ -33,6 +47,8 @@ interface Item {
   readonly cursor: string;
   readonly text: string;
   readonly stream: string;
+  readonly containerId?: string;
+  readonly removed?: boolean;
 }
 
 /** Follows a log as NDJSON. */
@@ -121,4 +137,103 @@ test("every line of a fast container comes once and in order through rotations, 
   assert.equal(text, `line ${count - 2}\nline ${count - 1}\n`);
   await removePod(crest(), pod);
   await Promise.all(again.map(({ ended }) => ended));
+});
+
+test("after rotations, and the removal of a container and its pod, a gateway that was killed finds every line once", {
+  skip,
+}, async () => {
+  const folder = newFolder();
+  const args = ["--log-max-size=8KiB", "--log-max-files=100"];
+  let own = await serve(folder, ...args);
+  try {
+    const pod = await runPod(own, { labels: { app: "removed" } });
+    // 1000 lines in about 4 seconds: there is a rotation in each.
+    const script =
+      "i=0; while [ $i -lt 1000 ]; do n=$((i+25)); while [ $i -lt $n ]; do echo line $i; i=$((i+1)); done; sleep 0.1; done";
+    const container = await runContainer(own, pod, shell(script));
+    const follower = await follow(own, "/v1/logs?labelSelector=app%3Dremoved&follow");
+    const one = await follow(own, `${container.path}/logs?follow`);
+    await eventually(() => follower.items.length > 500 && one.items.length > 500, { timeoutMs: 20_000 });
+    follower.leave();
+    one.leave();
+    await exited(own, container);
+    const { logPath } = await containerStatus(own, container);
+    assert.ok(readdirSync(dirname(logPath)).length > 2, "it was rotated");
+    // It lives so shortly that only its own removal can have made it known.
+    const brief = await runContainer(own, pod, { ...shell("echo brief"), labels: { app: "brief" } });
+    await exited(own, brief);
+    assertDone(await own.delete(container.path));
+    await removePodAndCgroup(own, pod);
+    own.process.kill("SIGKILL");
+    await own.process.exit;
+    own = await serve(folder, ...args);
+    const headers = { accept: "application/json" };
+    const read = async (path: string): Promise<readonly Item[]> =>
+      bodyOf(await own.send<{ lines: Item[] }>("GET", path, { headers })).lines;
+    const wanted = Array.from({ length: 1000 }, (_, n) => `line ${n}`);
+    const all = await read("/v1/logs?labelSelector=app%3Dremoved");
+    assert.deepEqual(
+      all.map(({ text }) => text),
+      wanted,
+    );
+    assert.ok(all.every(({ removed, containerId }) => removed === true && containerId === container.id));
+    assert.equal((await own.get("/v1/logs?labelSelector=app%3Dbrief")).text, "brief\n");
+    assert.equal((await own.get(`${brief.path.slice(0, -40)}/logs?follow`)).text, "brief\n");
+    assert.equal((await read(`${pod.path}/logs`)).length, 1001);
+    // Those who had read half of it go on behind their last line.
+    for (const [items, path] of [
+      [follower.items, "/v1/logs?labelSelector=app%3Dremoved"],
+      [one.items, `${container.path}/logs?follow=false`],
+    ] as const) {
+      const rest = await read(`${path}&cursor=${items.at(-1)?.cursor}`);
+      assert.deepEqual(
+        [...items, ...rest].map(({ text }) => text),
+        wanted,
+      );
+    }
+    problemOf(await own.get(container.path), 404, "not_found");
+  } finally {
+    await own.close();
+    await removeFolder(folder);
+  }
+});
+
+test("a follower of a selection reads containers that start later, and learns when another client removes them", {
+  skip,
+}, async () => {
+  const folders = [newFolder(), newFolder()] as const;
+  const [own, other] = [await serve(folders[0]), await serve(folders[1])];
+  try {
+    const config = { labels: { app: "joining" } };
+    const first = await runPod(own, config);
+    await runContainer(own, first, shell("echo first; exec sleep 3600"));
+    const follower = await follow(own, "/v1/logs?labelSelector=app%3Djoining&follow");
+    await eventually(() => follower.items.length === 1);
+    const second = await runPod(own, config);
+    const later = await runContainer(
+      own,
+      second,
+      shell("echo later; trap 'echo end; exit' TERM; sleep 3600 & wait"),
+    );
+    // Without an event, only a list after 20 seconds would find it.
+    await eventually(() => follower.items.length === 2, { timeoutMs: 5000 });
+    const ofPod = await follow(own, `${second.path}/logs?follow`);
+    await eventually(() => ofPod.items.length === 1);
+    assertDone(await other.post(`${later.path}/stop`));
+    await eventually(() => follower.items.length === 3, { timeoutMs: 5000 });
+    await removePodAndCgroup(other, second);
+    await ofPod.ended;
+    for (const { items } of [follower, ofPod])
+      assert.deepEqual(
+        items.slice(-2).map(({ text }) => text),
+        ["later", "end"],
+      );
+    assert.equal((await own.get(`${later.path}/logs`)).text, "later\nend\n");
+    await removePodAndCgroup(own, first);
+    follower.leave();
+  } finally {
+    await own.close();
+    await other.close();
+    for (const folder of folders) await removeFolder(folder);
+  }
 });

@@ -24,7 +24,7 @@ export function sourceOf(containers: readonly TestContainer[], isComplete = () =
       containers: containers.map(
         (container): LoggedContainer => ({
           ...{ id: idOf(container), name: container.name ?? "one", attempt: 0 },
-          ...{ podSandboxId: "b".repeat(64), pod: "web", namespace: "demo" },
+          ...{ podSandboxId: "b".repeat(64), pod: "web", namespace: "demo", labels: {}, isRemoved: false },
           isEnded: container.isEnded ?? false,
         }),
       ),
@@ -35,11 +35,9 @@ export function sourceOf(containers: readonly TestContainer[], isComplete = () =
       return path;
     },
     watch: (_selection, signal) => ({
-      isCurrent: () => false,
       async due() {
         await delay(20, undefined, { signal }).catch(() => undefined);
       },
-      outdate: () => undefined,
     }),
   };
 }

@@ -1,6 +1,6 @@
 /** How the log reaches a reader that is fast, slow or gone. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { createLogOutput, type LogStream } from "../../src/log-output.ts";
 import type { LogEntry } from "../../src/server/log-entry.ts";
@@ -28,38 +28,67 @@ class Reader implements LogStream {
 const format = ({ message }: LogEntry): string => `${message}\n`;
 const info = (message: string): LogEntry => ({ level: "info", message });
 
-test("log() writes the entries of one turn together", async () => {
+/** Lets lines be gathered for `ms`. */
+function passTime(t: TestContext): (ms: number) => void {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  return (ms) => t.mock.timers.tick(ms);
+}
+
+test("log() gathers entries for 20 ms and writes them together", (t) => {
+  const pass = passTime(t);
   const reader = new Reader();
   const { log } = createLogOutput(reader, format);
   log(info("a"));
+  pass(19);
   log(info("b"));
   assert.deepEqual(reader.writes, []);
-  await nextTurn();
+  pass(1);
   log(info("c"));
-  await nextTurn();
+  pass(20);
   assert.deepEqual(reader.writes, ["a\nb\n", "c\n"]);
 });
 
-test("log() drops what a slow reader has no room for, and says how much once there is room", async () => {
+test("log() writes warnings and errors at once, after the entries before them", () => {
+  for (const level of ["warn", "error"] as const) {
+    const reader = new Reader();
+    const { log } = createLogOutput(reader, format);
+    log(info("before"));
+    log({ level, message: "now" });
+    assert.deepEqual(reader.writes, ["before\nnow\n"]);
+  }
+});
+
+test("flush() writes what was gathered, once", (t) => {
+  const pass = passTime(t);
+  const reader = new Reader();
+  const { log, flush } = createLogOutput(reader, format);
+  log(info("a"));
+  flush();
+  pass(20);
+  assert.deepEqual(reader.writes, ["a\n"]);
+});
+
+test("log() drops what a slow reader has no room for, and says how much once there is room", (t) => {
+  const pass = passTime(t);
   const reader = new Reader();
   const { log } = createLogOutput(reader, format, { maxWaitingBytes: 100 });
   for (let index = 0; index < 1000; index++) {
     log(info("123456789"));
-    if (index % 10 === 0) await nextTurn();
+    if (index % 10 === 0) pass(20);
   }
-  await nextTurn();
+  pass(20);
   const kept = reader.writes.join("").split("\n").length - 1;
   assert.equal(kept, 11);
   assert.ok(reader.writableLength <= 120);
   reader.read();
   log(info("again"));
-  await nextTurn();
+  pass(20);
   assert.equal(
     reader.writes.at(-1),
     `The log's reader is too slow: ${1000 - kept} entries were lost\nagain\n`,
   );
   log(info("more"));
-  await nextTurn();
+  pass(20);
   assert.equal(reader.writes.at(-1), "more\n");
 });
 

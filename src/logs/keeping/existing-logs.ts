@@ -1,21 +1,28 @@
 /** The logs of the containers that a runtime has. */
 import { call } from "../../cri/call.ts";
-import type { Runtime } from "../../cri/channel.ts";
+import type { CallOptions, Runtime } from "../../cri/channel.ts";
 import { GatewayError } from "../../errors.ts";
 import { managedLabel } from "../../runtimes/pod-config.ts";
+import { type LogOwner, ownerOf } from "../log-selection.ts";
 import { realPlace } from "./log-place.ts";
 
 /** The log of a container in a pod that Crest made. */
 export interface ContainerLog {
-  readonly containerId: string;
+  readonly owner: LogOwner;
   /** Without symbolic links in its folder. */
   readonly path: string;
   readonly isRunning: boolean;
 }
 
+/** Absent members choose everything. */
+export interface Filter {
+  readonly containerId?: string | undefined;
+  readonly podSandboxId?: string | undefined;
+}
+
 export interface ExistingLogs {
   /** The logs of containers in pods that Crest made. Calls the runtime once for each new container. */
-  ofManagedPods(): Promise<readonly ContainerLog[]>;
+  ofManagedPods(filter?: Filter, options?: CallOptions): Promise<readonly ContainerLog[]>;
   /** The paths of the logs of all containers, and the ids of the pods that Crest made. */
   everyPath(): Promise<{ readonly paths: ReadonlySet<string>; readonly podIds: ReadonlySet<string> }>;
 }
@@ -28,19 +35,29 @@ export function createExistingLogs(runtime: Runtime): ExistingLogs {
   /** Container id -> path. A path never changes. Empty: the container has no log. */
   const paths = new Map<string, string>();
 
-  async function list() {
-    const { items: pods } = await call(runtime, "RuntimeService/ListPodSandbox", {
-      filter: { labelSelector: { [managedLabel]: "true" } },
-    });
-    const { containers } = await call(runtime, "RuntimeService/ListContainers", {});
-    const ids = new Set(containers.map(({ id }) => id));
-    for (const id of paths.keys()) if (!ids.has(id)) paths.delete(id);
-    return { podIds: new Set(pods.map(({ id }) => id)), containers };
+  async function list({ containerId: id, podSandboxId }: Filter = {}, options?: CallOptions) {
+    const labelSelector = { [managedLabel]: "true" };
+    const { items } = await call(
+      runtime,
+      "RuntimeService/ListPodSandbox",
+      { filter: podSandboxId === undefined ? { labelSelector } : { labelSelector, id: podSandboxId } },
+      options,
+    );
+    const filter = {
+      ...(id === undefined ? {} : { id }),
+      ...(podSandboxId === undefined ? {} : { podSandboxId }),
+    };
+    const { containers } = await call(runtime, "RuntimeService/ListContainers", { filter }, options);
+    if (id === undefined && podSandboxId === undefined) {
+      const ids = new Set(containers.map((one) => one.id));
+      for (const known of paths.keys()) if (!ids.has(known)) paths.delete(known);
+    }
+    return { pods: new Map(items.map((pod) => [pod.id, pod])), containers };
   }
 
-  async function readPath(containerId: string): Promise<void> {
+  async function readPath(containerId: string, options?: CallOptions): Promise<void> {
     try {
-      const { status } = await call(runtime, "RuntimeService/ContainerStatus", { containerId });
+      const { status } = await call(runtime, "RuntimeService/ContainerStatus", { containerId }, options);
       const logPath = status?.logPath ?? "";
       const path = logPath === "" ? "" : await realPlace(logPath);
       // Without a folder there is no log yet. It may have one later.
@@ -50,28 +67,33 @@ export function createExistingLogs(runtime: Runtime): ExistingLogs {
     }
   }
 
-  async function readPaths(ids: readonly string[]): Promise<void> {
+  async function readPaths(ids: readonly string[], options?: CallOptions): Promise<void> {
     const unknown = ids.filter((id) => !paths.has(id));
     const worker = async (): Promise<void> => {
-      for (let id = unknown.pop(); id !== undefined; id = unknown.pop()) await readPath(id);
+      for (let id = unknown.pop(); id !== undefined; id = unknown.pop()) await readPath(id, options);
     };
     await Promise.all(Array.from({ length: width }, worker));
   }
 
   return {
-    async ofManagedPods() {
-      const { podIds, containers } = await list();
-      const managed = containers.filter(({ podSandboxId }) => podIds.has(podSandboxId));
-      await readPaths(managed.map(({ id }) => id));
-      return managed.flatMap(({ id, state }) => {
-        const path = paths.get(id);
-        return path ? [{ containerId: id, path, isRunning: state === "CONTAINER_RUNNING" }] : [];
+    async ofManagedPods(filter, options) {
+      const { pods, containers } = await list(filter, options);
+      const managed = containers.filter(({ podSandboxId }) => pods.has(podSandboxId));
+      await readPaths(
+        managed.map(({ id }) => id),
+        options,
+      );
+      return managed.flatMap((container) => {
+        const path = paths.get(container.id);
+        const isRunning = container.state === "CONTAINER_RUNNING";
+        const owner = ownerOf(container, pods.get(container.podSandboxId));
+        return path ? [{ owner, path, isRunning }] : [];
       });
     },
     async everyPath() {
-      const { podIds, containers } = await list();
+      const { pods, containers } = await list();
       await readPaths(containers.map(({ id }) => id));
-      return { paths: new Set(paths.values()), podIds };
+      return { paths: new Set(paths.values()), podIds: new Set(pods.keys()) };
     },
   };
 }

@@ -2,12 +2,13 @@
 import type { Dirent } from "node:fs";
 import { lstat, readdir, rmdir, unlink } from "node:fs/promises";
 import { basename, join } from "node:path";
+import type { KeptLogs } from "./kept-logs.ts";
 import { readLogName } from "./log-names.ts";
 import { checkPlace, isBelow, regularFile } from "./log-place.ts";
-import { type RemovedLogs, readRemovedLogs, writeRemovedLogs } from "./removed-logs.ts";
 
 export interface ExpireOptions {
-  readonly dataDir: string;
+  /** Learns which logs have no container, and forgets those that are gone. */
+  readonly kept: KeptLogs;
   /** The log folder, without symbolic links. */
   readonly root: string;
   /** How long to keep the log of a removed container, in milliseconds; 0: for ever. */
@@ -53,25 +54,38 @@ const maxDepth = 16;
  * @throws As `existing`, before anything is removed; {NodeJS.ErrnoException}
  */
 export async function expireLogs(options: ExpireOptions): Promise<number> {
-  const { dataDir, root, keepMs, totalBytes, settleMs, nowMs = Date.now() } = options;
+  const { kept, root, keepMs, totalBytes, settleMs, nowMs = Date.now() } = options;
+  const known = kept.all();
   const { files, folders } = await walk(root);
-  const { paths, podIds } = files.length === 0 ? none : await options.existing();
-  const known = readRemovedLogs(dataDir, nowMs);
-  const orphans = orphansOf(root, files, { known, nowMs, isInUse: (log) => isInUse(log, paths, podIds) });
-  await remember(dataDir, known, orphans);
+  const { paths, podIds } = files.length + known.length === 0 ? none : await options.existing();
+  const orphans = orphansOf(root, files, { kept, nowMs, isInUse: (log) => isInUse(log, paths, podIds) });
+  const keys = new Set(orphans.map(({ key }) => key));
+  for (const { path, removedAtMs, owner } of known) {
+    const hasContainer = paths.has(join(root, path));
+    if (hasContainer && removedAtMs !== undefined) kept.note({ path, owner });
+    // Its files were removed by somebody else.
+    if (!hasContainer && !keys.has(path)) kept.forget(path);
+  }
+  for (const { key: path, removedAtMs } of orphans)
+    if (kept.get(path)?.removedAtMs !== removedAtMs)
+      kept.note({ path, removedAtMs, owner: kept.get(path)?.owner });
   let removed = 0;
   let total = sum(orphans.flatMap((orphan) => orphan.files));
   for (const orphan of orphans) {
     const ageMs = nowMs - Math.max(orphan.removedAtMs, ...orphan.files.map((file) => file.changedAtMs));
     const isOld = keepMs > 0 && ageMs >= keepMs;
     if (ageMs < settleMs) continue;
+    let left = orphan.files.length;
     for (const { path, bytes } of orphan.files) {
       if (!isOld && !(totalBytes > 0 && total > totalBytes)) break;
       await unlink(path);
       total -= bytes;
       removed += 1;
+      left -= 1;
     }
+    if (left === 0) kept.forget(orphan.key);
   }
+  await kept.compact();
   for (const folder of folders) await removeEmpty(folder, nowMs - settleMs);
   return removed;
 }
@@ -84,7 +98,7 @@ const isInUse = (log: string, paths: ReadonlySet<string>, podIds: ReadonlySet<st
   paths.has(log) || podIds.has(basename(log, ".log"));
 
 interface OrphanOptions {
-  readonly known: RemovedLogs;
+  readonly kept: KeptLogs;
   readonly nowMs: number;
   readonly isInUse: (log: string) => boolean;
 }
@@ -104,19 +118,13 @@ function orphansOf(root: string, files: readonly LogFile[], options: OrphanOptio
     return {
       key,
       files: own.sort((one, other) => (age(one) < age(other) ? -1 : 1)),
-      removedAtMs: options.known.get(key) ?? options.nowMs,
+      removedAtMs: options.kept.get(key)?.removedAtMs ?? options.nowMs,
     };
   });
   const lastChange = ({ files: own }: Orphan): number => Math.max(...own.map((file) => file.changedAtMs));
   return orphans.sort(
     (one, other) => one.removedAtMs - other.removedAtMs || lastChange(one) - lastChange(other),
   );
-}
-
-async function remember(dataDir: string, known: RemovedLogs, orphans: readonly Orphan[]): Promise<void> {
-  const removed = new Map(orphans.map(({ key, removedAtMs }) => [key, removedAtMs]));
-  const isSame = removed.size === known.size && [...removed].every(([key, time]) => known.get(key) === time);
-  if (!isSame) await writeRemovedLogs(dataDir, removed);
 }
 
 /** Finds all regular files below the root, and all folders, the deepest first. Follows no links. */

@@ -1,25 +1,28 @@
 /**
- * Keeps the logs of a gateway's own pods small: rotates those that grow, compresses what was rotated, and removes the
- * logs of removed containers in time. CRI runtimes leave this to the kubelet.
+ * Keeps the logs of a gateway's own pods small: rotates those that grow, compresses what was rotated, remembers whose
+ * they are, and removes those of removed containers in time. CRI runtimes leave this to the kubelet.
  *
  * It touches nothing outside the gateway's own log folder, and rotates only logs of pods that Crest made. The gateway
  * must hold the lock of its data folder, so that no other one rotates the same logs.
  */
 import { existsSync } from "node:fs";
 import { realpath } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { call } from "../../cri/call.ts";
-import { CallCancelled, type Runtime } from "../../cri/channel.ts";
+import { CallCancelled, type CallOptions, type Runtime } from "../../cri/channel.ts";
 import { type ErrorCode, GatewayError } from "../../errors.ts";
 import { reasonOf } from "../../files/trusted-path.ts";
+import type { Change, NodeChanges } from "../../inventory/changes.ts";
 import { identify } from "../../runtimes/identity.ts";
 import { knownSupport } from "../../runtimes/known-support.ts";
 import { logRootOf } from "../../runtimes/log-folders.ts";
+import { managedLabel } from "../../runtimes/pod-config.ts";
 import { compressLog } from "./compress-log.ts";
-import { type ContainerLog, createExistingLogs } from "./existing-logs.ts";
+import { type ContainerLog, createExistingLogs, type Filter } from "./existing-logs.ts";
 import { expireLogs } from "./expire-logs.ts";
 import { type GrowthWatch, watchGrowth } from "./growth-watch.ts";
-import { isBelow, regularFile } from "./log-place.ts";
+import type { KeptLog, KeptLogs } from "./kept-logs.ts";
+import { filesOf, isBelow, regularFile } from "./log-place.ts";
 import { resumeRotation, rotateLog, tidyLog } from "./rotate-log.ts";
 
 export interface LogLimits {
@@ -35,8 +38,12 @@ export interface LogLimits {
 
 export interface LogKeeperOptions {
   readonly runtime: Runtime;
+  /** Reports containers that start and are removed without a call through this gateway. */
+  readonly changes: NodeChanges;
   readonly dataDir: string;
   readonly limits: LogLimits;
+  /** Learns whose the logs are. */
+  readonly kept: KeptLogs;
   /** Reports what an operator should know. */
   readonly warn: (message: string, error: unknown) => void;
   /** Called after each rotation. */
@@ -63,6 +70,11 @@ const usualPace: Pace = { lookMs: 500, refreshMs: 60_000, wakeMs: 500, retryMs: 
 export interface LogKeeper {
   /** Tells it that containers were started or removed. */
   wake(): void;
+  /**
+   * Makes sure that it knows the logs of containers that are about to be removed, which nobody can ask for afterwards.
+   * Never fails. Calls the runtime only if something has changed since its last list.
+   */
+  beforeRemoval(containers: Filter): Promise<void>;
   /** Stops it. A rotation in progress is finished, or undone. */
   close(): Promise<void>;
 }
@@ -75,6 +87,7 @@ interface Watched {
 }
 
 const reopenMs = 10_000;
+const beforeRemovalMs = 2000;
 /** The longest interval between two removals of expired logs, and the shortest. */
 const [maxExpireMs, minExpireMs] = [60_000, 1000];
 /** The shortest time between two rotations of one log. */
@@ -84,7 +97,7 @@ const closeMs = 3000;
 
 /** Starts to keep the logs. Errors of the runtime never end it. */
 export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
-  const { runtime, dataDir, limits, warn } = options;
+  const { runtime, changes, dataDir, limits, kept, warn } = options;
   const { logMaxSizeBytes: maxBytes, logMaxFiles: maxFiles, logKeepMs, logTotalBytes } = limits;
   const pace = { ...usualPace, ...options.pace };
   const existing = createExistingLogs(runtime);
@@ -100,6 +113,7 @@ export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
   let lookTimer: NodeJS.Timeout | undefined;
   let isRefreshing = false;
   let isWoken = false;
+  let isFollowing = false;
   let expiredAtMs = Number.NEGATIVE_INFINITY;
   const mayExpire = logKeepMs > 0 || logTotalBytes > 0;
   const expireMs = logKeepMs > 0 ? Math.min(maxExpireMs, Math.max(minExpireMs, logKeepMs / 4)) : maxExpireMs;
@@ -140,18 +154,23 @@ export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
     } finally {
       isRefreshing = false;
     }
-    planRefresh(isWoken ? pace.wakeMs : Math.min(nextMs, mayExpire ? expireMs : nextMs));
+    planRefresh(isWoken ? pace.wakeMs : Math.min(nextMs, expireMs));
   }
 
   async function readLogs(): Promise<void> {
     const root = await realpath(logRootOf(dataDir)).catch(() => undefined);
     if (root === undefined) return;
-    if (maxBytes > 0 && (await canReopen())) {
-      follow((await existing.ofManagedPods()).filter(({ path }) => isBelow(path, root)));
-    } else follow([]);
-    if (mayExpire && performance.now() - expiredAtMs >= expireMs / 2) {
+    const before = kept.all();
+    const logs = await remember(root);
+    const ids = new Set(logs.map(({ owner }) => owner.id));
+    for (const log of before) if (log.owner !== undefined && !ids.has(log.owner.id)) noteRemoved(root, log);
+    follow(maxBytes > 0 ? logs : []);
+    if (!isFollowing) followChanges();
+    // Without limits, it only forgets what others have removed.
+    const hasWork = mayExpire || kept.all().length > 0;
+    if (hasWork && performance.now() - expiredAtMs >= expireMs / 2) {
       await expireLogs({
-        ...{ dataDir, root, keepMs: logKeepMs, totalBytes: logTotalBytes },
+        ...{ kept, root, keepMs: logKeepMs, totalBytes: logTotalBytes },
         settleMs: Math.min(maxExpireMs, logKeepMs > 0 ? logKeepMs : maxExpireMs),
         existing: existing.everyPath,
       });
@@ -159,7 +178,46 @@ export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
     }
   }
 
-  /** Docker rotates by itself, if it is told to. Copying and truncating a log would lose lines. */
+  function followChanges(): void {
+    isFollowing = true;
+    void changes.onChange({ insteadOfMs, changed, signal }).then((isFollowed) => {
+      // The next refresh tries again.
+      isFollowing = isFollowed;
+    });
+  }
+
+  function changed({ event }: Change): void {
+    const isOurs = event?.labels?.[managedLabel] === "true";
+    const isNews = event?.type === "container.started" || event?.type === "container.removed";
+    if (event === undefined || (isOurs && isNews)) wake();
+  }
+
+  /** The logs that can be rotated and kept. Their owners are known from now on. */
+  async function remember(
+    root: string,
+    filter?: Filter,
+    calls?: CallOptions,
+  ): Promise<readonly ContainerLog[]> {
+    if (!(await canReopen())) return [];
+    const logs = (await existing.ofManagedPods(filter, calls)).filter(({ path }) => isBelow(path, root));
+    for (const { owner, path } of logs) {
+      const log = { path: path.slice(root.length + 1), owner };
+      const known = kept.get(log.path);
+      if (known?.owner?.id !== owner.id || known.removedAtMs !== undefined) kept.note(log);
+    }
+    return logs;
+  }
+
+  function noteRemoved(root: string, { path, owner, removedAtMs }: KeptLog): void {
+    if (removedAtMs !== undefined || kept.get(path)?.owner !== owner) return;
+    if (filesOf(join(root, path)).length > 0) kept.note({ path, owner, removedAtMs: Date.now() });
+    else kept.forget(path);
+  }
+
+  /**
+   * Docker rotates by itself, if it is told to, and removes a log with its container. Copying and truncating a log would
+   * lose lines.
+   */
   async function canReopen(): Promise<boolean> {
     const rpc = "RuntimeService/ReopenContainerLog";
     const support = runtime.seen(rpc) ?? knownSupport(rpc, await identify(runtime));
@@ -170,14 +228,15 @@ export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
     if (signal.aborted) return;
     const left = new Map(watched);
     for (const log of logs) {
-      const known = watched.get(log.containerId);
-      left.delete(log.containerId);
+      const { id } = log.owner;
+      const known = watched.get(id);
+      left.delete(id);
       if (!log.isRunning) {
-        if (known !== undefined) left.set(log.containerId, known);
+        if (known !== undefined) left.set(id, known);
         if (!rotating.has(log.path)) track(resume(log));
       } else if (known === undefined) {
         const growth = watchGrowth(log.path, planLook);
-        watched.set(log.containerId, { log, growth, rotatedAtMs: Number.NEGATIVE_INFINITY });
+        watched.set(id, { log, growth, rotatedAtMs: Number.NEGATIVE_INFINITY });
       }
     }
     for (const [id, { growth }] of left) {
@@ -228,10 +287,11 @@ export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
 
   // ---- Rotation ----
 
-  async function rotate({ containerId, path }: ContainerLog): Promise<void> {
+  async function rotate({ owner, path }: ContainerLog): Promise<void> {
     const reopen = async (): Promise<void> => {
+      const request = { containerId: owner.id };
       const options = { deadlineMs: reopenMs, atOnce: true };
-      await call(runtime, "RuntimeService/ReopenContainerLog", { containerId }, options);
+      await call(runtime, "RuntimeService/ReopenContainerLog", request, options);
     };
     try {
       if (!existsSync(path)) {
@@ -266,12 +326,23 @@ export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
     }
   }
 
+  function wake(): void {
+    if (isWoken) return;
+    isWoken = true;
+    if (!isRefreshing) planRefresh(pace.wakeMs);
+  }
+
   track(refresh());
   return {
-    wake() {
-      if (isWoken) return;
-      isWoken = true;
-      if (!isRefreshing) planRefresh(pace.wakeMs);
+    wake,
+    async beforeRemoval(filter) {
+      // What was started before the last list began is known.
+      if (!isWoken && !isRefreshing) return;
+      const root = await realpath(logRootOf(dataDir)).catch(() => undefined);
+      if (root === undefined) return;
+      await remember(root, filter, { deadlineMs: beforeRemovalMs, atOnce: true }).catch((error: unknown) =>
+        warnOnce(listPlace, "Cannot find the logs of containers that are removed", error),
+      );
     },
     async close() {
       stopping.abort();
@@ -290,5 +361,7 @@ export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
 
 const listPlace = "the list of containers";
 const maxWarned = 1000;
+/** Events are followed only where they spare most of the lists, as on containerd. In milliseconds. */
+const insteadOfMs = 5000;
 /** The container has just exited, or the runtime is away: neither needs anyone's attention. */
 const expected: ReadonlySet<ErrorCode> = new Set(["not_running", "not_found", "runtime_unavailable"]);

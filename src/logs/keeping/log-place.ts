@@ -1,8 +1,9 @@
 /** Which paths the gateway may rename and remove: those in its own log folder that nobody else can redirect. */
-import { lstatSync, type Stats } from "node:fs";
+import { lstatSync, readdirSync, type Stats } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { checkFolder, resolveTrusted } from "../../files/trusted-path.ts";
+import { readLogName } from "./log-names.ts";
 
 /** The path without symbolic links in its folder; undefined if the folder is absent or cannot be read. */
 export async function realPlace(path: string): Promise<string | undefined> {
@@ -38,5 +39,16 @@ export function regularFile(path: string): Stats | undefined {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     return undefined;
+  }
+}
+
+/** The names of a log's regular files: its own, and those of the rotated ones. Empty if the folder cannot be read. */
+export function filesOf(path: string): readonly string[] {
+  try {
+    return readdirSync(dirname(path), { withFileTypes: true }).flatMap((entry) =>
+      entry.isFile() && readLogName(entry.name).log === basename(path) ? [entry.name] : [],
+    );
+  } catch {
+    return [];
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type AuditEntry, noAudit } from "../../../src/access/audit.ts";
+import type { AuditEntry } from "../../../src/access/audit.ts";
 import { createBinder } from "../../../src/api/bind.ts";
 import { RequestContext } from "../../../src/api/context.ts";
 import type { Gateway } from "../../../src/api/gateway.ts";
@@ -16,7 +16,7 @@ const gateway = {
   runtime,
   inventory: createInventory(runtime),
   defaults: createDefaults({ runtime, logRoot: "/tmp", execMaxMs: 0 }),
-  audit: noAudit,
+  audit: { record: () => undefined },
 } as unknown as Gateway;
 
 const stagesOf = (route: Route, options: Partial<Gateway> = {}, bind = (): void => undefined) =>
@@ -75,7 +75,7 @@ function contextOf(grants: object): RequestContext {
   const request = { id: "r1", params: {}, query: {}, headers: {} };
   const reply = { raw: { destroyed: false, once: () => undefined } };
   const caller = { name: "token", grants: { all: false, allow: {}, deny: {}, ...grants } };
-  const ctx = new RequestContext({ route: stopPod, caller, request, reply } as never);
+  const ctx = new RequestContext(stopPod, { ...request, caller } as never, reply as never);
   ctx.bound = { ...ctx.bound, message: { podSandboxId: podId } };
   return ctx;
 }

@@ -46,7 +46,7 @@ test("due() waits for a change, for as long as the reading is current", async ()
   });
   await new Promise(setImmediate);
   assert.equal(isDue, false);
-  report({ isFollowed: true, exitCode: 3 });
+  report({ isFollowed: true, event: { type: "container.exited", exitCode: 3 } });
   await due;
   assert.equal(watch.isCurrent(performance.now()), false, "one more reading follows");
 });

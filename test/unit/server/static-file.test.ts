@@ -19,3 +19,20 @@ test("a file that cannot be read is read again by the next who asks, and then ke
   for (let i = 0; i < 3; i++) statuses.push((await app.inject("/file")).statusCode);
   assert.deepEqual([statuses, reads], [[500, 200, 200], 2]);
 });
+
+test("a file that is made from what was read is made once, for the first who asks", async (t) => {
+  const app = Fastify();
+  t.after(() => app.close());
+  const made: string[] = [];
+  const load = registerFile(app, {
+    ...{ path: "/page", type: "text/html", headers: {} },
+    read: async () => () => {
+      made.push("page");
+      return Buffer.from("page");
+    },
+  });
+  await load();
+  assert.deepEqual(made, []);
+  for (let i = 0; i < 2; i++) assert.equal((await app.inject("/page")).body, "page");
+  assert.deepEqual(made, ["page"]);
+});

@@ -16,6 +16,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type ExpireOptions, expireLogs } from "../../../../src/logs/keeping/expire-logs.ts";
+import { createKeptLogs } from "../../../../src/logs/keeping/kept-logs.ts";
 
 const hour = 3_600_000;
 
@@ -44,7 +45,8 @@ function newWorld(t: TestContext): World {
     },
     expire: ({ inUse = [], ...options } = {}) =>
       expireLogs({
-        ...{ dataDir, root, keepMs: 24 * hour, totalBytes: 0, settleMs: hour },
+        // Each time as after a restart.
+        ...{ kept: createKeptLogs(dataDir), root, keepMs: 24 * hour, totalBytes: 0, settleMs: hour },
         existing: async () => ({ paths: new Set(inUse.map((path) => join(root, path))), podIds: new Set() }),
         ...options,
       }),
@@ -144,10 +146,11 @@ test("expireLogs() removes nothing when the runtime does not say what exists", a
 });
 
 test("expireLogs() starts over when its record is damaged or from the future", async (t) => {
-  for (const text of ["{", "[]", '{"pod/app/0.log":"x"}', '{"pod/app/0.log":1e15}', "null"]) {
+  const path = '"path":"pod/app/0.log"';
+  for (const text of ["{", "[]", `{${path},"removedAtMs":"x"}`, `{${path},"removedAtMs":1e15}`, "null"]) {
     const world = newWorld(t);
     world.write("pod/app/0.log");
-    writeFileSync(join(world.dataDir, "removed-logs.json"), text, { mode: 0o600 });
+    writeFileSync(join(world.dataDir, "kept-logs.jsonl"), text, { mode: 0o600 });
     assert.equal(await world.expire({ nowMs: 1000 * hour }), 0, text);
     assert.equal(await world.expire({ nowMs: 1024 * hour }), 1, text);
   }
