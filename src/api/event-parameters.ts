@@ -1,8 +1,10 @@
 /** The query of the events route: where to begin, and which events are wanted. */
 import type { EventItem } from "../events/node-event.ts";
 import { eventTypes } from "../events/node-event.ts";
+import { toMs } from "../logs/log-time.ts";
 import { invalid } from "./bind.ts";
 import { matchesLabels, parseLabelSelector } from "./label-selector.ts";
+import { timeParameter } from "./time-parameters.ts";
 
 export interface EventQuery {
   readonly type?: string | undefined;
@@ -60,40 +62,13 @@ function typesOf(text: string): ReadonlySet<string> {
 }
 
 const eventId = /^[0-9a-f]{8}\.[0-9]{1,15}$/;
-const duration = /^(?:[0-9]{1,9}(?:ms|s|m|h|d))+$/;
-const durationPart = /([0-9]{1,9})(ms|s|m|h|d)/g;
-const unitMs: { readonly [unit: string]: number } = {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
-const rfc3339 =
-  /^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})$/;
 
-/**
- * Reads where to begin: the id of an event, a moment as RFC 3339, or how long ago (`5m`, `1h30m`).
- *
- * @throws {GatewayError} `invalid_request`
- */
+/** Reads where to begin: the id of an event, a time, or how long ago. @throws {GatewayError} `invalid_request` */
 export function readSince(
   text: string | undefined,
   parameter = "since",
 ): { readonly id: string } | { readonly time: number } | undefined {
   if (text === undefined) return undefined;
   if (eventId.test(text)) return { id: text };
-  if (duration.test(text)) {
-    const parts = [...text.matchAll(durationPart)];
-    const ms = parts.reduce((sum, [, amount, unit = ""]) => sum + Number(amount) * (unitMs[unit] ?? 0), 0);
-    return { time: Date.now() - ms };
-  }
-  const time = rfc3339.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(time)) return { time };
-  throw invalid([
-    {
-      parameter,
-      detail: `"${text.slice(0, 64)}" is neither the id of an event, nor a duration such as 5m, nor a time such as 2026-11-29T07:00:00Z`,
-    },
-  ]);
+  return { time: toMs(timeParameter(parameter, text, Date.now(), "the id of an event, ")) };
 }

@@ -3,10 +3,11 @@ import type { GatewayError } from "../errors.ts";
 import { type Cursor, parseCursor } from "../logs/cursor.ts";
 import { BadPattern, compileQuery } from "../logs/line-filter.ts";
 import type { Selection } from "../logs/log-selection.ts";
-import { type LogTime, timeOf } from "../logs/log-time.ts";
+import { fromMs, type LogTime } from "../logs/log-time.ts";
 import type { LogsQuery } from "../logs/read-logs.ts";
 import type { ParametersOf } from "../routes/parameter-schemas.ts";
 import { invalid } from "./bind.ts";
+import { timeParameter } from "./time-parameters.ts";
 
 /** The parameters that all routes for logs have. */
 export type LogParameters = ParametersOf<"getPodLogs">;
@@ -31,7 +32,7 @@ export async function logsQuery(
   if (follow && download) throw mistake("download", "cannot follow: leave out one of follow and download");
   const nowMs = Date.now();
   const since = sinceOf(parameters, nowMs);
-  const until = timeParameter("until", parameters.until, nowMs);
+  const until = givenTime("until", parameters.until, nowMs);
   const grep = textParameter("grep", parameters.grep, maxTextLength);
   const regex = textParameter("regex", parameters.regex, maxPatternLength);
   try {
@@ -51,18 +52,13 @@ function sinceOf({ since, sinceTime, sinceSeconds }: LogParameters, nowMs: numbe
       second[0],
       `says the same as ${given[0]?.[0]}: give one of since, sinceTime and sinceSeconds`,
     );
-  if (sinceSeconds !== undefined) return timeOf(`${sinceSeconds}s`, nowMs);
+  if (sinceSeconds !== undefined) return fromMs(nowMs - sinceSeconds * 1000);
   if (sinceTime !== undefined) return timeParameter("sinceTime", sinceTime, nowMs);
-  return timeParameter("since", since, nowMs);
+  return givenTime("since", since, nowMs);
 }
 
-function timeParameter(name: string, text: string | undefined, nowMs: number): LogTime | undefined {
-  if (text === undefined) return undefined;
-  // A plus sign that was not encoded arrives as a space.
-  const time = timeOf(text.replace(/ (?=\d\d:\d\d$)/, "+"), nowMs);
-  if (time !== undefined) return time;
-  const shown = JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
-  throw mistake(name, `must be a time such as 2026-11-29T10:00:00Z or a duration such as 5m, got ${shown}`);
+function givenTime(name: string, text: string | undefined, nowMs: number): LogTime | undefined {
+  return text === undefined ? undefined : timeParameter(name, text, nowMs);
 }
 
 function textParameter(name: string, text: string | undefined, maxLength: number): string | undefined {

@@ -1,16 +1,16 @@
 /** Removes what nothing uses any more: images without containers, and pods that have stopped. */
-import { readAge } from "../config/quantities.ts";
+import { maxAgeMs } from "../config/quantities.ts";
 import { call } from "../cri/call.ts";
 import type { CallOptions, Runtime } from "../cri/channel.ts";
-import { GatewayError, StartError } from "../errors.ts";
+import { GatewayError } from "../errors.ts";
 import type { Container, Image, PodSandbox } from "../gen/messages.ts";
 import { findContainerUsing, isMadeFrom } from "../inventory/find-container-using.ts";
 import type { AnswerOf } from "../routes/answers.ts";
 import type { ParametersOf } from "../routes/parameter-schemas.ts";
 import { podImageId } from "../runtimes/kept-image.ts";
 import { managedLabel } from "../runtimes/pod-config.ts";
-import { invalid } from "./bind.ts";
 import { matchesLabels, parseLabelSelector } from "./label-selector.ts";
+import { durationParameter } from "./time-parameters.ts";
 
 type Failure = AnswerOf<"pruneImages">["failures"][number];
 
@@ -140,25 +140,15 @@ const mayRun: ReadonlySet<string> = new Set<Container["state"]>(["CONTAINER_RUNN
 const isManaged = ({ labels }: PodSandbox): boolean => labels[managedLabel] === "true";
 
 function podFilter(parameters: ParametersOf<"prunePods">): (pod: PodSandbox) => boolean {
-  const { olderThan, labelSelector = "", namespace, unmanaged } = parameters;
+  const { olderThan = "0", labelSelector = "", namespace, unmanaged } = parameters;
   const requirements = parseLabelSelector(labelSelector);
-  const createdBefore = BigInt(Date.now() - ageOf(olderThan)) * 1_000_000n;
+  const ageMs = durationParameter("olderThan", olderThan, 0, maxAgeMs);
+  const createdBefore = BigInt(Date.now() - ageMs) * 1_000_000n;
   return (pod) =>
     (unmanaged || isManaged(pod)) &&
     BigInt(pod.createdAt) <= createdBefore &&
     (namespace === undefined || pod.metadata?.namespace === namespace) &&
     matchesLabels(requirements, new Map(Object.entries(pod.labels)));
-}
-
-function ageOf(olderThan: string | undefined): number {
-  if (olderThan === undefined) return 0;
-  try {
-    return readAge(olderThan);
-  } catch (error) {
-    if (!(error instanceof StartError)) throw error;
-    const detail = `must be an age such as 30m, 24h or 7d, got ${JSON.stringify(olderThan.slice(0, 60))}`;
-    throw invalid([{ parameter: "olderThan", detail }], error);
-  }
 }
 
 type BytesOf = (containerId: string) => number | undefined;

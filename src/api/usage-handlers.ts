@@ -1,18 +1,17 @@
 /** The handlers of the routes that watch what pods and containers use. */
-import { readDuration } from "../config/quantities.ts";
-import { GatewayError, StartError } from "../errors.ts";
+import { GatewayError } from "../errors.ts";
 import type { Kind } from "../inventory/inventory.ts";
 import type { AnswerOf } from "../routes/answers.ts";
 import { historyMs } from "../stats/history.ts";
 import { nodeSize } from "../stats/node-size.ts";
 import { figuresOf, type Member, type Round } from "../stats/rates.ts";
-import { invalid } from "./bind.ts";
 import type { RequestContext } from "./context.ts";
 import type { Gateway } from "./gateway.ts";
 import { resolveFilters } from "./id-filters.ts";
 import { inputOf } from "./input.ts";
 import { matchesLabels, parseLabelSelector } from "./label-selector.ts";
 import type { StreamHandler } from "./stream.ts";
+import { durationParameter } from "./time-parameters.ts";
 import { usageLine } from "./usage-line.ts";
 
 type LiveUsage = AnswerOf<"watchOneContainerStats">;
@@ -139,26 +138,11 @@ const shortestMs = 1000;
 const longestMs = 60_000;
 
 function paceOf(input: Asked["input"]): { readonly intervalMs: number; readonly historyMs: number } {
-  const intervalMs = durationOf("interval", input.interval);
-  if (intervalMs < shortestMs || intervalMs > longestMs)
-    throw invalid([{ parameter: "interval", detail: `must be from 1s to 1m, got "${input.interval}"` }]);
-  const past = durationOf("history", input.history);
-  if (past > historyMs)
-    throw invalid([{ parameter: "history", detail: `must be at most 15m, got "${input.history}"` }]);
-  return { intervalMs, historyMs: past };
+  return {
+    intervalMs: durationParameter("interval", input.interval, shortestMs, longestMs),
+    historyMs: durationParameter("history", input.history, 0, historyMs),
+  };
 }
-
-function durationOf(parameter: string, text: string): number {
-  try {
-    return readDuration(text.slice(0, maxLength));
-  } catch (error) {
-    if (!(error instanceof StartError)) throw error;
-    throw invalid([{ parameter, detail: error.message }]);
-  }
-}
-
-/** Longer texts are no durations, and are not repeated whole. */
-const maxLength = 40;
 
 const timeOf = ({ time }: Round): string => new Date(time * 1000).toISOString();
 

@@ -11,7 +11,7 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { type GrantWord, grantWordNames, grantWords, type NarrowingOf, policyLevels } from "../grants.ts";
 import type { Annotations, TextAnnotations } from "./annotations.ts";
-import { maxAgeDays, maxCount, maxDurationMs, minSizeBytes } from "./quantities.ts";
+import { maxAgeMs, maxCount, maxDurationMs, minSizeBytes } from "./quantities.ts";
 
 /** Lets the compiler check the annotations: TypeBox itself accepts any member. */
 const flag = (annotations: Annotations): Annotations => annotations;
@@ -337,11 +337,11 @@ const plain = {
         group: "logs",
         reader: "age",
         placeholder: "AGE",
-        description: "How long to keep the logs of removed containers: 30m, 24h or 7d; 0 for ever.",
+        description: "How long to keep the logs of removed containers: 30m, 1d or 7d; 0 for ever.",
         default: 24 * 3_600_000,
       }),
       minimum: 0,
-      maximum: maxAgeDays * 24 * 3_600_000,
+      maximum: maxAgeMs,
     }),
   ),
   logTotalBytes: Type.Optional(

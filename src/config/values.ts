@@ -14,7 +14,7 @@ import type { Reader } from "./annotations.ts";
 import { unknownWord } from "./check-options.ts";
 import { readHostWord } from "./host-word.ts";
 import { readImagePrefix } from "./image-prefix.ts";
-import { readAge, readCount, readDuration, readLogSize, readSize } from "./quantities.ts";
+import { maxAgeMs, readCount, readDuration, readLogSize, readSize } from "./quantities.ts";
 import type { Setting } from "./settings.ts";
 
 /** A value as the user wrote it. */
@@ -41,8 +41,8 @@ export const readers: { readonly [R in Reader]: (text: string, options: ReadOpti
   "image-prefix": readImagePrefix,
   "host-word": readHostWord,
   policy: (text, options) => (isPolicyLevel(text) ? text : readPath(text, options)),
-  duration: readDuration,
-  age: readAge,
+  duration: (text) => readDuration(text),
+  age: (text) => readDuration(text, maxAgeMs),
   count: readCount,
   size: readSize,
   "log-size": readLogSize,

@@ -75,11 +75,8 @@ async function firstTimed(
 
 /** The end of a log at one moment; undefined if it has no files. */
 export async function endOf(chain: LogChain): Promise<Place | undefined> {
-  for (const name of (await chain.names()).toReversed()) {
-    const file = await chain.open(name);
-    if (file !== undefined) return { file, offset: await file.source.size() };
-  }
-  return undefined;
+  const file = await chain.last();
+  return file && { file, offset: await file.source.size() };
 }
 
 export interface TailOptions {

@@ -35,6 +35,8 @@ function rankOf(name: string, other: string): { readonly number: number; readonl
 
 /** Files that one log keeps open at a time, besides the one that is read. */
 const maxOpen = 16;
+/** Looks at the files of a log that never stops changing. */
+const maxLooks = 20;
 
 export class LogChain {
   readonly place: LogPlace;
@@ -106,9 +108,22 @@ export class LogChain {
     return stats !== undefined && file.isSameAs(stats);
   }
 
+  /** The oldest file; undefined if there is none. */
+  async first(): Promise<LogFile | undefined> {
+    return await this.#settled((names) => this.#firstOpen(names));
+  }
+
+  /** The newest file; undefined if there is none. */
+  async last(): Promise<LogFile | undefined> {
+    return await this.#settled((names) => this.#firstOpen(names.toReversed()));
+  }
+
   /** The file with this identity; undefined if it is gone. */
   async find(key: FileKey): Promise<LogFile | undefined> {
-    const names = (await this.names()).toReversed();
+    return await this.#settled((names) => this.#find(key, names.toReversed()));
+  }
+
+  async #find(key: FileKey, names: readonly string[]): Promise<LogFile | undefined> {
     for (const name of names) {
       const stats = await this.#statOf(name);
       if (stats?.ino !== key.inode || stats.dev !== key.device) continue;
@@ -124,8 +139,28 @@ export class LogChain {
     return undefined;
   }
 
+  /**
+   * Looks at the files, and looks again if one was renamed, compressed or removed meanwhile: between listing the names
+   * and opening a file, `look` may have passed over one.
+   */
+  async #settled<T>(look: (names: readonly string[]) => Promise<T>): Promise<T> {
+    let before = await this.#listing();
+    for (let times = 1; ; times++) {
+      const found = await look(before.names);
+      const after = await this.#listing();
+      if (after.identity === before.identity || times === maxLooks) return found;
+      before = after;
+    }
+  }
+
+  async #listing(): Promise<{ readonly names: readonly string[]; readonly identity: string }> {
+    const names = await this.names();
+    const inodes = await Promise.all(names.map(async (name) => (await this.#statOf(name))?.ino));
+    return { names, identity: names.map((name, index) => `${name} ${inodes[index]}`).join("/") };
+  }
+
   /** The place of `file` among `names`; -1 if it is gone. */
-  async indexOf(file: LogFile, names: readonly string[]): Promise<number> {
+  async #indexOf(file: LogFile, names: readonly string[]): Promise<number> {
     for (let index = names.length - 1; index >= 0; index--) {
       const stats = await this.#statOf(names[index] ?? "");
       if (stats !== undefined && file.isSameAs(stats)) return index;
@@ -145,8 +180,15 @@ export class LogChain {
    */
   async after(file: LogFile, lastTime: LogTime | undefined): Promise<LogFile | undefined> {
     if (await this.isLive(file)) return undefined;
-    const names = await this.names();
-    const index = await this.indexOf(file, names);
+    return await this.#settled((names) => this.#after(file, lastTime, names));
+  }
+
+  async #after(
+    file: LogFile,
+    lastTime: LogTime | undefined,
+    names: readonly string[],
+  ): Promise<LogFile | undefined> {
+    const index = await this.#indexOf(file, names);
     if (index !== -1) return await this.#firstOpen(names.slice(index + 1));
     for (const name of names) {
       const next = await this.open(name);
@@ -159,22 +201,25 @@ export class LogChain {
 
   /** The file before `file`; undefined if that is the oldest one. */
   async before(file: LogFile): Promise<LogFile | undefined> {
-    const names = await this.names();
-    const index = await this.indexOf(file, names);
-    return index <= 0 ? undefined : await this.#firstOpen(names.slice(0, index).toReversed());
+    return await this.#settled(async (names) => {
+      const index = await this.#indexOf(file, names);
+      return index <= 0 ? undefined : await this.#firstOpen(names.slice(0, index).toReversed());
+    });
   }
 
   /** Where the content of a truncated file is now, at an offset that was read; undefined if it is lost. */
   async copyOf(file: LogFile, offset: number): Promise<LogFile | undefined> {
     const key = file.knownKey;
     if (key === undefined) return undefined;
-    for (const name of (await this.names()).toReversed()) {
-      const other = await this.open(name);
-      if (other === undefined || other === file) continue;
-      if ((await other.key())?.firstRecord !== key.firstRecord) continue;
-      if ((await other.source.size()) >= offset) return other;
-    }
-    return undefined;
+    return await this.#settled(async (names) => {
+      for (const name of names.toReversed()) {
+        const other = await this.open(name);
+        if (other === undefined || other === file) continue;
+        if ((await other.key())?.firstRecord !== key.firstRecord) continue;
+        if ((await other.source.size()) >= offset) return other;
+      }
+      return undefined;
+    });
   }
 
   async #firstOpen(names: readonly string[]): Promise<LogFile | undefined> {

@@ -1,4 +1,5 @@
 /** Times of log lines. Compared as numbers, because runtimes write the same time in different ways. */
+import { durationMs } from "../config/quantities.ts";
 
 /** A point in time. */
 export interface LogTime {
@@ -93,35 +94,6 @@ export function timeAt(bytes: Uint8Array, at: number): TimeAt | undefined {
   else return undefined;
   const seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset;
   return Number.isNaN(seconds) ? undefined : { seconds, nanos, end };
-}
-
-const unitMs: { readonly [unit: string]: number } = {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
-
-/** Longest duration text, in characters. */
-const maxDurationLength = 64;
-
-/** Parses a duration such as `90s`, `1h30m` or `1.5h` into milliseconds; undefined if it is not a duration. */
-export function durationMs(text: string): number | undefined {
-  if (text === "" || text.length > maxDurationLength) return undefined;
-  let ms = 0;
-  for (let at = 0; at < text.length; ) {
-    let unitAt = at;
-    while (/[0-9.]/.test(text[unitAt] ?? "")) unitAt++;
-    let end = unitAt;
-    while (/[a-z]/.test(text[end] ?? "")) end++;
-    const number = text.slice(at, unitAt);
-    const perUnit = unitMs[text.slice(unitAt, end)];
-    if (perUnit === undefined || number === "" || number.startsWith(".")) return undefined;
-    ms += Number(number) * perUnit;
-    at = end;
-  }
-  return Number.isSafeInteger(Math.trunc(ms)) ? ms : undefined;
 }
 
 /** Parses an RFC 3339 time, or a duration before `nowMs`; undefined if the text is neither. */

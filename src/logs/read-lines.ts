@@ -87,7 +87,7 @@ export async function* readLines(chain: LogChain, options: ReadOptions): AsyncGe
 
   while (!signal.aborted) {
     if (file === undefined) {
-      file = await firstFile(chain);
+      file = await chain.first();
       if (file === undefined) {
         if (follow === undefined || hasEnded) return;
         yield nothing;
@@ -103,7 +103,7 @@ export async function* readLines(chain: LogChain, options: ReadOptions): AsyncGe
     else if (wasEmpty) {
       wasEmpty = false;
       // It may have been written, copied and truncated meanwhile: the copy comes first.
-      const next = left === undefined ? await firstFile(chain) : await chain.after(left, reader.lastTime);
+      const next = left === undefined ? await chain.first() : await chain.after(left, reader.lastTime);
       if (follow !== undefined && next !== undefined && next !== file) {
         await chain.release(file);
         file = next;
@@ -198,14 +198,6 @@ export async function* readLines(chain: LogChain, options: ReadOptions): AsyncGe
 
 const empty = Buffer.alloc(0);
 const nothing: Batch = { lines: [], readBytes: 0, reached: undefined, isAtEnd: true };
-
-async function firstFile(chain: LogChain): Promise<LogFile | undefined> {
-  for (const name of await chain.names()) {
-    const file = await chain.open(name);
-    if (file !== undefined) return file;
-  }
-  return undefined;
-}
 
 /** Turns stretches of files into lines. */
 class Reader {

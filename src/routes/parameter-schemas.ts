@@ -122,7 +122,7 @@ const pruneImages = Type.Object({
 const prunePods = Type.Object({
   ...pruned,
   olderThan: Type.Optional(
-    Type.String({ description: "Only pods that were created longer ago than this: `30m`, `24h`, `7d`." }),
+    Type.String({ description: "Only pods that were created longer ago than this: `30m`, `1.5h`, `7d`." }),
   ),
   labelSelector: Type.Optional(
     Type.String({ description: "Kubernetes label selector: `app=web,tier!=db`." }),

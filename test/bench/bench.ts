@@ -8,6 +8,8 @@ export interface Plan {
   readonly readMs: number;
   /** How long a codec works in its turn. */
   readonly codecMs: number;
+  /** How large the log is that is searched. */
+  readonly logBytes: number;
   /** How often each program is started. */
   readonly starts: number;
 }

@@ -4,6 +4,7 @@ import { request } from "node:http";
 import { test } from "node:test";
 import { status } from "@grpc/grpc-js";
 import type { AnswerOf, PullItem } from "../../src/routes/answers.ts";
+import { createCriClient } from "../support/cri-client.ts";
 import { eventually } from "../support/eventually.ts";
 import {
   type FakeRuntime,
@@ -68,25 +69,70 @@ const callers = async (gateway: LiveGateway): Promise<number | undefined> =>
   (await pullsOf(gateway))[0]?.callers;
 const busybox = { image: "busybox:1.36" };
 
+/** Offers an image, or offers it anew. Pulls of it last until the answer is called. */
+function offerSlowly(fake: FakeRuntime, tag: string): () => void {
+  let arrive = (): void => undefined;
+  const arrival = new Promise<void>((resolve) => {
+    arrive = resolve;
+  });
+  fake.addRemoteImage({ tags: [tag], arrival });
+  return () => arrive();
+}
+
+const large = "quay.io/team/large:1";
+const pullsAtRuntime = ({ fake }: LiveGateway): number => fake.callsOf("ImageService/PullImage").length;
+
 for (const manner of mannerNames) {
   test(`two callers share one pull on ${manner}: the first leaves, the second gets its image`, async (t) => {
     const gateway = await liveGateway(t, manner);
     for (let round = 0; round < 20; round++) {
       gateway.fake.calls.length = 0;
-      const release = holdPulls(gateway.fake);
-      const first = startPull(gateway, busybox);
-      await eventually(async () => (await callers(gateway)) === 1);
-      const second = gateway.ask(target, busybox);
+      const arrive = offerSlowly(gateway.fake, large);
+      const first = startPull(gateway, { image: large });
+      await eventually(async () => (await callers(gateway)) === 1 && pullsAtRuntime(gateway) === 1);
+      const second = gateway.ask(target, { image: large });
       await eventually(async () => (await callers(gateway)) === 2);
       first.leave();
       await eventually(async () => (await callers(gateway)) === 1);
-      release();
+      arrive();
       const answer = await second;
       assert.equal(answer.status, 200, answer.text);
-      assert.equal(gateway.fake.callsOf("ImageService/PullImage").length, 1);
+      assert.equal(pullsAtRuntime(gateway), 1);
     }
   });
 }
+
+test("a pull that CRI-O merged with another client's is repeated when that client leaves", async (t) => {
+  const gateway = await liveGateway(t, "cri-o");
+  const { fake } = gateway;
+  const arrive = offerSlowly(fake, large);
+  const other = createCriClient(fake.socket);
+  t.after(() => other.close());
+  /** Another client pulls, and leaves when it is told to. */
+  async function pullElsewhere(): Promise<() => void> {
+    const leaving = new AbortController();
+    const before = pullsAtRuntime(gateway);
+    const request = { image: { image: large } };
+    other.call("ImageService/PullImage", request, { signal: leaving.signal }).catch(() => undefined);
+    await eventually(() => pullsAtRuntime(gateway) === before + 1);
+    return () => leaving.abort();
+  }
+  const leaveFirst = await pullElsewhere();
+  const interrupted = gateway.ask(target, { image: large });
+  const repeated = startPull(gateway, { image: large }, "", "application/x-ndjson");
+  await eventually(async () => (await callers(gateway)) === 2 && pullsAtRuntime(gateway) === 2);
+  leaveFirst();
+  // Nobody else pulls meanwhile, so that the repeated pull is the first.
+  await eventually(() => pullsAtRuntime(gateway) === 3);
+  const leaveJoined = await pullElsewhere();
+  leaveJoined();
+  arrive();
+  const answer = await interrupted;
+  assert.equal(answer.status, 200, answer.text);
+  await repeated.ended;
+  assert.deepEqual(repeated.items().at(-1)?.result, { imageRef: answer.at("imageRef") });
+  assert.equal(pullsAtRuntime(gateway), 4);
+});
 
 test("a short name is another pull than its full one only on CRI-O", async (t) => {
   for (const manner of mannerNames) {

@@ -10,6 +10,7 @@ import { createSpdyServer } from "../support/spdy-server.ts";
 
 export interface SpawnedGateway {
   readonly fake: FakeRuntime;
+  readonly dataDir: string;
   readonly port: number;
   readonly token: string;
   readonly process: CrestProcess;
@@ -52,6 +53,7 @@ export async function spawnGateway(
   const { id } = fake.addContainer({ state: "running" });
   return {
     fake,
+    dataDir,
     port,
     token: (await readFile(join(dataDir, "token"), "utf8")).trim(),
     process: crest,

@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { eventually } from "../support/eventually.ts";
+import { type Followed, followItems, type LogItem } from "./support/follow-items.ts";
 import { type Gateway, newFolder, removeFolder, startGateway } from "./support/gateway.ts";
 import { reasonToSkip } from "./support/machine.ts";
 import {
@@ -50,34 +51,72 @@ function linesOf(path: string): readonly string[] {
   return records.map((record) => record.replace(/^\S+ stdout F /, ""));
 }
 
-test("10,000 lines a second through more than five rotations: every line once, also when the gateway is killed", {
+/** A reader that expects `line 0`, `line 1` and so on, then `end N`, and goes on where it was when it starts again. */
+function createReader(container: Resource) {
+  let count = 0;
+  let cursor: string | undefined;
+  let unexpected: string | undefined;
+  let isEnded = false;
+  let followed: Followed | undefined;
+  function take(item: LogItem): void {
+    if (item.text === `end ${count}`) isEnded = true;
+    else if (item.text !== `line ${count++}`) unexpected ??= `"${item.text}" after ${count - 1} lines`;
+    cursor = item.cursor;
+  }
+  return {
+    count: () => count,
+    async start(gateway: Gateway) {
+      const from = cursor === undefined ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+      followed = await followItems(gateway, `${container.path}/logs?follow${from}`, take);
+    },
+    async stop() {
+      followed?.leave();
+      await followed?.ended;
+    },
+    /** Resolves when the response has ended by itself. */
+    ended: async () => followed?.ended,
+    outcome: () => unexpected ?? (isEnded ? `${count} lines and the end` : `${count} lines`),
+  };
+}
+
+test("10,000 lines a second, more than five rotations, three followers, a killed gateway: every line once and in order", {
   skip,
   timeout: 240_000,
 }, async () => {
   const dataDir = newFolder();
-  const args = ["--log-max-size=512KiB", "--log-max-files=100"];
+  const args = ["--log-max-size=128KiB", "--log-max-files=100"];
   let gateway = await serve(dataDir, ...args);
   try {
     const pod = await runPod(gateway);
-    // About 10,000 lines a second, until it is told to stop.
+    // 60,000 lines at about 10,000 a second, then 1,000 a second until it is told to stop.
     const container = await runContainer(
       gateway,
       pod,
       shell(
-        "i=0; while [ ! -e /stop ]; do n=$((i+500)); while [ $i -lt $n ]; do echo line $i; i=$((i+1)); done; sleep 0.02; done; echo end $i",
+        "i=0; pause=0.02; while [ ! -e /stop ]; do n=$((i+500)); while [ $i -lt $n ]; do echo line $i; i=$((i+1)); done; [ $i -ge 60000 ] && pause=0.5; sleep $pause; done; echo end $i",
       ),
     );
     const path = await logOf(gateway, container);
+    const readers = [createReader(container), createReader(container), createReader(container)] as const;
+    const [pausing, ...others] = readers;
+    for (const reader of readers) await reader.start(gateway);
     const patient = { timeoutMs: 90_000, intervalMs: 100 };
-    await eventually(() => filesOf(path).length > 3, patient);
+    const rotations = async (more: number): Promise<void> => {
+      const before = filesOf(path).length;
+      await eventually(() => filesOf(path).length >= before + more, patient);
+    };
+    await eventually(() => readers.every((reader) => reader.count() > 1000), patient);
+    await pausing.stop();
+    await rotations(2);
     gateway.process.kill("SIGKILL");
-    await gateway.process.exit;
-    // It was started before this gateway, which does not know it yet.
+    await Promise.all([gateway.process.exit, ...others.map((reader) => reader.ended())]);
+    // The container was started before this gateway, which does not know it yet.
     gateway = await serve(dataDir, ...args);
-    const before = filesOf(path).length;
-    await eventually(() => filesOf(path).length > before + 3, patient);
-    // Those that were rotated ten seconds before another rotation.
-    await eventually(() => filesOf(path).some((file) => file.endsWith(".gz")), patient);
+    for (const reader of others) await reader.start(gateway);
+    await rotations(3);
+    // The oldest file, in which a reader has stopped, is compressed ten seconds after its last line.
+    await eventually(() => filesOf(path)[0]?.endsWith(".gz"), patient);
+    await pausing.start(gateway);
     await exec(gateway, container, "touch /stop");
     await exited(gateway, container);
     const lines = await eventually(() => {
@@ -86,6 +125,9 @@ test("10,000 lines a second through more than five rotations: every line once, a
     });
     assert.equal(lines.at(-1), `end ${lines.length - 1}`);
     assert.ok(lines.slice(0, -1).every((line, index) => line === `line ${index}`));
+    // A log that has been read to the end of its container ends.
+    await Promise.all(readers.map((reader) => reader.ended()));
+    for (const reader of readers) assert.equal(reader.outcome(), `${lines.length - 1} lines and the end`);
     await removePodAndCgroup(gateway, pod);
   } finally {
     await gateway.close();

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { rename } from "node:fs/promises";
-import { get, type IncomingMessage } from "node:http";
 import { dirname } from "node:path";
 import { after, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
 import { assertDone, bodyOf, problemOf } from "./support/api.ts";
+import { followItems, type LogItem } from "./support/follow-items.ts";
 import { type Gateway, newFolder, removeFolder, startGateway } from "./support/gateway.ts";
 import { reasonToSkip } from "./support/machine.ts";
 import {
@@ -43,32 +43,10 @@ function crest(): Gateway {
   return gateway;
 }
 
-interface Item {
-  readonly cursor: string;
-  readonly text: string;
-  readonly stream: string;
-  readonly containerId?: string;
-  readonly removed?: boolean;
-}
-
-/** Follows a log as NDJSON. */
-async function follow({ address, token }: Gateway, path: string) {
-  const { hostname: host, port } = new URL(address);
-  const headers = { authorization: `Bearer ${token}`, accept: "application/x-ndjson" };
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    get({ host, port, path, headers, agent: false }, resolve).on("error", reject);
-  });
-  assert.equal(response.statusCode, 200);
-  const items: Item[] = [];
-  let rest = "";
-  response.setEncoding("utf8").on("data", (part: string) => {
-    const lines = (rest + part).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) items.push(JSON.parse(line));
-  });
-  response.on("error", () => undefined);
-  const ended = new Promise<void>((resolve) => response.once("close", () => resolve()));
-  return { items, ended, leave: () => response.destroy() };
+/** Follows a log, and keeps what comes. */
+async function follow(gateway: Gateway, path: string) {
+  const items: LogItem[] = [];
+  return { items, ...(await followItems<LogItem>(gateway, path, (item) => items.push(item))) };
 }
 
 test("a log is its text and nothing else; filters and forms apply", { skip }, async () => {
@@ -89,7 +67,7 @@ test("a log is its text and nothing else; filters and forms apply", { skip }, as
   assert.equal(followed.text, "one\nlevel=error three\nfour\n");
   const headers = { accept: "application/json" };
   const page = bodyOf(
-    await crest().send<{ lines: Item[] }>("GET", `${pod.path}/logs?tailLines=1`, { headers }),
+    await crest().send<{ lines: LogItem[] }>("GET", `${pod.path}/logs?tailLines=1`, { headers }),
   );
   assert.equal(page.lines.length, 1);
   await removePod(crest(), pod);
@@ -168,8 +146,8 @@ test("after rotations, and the removal of a container and its pod, a gateway tha
     await own.process.exit;
     own = await serve(folder, ...args);
     const headers = { accept: "application/json" };
-    const read = async (path: string): Promise<readonly Item[]> =>
-      bodyOf(await own.send<{ lines: Item[] }>("GET", path, { headers })).lines;
+    const read = async (path: string): Promise<readonly LogItem[]> =>
+      bodyOf(await own.send<{ lines: LogItem[] }>("GET", path, { headers })).lines;
     const wanted = Array.from({ length: 1000 }, (_, n) => `line ${n}`);
     const all = await read("/v1/logs?labelSelector=app%3Dremoved");
     assert.deepEqual(

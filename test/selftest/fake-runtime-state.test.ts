@@ -455,3 +455,34 @@ test("a list of 2,000 containers is made and answered", async (t) => {
   const { containers } = await client.call("RuntimeService/ListContainers");
   assert.equal((containers as unknown[]).length, 2000);
 });
+
+eachManner(
+  "the first of two pulls is cancelled: only on CRI-O this ends the second",
+  async (bench, manner) => {
+    const { client, runtime } = bench;
+    let arrive = (): void => undefined;
+    const arrival = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    runtime.addRemoteImage({ tags: ["quay.io/team/large:1"], arrival });
+    const leaving = new AbortController();
+    const request = { image: { image: "quay.io/team/large:1" } };
+    const pull = (signal?: AbortSignal): Promise<unknown> =>
+      client.call("ImageService/PullImage", request, signal === undefined ? {} : { signal });
+    const first = assert.rejects(pull(leaving.signal), { code: status.CANCELLED });
+    await eventually(() => runtime.callsOf("ImageService/PullImage").length === 1);
+    const second = pull().catch((error: ServiceError) => error);
+    await eventually(() => runtime.callsOf("ImageService/PullImage").length === 2);
+    leaving.abort();
+    await first;
+    if (manner === "cri-o") {
+      const { code, details } = (await second) as ServiceError;
+      assert.equal(code, status.CANCELLED);
+      assert.match(details, /: context canceled$/);
+    }
+    const third = pull();
+    arrive();
+    assert.ok(((await third) as { imageRef: string }).imageRef);
+    if (manner !== "cri-o") assert.ok(((await second) as { imageRef: string }).imageRef);
+  },
+);

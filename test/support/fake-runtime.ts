@@ -122,11 +122,12 @@ export interface FakeRuntime {
   addPod(pod?: PodInit): FakePod;
   addContainer(container?: ContainerInit): FakeContainer;
   addImage(image: ImageInit): FakeImage;
-  /** Offers an image for PullImage: to everyone, only with credentials, or failing every pull. */
+  /** Offers an image for PullImage: to everyone or only with credentials, failing every pull, or with pulls that last. */
   addRemoteImage(
     image: ImageInit & {
       readonly credentials?: { username: string; password: string };
       readonly fault?: RegistryFault;
+      readonly arrival?: Promise<void>;
     },
   ): void;
   /** Makes the CNI plugins fail on add and delete with this reason; `undefined` repairs them. */
@@ -230,7 +231,8 @@ export async function createFakeRuntime(options: FakeRuntimeOptions): Promise<Fa
     addPod: (pod = {}) => initPod(world, pod),
     addContainer: (container = {}) => initContainer(world, container),
     addImage: (image) => storeImage(state, makeImage(image)),
-    addRemoteImage: ({ credentials, fault, ...image }) => void offer(state, image, credentials, fault),
+    addRemoteImage: ({ credentials, fault, arrival, ...image }) =>
+      void offer(state, image, credentials, { fault, arrival }),
     breakNetwork(reason) {
       state.networkFailure = reason;
     },

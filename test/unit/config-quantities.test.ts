@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  durationMs,
   formatDuration,
   formatSize,
-  readAge,
+  maxAgeMs,
+  maxDurationMs,
   readCount,
   readDuration,
   readLogSize,
@@ -11,15 +13,54 @@ import {
 } from "../../src/config/quantities.ts";
 import { StartError } from "../../src/errors.ts";
 
-test("readDuration() reads every unit, and 0 without one", () => {
-  const texts = { "0": 0, "250ms": 250, "30s": 30_000, "5m": 300_000, "4h": 14_400_000, "24h": 86_400_000 };
-  for (const [text, ms] of Object.entries(texts)) assert.equal(readDuration(text), ms, text);
+test("durationMs() reads numbers with units, decimals, several at once, and 0", () => {
+  for (const [text, ms] of [
+    ["0", 0],
+    ["0s", 0],
+    ["250ms", 250],
+    ["30s", 30_000],
+    ["5m", 300_000],
+    ["4h", 14_400_000],
+    ["7d", 604_800_000],
+    ["1.5h", 5_400_000],
+    ["1h30m", 5_400_000],
+    ["1d2h3m4.5s6ms", 93_784_506],
+    ["5.s", 5000],
+    ["0.1ms", 1],
+    ["1.1s", 1100],
+  ] as const)
+    assert.equal(durationMs(text), ms, text);
+  const wrong = [
+    "",
+    "30",
+    "m",
+    "5x",
+    "7w",
+    "-1s",
+    "+1s",
+    ".5s",
+    "1.2.3s",
+    "1e3s",
+    " 1s",
+    "5m ",
+    "1h 30m",
+    "1H",
+  ];
+  for (const text of [...wrong, "1s".repeat(40), `${"9".repeat(40)}d`])
+    assert.equal(durationMs(text), undefined, text);
 });
 
-test("readDuration() refuses what is no duration, and what no timer holds", () => {
-  for (const text of ["", "30", "1.5h", "-1s", "s", "00s", "1d", "25h", "1h30m", " 1s"]) {
-    assert.throws(() => readDuration(text), StartError, text);
-  }
+test("readDuration() says what a duration is, and refuses more than the longest", () => {
+  assert.equal(readDuration("24h"), maxDurationMs);
+  assert.equal(readDuration("30d", maxAgeMs), 30 * 86_400_000);
+  assert.equal(readDuration(formatDuration(maxAgeMs), maxAgeMs), maxAgeMs);
+  const wrong = '"soon" is not a duration in the units ms, s, m, h or d, such as 30s, 1.5h or 1h30m';
+  assert.throws(() => readDuration("soon"), new StartError(wrong));
+  assert.throws(() => readDuration("25h"), new StartError('"25h" is over 1d, write 0 for no limit'));
+  assert.throws(
+    () => readDuration("4000d", maxAgeMs),
+    new StartError('"4000d" is over 3650d, write 0 for no limit'),
+  );
 });
 
 test("readCount() takes whole numbers from 1", () => {
@@ -51,14 +92,4 @@ test("readLogSize() reads KiB, MiB and GiB, with and without the B, and 0", () =
   }
   for (const text of ["", "10", "10M", "10MB", "0Mi", "-1Mi", "1.5Gi", " 1Gi", "10mib", "10000000Gi"])
     assert.throws(() => readLogSize(text), StartError, text);
-});
-
-test("readAge() reads what readDuration() does, and days", () => {
-  assert.equal(readAge("0"), 0);
-  assert.equal(readAge("250ms"), 250);
-  assert.equal(readAge("48h"), 172_800_000);
-  assert.equal(readAge("7d"), 604_800_000);
-  assert.equal(readAge(formatDuration(readAge("30d"))), 30 * 86_400_000);
-  for (const text of ["", "7", "7w", "0d", "-1d", "1.5d", "4000d", " 7d"])
-    assert.throws(() => readAge(text), StartError, text);
 });

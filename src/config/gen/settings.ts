@@ -378,7 +378,7 @@ export const schemas: { readonly options: Shape; readonly command: Shape; readon
         "group": "logs",
         "reader": "age",
         "placeholder": "AGE",
-        "description": "How long to keep the logs of removed containers: 30m, 24h or 7d; 0 for ever.",
+        "description": "How long to keep the logs of removed containers: 30m, 1d or 7d; 0 for ever.",
         "default": 86400000,
         "minimum": 0,
         "maximum": 315360000000,

@@ -39,7 +39,8 @@ export async function compressLog(path: string, signal?: AbortSignal): Promise<b
     } finally {
       await to.close();
     }
-    await unlink(path);
+    // A rotation meanwhile may have removed it already.
+    await rm(path, { force: true });
     return true;
   } finally {
     await from.close();

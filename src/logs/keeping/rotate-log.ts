@@ -2,7 +2,7 @@
  * Rotates one log without losing a line: renames the file and has the runtime open a new one. Until it does, it writes
  * into the renamed file.
  */
-import { link, readdir, rename, unlink } from "node:fs/promises";
+import { link, readdir, rename, rm, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { checkOnlyName } from "../../files/trusted-file.ts";
 import { readLogName, rotationTime } from "./log-names.ts";
@@ -29,7 +29,7 @@ export async function rotateLog(
   { maxFiles, reopen, nowMs = Date.now() }: RotateOptions,
 ): Promise<boolean> {
   checkPlace(dirname(path));
-  const rotated = await tidyLog(path);
+  const rotated = await tidyLog(path, { mayCompress: true });
   const stats = regularFile(path);
   if (stats === undefined) return false;
   checkOnlyName(path, stats);
@@ -51,7 +51,7 @@ export async function rotateLog(
 export async function resumeRotation(path: string, reopen: (() => Promise<void>) | undefined): Promise<void> {
   if (exists(path)) return;
   checkPlace(dirname(path));
-  const newest = (await tidyLog(path)).at(-1);
+  const newest = (await tidyLog(path, { mayCompress: true })).at(-1);
   if (newest === undefined || newest.form !== "plain") return;
   if (reopen === undefined) await restoreName(path, newest.path);
   else await reopenAfterRename(path, newest.path, reopen);
@@ -89,8 +89,13 @@ export interface RotatedFile {
 /**
  * The rotated files of a log, oldest first. Removes what interrupted work has left: partial compressions, files that are
  * compressed already, and a second name of the log itself.
+ *
+ * @param options.mayCompress A file may be being compressed at the moment, so partial compressions stay.
  */
-export async function tidyLog(path: string): Promise<readonly RotatedFile[]> {
+export async function tidyLog(
+  path: string,
+  { mayCompress = false }: { readonly mayCompress?: boolean } = {},
+): Promise<readonly RotatedFile[]> {
   const folder = dirname(path);
   const log = basename(path);
   const names = await readdir(folder);
@@ -104,7 +109,8 @@ export async function tidyLog(path: string): Promise<readonly RotatedFile[]> {
     if (stats === undefined) continue;
     const isCompressed = form === "plain" && names.includes(`${name}.gz`);
     const isLogItself = current !== undefined && stats.ino === current.ino && stats.dev === current.dev;
-    if (form === "partial" || isCompressed || isLogItself) await unlink(file);
+    if (form === "partial" && mayCompress) continue;
+    if (form === "partial" || isCompressed || isLogItself) await rm(file, { force: true });
     else found.push({ path: file, rotatedAt, form });
   }
   return found.sort((one, other) => (one.rotatedAt < other.rotatedAt ? -1 : 1));

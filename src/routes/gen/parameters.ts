@@ -245,7 +245,7 @@ export const schemas = {
         "type": "boolean"
       },
       "olderThan": {
-        "description": "Only pods that were created longer ago than this: `30m`, `24h`, `7d`.",
+        "description": "Only pods that were created longer ago than this: `30m`, `1.5h`, `7d`.",
         "type": "string"
       },
       "labelSelector": {

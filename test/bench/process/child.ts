@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { CommandName, Commands, Order, Report } from "./commands.ts";
 
 export interface Child {
+  readonly pid: number | undefined;
   /** Settles when it listens first: on which port (0: a Unix socket), how long after its start. */
   readonly listening: Promise<{ readonly port: number; readonly afterMs: number }>;
   /** Gives an order. @throws {Error} when it fails, or the process ends first. */
@@ -46,7 +47,7 @@ export function startChild(program: string, { args = [], foreign = false }: Chil
     void ended.then((how) => reject(new Error(`Cannot use ${program}: it ended with ${how}`)));
   });
   listening.catch(() => undefined);
-  return { listening, ask: asker(child, program, ended), stop: () => stop(child, ended) };
+  return { pid: child.pid, listening, ask: asker(child, program, ended), stop: () => stop(child, ended) };
 }
 
 function asker(child: ChildProcess, program: string, ended: Promise<string>): Child["ask"] {

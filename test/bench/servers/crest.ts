@@ -5,6 +5,7 @@ import { type Child, startChild } from "../process/child.ts";
 
 export interface Crest {
   readonly child: Child;
+  readonly dataDir: string;
   /** What its clients send. */
   readonly headers: { readonly authorization: string };
 }
@@ -30,5 +31,5 @@ export function startCrest(runtimeSocket: string, parent: string, flags: readonl
       ...flags,
     ],
   });
-  return { child, headers: { authorization: `Bearer ${token}` } };
+  return { child, dataDir: folder, headers: { authorization: `Bearer ${token}` } };
 }

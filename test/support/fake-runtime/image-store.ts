@@ -77,9 +77,9 @@ export function offer(
   state: State,
   init: ImageInit,
   credentials: RemoteImage["credentials"],
-  fault?: RemoteImage["fault"],
+  { fault, arrival }: Pick<RemoteImage, "fault" | "arrival"> = {},
 ): RemoteImage {
-  const remote: RemoteImage = { image: makeImage(init), credentials, fault };
+  const remote: RemoteImage = { image: makeImage(init), credentials, fault, arrival };
   for (const name of [...remote.image.repoTags, ...remote.image.repoDigests])
     state.remoteImages.set(name, remote);
   return remote;

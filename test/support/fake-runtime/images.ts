@@ -1,3 +1,5 @@
+import { status } from "@grpc/grpc-js";
+import { GrpcFault } from "./fault.ts";
 import { byDigits, byName, knowsId, resolveImage, storeImage } from "./image-store.ts";
 import type { PullFailure } from "./manner.ts";
 import type { ImageRequest, ListImagesRequest, PullImageRequest } from "./messages.ts";
@@ -83,7 +85,7 @@ export const removeImage: Handler<ImageRequest> = (world, { image: spec }, { rpc
   return {};
 };
 
-export const pullImage: Handler<PullImageRequest> = (world, { image: spec, auth }, { rpc }) => {
+export const pullImage: Handler<PullImageRequest> = async (world, { image: spec, auth }, { rpc, signal }) => {
   const { refuse: refusals, habits } = world.manner;
   if (spec === undefined) refuse(refusals.imageSpecMissing(rpc));
   const asked = spec?.image ?? "";
@@ -95,11 +97,35 @@ export const pullImage: Handler<PullImageRequest> = (world, { image: spec, auth 
   const remote = world.state.remoteImages.get(reference.name);
   const failure = pullFailure(world, reference, remote, auth);
   if (failure !== undefined || remote === undefined) throw refusals.pull(failure ?? "absent", reference);
+  await arrived(world, remote, { key: JSON.stringify([asked, auth]), signal });
   const image = storeImage(world.state, remote.image);
   for (const name of [...image.repoTags, ...image.repoDigests, `sha256:${image.digits}`])
     world.containerdEvents.publish("/images/create", { name });
   return { imageRef: habits.pulledRef(image) };
 };
+
+/** Waits for the image, or for the end of the pull that this one has joined. */
+async function arrived(
+  { state: { pulls }, manner }: World,
+  { arrival, image }: RemoteImage,
+  { key, signal }: { readonly key: string; readonly signal: AbortSignal },
+): Promise<void> {
+  if (arrival === undefined) return;
+  const gone = new Promise<never>((_resolve, reject) => {
+    const text = `reading blob sha256:${image.digits}: context canceled`;
+    signal.addEventListener("abort", () => reject(new GrpcFault(status.CANCELLED, text)));
+  });
+  gone.catch(() => undefined);
+  const joined = manner.habits.mergesPulls ? pulls.get(key) : undefined;
+  if (joined !== undefined) return await Promise.race([joined, gone]);
+  const pull = Promise.race([arrival, gone]);
+  pulls.set(key, pull);
+  try {
+    await pull;
+  } finally {
+    if (pulls.get(key) === pull) pulls.delete(key);
+  }
+}
 
 function pullFailure(
   { state, manner }: World,

@@ -117,6 +117,8 @@ export interface Habits {
   /** Whether images report that they are pinned. */
   readonly tellsPinned: boolean;
   readonly removesImagesByName: boolean;
+  /** Whether pulls of one reference with the same credentials become one, which ends when its first caller leaves. */
+  readonly mergesPulls: boolean;
 
   /** The value of a time that is not set yet. */
   readonly zeroTimeNanos: bigint | undefined;

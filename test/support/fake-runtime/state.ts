@@ -84,6 +84,8 @@ export interface RemoteImage {
   readonly credentials: { readonly username: string; readonly password: string } | undefined;
   /** The reason why every pull fails. */
   readonly fault?: RegistryFault | undefined;
+  /** Pulls last until it settles. */
+  readonly arrival?: Promise<void> | undefined;
 }
 
 export interface State {
@@ -100,6 +102,8 @@ export interface State {
   /** By digits. */
   readonly images: Map<string, FakeImage>;
   readonly remoteImages: Map<string, RemoteImage>;
+  /** The pulls that others join, by reference and credentials. */
+  readonly pulls: Map<string, Promise<void>>;
 }
 
 export function createState(): State {
@@ -112,6 +116,7 @@ export function createState(): State {
     containers: new Map(),
     images: new Map(),
     remoteImages: new Map(),
+    pulls: new Map(),
   };
 }
 

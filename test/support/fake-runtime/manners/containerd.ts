@@ -240,6 +240,7 @@ function habits(version: Version): Habits {
     imageIds: "both",
     tellsPinned: version !== "1.6",
     removesImagesByName: true,
+    mergesPulls: false,
     zeroTimeNanos: undefined,
     keepsIpOfStoppedPods: false,
     hostNetworkHasIp: false,

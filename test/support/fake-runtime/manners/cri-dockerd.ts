@@ -199,6 +199,7 @@ function habits(): Habits {
     imageIds: "whole with prefix",
     tellsPinned: false,
     removesImagesByName: false,
+    mergesPulls: false,
     zeroTimeNanos: goZeroTimeNanos,
     keepsIpOfStoppedPods: false,
     hostNetworkHasIp: false,

@@ -241,6 +241,7 @@ function habits(): Habits {
     imageIds: "bare",
     tellsPinned: true,
     removesImagesByName: true,
+    mergesPulls: true,
     zeroTimeNanos: undefined,
     keepsIpOfStoppedPods: true,
     hostNetworkHasIp: true,

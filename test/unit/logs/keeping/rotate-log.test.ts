@@ -134,6 +134,31 @@ test("resumeRotation() finishes what a killed gateway began", async (t) => {
   assert.equal(readFileSync(path, "utf8"), "one\n");
 });
 
+test("a file is compressed while the log is rotated again and again", async (t) => {
+  const folder = newFolder(t);
+  const path = join(folder, "0.log");
+  const writer = createWriter(t, path);
+  const old = `${path}.20260131-000001`;
+  const bytes = randomBytes(2 ** 21);
+  writeFileSync(old, bytes);
+  let isDone = false;
+  const compressed = compressLog(old).finally(() => {
+    isDone = true;
+  });
+  let rotations = 0;
+  for (; !isDone; rotations++) {
+    writer.write(`${rotations}\n`);
+    await rotateLog(path, { maxFiles: 1000, reopen: writer.reopen, nowMs });
+  }
+  assert.equal(await compressed, true);
+  assert.ok(rotations > 1, `${rotations} rotations`);
+  assert.deepEqual(gunzipSync(readFileSync(`${old}.gz`)), bytes);
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.includes("0131-000001")),
+    ["0.log.20260131-000001.gz"],
+  );
+});
+
 test("tidyLog() removes what interrupted work has left, and nothing else", async (t) => {
   const folder = newFolder(t);
   const path = join(folder, "0.log");
