@@ -146,22 +146,26 @@ test("a gateway that is killed drops its clients, and containerd 2 ends their co
   await assertAbandoned(mark);
 });
 
-test("a gateway that is stopped says 1001 to every session and ends in time", { skip }, async (t) => {
-  const gateway = await beside(t, crest());
+/** So long that a gateway which waited for its sessions would be noticed. */
+const longDrain = ["--drain=5m"];
+
+test("a gateway that is stopped says 1001 to every session and does not wait for them", {
+  skip,
+  timeout: 120_000,
+}, async (t) => {
+  const gateway = await beside(t, crest(), longDrain);
   const { session, mark } = await sleeping(gateway, { stdin: true });
   const attached = await openSession(gateway, `${container.path}/attach`);
   const forwarded = await openSession(gateway, `${pod.path}/portforward`, {
     subprotocols: [v4],
     query: { ports: 7 },
   }).catch(() => undefined);
-  const begunMs = performance.now();
   gateway.process.kill("SIGTERM");
   for (const one of [session, attached]) {
     assert.deepEqual(await one.ended, { code: 1001, reason: "the gateway is shutting down" });
   }
   await forwarded?.ended;
   assert.deepEqual(await gateway.process.exit, { code: 0, signal: null });
-  assert.ok(performance.now() - begunMs < 5000);
   await assertAbandoned(mark);
 });
 
@@ -179,20 +183,22 @@ async function typeUntilHeld(session: Session): Promise<{ readonly over: Promise
   return { over };
 }
 
-test("a gateway that is stopped does not wait for a client whose input nobody reads", { skip }, async (t) => {
-  const gateway = await beside(t, crest());
+test("a gateway that is stopped does not wait for a client whose input nobody reads", {
+  skip,
+  timeout: 120_000,
+}, async (t) => {
+  const gateway = await beside(t, crest(), longDrain);
   const { session } = await sleeping(gateway, { stdin: true });
   const typing = await typeUntilHeld(session);
-  const begunMs = performance.now();
   gateway.process.kill("SIGTERM");
   assert.equal((await session.ended).code, 1001);
   await typing.over;
   assert.deepEqual(await gateway.process.exit, { code: 0, signal: null });
-  assert.ok(performance.now() - begunMs < 5000);
 });
 
 test("a runtime that is killed ends its sessions with 1012, and new ones are refused", {
   skip,
+  timeout: 120_000,
 }, async (t) => {
   const own = await startGateway("up");
   t.after(() => {
@@ -219,28 +225,27 @@ test("a runtime that is killed ends its sessions with 1012, and new ones are ref
   assert.ok(containerd);
   // It would start its containerd again.
   own.process.kill("SIGSTOP");
-  const begunMs = performance.now();
   process.kill(containerd.pid, "SIGKILL");
   for (const session of [executed, attached, forwarded]) {
     assert.deepEqual(await session.ended, { code: 1012, reason: "the runtime went away" });
   }
-  assert.ok(performance.now() - begunMs < 5000);
   const status: Status = JSON.parse(executed.text(channel.status));
   assert.match(`${status.reason}: ${status.message}`, /^InternalError: exit unknown/);
   const answer = await refusal(gateway, `${ownContainer.path}/exec`, { query: command(["true"]) });
   problemOf(answer, 503, "runtime_unavailable");
 });
 
-test("much unread stdin hides the exit code: after the grace the status says so", { skip }, async (t) => {
+test("much unread stdin hides the exit code: after the grace the status says so", {
+  skip,
+  timeout: 120_000,
+}, async (t) => {
   const gateway = await beside(t, crest(), ["--status-grace=1s"]);
   const go = `/tmp/go-${newMark()}`;
   const script = `until [ -e ${go} ]; do sleep 0.05; done; echo done; exit 7`;
   const session = await open(gateway, command(script, { stdin: true, stdout: true }));
   const typing = await typeUntilHeld(session);
-  const begunMs = performance.now();
   await exec(crest(), container, `touch ${go}`);
   const status = await session.status();
-  assert.ok(performance.now() - begunMs < 10_000);
   await typing.over;
   assert.equal(session.text(), "done\n");
   assert.equal(status.status, "Failure");
