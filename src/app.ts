@@ -6,9 +6,10 @@ import type { Server } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createHostGuard } from "./access/hosts.ts";
+import { createPodPolicy } from "./access/policy/pod-policy.ts";
 import { createAuthenticator } from "./access/token.ts";
 import { createOutputBudget } from "./api/output-budget.ts";
-import type { Config } from "./config.ts";
+import { type Config, readPolicy, withPolicy } from "./config.ts";
 import { createContainerdClient } from "./containerd/client.ts";
 import type { Runtime } from "./cri/channel.ts";
 import { StartError } from "./errors.ts";
@@ -32,6 +33,7 @@ import { createPullRegistry } from "./pulls/pull-registry.ts";
 import { callerInterceptors } from "./runtimes/caller-interceptors.ts";
 import { compose } from "./runtimes/compose.ts";
 import { createDefaults } from "./runtimes/defaults.ts";
+import { wellKnownSockets } from "./runtimes/discover.ts";
 import { withFreeHostPorts } from "./runtimes/free-host-ports.ts";
 import { withListLimit } from "./runtimes/list-limit.ts";
 import { logRootOf } from "./runtimes/log-folders.ts";
@@ -62,7 +64,12 @@ export interface AppOptions
     "requestTimeoutMs" | "stallTimeoutMs" | "listSilenceMs" | "roomWaitMs" | "requestLog"
   > {
   readonly config: Pick<Config, "listen" | "dataDir" | "acceptHost" | "grants" | "streamHost"> &
-    Partial<Pick<Config, "metricsListen" | "tokenFile" | "tokenFileHint">>;
+    Partial<
+      Pick<
+        Config,
+        "metricsListen" | "tokenFile" | "tokenFileHint" | "policy" | "runtimeEndpoint" | "imageEndpoint"
+      >
+    >;
   readonly runtime: Runtime;
   /** The token that callers must send. */
   readonly token: string;
@@ -131,7 +138,8 @@ export function createApp({
   ...options
 }: AppOptions): App {
   const checkToken = createAuthenticator(token);
-  const caller = { name: "token", grants: config.grants, tokenFile: config.tokenFile };
+  const policy = readPolicy(config.policy);
+  const caller = { name: "token", grants: withPolicy(config.grants, policy), tokenFile: config.tokenFile };
   const { tracing } = options;
   const metrics = createGatewayMetrics();
   const traced = tracing?.interceptor(options.runtime) ?? options.runtime;
@@ -192,6 +200,7 @@ export function createApp({
       logRoot,
       execMaxMs: options.execMaxMs ?? defaultExecMaxMs,
     }),
+    policy: createPodPolicy({ level: policy.level, logRoot, kept: keptFrom(config) }),
     logRoots: [logRoot, ...nodeLogRoots],
     containers: listedContainers({ runtime, changes: events, kept: keptLogs, logRoot }),
     keptLogs,
@@ -300,6 +309,17 @@ export function adapt(transport: Runtime): { readonly runtime: Runtime; readonly
     ...callerInterceptors,
   );
   return { runtime, inventory };
+}
+
+/** What no pod may reach, whatever is granted of the node: Crest's own files, and whatever serves the CRI. */
+function keptFrom({
+  dataDir,
+  tokenFile,
+  runtimeEndpoint,
+  imageEndpoint,
+}: AppOptions["config"]): readonly string[] {
+  const own = [dataDir, tokenFile, runtimeEndpoint, imageEndpoint].filter((path) => path !== undefined);
+  return [...own, ...wellKnownSockets];
 }
 
 const defaultBufferBytes = 256 * 1024 * 1024;

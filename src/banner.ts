@@ -50,7 +50,7 @@ const requests: readonly {
   { needs: ["read:runtime"], request: (base) => `${base}/v1/version` },
   { needs: ["read:images"], request: (base) => `${base}/v1/images` },
   {
-    needs: ["run", "host"],
+    needs: ["run"],
     only: "up",
     request: (base) => `--json '{"metadata": {"name": "web"}}' ${base}/v1/pods`,
   },

@@ -17,6 +17,7 @@ import { readTrustedFile } from "./files/trusted-file.ts";
 export { envExample, settingsTable } from "./config/help.ts";
 export { nameOptions } from "./config/name-options.ts";
 export type { ListenAddress } from "./config/options.ts";
+export { readPolicy, withPolicy } from "./config/policy-file.ts";
 export type { Config } from "./config/resolve.ts";
 
 /** What to do. Only the commands that serve have a configuration; the others read no settings. */
@@ -28,6 +29,8 @@ export type Command =
       readonly logFormat?: LogFormat;
     }
   | { readonly name: "version" | "openapi" }
+  /** `policy` is a level or a path, `file` the path of a config. */
+  | { readonly name: "policy"; readonly policy: string; readonly file: string }
   | { readonly name: "help"; readonly text: string };
 
 /** Other inputs of the result besides arguments and environment. They default to those of this process. */
@@ -52,9 +55,13 @@ export function parseCommandLine(
   env: Environment,
   options: CommandLineOptions = {},
 ): Command {
-  const { command, help, flags } = parseFlags(argv);
+  const { command, help, flags, operands } = parseFlags(argv);
   if (help || command === undefined) {
     return { name: "help", text: helpText(command, options.columns ?? process.stdout.columns) };
+  }
+  if (command === "policy") {
+    const [, policy = "", file = ""] = operands;
+    return { name: command, policy, file };
   }
   if (command !== "up" && command !== "serve") return { name: command };
   const around = {

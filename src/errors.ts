@@ -91,6 +91,8 @@ export interface FieldError {
   readonly pointer?: string;
   readonly parameter?: string;
   readonly detail: string;
+  /** The flag that would permit it, in a refusal of the pod policy: `--allow-host=port:8080`. */
+  readonly grant?: string;
 }
 
 export interface GatewayErrorOptions {

@@ -39,6 +39,13 @@ async function main(): Promise<void> {
       process.stdout.write(await readFile(openApiFile));
       return;
     }
+    case "policy": {
+      const { checkPolicy } = await import("./check-policy.ts");
+      const { isPermitted, text } = checkPolicy(command);
+      process.stdout.write(`${text}\n`);
+      process.exitCode = isPermitted ? 0 : 1;
+      return;
+    }
     case "serve":
     case "up": {
       const { environmentEndpoint, takeServiceManager } = await import("./config.ts");

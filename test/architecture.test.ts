@@ -14,7 +14,7 @@ const layers: readonly (readonly string[])[] = [
   ["main", "index"],
   ["create-gateway"],
   ["gateway"],
-  ["announce", "app", "banner", "folder-lock", "log-line", "log-output"],
+  ["announce", "app", "banner", "check-policy", "folder-lock", "log-line", "log-output"],
   ["service-manager"],
   ["http", "console", "embedded"],
   ["api", "metrics"],

@@ -17,12 +17,6 @@ export interface Caller {
   readonly tokenFile?: string | undefined;
 }
 
-/**
- * Grants that amount to root on the node until a policy limits each field of a pod: without a seccomp profile a
- * container is unconfined, and any host path can be mounted. These therefore need `host` too.
- */
-export const untilPodPolicy: ReadonlySet<Access> = new Set(["run", "checkpoint"]);
-
 /** What a route requires. */
 export interface Guarded {
   readonly allow: Access;
@@ -49,11 +43,6 @@ export interface Asked {
 export function authorize(route: Guarded, caller: Caller, { reference, fields = [] }: Asked = {}): void {
   if (route.allow === "authenticated") return;
   const needs: Need[] = [{ grant: route.allow, resource: reference }];
-  if (untilPodPolicy.has(route.allow))
-    needs.push({
-      grant: "host",
-      why: "because Crest does not yet limit what a pod can request from the node",
-    });
   for (const field of fields) {
     const grant = route.fieldGrants?.[field];
     if (grant !== undefined && needs.every((need) => need.grant !== grant))
@@ -104,14 +93,15 @@ export function arePullsNarrowed({ grants: { all, allow, deny } }: Caller): bool
 /** Whether `caller` has `grant`. For a pull: whether it may pull `resource`, a normalized reference. */
 export function canUse(grant: Grant, { grants }: Caller, resource?: string): boolean {
   const [word, kind] = grant.split(":") as [GrantWord, string | undefined];
-  if (covers(grants.deny[word], { kind, resource, denies: true })) return false;
-  return isAllowed(grants, word, { kind, resource, denies: false });
+  if (covers(grants.deny[word], { isHost: word === "host", kind, resource, denies: true })) return false;
+  return isAllowed(grants, word, { isHost: word === "host", kind, resource, denies: false });
 }
 
 const isAllowed = ({ all, allow }: Grants, word: GrantWord, use: Use): boolean =>
   all || covers(allow[word], use);
 
 interface Use {
+  readonly isHost: boolean;
   readonly kind: string | undefined;
   readonly resource: string | undefined;
   /** Whether the entry is a denial. */
@@ -119,9 +109,14 @@ interface Use {
 }
 
 /** Whether the entry of one grant word, which may be narrowed to kinds or prefixes, covers this use. */
-function covers(entry: true | readonly string[] | undefined, { kind, resource, denies }: Use): boolean {
+function covers(
+  entry: true | readonly string[] | undefined,
+  { isHost, kind, resource, denies }: Use,
+): boolean {
   if (entry === undefined || entry === true) return entry === true;
   if (kind !== undefined) return entry.includes(kind);
+  // What needs the grant as such needs all of it. Its words are for pods: see policy/host-grant.ts.
+  if (isHost) return denies;
   // While the resource is unknown, nothing is denied or refused. The check is repeated once it is known.
   if (resource === undefined) return !denies;
   return entry.some((prefix) => isBelow(resource, prefix, denies));
@@ -200,8 +195,8 @@ interface Flags {
 function flagsFor({ grant, resource }: Need, grants: Grants): Flags {
   const [word, kind] = grant.split(":") as [GrantWord, string | undefined];
   const denial = grants.deny[word];
-  const isDenied = covers(denial, { kind, resource, denies: true });
-  const isGranted = isAllowed(grants, word, { kind, resource, denies: false });
+  const isDenied = covers(denial, { isHost: word === "host", kind, resource, denies: true });
+  const isGranted = isAllowed(grants, word, { isHost: word === "host", kind, resource, denies: false });
   // A prefix has no tag or digest.
   const allow = word === "pull" && resource ? `--allow-pull=${repositoryOf(resource)}` : describeGrant(grant);
   return {

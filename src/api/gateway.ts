@@ -2,6 +2,7 @@
 import type { WebSocket } from "@fastify/websocket";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Audit } from "../access/audit.ts";
+import type { PodPolicy } from "../access/policy/pod-policy.ts";
 import type { Runtime } from "../cri/channel.ts";
 import { encodeCallers } from "../cri/codec.ts";
 import { GatewayError } from "../errors.ts";
@@ -27,6 +28,7 @@ export interface Gateway {
   readonly runtime: Runtime;
   readonly inventory: Inventory;
   readonly defaults: Defaults;
+  readonly policy: PodPolicy;
   /** Events of pods, containers and images. */
   readonly events: NodeEvents;
   /** What the gateway was asked to stop. */
@@ -97,7 +99,7 @@ export function locatedInRequest(error: unknown, request: JsonObject, { locate }
   if (!(error instanceof GatewayError) || error.errors.length === 0) return error;
   const { code, message, grpcCode, members, headers } = error;
   const errors = error.errors.map((one) =>
-    one.pointer === undefined ? one : locate(respell(one.pointer, request), one.detail),
+    one.pointer === undefined ? one : { ...one, ...locate(respell(one.pointer, request), one.detail) },
   );
   return new GatewayError(code, message, { cause: error, errors, grpcCode, members, headers });
 }

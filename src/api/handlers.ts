@@ -130,17 +130,20 @@ function checkedReference(image: { readonly image: string }): { readonly image: 
 function grantsAnswer(caller: Caller): AnswerOf<"getGrants"> {
   const { allow, deny } = caller.grants;
   const narrowed = (grant: Grant): { only?: string[]; except?: string[] } => {
-    if (grant !== "pull") return {};
+    if (grant !== "pull" && grant !== "host") return {};
+    const [some, denied] = [allow[grant], deny[grant]];
     return {
-      ...(!caller.grants.all && Array.isArray(allow.pull) ? { only: allow.pull } : {}),
-      ...(Array.isArray(deny.pull) ? { except: deny.pull } : {}),
+      ...(!caller.grants.all && Array.isArray(some) ? { only: some } : {}),
+      ...(Array.isArray(denied) ? { except: denied } : {}),
     };
   };
+  // Some words of `host` are not the grant itself, but what they permit is listed.
+  const hasHostWords = deny.host !== true && (caller.grants.all || allow.host !== undefined);
   return {
     name: caller.name,
     ...(caller.tokenFile === undefined ? {} : { tokenFile: caller.tokenFile }),
     grants: allGrants
-      .filter((grant) => canUse(grant, caller))
+      .filter((grant) => canUse(grant, caller) || (grant === "host" && hasHostWords))
       .map((grant) => ({ grant, ...narrowed(grant) })),
   };
 }

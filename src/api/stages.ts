@@ -8,8 +8,9 @@
  *   target        which pod or container?          full id, and whether Crest created it
  *   scope         may it see or change this one?
  *   defaults      what did it leave out?
- *   policy        may a pod ask for this?
+ *   policy        may a pod ask for this?         safe values, and what exceeds them
  *   audit         record who did what
+ *   prepare       make the folders that the runtime needs
  *   call          call the runtime
  *   answer        write the response
  *
@@ -19,12 +20,13 @@
 import type { FastifyRequest } from "fastify";
 import { isAudited } from "../access/audit.ts";
 import { authorize } from "../access/authorize.ts";
-import { checkPodPolicy, hasPodPolicy } from "../access/pod-policy.ts";
+import { hasPolicy } from "../access/policy/pod-policy.ts";
 import { scopeKeyOf } from "../access/scope.ts";
 import type { Route } from "../routes/define.ts";
+import { preparations } from "../runtimes/defaults.ts";
 import type { Binder } from "./bind.ts";
 import { callerOf, type RequestContext } from "./context.ts";
-import type { Gateway } from "./gateway.ts";
+import { type Gateway, locatedInRequest } from "./gateway.ts";
 import { narrowPull } from "./pull-request.ts";
 import { targetStage } from "./target.ts";
 
@@ -45,7 +47,7 @@ export interface Failure {
   readonly isCalled: boolean;
 }
 
-export type StageName = "fieldGrants" | "target" | "scope" | "defaults" | "policy" | "audit";
+export type StageName = "fieldGrants" | "target" | "scope" | "defaults" | "policy" | "audit" | "prepare";
 type Run = (ctx: RequestContext) => void | Promise<void>;
 
 /** The compiled stages of a route. */
@@ -81,8 +83,9 @@ export function compileStages<R extends Route, P, A>(
     ["target", targetStage(route, gateway)],
     ["scope", scopeStage(route)],
     ["defaults", defaultsStage(route, gateway)],
-    ["policy", policyStage(route)],
+    ["policy", policyStage(route, gateway, kind.binder)],
     ["audit", auditStage(route, gateway)],
+    ["prepare", prepareStage(route)],
   ];
   const stages = all.flatMap(([name, run]) => (run === undefined ? [] : [{ name, run }]));
 
@@ -158,12 +161,33 @@ function defaultsStage(route: Route, { defaults }: Gateway): Run | undefined {
   };
 }
 
-function policyStage({ allow }: Route): Run | undefined {
-  return hasPodPolicy(allow) ? ({ caller }) => checkPodPolicy(caller) : undefined;
+/** @throws {GatewayError} not_capable: with the locations as the caller wrote them. */
+function policyStage(route: Route, { policy }: Gateway, binder: Binder): Run | undefined {
+  if (route.kind !== "unary" || !hasPolicy(route.rpc)) return undefined;
+  const { rpc } = route;
+  return ({ bound, caller, outgoing }) => {
+    if (outgoing === undefined) return;
+    try {
+      const allowed = policy.apply(rpc, outgoing.message, caller);
+      if (allowed !== outgoing.message) outgoing.message = allowed;
+    } catch (error) {
+      throw locatedInRequest(error, bound.message, binder);
+    }
+  };
 }
 
 function auditStage({ id, allow }: Route, { audit }: Gateway): Run | undefined {
   if (audit === undefined || !isAudited(allow)) return undefined;
   return (ctx) =>
     audit.record({ requestId: ctx.id, caller: ctx.caller.name, routeId: id, target: ctx.target });
+}
+
+/** Only now that the request is permitted does anything change on the node. @throws {InvalidValue} */
+function prepareStage(route: Route): Run | undefined {
+  const prepare =
+    route.kind === "unary" ? (preparations[route.rpc] as (message: object) => Promise<void>) : undefined;
+  if (prepare === undefined) return undefined;
+  return async ({ outgoing }) => {
+    if (outgoing !== undefined) await prepare(outgoing.message);
+  };
 }

@@ -1,6 +1,6 @@
 /** The schemas to compile, by the path of the generated file. */
 import { join } from "node:path";
-import { commandSchema, optionsSchema } from "../config/schema.ts";
+import { commandSchema, optionsSchema, policySchema } from "../config/schema.ts";
 import { parameterSchemas } from "../routes/parameter-schemas.ts";
 import type { CompiledFile } from "./compile-schemas.ts";
 
@@ -9,7 +9,7 @@ export const compiledFiles: { readonly [path: string]: CompiledFile } = {
     source: "src/config/schema.ts",
     head: 'import type { Shape } from "../annotations.ts";\n\n',
     type: "Shape",
-    schemas: { options: optionsSchema, command: commandSchema },
+    schemas: { options: optionsSchema, command: commandSchema, policy: policySchema },
   },
   [join("src", "routes", "gen", "parameters.ts")]: {
     source: "src/routes/parameter-schemas.ts",

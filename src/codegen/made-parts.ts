@@ -5,9 +5,14 @@
 
 import { settings } from "../config/settings.ts";
 import { settingsTable } from "../config.ts";
+import { hostWords } from "../grants.ts";
 
 /** Generators by part name. */
-const makers: { readonly [name: string]: () => string } = { settings: settingsTable, grants: grantsTable };
+const makers: { readonly [name: string]: () => string } = {
+  settings: settingsTable,
+  grants: grantsTable,
+  "host words": hostWordsTable,
+};
 
 /**
  * Returns the document with its generated parts regenerated. `path` is for error messages.
@@ -36,4 +41,14 @@ function grantsTable(): string {
       return `| ${names.map((name) => `\`${name}\``).join(", ")} | ${description} |\n`;
     });
   return `| flag | permits |\n|---|---|\n${rows.join("")}`;
+}
+
+/** What `--allow-host` may name, as a Markdown table. */
+function hostWordsTable(): string {
+  const rows = Object.entries(hostWords).map(([name, word]) => {
+    const example = "example" in word ? `${name}:${word.example}` : name;
+    const more = word.takes === "names" ? "; may end in `*`" : "";
+    return `| \`${example}\` | ${word.summary}${more} |\n`;
+  });
+  return `| word | a pod may |\n|---|---|\n${rows.join("")}`;
 }

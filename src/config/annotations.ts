@@ -9,6 +9,8 @@ export type Reader =
   | "ip-address"
   | "host-name"
   | "image-prefix"
+  | "host-word"
+  | "policy"
   | "duration"
   | "age"
   | "count"

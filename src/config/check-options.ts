@@ -15,33 +15,43 @@ export type PlaceOf = (key: string, value?: unknown) => string;
  * @throws {StartError} naming the option.
  */
 export function checkOptions(options: unknown, placeOf: PlaceOf): void {
-  checkAt("", schemas.options, options, placeOf);
+  checkAgainst("options", options, placeOf);
 }
 
-function checkAt(key: string, shape: Shape, value: unknown, placeOf: PlaceOf): void {
-  if (shape.properties === undefined) {
-    if (checks.options[key]?.(value) !== true) throw refusal(key, shape, value, placeOf);
-    return;
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new StartError(
-      `${key === "" ? "The options" : placeOf(key)}: must be an object, got ${shown(value)}`,
-    );
-  }
-  for (const [name, member] of Object.entries(value)) {
-    if (member === undefined) continue;
-    const path = key === "" ? name : `${key}.${name}`;
-    const part = Object.hasOwn(shape.properties, name) ? shape.properties[name] : undefined;
-    if (part === undefined) throw unknownOption(path, key, Object.keys(shape.properties));
-    checkAt(path, part, member, placeOf);
-  }
+/** The same for the content of a policy file. */
+export function checkPolicyFile(content: unknown, placeOf: PlaceOf): void {
+  checkAgainst("policy", content, placeOf);
 }
 
-function unknownOption(path: string, parent: string, names: readonly string[]): StartError {
+function checkAgainst(schema: "options" | "policy", value: unknown, placeOf: PlaceOf): void {
+  const whole = schema === "options" ? "The options" : placeOf("");
+  const checkAt = (key: string, shape: Shape, value: unknown): void => {
+    if (shape.properties === undefined) {
+      if (checks[schema][key]?.(value) !== true) throw refusal(key, shape, value, placeOf);
+      return;
+    }
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      throw new StartError(`${key === "" ? whole : placeOf(key)}: must be an object, got ${shown(value)}`);
+    }
+    for (const [name, member] of Object.entries(value)) {
+      if (member === undefined) continue;
+      const path = key === "" ? name : `${key}.${name}`;
+      const part = Object.hasOwn(shape.properties, name) ? shape.properties[name] : undefined;
+      if (part === undefined) {
+        const where = schema === "options" ? path : placeOf(path);
+        throw new StartError(`${where}: ${unknownMember(path, key, Object.keys(shape.properties))}`);
+      }
+      checkAt(path, part, member);
+    }
+  };
+  checkAt("", schemas[schema], value);
+}
+
+function unknownMember(path: string, parent: string, names: readonly string[]): string {
   const known = names.map((name) => (parent === "" ? name : `${parent}.${name}`));
   const near = nearestSetting(path, known);
   const hint = near === undefined ? `expected one of ${known.join(", ")}` : `did you mean ${near}?`;
-  return new StartError(`${path}: unknown option, ${hint}`);
+  return `unknown option, ${hint}`;
 }
 
 function refusal(key: string, shape: Shape, value: unknown, placeOf: PlaceOf): StartError {

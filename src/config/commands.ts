@@ -16,10 +16,22 @@ export const commands = {
     title: "print the OpenAPI document of the API",
     about: "As JSON, the same as GET /openapi.json.",
   },
+  policy: {
+    title: "explain what a pod policy makes of a config",
+    about:
+      "POLICY is baseline, restricted or a file as for --policy. FILE is what would be posted to /v1/pods, or, with an image, to /v1/pods/ID/containers. Prints every reason, or what Crest fills in. Runs nothing. Ends with 1 if the config is refused.",
+    operands: ["check", "POLICY", "FILE"],
+  },
   version: { title: "print the version", about: "The same as crest --version." },
 } as const;
 
 export type CommandName = keyof typeof commands;
+
+/** What follows the command, besides flags. Words in lower case are literal. */
+export function operandsOf(name: CommandName): readonly string[] {
+  const command: { readonly title: string; readonly operands?: readonly string[] } = commands[name];
+  return command.operands ?? [];
+}
 
 /** The commands that start a gateway. Only these have settings. */
 export type ServingCommand = "up" | "serve";

@@ -1,7 +1,7 @@
 /** Parses command-line arguments into the command and the text written for each setting. */
 import { parseArgs } from "node:util";
 import { StartError } from "../errors.ts";
-import { type CommandName, commandNames } from "./commands.ts";
+import { type CommandName, commandNames, operandsOf } from "./commands.ts";
 import { nearestSetting } from "./nearest-setting.ts";
 import { type Setting, settings } from "./settings.ts";
 import type { Written, WrittenSettings } from "./values.ts";
@@ -12,6 +12,8 @@ export interface Arguments {
   /** True if the user asked for help with `--help`, `-h` or `crest help`. */
   readonly help: boolean;
   readonly flags: WrittenSettings;
+  /** What follows the command; as many as it takes. */
+  readonly operands: readonly string[];
 }
 
 type Option = { type: "string" | "boolean"; short?: string };
@@ -42,9 +44,10 @@ export function parseFlags(argv: readonly string[]): Arguments {
   // Help and version work even if other arguments are wrong.
   if (given.some(({ name }) => name === "help") || words[0]?.value === "help") {
     const command = commandNames.find((name) => words.some(({ value }) => value === name));
-    return { command, help: true, flags: none };
+    return { command, help: true, flags: none, operands: [] };
   }
-  if (given.some(({ name }) => name === "version")) return { command: "version", help: false, flags: none };
+  if (given.some(({ name }) => name === "version"))
+    return { command: "version", help: false, flags: none, operands: [] };
 
   for (const { name, rawName, index } of given) {
     if (!byName.has(name)) throw unknownFlag(args[index] ?? rawName);
@@ -55,14 +58,24 @@ export function parseFlags(argv: readonly string[]): Arguments {
     const setting = settingOf(token.name, command);
     flags.set(setting.key, [...(flags.get(setting.key) ?? []), writtenOf(token, setting)]);
   }
-  const extra = words[1];
+  const taken = command === undefined ? [] : operandsOf(command);
+  const operands = words.slice(1, 1 + taken.length).map(({ value }) => value);
+  if (
+    taken.some((one, index) => operands[index] === undefined || (isLiteral(one) && operands[index] !== one))
+  )
+    throw new StartError(`crest ${command}: write crest ${command} ${taken.join(" ")}`);
+  const extra = words[1 + taken.length];
   if (extra) {
     const before = given.find(({ index, value }) => index === extra.index - 1 && value === undefined);
     const hint = before === undefined ? "" : `; write the value as ${before.rawName}=${extra.value}`;
-    throw new StartError(`${extra.value}: unexpected argument, crest ${command} takes only flags${hint}`);
+    throw new StartError(
+      `${extra.value}: unexpected argument, crest ${command} takes only ${[...taken, "flags"].join(" ")}${hint}`,
+    );
   }
-  return { command, help: false, flags };
+  return { command, help: false, flags, operands };
 }
+
+const isLiteral = (operand: string): boolean => operand === operand.toLowerCase();
 
 interface OptionToken {
   /** As written, with dashes. */

@@ -1,7 +1,7 @@
 /** Generates text from the schema: `--help`, `.env.example`, the table in docs/configuration.md. Plain, no colours. */
 
 import { type Group, groups } from "./annotations.ts";
-import { type CommandName, commandNames, commands, type ServingCommand } from "./commands.ts";
+import { type CommandName, commandNames, commands, operandsOf, type ServingCommand } from "./commands.ts";
 import { type Setting, settings } from "./settings.ts";
 
 const titles: { readonly [G in Group]: string } = {
@@ -33,7 +33,8 @@ export function helpText(command: CommandName | undefined, columns = 80): string
   const width = Math.min(Math.max(columns, 80), 100);
   const { title, about } = commands[command];
   const intro = [`crest ${command}: ${title}`, "", ...wrap(about, width)];
-  if (command !== "up" && command !== "serve") return lines([...intro, "", `Usage: crest ${command}`]);
+  if (command !== "up" && command !== "serve")
+    return lines([...intro, "", `Usage: ${["crest", command, ...operandsOf(command)].join(" ")}`]);
   return lines([
     ...intro,
     "",

@@ -115,6 +115,11 @@ export interface GatewaySettings {
    */
   readonly statusGraceMs?: number | undefined;
   /**
+   * What pods may ask for without a word of the grant `host`: `"baseline"`, `"restricted"`, or the path of a policy
+   * file. Limits nobody who has all of `host`. Default: `"baseline"`.
+   */
+  readonly policy?: string | undefined;
+  /**
    * Bytes of memory for responses that clients have not read yet, at least 16 MiB. A request that finds no room gets
    * 503 `overloaded`. Session output gets half as much in addition. Default: 256 MiB.
    */

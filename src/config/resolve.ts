@@ -42,6 +42,8 @@ export interface Config {
   readonly sessionMaxMs: number;
   readonly execMaxMs: number;
   readonly statusGraceMs: number;
+  /** `baseline`, `restricted`, or the path of a policy file. */
+  readonly policy: string;
   readonly maxBufferBytes: number;
   /** The least important entries that are logged. */
   readonly logLevel: "error" | "warn" | "info" | "debug";
@@ -87,6 +89,12 @@ export function resolveOptions(
   checkListening({ listen, tls: options.tls, acceptHost: given.acceptHost }, placeOf);
   if (options.token !== undefined && options.tokenFile !== undefined) {
     throw new StartError(`${placeOf("tokenFile")}: cannot be combined with token, omit one of them`);
+  }
+  const { all, allow, deny } = grants;
+  if (given.policy !== undefined && (all || allow.host === true) && !deny.host) {
+    throw new StartError(
+      `${placeOf("policy", given.policy)}: limits nobody who has all of host, add --deny-host or grant only words of it, such as --allow-host=network`,
+    );
   }
   const tokenFile = options.token === undefined ? (options.tokenFile ?? join(dataDir, "token")) : undefined;
   const own = [listen, ...(metricsListen === undefined ? [] : [metricsListen])].flatMap((one) =>

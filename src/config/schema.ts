@@ -9,7 +9,7 @@
  * to gen/settings.ts, which does not need TypeBox.
  */
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
-import { type GrantWord, grantWordNames, grantWords, type NarrowingOf } from "../grants.ts";
+import { type GrantWord, grantWordNames, grantWords, type NarrowingOf, policyLevels } from "../grants.ts";
 import type { Annotations, TextAnnotations } from "./annotations.ts";
 import { maxAgeMs, maxCount, maxDurationMs, minSizeBytes } from "./quantities.ts";
 
@@ -255,6 +255,18 @@ const plain = {
       default: 30_000,
     }),
   ),
+  policy: Type.Optional(
+    Type.String(
+      flag({
+        group: "limits",
+        reader: "policy",
+        placeholder: "LEVEL|FILE",
+        description:
+          "What pods may ask for without a word of --allow-host: baseline; restricted, which also refuses root and needs a memory limit; or a JSON file with a level and host words. crest policy check explains what it decides.",
+        default: "baseline",
+      }),
+    ),
+  ),
   maxBufferBytes: Type.Optional(
     Type.Integer({
       ...flag({
@@ -392,6 +404,14 @@ function grantRule(verb: "allow" | "deny", name: GrantWord): TSchema {
       placeholder: "PREFIXES",
     });
   }
+  if (word.takes === "hosts") {
+    return Type.Union([Type.Boolean(), Type.Array(Type.String(text({ reader: "host-word" })), some)], {
+      ...described(
+        " Pods that stay within --policy do not need it. WORDS: network,port:8000-8010,mount:/srv/data:ro and more, listed in docs/grants.md.",
+      ),
+      placeholder: "WORDS",
+    });
+  }
   return Type.Boolean(word.takes === "scope" ? { ...described(""), scope: true } : described(""));
 }
 
@@ -427,6 +447,19 @@ export const optionsSchema = Type.Object(
         closed,
       ),
     ),
+  },
+  closed,
+);
+
+/** The content of a file that `--policy` names. */
+export const policySchema = Type.Object(
+  {
+    level: Type.Union(
+      policyLevels.map((level) => Type.Literal(level)),
+      { expected: policyLevels.map((level) => `"${level}"`).join(" or ") },
+    ),
+    allow: Type.Optional(Type.Array(Type.String(text({ reader: "host-word" })))),
+    deny: Type.Optional(Type.Array(Type.String(text({ reader: "host-word" })))),
   },
   closed,
 );

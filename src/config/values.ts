@@ -1,5 +1,6 @@
 /** Parses the text of every setting, whatever its source. */
 import { StartError } from "../errors.ts";
+import { isPolicyLevel } from "../grants.ts";
 import {
   type ReadOptions,
   readHostName,
@@ -11,6 +12,7 @@ import {
 } from "./addresses.ts";
 import type { Reader } from "./annotations.ts";
 import { unknownWord } from "./check-options.ts";
+import { readHostWord } from "./host-word.ts";
 import { readImagePrefix } from "./image-prefix.ts";
 import { maxAgeMs, readCount, readDuration, readLogSize, readSize } from "./quantities.ts";
 import type { Setting } from "./settings.ts";
@@ -37,6 +39,8 @@ export const readers: { readonly [R in Reader]: (text: string, options: ReadOpti
   "ip-address": readIpAddress,
   "host-name": readHostName,
   "image-prefix": readImagePrefix,
+  "host-word": readHostWord,
+  policy: (text, options) => (isPolicyLevel(text) ? text : readPath(text, options)),
   duration: (text) => readDuration(text),
   age: (text) => readDuration(text, maxAgeMs),
   count: readCount,

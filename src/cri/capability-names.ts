@@ -56,11 +56,12 @@ const names: readonly string[] = [
 ];
 const known: ReadonlySet<string> = new Set([...names, "ALL"]);
 
-const withoutPrefix = (text: string): string => text.toUpperCase().replace(/^CAP_/, "");
+/** `cap_net_admin` -> `NET_ADMIN`. */
+export const plainCapability = (text: string): string => text.toUpperCase().replace(/^CAP_/, "");
 
 /** Describes what is wrong with a capability name, or returns undefined. Ignores case and a leading `CAP_`. */
 export function capabilityMistake(text: string): string | undefined {
-  const name = withoutPrefix(text);
+  const name = plainCapability(text);
   if (known.has(name)) return undefined;
   const meant = nearest(name, names);
   const hint = meant === undefined ? 'such as "NET_ADMIN", or "ALL"' : `did you mean "${meant}"?`;
@@ -71,8 +72,8 @@ export function capabilityMistake(text: string): string | undefined {
 export function plainCapabilities(capabilities: Partial<Capability>): Capability {
   const { addCapabilities = [], dropCapabilities = [], addAmbientCapabilities = [] } = capabilities;
   return {
-    addCapabilities: addCapabilities.map(withoutPrefix),
-    dropCapabilities: dropCapabilities.map(withoutPrefix),
-    addAmbientCapabilities: addAmbientCapabilities.map(withoutPrefix),
+    addCapabilities: addCapabilities.map(plainCapability),
+    dropCapabilities: dropCapabilities.map(plainCapability),
+    addAmbientCapabilities: addAmbientCapabilities.map(plainCapability),
   };
 }

@@ -59,11 +59,11 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   },
   not_capable: {
     happened:
-      "The operation, or a field of the request, needs a grant that the gateway was not started with, or that was denied. Nothing was changed.",
+      "The operation, or a field of the request, needs a grant that the gateway was not started with, or that was denied. A pod or container that asks for something of the node needs a word of `host`: `errors` then has every reason with its place in the body and its flag. Nothing was changed.",
     remedy:
       "If the caller is meant to do this, restart the gateway as `detail` says: with the flags that grant it, and without those that deny it, which beat every grant. [getGrants](/docs#getGrants) lists what you may do.",
     members: {
-      grants: "All grants that are missing: `run` and `host`, `read:pods`.",
+      grants: "All grants that are missing: `run`, `host`, `read:pods`.",
       grant: "The first of them.",
       resource: "The pod or the image that a missing grant is for.",
     },

@@ -10,6 +10,7 @@ import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import type { Audit } from "../access/audit.ts";
 import type { Caller } from "../access/authorize.ts";
 import type { HostGuard } from "../access/hosts.ts";
+import type { PodPolicy } from "../access/policy/pod-policy.ts";
 import { bodyLimitBytes, registerBodies } from "../api/bodies.ts";
 import type { Gateway } from "../api/gateway.ts";
 import { handlers, streamHandlers } from "../api/handlers.ts";
@@ -61,6 +62,7 @@ export interface ServerOptions {
   readonly runtime: Runtime;
   readonly inventory: Inventory;
   readonly defaults: Defaults;
+  readonly policy: PodPolicy;
   readonly pulls: PullRegistry;
   readonly pool: BufferPool;
   readonly sessions: SessionOptions;

@@ -54,6 +54,12 @@ export const Problem = Type.Object(
             pointer: Type.Optional(Type.String({ description: "JSON pointer into the request body." })),
             parameter: Type.Optional(Type.String({ description: "Name of a path or query parameter." })),
             detail: Type.String({ description: "What is wrong." }),
+            grant: Type.Optional(
+              Type.String({
+                description:
+                  "For a refusal by the pod policy, the flag that permits it: `--allow-host=port:8080`.",
+              }),
+            ),
           },
           { $id: "ProblemError", description: "A mistake in a request, and where it is." },
         ),
@@ -93,10 +99,14 @@ export const Grants = Type.Object(
             description: "Name of the grant: `exec`, `read:pods`.",
           }),
           only: Type.Optional(
-            Type.Array(Type.String(), { description: "Registries or paths that pulls are limited to." }),
+            Type.Array(Type.String(), {
+              description: "For `pull`, the only registries or repositories; for `host`, the only words.",
+            }),
           ),
           except: Type.Optional(
-            Type.Array(Type.String(), { description: "Registries or paths that may not be pulled from." }),
+            Type.Array(Type.String(), {
+              description: "For `pull`, denied registries or repositories; for `host`, denied words.",
+            }),
           ),
         },
         { $id: "Granted", description: "Something the caller may do." },

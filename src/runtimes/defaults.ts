@@ -33,6 +33,8 @@ type Complete<R extends Rpc> = (
 /** What completes the requests of an RPC. For other RPCs the caller's bytes are sent unchanged. */
 export type Defaults = { readonly [R in Rpc]?: Complete<R> };
 
+type Preparations = { readonly [R in Rpc]?: (request: Input<Methods[R]["request"]>) => Promise<void> };
+
 export interface DefaultsOptions {
   readonly runtime: Runtime;
   /** Parent folder for the logs of pods without a log directory. */
@@ -63,9 +65,7 @@ export function createDefaults({ runtime, logRoot, execMaxMs }: DefaultsOptions)
       const pod = sandboxConfig.metadata;
       if (!pod) throw refusal("/sandboxConfig/metadata", "must be given, as the pod was run with it");
       const logDirectory = sandboxConfig.logDirectory || logFolderOf(logRoot, pod);
-      await makeLogFolder(logDirectory, "/sandboxConfig/logDirectory");
       const logPath = config.logPath || (await logFileOf(logDirectory, name, attempt));
-      await makeFolderOf(logPath, logDirectory);
       return {
         ...request,
         sandboxConfig: { ...sandboxConfig, logDirectory },
@@ -116,6 +116,20 @@ export function createDefaults({ runtime, logRoot, execMaxMs }: DefaultsOptions)
 
   return defaults;
 }
+
+/** Makes the folders for logs that a completed request names. Each throws {InvalidValue} when it cannot. */
+export const preparations: Preparations = {
+  "RuntimeService/RunPodSandbox": ({ config }) => makePodFolder(config),
+  "RuntimeService/RestorePod": ({ config }) => makePodFolder(config),
+  "RuntimeService/CreateContainer": async ({ config, sandboxConfig }) => {
+    const logDirectory = sandboxConfig?.logDirectory ?? "";
+    await makeLogFolder(logDirectory, "/sandboxConfig/logDirectory");
+    await makeFolderOf(config?.logPath ?? "", logDirectory);
+  },
+};
+
+const makePodFolder = (config: Input<PodSandboxConfig> | undefined): Promise<void> =>
+  makeLogFolder(config?.logDirectory ?? "", "/config/logDirectory");
 
 /** Records the reference as the user wrote it, because CRI-O's signature policy applies to that. */
 function asWritten(image: Input<ImageSpec>): Input<ImageSpec> {

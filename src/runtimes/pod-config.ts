@@ -5,7 +5,7 @@ import type { Input } from "../cri/codec.ts";
 import type { PodSandboxConfig, PodSandboxMetadata } from "../gen/messages.ts";
 import { cgroupDriver } from "./cgroup-driver.ts";
 import { identify } from "./identity.ts";
-import { logFolderOf, makeLogFolder } from "./log-folders.ts";
+import { logFolderOf } from "./log-folders.ts";
 import { podCgroup } from "./pod-cgroup.ts";
 import { refusal } from "./refusals.ts";
 import { withKeptConfig } from "./sandbox-config.ts";
@@ -31,7 +31,6 @@ export async function completePodConfig(
   };
   await refuseNames(runtime, metadata);
   const logDirectory = config.logDirectory || logFolderOf(logRoot, metadata);
-  await makeLogFolder(logDirectory, "/config/logDirectory");
   const cgroupParent = config.linux?.cgroupParent || podCgroup(await cgroupDriver(runtime), metadata.uid);
   return withKeptConfig(runtime, {
     ...config,

@@ -32,11 +32,8 @@ export const patternOf = (route: Route): string => route.http.slice(route.http.i
 /** The RPCs that a route asks first. */
 export const rpcsOf = (route: Route): readonly Rpc[] => ("rpc" in route ? [route.rpc] : route.uses);
 
-/** All that a caller needs for a route: until pods have a policy, these words are root on the node. */
-export function grantsOf(route: Route): readonly Grant[] {
-  if (route.allow === "authenticated") return [];
-  return route.allow === "run" || route.allow === "checkpoint" ? [route.allow, "host"] : [route.allow];
-}
+/** The grant that a route needs. What its body asks for may need words of `host` besides. */
+export const grantsOf = ({ allow }: Route): readonly Grant[] => (allow === "authenticated" ? [] : [allow]);
 
 export const managed = { "crest/managed": "true" };
 

@@ -55,11 +55,8 @@ async function permitting(flags: readonly string[], use: (api: Api) => Promise<v
   }
 }
 
-/** What a route needs: its own grant, and `host` where what a pod may ask for is not narrowed. */
-function needsOf({ allow }: Route): readonly Grant[] {
-  if (allow === "authenticated") return [];
-  return allow === "run" || allow === "checkpoint" ? [allow, "host"] : [allow];
-}
+/** What a route needs for a request that asks for nothing of the node. */
+const needsOf = ({ allow }: Route): readonly Grant[] => (allow === "authenticated" ? [] : [allow]);
 
 /** Asserts that exactly the routes are open whose needs are among `granted`; each other names all that it lacks. */
 async function assertOpen(api: Api, granted: ReadonlySet<Grant>): Promise<void> {

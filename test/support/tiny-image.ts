@@ -6,13 +6,16 @@ import { digestOf, type PushableImage } from "./registry.ts";
  *
  * @param options.content The content of the file. Different content gives a different image.
  * @param options.format Default: OCI.
+ * @param options.labels Labels in its config. Default: none.
  */
 export function tinyImage({
   content = "tiny\n",
   format = "oci",
+  labels = {},
 }: {
   content?: string;
   format?: "oci" | "docker";
+  labels?: { readonly [name: string]: string };
 } = {}): PushableImage {
   const types = mediaTypes[format];
   const tar = tarOfOneFile("tiny.txt", Buffer.from(content));
@@ -22,7 +25,7 @@ export function tinyImage({
       architecture: process.arch === "arm64" ? "arm64" : "amd64",
       os: "linux",
       created: "2026-01-01T00:00:00Z",
-      config: { Cmd: ["/tiny"] },
+      config: { Cmd: ["/tiny"], Labels: labels },
       rootfs: { type: "layers", diff_ids: [digestOf(tar)] },
       history: [{ created: "2026-01-01T00:00:00Z", created_by: "crest tests" }],
     }),

@@ -33,9 +33,8 @@ test("banner() shows requests that the grants permit, and no others", () => {
       "up",
       [`${base}/v1/version`, `${base}/v1/images`, `--json '{"metadata": {"name": "web"}}' ${base}/v1/pods`],
     ],
-    ["up --allow-run", [`${base}/v1/grants`]],
-    ["up --allow-run --allow-host", [`--json '{"metadata": {"name": "web"}}' ${base}/v1/pods`]],
-    ["up --deny-host", [`${base}/v1/version`, `${base}/v1/images`, `${base}/v1/pods`]],
+    ["up --allow-run", [`--json '{"metadata": {"name": "web"}}' ${base}/v1/pods`]],
+    ["up --deny-run", [`${base}/v1/version`, `${base}/v1/images`, `${base}/v1/pods`]],
   ] as const) {
     assert.deepEqual(tried(printed(line)), requests, line);
   }

@@ -76,7 +76,7 @@ test("an unknown kind is refused, naming the nearest and the known ones", () => 
 
 test("a scope is refused by saying what works now, for grants and for denials", () => {
   const words = grantWordNames.filter((word) => grantWords[word].takes === "scope");
-  assert.deepEqual(words, ["logs", "run", "stop", "remove", "exec", "checkpoint", "forward", "host"]);
+  assert.deepEqual(words, ["logs", "run", "stop", "remove", "exec", "checkpoint", "forward"]);
   for (const verb of ["allow", "deny"]) {
     for (const word of words) {
       const flag = `--${verb}-${word}`;
@@ -92,6 +92,48 @@ test("a scope is refused by saying what works now, for grants and for denials", 
     { CREST_ALLOW_EXEC: "default/web" },
   );
   refused("serve --allow-exec=constructor", /scopes are not supported yet/);
+});
+
+test("host is narrowed to words, which are read in one spelling", () => {
+  const host = (value: string) => grants(`serve --allow-host=${value}`).allow.host;
+  assert.deepEqual(host("network,privileged"), ["network", "privileged"]);
+  assert.deepEqual(host("port:8080,port:8000-8010,port:1-1"), ["port:8080", "port:8000-8010", "port:1"]);
+  assert.deepEqual(host("cap:cap_net_admin,cap:ALL"), ["cap:NET_ADMIN", "cap:ALL"]);
+  assert.deepEqual(host("mount:/srv//data/:ro,mount:/,device:/dev/kvm/"), [
+    ...["mount:/srv/data:ro", "mount:/", "device:/dev/kvm"],
+  ]);
+  assert.deepEqual(host("sysctl:net.core.*,annotation:io.katacontainers.*,cdi:vendor.com/gpu=0"), [
+    ...["sysctl:net.core.*", "annotation:io.katacontainers.*", "cdi:vendor.com/gpu=0"],
+  ]);
+  assert.deepEqual(grants("serve --allow-host=network --allow-host=pid").allow.host, ["network", "pid"]);
+  assert.equal(grants("serve --allow-host=network --allow-host").allow.host, true);
+  assert.deepEqual(grants("serve --allow-host --deny-host=privileged").deny.host, ["privileged"]);
+});
+
+test("a host word that says nothing, or too much, is refused", () => {
+  for (const [word, message] of [
+    ["networks", /unknown word "networks" \(did you mean "network"\?\)/],
+    ["constructor", /unknown word "constructor"/],
+    ["network:yes", /"network:yes" has a value, but this word stands alone: write network/],
+    ["port", /"port" has no value: write port:8000-8010/],
+    ["port:0", /is not a port from 1 to 65535/],
+    ["port:80-70000", /is not a port from 1 to 65535/],
+    ["port:90-80", /ends before it begins/],
+    ["port:http", /is not a port/],
+    ["mount:data", /"mount:data" is not an absolute path: write mount:\/srv\/data:ro/],
+    ["mount:/srv/../etc", /has "\.\." in its path/],
+    ["mount:ro", /is not an absolute path/],
+    ["cap:*", /has a wildcard/],
+    ["sysctl:net.*.x", /has a wildcard that is not at the end/],
+  ] as const)
+    refused(`serve --allow-host=${word}`, message);
+});
+
+test("a policy that would limit nobody stops the start", () => {
+  for (const flags of ["serve -A", "serve --allow-run --allow-host", "up"])
+    refused(`${flags} --policy=restricted`, /^--policy=restricted: limits nobody who has all of host/);
+  for (const flags of ["serve --allow-run", "serve -A --deny-host=network", "serve --allow-host=network"])
+    grants(`${flags} --policy=restricted`);
 });
 
 test("a word that takes nothing refuses a value", () => {

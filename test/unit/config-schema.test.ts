@@ -43,6 +43,7 @@ test("the documented options are those of the schema, type by type", () => {
     sessionMaxMs: true,
     execMaxMs: true,
     statusGraceMs: true,
+    policy: true,
     maxBufferBytes: true,
     logLevel: true,
     otlpEndpoint: true,

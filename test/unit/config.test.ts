@@ -58,6 +58,7 @@ test("serve without flags has the defaults and no grant", () => {
       sessionMaxMs: 0,
       execMaxMs: 3_600_000,
       statusGraceMs: 30_000,
+      policy: "baseline",
       maxBufferBytes: 256 * 2 ** 20,
       logLevel: "info",
       logMaxSizeBytes: 10 * 2 ** 20,
@@ -98,6 +99,7 @@ test("every setting arrives, from flags with = and with a space", () => {
     sessionMaxMs: 7_200_000,
     execMaxMs: 90_000,
     statusGraceMs: 250,
+    policy: "baseline",
     maxBufferBytes: 2 ** 30,
     logLevel: "debug",
     otlpEndpoint: "https://collector:4318/otlp",
@@ -429,7 +431,11 @@ test("commands are told from each other, and what is none is refused", () => {
   assert.deepEqual(parse("--version"), { name: "version" });
   assert.equal(parse("up").name, "up");
   refused("sevre", {}, "sevre: unknown command, did you mean serve?");
-  refused("frobnicate", {}, "frobnicate: unknown command, expected one of up, serve, openapi, version");
+  refused(
+    "frobnicate",
+    {},
+    "frobnicate: unknown command, expected one of up, serve, openapi, policy, version",
+  );
   refused("--listen=x", {}, "--listen: missing command, write crest up or crest serve before the flags");
   refused("serve now", {}, "now: unexpected argument, crest serve takes only flags");
   refused("serve -- now", {}, /^now: unexpected argument/);

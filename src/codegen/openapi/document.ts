@@ -1,5 +1,5 @@
 /** Generates the OpenAPI 3.1 document from the route table. */
-import { untilPodPolicy } from "../../access/authorize.ts";
+import { hasPolicy } from "../../access/policy/pod-policy.ts";
 import { descriptors } from "../../gen/descriptors.ts";
 import { methods } from "../../gen/methods.ts";
 import { answers, bodies, ExecAnswer, ListFailure, Problem, PullItem } from "../../routes/answers.ts";
@@ -160,13 +160,18 @@ function orderOf({ order }: ListRoute): string {
 }
 
 /** Describes the grants that an operation needs besides its own. */
-function grantsBesides({ allow, fieldGrants = {} }: Route): string | undefined {
-  const isPolicyMissing = untilPodPolicy.has(allow);
+function grantsBesides(route: Route): string | undefined {
   const sentences = [
-    ...(isPolicyMissing ? [`Needs the grants \`${allow}\` and \`host\`.`] : []),
-    ...Object.entries(fieldGrants)
-      .filter(([, grant]) => !(isPolicyMissing && grant === "host"))
-      .map(([field, grant]) => `\`${field}\` needs the grant \`${grant}\` as well.`),
+    ...Object.entries(route.fieldGrants ?? {}).map(([field, grant]) =>
+      grant === "host"
+        ? `\`${field}\` needs all of the grant \`host\` as well.`
+        : `\`${field}\` needs the grant \`${grant}\` as well.`,
+    ),
+    ...(route.kind === "unary" && hasPolicy(route.rpc)
+      ? [
+          "The pod policy fills in safe values. What exceeds it needs a word of the grant `host`: without, this is 403 with all reasons in `errors`.",
+        ]
+      : []),
   ];
   return sentences.length > 0 ? sentences.join(" ") : undefined;
 }

@@ -241,7 +241,7 @@ test("authorize() names everything that is missing at once, what fields need inc
     fieldGrants: { sandboxConfig: "host", verbose: "verbose" },
   } as const;
   const fields = ["sandboxConfig", "verbose"];
-  const why = "because Crest does not yet limit what a pod can request from the node";
+  const why = 'for "sandboxConfig"';
   const unmanaged = "if Crest did not create the pod";
   const told = (who: Caller) => {
     const { message, members } = refusal(() => authorize(createContainer, who, { fields }));
@@ -277,20 +277,17 @@ test("authorize() speaks of `unmanaged` only where a pod of others may be change
   }
 });
 
-test("run and checkpoint need host too: until pods have a policy they are root on the node", () => {
-  for (const allow of ["run", "checkpoint"] as const) {
-    const word = caller({ [allow]: true });
-    const error = refusal(() => authorize({ allow }, word));
-    assert.equal(error.members.grant, "host");
-    assert.match(error.message, /^Requires host access because .*, run again with --allow-host$/);
-    authorize({ allow }, caller({ [allow]: true, host: true }));
-    authorize({ allow }, everything);
-    refusal(() => authorize({ allow }, caller({ host: true })));
-    refusal(() => authorize({ allow }, caller({ [allow]: true, host: true }, { host: true })));
-    refusal(() => authorize({ allow }, caller({}, { host: true }, true)));
-  }
-  for (const allow of ["stop", "remove", "exec", "logs", "forward", "image-remove"] as const) {
+test("a grant alone opens its routes; some words of `host` are not `host` itself", () => {
+  for (const allow of ["run", "checkpoint", "stop", "remove", "exec", "logs", "forward"] as const) {
     authorize({ allow }, caller({ [allow]: true }));
+  }
+  for (const who of [
+    caller({ host: ["network", "privileged"] }),
+    caller({ host: true }, { host: ["network"] }),
+    caller({}, { host: ["network"] }, true),
+  ]) {
+    assert.equal(canUse("host", who), false);
+    refusal(() => authorize({ allow: "host" }, who));
   }
 });
 

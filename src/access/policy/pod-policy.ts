@@ -1,0 +1,258 @@
+/**
+ * What a pod or container may request of the node, derived from the table in field-policies.ts: fills in safe values,
+ * and refuses what exceeds the level, unless a host word of the caller permits it.
+ */
+import { statSync } from "node:fs";
+import { posix } from "node:path";
+import type { Input } from "../../cri/codec.ts";
+import { type FieldError, GatewayError } from "../../errors.ts";
+import { descriptors } from "../../gen/descriptors.ts";
+import type { PodSandboxConfig } from "../../gen/messages.ts";
+import { methods, type Rpc } from "../../gen/methods.ts";
+import type { PolicyLevel } from "../../grants.ts";
+import { imageIdDigits } from "../../runtimes/image-id.ts";
+import { logFolderOf } from "../../runtimes/log-folders.ts";
+import { podCgroup } from "../../runtimes/pod-cgroup.ts";
+import { messageOf } from "../../wire/descriptor.ts";
+import { jsonPointer } from "../../wire/invalid-value.ts";
+import { arePullsNarrowed, type Caller, canUse } from "../authorize.ts";
+import { repositoryOf } from "../reference.ts";
+import type { Ask } from "./ask.ts";
+import { type At, fieldPolicies, type Rule } from "./field-policies.ts";
+import { type HostGrant, holds, hostFlag, hostGrantOf } from "./host-grant.ts";
+import { resolveNodePath, whyUnsafe } from "./node-path.ts";
+
+type Message = { readonly [field: string]: unknown };
+type Path = readonly (string | number)[];
+
+export interface PodPolicy {
+  /**
+   * Returns the request with safe values, and with the paths of the node that it names resolved.
+   *
+   * @throws {GatewayError} not_capable: with all that the caller may not ask for, each with the word that permits it.
+   *   The pointers are into the request message.
+   */
+  apply(rpc: Rpc, request: Message, caller: Caller): Message;
+}
+
+export interface PodPolicyOptions {
+  readonly level: PolicyLevel;
+  /** Parent folder of the logs of pods. */
+  readonly logRoot: string;
+  /** What no pod may reach, whatever word is granted: the gateway's own files, the runtime's socket. */
+  readonly kept: readonly string[];
+}
+
+/** One thing that a request asks for, and where. */
+interface Found {
+  readonly path: Path;
+  readonly ask: Ask;
+}
+
+export function createPodPolicy({ level, logRoot, kept }: PodPolicyOptions): PodPolicy {
+  return {
+    apply(rpc, request, caller) {
+      const grant = hostGrantOf(caller.grants);
+      if (grant.isWhole) return request;
+      const { message, found } = review(methods[rpc].request, request, {
+        level,
+        holds: (word, value) => holds(grant, word, value),
+        logFolderOf: ({ metadata }) => logFolderOf(logRoot, metadata ?? {}),
+        isPodCgroup: (cgroup, uid) =>
+          uid !== "" && [podCgroup("SYSTEMD", uid), podCgroup("CGROUPFS", uid)].includes(cgroup),
+        isFile,
+      });
+      const refusals: Refusal[] = [];
+      let allowed = message;
+      for (const { path, ask } of found) {
+        const decision = decide(ask, { caller, grant, kept });
+        if ("refused" in decision) refusals.push({ path, ...decision.refused });
+        else if (decision.path !== undefined)
+          allowed = withValue(allowed, placeOf(path, ask), `${ask.prefix ?? ""}${decision.path}`);
+      }
+      if (refusals.length > 0) throw refusalOf(refusals, level);
+      return allowed;
+    },
+  };
+}
+
+const placeOf = (path: Path, { member }: Ask): Path => (member === undefined ? path : [...path, member]);
+
+/** Whether the policy may change or refuse a request of this RPC. */
+export const hasPolicy = (rpc: Rpc): boolean =>
+  Object.values(fieldPolicies[methods[rpc].request] ?? {}).some((policy) => policy !== "free");
+
+// ---- What a request asks for ----
+
+type Facts = Omit<At, "parent" | "pod" | "isPrivileged">;
+
+/** Walks through a request along the table. */
+function review(
+  type: string,
+  request: Message,
+  facts: Facts,
+): { readonly message: Message; readonly found: readonly Found[] } {
+  const found: Found[] = [];
+
+  function visit(type: string, message: Message, path: Path, around: Around): Message {
+    const policies = fieldPolicies[type];
+    const result: { [field: string]: unknown } = { ...message };
+    const pod = type === "PodSandboxConfig" ? (message as Input<PodSandboxConfig>) : around.pod;
+    const isPrivileged = around.isPrivileged || (message.privileged === true && facts.holds("privileged"));
+    const at: At = { ...facts, parent: message, pod, isPrivileged };
+    for (const field of messageOf(descriptors, type).fields) {
+      const policy = policies?.[field.name];
+      if (policy === undefined) throw new TypeError(`No policy for ${type}.${field.name}`);
+      if (policy === "free") continue;
+      const here = [...path, field.name];
+      const rule = policy as AnyRule;
+      const given = message[field.name];
+      for (const ask of rule.asks?.(given, at) ?? [])
+        found.push({ path: ask.at === undefined ? here : [...here, ask.at], ask });
+      let value = around.asIs || rule.fill === undefined ? given : rule.fill(given, at);
+      if (rule.inside && field.kind === "message") {
+        const below: Around = { pod, isPrivileged, asIs: around.asIs || rule.asIs === true };
+        const into = (one: unknown, ...index: number[]): Message =>
+          visit(field.type, one as Message, [...here, ...index], below);
+        if (field.repeated)
+          value = (value as readonly unknown[] | undefined)?.map((one, index) => into(one, index));
+        else if (value !== undefined) value = into(value);
+        else if (rule.always && !below.asIs) value = into({});
+      }
+      if (value !== undefined) result[field.name] = value;
+    }
+    return result;
+  }
+
+  return { message: visit(type, request, [], { pod: {}, isPrivileged: false, asIs: false }), found };
+}
+
+interface Around {
+  readonly pod: Input<PodSandboxConfig>;
+  readonly isPrivileged: boolean;
+  readonly asIs: boolean;
+}
+
+/** A rule of the table without the type of its field. */
+interface AnyRule extends Omit<Rule, "asks" | "fill"> {
+  readonly asks?: (value: unknown, at: At) => readonly Ask[];
+  readonly fill?: (value: unknown, at: At) => unknown;
+}
+
+/** The runtime's working folder is the root. */
+function isFile(name: string): boolean {
+  try {
+    return name !== "" && statSync(posix.join("/", name)).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function withValue(message: Message, [key = "", ...path]: Path, value: string): Message {
+  const below = message[key] as Message | undefined;
+  const changed = path.length === 0 ? value : withValue(below ?? {}, path, value);
+  if (!Array.isArray(message)) return { ...message, [key]: changed };
+  return Object.assign([...message], { [key]: changed }) as unknown as Message;
+}
+
+// ---- What the caller may ask for ----
+
+interface Refused {
+  readonly detail: string;
+  /** The grant that is missing. */
+  readonly grant: "host" | "pull";
+  /** Flags to add and to remove. */
+  readonly add?: string;
+  readonly without?: readonly string[];
+}
+type Refusal = Refused & { readonly path: Path };
+/** `path`: what the runtime gets in place of the given one. */
+type Decision = { readonly refused: Refused } | { readonly path?: string };
+
+interface Deciding {
+  readonly caller: Caller;
+  readonly grant: HostGrant;
+  readonly kept: readonly string[];
+}
+
+function decide(ask: Ask, { caller, grant, kept }: Deciding): Decision {
+  if (ask.reference !== undefined) return decideImage(ask, ask.reference, caller);
+  const isPath = ask.value !== undefined && isPathWord(ask.word);
+  // Who may have every path that is not denied gets those that cannot be resolved as well, if no denial names a path.
+  if (!isPath || (grant.isOpen && !grant.deniesPaths)) return decideWord(ask, grant);
+  const found = resolveNodePath(ask, grant.isOpen ? [] : kept);
+  if ("why" in found) return never(`${ask.detail}: this path ${found.why}`);
+  const real = { ...ask, value: found.path };
+  const decision = decideWord(real, grant);
+  if ("refused" in decision) return decision;
+  const unsafe = whyUnsafe(found.path, real, grant);
+  return unsafe === undefined ? { path: found.path } : never(`${ask.detail}: this path ${unsafe}`);
+}
+
+const pathWords: ReadonlySet<string> = new Set(["mount", "device", "seccomp", "logs", "checkpoint"]);
+const isPathWord = (word: string | undefined): boolean => word !== undefined && pathWords.has(word);
+
+const never = (detail: string): Decision => ({ refused: { detail, grant: "host", add: "--allow-host" } });
+
+function decideWord(ask: Ask, grant: HostGrant): Decision {
+  // Without a word of its own, only those may ask who may ask for everything.
+  if (ask.word === undefined) return never(ask.detail);
+  const denied = grant.denying(ask);
+  const isGranted = grant.granting(ask).length > 0;
+  if (isGranted && denied.length === 0) return {};
+  return {
+    refused: {
+      detail: ask.detail,
+      grant: "host",
+      ...(isGranted ? {} : { add: hostFlag(ask) }),
+      ...(denied.length > 0
+        ? { without: denied.map((word) => (word === "host" ? "--deny-host" : `--deny-host=${word}`)) }
+        : {}),
+    },
+  };
+}
+
+function decideImage({ detail }: Ask, reference: string, caller: Caller): Decision {
+  const isId = imageIdDigits(reference.replace(/^docker\.io\/library\/|:latest$/g, "")) !== undefined;
+  const isAllowed = isId
+    ? canUse("pull", caller) && !arePullsNarrowed(caller)
+    : canUse("pull", caller, reference);
+  if (isAllowed) return {};
+  const add = isId ? "--allow-pull" : `--allow-pull=${repositoryOf(reference)}`;
+  return { refused: { detail, grant: "pull", add } };
+}
+
+/** Names everything at once, so that nobody restarts twice. */
+function refusalOf(refusals: readonly Refusal[], level: PolicyLevel): GatewayError {
+  const errors: FieldError[] = refusals.map(({ path, detail, add, without = [] }) => ({
+    pointer: jsonPointer(path),
+    detail,
+    grant: [...without.map((flag) => `without ${flag}`), ...(add === undefined ? [] : [add])].join(" and "),
+  }));
+  const grants = [...new Set(refusals.map(({ grant }) => grant))];
+  const flags = [...new Set(refusals.flatMap(({ add }) => (add === undefined ? [] : [add])))];
+  // All of it covers each word.
+  const added = flags.includes("--allow-host")
+    ? flags.filter((flag) => !flag.startsWith("--allow-host="))
+    : flags;
+  const removed = [...new Set(refusals.flatMap(({ without = [] }) => without))];
+  const remedy = [
+    ...(removed.length > 0 ? [`without ${removed.join(" ")}`] : []),
+    ...(added.length > 0 ? [`with ${joined(added)}`] : []),
+  ].join(" and ");
+  const [first] = errors;
+  const more = errors.length > 1 ? `, and ${errors.length - 1} more in "errors"` : "";
+  return new GatewayError(
+    "not_capable",
+    `Requires ${grants.join(" and ")} access under the policy ${level}: ${first?.pointer} ${first?.detail}${more}, run again ${remedy}`,
+    { errors, members: { grant: grants[0], grants } },
+  );
+}
+
+/** `--allow-host=a,b`: the words of one flag. */
+function joined(flags: readonly string[]): string {
+  const hosts = flags.filter((flag) => flag.startsWith("--allow-host="));
+  const words = hosts.map((flag) => flag.slice("--allow-host=".length));
+  const others = flags.filter((flag) => !hosts.includes(flag));
+  return [...(words.length > 0 ? [`--allow-host=${words.join(",")}`] : []), ...others].join(" ");
+}
