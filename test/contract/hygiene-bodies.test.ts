@@ -245,12 +245,13 @@ test("Accept is taken as generated clients send it", async (t) => {
   }
 });
 
-test("of JSON and NDJSON the better one is answered, and JSON of equals", async (t) => {
+test("of JSON and NDJSON the better one is answered, and of equals the first", async (t) => {
   const { ask, fake } = await liveGateway(t);
   fake.addPod();
   const typeOf = async (accept: string): Promise<string | undefined> =>
     (await ask("GET /v1/pods", undefined, { accept })).headers["content-type"];
-  assert.equal(await typeOf("application/x-ndjson, application/json"), "application/json");
+  assert.equal(await typeOf("application/x-ndjson, application/json"), "application/x-ndjson");
+  assert.equal(await typeOf("application/json, application/x-ndjson"), "application/json");
   assert.equal(await typeOf("application/x-ndjson, application/json;q=0.9"), "application/x-ndjson");
   assert.equal(await typeOf("application/x-ndjson, */*;q=0.1"), "application/x-ndjson");
 });
