@@ -1,6 +1,6 @@
 /** Logs of a real containerd: read, followed through rotations, and gone on with after the gateway has restarted. */
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import { after, test } from "node:test";
@@ -86,6 +86,10 @@ test("every line of a fast container comes once and in order through rotations, 
   const readers = await Promise.all([follow(crest(), path), follow(crest(), path)]);
   let rotations = 0;
   const rotate = async (): Promise<void> => {
+    const folder = dirname(logPath);
+    await eventually(
+      () => assert.ok(existsSync(logPath), `no ${logPath} among ${readdirSync(folder)}`) ?? true,
+    );
     await rename(logPath, `${logPath}.20261129-10000${rotations++}`);
     assertDone(await crest().post(`${container.path}/logs/reopen`));
   };
