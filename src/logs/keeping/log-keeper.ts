@@ -246,12 +246,16 @@ export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
     if (watched.size > 0) planLook();
   }
 
-  async function resume({ path }: ContainerLog): Promise<void> {
+  /** Finishes a rotation that was interrupted. A log that is there by now is left alone, as others may rotate it. */
+  async function resume(log: ContainerLog): Promise<void> {
+    const { path, isRunning } = log;
     try {
       // Its folder may be gone, and most containers have a log.
-      if (!existsSync(path) && existsSync(dirname(path))) await resumeRotation(path, undefined);
+      if (!existsSync(path) && existsSync(dirname(path)))
+        await resumeRotation(path, isRunning ? () => reopen(log) : undefined);
     } catch (error) {
-      warnOnce(path, `Cannot finish the rotation of ${path}`, error);
+      const isExpected = error instanceof GatewayError && expected.has(error.code);
+      if (!isExpected) warnOnce(path, `Cannot finish the rotation of ${path}`, error);
     }
   }
 
@@ -270,8 +274,9 @@ export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
     const { log, growth } = one;
     const nowMs = performance.now();
     if (rotating.has(log.path) || !growth.isDue(nowMs)) return;
+    let bytes: number;
     try {
-      const bytes = regularFile(log.path)?.size ?? -1;
+      bytes = regularFile(log.path)?.size ?? -1;
       growth.saw(bytes, nowMs);
       // The names of rotated files differ by a second.
       if ((bytes >= 0 && bytes < maxBytes) || nowMs - one.rotatedAtMs < minRotationMs) return;
@@ -282,23 +287,20 @@ export function startLogKeeper(options: LogKeeperOptions): LogKeeper {
     }
     one.rotatedAtMs = nowMs;
     rotating.add(log.path);
-    track(rotate(log).finally(() => rotating.delete(log.path)));
+    track((bytes < 0 ? resume(log) : rotate(log)).finally(() => rotating.delete(log.path)));
   }
 
   // ---- Rotation ----
 
-  async function rotate({ owner, path }: ContainerLog): Promise<void> {
-    const reopen = async (): Promise<void> => {
-      const request = { containerId: owner.id };
-      const options = { deadlineMs: reopenMs, atOnce: true };
-      await call(runtime, "RuntimeService/ReopenContainerLog", request, options);
-    };
+  async function reopen({ owner }: ContainerLog): Promise<void> {
+    const options = { deadlineMs: reopenMs, atOnce: true };
+    await call(runtime, "RuntimeService/ReopenContainerLog", { containerId: owner.id }, options);
+  }
+
+  async function rotate(log: ContainerLog): Promise<void> {
+    const { path } = log;
     try {
-      if (!existsSync(path)) {
-        if (existsSync(dirname(path))) await resumeRotation(path, reopen);
-        return;
-      }
-      if (await rotateLog(path, { maxFiles, reopen })) {
+      if (await rotateLog(path, { maxFiles, reopen: () => reopen(log) })) {
         options.rotated?.();
         warned.delete(path);
         compressing = compressing.then(() => compress(path));
