@@ -41,6 +41,8 @@ export const managed = { "crest/managed": "true" };
 export const states: { readonly [routeId: string]: NonNullable<ContainerInit["state"]> } = {
   startContainer: "created",
   waitContainer: "exited",
+  // A running one has run for longer in each answer.
+  getPostMortem: "exited",
 };
 
 /** Bodies as a person would write them; for a route that stands not here, one with every field. */
