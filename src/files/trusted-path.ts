@@ -162,3 +162,8 @@ export function quote(path: string): string {
 function failure(code: string, path: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: ${path}`), { code, path });
 }
+
+/** Whether `path` is `folder` or in it. Both are clean absolute paths. */
+export function isBelow(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
+}

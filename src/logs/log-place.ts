@@ -5,10 +5,12 @@
  * log folder could put anything there. So the file must lie below one of a few folders, no link is followed but
  * dockerd's own, and nothing but a regular file is read.
  */
+
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, readlink, realpath } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { GatewayError } from "../errors.ts";
+import { isBelow } from "../files/trusted-path.ts";
 
 /** Folders below which kubelets and CRI-O keep the logs of containers, besides the gateway's own. */
 export const nodeLogRoots: readonly string[] = ["/var/log/pods", "/var/log/crio/pods"];
@@ -78,8 +80,6 @@ async function isBelowAny(folder: string, roots: readonly string[]): Promise<boo
   }
   return false;
 }
-
-const isBelow = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
 
 const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 

@@ -1,6 +1,6 @@
 /** What a caller may ask of the node: the words of `--allow-host` and `--deny-host`. */
 import { posix } from "node:path";
-import { resolveTrusted } from "../../files/trusted-path.ts";
+import { isBelow, resolveTrusted } from "../../files/trusted-path.ts";
 import { type Grants, type HostTakes, type HostWordName, hostWords } from "../../grants.ts";
 import { type Ask, wordOf } from "./ask.ts";
 
@@ -102,11 +102,6 @@ function isPortIn(port: string, range: string): boolean {
 
 const isMatch = (name: string, pattern: string): boolean =>
   pattern.endsWith("*") && name.startsWith(pattern.slice(0, -1));
-
-/** Whether `path` is `folder` or in it. Both are clean absolute paths. */
-export function isBelow(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
-}
 
 /** The path of a word without links; as written if it cannot be resolved. */
 export function realPath(path: string): string {

@@ -1,7 +1,7 @@
 /** What is mounted on the node, as far as this process sees it. */
 import { readFileSync } from "node:fs";
 import { posix } from "node:path";
-import { isBelow } from "./host-grant.ts";
+import { isBelow } from "../../files/trusted-path.ts";
 
 /** A place in a file system: two paths with the same place are the same folder, whatever is mounted where. */
 export interface Place {

@@ -1,8 +1,8 @@
 /** Decides whether a path of the node that a request names may be used under the host words of its caller. */
 import { posix } from "node:path";
-import { resolveTrusted, UntrustedPathError } from "../../files/trusted-path.ts";
+import { isBelow, resolveTrusted, UntrustedPathError } from "../../files/trusted-path.ts";
 import type { Ask } from "./ask.ts";
-import { type HostGrant, isBelow, realPath } from "./host-grant.ts";
+import { type HostGrant, realPath } from "./host-grant.ts";
 import { overlap, readMountTable } from "./mount-table.ts";
 
 /** The path without links, or why it may not be used, whatever word is granted. */
