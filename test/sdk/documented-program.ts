@@ -8,7 +8,7 @@ import { startWorld } from "./world.ts";
 
 /** The end of what a program prints: the steps of the pull, its result, the command's output, and the log twice. */
 const expected =
-  /\n(pull: \w+\n)+pulled sha256:\w{64}\n0 hello from \w+\nstdout begin\nstdout end\nlast line: end\s*$/;
+  /(pull: \w+\n)+pulled sha256:\w{64}\n0 hello from \w+\nstdout begin\nstdout end\nlast line: end\s*$/;
 
 /** Runs the blocks of a language, in order. @throws {Error} if one fails, or the program prints something else. */
 export async function runDocumentedProgram(language: string): Promise<void> {
