@@ -9,10 +9,16 @@ import { describeGrant, type Grant, type Grants, type GrantWord } from "../grant
 import type { Access } from "../routes/define.ts";
 import { isHub, placeOf, repositoryOf } from "./reference.ts";
 
-/** The caller, and what this process allows it to do. */
+/** The caller, and what it may do: what the process allows, and each of its own layers too. */
 export interface Caller {
   readonly name: string;
+  /** What this process lets any caller do. */
   readonly grants: Grants;
+  /**
+   * What the caller's own token lets it do, and each token that this one was made with. A layer can only take away: a
+   * request must be allowed by all of them, and denied by none.
+   */
+  readonly layers?: readonly Grants[] | undefined;
   /** Path of the file that holds the caller's token. */
   readonly tokenFile?: string | undefined;
 }
@@ -85,13 +91,22 @@ export function requireManaged(
 /** Whether the caller may change pods that Crest did not create. */
 export const canChangeUnmanaged = (caller: Caller): boolean => canUse("unmanaged", caller);
 
+/** What limits the caller: first the process, then its own layers. */
+export const layersOf = ({ grants, layers = [] }: Caller): readonly Grants[] => [grants, ...layers];
+
 /** Whether the caller may pull only some images. */
-export function arePullsNarrowed({ grants: { all, allow, deny } }: Caller): boolean {
-  return Array.isArray(deny.pull) || (!all && Array.isArray(allow.pull));
+export function arePullsNarrowed(caller: Caller): boolean {
+  return layersOf(caller).some(
+    ({ all, allow, deny }) => Array.isArray(deny.pull) || (!all && Array.isArray(allow.pull)),
+  );
 }
 
 /** Whether `caller` has `grant`. For a pull: whether it may pull `resource`, a normalized reference. */
-export function canUse(grant: Grant, { grants }: Caller, resource?: string): boolean {
+export const canUse = (grant: Grant, caller: Caller, resource?: string): boolean =>
+  layersOf(caller).every((grants) => isGiven(grant, grants, resource));
+
+/** Whether one layer gives a grant. */
+function isGiven(grant: Grant, grants: Grants, resource: string | undefined): boolean {
   const [word, kind] = grant.split(":") as [GrantWord, string | undefined];
   if (covers(grants.deny[word], { isHost: word === "host", kind, resource, denies: true })) return false;
   return isAllowed(grants, word, { isHost: word === "host", kind, resource, denies: false });
@@ -165,16 +180,17 @@ interface RefusalOptions {
 /** Builds the error. It names the flags to add, and the denials to remove, since a denial overrides all grants. */
 function refusal(
   needs: readonly Need[],
-  { grants }: Caller,
+  caller: Caller,
   { mayNeedUnmanaged = false }: RefusalOptions = {},
 ): GatewayError {
-  const flags = needs.map((need) => flagsFor(need, grants));
   const resource = needs.find((need) => need.resource)?.resource;
-  const unmanaged = remedyOf([flagsFor({ grant: "unmanaged" }, grants)]);
+  const unmanaged = mayNeedUnmanaged ? remediesFor([{ grant: "unmanaged" }], caller) : "";
   return new GatewayError(
     "not_capable",
-    `Requires ${needs.map(wordsOf).join(" and ")}, run again ${remedyOf(flags)}` +
-      (mayNeedUnmanaged ? `, and ${unmanaged} if Crest did not create the pod` : ""),
+    `Requires ${needs.map(wordsOf).join(" and ")}, ${remediesFor(needs, caller)}` +
+      (unmanaged === ""
+        ? ""
+        : `, and ${unmanaged.replace(/^run again /, "")} if Crest did not create the pod`),
     {
       members: {
         grant: needs[0]?.grant,
@@ -183,6 +199,18 @@ function refusal(
       },
     },
   );
+}
+
+/** `run again with --allow-exec`, and the same for a token that does not have the grant either. */
+function remediesFor(needs: readonly Need[], caller: Caller): string {
+  const [ofProcess = "", ...ofTokens] = layersOf(caller).map((grants) =>
+    remedyOf(needs.map((need) => flagsFor(need, grants))),
+  );
+  const ofToken = ofTokens.find((remedy) => remedy !== "");
+  return [
+    ...(ofProcess === "" ? [] : [`run again ${ofProcess}`]),
+    ...(ofToken === undefined ? [] : [`use a token made ${ofToken}`]),
+  ].join(", and ");
 }
 
 /** The flags to remove and to add. */
