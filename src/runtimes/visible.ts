@@ -89,37 +89,68 @@ export const withVisible =
       const reply = await below.call(rpc, request, { ...options, onFailedMember: (one) => failed.push(one) });
       if (onFailedMember !== undefined && failed.length > 0) {
         const ids = failed.map(({ id }) => id);
-        const seen = await visibility.among(rpc.includes("Container") ? "container" : "pod", ids);
-        for (const one of failed) if (seen.has(one.id)) onFailedMember(one);
+        // A pod can be the member of a list of containers that cannot be read.
+        const kinds = ["pod", "container"] as const;
+        const seen = await Promise.all(kinds.map((kind) => visibility.among(kind, ids)));
+        for (const one of failed) if (seen.some((some) => some.has(one.id))) onFailedMember(one);
       }
       return await visibleItems(rpc, owned, reply);
     }
 
+    /** An error that tells of no other pod, not even in the words of the runtime. What the request says may stay. */
+    async function withoutOthers(error: unknown, request: Uint8Array): Promise<unknown> {
+      if (!(error instanceof GatewayError)) return error;
+      const told = JSON.stringify([error.message, error.errors, error.members]);
+      const isPort = error.code === "port_in_use";
+      const asked = Buffer.from(request).toString("latin1");
+      const ids = new Set((told.match(idPattern) ?? []).filter((id) => !asked.includes(id)));
+      const hidden = await visibility.hidden([...ids]);
+      if (hidden.size === 0 && !isPort) return error;
+      const plain = (text: string): string =>
+        (isPort ? withoutHolder(text) : text).replace(idPattern, (id) => (hidden.has(id) ? unseen : id));
+      return new GatewayError(error.code, plain(error.message), {
+        errors: error.errors.map((one) => ({ ...one, detail: plain(one.detail) })),
+        members: JSON.parse(JSON.stringify(error.members), (_, value) =>
+          typeof value === "string" ? plain(value) : value,
+        ),
+        cause: error,
+        grpcCode: error.grpcCode,
+        headers: error.headers,
+      });
+    }
+
     return {
       ...below,
-      async call(rpc, request, options) {
+      async call(rpc, request, options = {}) {
         const owned = ownedBy.get(rpc);
-        if (owned !== undefined) return await list(rpc, request, owned, options ?? {});
-        await requireSeen(rpc, request);
-        return await below.call(rpc, request, options).catch((error: unknown) => {
-          throw withoutHolder(error);
-        });
+        if (owned === undefined) await requireSeen(rpc, request);
+        try {
+          return await (owned === undefined
+            ? below.call(rpc, request, options)
+            : list(rpc, request, owned, options));
+        } catch (error) {
+          throw await withoutOthers(error, request);
+        }
       },
       async *stream(rpc, request, options) {
         const owned = ownedBy.get(rpc);
-        for await (const message of below.stream(rpc, request, options))
-          yield owned === undefined ? message : await visibleItems(rpc, owned, message);
+        try {
+          for await (const message of below.stream(rpc, request, options))
+            yield owned === undefined ? message : await visibleItems(rpc, owned, message);
+        } catch (error) {
+          throw await withoutOthers(error, request);
+        }
       },
     } satisfies Runtime;
   };
 
+/** The form of ids. Digests have a colon in front of them. */
+const idPattern = /(?<![0-9a-f:])[0-9a-f]{64}(?![0-9a-f])/g;
+/** In the place of an id. */
+const unseen = "(out of scope)";
+
 /** Does not tell which pod has a port. */
-function withoutHolder(error: unknown): unknown {
-  if (!(error instanceof GatewayError && error.code === "port_in_use")) return error;
-  const plain = (text: string): string => text.replace(/ is in use by .*/s, " is in use");
-  const errors = error.errors.map((one) => ({ ...one, detail: plain(one.detail) }));
-  return new GatewayError(error.code, plain(error.message), { errors, cause: error });
-}
+const withoutHolder = (text: string): string => text.replace(/ is in use by .*/s, " is in use");
 
 const names = new Map<Rpc, readonly (readonly [Kind, FieldPath])[]>();
 
