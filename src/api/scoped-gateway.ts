@@ -9,6 +9,7 @@ import type { Grant } from "../grants.ts";
 import { createInventory, type Inventory, type Kind } from "../inventory/inventory.ts";
 import { withNameHints } from "../inventory/name-hints.ts";
 import { createVisibility, type SeenPod, type Visibility } from "../inventory/visibility.ts";
+import { tellingNoIds } from "../inventory/without-ids.ts";
 import type { KeptLogs } from "../logs/keeping/kept-logs.ts";
 import { compose } from "../runtimes/compose.ts";
 import { withVisible } from "../runtimes/visible.ts";
@@ -94,7 +95,7 @@ function visibleEvents(events: NodeEvents, visibility: Visibility): NodeEvents {
       return events.readers;
     },
     async read(options) {
-      const items = await events.read(options);
+      const items = await tellingNoIds(events.read(options));
       return (async function* () {
         for await (const item of items) if (await isVisible(item)) yield item;
       })();
@@ -128,7 +129,7 @@ function visibleUsage(usage: Collector, { sees }: Visibility): Collector {
       return usage.watchers;
     },
     async watch(kind, options) {
-      const rounds = await usage.watch(kind, options);
+      const rounds = await tellingNoIds(usage.watch(kind, options));
       return (async function* () {
         for await (const round of rounds) yield visibleRound(round);
       })();

@@ -1,5 +1,6 @@
 /** Which pods and containers a caller sees, if it may not see all. */
 import type { Inventory, Kind, PodFacts } from "./inventory.ts";
+import { tellingNoIds } from "./without-ids.ts";
 
 export interface Visibility {
   /** Those of `ids` that it sees. @throws {GatewayError} */
@@ -23,10 +24,11 @@ export interface VisibilityOptions {
 }
 
 export function createVisibility({ inventory, removed, sees }: VisibilityOptions): Visibility {
+  const podsOf = (kind: Kind, ids: readonly string[]) => tellingNoIds(inventory.podsOf(kind, ids));
   return {
     sees,
     async among(kind, ids) {
-      const pods = await inventory.podsOf(kind, ids);
+      const pods = await podsOf(kind, ids);
       return new Set(
         ids.filter((id) => {
           const pod = pods.get(id) ?? removed.podOf(kind, id);
@@ -36,7 +38,7 @@ export function createVisibility({ inventory, removed, sees }: VisibilityOptions
     },
     async hidden(ids) {
       if (ids.length === 0) return new Set();
-      const found = await Promise.all([inventory.podsOf("pod", ids), inventory.podsOf("container", ids)]);
+      const found = await Promise.all([podsOf("pod", ids), podsOf("container", ids)]);
       return new Set(found.flatMap((pods) => [...pods].flatMap(([id, pod]) => (sees(pod) ? [] : [id]))));
     },
   };

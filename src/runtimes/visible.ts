@@ -8,6 +8,7 @@ import { GatewayError } from "../errors.ts";
 import { methods, type Rpc } from "../gen/methods.ts";
 import { absent, type Kind } from "../inventory/inventory.ts";
 import type { Visibility } from "../inventory/visibility.ts";
+import { idsIn, withoutIds } from "../inventory/without-ids.ts";
 import { type FieldPath, keepItems, stringAt } from "../wire/scan.ts";
 import type { Interceptor } from "./compose.ts";
 
@@ -100,23 +101,13 @@ export const withVisible =
     /** An error that tells of no other pod, not even in the words of the runtime. What the request says may stay. */
     async function withoutOthers(error: unknown, request: Uint8Array): Promise<unknown> {
       if (!(error instanceof GatewayError)) return error;
-      const told = JSON.stringify([error.message, error.errors, error.members]);
-      const isPort = error.code === "port_in_use";
       const asked = Buffer.from(request).toString("latin1");
-      const ids = new Set((told.match(idPattern) ?? []).filter((id) => !asked.includes(id)));
-      const hidden = await visibility.hidden([...ids]);
+      const ids = new Set(idsIn(error).filter((id) => !asked.includes(id)));
+      // If nobody can say whose they are, none is told.
+      const hidden = await visibility.hidden([...ids]).catch(() => ids);
+      const isPort = error.code === "port_in_use";
       if (hidden.size === 0 && !isPort) return error;
-      const plain = (text: string): string =>
-        (isPort ? withoutHolder(text) : text).replace(idPattern, (id) => (hidden.has(id) ? unseen : id));
-      return new GatewayError(error.code, plain(error.message), {
-        errors: error.errors.map((one) => ({ ...one, detail: plain(one.detail) })),
-        members: JSON.parse(JSON.stringify(error.members), (_, value) =>
-          typeof value === "string" ? plain(value) : value,
-        ),
-        cause: error,
-        grpcCode: error.grpcCode,
-        headers: error.headers,
-      });
+      return withoutIds(error, (id) => hidden.has(id), isPort ? withoutHolder : undefined);
     }
 
     return {
@@ -125,9 +116,8 @@ export const withVisible =
         const owned = ownedBy.get(rpc);
         if (owned === undefined) await requireSeen(rpc, request);
         try {
-          return await (owned === undefined
-            ? below.call(rpc, request, options)
-            : list(rpc, request, owned, options));
+          if (owned !== undefined) return await list(rpc, request, owned, options);
+          return await below.call(rpc, request, options);
         } catch (error) {
           throw await withoutOthers(error, request);
         }
@@ -143,11 +133,6 @@ export const withVisible =
       },
     } satisfies Runtime;
   };
-
-/** The form of ids. Digests have a colon in front of them. */
-const idPattern = /(?<![0-9a-f:])[0-9a-f]{64}(?![0-9a-f])/g;
-/** In the place of an id. */
-const unseen = "(out of scope)";
 
 /** Does not tell which pod has a port. */
 const withoutHolder = (text: string): string => text.replace(/ is in use by .*/s, " is in use");
