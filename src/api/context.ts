@@ -42,6 +42,8 @@ export class RequestContext<R extends Route = Route> {
   outgoing: RuntimeRequest | undefined;
   /** Set by `target`. */
   target: Target | undefined;
+  /** The grants that the request needs, as far as the stages have come: `run`, `host=port:8000-8010`. */
+  readonly usedGrants: Set<string>;
   /** Identifies what the caller may see. Only requests with the same key share reads. Set by `scope`. */
   scopeKey = "";
   /**
@@ -56,6 +58,7 @@ export class RequestContext<R extends Route = Route> {
     this.caller = callerOf(request);
     this.request = request;
     this.reply = reply;
+    this.usedGrants = new Set(route.allow === "authenticated" ? [] : [route.allow]);
     this.onCancel = whenGone(reply);
   }
 

@@ -9,7 +9,7 @@
  *   scope         may it see or change this one?
  *   defaults      what did it leave out?
  *   policy        may a pod ask for this?         safe values, and what exceeds them
- *   audit         record who did what
+ *   audit         record who does what            refused if it cannot be recorded
  *   prepare       make the folders that the runtime needs
  *   call          call the runtime
  *   answer        write the response
@@ -18,7 +18,6 @@
  * `call` and `answer`.
  */
 import type { FastifyRequest } from "fastify";
-import { isAudited } from "../access/audit.ts";
 import { authorize } from "../access/authorize.ts";
 import { hasPolicy } from "../access/policy/pod-policy.ts";
 import { scopeKeyOf } from "../access/scope.ts";
@@ -28,6 +27,7 @@ import type { Binder } from "./bind.ts";
 import { callerOf, type RequestContext } from "./context.ts";
 import { type Gateway, locatedInRequest } from "./gateway.ts";
 import { narrowPull } from "./pull-request.ts";
+import { admittedBy } from "./request-audit.ts";
 import { targetStage } from "./target.ts";
 
 /** The parts that differ between kinds of routes. `bind` prepares `P` for `call`; `answer` writes `A`. */
@@ -136,6 +136,10 @@ function fieldGrantsStage(route: Route): ((ctx: RequestContext) => void) | undef
   return (ctx) => {
     const { caller, bound } = ctx;
     if (bound.given.length > 0) authorize(route, caller, { fields: bound.given });
+    for (const field of bound.given) {
+      const grant = route.fieldGrants?.[field];
+      if (grant !== undefined) ctx.usedGrants.add(grant);
+    }
     if (route.allow === "pull") narrowPull(ctx);
   };
 }
@@ -165,10 +169,10 @@ function defaultsStage(route: Route, { defaults }: Gateway): Run | undefined {
 function policyStage(route: Route, { policy }: Gateway, binder: Binder): Run | undefined {
   if (route.kind !== "unary" || !hasPolicy(route.rpc)) return undefined;
   const { rpc } = route;
-  return ({ bound, caller, outgoing }) => {
+  return ({ bound, caller, outgoing, usedGrants }) => {
     if (outgoing === undefined) return;
     try {
-      const allowed = policy.apply(rpc, outgoing.message, caller);
+      const allowed = policy.apply(rpc, outgoing.message, caller, (grant) => usedGrants.add(grant));
       if (allowed !== outgoing.message) outgoing.message = allowed;
     } catch (error) {
       throw locatedInRequest(error, bound.message, binder);
@@ -176,10 +180,10 @@ function policyStage(route: Route, { policy }: Gateway, binder: Binder): Run | u
   };
 }
 
-function auditStage({ id, allow }: Route, { audit }: Gateway): Run | undefined {
-  if (audit === undefined || !isAudited(allow)) return undefined;
-  return (ctx) =>
-    audit.record({ requestId: ctx.id, caller: ctx.caller.name, routeId: id, target: ctx.target });
+/** @throws {GatewayError} audit_failed */
+function auditStage(route: Route, { audit, inventory }: Gateway): Run | undefined {
+  if (audit === undefined || !audit.covers(route.allow)) return undefined;
+  return async (ctx) => audit.admit(ctx.request, await admittedBy(route, ctx, inventory));
 }
 
 /** Only now that the request is permitted does anything change on the node. @throws {InvalidValue} */

@@ -4,6 +4,7 @@
 export type Reader =
   | "path"
   | "http-url"
+  | "webhook-url"
   | "unix-socket"
   | "listen-address"
   | "ip-address"
@@ -25,6 +26,7 @@ export const groups = [
   "limits",
   "log",
   "logs",
+  "audit",
   "start",
   "grants",
   "denials",

@@ -44,7 +44,7 @@ export async function prepareSession(
   connection: Connection,
   { registry, places }: Counted,
   prepare: (client: WaitingClient) => Promise<PendingSession>,
-): Promise<(socket: Socket) => void> {
+): Promise<(socket: Socket) => Bridged> {
   const { client, giveUp, unwatch } = watch(connection);
   try {
     const place = registry.reserve(giveUp, places);
@@ -57,8 +57,10 @@ export async function prepareSession(
       };
       connection.once("close", drop);
       return (socket) => {
-        place.hold(session.begin(socket, connection));
+        const begun = session.begin(socket, connection);
+        place.hold(begun);
         connection.off("close", drop);
+        return begun;
       };
     } catch (error) {
       place.release();

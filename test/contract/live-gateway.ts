@@ -41,6 +41,7 @@ export interface LiveGateway {
 export interface LiveOptions
   extends Pick<
       AppOptions,
+      | "audit"
       | "events"
       | "logLimits"
       | "requestTimeoutMs"
@@ -72,6 +73,7 @@ export async function liveGateway(
     execMaxMs,
     events,
     logLimits,
+    audit,
     grants = everything,
   }: LiveOptions = {},
 ): Promise<LiveGateway> {
@@ -100,7 +102,7 @@ export async function liveGateway(
     maxBufferBytes,
     ...(execMaxMs === undefined ? {} : { execMaxMs }),
     roomWaitMs,
-    logLimits,
+    ...{ logLimits, audit },
     ...(events === undefined ? {} : { events }),
   });
   const port = Number(new URL(await app.listen()).port);

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type ClientOptions, WebSocket } from "ws";
 import { type App, createApp, type SessionSettings, type TlsSettings } from "../../src/app.ts";
+import type { Audit } from "../../src/audit/audit.ts";
 import { connect } from "../../src/cri/channel.ts";
 import type { Grants } from "../../src/grants.ts";
 import type { LogEntry } from "../../src/server/log-entry.ts";
@@ -33,6 +34,7 @@ export interface GatewayOptions {
   readonly deadlineMs?: number;
   /** Clients must pass its `ca`. `count` and `refusal` do not support TLS. */
   readonly tls?: TlsSettings;
+  readonly audit?: Audit | undefined;
 }
 
 export interface SessionGateway {
@@ -91,7 +93,7 @@ export async function sessionGateway(
       grants: options.grants ?? { all: true, allow: {}, deny: {} },
       ...(streamHost === undefined ? {} : { streamHost }),
     },
-    ...{ runtime, token, tls, maxBufferBytes },
+    ...{ runtime, token, tls, maxBufferBytes, audit: options.audit },
     log: (entry) => logged.push(entry),
     requestLog: { log: (entry) => requests.push(entry), probes: true },
     // A client that a test leaves behind must not delay the end.

@@ -29,10 +29,11 @@ export interface PodPolicy {
   /**
    * Returns the request with safe values, and with the paths of the node that it names resolved.
    *
+   * @param used Called with each grant that the request needs besides: `host=port:8000-8010`, `pull`.
    * @throws {GatewayError} not_capable: with all that the caller may not ask for, each with the word that permits it.
    *   The pointers are into the request message.
    */
-  apply(rpc: Rpc, request: Message, caller: Caller): Message;
+  apply(rpc: Rpc, request: Message, caller: Caller, used?: (grant: string) => void): Message;
 }
 
 export interface PodPolicyOptions {
@@ -51,7 +52,7 @@ interface Found {
 
 export function createPodPolicy({ level, logRoot, kept }: PodPolicyOptions): PodPolicy {
   return {
-    apply(rpc, request, caller) {
+    apply(rpc, request, caller, used) {
       const grant = hostGrantOf(layersOf(caller));
       if (grant.isWhole) return request;
       const { message, found } = review(methods[rpc].request, request, {
@@ -66,8 +67,12 @@ export function createPodPolicy({ level, logRoot, kept }: PodPolicyOptions): Pod
       let allowed = message;
       for (const { path, ask } of found) {
         const decision = decide(ask, { caller, grant, kept });
-        if ("refused" in decision) refusals.push({ path, ...decision.refused });
-        else if (decision.path !== undefined)
+        if ("refused" in decision) {
+          refusals.push({ path, ...decision.refused });
+          continue;
+        }
+        for (const grant of decision.by) used?.(grant);
+        if (decision.path !== undefined)
           allowed = withValue(allowed, placeOf(path, ask), `${ask.prefix ?? ""}${decision.path}`);
       }
       if (refusals.length > 0) throw refusalOf(refusals, level);
@@ -166,8 +171,8 @@ interface Refused {
   readonly without?: readonly string[];
 }
 type Refusal = Refused & { readonly path: Path };
-/** `path`: what the runtime gets in place of the given one. */
-type Decision = { readonly refused: Refused } | { readonly path?: string };
+/** `by`: the grants that permit it. `path`: what the runtime gets in place of the given one. */
+type Decision = { readonly refused: Refused } | { readonly by: readonly string[]; readonly path?: string };
 
 interface Deciding {
   readonly caller: Caller;
@@ -186,7 +191,9 @@ function decide(ask: Ask, { caller, grant, kept }: Deciding): Decision {
   const decision = decideWord(real, grant);
   if ("refused" in decision) return decision;
   const unsafe = whyUnsafe(found.path, real, grant);
-  return unsafe === undefined ? { path: found.path } : never(`${ask.detail}: this path ${unsafe}`);
+  return unsafe === undefined
+    ? { ...decision, path: found.path }
+    : never(`${ask.detail}: this path ${unsafe}`);
 }
 
 const pathWords: ReadonlySet<string> = new Set(["mount", "device", "seccomp", "logs", "checkpoint"]);
@@ -198,8 +205,10 @@ function decideWord(ask: Ask, grant: HostGrant): Decision {
   // Without a word of its own, only those may ask who may ask for everything.
   if (ask.word === undefined) return never(ask.detail);
   const denied = grant.denying(ask);
-  const isGranted = grant.granting(ask).length > 0;
-  if (isGranted && denied.length === 0) return {};
+  const granting = grant.granting(ask);
+  const isGranted = granting.length > 0;
+  if (isGranted && denied.length === 0)
+    return { by: granting.map((word) => (word === "host" ? "host" : `host=${word}`)) };
   return {
     refused: {
       detail: ask.detail,
@@ -217,7 +226,7 @@ function decideImage({ detail }: Ask, reference: string, caller: Caller): Decisi
   const isAllowed = isId
     ? canUse("pull", caller) && !arePullsNarrowed(caller)
     : canUse("pull", caller, reference);
-  if (isAllowed) return {};
+  if (isAllowed) return { by: ["pull"] };
   const add = isId ? "--allow-pull" : `--allow-pull=${repositoryOf(reference)}`;
   return { refused: { detail, grant: "pull", add } };
 }
