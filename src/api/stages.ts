@@ -9,6 +9,7 @@
  *   scope         may it see or change this one?
  *   defaults      what did it leave out?
  *   policy        may a pod ask for this?         safe values, and what exceeds them
+ *   support       would the runtime ignore it?    refused, or answered with a warning
  *   audit         record who did what
  *   prepare       make the folders that the runtime needs
  *   call          call the runtime
@@ -24,9 +25,10 @@ import { hasPolicy } from "../access/policy/pod-policy.ts";
 import { scopeKeyOf } from "../access/scope.ts";
 import type { Route } from "../routes/define.ts";
 import { preparations } from "../runtimes/defaults.ts";
+import { canDrop, findIgnored } from "../runtimes/find-dropped.ts";
 import type { Binder } from "./bind.ts";
 import { callerOf, type RequestContext } from "./context.ts";
-import { type Gateway, locatedInRequest } from "./gateway.ts";
+import { type Gateway, locatedInRequest, warnOfIgnored } from "./gateway.ts";
 import { narrowPull } from "./pull-request.ts";
 import { targetStage } from "./target.ts";
 
@@ -47,7 +49,15 @@ export interface Failure {
   readonly isCalled: boolean;
 }
 
-export type StageName = "fieldGrants" | "target" | "scope" | "defaults" | "policy" | "audit" | "prepare";
+export type StageName =
+  | "fieldGrants"
+  | "target"
+  | "scope"
+  | "defaults"
+  | "policy"
+  | "support"
+  | "audit"
+  | "prepare";
 type Run = (ctx: RequestContext) => void | Promise<void>;
 
 /** The compiled stages of a route. */
@@ -84,6 +94,7 @@ export function compileStages<R extends Route, P, A>(
     ["scope", scopeStage(route)],
     ["defaults", defaultsStage(route, gateway)],
     ["policy", policyStage(route, gateway, kind.binder)],
+    ["support", supportStage(route, gateway, kind.binder)],
     ["audit", auditStage(route, gateway)],
     ["prepare", prepareStage(route)],
   ];
@@ -170,6 +181,20 @@ function policyStage(route: Route, { policy }: Gateway, binder: Binder): Run | u
     try {
       const allowed = policy.apply(rpc, outgoing.message, caller);
       if (allowed !== outgoing.message) outgoing.message = allowed;
+    } catch (error) {
+      throw locatedInRequest(error, bound.message, binder);
+    }
+  };
+}
+
+/** @throws {GatewayError} not_implemented: for a field that the runtime would ignore, leaving more rights than asked. */
+function supportStage(route: Route, { runtime }: Gateway, binder: Binder): Run | undefined {
+  if (route.kind !== "unary" || !canDrop(route.rpc)) return undefined;
+  const { rpc } = route;
+  return async ({ bound, outgoing, reply }) => {
+    if (outgoing === undefined) return;
+    try {
+      warnOfIgnored(reply, await findIgnored(runtime, rpc, outgoing.message), bound.message, binder);
     } catch (error) {
       throw locatedInRequest(error, bound.message, binder);
     }

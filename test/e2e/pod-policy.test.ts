@@ -14,15 +14,13 @@ import { connect as connectTcp } from "node:net";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
-import { createApp } from "../../src/app.ts";
-import { parseCommandLine } from "../../src/config.ts";
-import { connect } from "../../src/cri/channel.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free-port.ts";
 import { pushImage, startRegistry } from "../support/registry.ts";
 import { tinyImage } from "../support/tiny-image.ts";
-import { type Api, bodyOf, createApi, problemOf } from "./support/api.ts";
+import { type Api, bodyOf, problemOf } from "./support/api.ts";
 import { reasonToSkip } from "./support/machine.ts";
+import { inside, permittingOn } from "./support/permitting.ts";
 import {
   createContainer,
   exec,
@@ -43,37 +41,7 @@ const { dataDir, runtime } = useRuntime(skip);
 const folder = realpathSync(mkdtempSync("/var/tmp/crest-policy-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Runs `use` with a gateway in front of the private containerd. */
-async function permitting(flags: readonly string[], use: (api: Api) => Promise<void>): Promise<void> {
-  const args = ["serve", `--data-dir=${dataDir}`, "--listen=127.0.0.1:0", "--allow-read", "--allow-exec"];
-  const command = parseCommandLine([...args, "--allow-remove", "--allow-run", ...flags], {});
-  assert.ok("config" in command);
-  const connection = connect({ runtimeEndpoint: runtime().socket });
-  const token = newName();
-  const app = createApp({ config: command.config, runtime: connection, token, log: () => undefined });
-  const api = createApi(await app.listen(), token);
-  try {
-    await use(api);
-  } finally {
-    api.close();
-    await app.close();
-    connection.close();
-  }
-}
-
-/** Runs a container in a pod of its own, and removes both. */
-async function inside(
-  api: Api,
-  { pod = {}, container = {} }: { readonly pod?: object; readonly container?: object },
-  use: (container: Resource) => Promise<void>,
-): Promise<void> {
-  const made = await runPod(api, pod);
-  try {
-    await use(await runContainer(api, made, container));
-  } finally {
-    await removePod(api, made);
-  }
-}
+const permitting = permittingOn(dataDir, runtime);
 
 /** Members of the status of a process in it: `Seccomp`, `NoNewPrivs`, `CapBnd`. */
 async function statusOf(api: Api, container: Resource): Promise<ReadonlyMap<string, string>> {

@@ -18,6 +18,7 @@ import type {
   UserNamespace,
 } from "../../gen/messages.ts";
 import type { HostWordName, PolicyLevel } from "../../grants.ts";
+import { narrowingMountOptions } from "../../runtimes/dropped-fields.ts";
 import { normalReference } from "../reference.ts";
 import type { Ask } from "./ask.ts";
 import { dockerCapabilities, isActedOn, maskedPaths, readonlyPaths, safeSysctls } from "./safe-values.ts";
@@ -321,12 +322,10 @@ const propagation: Rule = {
     value === "PROPAGATION_PRIVATE" ? [] : [{ word: "propagation", detail: `has ${value}` }],
 };
 
-const narrowingOptions: ReadonlySet<string> = new Set(["noexec", "nodev", "nosuid", "ro"]);
-
 const mountOptions: Rule = {
   asks: (options: readonly string[] = []) =>
     options.flatMap((option, at) =>
-      narrowingOptions.has(option) ? [] : [{ at, detail: `has the mount option "${option}"` }],
+      narrowingMountOptions.has(option) ? [] : [{ at, detail: `has the mount option "${option}"` }],
     ),
 };
 

@@ -37,7 +37,7 @@ const having = (name: StageName): readonly string[] =>
 
 test("compileStages() keeps the stages in one order on every route", () => {
   const order: readonly StageName[] = [
-    ...(["fieldGrants", "target", "scope", "defaults", "policy", "audit", "prepare"] as const),
+    ...(["fieldGrants", "target", "scope", "defaults", "policy", "support", "audit", "prepare"] as const),
   ];
   for (const route of routes) {
     const { names } = stagesOf(route);
