@@ -14,6 +14,7 @@ import type { KeptLogs } from "../logs/keeping/kept-logs.ts";
 import type { ContainerSource } from "../logs/logged-containers.ts";
 import type { LogsObserver } from "../logs/read-logs.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
+import type { FindCheckpoints } from "../runtimes/checkpoint-images.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
 import type { Ignored } from "../runtimes/find-dropped.ts";
 import type { Collector } from "../stats/collector.ts";
@@ -30,6 +31,7 @@ export interface Gateway {
   readonly inventory: Inventory;
   readonly defaults: Defaults;
   readonly policy: PodPolicy;
+  readonly findCheckpoints: FindCheckpoints;
   /** Events of pods, containers and images. */
   readonly events: NodeEvents;
   /** What the gateway was asked to stop. */

@@ -173,13 +173,14 @@ function defaultsStage(route: Route, { defaults }: Gateway): Run | undefined {
 }
 
 /** @throws {GatewayError} not_capable: with the locations as the caller wrote them. */
-function policyStage(route: Route, { policy }: Gateway, binder: Binder): Run | undefined {
+function policyStage(route: Route, { policy, findCheckpoints }: Gateway, binder: Binder): Run | undefined {
   if (route.kind !== "unary" || !hasPolicy(route.rpc)) return undefined;
   const { rpc } = route;
-  return ({ bound, caller, outgoing }) => {
+  return async ({ bound, caller, outgoing }) => {
     if (outgoing === undefined) return;
+    const checkpoints = await findCheckpoints(policy.imagesIn(outgoing.message, caller));
     try {
-      const allowed = policy.apply(rpc, outgoing.message, caller);
+      const allowed = policy.apply(rpc, outgoing.message, caller, checkpoints);
       if (allowed !== outgoing.message) outgoing.message = allowed;
     } catch (error) {
       throw locatedInRequest(error, bound.message, binder);

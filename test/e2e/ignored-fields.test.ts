@@ -165,7 +165,11 @@ async function outcomeOf(connection: Runtime, { pod, container, update, isApplie
   }
 }
 
-function failed(error: unknown): { readonly why: string; readonly podSandboxId?: never; containerId?: never } {
+function failed(error: unknown): {
+  readonly why: string;
+  readonly podSandboxId?: never;
+  containerId?: never;
+} {
   if (!(error instanceof GatewayError)) throw error;
   return { why: error.message };
 }

@@ -40,6 +40,8 @@ export interface At {
   readonly pod: Input<PodSandboxConfig>;
   /** Whether the node has a file of this name, from the root folder on. */
   isFile(name: string): boolean;
+  /** Whether this image of the node is a checkpoint. */
+  isCheckpoint(image: string): boolean;
 }
 
 /** The policy of one field. */
@@ -348,9 +350,14 @@ function fileAsks({ image = "" }: Input<ImageSpec>, { isFile }: At): readonly As
   return [{ member: "image", word: "checkpoint", value: `/${image.replace(/^\/+/, "")}`, detail }];
 }
 
+/** A restored process keeps the rights that the checkpoint says. */
 const containerImage: Rule = {
   inside: true,
-  asks: (image: Input<ImageSpec> = {}, at) => fileAsks(image, at),
+  asks(spec: Input<ImageSpec> = {}, at) {
+    const { image = "" } = spec;
+    if (!at.isCheckpoint(image)) return fileAsks(spec, at);
+    return [{ detail: `restores a container, because the image ${image} is a checkpoint` }];
+  },
 };
 
 /** An image whose files are mounted must be one that the caller may pull. */
