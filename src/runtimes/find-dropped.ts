@@ -52,13 +52,16 @@ export async function findIgnored(runtime: Runtime, rpc: Rpc, request: Message):
   return dropped.map(({ path, loss }) => ({ path, detail: `${who} ignores it: ${loss}` }));
 }
 
+/** A short body can have very many. */
+const mostNamed = 100;
+
 interface Lost {
   readonly path: Path;
   readonly loss: string;
 }
 
 function refusalOf(refused: readonly Lost[], who: string, rpc: Rpc): GatewayError {
-  const errors = refused.map(({ path, loss }) => ({
+  const errors = refused.slice(0, mostNamed).map(({ path, loss }) => ({
     pointer: jsonPointer(path),
     detail: `would be ignored, and ${loss}`,
   }));

@@ -230,9 +230,12 @@ function decideImage({ detail }: Ask, reference: string, caller: Caller): Decisi
   return { refused: { detail, grant: "pull", add } };
 }
 
+/** More reasons than this are counted only: a short body can have very many. */
+const mostReasons = 100;
+
 /** Names everything at once, so that nobody restarts twice. */
 function refusalOf(refusals: readonly Refusal[], level: PolicyLevel): GatewayError {
-  const errors: FieldError[] = refusals.map(({ path, detail, add, without = [] }) => ({
+  const errors: FieldError[] = refusals.slice(0, mostReasons).map(({ path, detail, add, without = [] }) => ({
     pointer: jsonPointer(path),
     detail,
     grant: [...without.map((flag) => `without ${flag}`), ...(add === undefined ? [] : [add])].join(" and "),
@@ -249,7 +252,9 @@ function refusalOf(refusals: readonly Refusal[], level: PolicyLevel): GatewayErr
     ...(added.length > 0 ? [`with ${joined(added)}`] : []),
   ].join(" and ");
   const [first] = errors;
-  const more = errors.length > 1 ? `, and ${errors.length - 1} more in "errors"` : "";
+  const count = refusals.length - 1;
+  const where = refusals.length > mostReasons ? `, the first ${mostReasons} in "errors"` : ' in "errors"';
+  const more = count > 0 ? `, and ${count} more${where}` : "";
   return new GatewayError(
     "not_capable",
     `Requires ${grants.join(" and ")} access under the policy ${level}: ${first?.pointer} ${first?.detail}${more}, run again ${remedy}`,
