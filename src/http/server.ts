@@ -29,6 +29,7 @@ import type { ContainerSource } from "../logs/logged-containers.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
 import { routes } from "../routes/index.ts";
+import type { FindCheckpoints } from "../runtimes/checkpoint-images.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
 import type { Drain } from "../server/drain.ts";
 import { serveHalfClosed } from "../server/half-closed.ts";
@@ -63,6 +64,7 @@ export interface ServerOptions {
   readonly inventory: Inventory;
   readonly defaults: Defaults;
   readonly policy: PodPolicy;
+  readonly findCheckpoints: FindCheckpoints;
   readonly pulls: PullRegistry;
   readonly pool: BufferPool;
   readonly sessions: SessionOptions;
