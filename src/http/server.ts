@@ -43,7 +43,7 @@ import { paceBodies } from "../server/paced-body.ts";
 import { noteResponse } from "../server/pending-responses.ts";
 import { apiHeaders, pathOf, sendProblem } from "../server/problems.ts";
 import { answerClientError, refuse } from "../server/raw-response.ts";
-import { checkCodings, checkQuery, hostOf, originForm } from "../server/request-checks.ts";
+import { checkCodings, checkQuery, hostsOf, originForm } from "../server/request-checks.ts";
 import type { Collector } from "../stats/collector.ts";
 import type { ReadMemoryHistory } from "../stats/container-memory.ts";
 import { offeredProtocols, offeredToken } from "../streaming/channels.ts";
@@ -183,8 +183,7 @@ export function createServer(options: ServerOptions): Server {
     if (drain.isDraining && !healthPaths.has(pathOf(request.url))) {
       throw new GatewayError("shutting_down", "The gateway is shutting down");
     }
-    const host = hostOf(request.raw, request.originalUrl);
-    options.guardHost({ host, origin: request.headers.origin });
+    for (const host of hostsOf(request.raw, request.originalUrl)) options.guardHost(request.headers, host);
     checkCodings(request.raw);
     checkQuery(request.url);
     if (!openPaths.has(pathOf(request.url))) {
