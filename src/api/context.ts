@@ -44,8 +44,6 @@ export class RequestContext<R extends Route = Route> {
   target: Target | undefined;
   /** The grants that the request needs, as far as the stages have come: `run`, `host=port:8000-8010`. */
   readonly usedGrants: Set<string>;
-  /** Identifies what the caller may see. Only requests with the same key share reads. Set by `scope`. */
-  scopeKey = "";
   /**
    * Registers a function that cancels the current work when the client disconnects. Sessions replace it until their
    * WebSocket is open.

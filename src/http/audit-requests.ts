@@ -6,6 +6,7 @@
  */
 import type { WebSocket } from "@fastify/websocket";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { isScoped } from "../access/authorize.ts";
 import type { RequestAudit } from "../api/request-audit.ts";
 import type { Audit } from "../audit/audit.ts";
 import { isAudited, isRefusal } from "../audit/decision.ts";
@@ -47,7 +48,7 @@ export function createAuditTrail(audit: Audit): AuditTrail {
     if (caller === undefined && !limit.admits()) return;
     const { raw } = reply;
     const code = raw.headersSent ? raw.statusCode : undefined;
-    const isForbidden = record.isOutOfScope === true || isRefusal(record.code);
+    const isForbidden = isHidden(request, record) || isRefusal(record.code);
     const described = audited ?? describeRequest(request, receivedAtMs);
     const omitted = limit.takeOmitted();
     audit.note(described, {
@@ -124,13 +125,19 @@ function noteEnd(audit: Audit, { audited, record, socket, session }: OpenSession
 }
 
 /** Whether a request that has ended is recorded. */
-function isWanted(request: FastifyRequest, { code, isOutOfScope }: RequestRecord, { level }: Audit): boolean {
-  if (request.audited !== undefined || isOutOfScope === true || isRefusal(code)) return true;
+function isWanted(request: FastifyRequest, { code }: RequestRecord, { level }: Audit): boolean {
+  if (request.audited !== undefined || isRefusal(code)) return true;
   if (openPaths.has(request.routeOptions.url ?? "") || request.caller === undefined) return false;
   const { logged } = request.routeOptions.config as LoggedConfig;
   if (logged === undefined) return level === "all";
   // Whoever looks for what there is finds it out by asking for what there is not.
   return isAudited(logged.allow, level) || code === "not_found";
+}
+
+/** To a caller that sees some pods only, the others do not exist, and nobody looks which of the two it is. */
+function isHidden({ caller, routeOptions }: FastifyRequest, { code }: RequestRecord): boolean {
+  const { logged } = routeOptions.config as LoggedConfig;
+  return code === "not_found" && caller !== undefined && logged !== undefined && isScoped(logged, caller);
 }
 
 const allowedBy = (grants: readonly string[]): AuditAnnotations => ({
@@ -146,13 +153,8 @@ function allowed({ routeOptions, audited }: FastifyRequest): AuditAnnotations {
   return allow === undefined ? {} : allowedBy(allow === "authenticated" ? [] : [allow]);
 }
 
-function forbidden({
-  code,
-  missingGrants,
-  missingFlags = [],
-  isOutOfScope,
-}: RequestRecord): AuditAnnotations {
-  const reason = [isOutOfScope ? "out_of_scope" : code, ...missingFlags].join(" ");
+function forbidden({ code, missingGrants, missingFlags = [] }: RequestRecord): AuditAnnotations {
+  const reason = [code === "not_found" ? "absent_or_out_of_scope" : code, ...missingFlags].join(" ");
   return {
     "authorization.crest/decision": "forbid",
     "authorization.crest/grant": missingGrants?.join(","),

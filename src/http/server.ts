@@ -29,6 +29,7 @@ import type { ContainerSource } from "../logs/logged-containers.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
 import { routes } from "../routes/index.ts";
+import type { FindCheckpoints } from "../runtimes/checkpoint-images.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
 import type { Drain } from "../server/drain.ts";
 import { serveHalfClosed } from "../server/half-closed.ts";
@@ -42,7 +43,7 @@ import { paceBodies } from "../server/paced-body.ts";
 import { noteResponse } from "../server/pending-responses.ts";
 import { apiHeaders, pathOf, sendProblem } from "../server/problems.ts";
 import { answerClientError, refuse } from "../server/raw-response.ts";
-import { checkCodings, checkQuery, hostOf, originForm } from "../server/request-checks.ts";
+import { checkCodings, checkQuery, hostsOf, originForm } from "../server/request-checks.ts";
 import type { Collector } from "../stats/collector.ts";
 import type { ReadMemoryHistory } from "../stats/container-memory.ts";
 import { offeredProtocols, offeredToken } from "../streaming/channels.ts";
@@ -64,6 +65,7 @@ export interface ServerOptions {
   readonly inventory: Inventory;
   readonly defaults: Defaults;
   readonly policy: PodPolicy;
+  readonly findCheckpoints: FindCheckpoints;
   readonly pulls: PullRegistry;
   readonly pool: BufferPool;
   readonly sessions: SessionOptions;
@@ -91,7 +93,7 @@ export interface ServerOptions {
   readonly readMemory: ReadMemoryHistory;
   readonly budget: OutputBudget;
   /** See `Gateway`. */
-  readonly containers: ContainerSource;
+  readonly containersOf: (runtime: Runtime, kept: KeptLogs) => ContainerSource;
   /** See `Gateway`. */
   readonly keptLogs: KeptLogs;
   /** Folders below which the logs of containers may lie. */
@@ -187,8 +189,7 @@ export function createServer(options: ServerOptions): Server {
     if (drain.isDraining && !healthPaths.has(pathOf(request.url))) {
       throw new GatewayError("shutting_down", "The gateway is shutting down");
     }
-    const host = hostOf(request.raw, request.originalUrl);
-    options.guardHost({ host, origin: request.headers.origin });
+    for (const host of hostsOf(request.raw, request.originalUrl)) options.guardHost(request.headers, host);
     checkCodings(request.raw);
     checkQuery(request.url);
     if (!openPaths.has(pathOf(request.url))) {
@@ -236,6 +237,7 @@ export function createServer(options: ServerOptions): Server {
   const gateway: Gateway = {
     ...options,
     logsObserver: options.metrics.logs,
+    containers: options.containersOf(options.runtime, options.keptLogs),
     share: createSingleflight(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
     audit,

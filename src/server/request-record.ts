@@ -20,8 +20,6 @@ export interface RequestRecord {
   /** The grants that the problem says are missing, and the flags that would permit each field. */
   missingGrants?: readonly string[];
   missingFlags?: readonly string[];
-  /** The caller may not see what it asked for. It was told that it does not exist. */
-  isOutOfScope?: true;
   /** Whether the start of a stream or session has been logged. */
   isOpen?: true;
   /** Whether the response has closed. Nothing is logged after that. */
@@ -92,10 +90,4 @@ interface NotedProblem {
   readonly code: ErrorCode;
   readonly errors?: readonly FieldError[];
   readonly grants?: unknown;
-}
-
-/** Notes that the caller may not see what it asks for, although the answer is that it does not exist. */
-export function noteOutOfScope(request: FastifyRequest): void {
-  const { record } = request;
-  if (record !== undefined) record.isOutOfScope = true;
 }

@@ -155,6 +155,26 @@ test("a refusal has one line with what was missing, and nothing runs", async (t)
   assert.ok(podId);
 });
 
+test("what is outside of the caller's scope is recorded like what does not exist, as refused", async (t) => {
+  const { gateway, log } = await audited(t, {
+    grants: { all: false, allow: { read: ["pods:demo/*"] as never }, deny: {} },
+  });
+  const seen = gateway.fake.addPod({ name: "web", namespace: "demo" });
+  const hidden = gateway.fake.addPod({ name: "web", namespace: "other" });
+  assert.equal((await gateway.ask(`GET /v1/pods/${seen.id}`, undefined, as("seen"))).status, 200);
+  for (const [name, id] of [
+    ["hidden", hidden.id],
+    ["absent", "f".repeat(64)],
+  ] as const) {
+    assert.equal((await gateway.ask(`GET /v1/pods/${id}`, undefined, as(name))).status, 404);
+    const [line] = await log.linesOf(name, 1);
+    assert.deepEqual(line?.objectRef, { resource: "pods", uid: id });
+    assert.equal(line?.annotations["authorization.crest/decision"], "forbid");
+    assert.equal(line?.annotations["authorization.crest/reason"], "absent_or_out_of_scope");
+  }
+  await log.linesOf("seen", 0);
+});
+
 test("by default reads have no line, except of logs and of what is not there; with all they have", async (t) => {
   for (const [auditLevel, reads] of [
     ["changes", 0],
