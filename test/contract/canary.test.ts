@@ -123,6 +123,24 @@ function quotes(request: unknown): readonly string[] {
   return pieces;
 }
 
+/** The request without the fields that this runtime does not have, so that it reaches it. */
+function withoutRefused(request: CanaryRequest, problem: string): CanaryRequest {
+  const { errors = [] } = JSON.parse(problem) as {
+    readonly errors?: readonly { readonly pointer?: string }[];
+  };
+  const json = structuredClone(request.json) as { [name: string]: unknown };
+  for (const { pointer = "" } of errors) {
+    const keys = pointer.split("/").slice(1);
+    const last = keys.pop() ?? "";
+    const holder = keys.reduce<unknown>(
+      (at, key) => (at as { [name: string]: unknown } | undefined)?.[key],
+      json,
+    );
+    delete (holder as { [name: string]: unknown } | undefined)?.[last];
+  }
+  return { ...request, json };
+}
+
 /** Makes the runtime fail with a part of what it was asked, the next one each time. Returns what it has quoted. */
 function quoteIn(fake: FakeRuntime, rpc: Rpc, quoted: string[]): () => void {
   let turn = 0;
@@ -178,11 +196,16 @@ for (const { name, manner, flags, reached, auditLog } of [
     const answers: string[] = [];
     const note = ({ status, text }: { readonly status: number; readonly text: string }): void =>
       void (status >= 400 ? problems : answers).push(text);
-    for (const request of requests) {
+    for (const made of requests) {
+      let request = made;
       if ("rpc" in request.route) {
         const undo = quoteIn(gateway.fake, request.route.rpc, quoted);
-        const rounds = request.json === undefined ? 1 : Math.max(1, quotes(request.json).length);
-        for (let round = 0; round < rounds; round++) note(await send(gateway, request));
+        const rounds = request.json === undefined ? 1 : 1 + quotes(request.json).length;
+        for (let round = 0; round < rounds; round++) {
+          const answer = await send(gateway, request);
+          note(answer);
+          if (answer.status === 501) request = withoutRefused(request, answer.text);
+        }
         undo();
       }
       note(await send(gateway, request, { "user-agent": canaries.at("header user-agent") }));
@@ -205,8 +228,8 @@ for (const { name, manner, flags, reached, auditLog } of [
     check("traces", receiver.bodies.join("\n"), canaries);
     const repeated = canaries.in(quoted.join("\n"));
     for (const place of reached) assert.ok(repeated.has(place), `no runtime repeated ${place}`);
-    assert.ok(canaries.in(problems.join("\n")).has("Mount.hostPath"), "no problem repeated anything");
-    assert.ok(canaries.in(audited).has("ImageSpec.image"));
+    assert.ok(canaries.in(problems.join("\n")).size > 50, "problems repeated nothing");
+    assert.ok(canaries.in(audited).has("header user-agent"));
   });
 }
 
