@@ -12,6 +12,7 @@ import { fieldAt, fieldsOf, type Items, replyItems, writeItems } from "../cri/co
 import { rpcRules } from "../cri/rpc-rules.ts";
 import { type ErrorCode, GatewayError } from "../errors.ts";
 import { methods, type Rpc } from "../gen/methods.ts";
+import { accountOf } from "../limits/caller-limiter.ts";
 import type { ListRoute } from "../routes/define.ts";
 import type { RequestContext } from "./context.ts";
 import { gatherFailures } from "./failed-members.ts";
@@ -137,7 +138,7 @@ export function createLines(route: ListRoute, gateway: Gateway): Lines {
 
   return async (ctx, { wire, wanted }) => {
     const { request, reply } = ctx;
-    const room = budget.reserve(ctx.caller.name, requestBytes);
+    const room = budget.reserve(accountOf(ctx.caller), requestBytes);
     whenClosed(reply, room.release);
     const source = await open(ctx, wire);
     try {

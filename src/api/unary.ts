@@ -5,6 +5,7 @@ import { deadlineOf } from "../cri/rpc-rules.ts";
 import { GatewayError } from "../errors.ts";
 import { methods } from "../gen/methods.ts";
 import { explainAbsence } from "../inventory/name-hints.ts";
+import { accountOf } from "../limits/caller-limiter.ts";
 import { mediaTypesOf, type UnaryRoute } from "../routes/define.ts";
 import { secretsIn, withoutSecrets } from "../runtimes/secrets.ts";
 import { pathOf } from "../server/problems.ts";
@@ -115,7 +116,7 @@ function optionsOf({ bound, onCancel }: Context, { rpc, message }: RuntimeReques
 function execCall({ runtime, budget, roomWaitMs: waitMs = defaultRoomWaitMs }: Gateway): Call {
   return async (ctx, outgoing) => {
     const { onCancel } = ctx;
-    const room = await budget.expect(ctx.caller.name, unknownOutputBytes, { waitMs, onCancel });
+    const room = await budget.expect(accountOf(ctx.caller), unknownOutputBytes, { waitMs, onCancel });
     whenClosed(ctx.reply, room.release);
     const result = await runtime.call(outgoing.rpc, outgoing.wire, optionsOf(ctx, outgoing));
     room.force(result.length);
@@ -147,9 +148,10 @@ function readCall(route: UnaryRoute, { runtime, share, budget, pool }: Gateway):
     const options = optionsOf(ctx, outgoing);
     const { deadlineMs } = options;
     const { wire } = outgoing;
-    const key = `${rpc} ${ctx.scopeKey} ${wire.toString("latin1")}`;
+    // By account: what one caller may not have for lack of room, another may.
+    const key = `${JSON.stringify([rpc, ctx.scopeKey, accountOf(ctx.caller)])}${wire.toString("latin1")}`;
     const shared = await share({ key, deadlineMs, onCancel: ctx.onCancel }, async (onCancel) => {
-      const written = await writeWithin(budget, ctx.caller.name, async () => {
+      const written = await writeWithin(budget, accountOf(ctx.caller), async () => {
         const result = await runtime.call(rpc, wire, { ...options, onCancel });
         requireField?.(result, ctx.request.url);
         return writeReply(rpc, result, pool);

@@ -92,7 +92,10 @@ export function openApi(routes: readonly Route[], version: string): Schema {
       responses: {
         Problem: {
           description: "A problem; `code` identifies its kind.",
-          headers: { "X-Request-Id": { $ref: "#/components/headers/X-Request-Id" } },
+          headers: {
+            "X-Request-Id": { $ref: "#/components/headers/X-Request-Id" },
+            "Retry-After": { $ref: "#/components/headers/Retry-After" },
+          },
           content: { "application/problem+json": { schema: reference("Problem") } },
         },
       },

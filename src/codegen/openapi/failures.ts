@@ -20,7 +20,7 @@ const meanings = {
     "The registry refused the credentials, the image does not support this platform, or the output is too large.",
   "426": "The request is not a WebSocket handshake.",
   "429":
-    "A limit was reached: sessions of the gateway, a resource of the runtime, or requests to a registry.",
+    "A limit was reached: of the caller, of the gateway's sessions, of the runtime, or of a registry. For those of the caller and the gateway, `limit`, `max` and `setting` say which.",
   "501": "The runtime does not support the RPC.",
   "502": "The runtime or the registry failed.",
   "503": "The runtime or the gateway cannot handle the request now.",
@@ -114,12 +114,12 @@ const filtersPods = (route: Route): boolean =>
 
 /** Returns the responses for all known failures; `default` covers the rest. */
 export function failuresOf(route: Route): Schema {
-  const statuses = new Set<Status>(["400", "401", "403"]);
+  const statuses = new Set<Status>(["400", "401", "403", "429"]);
   const add = (...more: readonly Status[]): void => {
     for (const status of more) statuses.add(status);
   };
   const calls = rpcsOf(route).length > 0;
-  if (calls) add("429", "501", "502", "503", "504");
+  if (calls) add("501", "502", "503", "504");
   if (route.path !== undefined) add("404", "409");
   if (filtersPods(route)) add("409");
   if (isLogs(route)) add("409", "410");
@@ -151,6 +151,13 @@ function codesOf(status: number, route: Route): readonly string[] {
   );
 }
 
+const retryAfter = {
+  "Retry-After": {
+    description: "Seconds to wait before retrying.",
+    schema: { type: "string", pattern: "^[0-9]+$" },
+  },
+} as const satisfies Schema;
+
 /** Headers of problems, besides those of all answers, by status. */
 const headers = {
   "401": {
@@ -167,19 +174,14 @@ const headers = {
       schema: { type: "string", const: "13" },
     },
   },
-  "503": {
-    "Retry-After": {
-      description: "Seconds to wait before retrying.",
-      schema: { type: "string", pattern: "^[0-9]+$" },
-    },
-  },
+  "429": retryAfter,
+  "503": retryAfter,
 } as const satisfies { readonly [S in Status]?: Schema };
 
 /** References to `headerComponents`, because every operation repeats them. */
 function problemHeaders(status: string, route: Route): Schema {
   const own = Object.keys(headers[status as keyof typeof headers] ?? {});
   const names = ["X-Request-Id", ...own];
-  if (status === "429" && isPull(route)) names.push("Retry-After");
   // These refusals come after the body was read.
   if (hasBody(route) && !beforeBody.has(status)) names.push("Warning");
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
