@@ -8,6 +8,7 @@ import { WebSocket } from "ws";
 import type { Caller } from "../../src/access/authorize.ts";
 import { eventually } from "../support/eventually.ts";
 import { held } from "../support/fake-runtime.ts";
+import { sessionGateway } from "../support/spdy-gateway.ts";
 import { type Answer, type LiveGateway, type LiveOptions, liveGateway, token } from "./live-gateway.ts";
 import { begin, goodHeaders, rawAnswers, requestText } from "./raw-http.ts";
 
@@ -83,7 +84,7 @@ test("streams beyond the limit are 429, one that ends makes room, and another ca
   await Promise.all(sockets.map((socket) => once(socket, "data")));
   const ndjson = { accept: "application/x-ndjson" };
   refusedBy(await gateway.ask(watch, undefined, ndjson), "streams", 2, "--caller-streams");
-  const wait = `GET /v1/containers/${id}/wait?timeout=1s`;
+  const wait = `GET /v1/containers/${id}/wait?timeout=1`;
   refusedBy(await gateway.ask(wait), "streams", 2, "--caller-streams");
   const theirs = await gateway.ask(wait, undefined, asOther);
   assert.deepEqual([theirs.status, theirs.at("exited")], [200, false]);
@@ -117,7 +118,7 @@ test("a stream over a WebSocket takes the same places, and gives them back", asy
 
 test("pulls beyond the limit are 429, those who join one are not counted, and its end makes room", async (t) => {
   const gateway = await twoCallers(t, { pulls: 1 });
-  const gate = held();
+  const gate = held({ imageRef: `sha256:${"1".repeat(64)}` });
   gateway.fake.on("ImageService/PullImage", gate.answer);
   const pull = (image: string, headers = {}) =>
     gateway.ask("POST /v1/images/pull", { image: { image } }, headers);
@@ -242,7 +243,7 @@ test("200 readers that read nothing take the places of their caller alone", asyn
   const watch = ["GET /v1/events?watch=true", undefined, { accept: "application/x-ndjson" }] as const;
   refusedBy(await gateway.ask(...watch), "streams", 200, "--caller-streams");
   const { id } = gateway.fake.addContainer({ state: "running", pod: gateway.fake.addPod() });
-  const theirs = await gateway.ask(`GET /v1/containers/${id}/wait?timeout=1s`, undefined, asOther);
+  const theirs = await gateway.ask(`GET /v1/containers/${id}/wait?timeout=1`, undefined, asOther);
   assert.equal(theirs.status, 200);
 });
 
@@ -280,4 +281,46 @@ test("10,000 requests whose connections are cut leave no place taken", async (t)
     for (const socket of sockets) socket.destroy();
     return starts.every(([bytes]) => bytes.toString("latin1").startsWith("HTTP/1.1 200 "));
   });
+});
+
+test("sessions beyond the limit are 429, each port of a port-forward counts, and an end makes room", async (t) => {
+  const gateway = await sessionGateway(t, { callerLimits: { sessions: 2 } });
+  const exec = `${gateway.container}/exec?command=cat&stdin=true`;
+  const first = gateway.open(exec);
+  await first.opened;
+  const refused = async (path: string): Promise<void> => {
+    const { status, problem, headers } = await gateway.refusal(path, { subprotocols: ["v4.channel.k8s.io"] });
+    assert.deepEqual(
+      [status, problem.code, problem.limit, problem.max, problem.setting, headers["retry-after"]],
+      [429, "too_many_sessions", "sessions", 2, "--caller-sessions", "1"],
+    );
+  };
+  await refused(`${gateway.pod}/portforward?ports=80&ports=81`);
+  const second = gateway.open(exec);
+  await second.opened;
+  await refused(exec);
+  assert.equal(await gateway.count(), 2);
+  first.socket.terminate();
+  await eventually(async () => (await gateway.count()) === 1);
+  await gateway.open(exec).opened;
+});
+
+test("more ports than a caller may have sessions are 400: waiting would not help", async (t) => {
+  const gateway = await sessionGateway(t, { callerLimits: { sessions: 2 } });
+  const { status, problem } = await gateway.refusal(`${gateway.pod}/portforward?ports=1&ports=2&ports=3`, {
+    subprotocols: ["v4.channel.k8s.io"],
+  });
+  assert.deepEqual([status, problem.code], [400, "invalid_request"]);
+  assert.match(problem.detail ?? "", /at most 2 ports/);
+});
+
+test("when all callers together have all sessions, the refusal says so", async (t) => {
+  const gateway = await sessionGateway(t, { sessions: { mostSessions: 1 } });
+  const exec = `${gateway.container}/exec?command=cat&stdin=true`;
+  await gateway.open(exec).opened;
+  const { problem, headers } = await gateway.refusal(exec);
+  assert.deepEqual(
+    [problem.limit, problem.max, problem.setting, headers["retry-after"]],
+    ["allSessions", 1, "--max-sessions", "1"],
+  );
 });
