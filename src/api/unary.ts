@@ -140,7 +140,7 @@ function changeCall(route: UnaryRoute, { runtime, pool }: Gateway): Call {
   };
 }
 
-/** A read. Concurrent identical reads by callers with the same scope share one call. */
+/** A read. Concurrent identical reads of a caller share one call. */
 function readCall(route: UnaryRoute, { runtime, share, budget, pool }: Gateway): Call {
   const { rpc, responseHeader } = route;
   const requireField = presenceOf(route);
@@ -148,8 +148,7 @@ function readCall(route: UnaryRoute, { runtime, share, budget, pool }: Gateway):
     const options = optionsOf(ctx, outgoing);
     const { deadlineMs } = options;
     const { wire } = outgoing;
-    // By account: what one caller may not have for lack of room, another may.
-    const key = `${JSON.stringify([rpc, ctx.scopeKey, accountOf(ctx.caller)])}${wire.toString("latin1")}`;
+    const key = `${JSON.stringify([rpc, ctx.caller.name])}${wire.toString("latin1")}`;
     const shared = await share({ key, deadlineMs, onCancel: ctx.onCancel }, async (onCancel) => {
       const written = await writeWithin(budget, accountOf(ctx.caller), async () => {
         const result = await runtime.call(rpc, wire, { ...options, onCancel });
