@@ -83,7 +83,8 @@ export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRout
       const shared = await share({ key, deadlineMs, onCancel: ctx.onCancel }, async (onCancel) => {
         const written = await writeWithin(gateway.budget, accountOf(ctx.caller), async () => {
           const { failures, onFailedMember } = gatherFailures();
-          const options = { deadlineMs, onCancel, onFailedMember };
+          const account = accountOf(ctx.caller);
+          const options = { deadlineMs, onCancel, onFailedMember, account };
           const reply = await runtime.call(rpc, wire, options);
           const items = scanItems(reply, itemNumber);
           return writePage(items, { page, filters, wanted, failures: failures() });

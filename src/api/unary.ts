@@ -106,10 +106,10 @@ export function unaryKind(
 type Call = (ctx: Context, outgoing: RuntimeRequest) => Promise<Send>;
 
 /** The options of the call. A grace period without a CRI field comes from the gateway's own parameter. */
-function optionsOf({ bound, onCancel }: Context, { rpc, message }: RuntimeRequest) {
+function optionsOf({ bound, caller, onCancel }: Context, { rpc, message }: RuntimeRequest) {
   const { timeout } = bound.gatewayParams;
   const graceSeconds = typeof timeout === "number" ? timeout : undefined;
-  return { deadlineMs: deadlineOf(rpc, message), graceSeconds, onCancel };
+  return { deadlineMs: deadlineOf(rpc, message), graceSeconds, onCancel, account: accountOf(caller) };
 }
 
 /** A command. Its output size is known only after it has run, and then it must be sent. */

@@ -44,6 +44,7 @@ export function createConnections({
   const groups = new Map<string, Set<Socket>>();
   const open = new Set<Socket>();
   let newest = "";
+  let arriving: Socket | undefined;
 
   function leaveGroup(socket: Socket): void {
     const key = untrusted.get(socket);
@@ -62,7 +63,9 @@ export function createConnections({
   function close(socket: Socket | undefined, why: Crowding): void {
     if (socket === undefined) return;
     leave(socket);
-    socket.destroy();
+    // Later for one that others are about to be told of.
+    if (socket === arriving) process.nextTick(() => socket.destroy());
+    else socket.destroy();
     closed?.(why);
   }
 
@@ -73,6 +76,7 @@ export function createConnections({
       groups.set(key, group.add(socket));
       untrusted.set(socket, key);
       newest = key;
+      arriving = socket;
       open.add(socket);
       socket.once("close", () => leave(socket));
       const [oldestOfAddress] = group;
@@ -80,6 +84,7 @@ export function createConnections({
       if (key !== unixKey && group.size > perAddress) close(oldestOfAddress, "address");
       // Whoever opens many makes room itself.
       else if (open.size > max) close(group.size > 1 ? oldestOfAddress : oldest, "all");
+      arriving = undefined;
     },
     trust: leaveGroup,
     get untrusted() {

@@ -16,7 +16,7 @@ import type { GatewayParam } from "../../routes/parameters.ts";
 import { type Field, messageOf } from "../../wire/descriptor.ts";
 import { createDescribe, type Describe, operations } from "./descriptions.ts";
 import { type Example, examples } from "./examples.ts";
-import { failuresOf, headerComponents } from "./failures.ts";
+import { failuresOf, headerComponents, problemExamples } from "./failures.ts";
 import { introduction, tagOf, tags } from "./prose.ts";
 import {
   type Components,
@@ -100,6 +100,7 @@ export function openApi(routes: readonly Route[], version: string): Schema {
         },
       },
       headers: headerComponents,
+      examples: problemExamples,
       schemas: Object.fromEntries(Object.entries(components.schemas).sort(([a], [b]) => (a < b ? -1 : 1))),
     },
   };

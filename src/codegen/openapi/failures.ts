@@ -1,8 +1,10 @@
 /** Determines which failures an operation can return. */
 import { rpcRules } from "../../cri/rpc-rules.ts";
 import { type ErrorCode, errorTable } from "../../errors.ts";
+import { limitRefusal } from "../../limits/refusal.ts";
 import { type Route, rpcsOf } from "../../routes/define.ts";
 import type { RouteId } from "../../routes/index.ts";
+import { problemOf } from "../../server/problems.ts";
 import type { Schema } from "./schemas.ts";
 
 /** HTTP status -> its meaning for a caller. */
@@ -141,9 +143,31 @@ function problem(status: Status, route: Route): Schema {
   return {
     description: `${meanings[status]} Its \`code\`: ${codes.join(", ")}.`,
     headers: problemHeaders(status, route),
-    content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+    content: {
+      "application/problem+json": {
+        schema: { $ref: "#/components/schemas/Problem" },
+        ...(status === "429" ? { examples: limitExample } : {}),
+      },
+    },
   };
 }
+
+const limitExample = { limit: { $ref: "#/components/examples/LimitReached" } };
+
+/** Examples of problems, by name. */
+export const problemExamples: Schema = {
+  LimitReached: {
+    summary: "A limit of the caller.",
+    value: problemOf(
+      limitRefusal('Caller "ci" sends more than 1000 requests a second', {
+        limit: "requestsPerSecond",
+        max: 1000,
+        setting: "--caller-requests",
+      }),
+      { instance: "/v1/pods", requestId: "0b7d6a52-6c0c-4f0e-9a53-1a5b2f5f7c11" },
+    ),
+  },
+};
 
 function codesOf(status: number, route: Route): readonly string[] {
   return Object.entries(errorTable).flatMap(([code, row]) =>

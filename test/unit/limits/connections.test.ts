@@ -74,10 +74,11 @@ test("when all places are taken, whoever opens many makes room itself", () => {
   assert.equal(honest?.isDestroyed, true);
 });
 
-test("when valid tokens hold all places, the newcomer is refused", () => {
+test("when valid tokens hold all places, the newcomer is refused", async () => {
   const connections = createConnections({ max: 2 });
   for (const socket of opened(connections, ["192.0.2.1", "192.0.2.2"])) connections.trust(socket);
   const [late] = opened(connections, ["192.0.2.3"]);
+  await new Promise((resolve) => setImmediate(resolve));
   assert.equal(late?.isDestroyed, true);
 });
 
