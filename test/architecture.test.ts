@@ -21,6 +21,7 @@ const layers: readonly (readonly string[])[] = [
   ["audit"],
   ["streaming", "logs", "events", "pulls", "stats", "access", "tls", "docs", "tracing"],
   ["server"],
+  ["limits"],
   ["runtimes"],
   ["inventory"],
   ["containerd"],

@@ -6,14 +6,14 @@ import type { AuditAnnotations, AuditObject } from "../audit/event.ts";
 import type { Input } from "../cri/codec.ts";
 import type { ContainerConfig, PodSandboxConfig } from "../gen/messages.ts";
 import type { Inventory, PodFacts } from "../inventory/inventory.ts";
-import type { Access, Route } from "../routes/define.ts";
+import type { Route } from "../routes/define.ts";
 import { managedLabel } from "../runtimes/pod-config.ts";
 import type { Bridged } from "../streaming/bridge.ts";
 import type { RequestContext } from "./context.ts";
 
 export interface RequestAudit {
-  /** Whether requests with this grant are recorded before they take effect. */
-  covers(allow: Access): boolean;
+  /** Whether requests of this route are recorded before they take effect. */
+  covers(route: Route): boolean;
   /** Records that a request is allowed. @throws {GatewayError} audit_failed: the request must be refused. */
   admit(request: FastifyRequest, admitted: Admitted): void;
   /** Records that a session has begun, and later its end. */

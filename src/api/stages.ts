@@ -233,7 +233,7 @@ function supportStage(route: Route, { runtime }: Gateway, binder: Binder): Run |
 
 /** @throws {GatewayError} audit_failed */
 function auditStage(route: Route, { audit, inventory }: Gateway): Run | undefined {
-  if (audit === undefined || !audit.covers(route.allow)) return undefined;
+  if (audit === undefined || !audit.covers(route)) return undefined;
   return async (ctx) => audit.admit(ctx.request, await admittedBy(route, ctx, inventory));
 }
 

@@ -1,6 +1,6 @@
 /** Which requests are recorded, and whether they were refused. */
 import { type ErrorCode, errorTable } from "../errors.ts";
-import type { Access } from "../routes/define.ts";
+import type { Route } from "../routes/define.ts";
 import type { AuditLevel } from "./audit.ts";
 
 /** Limits of others, which have nothing to do with what the caller may do here. */
@@ -11,6 +11,8 @@ const statusesOfRefusals: ReadonlySet<number> = new Set([401, 403, 429]);
 export const isRefusal = (code: ErrorCode | undefined): boolean =>
   code !== undefined && statusesOfRefusals.has(errorTable[code].status) && !limitsOfOthers.has(code);
 
-/** Whether requests with this grant are recorded, whatever their outcome. */
-export const isAudited = (allow: Access, level: AuditLevel): boolean =>
-  level === "all" || (allow !== "authenticated" && !allow.startsWith("read:"));
+/** Whether requests of this route are recorded, whatever their outcome. What needs a token only changes things, too. */
+export function isAudited({ allow, http }: Pick<Route, "allow" | "http">, level: AuditLevel): boolean {
+  if (level === "all") return true;
+  return allow === "authenticated" ? !http.startsWith("GET ") : !allow.startsWith("read:");
+}

@@ -42,7 +42,7 @@ export interface AuditAnnotations {
   readonly "authorization.crest/reason"?: string | undefined;
   /** `X-Request-Id`, as in the request log and in problems. Callers may choose it. */
   readonly "request.crest/id"?: string | undefined;
-  /** Refusals of callers without a name that were left out before this one, because they were too many. */
+  /** Refusals that were left out before this one, because they were too many. */
   readonly "audit.crest/omitted"?: string | undefined;
   /** The pod of the container. */
   readonly "object.crest/pod"?: string | undefined;

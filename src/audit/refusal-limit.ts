@@ -1,6 +1,6 @@
 /**
- * Limits how many refusals of callers without a name are recorded. Anyone who can reach the gateway causes them, and
- * could otherwise have the audit log rotate until nothing else is in it.
+ * Limits how many refusals are recorded that are free to cause: wrong tokens, and requests beyond a caller's limit.
+ * Whoever sends them could otherwise have the audit log rotate until nothing else is in it.
  */
 
 export interface RefusalLimit {

@@ -39,18 +39,20 @@ export interface AuditTrail extends RequestAudit {
 const maxReasonLength = 1024;
 
 export function createAuditTrail(audit: Audit): AuditTrail {
-  const limit = createRefusalLimit();
+  // Of their own, so that strangers cannot keep the refusals of callers out.
+  const limits = { strangers: createRefusalLimit(), floods: createRefusalLimit() };
 
   function finish(request: FastifyRequest, reply: FastifyReply, receivedAtMs: number): void {
     const { audited, caller, record } = request;
     if (record === undefined || !isWanted(request, record, audit)) return;
     request.audited = undefined;
-    if (caller === undefined && !limit.admits()) return;
+    if (caller === undefined && !limits.strangers.admits()) return;
+    if (record.code === "too_many_requests" && !limits.floods.admits()) return;
     const { raw } = reply;
     const code = raw.headersSent ? raw.statusCode : undefined;
     const isForbidden = isHidden(request, record) || isRefusal(record.code);
     const described = audited ?? describeRequest(request, receivedAtMs);
-    const omitted = limit.takeOmitted();
+    const omitted = limits.strangers.takeOmitted() + limits.floods.takeOmitted();
     audit.note(described, {
       stage: "ResponseComplete",
       responseStatus: code === undefined ? undefined : { code, reason: record.code },
@@ -66,7 +68,7 @@ export function createAuditTrail(audit: Audit): AuditTrail {
   }
 
   return {
-    covers: (allow) => isAudited(allow, audit.level),
+    covers: (route) => isAudited(route, audit.level),
     begin(request, reply) {
       if (request.record === undefined) beginRecord(request);
       const receivedAtMs = Date.now();
@@ -131,7 +133,7 @@ function isWanted(request: FastifyRequest, { code }: RequestRecord, { level }: A
   const { logged } = request.routeOptions.config as LoggedConfig;
   if (logged === undefined) return level === "all";
   // Whoever looks for what there is finds it out by asking for what there is not.
-  return isAudited(logged.allow, level) || code === "not_found";
+  return isAudited(logged, level) || code === "not_found";
 }
 
 /** To a caller that sees some pods only, the others do not exist, and nobody looks which of the two it is. */

@@ -41,13 +41,16 @@ export interface LiveGateway {
 export interface LiveOptions
   extends Pick<
       AppOptions,
+      | "anonymousLimits"
       | "audit"
+      | "callerLimits"
       | "events"
       | "logLimits"
       | "requestTimeoutMs"
       | "stallTimeoutMs"
       | "listSilenceMs"
       | "maxBufferBytes"
+      | "otherCallers"
       | "execMaxMs"
       | "roomWaitMs"
     >,
@@ -75,6 +78,7 @@ export async function liveGateway(
     logLimits,
     audit,
     grants = everything,
+    ...limits
   }: LiveOptions = {},
 ): Promise<LiveGateway> {
   const fake = await createFakeRuntime({ manner, ...(recoveryMs === undefined ? {} : { recoveryMs }) });
@@ -103,6 +107,7 @@ export async function liveGateway(
     ...(execMaxMs === undefined ? {} : { execMaxMs }),
     roomWaitMs,
     ...{ logLimits, audit },
+    ...limits,
     ...(events === undefined ? {} : { events }),
   });
   const port = Number(new URL(await app.listen()).port);

@@ -15,7 +15,7 @@ import { createDefaults } from "../../../src/runtimes/defaults.ts";
 import { stubRuntime } from "../cri/stub-runtime.ts";
 
 const auditOf = (admit: (admitted: Admitted) => void): RequestAudit => ({
-  covers: (allow) => isAudited(allow, "changes"),
+  covers: (route) => isAudited(route, "changes"),
   admit: (_request, admitted) => admit(admitted),
   sessionBegan: () => undefined,
 });
