@@ -3,6 +3,7 @@ import { rpcRules } from "../../cri/rpc-rules.ts";
 import { type ErrorCode, errorTable } from "../../errors.ts";
 import { type Route, rpcsOf } from "../../routes/define.ts";
 import type { RouteId } from "../../routes/index.ts";
+import { refusalExample } from "./refusal-example.ts";
 import type { Schema } from "./schemas.ts";
 
 /** HTTP status -> its meaning for a caller. */
@@ -138,10 +139,12 @@ export function failuresOf(route: Route): Schema {
 
 function problem(status: Status, route: Route): Schema {
   const codes = codesOf(Number(status), route).map((code) => `\`${code}\``);
+  const example = status === "403" ? refusalExample(route) : undefined;
+  const schema = { $ref: "#/components/schemas/Problem" };
   return {
     description: `${meanings[status]} Its \`code\`: ${codes.join(", ")}.`,
     headers: problemHeaders(status, route),
-    content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+    content: { "application/problem+json": { schema, ...(example === undefined ? {} : { example }) } },
   };
 }
 
