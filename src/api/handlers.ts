@@ -1,5 +1,6 @@
 /** The handlers of custom and stream routes, by route id. */
-import { type Caller, canUse } from "../access/authorize.ts";
+import { type Caller, canUse, narrowing } from "../access/authorize.ts";
+import { allPods } from "../access/scope.ts";
 import { call } from "../cri/call.ts";
 import { requestRules } from "../cri/request-rules.ts";
 import { GatewayError } from "../errors.ts";
@@ -37,7 +38,7 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
    * all names of the image, so the answer lists them. On every runtime, refuses an image that a container uses or that
    * the runtime itself needs.
    */
-  removeImage: async ({ bound, onCancel }, { runtime }) => {
+  removeImage: async ({ bound, caller, onCancel }, { runtime }) => {
     const input = inputOf("removeImage", bound);
     const { image: asked } = checkedReference(input.image);
     const image = { image: await findableReference(runtime, asked) };
@@ -50,7 +51,9 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
     if (user)
       throw new GatewayError(
         "image_in_use",
-        `Cannot remove image "${image.image}": container "${user.id}" uses it`,
+        `Cannot remove image "${image.image}": ${
+          canUse("read:containers", caller, allPods) ? `container "${user.id}"` : "a container"
+        } uses it`,
       );
     const { dryRun } = input;
     if (!dryRun) {
@@ -130,12 +133,9 @@ function checkedReference(image: { readonly image: string }): { readonly image: 
 function grantsAnswer(caller: Caller): AnswerOf<"getGrants"> {
   const { allow, deny } = caller.grants;
   const narrowed = (grant: Grant): { only?: string[]; except?: string[] } => {
-    if (grant !== "pull" && grant !== "host") return {};
-    const [some, denied] = [allow[grant], deny[grant]];
-    return {
-      ...(!caller.grants.all && Array.isArray(some) ? { only: some } : {}),
-      ...(Array.isArray(denied) ? { except: denied } : {}),
-    };
+    const only = caller.grants.all ? undefined : narrowing(allow, grant);
+    const except = narrowing(deny, grant);
+    return { ...(only === undefined ? {} : { only }), ...(except === undefined ? {} : { except }) };
   };
   // Some words of `host` are not the grant itself, but what they permit is listed.
   const hasHostWords = deny.host !== true && (caller.grants.all || allow.host !== undefined);

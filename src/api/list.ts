@@ -78,7 +78,7 @@ export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRout
         return (_request, reply) => reply.type(ndjson).send(text);
       }
       const page = parsePage(query, filters);
-      const key = `${filters}${JSON.stringify([query.limit, query.continue, ctx.scopeKey])}`;
+      const key = `${filters}${JSON.stringify([query.limit, query.continue, ctx.caller.name])}`;
       const shared = await share({ key, deadlineMs, onCancel: ctx.onCancel }, async (onCancel) => {
         const written = await writeWithin(gateway.budget, ctx.caller.name, async () => {
           const { failures, onFailedMember } = gatherFailures();

@@ -100,12 +100,14 @@ export const Grants = Type.Object(
           }),
           only: Type.Optional(
             Type.Array(Type.String(), {
-              description: "For `pull`, the only registries or repositories; for `host`, the only words.",
+              description:
+                "What it is limited to: scopes of pods; for `pull`, registries or repositories; for `host`, words.",
             }),
           ),
           except: Type.Optional(
             Type.Array(Type.String(), {
-              description: "For `pull`, denied registries or repositories; for `host`, denied words.",
+              description:
+                "What is denied: scopes of pods; for `pull`, registries or repositories; for `host`, words.",
             }),
           ),
         },

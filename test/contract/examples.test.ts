@@ -51,7 +51,7 @@ test("the example of a refusal is what a gateway answers", async (t) => {
   const gateway = await createGateway("containerd-2.1");
   t.after(() => gateway.close());
   const app = gateway.open(exactly(["run"]));
-  const pod = gateway.fake.addPod({ labels: managed, config: { linux: { cgroupParent: "/crest" } } });
+  const pod = gateway.fake.addPod({ labels: managed });
   const shown = operationsOf(publishedDocument()).flatMap(({ operationId, method, path, responses }) => {
     const example = responses["403"]?.content?.["application/problem+json"]?.example;
     const target = `${method} ${path}`;

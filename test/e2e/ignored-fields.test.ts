@@ -14,8 +14,9 @@ import { image, newName, type Resource, removePod, runPod } from "./support/pods
 import { useRuntime } from "./support/suite.ts";
 
 const skip = await reasonToSkip();
-const { dataDir, runtime } = useRuntime(skip);
-const permitting = permittingOn(dataDir, runtime);
+const suite = useRuntime(skip);
+const { runtime } = suite;
+const permitting = permittingOn(suite);
 
 const folder = realpathSync(mkdtempSync("/var/tmp/crest-ignored-"));
 const inner = join(folder, "inner");

@@ -35,13 +35,14 @@ import {
 import { useRuntime } from "./support/suite.ts";
 
 const skip = await reasonToSkip();
-const { dataDir, runtime } = useRuntime(skip);
+const suite = useRuntime(skip);
+const { dataDir, runtime } = suite;
 
 // Not below /tmp, which is a file system of its own on some machines.
 const folder = realpathSync(mkdtempSync("/var/tmp/crest-policy-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-const permitting = permittingOn(dataDir, runtime);
+const permitting = permittingOn(suite);
 
 /** Members of the status of a process in it: `Seccomp`, `NoNewPrivs`, `CapBnd`. */
 async function statusOf(api: Api, container: Resource): Promise<ReadonlyMap<string, string>> {

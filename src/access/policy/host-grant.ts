@@ -15,26 +15,48 @@ export interface HostGrant {
   granting(ask: Ask): readonly string[];
   /** The denials that cover `ask`. */
   denying(ask: Ask): readonly string[];
+  readonly layers: readonly HostLayer[];
+}
+
+/** What one layer of grants lets a caller mount. */
+export interface HostLayer {
+  readonly isOpen: boolean;
   /** What may be mounted, by its real path. */
   readonly mounts: readonly { readonly path: string; readonly readonly: boolean }[];
 }
 
-/** Reads the paths of the words now: a link may lead elsewhere than before. */
-export function hostGrantOf({ all, allow, deny }: Grants): HostGrant {
+/** What every layer grants and none denies. Reads the paths of the words now: a link may lead elsewhere than before. */
+export function hostGrantOf(layers: readonly Grants[]): HostGrant {
+  const grants = layers.map(grantOfLayer);
+  const [only] = grants;
+  if (only !== undefined && grants.length === 1) return only;
+  return {
+    isWhole: grants.every(({ isWhole }) => isWhole),
+    deniesPaths: grants.some(({ deniesPaths }) => deniesPaths),
+    isOpen: grants.every(({ isOpen }) => isOpen),
+    granting(ask) {
+      const words = grants.map((grant) => grant.granting(ask));
+      return words.every(({ length }) => length > 0) ? words.flat() : [];
+    },
+    denying: (ask) => grants.flatMap((grant) => grant.denying(ask)),
+    layers: grants.flatMap((grant) => grant.layers),
+  };
+}
+
+function grantOfLayer({ all, allow, deny }: Grants): HostGrant {
   const isOpen = all || allow.host === true;
   const allowed = Array.isArray(allow.host) ? (allow.host as readonly string[]) : [];
   const denied = Array.isArray(deny.host) ? (deny.host as readonly string[]) : [];
+  const mounts = allowed
+    .map(parse)
+    .flatMap(({ word, value, readonly }) => (word === "mount" ? [{ path: realPath(value), readonly }] : []));
   return {
     isWhole: isOpen && deny.host === undefined,
     isOpen: isOpen && deny.host !== true,
     deniesPaths: denied.some((text) => takesOf(parse(text).word) === "folder"),
     granting: (ask) => [...(isOpen ? ["host"] : []), ...allowed.filter((text) => permits(text, ask))],
     denying: (ask) => (deny.host === true ? ["host"] : denied.filter((text) => forbids(text, ask))),
-    mounts: allowed
-      .map(parse)
-      .flatMap(({ word, value, readonly }) =>
-        word === "mount" ? [{ path: realPath(value), readonly }] : [],
-      ),
+    layers: [{ isOpen: isOpen && deny.host !== true, mounts }],
   };
 }
 

@@ -2,7 +2,7 @@
 import { posix } from "node:path";
 import { isBelow, resolveTrusted, UntrustedPathError } from "../../files/trusted-path.ts";
 import type { Ask } from "./ask.ts";
-import { type HostGrant, realPath } from "./host-grant.ts";
+import { type HostGrant, type HostLayer, realPath } from "./host-grant.ts";
 import { overlap, readMountTable } from "./mount-table.ts";
 
 /** The path without links, or why it may not be used, whatever word is granted. */
@@ -52,9 +52,16 @@ const overlaps = (one: string, other: string): boolean => isBelow(one, other) ||
  * A container that may write to a folder can replace what is in it by links while the runtime follows the path. And a
  * read-only mount leaves the file systems mounted below it writable.
  */
-export function whyUnsafe(path: string, { word, readonly }: Ask, grant: HostGrant): string | undefined {
-  if (grant.isOpen) return undefined;
-  const writable = grant.mounts.filter((mount) => !mount.readonly);
+export function whyUnsafe(path: string, ask: Ask, { layers }: HostGrant): string | undefined {
+  for (const layer of layers) {
+    const why = layer.isOpen ? undefined : whyUnsafeIn(layer, path, ask);
+    if (why !== undefined) return why;
+  }
+  return undefined;
+}
+
+function whyUnsafeIn({ mounts }: HostLayer, path: string, { word, readonly }: Ask): string | undefined {
+  const writable = mounts.filter((mount) => !mount.readonly);
   const above = writable.find((mount) => mount.path !== path && isBelow(path, mount.path));
   if (above !== undefined)
     return `is in ${above.path}, which containers may write to, so that it could be replaced by a link`;
@@ -64,6 +71,6 @@ export function whyUnsafe(path: string, { word, readonly }: Ask, grant: HostGran
   if (readonly && inner !== undefined)
     return `has another file system at ${inner.mountPoint}, which would stay writable`;
   const at = table.placeOf(path)?.mountPoint ?? "/";
-  const isNamed = grant.mounts.some((mount) => isBelow(path, mount.path) && isBelow(mount.path, at));
+  const isNamed = mounts.some((mount) => isBelow(path, mount.path) && isBelow(mount.path, at));
   return isNamed ? undefined : `is on another file system, mounted at ${at}`;
 }

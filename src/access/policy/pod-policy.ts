@@ -15,7 +15,7 @@ import { logFolderOf } from "../../runtimes/log-folders.ts";
 import { podCgroup } from "../../runtimes/pod-cgroup.ts";
 import { messageOf } from "../../wire/descriptor.ts";
 import { jsonPointer } from "../../wire/invalid-value.ts";
-import { arePullsNarrowed, type Caller, canUse } from "../authorize.ts";
+import { arePullsNarrowed, type Caller, canUse, layersOf } from "../authorize.ts";
 import { repositoryOf } from "../reference.ts";
 import type { Ask } from "./ask.ts";
 import { type At, fieldPolicies, type Rule } from "./field-policies.ts";
@@ -54,7 +54,7 @@ interface Found {
 export function createPodPolicy({ level, logRoot, kept }: PodPolicyOptions): PodPolicy {
   return {
     apply(rpc, request, caller, checkpoints = new Set()) {
-      const grant = hostGrantOf(caller.grants);
+      const grant = hostGrantOf(layersOf(caller));
       if (grant.isWhole) return request;
       const { message, found } = review(methods[rpc].request, request, {
         level,
@@ -76,8 +76,8 @@ export function createPodPolicy({ level, logRoot, kept }: PodPolicyOptions): Pod
       if (refusals.length > 0) throw refusalOf(refusals, level);
       return allowed;
     },
-    imagesIn({ config, containerConfigs }, { grants }) {
-      if (hostGrantOf(grants).isWhole) return [];
+    imagesIn({ config, containerConfigs }, caller) {
+      if (hostGrantOf(layersOf(caller)).isWhole) return [];
       const configs = [config, ...((containerConfigs ?? []) as readonly unknown[])];
       return configs.flatMap((one) => (one as Input<ContainerConfig> | undefined)?.image?.image || []);
     },

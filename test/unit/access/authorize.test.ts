@@ -196,8 +196,8 @@ test("arePullsNarrowed() says whether some images may be pulled and others not",
 test("a narrowed pull is let through while its image is not known, and held when it is", () => {
   const narrowed = caller({ pull: ["docker.io/library"] });
   authorize({ allow: "pull" }, narrowed);
-  authorize({ allow: "pull" }, narrowed, { reference: "docker.io/library/busybox:latest" });
-  const error = refusal(() => authorize({ allow: "pull" }, narrowed, { reference: "quay.io/team/app:1" }));
+  authorize({ allow: "pull" }, narrowed, { resource: "docker.io/library/busybox:latest" });
+  const error = refusal(() => authorize({ allow: "pull" }, narrowed, { resource: "quay.io/team/app:1" }));
   assert.match(
     error.message,
     /^Requires pull access to "quay.io\/team\/app:1", run again with --allow-pull=quay.io\/team\/app$/,
@@ -340,4 +340,28 @@ test("deciding changes nothing", () => {
   const frozen = JSON.stringify(grants);
   for (const grant of allGrants) canUse(grant, { name: "x", grants }, "quay.io/a:1");
   assert.equal(JSON.stringify(grants), frozen);
+});
+
+test("a token never gives what the process does not, nor takes a denial back, and the refusal says which lacks it", () => {
+  const { grants } = caller({ exec: true, read: ["pods"] }, { logs: true });
+  const layered = (...layers: Caller["layers"] & object): Caller => ({ name: "ci", grants, layers });
+  const of = (allow: GrantSet, deny: GrantSet = {}, all = false) => ({ all, allow, deny });
+  const may = (one: Caller): readonly Grant[] => allGrants.filter((grant) => canUse(grant, one));
+  assert.deepEqual(may(layered(of({}, {}, true))), ["read:pods", "exec"]);
+  assert.deepEqual(may(layered(of({ run: true, exec: true }))), ["exec"]);
+  assert.deepEqual(may(layered(of({}, {}, true), of({ read: true }, { exec: true }))), ["read:pods"]);
+  assert.deepEqual(may(layered(of({ exec: true }), of({}))), []);
+  const message = (one: Caller, grant: Grant): string => refusal(() => requireGrant(grant, one)).message;
+  assert.equal(
+    message(layered(of({ read: true })), "exec"),
+    "Requires exec access, use a token made with --allow-exec",
+  );
+  assert.equal(
+    message(layered(of({ read: true })), "run"),
+    "Requires run access, run again with --allow-run, and use a token made with --allow-run",
+  );
+  assert.equal(
+    message(layered(of({}, { exec: true }, true)), "exec"),
+    "Requires exec access, use a token made without --deny-exec",
+  );
 });

@@ -156,7 +156,7 @@ test("words with values cover whole names, ranges and path segments, and never a
     const [word = "", ...rest] = asked.split(":");
     const value = rest.join(":");
     const ask = { word: word as keyof typeof hostWords, detail: "", ...(value === "" ? {} : { value }) };
-    return hostGrantOf(grants([granted])).granting(ask).length > 0;
+    return hostGrantOf([grants([granted])]).granting(ask).length > 0;
   };
   for (const [granted, asked, isCovered] of [
     ["port:8000-8010", "port:8000", true],
@@ -188,10 +188,10 @@ test("no words together grant more than each of them, and a denial never grants"
   const words = ["network", "port:1-100", "cap:x", "sysctl:*", "privileged", "apparmor:x", "runtime:y"];
   for (let set = 0; set < 2 ** words.length; set++) {
     const chosen = words.filter((_, index) => set & (1 << index));
-    const together = hostGrantOf(grants(chosen));
-    const denied = hostGrantOf(grants(words, chosen));
+    const together = hostGrantOf([grants(chosen)]);
+    const denied = hostGrantOf([grants(words, chosen)]);
     for (const ask of asks) {
-      const alone = chosen.some((word) => hostGrantOf(grants([word])).granting(ask).length > 0);
+      const alone = chosen.some((word) => hostGrantOf([grants([word])]).granting(ask).length > 0);
       assert.equal(together.granting(ask).length > 0, alone, `${ask.word}: ${chosen}`);
       if (alone) assert.ok(denied.denying(ask).length > 0, `${ask.word}: ${chosen}`);
     }
@@ -237,4 +237,25 @@ test("two paths are one place when a bind mount leads from one to the other", ()
     table.below("/srv").map(({ mountPoint }) => mountPoint),
     ["/srv/a b", "/srv/a b/tmp"],
   );
+});
+
+test("what one layer does not grant, or denies, no other layer gives back", () => {
+  const ask = { word: "port", value: "80", detail: "" } as const;
+  const layers = [
+    grants(["port:1-100"]),
+    grants(["port:80"]),
+    grants(["network"]),
+    grants(["port:80"], ["port:80"]),
+  ];
+  const all = { all: true, allow: {}, deny: {} };
+  for (const one of layers)
+    for (const other of layers) {
+      const may = [one, other].every((layer) => {
+        const grant = hostGrantOf([layer]);
+        return grant.granting(ask).length > 0 && grant.denying(ask).length === 0;
+      });
+      const both = hostGrantOf([one, all, other]);
+      assert.equal(both.granting(ask).length > 0 && both.denying(ask).length === 0, may);
+      assert.equal(both.isOpen || both.isWhole, false);
+    }
 });
