@@ -2,6 +2,7 @@
 import {
   createServer as createPlain,
   type IncomingMessage,
+  METHODS,
   type RequestListener,
   type Server,
 } from "node:http";
@@ -13,7 +14,7 @@ import { limitHeaders } from "./node/max-header-size.ts";
 import { upgradeOnly } from "./node/upgrades.ts";
 import { isBusy, noteResponse, owesTooMuch } from "./pending-responses.ts";
 import { maxHeaderBytes, minHeaderBytes } from "./raw-response.ts";
-import { framingFault } from "./request-checks.ts";
+import { framingFault, maxHeaders } from "./request-checks.ts";
 
 export interface ListenerOptions {
   /** Time limit for receiving a complete request, in milliseconds. */
@@ -42,6 +43,9 @@ const handshakeTimeoutMs = 10_000;
 /** Connections whose last request has come: what follows it is not served. */
 const ending = new WeakSet<Socket>();
 
+/** Node's parser also takes RTSP, whose methods no router knows. */
+const httpMethods: ReadonlySet<string> = new Set(METHODS);
+
 /**
  * Whether nothing behind a request may be taken for another request: its own end is uncertain, or it offers an upgrade
  * that is not accepted. Node loses what it read together with such a request, and would go on in the middle of the next
@@ -59,6 +63,12 @@ export function createListener(handler: RequestListener, options: ListenerOption
     const { socket } = request;
     // Requests read together with the one that ended the connection still arrive here.
     if (socket.destroyed || ending.has(socket)) return;
+    if (!httpMethods.has(request.method ?? "")) {
+      ending.add(socket);
+      const error = Object.assign(new Error("Not a method of HTTP"), { code: "HPE_INVALID_METHOD" });
+      if (!server.emit("clientError", error, socket)) socket.destroy();
+      return;
+    }
     noteResponse(socket, response);
     if (isLast(request)) {
       ending.add(socket);
@@ -68,6 +78,8 @@ export function createListener(handler: RequestListener, options: ListenerOption
     if (owesTooMuch(socket)) socket.destroy();
     else handler(request, response);
   }, options);
+  // One more than allowed, so that it shows.
+  server.maxHeadersCount = maxHeaders + 1;
   let connections = 0;
   server.on("connection", (socket: Socket) => {
     connections++;
