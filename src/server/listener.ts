@@ -2,7 +2,6 @@
 import {
   createServer as createPlain,
   type IncomingMessage,
-  METHODS,
   type RequestListener,
   type Server,
 } from "node:http";
@@ -11,6 +10,7 @@ import type { Socket } from "node:net";
 import type { SecureContextOptions } from "node:tls";
 import { isHandshake } from "./handshake.ts";
 import { limitHeaders } from "./node/max-header-size.ts";
+import { isHttp } from "./node/other-protocols.ts";
 import { upgradeOnly } from "./node/upgrades.ts";
 import { isBusy, noteResponse, owesTooMuch } from "./pending-responses.ts";
 import { maxHeaderBytes, minHeaderBytes } from "./raw-response.ts";
@@ -43,9 +43,6 @@ const handshakeTimeoutMs = 10_000;
 /** Connections whose last request has come: what follows it is not served. */
 const ending = new WeakSet<Socket>();
 
-/** Node's parser also takes RTSP, whose methods no router knows. */
-const httpMethods: ReadonlySet<string> = new Set(METHODS);
-
 /**
  * Whether nothing behind a request may be taken for another request: its own end is uncertain, or it offers an upgrade
  * that is not accepted. Node loses what it read together with such a request, and would go on in the middle of the next
@@ -63,10 +60,8 @@ export function createListener(handler: RequestListener, options: ListenerOption
     const { socket } = request;
     // Requests read together with the one that ended the connection still arrive here.
     if (socket.destroyed || ending.has(socket)) return;
-    if (!httpMethods.has(request.method ?? "")) {
+    if (!isHttp(server, request)) {
       ending.add(socket);
-      const error = Object.assign(new Error("Not a method of HTTP"), { code: "HPE_INVALID_METHOD" });
-      if (!server.emit("clientError", error, socket)) socket.destroy();
       return;
     }
     noteResponse(socket, response);
