@@ -10,7 +10,7 @@ import type { Socket } from "node:net";
 import type { SecureContextOptions } from "node:tls";
 import { isHandshake } from "./handshake.ts";
 import { limitHeaders } from "./node/max-header-size.ts";
-import { isHttp } from "./node/other-protocols.ts";
+import { hasHttpMethod, isHttp } from "./node/other-protocols.ts";
 import { upgradeOnly } from "./node/upgrades.ts";
 import { isBusy, noteResponse, owesTooMuch } from "./pending-responses.ts";
 import { maxHeaderBytes, minHeaderBytes } from "./raw-response.ts";
@@ -93,7 +93,9 @@ function createBare(handler: RequestListener, { requestTimeoutMs, tls }: Listene
   const http = {
     // RFC 9110, 7.8 allows a server to ignore other upgrades. A handshake cannot be answered while a response is still
     // pending.
-    IncomingMessage: upgradeOnly((request) => isHandshake(request) && !isBusy(request.socket)),
+    IncomingMessage: upgradeOnly(
+      (request) => isHandshake(request) && hasHttpMethod(request) && !isBusy(request.socket),
+    ),
     headersTimeout: requestTimeoutMs,
     requestTimeout: requestTimeoutMs,
     connectionsCheckingInterval: requestTimeoutMs / 10,

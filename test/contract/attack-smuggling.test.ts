@@ -234,6 +234,9 @@ test("what stands behind a refused upgrade never runs, and the connection ends",
       ask("GET /v1/version", "Connection: Upgrade", "Upgrade: TLS/1.0"),
       200,
     ],
+    "HTTP/1.0": [ask(exec, ...handshake).replace("HTTP/1.1", "HTTP/1.0"), 426],
+    "HTTP/2.0": [ask(exec, ...handshake).replace("HTTP/1.1", "HTTP/2.0"), 400],
+    RTSP: [ask(exec, ...handshake).replace(/^GET (.*) HTTP/, "SETUP $1 RTSP"), 400],
     CONNECT: [ask("CONNECT localhost:1"), 405],
   };
   for (const [name, [bytes, status]] of Object.entries(attacks)) {

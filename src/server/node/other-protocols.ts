@@ -3,9 +3,15 @@ import { type IncomingMessage, METHODS, type Server } from "node:http";
 
 const methods: ReadonlySet<string> = new Set(METHODS);
 
-/** Whether the request has a method of HTTP. If not, it is an error of the client, as if the parser had refused it. */
-export function isHttp(server: Server, { method = "", socket }: IncomingMessage): boolean {
-  if (methods.has(method)) return true;
+/** Whether the request has a method of HTTP. */
+export function hasHttpMethod({ method = "" }: IncomingMessage): boolean {
+  return methods.has(method);
+}
+
+/** As `hasHttpMethod`. If it has none, this is an error of the client, as if the parser had refused the request. */
+export function isHttp(server: Server, request: IncomingMessage): boolean {
+  if (hasHttpMethod(request)) return true;
+  const { method, socket } = request;
   const error = Object.assign(new Error(`${method} is not a method of HTTP`), { code: "HPE_INVALID_METHOD" });
   if (!server.emit("clientError", error, socket)) socket.destroy();
   return false;
