@@ -272,7 +272,7 @@ function refusalOf(refusals: readonly Refusal[], level: PolicyLevel): GatewayErr
   const more = count > 0 ? `, and ${count} more${where}` : "";
   return new GatewayError(
     "not_capable",
-    `Requires ${grants.join(" and ")} access under the policy ${level}: ${first?.pointer} ${first?.detail}${more}, run again ${remedy}`,
+    `Requires ${grants.join(" and ")} access under the policy ${level}: ${first?.detail}${more}, run again ${remedy}`,
     { errors, members: { grant: grants[0], grants } },
   );
 }
