@@ -57,6 +57,7 @@ export const errorTable = {
   upgrade_required: { status: 426, title: "Upgrade required" },
   headers_too_large: { status: 431, title: "Headers too large" },
   too_many_sessions: { status: 429, title: "Too many sessions", retryable: true },
+  too_many_requests: { status: 429, title: "Too many requests", retryable: true },
   // Failures of the runtime.
   registry_rate_limited: { status: 429, title: "The registry's rate limit is reached", retryable: true },
   runtime_exhausted: { status: 429, title: "The runtime is out of a resource", retryable: true },
@@ -75,6 +76,7 @@ export const errorTable = {
   network_teardown_failed: { status: 502, title: "The pod's network cannot be removed" },
   runtime_unavailable: { status: 503, title: "The runtime is unavailable", retryable: true },
   overloaded: { status: 503, title: "Overloaded", retryable: true },
+  audit_failed: { status: 503, title: "The audit log cannot be written", retryable: true },
   shutting_down: { status: 503, title: "Shutting down", retryable: true },
   deadline_exceeded: { status: 504, title: "The runtime did not answer in time", retryable: true },
   outcome_unknown: { status: 504, title: "Outcome unknown" },

@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Caller } from "../access/authorize.ts";
 import type { Kind, PodFacts } from "../inventory/inventory.ts";
+import type { Held } from "../limits/caller-limiter.ts";
 import type { Route } from "../routes/define.ts";
 import type { Bound, Parts } from "./bind.ts";
 import type { RuntimeRequest } from "./runtime-request.ts";
@@ -19,6 +20,8 @@ declare module "fastify" {
   interface FastifyRequest {
     /** Who sent it; set by authentication. */
     caller?: Caller;
+    /** Its body, among those of its caller; undefined if it has none. */
+    heldBody?: Held;
   }
 }
 
@@ -42,6 +45,8 @@ export class RequestContext<R extends Route = Route> {
   outgoing: RuntimeRequest | undefined;
   /** Set by `target`. */
   target: Target | undefined;
+  /** The grants that the request needs, as far as the stages have come: `run`, `host=port:8000-8010`. */
+  readonly usedGrants: Set<string>;
   /**
    * Registers a function that cancels the current work when the client disconnects. Sessions replace it until their
    * WebSocket is open.
@@ -54,6 +59,7 @@ export class RequestContext<R extends Route = Route> {
     this.caller = callerOf(request);
     this.request = request;
     this.reply = reply;
+    this.usedGrants = new Set(route.allow === "authenticated" ? [] : [route.allow]);
     this.onCancel = whenGone(reply);
   }
 

@@ -4,7 +4,7 @@ import { createGzip } from "node:zlib";
 import type { FastifyReply } from "fastify";
 import { GatewayError } from "../errors.ts";
 import { problemOf } from "../server/problems.ts";
-import { noteCode } from "../server/request-record.ts";
+import { noteProblem } from "../server/request-record.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";
 import type { RequestContext } from "./context.ts";
 import type { Gateway } from "./gateway.ts";
@@ -42,7 +42,7 @@ export function endingOf(ctx: RequestContext): Ending {
 export type Batches<Item extends object = object> = AsyncIterable<Item | readonly Item[]>;
 
 export interface ItemStream<Item extends object> {
-  readonly gateway: Pick<Gateway, "report" | "streamStarted">;
+  readonly gateway: Pick<Gateway, "limits" | "report" | "streamStarted">;
   /** The stream takes one of its places. */
   readonly registry: SessionRegistry;
   readonly format: StreamFormat;
@@ -55,13 +55,19 @@ export interface ItemStream<Item extends object> {
   readonly fileName?: string | undefined;
 }
 
-/** Returns what sends the items as the response body. Keeps its place until the response has closed. */
+/**
+ * Returns what sends the items as the response body, and the headers at once, so that the client knows that the stream
+ * is open. Keeps its place until the response has closed.
+ */
 export async function itemsOverHttp<Item extends object>(
   ctx: RequestContext,
   stream: ItemStream<Item>,
 ): Promise<{ readonly send: (reply: FastifyReply) => FastifyReply }> {
   const { gateway, registry, format, ending, fileName, open } = stream;
-  const place = registry.reserve(ending.end);
+  const { caller } = ctx;
+  const place = registry.reserve(ending.end, {
+    take: (places) => gateway.limits.take("streams", caller, places),
+  });
   let items: Batches<Item>;
   try {
     items = await open();
@@ -74,12 +80,19 @@ export async function itemsOverHttp<Item extends object>(
     if (raw.destroyed) resolve();
     else raw.once("close", resolve);
   });
-  place.hold({ ended, end: (_code, reason) => ending.end(new GatewayError("shutting_down", reason)) });
+  const traffic = { received: 0, sent: 0 };
+  place.hold({
+    ended,
+    traffic,
+    end: (_code, reason) => ending.end(new GatewayError("shutting_down", reason)),
+  });
   const body = Readable.from(textOf(ctx, items, stream), { objectMode: false });
   const isPacked = fileName !== undefined && takesGzip(ctx.request.headers["accept-encoding"]);
   return {
     send(reply) {
       gateway.streamStarted(ctx.request);
+      // Fastify has set the headers by then. Node would send them with the first item, which may never come.
+      raw.once("pipe", () => raw.flushHeaders());
       attached(reply, fileName).type(format.mediaType);
       if (isPacked) {
         // A failure of either ends the other, and so the response.
@@ -112,7 +125,7 @@ async function* textOf<Item extends object>(
 export function problemFor(gateway: Pick<Gateway, "report">, ctx: RequestContext, error: unknown): object {
   if (!(error instanceof GatewayError) || error.status >= 500) gateway.report(ctx.request, error);
   const problem = problemOf(error, { requestId: ctx.id });
-  noteCode(ctx.request, problem.code);
+  noteProblem(ctx.request, problem);
   return problem;
 }
 

@@ -117,9 +117,7 @@ export function streamKind(
       }
       const fileName = handler.fileName?.(ctx);
       if (form === "json") {
-        const body =
-          (await handler.json?.(ctx, gateway)) ??
-          answerOf(await lastOf(await handler.open(ctx, gateway, form)));
+        const body = (await handler.json?.(ctx, gateway)) ?? answerOf(await lastItem(ctx));
         return {
           send: (reply) =>
             attached(reply, fileName)
@@ -145,16 +143,26 @@ export function streamKind(
     answer: ({ reply }, opened) => ("send" in opened ? opened.send(reply) : undefined),
   };
 
+  /** Waits for the last item, which may take as long as a stream. */
+  async function lastItem(ctx: Context): Promise<object> {
+    const held = gateway.limits.take("streams", ctx.caller);
+    try {
+      return await lastOf(await handler.open(ctx, gateway, "json"));
+    } finally {
+      held.release();
+    }
+  }
+
   /** Sends the items as WebSocket messages, each after the previous one has been sent. */
   function overSocket(ctx: Context, { items, ending }: Items): PendingSession {
     return {
       close: () => ending.end(new CallCancelled("the WebSocket did not open")),
       begin(socket) {
         const live = keepAlive(socket, sessions.limits);
-        socket.on("message", live.heard);
+        socket.on("message", () => live.heard());
         void sendAll(ctx, { socket, live, items });
         const ended = live.closed.then(() => ending.end(new CallCancelled("the client disconnected")));
-        return { ended, end: live.close };
+        return { ended, end: live.close, traffic: live.traffic };
       },
     };
   }
@@ -165,8 +173,9 @@ export function streamKind(
   ): Promise<void> {
     const send = (item: object): Promise<void> =>
       new Promise((resolve, reject) => {
-        live.sent();
-        socket.send(JSON.stringify(item), (error) => (error ? reject(error) : resolve()));
+        const text = JSON.stringify(item);
+        live.sent(Buffer.byteLength(text));
+        socket.send(text, (error) => (error ? reject(error) : resolve()));
       });
     try {
       for await (const some of items) for (const item of listOf(some)) await send(answerOf(item));

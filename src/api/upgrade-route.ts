@@ -8,6 +8,7 @@ import type { WebSocket } from "@fastify/websocket";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Route } from "../routes/define.ts";
 import { forgetResponse } from "../server/pending-responses.ts";
+import type { Bridged } from "../streaming/bridge.ts";
 import { type PendingSession, prepareSession, type WaitingClient } from "../streaming/pending-session.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";
 import type { StagesFor } from "./compile-routes.ts";
@@ -41,7 +42,8 @@ export function registerUpgrade<R extends Route, P extends UpgradePlan, A>(
   { route, gateway, registry, stagesFor, sessionOf, handler }: UpgradeRoute<R, P, A>,
 ): void {
   const grant = grantStage(route);
-  const ready = new WeakMap<FastifyRequest, (socket: WebSocket) => void>();
+  const limit = route.kind === "stream" ? "streams" : "sessions";
+  const ready = new WeakMap<FastifyRequest, (socket: WebSocket) => Bridged>();
   const [, path = ""] = route.http.split(" ");
   app.route({
     method: "GET",
@@ -53,7 +55,9 @@ export function registerUpgrade<R extends Route, P extends UpgradePlan, A>(
       const ctx = new RequestContext(route, request, reply);
       const stages = stagesFor(request);
       const plan = await stages.begin(ctx);
-      const place = { registry, places: plan.places };
+      const { caller } = ctx;
+      const take = (places: number) => gateway.limits.take(limit, caller, places);
+      const place = { registry, places: plan.places, take };
       const begin = await prepareSession(request.raw.socket, place, async (client) => {
         ctx.onCancel = client.onCancel;
         return sessionOf(await stages.proceed(ctx, { ...plan, client }));
@@ -68,7 +72,8 @@ export function registerUpgrade<R extends Route, P extends UpgradePlan, A>(
       forgetResponse(request.raw.socket);
       // The plugin's listener would keep request and reply alive; the session has its own.
       socket.removeAllListeners("error");
-      begin(socket);
+      const session = begin(socket);
+      gateway.audit?.sessionBegan(request, socket, session);
     },
   });
 }

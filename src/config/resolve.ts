@@ -5,7 +5,7 @@ import { type GrantSet, type Grants, grantWordNames } from "../grants.ts";
 import { formatHost, isEveryAddress, type ReadOptions } from "./addresses.ts";
 import { checkListening, checkMetricsListening } from "./check-listening.ts";
 import { checkOptions, type PlaceOf } from "./check-options.ts";
-import type { GatewaySettings, GrantRules, ListenAddress, TlsOptions } from "./options.ts";
+import type { CallerLimits, GatewaySettings, GrantRules, ListenAddress, TlsOptions } from "./options.ts";
 import { itemsOf, options as schema, settings } from "./settings.ts";
 import { readers } from "./values.ts";
 
@@ -45,6 +45,9 @@ export interface Config {
   /** `baseline`, `restricted`, or the path of a policy file. */
   readonly policy: string;
   readonly maxBufferBytes: number;
+  /** Only what the operator has set. */
+  readonly callerLimits?: CallerLimits;
+  readonly anonymousLimits: { readonly connections: number; readonly requestsPerSecond: number };
   /** The least important entries that are logged. */
   readonly logLevel: "error" | "warn" | "info" | "debug";
   /** The base address of the OpenTelemetry collector, without a slash at its end. */
@@ -53,6 +56,12 @@ export interface Config {
   readonly logMaxFiles: number;
   readonly logKeepMs: number;
   readonly logTotalBytes: number;
+  readonly auditFile?: string;
+  readonly auditLevel: "changes" | "all";
+  readonly auditMaxSizeBytes: number;
+  readonly auditMaxFiles: number;
+  readonly auditWebhook?: string;
+  readonly auditWebhookTokenFile?: string;
   readonly drainMs: number;
   readonly install: boolean;
   /** The most that this process lets any caller do. */
@@ -89,6 +98,9 @@ export function resolveOptions(
   checkListening({ listen, tls: options.tls, acceptHost: given.acceptHost }, placeOf);
   if (options.token !== undefined && options.tokenFile !== undefined) {
     throw new StartError(`${placeOf("tokenFile")}: cannot be combined with token, omit one of them`);
+  }
+  if (options.auditWebhookTokenFile !== undefined && options.auditWebhook === undefined) {
+    throw new StartError(`${placeOf("auditWebhookTokenFile")}: needs --audit-webhook=URL`);
   }
   const { all, allow, deny } = grants;
   if (given.policy !== undefined && (all || allow.host === true) && !deny.host) {

@@ -54,6 +54,13 @@ const duration = (annotations: Annotations & { readonly default: number }) =>
     maximum: maxDurationMs,
   });
 
+/** A number of things, at least 1. */
+const count = (annotations: Annotations) =>
+  Type.Integer({ ...annotations, reader: "count", placeholder: "COUNT", minimum: 1, maximum: maxCount });
+
+/** The default of a limit of one caller. */
+const shared = (part: string): string => `no limit with one caller, else ${part}`;
+
 /** The options other than grants, in the order of the help text. */
 const plain = {
   runtime: Type.Optional(Type.Union([Type.Literal("existing"), Type.Literal("embedded")])),
@@ -280,6 +287,99 @@ const plain = {
       minimum: minSizeBytes,
     }),
   ),
+  callerLimits: Type.Optional(
+    Type.Object(
+      {
+        requestsPerSecond: Type.Optional(
+          count({
+            group: "limits",
+            flag: "caller-requests",
+            description:
+              "Requests a second of one caller, with bursts of twice as many. What exceeds a limit of a caller is 429 with Retry-After.",
+            defaultText: shared("1000"),
+            example: "1000",
+          }),
+        ),
+        connections: Type.Optional(
+          count({
+            group: "limits",
+            flag: "caller-connections",
+            description: "Open connections of one caller.",
+            defaultText: shared("half of those that the open files allow"),
+            example: "1000",
+          }),
+        ),
+        sessions: Type.Optional(
+          count({
+            group: "limits",
+            flag: "caller-sessions",
+            description: "Sessions of one caller, among those of --max-sessions.",
+            defaultText: shared("a quarter of --max-sessions"),
+            example: "250",
+          }),
+        ),
+        streams: Type.Optional(
+          count({
+            group: "limits",
+            flag: "caller-streams",
+            description:
+              "Streams of one caller: logs, events, stats, waits and the progress of pulls. They take places of --max-sessions, too.",
+            defaultText: shared("a quarter of --max-sessions"),
+            example: "250",
+          }),
+        ),
+        pulls: Type.Optional(
+          count({
+            group: "limits",
+            flag: "caller-pulls",
+            description: "Pulls in progress that one caller has begun. At most 256 run in all.",
+            defaultText: shared("128"),
+            example: "128",
+          }),
+        ),
+        bodyBytes: Type.Optional(
+          Type.Integer({
+            ...flag({
+              group: "limits",
+              flag: "caller-bodies",
+              reader: "size",
+              placeholder: "SIZE",
+              description: "Request bodies of one caller that are not answered yet.",
+              defaultText: shared("64MiB"),
+              example: "64MiB",
+            }),
+            minimum: minSizeBytes,
+          }),
+        ),
+      },
+      closed,
+    ),
+  ),
+  anonymousLimits: Type.Optional(
+    Type.Object(
+      {
+        connections: Type.Optional(
+          count({
+            group: "limits",
+            flag: "anonymous-connections",
+            description:
+              "Connections of one address, for IPv6 of one /64, over which no valid token has come. Beyond it, the oldest is closed.",
+            default: 4096,
+          }),
+        ),
+        requestsPerSecond: Type.Optional(
+          count({
+            group: "limits",
+            flag: "anonymous-requests",
+            description:
+              "Requests a second without a valid token of one address, for IPv6 of one /64, with bursts of ten times as many. It never applies to a valid token. More are 429 after a second.",
+            default: 100,
+          }),
+        ),
+      },
+      closed,
+    ),
+  ),
   logLevel: Type.Optional(
     Type.Union(
       [Type.Literal("error"), Type.Literal("warn"), Type.Literal("info"), Type.Literal("debug")],
@@ -356,6 +456,81 @@ const plain = {
       }),
       minimum: 0,
     }),
+  ),
+  auditFile: Type.Optional(
+    Type.String(
+      flag({
+        group: "audit",
+        reader: "path",
+        placeholder: "FILE",
+        description:
+          "Records who did what in this file, as events of audit.k8s.io/v1, one on each line. A request whose line cannot be written is refused. See docs/audit.md.",
+        defaultText: "none",
+        example: "/var/log/crest/audit.log",
+      }),
+    ),
+  ),
+  auditLevel: Type.Optional(
+    Type.Union(
+      [Type.Literal("changes"), Type.Literal("all")],
+      flag({
+        group: "audit",
+        placeholder: "LEVEL",
+        description:
+          "What is recorded: changes, with commands, port-forwards, logs and every refusal; or all requests, with those that only read as well.",
+        default: "changes",
+      }),
+    ),
+  ),
+  auditMaxSizeBytes: Type.Optional(
+    Type.Integer({
+      ...flag({
+        group: "audit",
+        reader: "log-size",
+        placeholder: "SIZE",
+        description: "Rotates --audit-file before it is larger than this; 0 never.",
+        default: 100 * 2 ** 20,
+      }),
+      minimum: 0,
+    }),
+  ),
+  auditMaxFiles: Type.Optional(
+    Type.Integer({
+      ...flag({
+        group: "audit",
+        reader: "count",
+        placeholder: "COUNT",
+        description: "Audit files to keep, the one being written included. Older ones are removed.",
+        default: 10,
+      }),
+      minimum: 2,
+      maximum: 1000,
+    }),
+  ),
+  auditWebhook: Type.Optional(
+    Type.String(
+      flag({
+        group: "audit",
+        reader: "webhook-url",
+        placeholder: "URL",
+        description:
+          "Posts the events to this server, several at a time as an EventList: https, or http on this machine. No request waits for it, and what its queue cannot hold is dropped and counted.",
+        defaultText: "none",
+        example: "https://audit.example/events",
+      }),
+    ),
+  ),
+  auditWebhookTokenFile: Type.Optional(
+    Type.String(
+      flag({
+        group: "audit",
+        reader: "path",
+        placeholder: "FILE",
+        description: "The bearer token for --audit-webhook, readable to its owner only. Read for each batch.",
+        defaultText: "none",
+        example: "/etc/crest/audit-token",
+      }),
+    ),
   ),
   drainMs: Type.Optional(
     duration({

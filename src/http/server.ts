@@ -6,8 +6,7 @@ import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { SecureContextOptions } from "node:tls";
-import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
-import type { Audit } from "../access/audit.ts";
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Caller } from "../access/authorize.ts";
 import type { HostGuard } from "../access/hosts.ts";
 import type { PodPolicy } from "../access/policy/pod-policy.ts";
@@ -19,15 +18,20 @@ import { registerRoutes } from "../api/register.ts";
 import { loadDialler, type SessionOptions } from "../api/session-plan.ts";
 import { createSingleflight } from "../api/singleflight.ts";
 import { type ChosenProtocols, registerWebSockets } from "../api/websockets.ts";
+import type { Audit } from "../audit/audit.ts";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import { loadFollower, type NodeEvents } from "../events/node-events.ts";
 import type { StopRequests } from "../events/stop-requests.ts";
 import type { Inventory } from "../inventory/inventory.ts";
+import type { AnonymousRequests } from "../limits/anonymous-requests.ts";
+import type { CallerLimiter } from "../limits/caller-limiter.ts";
+import type { Connections } from "../limits/connections.ts";
 import type { KeptLogs } from "../logs/keeping/kept-logs.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
 import { routes } from "../routes/index.ts";
+import type { FindCheckpoints } from "../runtimes/checkpoint-images.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
 import type { Drain } from "../server/drain.ts";
 import { serveHalfClosed } from "../server/half-closed.ts";
@@ -41,7 +45,7 @@ import { paceBodies } from "../server/paced-body.ts";
 import { noteResponse } from "../server/pending-responses.ts";
 import { apiHeaders, pathOf, sendProblem } from "../server/problems.ts";
 import { answerClientError, refuse } from "../server/raw-response.ts";
-import { checkCodings, checkQuery, hostOf, originForm } from "../server/request-checks.ts";
+import { checkCoding, checkFraming, checkQuery, hostsOf, originForm } from "../server/request-checks.ts";
 import type { Collector } from "../stats/collector.ts";
 import type { ReadMemoryHistory } from "../stats/container-memory.ts";
 import { offeredProtocols, offeredToken } from "../streaming/channels.ts";
@@ -50,6 +54,8 @@ import { type BufferPool, OutputTooLarge } from "../wire/buffer-pool.ts";
 import { InvalidYaml } from "../wire/invalid-yaml.ts";
 import { InvalidJson } from "../wire/parse-json.ts";
 import { Malformed } from "../wire/read.ts";
+import { createAdmission } from "./admission.ts";
+import { createAuditTrail } from "./audit-requests.ts";
 import { registerDocs } from "./docs.ts";
 import { registerDocuments } from "./documents.ts";
 import { healthPaths, openPaths, registerHealth } from "./health.ts";
@@ -62,6 +68,7 @@ export interface ServerOptions {
   readonly inventory: Inventory;
   readonly defaults: Defaults;
   readonly policy: PodPolicy;
+  readonly findCheckpoints: FindCheckpoints;
   readonly pulls: PullRegistry;
   readonly pool: BufferPool;
   readonly sessions: SessionOptions;
@@ -70,6 +77,9 @@ export interface ServerOptions {
   readonly tokenFileHint: string;
   /** @throws {GatewayError} unauthenticated: when the header holds no valid token. */
   authenticate(authorization: string | undefined): Caller;
+  readonly limits: CallerLimiter;
+  readonly anonymous: AnonymousRequests;
+  readonly connections: Connections;
   /** Time limit for receiving a complete request, in milliseconds, without its response. Default: 60,000. */
   readonly requestTimeoutMs?: number;
   /**
@@ -95,7 +105,7 @@ export interface ServerOptions {
   /** Folders below which the logs of containers may lie. */
   readonly logRoots: readonly string[];
   /** Default: no audit log. */
-  readonly audit?: Audit;
+  readonly audit?: Audit | undefined;
   /** See `Gateway`. */
   readonly listSilenceMs?: number | undefined;
   /** See `Gateway`. */
@@ -132,14 +142,19 @@ export interface Server {
 
 /** Builds the server without listening. */
 export function createServer(options: ServerOptions): Server {
-  const { requestTimeoutMs = 60_000, stallTimeoutMs = 300_000 } = options;
+  const { requestTimeoutMs = 60_000, stallTimeoutMs = 300_000, connections } = options;
   const requestLog = createRequestLog(options);
+  const audit = options.audit === undefined ? undefined : createAuditTrail(options.audit);
+  const begin = (request: FastifyRequest, reply: FastifyReply): void => {
+    requestLog.begin(request, reply);
+    audit?.begin(request, reply);
+  };
   const app = Fastify({
     bodyLimit: bodyLimitBytes,
     routerOptions: { maxParamLength },
     schemaController: { compilersFactory },
     serverFactory: (handler) =>
-      createListener(handler, { requestTimeoutMs, stallTimeoutMs, tls: options.tls }),
+      createListener(handler, { requestTimeoutMs, stallTimeoutMs, tls: options.tls, connections }),
     forceCloseConnections: "idle",
     // Fastify's own response is not a problem document, and would leave the connection of a handshake open forever.
     return503OnClosing: false,
@@ -148,7 +163,7 @@ export function createServer(options: ServerOptions): Server {
       return typeof given === "string" && requestId.test(given) ? given : randomUUID();
     },
     frameworkErrors: (error, { id }, reply) => {
-      requestLog.begin(reply.request, reply);
+      begin(reply.request, reply);
       reply.headers(apiHeaders).header("x-request-id", id);
       sendProblem(
         reply,
@@ -168,11 +183,15 @@ export function createServer(options: ServerOptions): Server {
   countAnswers(app, options.metrics);
   const loadYaml = registerBodies(app);
   const { drain } = options;
+  const admit = createAdmission({
+    ...options,
+    authenticate: (request) => options.authenticate(authorizationOf(request)),
+  });
   app.addHook("preClose", async () => {
     void drain.begin();
   });
   app.addHook("onRequest", async (request, reply) => {
-    requestLog.begin(request, reply);
+    begin(request, reply);
     reply.headers(apiHeaders).header("x-request-id", request.id);
     // For an upgrade, Node creates no response; the WebSocket plugin created this one.
     if (isUpgraded(request.raw)) noteResponse(request.raw.socket, reply.raw);
@@ -180,13 +199,11 @@ export function createServer(options: ServerOptions): Server {
     if (drain.isDraining && !healthPaths.has(pathOf(request.url))) {
       throw new GatewayError("shutting_down", "The gateway is shutting down");
     }
-    const host = hostOf(request.raw, request.originalUrl);
-    options.guardHost({ host, origin: request.headers.origin });
-    checkCodings(request.raw);
+    checkFraming(request.raw);
+    for (const host of hostsOf(request.raw, request.originalUrl)) options.guardHost(request.headers, host);
+    checkCoding(request.raw);
     checkQuery(request.url);
-    if (!openPaths.has(pathOf(request.url))) {
-      request.caller = options.authenticate(authorizationOf(request));
-    }
+    await admit(request, reply);
     if (asksForSpdy(request.raw)) refuseSpdy(request);
     // Before Fastify reads the body: where no route takes one, its checks do not matter.
     if (request.is404) throw routeRefusal(request);
@@ -236,7 +253,11 @@ export function createServer(options: ServerOptions): Server {
     }),
     share: createSingleflight(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
-    streamStarted: requestLog.streamStarted,
+    audit,
+    streamStarted(request) {
+      requestLog.streamStarted(request);
+      audit?.streamStarted(request);
+    },
     sessionStarted: requestLog.sessionStarted,
   };
   const chosen: ChosenProtocols = new WeakMap();

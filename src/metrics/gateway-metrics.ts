@@ -1,10 +1,11 @@
 /** The gateway's own metrics: requests, sessions, events, pulls, logs, calls of the runtime, its process. */
 import { readdir } from "node:fs/promises";
 import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
+import type { AuditCounts } from "../audit/audit.ts";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
-import type { Rpc } from "../gen/methods.ts";
 import { version } from "../version.ts";
+import { auditText } from "./audit-metrics.ts";
 import { createEventMetrics, type EventMetrics } from "./event-metrics.ts";
 import { createLogMetrics, type LogMetrics } from "./log-metrics.ts";
 import { createPullMetrics, type PullMetrics } from "./pull-metrics.ts";
@@ -18,6 +19,8 @@ export interface GatewayMetrics {
    * @param seconds Absent for sessions and streams, which last as long as the client wants.
    */
   answered(route: string, method: string, status: number, seconds?: number): void;
+  /** Records that a limit has refused a request, or closed a connection. */
+  limitReached(limit: string): void;
   /** Records that a session or a stream has begun. */
   sessionBegan(): void;
   readonly events: EventMetrics;
@@ -36,6 +39,8 @@ export interface Current {
   readonly watchers: number;
   readonly eventReaders: number;
   readonly pulls: number;
+  /** Undefined without an audit log. */
+  readonly audit?: AuditCounts | undefined;
 }
 
 export function createGatewayMetrics(): GatewayMetrics {
@@ -64,6 +69,13 @@ export function createGatewayMetrics(): GatewayMetrics {
     },
     ["rpc"],
   );
+  const refusals = createCounter(
+    {
+      name: "crest_limit_refusals_total",
+      help: "Requests that a limit of a caller or of an address refused, and connections that one closed.",
+    },
+    ["limit"],
+  );
   const events = createEventMetrics();
   const pulls = createPullMetrics();
   const logs = createLogMetrics();
@@ -73,24 +85,30 @@ export function createGatewayMetrics(): GatewayMetrics {
   function measured(runtime: Runtime): Runtime {
     return {
       ...runtime,
-      async call(rpc, request, options) {
-        const began = performance.now();
-        let code = "ok";
-        try {
-          return await runtime.call(rpc, request, options);
-        } catch (error) {
-          code = codeOf(error);
-          throw error;
-        } finally {
-          calls.add(rpc, code);
-          callDurations.observe((performance.now() - began) / 1000, rpc);
-        }
-      },
+      call: (rpc, request, options) => timed(rpc, runtime.call(rpc, request, options)),
       stream: (rpc, request, options) => counted(rpc, runtime.stream(rpc, request, options)),
+      callNative: (path, request, options) =>
+        timed(methodIn(path), runtime.callNative(path, request, options)),
+      streamNative: (path, request, options) =>
+        counted(methodIn(path), runtime.streamNative(path, request, options)),
     };
   }
 
-  async function* counted(rpc: Rpc, messages: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  async function timed(rpc: string, reply: Promise<Buffer>): Promise<Buffer> {
+    const began = performance.now();
+    let code = "ok";
+    try {
+      return await reply;
+    } catch (error) {
+      code = codeOf(error);
+      throw error;
+    } finally {
+      calls.add(rpc, code);
+      callDurations.observe((performance.now() - began) / 1000, rpc);
+    }
+  }
+
+  async function* counted(rpc: string, messages: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     let code = "ok";
     try {
       yield* messages;
@@ -111,6 +129,7 @@ export function createGatewayMetrics(): GatewayMetrics {
       requests.add(route, method, String(status));
       if (seconds !== undefined) durations.observe(seconds, route);
     },
+    limitReached: (limit) => refusals.add(limit),
     sessionBegan: () => void sessions++,
     async text(now) {
       const lag = eventLoopDelay();
@@ -121,9 +140,11 @@ export function createGatewayMetrics(): GatewayMetrics {
         gauge("crest_sessions", "Sessions and streams that are open.", now.sessions),
         total("crest_sessions_total", "Sessions and streams that have begun.", sessions),
         gauge("crest_stats_watchers", "Clients that watch what pods and containers use.", now.watchers),
+        refusals.text(),
         events.text(now.eventReaders),
         pulls.text(now.pulls),
         logs.text(),
+        now.audit === undefined ? "" : auditText(now.audit),
         calls.text(),
         callDurations.text(),
         lag,
@@ -167,6 +188,9 @@ export function createGatewayMetrics(): GatewayMetrics {
     return text;
   }
 }
+
+/** `/containerd.services.content.v1.Content/Info` -> `Content/Info` */
+const methodIn = (path: string): string => path.slice(path.lastIndexOf(".") + 1);
 
 function codeOf(error: unknown): string {
   if (error instanceof CallCancelled) return "cancelled";

@@ -41,12 +41,16 @@ export interface LiveGateway {
 export interface LiveOptions
   extends Pick<
       AppOptions,
+      | "anonymousLimits"
+      | "audit"
+      | "callerLimits"
       | "events"
       | "logLimits"
       | "requestTimeoutMs"
       | "stallTimeoutMs"
       | "listSilenceMs"
       | "maxBufferBytes"
+      | "otherCallers"
       | "execMaxMs"
       | "roomWaitMs"
     >,
@@ -72,7 +76,9 @@ export async function liveGateway(
     execMaxMs,
     events,
     logLimits,
+    audit,
     grants = everything,
+    ...limits
   }: LiveOptions = {},
 ): Promise<LiveGateway> {
   const fake = await createFakeRuntime({ manner, ...(recoveryMs === undefined ? {} : { recoveryMs }) });
@@ -100,7 +106,8 @@ export async function liveGateway(
     maxBufferBytes,
     ...(execMaxMs === undefined ? {} : { execMaxMs }),
     roomWaitMs,
-    logLimits,
+    ...{ logLimits, audit },
+    ...limits,
     ...(events === undefined ? {} : { events }),
   });
   const port = Number(new URL(await app.listen()).port);

@@ -8,7 +8,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type ClientOptions, WebSocket } from "ws";
-import { type App, createApp, type SessionSettings, type TlsSettings } from "../../src/app.ts";
+import {
+  type App,
+  type AppOptions,
+  createApp,
+  type SessionSettings,
+  type TlsSettings,
+} from "../../src/app.ts";
+import type { Audit } from "../../src/audit/audit.ts";
 import { connect } from "../../src/cri/channel.ts";
 import type { Grants } from "../../src/grants.ts";
 import type { LogEntry } from "../../src/server/log-entry.ts";
@@ -23,7 +30,7 @@ export const v4 = "v4.channel.k8s.io";
 export const base64 = "v4.base64.channel.k8s.io";
 export const channel = { stdin: 0, stdout: 1, stderr: 2, status: 3, resize: 4, close: 255 } as const;
 
-export interface GatewayOptions {
+export interface GatewayOptions extends Pick<AppOptions, "anonymousLimits" | "callerLimits"> {
   readonly manner?: MannerName;
   readonly grants?: Grants;
   readonly sessions?: SessionSettings;
@@ -33,6 +40,7 @@ export interface GatewayOptions {
   readonly deadlineMs?: number;
   /** Clients must pass its `ca`. `count` and `refusal` do not support TLS. */
   readonly tls?: TlsSettings;
+  readonly audit?: Audit | undefined;
 }
 
 export interface SessionGateway {
@@ -91,7 +99,9 @@ export async function sessionGateway(
       grants: options.grants ?? { all: true, allow: {}, deny: {} },
       ...(streamHost === undefined ? {} : { streamHost }),
     },
-    ...{ runtime, token, tls, maxBufferBytes },
+    ...{ runtime, token, tls, maxBufferBytes, audit: options.audit },
+    callerLimits: options.callerLimits,
+    anonymousLimits: options.anonymousLimits,
     log: (entry) => logged.push(entry),
     requestLog: { log: (entry) => requests.push(entry), probes: true },
     // A client that a test leaves behind must not delay the end.

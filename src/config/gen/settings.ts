@@ -322,6 +322,111 @@ export const schemas: { readonly options: Shape; readonly command: Shape; readon
         "minimum": 16777216,
         "type": "integer"
       },
+      "callerLimits": {
+        "additionalProperties": false,
+        "type": "object",
+        "properties": {
+          "requestsPerSecond": {
+            "group": "limits",
+            "flag": "caller-requests",
+            "description": "Requests a second of one caller, with bursts of twice as many. What exceeds a limit of a caller is 429 with Retry-After.",
+            "defaultText": "no limit with one caller, else 1000",
+            "example": "1000",
+            "reader": "count",
+            "placeholder": "COUNT",
+            "minimum": 1,
+            "maximum": 9999999,
+            "type": "integer"
+          },
+          "connections": {
+            "group": "limits",
+            "flag": "caller-connections",
+            "description": "Open connections of one caller.",
+            "defaultText": "no limit with one caller, else half of those that the open files allow",
+            "example": "1000",
+            "reader": "count",
+            "placeholder": "COUNT",
+            "minimum": 1,
+            "maximum": 9999999,
+            "type": "integer"
+          },
+          "sessions": {
+            "group": "limits",
+            "flag": "caller-sessions",
+            "description": "Sessions of one caller, among those of --max-sessions.",
+            "defaultText": "no limit with one caller, else a quarter of --max-sessions",
+            "example": "250",
+            "reader": "count",
+            "placeholder": "COUNT",
+            "minimum": 1,
+            "maximum": 9999999,
+            "type": "integer"
+          },
+          "streams": {
+            "group": "limits",
+            "flag": "caller-streams",
+            "description": "Streams of one caller: logs, events, stats, waits and the progress of pulls. They take places of --max-sessions, too.",
+            "defaultText": "no limit with one caller, else a quarter of --max-sessions",
+            "example": "250",
+            "reader": "count",
+            "placeholder": "COUNT",
+            "minimum": 1,
+            "maximum": 9999999,
+            "type": "integer"
+          },
+          "pulls": {
+            "group": "limits",
+            "flag": "caller-pulls",
+            "description": "Pulls in progress that one caller has begun. At most 256 run in all.",
+            "defaultText": "no limit with one caller, else 128",
+            "example": "128",
+            "reader": "count",
+            "placeholder": "COUNT",
+            "minimum": 1,
+            "maximum": 9999999,
+            "type": "integer"
+          },
+          "bodyBytes": {
+            "group": "limits",
+            "flag": "caller-bodies",
+            "reader": "size",
+            "placeholder": "SIZE",
+            "description": "Request bodies of one caller that are not answered yet.",
+            "defaultText": "no limit with one caller, else 64MiB",
+            "example": "64MiB",
+            "minimum": 16777216,
+            "type": "integer"
+          }
+        }
+      },
+      "anonymousLimits": {
+        "additionalProperties": false,
+        "type": "object",
+        "properties": {
+          "connections": {
+            "group": "limits",
+            "flag": "anonymous-connections",
+            "description": "Connections of one address, for IPv6 of one /64, over which no valid token has come. Beyond it, the oldest is closed.",
+            "default": 4096,
+            "reader": "count",
+            "placeholder": "COUNT",
+            "minimum": 1,
+            "maximum": 9999999,
+            "type": "integer"
+          },
+          "requestsPerSecond": {
+            "group": "limits",
+            "flag": "anonymous-requests",
+            "description": "Requests a second without a valid token of one address, for IPv6 of one /64, with bursts of ten times as many. It never applies to a valid token. More are 429 after a second.",
+            "default": 100,
+            "reader": "count",
+            "placeholder": "COUNT",
+            "minimum": 1,
+            "maximum": 9999999,
+            "type": "integer"
+          }
+        }
+      },
       "logLevel": {
         "group": "log",
         "placeholder": "LEVEL",
@@ -392,6 +497,68 @@ export const schemas: { readonly options: Shape; readonly command: Shape; readon
         "default": 1073741824,
         "minimum": 0,
         "type": "integer"
+      },
+      "auditFile": {
+        "group": "audit",
+        "reader": "path",
+        "placeholder": "FILE",
+        "description": "Records who did what in this file, as events of audit.k8s.io/v1, one on each line. A request whose line cannot be written is refused. See docs/audit.md.",
+        "defaultText": "none",
+        "example": "/var/log/crest/audit.log",
+        "type": "string"
+      },
+      "auditLevel": {
+        "group": "audit",
+        "placeholder": "LEVEL",
+        "description": "What is recorded: changes, with commands, port-forwards, logs and every refusal; or all requests, with those that only read as well.",
+        "default": "changes",
+        "anyOf": [
+          {
+            "const": "changes",
+            "type": "string"
+          },
+          {
+            "const": "all",
+            "type": "string"
+          }
+        ]
+      },
+      "auditMaxSizeBytes": {
+        "group": "audit",
+        "reader": "log-size",
+        "placeholder": "SIZE",
+        "description": "Rotates --audit-file before it is larger than this; 0 never.",
+        "default": 104857600,
+        "minimum": 0,
+        "type": "integer"
+      },
+      "auditMaxFiles": {
+        "group": "audit",
+        "reader": "count",
+        "placeholder": "COUNT",
+        "description": "Audit files to keep, the one being written included. Older ones are removed.",
+        "default": 10,
+        "minimum": 2,
+        "maximum": 1000,
+        "type": "integer"
+      },
+      "auditWebhook": {
+        "group": "audit",
+        "reader": "webhook-url",
+        "placeholder": "URL",
+        "description": "Posts the events to this server, several at a time as an EventList: https, or http on this machine. No request waits for it, and what its queue cannot hold is dropped and counted.",
+        "defaultText": "none",
+        "example": "https://audit.example/events",
+        "type": "string"
+      },
+      "auditWebhookTokenFile": {
+        "group": "audit",
+        "reader": "path",
+        "placeholder": "FILE",
+        "description": "The bearer token for --audit-webhook, readable to its owner only. Read for each batch.",
+        "defaultText": "none",
+        "example": "/etc/crest/audit-token",
+        "type": "string"
       },
       "drainMs": {
         "group": "start",
@@ -1115,6 +1282,77 @@ return function check(value: any) {
   )
 }
 })(),
+"callerLimits.requestsPerSecond": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 9999999 &&
+    value >= 1
+  )
+}
+})(),
+"callerLimits.connections": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 9999999 &&
+    value >= 1
+  )
+}
+})(),
+"callerLimits.sessions": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 9999999 &&
+    value >= 1
+  )
+}
+})(),
+"callerLimits.streams": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 9999999 &&
+    value >= 1
+  )
+}
+})(),
+"callerLimits.pulls": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 9999999 &&
+    value >= 1
+  )
+}
+})(),
+"callerLimits.bodyBytes": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value >= 16777216
+  )
+}
+})(),
+"anonymousLimits.connections": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 9999999 &&
+    value >= 1
+  )
+}
+})(),
+"anonymousLimits.requestsPerSecond": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 9999999 &&
+    value >= 1
+  )
+}
+})(),
 "logLevel": (() => {
 return function check(value: any) {
   return (
@@ -1160,6 +1398,51 @@ return function check(value: any) {
   return (
     Number.isInteger(value) &&
     value >= 0
+  )
+}
+})(),
+"auditFile": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"auditLevel": (() => {
+return function check(value: any) {
+  return (
+    (((value === 'changes')) || ((value === 'all')))
+  )
+}
+})(),
+"auditMaxSizeBytes": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value >= 0
+  )
+}
+})(),
+"auditMaxFiles": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 1000 &&
+    value >= 2
+  )
+}
+})(),
+"auditWebhook": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"auditWebhookTokenFile": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
   )
 }
 })(),
