@@ -97,7 +97,8 @@ const reads = (route: Route): boolean => methodOf(route) === "GET";
 /** What to ask of a route: what is hidden in each form; the rest in one form, and what is seen with each parameter. */
 function* questions(route: Route, world: World): Generator<{ target: string; form: Form; asked: string }> {
   const { hidden, seen } = world;
-  const [form = "application/json"] = formsOf(route);
+  // JSON of what lasts is its second item.
+  const form: Form = route.kind === "stream" ? "application/x-ndjson" : "application/json";
   for (const name of namesFor(route, world)) {
     const path = `${methodOf(route)} ${patternOf(route).replace(/\{\w+\}/, name)}`;
     const isOwn = name === seen.pod || name === seen.running;
