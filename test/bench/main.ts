@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [codec|reads|logging|audit|limits|logs|start|streaming ...] [--quick]`: measures Crest beside what one would
+ * `npm run bench -- [codec|reads|logging|audit|limits|scopes|logs|start|streaming ...] [--quick]`: measures Crest beside what one would
  * use instead, in turn, and prints ratios. It never fails for a time. About three minutes; 40 s with
  * `--quick`, which shows that it works rather than how fast.
  * `CREST_BENCH_LOG_MIB=2048` makes the log larger that `logs` reads.
@@ -16,6 +16,7 @@ import { logs } from "./logs.ts";
 import { reads } from "./reads.ts";
 import { type Goal, goalsTable } from "./report/goals.ts";
 import { number } from "./report/table.ts";
+import { scopes } from "./scopes.ts";
 import { start } from "./start.ts";
 import { streaming } from "./streaming.ts";
 
@@ -24,6 +25,7 @@ const benchmarks: { readonly [name: string]: Benchmark } = {
   reads,
   logging,
   limits: callerLimits,
+  scopes,
   audit,
   logs,
   start,

@@ -17,6 +17,19 @@ const ids = Array.from({ length: 1024 }, (_, index) => idOf("asked", index));
 /** A name, and the flags of its gateway. The others are compared with the first. */
 export type Way = readonly [name: string, flags: readonly string[]];
 
+/** What is read, of how many containers. */
+export interface Asked {
+  readonly title: string;
+  readonly containers: number;
+  readonly targets: readonly string[];
+}
+
+const status: Asked = {
+  title: "status",
+  containers: 1,
+  targets: ids.map((id) => `/v1/containers/${id}`),
+};
+
 export interface Compared {
   /** For a goal: `status, 1 client`. */
   readonly title: string;
@@ -29,12 +42,13 @@ export async function compareWays(
   { plan, folder, print, onEnd }: Bench,
   about: string,
   ways: readonly Way[],
+  asked = status,
 ): Promise<readonly Compared[]> {
   const socket = join(folder, "cri.sock");
   const runtime = startChild("servers/runtime", { args: [socket] });
   onEnd(runtime.stop);
   await runtime.listening;
-  await runtime.ask("hold", 1);
+  await runtime.ask("hold", asked.containers);
   const httpLoad = startChild("load/http-load", { args: [socket] });
   onEnd(httpLoad.stop);
   const home = join(folder, "crest");
@@ -55,7 +69,7 @@ export async function compareWays(
       read: (durationMs: number) =>
         httpLoad.ask("readHttp", {
           ...{ port, clients, durationMs, headers, status: 200 },
-          targets: ids.map((id) => `/v1/containers/${id}`),
+          targets: asked.targets,
         }),
     }));
     const rounds = { rounds: plan.rounds, turnMs: plan.readMs };
@@ -64,7 +78,7 @@ export async function compareWays(
     const [without = []] = results.values();
     const rate = (turns: readonly Turn[]): number[] => turns.map(({ perSecond }) => perSecond);
     const cpu = (turns: readonly Turn[]): number[] => turns.map(({ cpuMs }) => cpuMs);
-    const title = `status, ${clients} client${clients === 1 ? "" : "s"}`;
+    const title = `${asked.title}, ${clients} client${clients === 1 ? "" : "s"}`;
     print(
       `${about}: ${title}\n${table(
         ["", "reads/s", `times ${first}`, "CPU ms", `times ${first}`, "p50 ms", "p99 ms"],
