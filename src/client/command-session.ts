@@ -37,8 +37,8 @@ export interface CommandSession {
   /** Tells the command the size of its terminal; only with `tty: true`. @throws {RangeError} for an impossible size. */
   resize(size: TerminalSize): void;
   /**
-   * The exit code, after all output. Fails with `session_failed` if the runtime cannot tell it, and with `session_closed`
-   * after `close()`. It may be left unused.
+   * The exit code, after all output. Fails with `session_failed` if the runtime cannot tell it, as the outputs do, and with
+   * `session_closed` after `close()`. It may be left unused.
    */
   readonly exitCode: Promise<number>;
   /** Ends the session at once. On containerd 2 the command is killed; elsewhere it may go on. */
@@ -68,6 +68,7 @@ export async function openCommand(options: CommandOptions): Promise<CommandSessi
   const stdout = new ByteQueue(balance);
   const stderr = new ByteQueue(balance);
   const outputs = [stdout, stderr];
+  let isOver = false;
   let settle: (code: number | Promise<number>) => void = () => undefined;
   let fail: (error: unknown) => void = () => undefined;
   const exitCode = new Promise<number>((resolve, reject) => {
@@ -83,11 +84,14 @@ export async function openCommand(options: CommandOptions): Promise<CommandSessi
     handlers: {
       message(number, payload) {
         if (number === channel.status && payload.length > 0) {
-          for (const output of outputs) output.end();
+          isOver = true;
           try {
             const code = exitCodeIn(payload);
+            for (const output of outputs) output.end();
             settle(code === 0 && options.exitCode !== undefined ? options.exitCode() : code);
           } catch (error) {
+            // Some of the output may be missing.
+            for (const output of outputs) output.fail(error);
             fail(error);
           }
         }
@@ -104,18 +108,23 @@ export async function openCommand(options: CommandOptions): Promise<CommandSessi
   });
   balance();
   const { write, send, close } = socket;
-  const noInput = async (): Promise<never> => {
-    throw new TypeError("The session has no input: open it with stdin: true");
-  };
+  async function input(send: () => Promise<void>): Promise<void> {
+    if (!options.hasInput) throw new TypeError("The session has no input: open it with stdin: true");
+    if (isOver) throw new CrestError("session_closed", "Cannot write: the command has ended");
+    await send();
+  }
+  /** The program may not wait for it. */
+  function unwatched(done: Promise<void>): Promise<void> {
+    done.catch(() => undefined);
+    return done;
+  }
   return {
     stdout,
     stderr,
-    stdin: options.hasInput
-      ? {
-          write: (data) => write(channel.stdin, data),
-          end: () => send(channel.halfClose, Uint8Array.of(channel.stdin)),
-        }
-      : { write: noInput, end: noInput },
+    stdin: {
+      write: (data) => unwatched(input(() => write(channel.stdin, data))),
+      end: () => unwatched(input(() => send(channel.halfClose, Uint8Array.of(channel.stdin)))),
+    },
     resize({ width, height }) {
       for (const length of [width, height])
         if (!Number.isInteger(length) || length < 1 || length > 0xffff)

@@ -32,6 +32,7 @@ export type Fetch = (url: string, init: FetchInit) => Promise<FetchResponse>;
 
 /** An event of a WebSocket. */
 export interface SocketEvent {
+  readonly type: string;
   /** Of `message`. */
   readonly data?: unknown;
   /** Of `close`. */
