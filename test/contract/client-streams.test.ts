@@ -292,6 +292,32 @@ test("a gateway that stays away fails the stream after giveUpAfterMs, with what 
   assert.deepEqual(attempts.slice(0, 2), [1, 2]);
 });
 
+test("a stream of any kind that the gateway ends when it stops fails with shutting_down", async (t) => {
+  const { gateway, client } = await cutClient(t);
+  const { container } = await withLog(gateway, manner, ["one"], { container: { state: "running" } });
+  const containerId = container.id;
+  const once = { reconnect: false };
+  const streams: readonly AsyncIterable<object>[] = [
+    client.getContainerLogs({ containerId, follow: true }, once),
+    client.listLogs({ follow: true }, once),
+    client.listEvents({ watch: true }, once),
+    client.watchContainerStats({}, once),
+    client.waitContainer({ containerId }, once),
+  ];
+  let begun = 0;
+  const read = async (stream: AsyncIterable<object>): Promise<void> => {
+    let isFirst = true;
+    for await (const _ of stream) {
+      if (isFirst) begun++;
+      isFirst = false;
+    }
+  };
+  const ends = streams.map((stream) => assert.rejects(read(stream), { code: "shutting_down" }));
+  await eventually(() => begun === streams.length);
+  await gateway.app.close();
+  await Promise.all(ends);
+});
+
 test("the first connection is not tried again, and says what cannot be reached", async () => {
   const server = `http://127.0.0.1:${await freePort()}`;
   const client = createClient({ server, token });
