@@ -95,7 +95,7 @@ test("the documented program runs on Deno", { skip }, async () => {
   assert.equal(code, 0, stderr);
   assert.match(
     stdout,
-    /^container\.started on-deno sleeper\n.*^bookmark {2}\nsleeper on-deno\nexit code 0\n/ms,
+    /^container\.started on-deno sleeper\n.*^bookmark {2}\nsleeper hello\nexit code 0\n/ms,
   );
   assert.match(stdout, /^container\.exited on-deno sleeper\n$/m);
   await client.removePod({ podSandboxId: pod.id });
