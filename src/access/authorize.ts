@@ -4,6 +4,7 @@
  * Pure: no I/O, no logging. Denials override grants, and anything not granted is denied. Like Deno, a refusal names the
  * missing flag.
  */
+import type { CallerLimits } from "../config/options.ts";
 import { GatewayError } from "../errors.ts";
 import {
   describeGrant,
@@ -27,6 +28,13 @@ export interface Caller {
    * request must be allowed by all of them, and denied by none.
    */
   readonly layers?: readonly Grants[] | undefined;
+  /**
+   * Under which name its use is limited. A token that a caller makes has the account of its maker, so that more tokens
+   * are not more room. Default: the name.
+   */
+  readonly account?: string | undefined;
+  /** Its own limits, which take the place of the defaults. */
+  readonly limits?: CallerLimits | undefined;
   /** Path of the file that holds the caller's token. */
   readonly tokenFile?: string | undefined;
 }

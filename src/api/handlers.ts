@@ -31,7 +31,7 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
     events: await events.source(),
   }),
 
-  getGrants: async ({ caller }) => grantsAnswer(caller),
+  getGrants: async ({ caller }, { limits }) => ({ ...grantsAnswer(caller), limits: limits.limitsOf(caller) }),
 
   /**
    * Removes by id even if a name was given: one runtime reports success for a name and removes nothing. This removes
@@ -130,7 +130,7 @@ function checkedReference(image: { readonly image: string }): { readonly image: 
   return image;
 }
 
-function grantsAnswer(caller: Caller): AnswerOf<"getGrants"> {
+function grantsAnswer(caller: Caller): Omit<AnswerOf<"getGrants">, "limits"> {
   const { allow, deny } = caller.grants;
   const narrowed = (grant: Grant): { only?: string[]; except?: string[] } => {
     const only = caller.grants.all ? undefined : narrowing(allow, grant);

@@ -42,7 +42,7 @@ export function endingOf(ctx: RequestContext): Ending {
 export type Batches<Item extends object = object> = AsyncIterable<Item | readonly Item[]>;
 
 export interface ItemStream<Item extends object> {
-  readonly gateway: Pick<Gateway, "report" | "streamStarted">;
+  readonly gateway: Pick<Gateway, "limits" | "report" | "streamStarted">;
   /** The stream takes one of its places. */
   readonly registry: SessionRegistry;
   readonly format: StreamFormat;
@@ -55,13 +55,19 @@ export interface ItemStream<Item extends object> {
   readonly fileName?: string | undefined;
 }
 
-/** Returns what sends the items as the response body. Keeps its place until the response has closed. */
+/**
+ * Returns what sends the items as the response body, and the headers at once, so that the client knows that the stream
+ * is open. Keeps its place until the response has closed.
+ */
 export async function itemsOverHttp<Item extends object>(
   ctx: RequestContext,
   stream: ItemStream<Item>,
 ): Promise<{ readonly send: (reply: FastifyReply) => FastifyReply }> {
   const { gateway, registry, format, ending, fileName, open } = stream;
-  const place = registry.reserve(ending.end);
+  const { caller } = ctx;
+  const place = registry.reserve(ending.end, {
+    take: (places) => gateway.limits.take("streams", caller, places),
+  });
   let items: Batches<Item>;
   try {
     items = await open();
@@ -80,6 +86,8 @@ export async function itemsOverHttp<Item extends object>(
   return {
     send(reply) {
       gateway.streamStarted(ctx.request);
+      // Fastify has set the headers by then. Node would send them with the first item, which may never come.
+      raw.once("pipe", () => raw.flushHeaders());
       attached(reply, fileName).type(format.mediaType);
       if (isPacked) {
         // A failure of either ends the other, and so the response.

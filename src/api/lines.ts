@@ -7,11 +7,12 @@
  * may take. Time that the client spends reading does not count.
  */
 import { Readable } from "node:stream";
-import { CallCancelled, type FailedMember } from "../cri/channel.ts";
+import { CallCancelled, type CallOptions, type FailedMember } from "../cri/channel.ts";
 import { fieldAt, fieldsOf, type Items, replyItems, writeItems } from "../cri/codec.ts";
 import { rpcRules } from "../cri/rpc-rules.ts";
 import { type ErrorCode, GatewayError } from "../errors.ts";
 import { methods, type Rpc } from "../gen/methods.ts";
+import { accountOf } from "../limits/caller-limiter.ts";
 import type { ListRoute } from "../routes/define.ts";
 import type { RequestContext } from "./context.ts";
 import { gatherFailures } from "./failed-members.ts";
@@ -60,16 +61,17 @@ export function createLines(route: ListRoute, gateway: Gateway): Lines {
   const { runtime, budget, pool } = gateway;
   const silenceMs = gateway.listSilenceMs ?? rpcRules[route.rpc].deadlineMs;
 
-  async function open({ onCancel }: RequestContext, wire: Buffer): Promise<Source> {
+  async function open({ caller, onCancel }: RequestContext, wire: Buffer): Promise<Source> {
+    const account = accountOf(caller);
     if (route.stream && runtime.seen(route.stream) !== "unimplemented") {
       try {
-        return await openStream(route.stream, wire, onCancel);
+        return await openStream(route.stream, wire, { account, onCancel });
       } catch (error) {
         if (!(error instanceof GatewayError && doWithoutStream.has(error.code))) throw error;
       }
     }
     const { failures, onFailedMember } = gatherFailures();
-    const options = { onCancel, onFailedMember };
+    const options = { account, onCancel, onFailedMember };
     const value = await runtime.call(route.rpc, wire, options);
     return {
       rpc: route.rpc,
@@ -81,10 +83,15 @@ export function createLines(route: ListRoute, gateway: Gateway): Lines {
     };
   }
 
-  async function openStream(rpc: Rpc, wire: Buffer, onCancel: (cancel: () => void) => void): Promise<Source> {
+  async function openStream(
+    rpc: Rpc,
+    wire: Buffer,
+    { account, onCancel }: Required<Pick<CallOptions, "account" | "onCancel">>,
+  ): Promise<Source> {
     let cancel = (): void => undefined;
     const messages = runtime
       .stream(rpc, wire, {
+        account,
         onCancel(cancelCall) {
           cancel = cancelCall;
           onCancel(cancelCall);
@@ -137,7 +144,7 @@ export function createLines(route: ListRoute, gateway: Gateway): Lines {
 
   return async (ctx, { wire, wanted }) => {
     const { request, reply } = ctx;
-    const room = budget.reserve(ctx.caller.name, requestBytes);
+    const room = budget.reserve(accountOf(ctx.caller), requestBytes);
     whenClosed(reply, room.release);
     const source = await open(ctx, wire);
     try {

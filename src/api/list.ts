@@ -8,6 +8,7 @@ import type { FailedMember } from "../cri/channel.ts";
 import { fieldAt, fieldNumbers, type Items, writeItems } from "../cri/codec.ts";
 import { rpcRules } from "../cri/rpc-rules.ts";
 import { methods } from "../gen/methods.ts";
+import { accountOf } from "../limits/caller-limiter.ts";
 import type { ListRoute, PostFilter } from "../routes/define.ts";
 import { imageIdDigits } from "../runtimes/image-id.ts";
 import { noneMatch, weakEtag } from "../server/etag.ts";
@@ -80,9 +81,10 @@ export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRout
       const page = parsePage(query, filters);
       const key = `${filters}${JSON.stringify([query.limit, query.continue, ctx.caller.name])}`;
       const shared = await share({ key, deadlineMs, onCancel: ctx.onCancel }, async (onCancel) => {
-        const written = await writeWithin(gateway.budget, ctx.caller.name, async () => {
+        const written = await writeWithin(gateway.budget, accountOf(ctx.caller), async () => {
           const { failures, onFailedMember } = gatherFailures();
-          const options = { deadlineMs, onCancel, onFailedMember };
+          const account = accountOf(ctx.caller);
+          const options = { deadlineMs, onCancel, onFailedMember, account };
           const reply = await runtime.call(rpc, wire, options);
           const items = scanItems(reply, itemNumber);
           return writePage(items, { page, filters, wanted, failures: failures() });

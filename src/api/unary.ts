@@ -5,6 +5,7 @@ import { deadlineOf } from "../cri/rpc-rules.ts";
 import { GatewayError } from "../errors.ts";
 import { methods } from "../gen/methods.ts";
 import { explainAbsence } from "../inventory/name-hints.ts";
+import { accountOf } from "../limits/caller-limiter.ts";
 import { mediaTypesOf, type UnaryRoute } from "../routes/define.ts";
 import { secretsIn, withoutSecrets } from "../runtimes/secrets.ts";
 import { pathOf } from "../server/problems.ts";
@@ -105,17 +106,17 @@ export function unaryKind(
 type Call = (ctx: Context, outgoing: RuntimeRequest) => Promise<Send>;
 
 /** The options of the call. A grace period without a CRI field comes from the gateway's own parameter. */
-function optionsOf({ bound, onCancel }: Context, { rpc, message }: RuntimeRequest) {
+function optionsOf({ bound, caller, onCancel }: Context, { rpc, message }: RuntimeRequest) {
   const { timeout } = bound.gatewayParams;
   const graceSeconds = typeof timeout === "number" ? timeout : undefined;
-  return { deadlineMs: deadlineOf(rpc, message), graceSeconds, onCancel };
+  return { deadlineMs: deadlineOf(rpc, message), graceSeconds, onCancel, account: accountOf(caller) };
 }
 
 /** A command. Its output size is known only after it has run, and then it must be sent. */
 function execCall({ runtime, budget, roomWaitMs: waitMs = defaultRoomWaitMs }: Gateway): Call {
   return async (ctx, outgoing) => {
     const { onCancel } = ctx;
-    const room = await budget.expect(ctx.caller.name, unknownOutputBytes, { waitMs, onCancel });
+    const room = await budget.expect(accountOf(ctx.caller), unknownOutputBytes, { waitMs, onCancel });
     whenClosed(ctx.reply, room.release);
     const result = await runtime.call(outgoing.rpc, outgoing.wire, optionsOf(ctx, outgoing));
     room.force(result.length);
@@ -147,9 +148,9 @@ function readCall(route: UnaryRoute, { runtime, share, budget, pool }: Gateway):
     const options = optionsOf(ctx, outgoing);
     const { deadlineMs } = options;
     const { wire } = outgoing;
-    const key = `${rpc} ${ctx.caller.name} ${wire.toString("latin1")}`;
+    const key = `${JSON.stringify([rpc, ctx.caller.name])}${wire.toString("latin1")}`;
     const shared = await share({ key, deadlineMs, onCancel: ctx.onCancel }, async (onCancel) => {
-      const written = await writeWithin(budget, ctx.caller.name, async () => {
+      const written = await writeWithin(budget, accountOf(ctx.caller), async () => {
         const result = await runtime.call(rpc, wire, { ...options, onCancel });
         requireField?.(result, ctx.request.url);
         return writeReply(rpc, result, pool);

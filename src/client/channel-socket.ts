@@ -32,7 +32,11 @@ export interface ChannelHandlers {
 }
 
 export interface ChannelSocket {
-  /** Sends bytes, in order. Resolves when there is room for more. @throws {CrestError} session_closed, connection_lost */
+  /**
+   * Sends bytes, in order. Resolves when there is room for more.
+   *
+   * @throws {CrestError} session_closed, connection_lost. @throws {TypeError} for what is neither text nor bytes.
+   */
   write(channel: number, data: string | Uint8Array): Promise<void>;
   /** Sends one message after what was written. */
   send(channel: number, payload: Uint8Array): Promise<void>;
@@ -88,12 +92,21 @@ export async function openChannels(options: OpenOptions): Promise<ChannelSocket>
     const message = new Uint8Array(data);
     handlers.message(message[0] ?? 0, message.subarray(1));
   });
-  signal?.addEventListener("abort", abort, { once: true });
-  await opened(socket, options, () => ended).catch((error: unknown) => {
-    close(error);
-    throw error;
+  let isOpen = false;
+  socket.addEventListener("open", () => {
+    isOpen = true;
   });
-  socket.addEventListener("close", ({ code, reason }) => end(code === 1000 ? undefined : lost(code, reason)));
+  socket.addEventListener("close", ({ code, reason }) => {
+    if (isOpen) end(code === 1000 ? undefined : lost(code, reason));
+  });
+  signal?.addEventListener("abort", abort, { once: true });
+  await opened(socket, options).catch((error: unknown) => {
+    // The signal has gone before.
+    const reason = ended === undefined ? error : ended.error;
+    close(reason);
+    throw reason;
+  });
+  signal?.throwIfAborted();
 
   let written: Promise<void> = Promise.resolve();
   const check = (): void => {
@@ -103,16 +116,15 @@ export async function openChannels(options: OpenOptions): Promise<ChannelSocket>
   /** After what was written before; a failure is also that of everything after it. */
   function queue(send: () => Promise<void>): Promise<void> {
     const done = written.then(send);
-    // The program may not wait for it; the session's end tells it the same.
-    done.catch(() => undefined);
-    written = done;
+    written = unwatched(done);
     return done;
   }
 
   return {
-    write(channel, data) {
+    async write(channel, data) {
       const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
-      return queue(async () => {
+      if (!(bytes instanceof Uint8Array)) throw new TypeError("write takes text or a Uint8Array");
+      await queue(async () => {
         for (let at = 0; at < bytes.length; at += pieceBytes) {
           check();
           socket.send(messageOf(channel, bytes.subarray(at, at + pieceBytes)));
@@ -146,12 +158,14 @@ export async function openChannels(options: OpenOptions): Promise<ChannelSocket>
   };
 }
 
+/** The same promise, whose failure may stay unnoticed: a program need not wait for what it writes. */
+export function unwatched(done: Promise<void>): Promise<void> {
+  done.catch(() => undefined);
+  return done;
+}
+
 /** Waits until the socket is open. */
-async function opened(
-  socket: WebSocketLike,
-  { whyNot }: OpenOptions,
-  ended: () => { readonly error: unknown } | undefined,
-): Promise<void> {
+async function opened(socket: WebSocketLike, { whyNot, signal }: OpenOptions): Promise<void> {
   const refused = await new Promise<CrestError | "unknown" | undefined>((resolve) => {
     socket.addEventListener("open", () => resolve(undefined));
     // `close` comes after it, with more.
@@ -161,9 +175,8 @@ async function opened(
       void refusedWith(response).then(resolve);
     });
   });
-  const end = ended();
-  if (end !== undefined) throw end.error;
   if (refused === undefined) return;
+  signal?.throwIfAborted();
   throw refused === "unknown" ? await whyNot() : refused;
 }
 

@@ -1,6 +1,6 @@
 /** Commands in containers: exec and attach. */
 import { ByteQueue } from "./byte-queue.ts";
-import { type ChannelSocket, type OpenOptions, openChannels } from "./channel-socket.ts";
+import { type ChannelSocket, type OpenOptions, openChannels, unwatched } from "./channel-socket.ts";
 import { CrestError } from "./crest-error.ts";
 
 /** Where a program writes bytes. */
@@ -113,11 +113,6 @@ export async function openCommand(options: CommandOptions): Promise<CommandSessi
     if (isOver) throw new CrestError("session_closed", "Cannot write: the command has ended");
     await send();
   }
-  /** The program may not wait for it. */
-  function unwatched(done: Promise<void>): Promise<void> {
-    done.catch(() => undefined);
-    return done;
-  }
   return {
     stdout,
     stderr,
@@ -129,7 +124,9 @@ export async function openCommand(options: CommandOptions): Promise<CommandSessi
       for (const length of [width, height])
         if (!Number.isInteger(length) || length < 1 || length > 0xffff)
           throw new RangeError(`A terminal has 1 to 65535 columns and rows, got ${width} and ${height}`);
-      void send(channel.resize, new TextEncoder().encode(JSON.stringify({ Width: width, Height: height })));
+      void unwatched(
+        send(channel.resize, new TextEncoder().encode(JSON.stringify({ Width: width, Height: height }))),
+      );
     },
     exitCode,
     close: () => close(),

@@ -1,6 +1,6 @@
 /** Connections to ports of a pod. */
 import { ByteQueue } from "./byte-queue.ts";
-import { type ChannelSocket, type OpenOptions, openChannels } from "./channel-socket.ts";
+import { type ChannelSocket, type OpenOptions, openChannels, unwatched } from "./channel-socket.ts";
 import { CrestError } from "./crest-error.ts";
 
 /** A connection to one port: what comes from it by iteration, what goes to it by `write`. */
@@ -62,7 +62,7 @@ export async function openPorts({ ports, ...options }: PortOptions): Promise<Por
   const { write, close } = socket;
   const connections = ports.map((port, index) => ({
     port,
-    write: (data: string | Uint8Array) => write(2 * index, data),
+    write: (data: string | Uint8Array) => unwatched(write(2 * index, data)),
     [Symbol.asyncIterator]: () => (queues[index] ?? new ByteQueue(balance))[Symbol.asyncIterator](),
   }));
   return {

@@ -1,6 +1,6 @@
 /**
  * Generates what derives from the tables in src/: openapi/openapi.json, the operations and types of the client in
- * src/client/gen, .env.example, and the generated parts of README.md and docs/.
+ * src/client/gen, .env.example, THIRD-PARTY.md, and the generated parts of README.md and docs/.
  *
  * `node dist/src/codegen/documents.js` writes them. With `--check` it writes nothing and fails if a file is stale. It
  * imports src/gen, so generate and build that first.
@@ -14,6 +14,7 @@ import { printOperations } from "./client/print-operations.ts";
 import { printTypes } from "./client/print-types.ts";
 import { withMadeParts } from "./made-parts.ts";
 import { openApi } from "./openapi/document.ts";
+import { thirdPartyNotice } from "./third-party.ts";
 
 const markdown = [
   "README.md",
@@ -29,6 +30,7 @@ const wanted: ReadonlyMap<string, string> = new Map([
   [join("src", "client", "gen", "operations.ts"), printOperations(routes, document)],
   [join("src", "client", "gen", "types.ts"), printTypes(document)],
   [".env.example", envExample()],
+  ["THIRD-PARTY.md", thirdPartyNotice(".")],
   ...markdown.map((path) => [path, withMadeParts(path, readFileSync(path, "utf8"))] as const),
 ]);
 

@@ -5,7 +5,7 @@ import { type GrantSet, type Grants, grantWordNames } from "../grants.ts";
 import { formatHost, isEveryAddress, type ReadOptions } from "./addresses.ts";
 import { checkListening, checkMetricsListening } from "./check-listening.ts";
 import { checkOptions, type PlaceOf } from "./check-options.ts";
-import type { GatewaySettings, GrantRules, ListenAddress, TlsOptions } from "./options.ts";
+import type { CallerLimits, GatewaySettings, GrantRules, ListenAddress, TlsOptions } from "./options.ts";
 import { itemsOf, options as schema, settings } from "./settings.ts";
 import { readers } from "./values.ts";
 
@@ -45,6 +45,9 @@ export interface Config {
   /** `baseline`, `restricted`, or the path of a policy file. */
   readonly policy: string;
   readonly maxBufferBytes: number;
+  /** Only what the operator has set. */
+  readonly callerLimits?: CallerLimits;
+  readonly anonymousLimits: { readonly connections: number; readonly requestsPerSecond: number };
   /** The least important entries that are logged. */
   readonly logLevel: "error" | "warn" | "info" | "debug";
   /** The base address of the OpenTelemetry collector, without a slash at its end. */

@@ -14,6 +14,13 @@ export interface Explanation {
 
 const places = { errors: "Each mistake, with a `pointer` into the body or the `parameter`'s name." };
 
+const limitMembers = {
+  limit:
+    "The limit, by its name in [getGrants](/docs#getGrants) and in the metrics; `allSessions` is that of all callers.",
+  max: "Its value.",
+  setting: "The flag that changes it.",
+};
+
 export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   invalid_request: {
     happened:
@@ -75,9 +82,10 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
       "Use a name that the gateway accepts: its address, `localhost` on the node itself, or what `--accept-host` names. Or start it with `--accept-host NAME` for the name that you call it by.",
   },
   origin_not_allowed: {
-    happened: "A browser sent the request on behalf of a page from another origin.",
+    happened:
+      "A browser sent the request on behalf of a page from another origin, as its `Origin` or `Sec-Fetch-Site` says. No origin is allowed besides the gateway's own, and no response has CORS headers.",
     remedy:
-      "Call the gateway from its own pages, or from a program that is no browser: those send no `Origin`.",
+      "Call the gateway from its own pages, or from a program that is no browser: those send neither header. To follow a link to `/docs` from elsewhere is fine.",
   },
   route_not_found: {
     happened: "There is nothing at this path: it is misspelt, or it belongs to a later version.",
@@ -229,14 +237,22 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   },
   headers_too_large: {
     happened:
-      "The URL and the headers together are over 384 KiB. While very many connections are open the limit is lower, but at least 16 KiB.",
+      "The URL and the headers together are over 384 KiB, or there are more than 1,000 headers. While very many connections are open the limit is lower, but at least 16 KiB.",
     remedy: "Shorten them: cookies are not needed, and a long command fits into a script in the image.",
   },
   too_many_sessions: {
     happened:
-      "As many WebSocket sessions are open as the gateway permits. A port-forward counts once for each of its ports.",
+      "As many sessions and streams are open as the gateway permits, to all callers together or to this one. A port-forward counts once for each of its ports.",
     remedy:
-      "Close sessions that are no longer used and try again, or start the gateway with a higher `--max-sessions`.",
+      "Close what is no longer used and try again, or start the gateway with a higher limit: `setting` names it. [getGrants](/docs#getGrants) lists the limits of a caller.",
+    members: limitMembers,
+  },
+  too_many_requests: {
+    happened:
+      "The caller has reached one of its limits: requests a second, connections, pulls or request bodies. Or its address has sent too many requests without a valid token, which the right token ends at once. The request was refused before it did anything.",
+    remedy:
+      "Send the same request again as soon as `Retry-After` says. If it happens to a program that does nothing wrong, raise the limit: `setting` names it. [getGrants](/docs#getGrants) lists the limits of a caller.",
+    members: limitMembers,
   },
   registry_rate_limited: {
     happened:

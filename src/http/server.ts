@@ -24,11 +24,15 @@ import { GatewayError } from "../errors.ts";
 import { loadFollower, type NodeEvents } from "../events/node-events.ts";
 import type { StopRequests } from "../events/stop-requests.ts";
 import type { Inventory } from "../inventory/inventory.ts";
+import type { AnonymousRequests } from "../limits/anonymous-requests.ts";
+import type { CallerLimiter } from "../limits/caller-limiter.ts";
+import type { Connections } from "../limits/connections.ts";
 import type { KeptLogs } from "../logs/keeping/kept-logs.ts";
 import type { ContainerSource } from "../logs/logged-containers.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
 import { routes } from "../routes/index.ts";
+import type { FindCheckpoints } from "../runtimes/checkpoint-images.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
 import type { Drain } from "../server/drain.ts";
 import { serveHalfClosed } from "../server/half-closed.ts";
@@ -42,7 +46,7 @@ import { paceBodies } from "../server/paced-body.ts";
 import { noteResponse } from "../server/pending-responses.ts";
 import { apiHeaders, pathOf, sendProblem } from "../server/problems.ts";
 import { answerClientError, refuse } from "../server/raw-response.ts";
-import { checkCodings, checkQuery, hostOf, originForm } from "../server/request-checks.ts";
+import { checkCoding, checkFraming, checkQuery, hostsOf, originForm } from "../server/request-checks.ts";
 import type { Collector } from "../stats/collector.ts";
 import type { ReadMemoryHistory } from "../stats/container-memory.ts";
 import { offeredProtocols, offeredToken } from "../streaming/channels.ts";
@@ -51,6 +55,7 @@ import { type BufferPool, OutputTooLarge } from "../wire/buffer-pool.ts";
 import { InvalidYaml } from "../wire/invalid-yaml.ts";
 import { InvalidJson } from "../wire/parse-json.ts";
 import { Malformed } from "../wire/read.ts";
+import { createAdmission } from "./admission.ts";
 import { registerDocs } from "./docs.ts";
 import { registerDocuments } from "./documents.ts";
 import { healthPaths, openPaths, registerHealth } from "./health.ts";
@@ -63,6 +68,7 @@ export interface ServerOptions {
   readonly inventory: Inventory;
   readonly defaults: Defaults;
   readonly policy: PodPolicy;
+  readonly findCheckpoints: FindCheckpoints;
   readonly pulls: PullRegistry;
   readonly pool: BufferPool;
   readonly sessions: SessionOptions;
@@ -71,6 +77,9 @@ export interface ServerOptions {
   readonly tokenFileHint: string;
   /** @throws {GatewayError} unauthenticated: when the header holds no valid token. */
   authenticate(authorization: string | undefined): Caller;
+  readonly limits: CallerLimiter;
+  readonly anonymous: AnonymousRequests;
+  readonly connections: Connections;
   /** Time limit for receiving a complete request, in milliseconds, without its response. Default: 60,000. */
   readonly requestTimeoutMs?: number;
   /**
@@ -133,14 +142,14 @@ export interface Server {
 
 /** Builds the server without listening. */
 export function createServer(options: ServerOptions): Server {
-  const { requestTimeoutMs = 60_000, stallTimeoutMs = 300_000 } = options;
+  const { requestTimeoutMs = 60_000, stallTimeoutMs = 300_000, connections } = options;
   const requestLog = createRequestLog(options);
   const app = Fastify({
     bodyLimit: bodyLimitBytes,
     routerOptions: { maxParamLength },
     schemaController: { compilersFactory },
     serverFactory: (handler) =>
-      createListener(handler, { requestTimeoutMs, stallTimeoutMs, tls: options.tls }),
+      createListener(handler, { requestTimeoutMs, stallTimeoutMs, tls: options.tls, connections }),
     forceCloseConnections: "idle",
     // Fastify's own response is not a problem document, and would leave the connection of a handshake open forever.
     return503OnClosing: false,
@@ -169,6 +178,10 @@ export function createServer(options: ServerOptions): Server {
   countAnswers(app, options.metrics);
   const loadYaml = registerBodies(app);
   const { drain } = options;
+  const admit = createAdmission({
+    ...options,
+    authenticate: (request) => options.authenticate(authorizationOf(request)),
+  });
   app.addHook("preClose", async () => {
     void drain.begin();
   });
@@ -181,13 +194,11 @@ export function createServer(options: ServerOptions): Server {
     if (drain.isDraining && !healthPaths.has(pathOf(request.url))) {
       throw new GatewayError("shutting_down", "The gateway is shutting down");
     }
-    const host = hostOf(request.raw, request.originalUrl);
-    options.guardHost({ host, origin: request.headers.origin });
-    checkCodings(request.raw);
+    checkFraming(request.raw);
+    for (const host of hostsOf(request.raw, request.originalUrl)) options.guardHost(request.headers, host);
+    checkCoding(request.raw);
     checkQuery(request.url);
-    if (!openPaths.has(pathOf(request.url))) {
-      request.caller = options.authenticate(authorizationOf(request));
-    }
+    await admit(request, reply);
     if (asksForSpdy(request.raw)) refuseSpdy(request);
     // Before Fastify reads the body: where no route takes one, its checks do not matter.
     if (request.is404) throw routeRefusal(request);

@@ -3,7 +3,6 @@ import { readdir } from "node:fs/promises";
 import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
-import type { Rpc } from "../gen/methods.ts";
 import { version } from "../version.ts";
 import { createEventMetrics, type EventMetrics } from "./event-metrics.ts";
 import { createLogMetrics, type LogMetrics } from "./log-metrics.ts";
@@ -18,6 +17,8 @@ export interface GatewayMetrics {
    * @param seconds Absent for sessions and streams, which last as long as the client wants.
    */
   answered(route: string, method: string, status: number, seconds?: number): void;
+  /** Records that a limit has refused a request, or closed a connection. */
+  limitReached(limit: string): void;
   /** Records that a session or a stream has begun. */
   sessionBegan(): void;
   readonly events: EventMetrics;
@@ -64,6 +65,13 @@ export function createGatewayMetrics(): GatewayMetrics {
     },
     ["rpc"],
   );
+  const refusals = createCounter(
+    {
+      name: "crest_limit_refusals_total",
+      help: "Requests that a limit of a caller or of an address refused, and connections that one closed.",
+    },
+    ["limit"],
+  );
   const events = createEventMetrics();
   const pulls = createPullMetrics();
   const logs = createLogMetrics();
@@ -73,24 +81,30 @@ export function createGatewayMetrics(): GatewayMetrics {
   function measured(runtime: Runtime): Runtime {
     return {
       ...runtime,
-      async call(rpc, request, options) {
-        const began = performance.now();
-        let code = "ok";
-        try {
-          return await runtime.call(rpc, request, options);
-        } catch (error) {
-          code = codeOf(error);
-          throw error;
-        } finally {
-          calls.add(rpc, code);
-          callDurations.observe((performance.now() - began) / 1000, rpc);
-        }
-      },
+      call: (rpc, request, options) => timed(rpc, runtime.call(rpc, request, options)),
       stream: (rpc, request, options) => counted(rpc, runtime.stream(rpc, request, options)),
+      callNative: (path, request, options) =>
+        timed(methodIn(path), runtime.callNative(path, request, options)),
+      streamNative: (path, request, options) =>
+        counted(methodIn(path), runtime.streamNative(path, request, options)),
     };
   }
 
-  async function* counted(rpc: Rpc, messages: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  async function timed(rpc: string, reply: Promise<Buffer>): Promise<Buffer> {
+    const began = performance.now();
+    let code = "ok";
+    try {
+      return await reply;
+    } catch (error) {
+      code = codeOf(error);
+      throw error;
+    } finally {
+      calls.add(rpc, code);
+      callDurations.observe((performance.now() - began) / 1000, rpc);
+    }
+  }
+
+  async function* counted(rpc: string, messages: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     let code = "ok";
     try {
       yield* messages;
@@ -111,6 +125,7 @@ export function createGatewayMetrics(): GatewayMetrics {
       requests.add(route, method, String(status));
       if (seconds !== undefined) durations.observe(seconds, route);
     },
+    limitReached: (limit) => refusals.add(limit),
     sessionBegan: () => void sessions++,
     async text(now) {
       const lag = eventLoopDelay();
@@ -121,6 +136,7 @@ export function createGatewayMetrics(): GatewayMetrics {
         gauge("crest_sessions", "Sessions and streams that are open.", now.sessions),
         total("crest_sessions_total", "Sessions and streams that have begun.", sessions),
         gauge("crest_stats_watchers", "Clients that watch what pods and containers use.", now.watchers),
+        refusals.text(),
         events.text(now.eventReaders),
         pulls.text(now.pulls),
         logs.text(),
@@ -167,6 +183,9 @@ export function createGatewayMetrics(): GatewayMetrics {
     return text;
   }
 }
+
+/** `/containerd.services.content.v1.Content/Info` -> `Content/Info` */
+const methodIn = (path: string): string => path.slice(path.lastIndexOf(".") + 1);
 
 function codeOf(error: unknown): string {
   if (error instanceof CallCancelled) return "cancelled";

@@ -1,13 +1,21 @@
 /** The HTTP server below Fastify, with or without TLS. */
-import { createServer as createPlain, type RequestListener, type Server } from "node:http";
+import {
+  createServer as createPlain,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+} from "node:http";
 import { createServer as createSecure } from "node:https";
 import type { Socket } from "node:net";
 import type { SecureContextOptions } from "node:tls";
+import { type Connections, createConnections } from "../limits/connections.ts";
 import { isHandshake } from "./handshake.ts";
 import { limitHeaders } from "./node/max-header-size.ts";
+import { hasHttpMethod, isHttp } from "./node/other-protocols.ts";
 import { upgradeOnly } from "./node/upgrades.ts";
 import { isBusy, noteResponse, owesTooMuch } from "./pending-responses.ts";
 import { maxHeaderBytes, minHeaderBytes } from "./raw-response.ts";
+import { framingFault, maxHeaders } from "./request-checks.ts";
 
 export interface ListenerOptions {
   /** Time limit for receiving a complete request, in milliseconds. */
@@ -16,6 +24,8 @@ export interface ListenerOptions {
   readonly stallTimeoutMs: number;
   /** If `ca` is set, clients must present a certificate issued by it. Absent: no TLS. */
   readonly tls?: SecureContextOptions | undefined;
+  /** Receives every connection. Default: there is no limit. */
+  readonly connections?: Connections;
 }
 
 /**
@@ -24,31 +34,54 @@ export interface ListenerOptions {
  */
 const headerBudgetBytes = 64 * 1024 * 1024;
 
-/** The maximum header length for a new connection, given the number of open connections. */
-export function headerLimit(connections: number): number {
-  const share = Math.floor(headerBudgetBytes / Math.max(connections, 1));
+/** The maximum header length for a new connection, given the number of those that share the budget in equal parts. */
+export function headerLimit(sharers: number): number {
+  const share = Math.floor(headerBudgetBytes / Math.max(sharers, 1));
   return Math.min(Math.max(share, minHeaderBytes), maxHeaderBytes);
 }
 
 /** Clients start the TLS handshake as soon as they connect. */
 const handshakeTimeoutMs = 10_000;
 
+/** Connections whose last request has come: what follows it is not served. */
+const ending = new WeakSet<Socket>();
+
+/**
+ * Whether nothing behind a request may be taken for another request: its own end is uncertain, or it offers an upgrade
+ * that is not accepted. Node loses what it read together with such a request, and would go on in the middle of the next
+ * one. Clients that offer h2c are an exception, because Java's HttpClient does with the first request of every
+ * connection, and waits for the answer.
+ */
+function isLast(request: IncomingMessage): boolean {
+  const upgrade = request.headers.upgrade?.toLowerCase();
+  return (upgrade !== undefined && upgrade !== "h2c") || framingFault(request) !== undefined;
+}
+
 /** Builds the server without listening. */
 export function createListener(handler: RequestListener, options: ListenerOptions): Server {
   const server = createBare((request, response) => {
     const { socket } = request;
     // Requests read together with the one that ended the connection still arrive here.
-    if (socket.destroyed) return;
+    if (socket.destroyed || ending.has(socket)) return;
+    if (!isHttp(server, request)) {
+      ending.add(socket);
+      return;
+    }
     noteResponse(socket, response);
+    if (isLast(request)) {
+      ending.add(socket);
+      response.setHeader("connection", "close");
+      response.once("finish", () => socket.destroySoon());
+    }
     if (owesTooMuch(socket)) socket.destroy();
     else handler(request, response);
   }, options);
-  let connections = 0;
-  server.on("connection", (socket: Socket) => {
-    connections++;
-    socket.once("close", () => connections--);
-  });
-  limitHeaders(server, () => headerLimit(connections));
+  // One more than allowed, so that it shows.
+  server.maxHeadersCount = maxHeaders + 1;
+  const { connections = createConnections() } = options;
+  // First, since Node asks for the limit when it takes the connection. With TLS, that is after the handshake.
+  server.prependListener("connection", connections.add);
+  limitHeaders(server, () => headerLimit(connections.sharers));
   // A client that stops reading would otherwise pin its response and socket forever.
   return server.setTimeout(options.stallTimeoutMs, (socket: Socket) => {
     const waits = isBusy(socket) && socket.writableLength === 0;
@@ -61,12 +94,14 @@ function createBare(handler: RequestListener, { requestTimeoutMs, tls }: Listene
   const http = {
     // RFC 9110, 7.8 allows a server to ignore other upgrades. A handshake cannot be answered while a response is still
     // pending.
-    IncomingMessage: upgradeOnly((request) => isHandshake(request) && !isBusy(request.socket)),
+    IncomingMessage: upgradeOnly(
+      (request) => isHandshake(request) && hasHttpMethod(request) && !isBusy(request.socket),
+    ),
     headersTimeout: requestTimeoutMs,
     requestTimeout: requestTimeoutMs,
     connectionsCheckingInterval: requestTimeoutMs / 10,
     keepAliveTimeout: 65_000,
-    // Node would refuse without a problem document. `hostOf` sends one.
+    // Node would refuse without a problem document. `hostsOf` sends one.
     requireHostHeader: false,
   };
   if (tls === undefined) return createPlain(http, handler);
@@ -101,8 +136,19 @@ function noteHandshakes(server: Server): void {
       if (begun.get(peer) === socket) begun.delete(peer);
     });
   });
-  server.on("secureConnection", (socket: Socket) => begun.delete(peerOf(socket)));
+  server.on("secureConnection", (socket: Socket) => {
+    const peer = peerOf(socket);
+    const tcp = begun.get(peer);
+    if (tcp !== undefined) tcpConnections.set(socket, tcp);
+    begun.delete(peer);
+  });
 }
+
+/** TLS connection -> the TCP connection below it. */
+const tcpConnections = new WeakMap<Socket, Socket>();
+
+/** The TCP connection of a request. */
+export const tcpConnectionOf = (socket: Socket): Socket => tcpConnections.get(socket) ?? socket;
 
 /** Closes all HTTP connections, including those in a TLS handshake, which Node's `closeAllConnections` misses. */
 export function closeConnections(server: Server): void {

@@ -170,6 +170,7 @@ test("an input that was not requested fails with what to do", async (t) => {
   here.gateway.streams.behaviour = command();
   const session = await here.client.exec({ containerId: here.containerId, command: ["true"] });
   await assert.rejects(session.stdin.write("x"), /stdin: true/);
+  void session.stdin.write("not waited for");
 });
 
 test("attach gives the exit code of the container", async (t) => {

@@ -123,6 +123,29 @@ test("a client that leaves in the middle of lines ends the stream behind them", 
   assert.deepEqual(gateway.logged, []);
 });
 
+test("a client that ends its side before its lines begin makes Node warn of nothing", async (t) => {
+  const gateway = await liveGateway(t, "cri-o");
+  let release = (): void => {};
+  gateway.fake.on("RuntimeService/StreamContainers", async function* () {
+    await new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    yield { containers: [{ id: "a".repeat(64) }] };
+  });
+  const warnings: string[] = [];
+  const note = ({ message }: Error): void => void warnings.push(message);
+  process.on("warning", note);
+  t.after(() => process.off("warning", note));
+  const headers = ["Accept: application/x-ndjson"];
+  const socket = await begin(gateway, requestText(gateway, "GET /v1/containers", { headers }));
+  socket.end();
+  const [interim] = await once(socket, "data");
+  assert.match(String(interim), /^HTTP\/1.1 100 /);
+  release();
+  await once(socket, "end");
+  assert.deepEqual(warnings, []);
+});
+
 test("a reader who leaves cancels nobody else's call", async (t) => {
   const gateway = await liveGateway(t);
   let release = (): void => {};

@@ -7,7 +7,7 @@ import { posix } from "node:path";
 import type { Input } from "../../cri/codec.ts";
 import { type FieldError, GatewayError } from "../../errors.ts";
 import { descriptors } from "../../gen/descriptors.ts";
-import type { PodSandboxConfig } from "../../gen/messages.ts";
+import type { ContainerConfig, PodSandboxConfig } from "../../gen/messages.ts";
 import { methods, type Rpc } from "../../gen/methods.ts";
 import type { PolicyLevel } from "../../grants.ts";
 import { imageIdDigits } from "../../runtimes/image-id.ts";
@@ -32,7 +32,9 @@ export interface PodPolicy {
    * @throws {GatewayError} not_capable: with all that the caller may not ask for, each with the word that permits it.
    *   The pointers are into the request message.
    */
-  apply(rpc: Rpc, request: Message, caller: Caller): Message;
+  apply(rpc: Rpc, request: Message, caller: Caller, checkpoints?: ReadonlySet<string>): Message;
+  /** The images of containers in a request; `apply` must be told which of them are checkpoints. None if it is all one. */
+  imagesIn(request: Message, caller: Caller): readonly string[];
 }
 
 export interface PodPolicyOptions {
@@ -51,7 +53,7 @@ interface Found {
 
 export function createPodPolicy({ level, logRoot, kept }: PodPolicyOptions): PodPolicy {
   return {
-    apply(rpc, request, caller) {
+    apply(rpc, request, caller, checkpoints = new Set()) {
       const grant = hostGrantOf(layersOf(caller));
       if (grant.isWhole) return request;
       const { message, found } = review(methods[rpc].request, request, {
@@ -61,6 +63,7 @@ export function createPodPolicy({ level, logRoot, kept }: PodPolicyOptions): Pod
         isPodCgroup: (cgroup, uid) =>
           uid !== "" && [podCgroup("SYSTEMD", uid), podCgroup("CGROUPFS", uid)].includes(cgroup),
         isFile,
+        isCheckpoint: (image) => checkpoints.has(image),
       });
       const refusals: Refusal[] = [];
       let allowed = message;
@@ -72,6 +75,11 @@ export function createPodPolicy({ level, logRoot, kept }: PodPolicyOptions): Pod
       }
       if (refusals.length > 0) throw refusalOf(refusals, level);
       return allowed;
+    },
+    imagesIn({ config, containerConfigs }, caller) {
+      if (hostGrantOf(layersOf(caller)).isWhole) return [];
+      const configs = [config, ...((containerConfigs ?? []) as readonly unknown[])];
+      return configs.flatMap((one) => (one as Input<ContainerConfig> | undefined)?.image?.image || []);
     },
   };
 }
@@ -222,9 +230,12 @@ function decideImage({ detail }: Ask, reference: string, caller: Caller): Decisi
   return { refused: { detail, grant: "pull", add } };
 }
 
+/** More reasons than this are counted only: a short body can have very many. */
+const mostReasons = 100;
+
 /** Names everything at once, so that nobody restarts twice. */
 function refusalOf(refusals: readonly Refusal[], level: PolicyLevel): GatewayError {
-  const errors: FieldError[] = refusals.map(({ path, detail, add, without = [] }) => ({
+  const errors: FieldError[] = refusals.slice(0, mostReasons).map(({ path, detail, add, without = [] }) => ({
     pointer: jsonPointer(path),
     detail,
     grant: [...without.map((flag) => `without ${flag}`), ...(add === undefined ? [] : [add])].join(" and "),
@@ -241,10 +252,12 @@ function refusalOf(refusals: readonly Refusal[], level: PolicyLevel): GatewayErr
     ...(added.length > 0 ? [`with ${joined(added)}`] : []),
   ].join(" and ");
   const [first] = errors;
-  const more = errors.length > 1 ? `, and ${errors.length - 1} more in "errors"` : "";
+  const count = refusals.length - 1;
+  const where = refusals.length > mostReasons ? `, the first ${mostReasons} in "errors"` : ' in "errors"';
+  const more = count > 0 ? `, and ${count} more${where}` : "";
   return new GatewayError(
     "not_capable",
-    `Requires ${grants.join(" and ")} access under the policy ${level}: ${first?.pointer} ${first?.detail}${more}, run again ${remedy}`,
+    `Requires ${grants.join(" and ")} access under the policy ${level}: ${first?.detail}${more}, run again ${remedy}`,
     { errors, members: { grant: grants[0], grants } },
   );
 }

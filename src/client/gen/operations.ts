@@ -1006,7 +1006,7 @@ export interface Operations {
   /**
    * Show what the caller may do.
    *
-   * Lists what the caller may do. Needs a token, but no grant.
+   * Lists what the caller may do, and the most that it may use. Needs a token, but no grant.
    *
    * `GET /v1/grants`. Needs no grant.
    */

@@ -82,6 +82,8 @@ export type ProblemCode =
   | "headers_too_large"
   /** 429: Too many sessions. */
   | "too_many_sessions"
+  /** 429: Too many requests. */
+  | "too_many_requests"
   /** 429: The registry's rate limit is reached. */
   | "registry_rate_limited"
   /** 429: The runtime is out of a resource. */
@@ -141,6 +143,22 @@ export interface AuthConfig {
 export interface CDIDevice {
   /** Fully qualified CDI name, `VENDOR/CLASS=DEVICE`, such as `vendor.com/gpu=0`. The runtime must support CDI and know the device. */
   readonly name?: string | undefined;
+}
+
+/** The most that the caller may use. An absent member is not limited for the caller alone. */
+export interface CallerLimits {
+  /** Requests a second. At least 1. */
+  readonly requestsPerSecond?: number | undefined;
+  /** Open connections. At least 1. */
+  readonly connections?: number | undefined;
+  /** Open sessions. At least 1. */
+  readonly sessions?: number | undefined;
+  /** Open streams. At least 1. */
+  readonly streams?: number | undefined;
+  /** Pulls in progress that it has begun. At least 1. */
+  readonly pulls?: number | undefined;
+  /** Bytes of request bodies that are not answered yet. At least 1. */
+  readonly bodyBytes?: number | undefined;
 }
 
 /** Changes to the runtime's default set of Linux capabilities. Crest treats `NET_ADMIN`, `CAP_NET_ADMIN` and `net_admin` alike; `ALL` means every capability. Unknown names are refused. */
@@ -606,6 +624,7 @@ export interface GetGrantsAnswer {
   readonly tokenFile?: string | undefined;
   /** Everything the caller may do. */
   readonly grants: readonly Granted[];
+  readonly limits: CallerLimits;
 }
 
 /** Something the caller may do. */
@@ -1618,6 +1637,12 @@ export interface Problem {
   readonly candidates?: readonly string[] | undefined;
   /** A pod that a failed run left behind and that could not be removed. */
   readonly podSandboxId?: string | undefined;
+  /** The limit that was reached: `streams`, `requestsPerSecond`. */
+  readonly limit?: string | undefined;
+  /** The value of `limit`. */
+  readonly max?: number | undefined;
+  /** What changes `limit`, such as a flag of the gateway. */
+  readonly setting?: string | undefined;
   /** For a cursor whose file no longer exists: the nearest valid cursor. */
   readonly cursor?: string | undefined;
 }
