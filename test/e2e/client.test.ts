@@ -36,9 +36,12 @@ after(async () => {
   await removeFolder(folder);
 });
 
-const onNode = (version: string): readonly [string, ...string[]] => [
-  ...(["npx", "--yes", `--package=node@${version}`, "--", "node"] as const),
-];
+/** By the packages of the registry. */
+const platforms: { readonly [name: string]: readonly [string, ...string[]] } = {
+  "Node 20.19": ["npx", "--yes", "--package=node@20.19", "--", "node"],
+  "Node 24": ["npx", "--yes", "--package=node@24", "--", "node"],
+  Bun: ["npx", "--yes", "--package=bun@1.4.5", "--", "bun"],
+};
 
 async function printed(
   argv: readonly [string, ...string[]],
@@ -53,10 +56,10 @@ async function printed(
 const hello =
   /^(pull: \w+\n)+pulled sha256:\w{64}\nhello world\nexit code 3\ntick 1\ntick 2\ntick 3\nthe container exited with 0\n404 not_found\n$/;
 
-for (const version of ["20.19", "24"]) {
-  test(`the documented program runs on Node ${version}`, { skip }, async () => {
+for (const [platform, run] of Object.entries(platforms)) {
+  test(`the documented program runs on ${platform}`, { skip }, async () => {
     writeFileSync(join(folder, "hello.mjs"), documentedScript("js client node"));
-    assert.match(await printed([...onNode(version), "hello.mjs"], {}), hello);
+    assert.match(await printed([...run, "hello.mjs"], {}), hello);
   });
 }
 
