@@ -333,6 +333,12 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
     remedy:
       "Send the same request again as soon as `Retry-After` says. Read answers to their end, or close the connection, and ask for less at a time with `limit`. `--max-buffer` sets the amount.",
   },
+  audit_failed: {
+    happened:
+      "The gateway keeps an audit log (`--audit-file`), and could not write the line of this request: the disk is full, or the file is not one that it trusts. So the request was refused, and nothing ran.",
+    remedy:
+      "Read the gateway's log for the reason, free space or mend the file, and send the same request again. The gateway tries the file again with each request.",
+  },
   shutting_down: {
     happened: "The gateway is being stopped and takes no new sessions.",
     remedy: "Connect again when it is back.",

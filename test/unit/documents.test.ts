@@ -82,6 +82,7 @@ const testedBlocks: { readonly [info: string]: string } = {
   "js client socket": "test/e2e/client.test.ts",
   "ts client deno": "test/e2e/client.test.ts",
   "html client browser": "test/browser/client.test.ts",
+  "json audit": "test/e2e/audit.test.ts",
 };
 const programs = /^(?:sh|ts|python|go|java) (?:typescript|python|go|java)(?: \S+)?$/;
 

@@ -110,6 +110,8 @@ export type ProblemCode =
   | "runtime_unavailable"
   /** 503: Overloaded. */
   | "overloaded"
+  /** 503: The audit log cannot be written. */
+  | "audit_failed"
   /** 503: Shutting down. */
   | "shutting_down"
   /** 504: The runtime did not answer in time. */
