@@ -137,7 +137,8 @@ async function* follow<Item>(
           attempt = 0;
           if (event.type === "error") throw failureIn(event.data);
           lastId = event.id ?? lastId;
-          yield* state.take(parseItem<Item>(event.data));
+          // Not `yield*`, which takes several turns for each item.
+          for (const item of state.take(parseItem<Item>(event.data))) yield item;
         }
         state.ended();
         return;
