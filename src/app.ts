@@ -10,6 +10,7 @@ import { createHostGuard } from "./access/hosts.ts";
 import { createPodPolicy } from "./access/policy/pod-policy.ts";
 import { createAuthenticator } from "./access/token.ts";
 import { createOutputBudget } from "./api/output-budget.ts";
+import type { Audit } from "./audit/audit.ts";
 import type { CallerLimits } from "./config/options.ts";
 import { type Config, readPolicy, withPolicy } from "./config.ts";
 import { createContainerdClient } from "./containerd/client.ts";
@@ -74,7 +75,13 @@ export interface AppOptions
     Partial<
       Pick<
         Config,
-        "metricsListen" | "tokenFile" | "tokenFileHint" | "policy" | "runtimeEndpoint" | "imageEndpoint"
+        | "metricsListen"
+        | "tokenFile"
+        | "tokenFileHint"
+        | "policy"
+        | "runtimeEndpoint"
+        | "imageEndpoint"
+        | "auditFile"
       >
     >;
   readonly runtime: Runtime;
@@ -83,6 +90,8 @@ export interface AppOptions
   readonly log: (entry: LogEntry) => void;
   /** Default: requests and calls are not traced. */
   readonly tracing?: Tracing | undefined;
+  /** Default: no audit log. Its owner closes it, after the app. */
+  readonly audit?: Audit | undefined;
   readonly sessions?: SessionSettings;
   /** Memory for responses that clients have not yet read. Default: 256 MiB. Sessions get half as much on top. */
   readonly maxBufferBytes?: number | undefined;
@@ -212,6 +221,7 @@ export function createApp({
       watchers: usage.watchers,
       eventReaders: events.readers,
       pulls: pulls.running,
+      audit: options.audit?.counts,
     }),
   });
   const guardHost = createHostGuard(config.acceptHost);
@@ -234,6 +244,7 @@ export function createApp({
     listSilenceMs: options.listSilenceMs,
     roomWaitMs: options.roomWaitMs,
     requestLog: options.requestLog,
+    audit: options.audit,
     tracing,
     guardHost,
     connections,
@@ -354,8 +365,11 @@ function keptFrom({
   tokenFile,
   runtimeEndpoint,
   imageEndpoint,
+  auditFile,
 }: AppOptions["config"]): readonly string[] {
-  const own = [dataDir, tokenFile, runtimeEndpoint, imageEndpoint].filter((path) => path !== undefined);
+  const own = [dataDir, tokenFile, runtimeEndpoint, imageEndpoint, auditFile].filter(
+    (path) => path !== undefined,
+  );
   return [...own, ...wellKnownSockets];
 }
 

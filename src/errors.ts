@@ -76,6 +76,7 @@ export const errorTable = {
   network_teardown_failed: { status: 502, title: "The pod's network cannot be removed" },
   runtime_unavailable: { status: 503, title: "The runtime is unavailable", retryable: true },
   overloaded: { status: 503, title: "Overloaded", retryable: true },
+  audit_failed: { status: 503, title: "The audit log cannot be written", retryable: true },
   shutting_down: { status: 503, title: "Shutting down", retryable: true },
   deadline_exceeded: { status: 504, title: "The runtime did not answer in time", retryable: true },
   outcome_unknown: { status: 504, title: "Outcome unknown" },

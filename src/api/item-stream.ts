@@ -4,7 +4,7 @@ import { createGzip } from "node:zlib";
 import type { FastifyReply } from "fastify";
 import { GatewayError } from "../errors.ts";
 import { problemOf } from "../server/problems.ts";
-import { noteCode } from "../server/request-record.ts";
+import { noteProblem } from "../server/request-record.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";
 import type { RequestContext } from "./context.ts";
 import type { Gateway } from "./gateway.ts";
@@ -80,7 +80,12 @@ export async function itemsOverHttp<Item extends object>(
     if (raw.destroyed) resolve();
     else raw.once("close", resolve);
   });
-  place.hold({ ended, end: (_code, reason) => ending.end(new GatewayError("shutting_down", reason)) });
+  const traffic = { received: 0, sent: 0 };
+  place.hold({
+    ended,
+    traffic,
+    end: (_code, reason) => ending.end(new GatewayError("shutting_down", reason)),
+  });
   const body = Readable.from(textOf(ctx, items, stream), { objectMode: false });
   const isPacked = fileName !== undefined && takesGzip(ctx.request.headers["accept-encoding"]);
   return {
@@ -120,7 +125,7 @@ async function* textOf<Item extends object>(
 export function problemFor(gateway: Pick<Gateway, "report">, ctx: RequestContext, error: unknown): object {
   if (!(error instanceof GatewayError) || error.status >= 500) gateway.report(ctx.request, error);
   const problem = problemOf(error, { requestId: ctx.id });
-  noteCode(ctx.request, problem.code);
+  noteProblem(ctx.request, problem);
   return problem;
 }
 

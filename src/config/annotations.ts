@@ -4,6 +4,7 @@
 export type Reader =
   | "path"
   | "http-url"
+  | "webhook-url"
   | "unix-socket"
   | "listen-address"
   | "ip-address"
@@ -28,6 +29,7 @@ export const groups = [
   "limits",
   "log",
   "logs",
+  "audit",
   "start",
   "grants",
   "denials",

@@ -9,6 +9,7 @@ import {
   readListenAddress,
   readPath,
   readUnixSocket,
+  readWebhookUrl,
 } from "./addresses.ts";
 import type { Reader } from "./annotations.ts";
 import { unknownWord } from "./check-options.ts";
@@ -33,6 +34,7 @@ export type WrittenSettings = ReadonlyMap<string, readonly Written[]>;
 export const readers: { readonly [R in Reader]: (text: string, options: ReadOptions) => unknown } = {
   path: readPath,
   "http-url": readHttpUrl,
+  "webhook-url": readWebhookUrl,
   "unix-socket": readUnixSocket,
   "listen-address": readListenAddress,
   "ip-address": readIpAddress,

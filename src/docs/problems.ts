@@ -237,7 +237,7 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   },
   headers_too_large: {
     happened:
-      "The URL and the headers together are over 384 KiB. While very many connections are open the limit is lower, but at least 16 KiB.",
+      "The URL and the headers together are over 384 KiB, or there are more than 1,000 headers. While very many connections are open the limit is lower, but at least 16 KiB.",
     remedy: "Shorten them: cookies are not needed, and a long command fits into a script in the image.",
   },
   too_many_sessions: {
@@ -332,6 +332,12 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
       "Answers that clients have not read yet fill the memory that the gateway has for them, or the half of it that one caller may have. The request was refused before it did anything.",
     remedy:
       "Send the same request again as soon as `Retry-After` says. Read answers to their end, or close the connection, and ask for less at a time with `limit`. `--max-buffer` sets the amount.",
+  },
+  audit_failed: {
+    happened:
+      "The gateway keeps an audit log (`--audit-file`), and could not write the line of this request: the disk is full, or the file is not one that it trusts. So the request was refused, and nothing ran.",
+    remedy:
+      "Read the gateway's log for the reason, free space or mend the file, and send the same request again. The gateway tries the file again with each request.",
   },
   shutting_down: {
     happened: "The gateway is being stopped and takes no new sessions.",

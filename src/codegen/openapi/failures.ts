@@ -5,6 +5,7 @@ import { limitRefusal } from "../../limits/refusal.ts";
 import { type Route, rpcsOf } from "../../routes/define.ts";
 import type { RouteId } from "../../routes/index.ts";
 import { problemOf } from "../../server/problems.ts";
+import { refusalExample } from "./refusal-example.ts";
 import type { Schema } from "./schemas.ts";
 
 /** HTTP status -> its meaning for a caller. */
@@ -116,12 +117,12 @@ const filtersPods = (route: Route): boolean =>
 
 /** Returns the responses for all known failures; `default` covers the rest. */
 export function failuresOf(route: Route): Schema {
-  const statuses = new Set<Status>(["400", "401", "403", "429"]);
+  const statuses = new Set<Status>(["400", "401", "403", "429", "503"]);
   const add = (...more: readonly Status[]): void => {
     for (const status of more) statuses.add(status);
   };
   const calls = rpcsOf(route).length > 0;
-  if (calls) add("501", "502", "503", "504");
+  if (calls) add("501", "502", "504");
   if (route.path !== undefined) add("404", "409");
   if (filtersPods(route)) add("409");
   if (isLogs(route)) add("409", "410");
@@ -140,6 +141,7 @@ export function failuresOf(route: Route): Schema {
 
 function problem(status: Status, route: Route): Schema {
   const codes = codesOf(Number(status), route).map((code) => `\`${code}\``);
+  const example = status === "403" ? refusalExample(route) : undefined;
   return {
     description: `${meanings[status]} Its \`code\`: ${codes.join(", ")}.`,
     headers: problemHeaders(status, route),
@@ -147,6 +149,7 @@ function problem(status: Status, route: Route): Schema {
       "application/problem+json": {
         schema: { $ref: "#/components/schemas/Problem" },
         ...(status === "429" ? { examples: limitExample } : {}),
+        ...(example === undefined ? {} : { example }),
       },
     },
   };
