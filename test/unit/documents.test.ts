@@ -78,6 +78,10 @@ const testedBlocks: { readonly [info: string]: string } = {
   "ts embed": "test/e2e/package.test.ts",
   "yaml prometheus": "test/e2e/metrics.test.ts",
   "js browser": "test/browser/exec.test.ts",
+  "js client node": "test/e2e/client.test.ts",
+  "js client socket": "test/e2e/client.test.ts",
+  "ts client deno": "test/e2e/client.test.ts",
+  "html client browser": "test/browser/client.test.ts",
   "json audit": "test/e2e/audit.test.ts",
 };
 const programs = /^(?:sh|ts|python|go|java) (?:typescript|python|go|java)(?: \S+)?$/;
