@@ -4,10 +4,12 @@
  */
 import type { Server } from "node:http";
 import type { Server as HttpsServer } from "node:https";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createAuthenticate } from "./access/callers/authenticate.ts";
+import { createKnownCallers } from "./access/callers/known-callers.ts";
 import { createHostGuard } from "./access/hosts.ts";
 import { createPodPolicy } from "./access/policy/pod-policy.ts";
-import { createAuthenticator } from "./access/token.ts";
 import { createOutputBudget } from "./api/output-budget.ts";
 import { type Config, readPolicy, withPolicy } from "./config.ts";
 import { createContainerdClient } from "./containerd/client.ts";
@@ -46,6 +48,7 @@ import { createDrain } from "./server/drain.ts";
 import { listenOn, stopListening } from "./server/listen.ts";
 import { closeConnections } from "./server/listener.ts";
 import type { LogEntry } from "./server/log-entry.ts";
+import { createOverWatch } from "./server/over-watch.ts";
 import { createCollector } from "./stats/collector.ts";
 import { createMemoryReader } from "./stats/container-memory.ts";
 import { createNodeReader } from "./stats/read-node.ts";
@@ -67,11 +70,18 @@ export interface AppOptions
     Partial<
       Pick<
         Config,
-        "metricsListen" | "tokenFile" | "tokenFileHint" | "policy" | "runtimeEndpoint" | "imageEndpoint"
+        | "metricsListen"
+        | "tokenFile"
+        | "tokensFile"
+        | "tokenFileHint"
+        | "jwt"
+        | "policy"
+        | "runtimeEndpoint"
+        | "imageEndpoint"
       >
     >;
   readonly runtime: Runtime;
-  /** The token that callers must send. */
+  /** The operator's token. */
   readonly token: string;
   readonly log: (entry: LogEntry) => void;
   /** Default: requests and calls are not traced. */
@@ -137,9 +147,17 @@ export function createApp({
   stallTimeoutMs,
   ...options
 }: AppOptions): App {
-  const checkToken = createAuthenticator(token);
   const policy = readPolicy(config.policy);
-  const caller = { name: "token", grants: withPolicy(config.grants, policy), tokenFile: config.tokenFile };
+  const grants = withPolicy(config.grants, policy);
+  const callers = createKnownCallers({
+    path: config.tokensFile ?? join(config.dataDir, "tokens.json"),
+    grants,
+    refuse(error) {
+      const why = error instanceof Error ? error.message : String(error);
+      log({ level: "error", message: `Keeping the callers as they were: ${why}`, error });
+    },
+  });
+  const overWatch = createOverWatch();
   const { tracing } = options;
   const metrics = createGatewayMetrics();
   const traced = tracing?.interceptor(options.runtime) ?? options.runtime;
@@ -171,7 +189,7 @@ export function createApp({
       message: `This process may have too few open files for ${mostSessions} sessions: it takes ${maxStreams}; raise LimitNOFILE or ulimit -n, or set --max-sessions`,
     });
   }
-  const sessions = createSessionRegistry({ most: maxStreams, onBegin: metrics.sessionBegan });
+  const sessions = createSessionRegistry({ most: maxStreams, onBegin: metrics.sessionBegan, overWatch });
   const { maxBufferBytes = defaultBufferBytes } = options;
   const drain = createDrain();
   const observe = createContainerdObserver({ client: createContainerdClient(options.runtime), runtime });
@@ -213,10 +231,8 @@ export function createApp({
     tracing,
     guardHost,
     tokenFileHint: config.tokenFileHint ?? '"$CREST_TOKEN_FILE"',
-    authenticate(authorization) {
-      checkToken(authorization);
-      return caller;
-    },
+    authenticate: createAuthenticate({ token, tokenFile: config.tokenFile, grants, known: callers }),
+    ...{ callers, overWatch },
     ...{ usage, metrics, scrapes },
     ...{ log, drain, tls: tls?.identity.context },
     sessions: {
@@ -266,6 +282,7 @@ export function createApp({
     },
     async close(drainMs = 0, hurry = new Promise(() => {})) {
       isClosing = true;
+      callers.close();
       const kept = keeper?.close();
       renewal?.close();
       metrics.close();
@@ -315,10 +332,13 @@ export function adapt(transport: Runtime): { readonly runtime: Runtime; readonly
 function keptFrom({
   dataDir,
   tokenFile,
+  tokensFile,
   runtimeEndpoint,
   imageEndpoint,
 }: AppOptions["config"]): readonly string[] {
-  const own = [dataDir, tokenFile, runtimeEndpoint, imageEndpoint].filter((path) => path !== undefined);
+  const own = [dataDir, tokenFile, tokensFile, runtimeEndpoint, imageEndpoint].filter(
+    (path) => path !== undefined,
+  );
   return [...own, ...wellKnownSockets];
 }
 

@@ -21,7 +21,21 @@ export interface Caller {
   readonly layers?: readonly Grants[] | undefined;
   /** Path of the file that holds the caller's token. */
   readonly tokenFile?: string | undefined;
+  /** How the caller shows who it is. Default: the operator's token, which has all that the process allows. */
+  readonly by?: "token" | "certificate" | "jwt" | undefined;
+  /**
+   * The name under which shared limits count it: that of the first of the tokens that its own was made with. Otherwise
+   * a caller could have the limits of many by making tokens. Default: `name`.
+   */
+  readonly account?: string | undefined;
+  /** When its token expires, in milliseconds since 1970. */
+  readonly expiresAtMs?: number | undefined;
+  /** Why it may not go on: its token has expired or was revoked. Returns undefined while it may. */
+  readonly whyOver?: (() => string | undefined) | undefined;
 }
+
+/** The name under which shared limits count a caller. */
+export const accountOf = ({ account, name }: Caller): string => account ?? name;
 
 /** What a route requires. */
 export interface Guarded {

@@ -6,6 +6,7 @@ import { GatewayError } from "../errors.ts";
 import { problemOf } from "../server/problems.ts";
 import { noteCode } from "../server/request-record.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";
+import { closeCode } from "../streaming/socket.ts";
 import type { RequestContext } from "./context.ts";
 import type { Gateway } from "./gateway.ts";
 import { withHeartbeat } from "./heartbeat.ts";
@@ -61,7 +62,7 @@ export async function itemsOverHttp<Item extends object>(
   stream: ItemStream<Item>,
 ): Promise<{ readonly send: (reply: FastifyReply) => FastifyReply }> {
   const { gateway, registry, format, ending, fileName, open } = stream;
-  const place = registry.reserve(ending.end);
+  const place = registry.reserve(ending.end, 1, ctx.caller.whyOver);
   let items: Batches<Item>;
   try {
     items = await open();
@@ -74,7 +75,13 @@ export async function itemsOverHttp<Item extends object>(
     if (raw.destroyed) resolve();
     else raw.once("close", resolve);
   });
-  place.hold({ ended, end: (_code, reason) => ending.end(new GatewayError("shutting_down", reason)) });
+  place.hold({
+    ended,
+    end: (code, reason) =>
+      ending.end(
+        new GatewayError(code === closeCode.unauthenticated ? "unauthenticated" : "shutting_down", reason),
+      ),
+  });
   const body = Readable.from(textOf(ctx, items, stream), { objectMode: false });
   const isPacked = fileName !== undefined && takesGzip(ctx.request.headers["accept-encoding"]);
   return {

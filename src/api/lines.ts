@@ -6,7 +6,9 @@
  * cuts the connection: the client sees that the last chunk is missing. The runtime may be silent for as long as a list
  * may take. Time that the client spends reading does not count.
  */
+
 import { Readable } from "node:stream";
+import { accountOf } from "../access/authorize.ts";
 import { CallCancelled, type FailedMember } from "../cri/channel.ts";
 import { fieldAt, fieldsOf, type Items, replyItems, writeItems } from "../cri/codec.ts";
 import { rpcRules } from "../cri/rpc-rules.ts";
@@ -137,7 +139,7 @@ export function createLines(route: ListRoute, gateway: Gateway): Lines {
 
   return async (ctx, { wire, wanted }) => {
     const { request, reply } = ctx;
-    const room = budget.reserve(ctx.caller.name, requestBytes);
+    const room = budget.reserve(accountOf(ctx.caller), requestBytes);
     whenClosed(reply, room.release);
     const source = await open(ctx, wire);
     try {

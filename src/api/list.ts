@@ -2,7 +2,9 @@
  * Handles list routes: filters (the runtime's and ours), one stable order, pages and an ETag; or NDJSON as the items
  * arrive. Works on wire bytes, and decodes only the fields that order and filters need.
  */
+
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { accountOf } from "../access/authorize.ts";
 import { normalReference } from "../access/reference.ts";
 import type { FailedMember } from "../cri/channel.ts";
 import { fieldAt, fieldNumbers, type Items, writeItems } from "../cri/codec.ts";
@@ -80,7 +82,7 @@ export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRout
       const page = parsePage(query, filters);
       const key = `${filters}${JSON.stringify([query.limit, query.continue, ctx.scopeKey])}`;
       const shared = await share({ key, deadlineMs, onCancel: ctx.onCancel }, async (onCancel) => {
-        const written = await writeWithin(gateway.budget, ctx.caller.name, async () => {
+        const written = await writeWithin(gateway.budget, accountOf(ctx.caller), async () => {
           const { failures, onFailedMember } = gatherFailures();
           const options = { deadlineMs, onCancel, onFailedMember };
           const reply = await runtime.call(rpc, wire, options);

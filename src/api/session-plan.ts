@@ -1,5 +1,5 @@
 /** What all sessions share: settings, plans, and opening a connection to the runtime. */
-import type { Caller } from "../access/authorize.ts";
+import { accountOf, type Caller } from "../access/authorize.ts";
 import { call } from "../cri/call.ts";
 import type { SessionRoute } from "../routes/define.ts";
 import type { Bridged } from "../streaming/bridge.ts";
@@ -49,10 +49,10 @@ export interface PlanOptions {
 /** Begins a session. Its waiting output counts against the caller's budget until it ends. */
 export function counted(
   { output }: SessionOptions,
-  { name }: Caller,
+  caller: Caller,
   begin: (waiting: WaitingOutput) => Bridged,
 ): Bridged {
-  const waiting = output.reserve(name, 0);
+  const waiting = output.reserve(accountOf(caller), 0);
   const session = begin(waiting);
   void session.ended.finally(waiting.release);
   return session;

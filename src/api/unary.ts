@@ -1,5 +1,7 @@
 /** Routes answered by one RPC: how they bind, call and answer. For the order of the stages, see `stages.ts`. */
+
 import type { FastifyReply } from "fastify";
+import { accountOf } from "../access/authorize.ts";
 import { decodeReply, fieldAt, writeReply } from "../cri/codec.ts";
 import { deadlineOf } from "../cri/rpc-rules.ts";
 import { GatewayError } from "../errors.ts";
@@ -115,7 +117,7 @@ function optionsOf({ bound, onCancel }: Context, { rpc, message }: RuntimeReques
 function execCall({ runtime, budget, roomWaitMs: waitMs = defaultRoomWaitMs }: Gateway): Call {
   return async (ctx, outgoing) => {
     const { onCancel } = ctx;
-    const room = await budget.expect(ctx.caller.name, unknownOutputBytes, { waitMs, onCancel });
+    const room = await budget.expect(accountOf(ctx.caller), unknownOutputBytes, { waitMs, onCancel });
     whenClosed(ctx.reply, room.release);
     const result = await runtime.call(outgoing.rpc, outgoing.wire, optionsOf(ctx, outgoing));
     room.force(result.length);
@@ -149,7 +151,7 @@ function readCall(route: UnaryRoute, { runtime, share, budget, pool }: Gateway):
     const { wire } = outgoing;
     const key = `${rpc} ${ctx.scopeKey} ${wire.toString("latin1")}`;
     const shared = await share({ key, deadlineMs, onCancel: ctx.onCancel }, async (onCancel) => {
-      const written = await writeWithin(budget, ctx.caller.name, async () => {
+      const written = await writeWithin(budget, accountOf(ctx.caller), async () => {
         const result = await runtime.call(rpc, wire, { ...options, onCancel });
         requireField?.(result, ctx.request.url);
         return writeReply(rpc, result, pool);

@@ -51,7 +51,7 @@ export function registerUpgrade<R extends Route, P extends UpgradePlan, A>(
       if (!request.ws) return;
       const ctx = new RequestContext(route, request, reply);
       const plan = await stages.begin(ctx);
-      const place = { registry, places: plan.places };
+      const place = { registry, places: plan.places, whyOver: ctx.caller.whyOver };
       const begin = await prepareSession(request.raw.socket, place, async (client) => {
         ctx.onCancel = client.onCancel;
         return sessionOf(await stages.proceed(ctx, { ...plan, client }));

@@ -4,6 +4,7 @@
 export type Reader =
   | "path"
   | "http-url"
+  | "key-set"
   | "unix-socket"
   | "listen-address"
   | "ip-address"

@@ -3,6 +3,7 @@
 import { type Group, groups } from "./annotations.ts";
 import { type CommandName, commandNames, commands, operandsOf, type ServingCommand } from "./commands.ts";
 import { type Setting, settings } from "./settings.ts";
+import { tokenSettings } from "./token-settings.ts";
 
 const titles: { readonly [G in Group]: string } = {
   where: "Where",
@@ -33,6 +34,14 @@ export function helpText(command: CommandName | undefined, columns = 80): string
   const width = Math.min(Math.max(columns, 80), 100);
   const { title, about } = commands[command];
   const intro = [`crest ${command}: ${title}`, "", ...wrap(about, width)];
+  if (command === "token")
+    return lines([
+      ...intro,
+      "",
+      `Usage: crest token ${operandsOf(command).join(" ")} [FLAGS]`,
+      "",
+      ...tokenSettings.flatMap((setting) => entry(setting, width)),
+    ]);
   if (command !== "up" && command !== "serve")
     return lines([...intro, "", `Usage: ${["crest", command, ...operandsOf(command)].join(" ")}`]);
   return lines([

@@ -1,6 +1,7 @@
 /** /livez and /readyz for Kubernetes probes: plain text, no token. `/readyz?verbose` shows more and needs a grant. */
 import type { FastifyInstance } from "fastify";
-import { type Caller, requireGrant } from "../access/authorize.ts";
+import { requireGrant } from "../access/authorize.ts";
+import type { Authenticate } from "../access/callers/authenticate.ts";
 import { call } from "../cri/call.ts";
 import type { Runtime } from "../cri/channel.ts";
 import type { Drain } from "../server/drain.ts";
@@ -11,8 +12,7 @@ export interface HealthOptions {
   readonly runtime: Runtime;
   readonly sessions: Pick<SessionRegistry, "count">;
   readonly drain: Pick<Drain, "isDraining">;
-  /** @throws {GatewayError} unauthenticated: when the header holds no valid token. */
-  authenticate(authorization: string | undefined): Caller;
+  readonly authenticate: Authenticate;
 }
 
 const probeMs = 2000;
@@ -41,7 +41,10 @@ export function registerHealth(
   app.get("/livez", async (_request, reply) => reply.type("text/plain").send("ok\n"));
   app.get("/readyz", async (request, reply) => {
     const verbose = (request.query as { readonly verbose?: unknown }).verbose !== undefined;
-    if (verbose) requireGrant("read:runtime", authenticate(request.headers.authorization));
+    if (verbose) {
+      const { authorization } = request.headers;
+      requireGrant("read:runtime", await authenticate({ authorization, socket: request.raw.socket }));
+    }
     if (drain.isDraining) return reply.code(503).type("text/plain").send("the gateway is shutting down\n");
     const answers = await runtimeAnswers();
     const lines = verbose

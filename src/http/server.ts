@@ -8,7 +8,8 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { SecureContextOptions } from "node:tls";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import type { Audit } from "../access/audit.ts";
-import type { Caller } from "../access/authorize.ts";
+import type { Authenticate } from "../access/callers/authenticate.ts";
+import type { KnownCallers } from "../access/callers/known-callers.ts";
 import type { HostGuard } from "../access/hosts.ts";
 import type { PodPolicy } from "../access/policy/pod-policy.ts";
 import { bodyLimitBytes, registerBodies } from "../api/bodies.ts";
@@ -38,6 +39,7 @@ import type { LogEntry } from "../server/log-entry.ts";
 import { allMethods, allowedMethods } from "../server/methods.ts";
 import { ignoreExpectations } from "../server/node/expectations.ts";
 import { isUpgraded } from "../server/node/upgrades.ts";
+import type { OverWatch } from "../server/over-watch.ts";
 import { paceBodies } from "../server/paced-body.ts";
 import { noteResponse } from "../server/pending-responses.ts";
 import { apiHeaders, pathOf, sendProblem } from "../server/problems.ts";
@@ -69,8 +71,10 @@ export interface ServerOptions {
   readonly guardHost: HostGuard;
   /** The shell word for the token file in the reference's curl examples: see `Config`. */
   readonly tokenFileHint: string;
-  /** @throws {GatewayError} unauthenticated: when the header holds no valid token. */
-  authenticate(authorization: string | undefined): Caller;
+  readonly authenticate: Authenticate;
+  /** See `Gateway`. */
+  readonly callers: KnownCallers;
+  readonly overWatch: OverWatch;
   /** Time limit for receiving a complete request, in milliseconds, without its response. Default: 60,000. */
   readonly requestTimeoutMs?: number;
   /**
@@ -186,7 +190,8 @@ export function createServer(options: ServerOptions): Server {
     checkCodings(request.raw);
     checkQuery(request.url);
     if (!openPaths.has(pathOf(request.url))) {
-      request.caller = options.authenticate(authorizationOf(request));
+      const { socket } = request.raw;
+      request.caller = await options.authenticate({ authorization: authorizationOf(request), socket });
     }
     if (asksForSpdy(request.raw)) refuseSpdy(request);
     // Before Fastify reads the body: where no route takes one, its checks do not matter.

@@ -6,6 +6,7 @@
  */
 import type { Socket as Connection } from "node:net";
 import { CallCancelled } from "../cri/channel.ts";
+import type { WhyOver } from "../server/over-watch.ts";
 import type { Bridged } from "./bridge.ts";
 import type { SessionRegistry } from "./registry.ts";
 import type { Socket } from "./socket.ts";
@@ -32,6 +33,8 @@ export interface Counted {
   readonly registry: SessionRegistry;
   /** Number of places that the session takes. */
   readonly places: number;
+  /** See `Caller`. */
+  readonly whyOver?: WhyOver | undefined;
 }
 
 /**
@@ -42,12 +45,12 @@ export interface Counted {
  */
 export async function prepareSession(
   connection: Connection,
-  { registry, places }: Counted,
+  { registry, places, whyOver }: Counted,
   prepare: (client: WaitingClient) => Promise<PendingSession>,
 ): Promise<(socket: Socket) => void> {
   const { client, giveUp, unwatch } = watch(connection);
   try {
-    const place = registry.reserve(giveUp, places);
+    const place = registry.reserve(giveUp, places, whyOver);
     try {
       client.check();
       const session = await prepare(client);

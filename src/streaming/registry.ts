@@ -1,18 +1,21 @@
 /** The registry of open sessions: counts them, limits them, and ends them together. */
 import { GatewayError } from "../errors.ts";
+import type { OverWatch, WhyOver } from "../server/over-watch.ts";
 import type { Bridged } from "./bridge.ts";
+import { closeCode } from "./socket.ts";
 
 export interface SessionRegistry {
   /**
    * Reserves places for a session before the runtime is called, one for each connection that it opens to the runtime.
    * Free them with `release`, or pass them to the session with `hold`. `onClosing` is called if the gateway shuts down
-   * before that.
+   * before that, or the caller may not go on. Once the caller may not go on, its sessions end with 4401.
    *
    * @param places Default: 1.
+   * @param whyOver See `Caller`.
    * @throws {GatewayError} too_many_sessions: when too few places are left.
    * @throws {GatewayError} shutting_down: when the registry is closing.
    */
-  reserve(onClosing: (why: GatewayError) => void, places?: number): Slot;
+  reserve(onClosing: (why: GatewayError) => void, places?: number, whyOver?: WhyOver): Slot;
   /** Total number of places. */
   readonly most: number;
   /** Sessions that are open or being prepared, regardless of how many places each takes. */
@@ -39,9 +42,11 @@ export interface RegistryOptions {
   readonly most: number;
   /** Called for each session that gets its places. */
   readonly onBegin?: () => void;
+  /** Default: callers may go on for ever. */
+  readonly overWatch?: OverWatch;
 }
 
-export function createSessionRegistry({ most, onBegin }: RegistryOptions): SessionRegistry {
+export function createSessionRegistry({ most, onBegin, overWatch }: RegistryOptions): SessionRegistry {
   const open = new Set<Bridged>();
   const pending = new Set<(why: GatewayError) => void>();
   let count = 0;
@@ -54,7 +59,7 @@ export function createSessionRegistry({ most, onBegin }: RegistryOptions): Sessi
     get count() {
       return count;
     },
-    reserve(onClosing, places = 1) {
+    reserve(onClosing, places = 1, whyOver = undefined) {
       if (closing) throw refusal();
       if (taken + places > most) {
         const needed = places === 1 ? "" : `, ${places} are needed, one for each port`;
@@ -68,9 +73,15 @@ export function createSessionRegistry({ most, onBegin }: RegistryOptions): Sessi
       taken += places;
       pending.add(onClosing);
       let given = false;
+      let held: Bridged | undefined;
+      const unwatch = overWatch?.watch(whyOver, (why) => {
+        if (held === undefined) onClosing(new GatewayError("unauthenticated", why));
+        else held.end(closeCode.unauthenticated, why, farewellMs);
+      });
       const release = (): void => {
         if (given) return;
         given = true;
+        unwatch?.();
         pending.delete(onClosing);
         count--;
         taken -= places;
@@ -80,6 +91,7 @@ export function createSessionRegistry({ most, onBegin }: RegistryOptions): Sessi
         hold(session) {
           pending.delete(onClosing);
           open.add(session);
+          held = session;
           void session.ended.finally(() => {
             open.delete(session);
             release();
