@@ -74,6 +74,12 @@ export const errorTable = {
   runtime_error: { status: 502, title: "The runtime failed" },
   network_teardown_failed: { status: 502, title: "The pod's network cannot be removed" },
   runtime_unavailable: { status: 503, title: "The runtime is unavailable", retryable: true },
+  issuer_unavailable: {
+    status: 503,
+    title: "The keys of the token's issuer are not available",
+    retryable: true,
+  },
+  tokens_file_unavailable: { status: 503, title: "The tokens file cannot be changed" },
   overloaded: { status: 503, title: "Overloaded", retryable: true },
   shutting_down: { status: 503, title: "Shutting down", retryable: true },
   deadline_exceeded: { status: 504, title: "The runtime did not answer in time", retryable: true },

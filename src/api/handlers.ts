@@ -22,6 +22,7 @@ import { readPostMortem } from "./post-mortem.ts";
 import { pruneImages, prunePods } from "./prune.ts";
 import { pullAnswer, visiblePull, visiblePulls } from "./pull-answer.ts";
 import type { StreamHandler } from "./stream.ts";
+import { tokenHandlers } from "./token-handlers.ts";
 import { usageHandlers } from "./usage-handlers.ts";
 
 export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<Id>> } = {
@@ -31,6 +32,8 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
   }),
 
   getGrants: async ({ caller }) => grantsAnswer(caller),
+
+  ...tokenHandlers,
 
   /**
    * Removes by id even if a name was given: one runtime reports success for a name and removes nothing. This removes

@@ -186,7 +186,7 @@ export const schemas: { readonly options: Shape; readonly command: Shape; readon
           "issuer": {
             "group": "who",
             "placeholder": "URL",
-            "description": "Accepts JSON Web Tokens of this issuer, besides the other tokens: exactly their iss. Needs --jwt-audience and --jwt-jwks.",
+            "description": "Accepts JSON Web Tokens of this issuer, besides the other tokens: exactly their iss. Needs the next two as well.",
             "defaultText": "none",
             "example": "https://login.example",
             "type": "string"
