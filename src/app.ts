@@ -220,7 +220,7 @@ export function createApp({
     }),
     policy: createPodPolicy({ level: policy.level, logRoot, kept: keptFrom(config) }),
     logRoots: [logRoot, ...nodeLogRoots],
-    containers: listedContainers({ runtime, changes: events, kept: keptLogs, logRoot }),
+    containersOf: (runtime, kept) => listedContainers({ runtime, changes: events, kept, logRoot }),
     keptLogs,
     pulls,
     pool: createBufferPool(),

@@ -6,13 +6,15 @@
 
 /**
  * What may follow the `=` after a word:
- * - `kinds`: some of the word's kinds, `--allow-read=pods,images`;
+ * - `kinds`: some of the word's kinds, `--allow-read=pods,images`, or of these only those of some pods,
+ *   `--allow-read=stats:demo/web`, or everything of some pods, `--allow-read=demo/*`;
  * - `prefixes`: registries, with or without a path, `--allow-pull=docker.io/library`;
  * - `hosts`: what of the node a pod may reach, `--allow-host=port:8080`: see {@link hostWords};
- * - `scope`: the pods that it applies to. Reserved: values are refused until scopes exist;
+ * - `scope`: the pods that it applies to, `--allow-exec=demo/web`: see `access/scope.ts`;
+ * - `ports`: such pods, or ports of them, `--allow-forward=demo/web:80,8000-8010`;
  * - `nothing`: the word cannot be narrowed.
  */
-type Takes = "kinds" | "prefixes" | "hosts" | "scope" | "nothing";
+type Takes = "kinds" | "prefixes" | "hosts" | "scope" | "ports" | "nothing";
 
 interface Word {
   readonly takes: Takes;
@@ -34,7 +36,7 @@ export const grantWords = {
   remove: { takes: "scope", summary: "Remove pods and containers" },
   exec: { takes: "scope", summary: "Run commands in containers, attach to them" },
   checkpoint: { takes: "scope", summary: "Checkpoint containers and pods, restore pods" },
-  forward: { takes: "scope", summary: "Connect to ports of pods" },
+  forward: { takes: "ports", summary: "Connect to ports of pods" },
   pull: { takes: "prefixes", summary: "Pull images" },
   "image-remove": { takes: "nothing", summary: "Remove images" },
   verbose: {
@@ -139,12 +141,15 @@ export const allGrants: readonly Grant[] = grantWordNames.flatMap((name) => {
   return (word.kinds?.map((kind) => `${name}:${kind}`) ?? [name]) as Grant[];
 });
 
-/** The narrowing of one word: some of its kinds, registry prefixes, or host words such as `port:8080`. */
+/** What may be read of some pods: `demo/*`, `label:app=web`, `stats:demo/web`. */
+type ReadScope = `${string}/${string}` | `${string}:${string}`;
+
+/** The narrowing of one word: some of its kinds, registry prefixes, host words such as `port:8080`, or scopes. */
 export type NarrowingOf<W extends GrantWord> = (typeof grantWords)[W]["takes"] extends "kinds"
-  ? readonly KindOf<W>[]
-  : (typeof grantWords)[W]["takes"] extends "prefixes" | "hosts"
-    ? readonly string[]
-    : never;
+  ? readonly (KindOf<W> | ReadScope)[]
+  : (typeof grantWords)[W]["takes"] extends "nothing"
+    ? never
+    : readonly string[];
 
 /** Word -> `true` for all of it, or what it is narrowed to (never empty). Absent: not in the set. */
 export type GrantSet = { readonly [W in GrantWord]?: true | NarrowingOf<W> };

@@ -5,9 +5,17 @@
  * missing flag.
  */
 import { GatewayError } from "../errors.ts";
-import { describeGrant, type Grant, type Grants, type GrantWord } from "../grants.ts";
+import {
+  describeGrant,
+  type Grant,
+  type GrantSet,
+  type Grants,
+  type GrantWord,
+  grantWords,
+} from "../grants.ts";
 import type { Access } from "../routes/define.ts";
 import { isHub, placeOf, repositoryOf } from "./reference.ts";
+import { allPods, coversPods, isScope, kindsOfPods, type Pods, scopeForKind, scopeOfPod } from "./scope.ts";
 
 /** The caller, and what it may do: what the process allows, and each of its own layers too. */
 export interface Caller {
@@ -46,10 +54,13 @@ export interface Guarded {
   readonly path?: { readonly [name: string]: string };
 }
 
+/** What a grant is needed for: an image, as a normalized reference, or pods. Undefined: not known yet. */
+export type Resource = string | Pods;
+
 /** What is known about a request. */
 export interface Asked {
-  /** The image to pull, as a normalized reference. */
-  readonly reference?: string | undefined;
+  /** The image or the pod. */
+  readonly resource?: Resource;
   /** The fields in the route's `fieldGrants` that the request sets. */
   readonly fields?: readonly string[];
 }
@@ -60,9 +71,9 @@ export interface Asked {
  * @throws {GatewayError} not_capable: names everything that is missing, so that the operator has to restart the gateway
  *   only once.
  */
-export function authorize(route: Guarded, caller: Caller, { reference, fields = [] }: Asked = {}): void {
+export function authorize(route: Guarded, caller: Caller, { resource, fields = [] }: Asked = {}): void {
   if (route.allow === "authenticated") return;
-  const needs: Need[] = [{ grant: route.allow, resource: reference }];
+  const needs: Need[] = [{ grant: route.allow, resource }];
   for (const field of fields) {
     const grant = route.fieldGrants?.[field];
     if (grant !== undefined && needs.every((need) => need.grant !== grant))
@@ -78,7 +89,7 @@ export function authorize(route: Guarded, caller: Caller, { reference, fields = 
  *
  * @throws {GatewayError} not_capable: when the caller lacks the grant.
  */
-export function requireGrant(grant: Grant, caller: Caller, resource?: string): void {
+export function requireGrant(grant: Grant, caller: Caller, resource?: Resource): void {
   if (!canUse(grant, caller, resource)) throw refusal([{ grant, resource }], caller);
 }
 
@@ -99,7 +110,7 @@ export function requireManaged(
   pod: { readonly namespace: string; readonly name: string; readonly managed: boolean },
   caller: Caller,
 ): void {
-  if (!pod.managed) requireGrant("unmanaged", caller, `${pod.namespace}/${pod.name}`);
+  if (!pod.managed) requireGrant("unmanaged", caller, { ...pod, labels: {} });
 }
 
 /** Whether the caller may change pods that Crest did not create. */
@@ -115,40 +126,85 @@ export function arePullsNarrowed(caller: Caller): boolean {
   );
 }
 
-/** Whether `caller` has `grant`. For a pull: whether it may pull `resource`, a normalized reference. */
-export const canUse = (grant: Grant, caller: Caller, resource?: string): boolean =>
+/** Whether `caller` has `grant`, for `resource` if it can be narrowed. */
+export const canUse = (grant: Grant, caller: Caller, resource?: Resource): boolean =>
   layersOf(caller).every((grants) => isGiven(grant, grants, resource));
 
-/** Whether one layer gives a grant. */
-function isGiven(grant: Grant, grants: Grants, resource: string | undefined): boolean {
-  const [word, kind] = grant.split(":") as [GrantWord, string | undefined];
-  if (covers(grants.deny[word], { isHost: word === "host", kind, resource, denies: true })) return false;
-  return isAllowed(grants, word, { isHost: word === "host", kind, resource, denies: false });
+/** Whether a route's grant is narrowed to some pods, for this caller. */
+export function isScoped({ allow }: Pick<Guarded, "allow">, caller: Caller): boolean {
+  return allow !== "authenticated" && isOfPods(allow) && !canUse(allow, caller, allPods);
 }
 
-const isAllowed = ({ all, allow }: Grants, word: GrantWord, use: Use): boolean =>
-  all || covers(allow[word], use);
+/** What a grant is narrowed to in a set: scopes, prefixes or host words. Undefined if to nothing. */
+export function narrowing(set: GrantSet, grant: Grant): string[] | undefined {
+  const [word, kind] = grant.split(":") as [GrantWord, string | undefined];
+  const entry = set[word];
+  if (!Array.isArray(entry)) return undefined;
+  if (kind === undefined) return [...entry];
+  if (entry.includes(kind) || !isOfPods(grant)) return undefined;
+  const scopes = entry.flatMap((text: string) => scopeForKind(text, kind) ?? []);
+  return scopes.length > 0 ? scopes : undefined;
+}
+
+/** Whether a grant can be narrowed to pods. */
+function isOfPods(grant: Grant): boolean {
+  const [word, kind = ""] = grant.split(":") as [GrantWord, string | undefined];
+  const { takes } = grantWords[word];
+  return takes === "scope" || takes === "ports" || (takes === "kinds" && kindsOfPods.includes(kind));
+}
+
+/** Whether one layer gives a grant. */
+function isGiven(grant: Grant, grants: Grants, resource: Resource): boolean {
+  const [word, kind] = grant.split(":") as [GrantWord, string | undefined];
+  if (covers(grants.deny[word], { word, kind, resource, denies: true })) return false;
+  return isAllowed(grants, { word, kind, resource, denies: false });
+}
+
+const isAllowed = ({ all, allow }: Grants, use: Use): boolean => all || covers(allow[use.word], use);
 
 interface Use {
-  readonly isHost: boolean;
+  readonly word: GrantWord;
   readonly kind: string | undefined;
-  readonly resource: string | undefined;
+  readonly resource: Resource;
   /** Whether the entry is a denial. */
   readonly denies: boolean;
 }
 
-/** Whether the entry of one grant word, which may be narrowed to kinds or prefixes, covers this use. */
-function covers(
-  entry: true | readonly string[] | undefined,
-  { isHost, kind, resource, denies }: Use,
-): boolean {
+/** Whether the entry of one grant word, which may be narrowed, covers this use. */
+function covers(entry: true | readonly string[] | undefined, use: Use): boolean {
   if (entry === undefined || entry === true) return entry === true;
-  if (kind !== undefined) return entry.includes(kind);
-  // What needs the grant as such needs all of it. Its words are for pods: see policy/host-grant.ts.
-  if (isHost) return denies;
-  // While the resource is unknown, nothing is denied or refused. The check is repeated once it is known.
-  if (resource === undefined) return !denies;
-  return entry.some((prefix) => isBelow(resource, prefix, denies));
+  const { word, kind, resource, denies } = use;
+  switch (grantWords[word].takes) {
+    case "kinds": {
+      if (kind !== undefined && entry.includes(kind)) return true;
+      const isOfPods = kind !== undefined && kindsOfPods.includes(kind);
+      return isOfPods && coversPods(scopesIn(entry), podsOf(resource), { kind, denies });
+    }
+    case "scope":
+    case "ports":
+      return coversPods(entry, podsOf(resource), { denies });
+    case "prefixes":
+      // While the image is unknown, nothing is denied or refused. The check is repeated once it is known.
+      if (typeof resource !== "string") return !denies;
+      return entry.some((prefix) => isBelow(resource, prefix, denies));
+    default:
+      // What needs the grant as such needs all of it. Its words are for pods: see policy/host-grant.ts.
+      return denies;
+  }
+}
+
+const podsOf = (resource: Resource): Pods => (typeof resource === "string" ? undefined : resource);
+
+const scopeLists = new WeakMap<readonly string[], readonly string[]>();
+
+/** The scopes in a grant to read. The same list for the same entry, so that it is parsed once. */
+function scopesIn(entry: readonly string[]): readonly string[] {
+  let scopes = scopeLists.get(entry);
+  if (scopes === undefined) {
+    scopes = entry.filter(isScope);
+    scopeLists.set(entry, scopes);
+  }
+  return scopes;
 }
 
 /**
@@ -179,7 +235,7 @@ function isPathBelow(path: string, prefix: string): boolean {
 interface Need {
   readonly grant: Grant;
   /** What it is needed for, if the grant can be narrowed. */
-  readonly resource?: string | undefined;
+  readonly resource?: Resource;
   readonly why?: string;
 }
 
@@ -197,7 +253,7 @@ function refusal(
   caller: Caller,
   { mayNeedUnmanaged = false }: RefusalOptions = {},
 ): GatewayError {
-  const resource = needs.find((need) => need.resource)?.resource;
+  const resource = needs.map(nameOf).find((name) => name !== undefined);
   const unmanaged = mayNeedUnmanaged ? remediesFor([{ grant: "unmanaged" }], caller) : "";
   return new GatewayError(
     "not_capable",
@@ -234,17 +290,27 @@ interface Flags {
 }
 
 /** The flags that provide one missing grant. */
-function flagsFor({ grant, resource }: Need, grants: Grants): Flags {
+function flagsFor(need: Need, grants: Grants): Flags {
+  const { grant, resource } = need;
   const [word, kind] = grant.split(":") as [GrantWord, string | undefined];
   const denial = grants.deny[word];
-  const isDenied = covers(denial, { isHost: word === "host", kind, resource, denies: true });
-  const isGranted = isAllowed(grants, word, { isHost: word === "host", kind, resource, denies: false });
-  // A prefix has no tag or digest.
-  const allow = word === "pull" && resource ? `--allow-pull=${repositoryOf(resource)}` : describeGrant(grant);
+  const isDenied = covers(denial, { word, kind, resource, denies: true });
+  const isGranted = isAllowed(grants, { word, kind, resource, denies: false });
+  const allow = flagOf(need);
   return {
     without: isDenied ? [`--deny-${word}${denial === true ? "" : `=${denial?.join(",")}`}`] : [],
     add: isGranted ? [] : [allow],
   };
+}
+
+/** `--allow-exec=demo/web`: just what is needed, if it can be written. */
+function flagOf({ grant, resource }: Need): string {
+  if (resource === undefined || resource === allPods) return describeGrant(grant);
+  // A prefix has no tag or digest.
+  if (typeof resource === "string") return `--allow-pull=${repositoryOf(resource)}`;
+  const scope = isOfPods(grant) ? scopeOfPod(resource) : undefined;
+  if (scope === undefined) return describeGrant(grant);
+  return `${describeGrant(grant)}${grant.includes(":") ? ":" : "="}${scope}`;
 }
 
 /** `without --deny-exec and with --allow-run --allow-host` */
@@ -264,7 +330,17 @@ function remedyOf(flags: readonly Flags[]): string {
 }
 
 /** `host access because ...`, `pull access to "quay.io/app:1"` */
-function wordsOf({ grant, resource, why }: Need): string {
+function wordsOf(need: Need): string {
+  const { grant, resource, why } = need;
   const [word] = grant.split(":");
-  return `${word} access${resource ? ` to "${resource}"` : ""}${why === undefined ? "" : ` ${why}`}`;
+  const to = resource === allPods ? " to all pods" : nameOf(need) ? ` to "${nameOf(need)}"` : "";
+  return `${word} access${to}${why === undefined ? "" : ` ${why}`}`;
+}
+
+/** The name of the image or the pod. */
+function nameOf({ resource }: Need): string | undefined {
+  if (typeof resource === "string") return resource === "" ? undefined : resource;
+  if (resource === undefined || resource === allPods) return undefined;
+  const { namespace, name, port } = resource;
+  return `${namespace}/${name}${port === undefined ? "" : `:${port}`}`;
 }

@@ -1,8 +1,134 @@
-/** Which pods, containers and images a caller may see. */
-import type { Caller } from "./authorize.ts";
+/**
+ * Scopes: the pods to which a grant or a denial is narrowed. `config/scope-text.ts` checks their texts.
+ *
+ * Names are compared one by one and as a whole: `demo/web-*` covers pods of the namespace `demo` whose names begin with
+ * `web-`, whatever characters the rest contains.
+ */
+
+/** What scopes are compared with. */
+export interface ScopedPod {
+  readonly namespace: string;
+  readonly name: string;
+  /** Of the pod itself. Those of its containers do not count, because their creators choose them. */
+  readonly labels: { readonly [key: string]: string };
+  /** The port to connect to. Absent: not known yet. */
+  readonly port?: number;
+}
+
+interface Scope {
+  /** For grants to read: what of these pods; absent for everything. */
+  readonly kind: string | undefined;
+  readonly matches: (pod: ScopedPod) => boolean;
+  /** First and last ports. Absent: all ports. */
+  readonly ports: readonly (readonly [number, number])[] | undefined;
+}
+
+/** What a grant to read may be narrowed to, because it belongs to a pod. */
+export const kindsOfPods: readonly string[] = ["pods", "containers", "stats", "events"];
+
+/** Whether an item of a grant to read is a scope, and not a kind. */
+export const isScope = (text: string): boolean => /[/:]/.test(text);
+
+/** The scope in an item of a grant to read, if it applies to this kind: `demo/*` for `stats:demo/*`. */
+export function scopeForKind(text: string, kind: string): string | undefined {
+  if (!isScope(text)) return undefined;
+  const own = kindPrefix.exec(text)?.[1];
+  if (own === undefined) return text;
+  return own === kind ? text.slice(own.length + 1) : undefined;
+}
+
+const parsed = new WeakMap<readonly string[], readonly Scope[]>();
+
+/** Parses each list once. */
+function scopesOf(texts: readonly string[]): readonly Scope[] {
+  let scopes = parsed.get(texts);
+  if (scopes === undefined) {
+    scopes = texts.map(parseScope);
+    parsed.set(texts, scopes);
+  }
+  return scopes;
+}
+
+const kindPrefix = new RegExp(`^(${kindsOfPods.join("|")}):`);
+const portSuffix = /:([0-9,-]+)$/;
+
+function parseScope(text: string): Scope {
+  const kind = kindPrefix.exec(text)?.[1];
+  const withoutKind = kind === undefined ? text : text.slice(kind.length + 1);
+  const ports = portSuffix.exec(withoutKind)?.[1];
+  const pods = ports === undefined ? withoutKind : withoutKind.slice(0, -ports.length - 1);
+  return {
+    kind,
+    matches: podMatcher(pods),
+    ports: ports?.split(",").map((range) => {
+      const [first, last = first] = range.split("-").map(Number);
+      return [first ?? 0, last ?? 0] as const;
+    }),
+  };
+}
+
+/** `label:app=web`, `demo`, `demo/web`, `demo/*`. */
+function podMatcher(text: string): Scope["matches"] {
+  if (text.startsWith("label:")) {
+    const equals = text.indexOf("=");
+    const [key, value] = [text.slice("label:".length, equals), text.slice(equals + 1)];
+    return ({ labels }) => Object.hasOwn(labels, key) && labels[key] === value;
+  }
+  const slash = text.indexOf("/");
+  const namespace = nameMatcher(slash === -1 ? text : text.slice(0, slash));
+  const name = nameMatcher(slash === -1 ? "*" : text.slice(slash + 1));
+  return (pod) => namespace(pod.namespace) && name(pod.name);
+}
+
+/** A name in which `*` stands for any characters. Takes linear time for each part of the pattern. */
+function nameMatcher(pattern: string): (name: string) => boolean {
+  const [first = "", ...rest] = pattern.split("*");
+  const last = rest.pop();
+  if (last === undefined) return (name) => name === pattern;
+  return (name) => {
+    if (!name.startsWith(first)) return false;
+    let at = first.length;
+    for (const part of rest) {
+      const found = name.indexOf(part, at);
+      if (found === -1) return false;
+      at = found + part.length;
+    }
+    return name.length - last.length >= at && name.endsWith(last);
+  };
+}
+
+/** All pods that there are or will be. */
+export const allPods = Symbol("all pods");
+
+/** Which pods a decision is about: one; all; or one that is not known yet. */
+export type Pods = ScopedPod | typeof allPods | undefined;
 
 /**
- * A key for what the caller may see. Callers with the same key can share one reply of the runtime, so callers that may
- * see different things must never have the same key. Grants apply to the whole node, so all keys are equal.
+ * Whether scopes cover `pods`. Of those for reading, only those of this kind count.
+ *
+ * While the pod or the port is unknown, nothing is denied or refused: the check is repeated once it is known. All pods
+ * are covered by no scope, and denied by each.
  */
-export const scopeKeyOf = (_caller: Caller): string => "node";
+export function coversPods(
+  texts: readonly string[],
+  pods: Pods,
+  { kind, denies }: { readonly kind?: string | undefined; readonly denies: boolean },
+): boolean {
+  return scopesOf(texts).some((scope) => {
+    if (kind !== undefined && kind !== (scope.kind ?? kind)) return false;
+    if (pods === undefined) return !denies;
+    if (pods === allPods) return denies;
+    if (!scope.matches(pods)) return false;
+    const { port } = pods;
+    if (scope.ports === undefined) return true;
+    return port === undefined ? !denies : scope.ports.some(([first, last]) => first <= port && port <= last);
+  });
+}
+
+const plainName = /^[A-Za-z0-9._-]+$/;
+
+/** The scope that covers just this pod: `demo/web`; undefined if its name cannot be written as a scope. */
+export function scopeOfPod({ namespace, name, port }: ScopedPod): string | undefined {
+  if (!plainName.test(namespace) || !plainName.test(name)) return undefined;
+  return `${namespace}/${name}${port === undefined ? "" : `:${port}`}`;
+}

@@ -42,8 +42,6 @@ export class RequestContext<R extends Route = Route> {
   outgoing: RuntimeRequest | undefined;
   /** Set by `target`. */
   target: Target | undefined;
-  /** Identifies what the caller may see. Only requests with the same key share reads. Set by `scope`. */
-  scopeKey = "";
   /**
    * Registers a function that cancels the current work when the client disconnects. Sessions replace it until their
    * WebSocket is open.

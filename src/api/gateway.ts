@@ -10,7 +10,7 @@ import { GatewayError } from "../errors.ts";
 import type { NodeEvents } from "../events/node-events.ts";
 import type { StopRequests } from "../events/stop-requests.ts";
 import type { Rpc } from "../gen/methods.ts";
-import type { Inventory } from "../inventory/inventory.ts";
+import type { Inventory, Kind } from "../inventory/inventory.ts";
 import type { KeptLogs } from "../logs/keeping/kept-logs.ts";
 import type { ContainerSource } from "../logs/logged-containers.ts";
 import type { LogsObserver } from "../logs/read-logs.ts";
@@ -29,6 +29,8 @@ import type { UnknownFields } from "./unknown-fields.ts";
 export interface Gateway {
   readonly runtime: Runtime;
   readonly inventory: Inventory;
+  /** Only for a caller that may see some pods: those that it may read, whatever else it may do with them. */
+  readonly readable?: ((kind: Kind) => Inventory) | undefined;
   readonly defaults: Defaults;
   readonly policy: PodPolicy;
   /** Events of pods, containers and images. */
@@ -45,6 +47,8 @@ export interface Gateway {
   readonly usage: Collector;
   /** Lists the containers whose logs can be read. */
   readonly containers: ContainerSource;
+  /** The same for another view of the node. */
+  readonly containersOf: (runtime: Runtime, kept: KeptLogs) => ContainerSource;
   /** The logs in the gateway's own folder, also those of removed containers. */
   readonly keptLogs: KeptLogs;
   /** Logs are read only from these folders and their subfolders. */

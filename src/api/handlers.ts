@@ -1,5 +1,6 @@
 /** The handlers of custom and stream routes, by route id. */
-import { type Caller, canUse } from "../access/authorize.ts";
+import { type Caller, canUse, layersOf, narrowing } from "../access/authorize.ts";
+import { allPods } from "../access/scope.ts";
 import { call } from "../cri/call.ts";
 import { requestRules } from "../cri/request-rules.ts";
 import { GatewayError } from "../errors.ts";
@@ -40,7 +41,7 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
    * all names of the image, so the answer lists them. On every runtime, refuses an image that a container uses or that
    * the runtime itself needs.
    */
-  removeImage: async ({ bound, onCancel }, { runtime }) => {
+  removeImage: async ({ bound, caller, onCancel }, { runtime }) => {
     const input = inputOf("removeImage", bound);
     const { image: asked } = checkedReference(input.image);
     const image = { image: await findableReference(runtime, asked) };
@@ -53,7 +54,9 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
     if (user)
       throw new GatewayError(
         "image_in_use",
-        `Cannot remove image "${image.image}": container "${user.id}" uses it`,
+        `Cannot remove image "${image.image}": ${
+          canUse("read:containers", caller, allPods) ? `container "${user.id}"` : "a container"
+        } uses it`,
       );
     const { dryRun } = input;
     if (!dryRun) {
@@ -131,22 +134,32 @@ function checkedReference(image: { readonly image: string }): { readonly image: 
 }
 
 function grantsAnswer(caller: Caller): AnswerOf<"getGrants"> {
-  const { allow, deny } = caller.grants;
-  const narrowed = (grant: Grant): { only?: string[]; except?: string[] } => {
-    if (grant !== "pull" && grant !== "host") return {};
-    const [some, denied] = [allow[grant], deny[grant]];
+  const layers = layersOf(caller);
+  const narrowed = (grant: Grant): { only?: string[]; within?: string[][]; except?: string[] } => {
+    const lists = layers.flatMap(({ all, allow }) => (all ? [] : [narrowing(allow, grant) ?? []]));
+    const [only, ...within] = distinct(lists.filter(({ length }) => length > 0).reverse());
+    const except = [...new Set(layers.flatMap(({ deny }) => narrowing(deny, grant) ?? []))];
     return {
-      ...(!caller.grants.all && Array.isArray(some) ? { only: some } : {}),
-      ...(Array.isArray(denied) ? { except: denied } : {}),
+      ...(only === undefined ? {} : { only }),
+      ...(within.length === 0 ? {} : { within }),
+      ...(except.length === 0 ? {} : { except }),
     };
   };
   // Some words of `host` are not the grant itself, but what they permit is listed.
-  const hasHostWords = deny.host !== true && (caller.grants.all || allow.host !== undefined);
+  const hasHostWords = layers.every(
+    ({ all, allow, deny }) => deny.host !== true && (all || allow.host !== undefined),
+  );
+  const { name, tokenFile, expiresAtMs } = caller;
   return {
-    name: caller.name,
-    ...(caller.tokenFile === undefined ? {} : { tokenFile: caller.tokenFile }),
+    name,
+    ...(tokenFile === undefined ? {} : { tokenFile }),
+    ...(expiresAtMs === undefined ? {} : { expires: new Date(expiresAtMs).toISOString() }),
     grants: allGrants
       .filter((grant) => canUse(grant, caller) || (grant === "host" && hasHostWords))
       .map((grant) => ({ grant, ...narrowed(grant) })),
   };
 }
+
+const distinct = (lists: readonly string[][]): readonly string[][] => [
+  ...new Map(lists.map((list) => [JSON.stringify(list), list])).values(),
+];

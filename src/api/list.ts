@@ -80,7 +80,7 @@ export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRout
         return (_request, reply) => reply.type(ndjson).send(text);
       }
       const page = parsePage(query, filters);
-      const key = `${filters}${JSON.stringify([query.limit, query.continue, ctx.scopeKey])}`;
+      const key = `${filters}${JSON.stringify([query.limit, query.continue, ctx.caller.name])}`;
       const shared = await share({ key, deadlineMs, onCancel: ctx.onCancel }, async (onCancel) => {
         const written = await writeWithin(gateway.budget, accountOf(ctx.caller), async () => {
           const { failures, onFailedMember } = gatherFailures();

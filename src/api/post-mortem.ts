@@ -6,6 +6,7 @@
  * the cause cannot reveal it either.
  */
 import { canUse } from "../access/authorize.ts";
+import { allPods } from "../access/scope.ts";
 import { call } from "../cri/call.ts";
 import type { CallOptions, Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
@@ -13,6 +14,7 @@ import { type NodeEvent, timeOf } from "../events/node-event.ts";
 import type { KnownEvents } from "../events/node-events.ts";
 import type { ContainerStatusResponse } from "../gen/messages.ts";
 import { describeGrant, type Grant } from "../grants.ts";
+import type { SeenPod } from "../inventory/visibility.ts";
 import type { PostMortem } from "../routes/answers.ts";
 import type { CustomRoute } from "../routes/define.ts";
 import { commandOf, containerFactsOf } from "../stats/verbose-facts.ts";
@@ -41,13 +43,24 @@ export async function readPostMortem(
   const options: CallOptions = { onCancel };
   const missing: PostMortem["missing"][number][] = [];
 
+  let ownPod: Promise<SeenPod | undefined> | undefined;
+
+  /** Whether the caller has a grant for this container. */
+  async function may(grant: Grant): Promise<boolean> {
+    if (canUse(grant, caller, allPods)) return true;
+    if (!canUse(grant, caller)) return false;
+    ownPod ??= gateway.inventory.podOf("container", id).catch(() => undefined);
+    const pod = await ownPod;
+    return pod !== undefined && canUse(grant, caller, pod);
+  }
+
   /** Reads a part. Undefined if it is not available, which is then noted. */
   async function partOf<T>(
     part: Part,
     grant: Grant | undefined,
     read: () => T | Promise<T>,
   ): Promise<T | undefined> {
-    if (grant !== undefined && !canUse(grant, caller)) {
+    if (grant !== undefined && !(await may(grant))) {
       missing.push({ part, reason: `needs the grant ${grant}: ${describeGrant(grant)}`, grant });
       return undefined;
     }

@@ -15,7 +15,7 @@ export function narrowPull({ caller, outgoing }: RequestContext): void {
   if (outgoing === undefined) return;
   const message: Input<Methods["ImageService/PullImage"]["request"]> = outgoing.message;
   const reference = normalReference(message.image?.image ?? "");
-  authorize({ allow: "pull" }, caller, { reference });
+  authorize({ allow: "pull" }, caller, { resource: reference });
   if (!arePullsNarrowed(caller)) return;
   outgoing.message = {
     ...message,

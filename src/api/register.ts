@@ -2,13 +2,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { CustomRoute, Route, SessionRoute, StreamRoute } from "../routes/define.ts";
 import { refuseHandshake } from "../server/request-checks.ts";
+import { compileRoute } from "./compile-routes.ts";
 import { RequestContext } from "./context.ts";
 import { type CustomHandler, customKind } from "./custom.ts";
 import { type Gateway, whenClosed } from "./gateway.ts";
 import { listKind } from "./list.ts";
 import { routerPath } from "./router-path.ts";
 import { registerSession, type SessionScope } from "./sessions.ts";
-import { compileStages, grantStage, type RouteKind } from "./stages.ts";
+import { grantStage, type RouteKind } from "./stages.ts";
 import { type StreamHandler, streamKind } from "./stream.ts";
 import { unaryKind } from "./unary.ts";
 import { registerUpgrade } from "./upgrade-route.ts";
@@ -27,10 +28,10 @@ export function registerRoutes(app: FastifyInstance, routes: readonly Route[], s
 function registerRoute(app: FastifyInstance, route: Route, scope: RouteScope): void {
   const { gateway } = scope;
   if (route.kind === "unary")
-    registerPlain(app, route, gateway, unaryKind(route, gateway, scope.sessions.registry));
-  else if (route.kind === "list") registerPlain(app, route, gateway, listKind(route, gateway));
+    registerPlain(app, route, gateway, (seen) => unaryKind(route, seen, scope.sessions.registry));
+  else if (route.kind === "list") registerPlain(app, route, gateway, (seen) => listKind(route, seen));
   else if (route.kind === "custom")
-    registerPlain(app, route, gateway, customKind(route, gateway, handlerOf(route, scope.custom)));
+    registerPlain(app, route, gateway, (seen) => customKind(route, seen, handlerOf(route, scope.custom)));
   else if (route.kind === "session") registerSession(app, route, scope);
   else registerStream(app, route, scope);
 }
@@ -46,11 +47,11 @@ function registerPlain<R extends Exclude<Route, SessionRoute>, P, A>(
   app: FastifyInstance,
   route: R,
   gateway: Gateway,
-  kind: RouteKind<R, P, A>,
+  kindOf: (gateway: Gateway) => RouteKind<R, P, A>,
 ): void {
   const [method = "GET", path = ""] = route.http.split(" ");
   const grant = grantStage(route);
-  const { run } = compileStages(route, gateway, kind);
+  const stagesFor = compileRoute(route, gateway, kindOf);
   app.route({
     method,
     url: routerPath(path),
@@ -63,7 +64,7 @@ function registerPlain<R extends Exclude<Route, SessionRoute>, P, A>(
     handler: async (request: FastifyRequest, reply: FastifyReply) => {
       const ctx = new RequestContext(route, request, reply);
       cutWhenOver(ctx, gateway);
-      return run(ctx);
+      return stagesFor(request).run(ctx);
     },
   });
 }
@@ -81,12 +82,14 @@ function cutWhenOver({ caller, reply }: RequestContext, { overWatch }: Gateway):
 function registerStream(app: FastifyInstance, route: StreamRoute, scope: RouteScope): void {
   const { gateway, sessions, chosen, streams } = scope;
   const handler = handlerOf(route, streams);
-  const stages = compileStages(route, gateway, streamKind(route, gateway, { handler, sessions, chosen }));
+  const stagesFor = compileRoute(route, gateway, (seen) =>
+    streamKind(route, seen, { handler, sessions, chosen }),
+  );
   registerUpgrade(app, {
     route,
     gateway,
     registry: sessions.registry,
-    stages,
+    stagesFor,
     sessionOf(opened) {
       if (!("session" in opened)) throw new TypeError("A WebSocket without a session");
       return opened.session;
@@ -94,7 +97,7 @@ function registerStream(app: FastifyInstance, route: StreamRoute, scope: RouteSc
     handler: async (request, reply) => {
       const ctx = new RequestContext(route, request, reply);
       cutWhenOver(ctx, gateway);
-      return stages.run(ctx);
+      return stagesFor(request).run(ctx);
     },
   });
 }

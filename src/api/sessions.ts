@@ -6,11 +6,12 @@ import { secretsIn, withoutSecrets } from "../runtimes/secrets.ts";
 import type { Subprotocol } from "../streaming/channels.ts";
 import type { PendingSession, WaitingClient } from "../streaming/pending-session.ts";
 import { createBinder } from "./bind.ts";
+import { compileRoute } from "./compile-routes.ts";
 import type { Gateway } from "./gateway.ts";
 import { bindAttach, bindExec } from "./session-command.ts";
 import { bindForward } from "./session-forward.ts";
 import type { SessionOptions, SessionPlan, SessionRpc } from "./session-plan.ts";
-import { compileStages, type RouteKind } from "./stages.ts";
+import type { RouteKind } from "./stages.ts";
 import { registerUpgrade } from "./upgrade-route.ts";
 import { type ChosenProtocols, checkHandshake, chooseProtocol } from "./websockets.ts";
 
@@ -26,7 +27,9 @@ export function registerSession(app: FastifyInstance, route: SessionRoute, scope
     route,
     gateway,
     registry: sessions.registry,
-    stages: compileStages(route, gateway, sessionKind(route, scope)),
+    stagesFor: compileRoute<SessionRoute, Opening, PendingSession>(route, gateway, (seen) =>
+      sessionKind(route, { ...scope, gateway: seen }),
+    ),
     sessionOf: (session) => session,
     handler: async () => {
       throw new GatewayError(

@@ -6,8 +6,8 @@
  *   bind          what does it ask for?            path, query and body, validated
  *   fieldGrants   may it use these fields?         grants that depend on the request
  *   target        which pod or container?          full id, and whether Crest created it
- *   scope         may it see or change this one?
  *   defaults      what did it leave out?
+ *   scope         may it do this with these pods?  where what it sees does not decide that: scoped-gateway.ts
  *   policy        may a pod ask for this?         safe values, and what exceeds them
  *   audit         record who did what
  *   prepare       make the folders that the runtime needs
@@ -21,14 +21,15 @@ import type { FastifyRequest } from "fastify";
 import { isAudited } from "../access/audit.ts";
 import { authorize } from "../access/authorize.ts";
 import { hasPolicy } from "../access/policy/pod-policy.ts";
-import { scopeKeyOf } from "../access/scope.ts";
+import { allPods, type ScopedPod } from "../access/scope.ts";
+import type { RunPodSandboxRequest } from "../gen/messages.ts";
 import type { Route } from "../routes/define.ts";
 import { preparations } from "../runtimes/defaults.ts";
 import type { Binder } from "./bind.ts";
 import { callerOf, type RequestContext } from "./context.ts";
 import { type Gateway, locatedInRequest } from "./gateway.ts";
 import { narrowPull } from "./pull-request.ts";
-import { targetStage } from "./target.ts";
+import { namedBy, targetStage } from "./target.ts";
 
 /** The parts that differ between kinds of routes. `bind` prepares `P` for `call`; `answer` writes `A`. */
 export interface RouteKind<R extends Route, P, A> {
@@ -47,7 +48,7 @@ export interface Failure {
   readonly isCalled: boolean;
 }
 
-export type StageName = "fieldGrants" | "target" | "scope" | "defaults" | "policy" | "audit" | "prepare";
+export type StageName = "fieldGrants" | "target" | "defaults" | "scope" | "policy" | "audit" | "prepare";
 type Run = (ctx: RequestContext) => void | Promise<void>;
 
 /** The compiled stages of a route. */
@@ -81,8 +82,8 @@ export function compileStages<R extends Route, P, A>(
   const fieldGrants = fieldGrantsStage(route);
   const all: readonly (readonly [StageName, Run | undefined])[] = [
     ["target", targetStage(route, gateway)],
-    ["scope", scopeStage(route)],
     ["defaults", defaultsStage(route, gateway)],
+    ["scope", scopeStage(route, gateway)],
     ["policy", policyStage(route, gateway, kind.binder)],
     ["audit", auditStage(route, gateway)],
     ["prepare", prepareStage(route)],
@@ -140,11 +141,34 @@ function fieldGrantsStage(route: Route): ((ctx: RequestContext) => void) | undef
   };
 }
 
-function scopeStage({ allow }: Route): Run | undefined {
-  if (allow === "authenticated") return undefined;
-  return (ctx) => {
-    ctx.scopeKey = scopeKeyOf(ctx.caller);
+/**
+ * For callers that may do this with some pods only: checks the pod that a request would create, and the ports. Other pods
+ * than those are not there for them, so nothing else needs to be checked.
+ *
+ * @throws {GatewayError} not_capable
+ */
+function scopeStage(route: Route, { readable, inventory }: Gateway): Run | undefined {
+  if (readable === undefined) return undefined;
+  if (route.allow === "forward") {
+    return async ({ bound, caller, target }) => {
+      if (target === undefined) return;
+      const pod = await inventory.podOf("pod", target.id);
+      const { port: ports = [] } = bound.message as { readonly port?: readonly number[] };
+      for (const port of ports) authorize(route, caller, { resource: { ...pod, port } });
+    };
+  }
+  if (route.kind !== "unary" || namedBy(route) !== undefined || route.scope === "none") return undefined;
+  return ({ caller, outgoing }) => {
+    const resource = route.scope === "config" ? configuredPod(outgoing?.message) : allPods;
+    authorize(route, caller, { resource });
   };
+}
+
+/** The pod that a request to run one describes. */
+function configuredPod(message: object | undefined): ScopedPod {
+  const { config } = (message ?? {}) as Partial<RunPodSandboxRequest>;
+  const { namespace = "", name = "" } = config?.metadata ?? {};
+  return { namespace, name, labels: config?.labels ?? {} };
 }
 
 /**

@@ -2,7 +2,13 @@
  * The stage that resolves the target of a request: the pod or container in its path, or the pod that filters a list. It
  * expands an id prefix to the full id, and checks whether the caller may change a pod that Crest did not create.
  */
-import { canChangeUnmanaged, changesPods, requireManaged } from "../access/authorize.ts";
+import {
+  type Caller,
+  canChangeUnmanaged,
+  changesPods,
+  requireGrant,
+  requireManaged,
+} from "../access/authorize.ts";
 import { GatewayError } from "../errors.ts";
 import type { Grant } from "../grants.ts";
 import { type Inventory, type Kind, pickId } from "../inventory/inventory.ts";
@@ -24,10 +30,10 @@ interface Named {
 /** Runtimes report success for these even if the target does not exist; Crest answers 404. */
 const mustExist: ReadonlySet<string> = new Set<Grant>(["stop", "remove"]);
 
-type Targets = Pick<Gateway, "inventory" | "keptLogs">;
+type Targets = Pick<Gateway, "inventory" | "keptLogs" | "readable">;
 
 /** Returns the target stage of a route; undefined if the route has no single target. */
-export function targetStage(route: Route, { inventory, keptLogs }: Targets): Run | undefined {
+export function targetStage(route: Route, { inventory, keptLogs, readable }: Targets): Run | undefined {
   if (route.kind === "list") return filterStage(route, inventory);
   const named = namedBy(route);
   if (named === undefined) return undefined;
@@ -39,9 +45,11 @@ export function targetStage(route: Route, { inventory, keptLogs }: Targets): Run
     const { bound, caller, outgoing, request } = ctx;
     const given = String(bound.message[field]);
     noteTarget(request, kind, given);
-    const id = await inventory.resolve(kind, given, options).catch((error: unknown) => {
-      const isAbsent = error instanceof GatewayError && error.code === "not_found";
-      if (!isAbsent || !takesRemoved) throw error;
+    const id = await inventory.resolve(kind, given, options).catch(async (error: unknown) => {
+      if (!(error instanceof GatewayError && error.code === "not_found")) throw error;
+      if (readable !== undefined)
+        await refuseReadable(route, caller, { inventory: readable(kind), kind, given });
+      if (!takesRemoved) throw error;
       const owners = keptLogs.select({}).map(({ owner }) => owner);
       return pickId(kind, given, [
         ...new Set(owners.map((one) => (kind === "pod" ? one.podSandboxId : one.id))),
@@ -56,6 +64,21 @@ export function targetStage(route: Route, { inventory, keptLogs }: Targets): Run
     bound.message[field] = id;
     if (outgoing !== undefined) outgoing.message = { ...outgoing.message, [field]: id };
   };
+}
+
+/**
+ * Refuses what the caller may read, but not use this route for. Otherwise it could not know what to ask for.
+ *
+ * @throws {GatewayError} not_capable
+ */
+async function refuseReadable(
+  { allow }: Route,
+  caller: Caller,
+  { inventory, kind, given }: { readonly inventory: Inventory; readonly kind: Kind; readonly given: string },
+): Promise<void> {
+  const id = await inventory.resolve(kind, given).catch(() => undefined);
+  if (id === undefined || allow === "authenticated") return;
+  requireGrant(allow, caller, await inventory.podOf(kind, id));
 }
 
 /** The pod or container that the route's path names, if any. */

@@ -141,7 +141,7 @@ function changeCall(route: UnaryRoute, { runtime, pool }: Gateway): Call {
   };
 }
 
-/** A read. Concurrent identical reads by callers with the same scope share one call. */
+/** A read. Concurrent identical reads of a caller share one call. */
 function readCall(route: UnaryRoute, { runtime, share, budget, pool }: Gateway): Call {
   const { rpc, responseHeader } = route;
   const requireField = presenceOf(route);
@@ -149,7 +149,7 @@ function readCall(route: UnaryRoute, { runtime, share, budget, pool }: Gateway):
     const options = optionsOf(ctx, outgoing);
     const { deadlineMs } = options;
     const { wire } = outgoing;
-    const key = `${rpc} ${ctx.scopeKey} ${wire.toString("latin1")}`;
+    const key = `${rpc} ${ctx.caller.name} ${wire.toString("latin1")}`;
     const shared = await share({ key, deadlineMs, onCancel: ctx.onCancel }, async (onCancel) => {
       const written = await writeWithin(budget, accountOf(ctx.caller), async () => {
         const result = await runtime.call(rpc, wire, { ...options, onCancel });

@@ -10,10 +10,11 @@ import type { Route } from "../routes/define.ts";
 import { forgetResponse } from "../server/pending-responses.ts";
 import { type PendingSession, prepareSession, type WaitingClient } from "../streaming/pending-session.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";
+import type { StagesFor } from "./compile-routes.ts";
 import { RequestContext } from "./context.ts";
 import type { Gateway } from "./gateway.ts";
 import { routerPath } from "./router-path.ts";
-import { grantStage, type Stages } from "./stages.ts";
+import { grantStage } from "./stages.ts";
 
 /** The plan of a WebSocket request. */
 export interface UpgradePlan {
@@ -27,7 +28,7 @@ export interface UpgradeRoute<R extends Route, P extends UpgradePlan, A> {
   readonly route: R;
   readonly gateway: Gateway;
   readonly registry: SessionRegistry;
-  readonly stages: Stages<R, P, A>;
+  readonly stagesFor: StagesFor<R, P, A>;
   /** The session that `call` opened. */
   sessionOf(answer: A): PendingSession;
   /** Answers a request without a WebSocket upgrade. */
@@ -37,7 +38,7 @@ export interface UpgradeRoute<R extends Route, P extends UpgradePlan, A> {
 /** Registers a route that accepts WebSocket upgrades. */
 export function registerUpgrade<R extends Route, P extends UpgradePlan, A>(
   app: FastifyInstance,
-  { route, gateway, registry, stages, sessionOf, handler }: UpgradeRoute<R, P, A>,
+  { route, gateway, registry, stagesFor, sessionOf, handler }: UpgradeRoute<R, P, A>,
 ): void {
   const grant = grantStage(route);
   const ready = new WeakMap<FastifyRequest, (socket: WebSocket) => void>();
@@ -50,6 +51,7 @@ export function registerUpgrade<R extends Route, P extends UpgradePlan, A>(
     preHandler: async (request, reply) => {
       if (!request.ws) return;
       const ctx = new RequestContext(route, request, reply);
+      const stages = stagesFor(request);
       const plan = await stages.begin(ctx);
       const place = { registry, places: plan.places, whyOver: ctx.caller.whyOver };
       const begin = await prepareSession(request.raw.socket, place, async (client) => {

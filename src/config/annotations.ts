@@ -11,6 +11,9 @@ export type Reader =
   | "host-name"
   | "image-prefix"
   | "host-word"
+  | "scope"
+  | "forward-scope"
+  | "read-item"
   | "policy"
   | "duration"
   | "age"
@@ -57,8 +60,6 @@ export interface Annotations extends TextAnnotations {
   readonly example?: string;
   /** Only this command has the flag. The other command ignores its variable. */
   readonly command?: "up" | "serve";
-  /** True if values other than true and false are reserved for scopes. They are rejected with an error that says so. */
-  readonly scope?: true;
 }
 
 /** A part of the schema as plain JSON Schema, as in gen/settings.ts. */

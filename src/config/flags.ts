@@ -95,7 +95,7 @@ function writtenOf({ rawName, value, inlineValue }: OptionToken, { form, placeho
   if (missing && !form.startsWith("switch")) {
     throw new StartError(`${rawName}: missing value, write ${rawName}=${placeholder}`);
   }
-  return { text: value, place: value === undefined ? rawName : `${rawName}=${value}`, bare: rawName };
+  return { text: value, place: value === undefined ? rawName : `${rawName}=${value}` };
 }
 
 function unknownFlag(argument: string): StartError {

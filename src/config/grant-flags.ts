@@ -32,7 +32,7 @@ export function parseGrantFlags(texts: readonly string[]): Grants {
     const setting = byFlag.get(flag === "-A" ? "--allow-all" : flag);
     if (setting === undefined) throw new StartError(unknownFlag(flag));
     const text = equals === -1 ? undefined : place.slice(equals + 1);
-    written.set(setting.key, [...(written.get(setting.key) ?? []), { text, place, bare: flag }]);
+    written.set(setting.key, [...(written.get(setting.key) ?? []), { text, place }]);
   }
   return grantsOfFlags(written);
 }

@@ -468,6 +468,9 @@ const plain = {
 
 type Rules = { readonly [W in GrantWord]?: boolean | NarrowingOf<W> };
 
+const aboutScopes =
+  "SCOPE: only for these pods: demo (a namespace), demo/web, demo/*, */web-*, label:app=web; several with commas.";
+
 /** The option that grants or denies one word: `--allow-exec`, `--deny-exec`. */
 function grantRule(verb: "allow" | "deny", name: GrantWord): TSchema {
   const word = grantWords[name];
@@ -479,10 +482,23 @@ function grantRule(verb: "allow" | "deny", name: GrantWord): TSchema {
   });
   const some = { minItems: 1 };
   if (word.takes === "kinds") {
-    const kinds = Type.Union(word.kinds.map((kind) => Type.Literal(kind)));
-    return Type.Union([Type.Boolean(), Type.Array(kinds, some)], {
-      ...described(` KINDS: some of ${word.kinds.join(",")}.`),
-      placeholder: "KINDS",
+    return Type.Union([Type.Boolean(), Type.Array(Type.String(text({ reader: "read-item" })), some)], {
+      ...described(
+        ` WHAT: some of ${word.kinds.join(",")}; or a SCOPE with a slash, for all of its pods; or stats:SCOPE.`,
+      ),
+      placeholder: "WHAT",
+    });
+  }
+  if (word.takes === "scope") {
+    return Type.Union([Type.Boolean(), Type.Array(Type.String(text({ reader: "scope" })), some)], {
+      ...described(name === "logs" ? ` ${aboutScopes}` : ""),
+      placeholder: "SCOPE",
+    });
+  }
+  if (word.takes === "ports") {
+    return Type.Union([Type.Boolean(), Type.Array(Type.String(text({ reader: "forward-scope" })), some)], {
+      ...described(" With PORTS only to these: demo/web:80,8000-8010."),
+      placeholder: "SCOPE[:PORTS]",
     });
   }
   if (word.takes === "prefixes") {
@@ -499,7 +515,7 @@ function grantRule(verb: "allow" | "deny", name: GrantWord): TSchema {
       placeholder: "WORDS",
     });
   }
-  return Type.Boolean(word.takes === "scope" ? { ...described(""), scope: true } : described(""));
+  return Type.Boolean(described(""));
 }
 
 const rulesOf = (verb: "allow" | "deny") =>

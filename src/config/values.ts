@@ -16,6 +16,7 @@ import { unknownWord } from "./check-options.ts";
 import { readHostWord } from "./host-word.ts";
 import { readImagePrefix } from "./image-prefix.ts";
 import { maxAgeMs, readCount, readDuration, readLogSize, readSize } from "./quantities.ts";
+import { readForwardScope, readReadItem, readScope, splitForwardScopes } from "./scope-text.ts";
 import type { Setting } from "./settings.ts";
 
 /** A value as the user wrote it. */
@@ -24,8 +25,6 @@ export interface Written {
   readonly text: string | undefined;
   /** For messages: `--listen=x`, `CREST_LISTEN=x (environment)`. */
   readonly place: string;
-  /** How to switch the setting on in that source: `--allow-exec`, `CREST_ALLOW_EXEC=true`. */
-  readonly bare: string;
 }
 
 /** Maps a setting's key to what was written for it: at least one entry, more if a flag is repeated. */
@@ -42,6 +41,9 @@ export const readers: { readonly [R in Reader]: (text: string, options: ReadOpti
   "host-name": readHostName,
   "image-prefix": readImagePrefix,
   "host-word": readHostWord,
+  scope: readScope,
+  "forward-scope": readForwardScope,
+  "read-item": readReadItem,
   policy: (text, options) => (isPolicyLevel(text) ? text : readPath(text, options)),
   duration: (text) => readDuration(text),
   age: (text) => readDuration(text, maxAgeMs),
@@ -65,14 +67,15 @@ function readText(text: string, { words, reader }: Setting, options: ReadOptions
 }
 
 function readList(text: string, setting: Setting, options: ReadOptions): readonly unknown[] {
-  return text.split(",").map((part) => {
+  const parts = setting.reader === "forward-scope" ? splitForwardScopes(text) : text.split(",");
+  return parts.map((part) => {
     const item = part.trim();
     if (item === "") throw new StartError("empty item in the list, write A,B");
     return readText(item, setting, options);
   });
 }
 
-function readOne(setting: Setting, { text = "true", bare }: Written, options: ReadOptions): unknown {
+function readOne(setting: Setting, { text = "true" }: Written, options: ReadOptions): unknown {
   const { form } = setting;
   if (text.trim() === "") {
     throw new StartError(
@@ -84,7 +87,6 @@ function readOne(setting: Setting, { text = "true", bare }: Written, options: Re
   const turned = switches.get(text.trim().toLowerCase());
   if (turned !== undefined) return turned;
   if (form === "switch-or-list") return readList(text, setting, options);
-  if (setting.scope) throw new StartError(`scopes are not supported yet, write ${bare} to cover all`);
   throw new StartError("must be true or false (or 1, yes, on; 0, no, off)");
 }
 

@@ -66,7 +66,7 @@ export function readEnvLines(lines: readonly EnvLine[], path: string): WrittenSe
 }
 
 function writtenOf({ variable }: Setting, text: string, source: string): readonly Written[] {
-  return [{ text, place: `${variable}=${text} (${source})`, bare: `${variable}=true` }];
+  return [{ text, place: `${variable}=${text} (${source})` }];
 }
 
 function unknownVariable(name: string, source: string): StartError {

@@ -5,12 +5,14 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
-import { requireGrant } from "../access/authorize.ts";
+import { canUse, requireGrant } from "../access/authorize.ts";
 import type { HostGuard } from "../access/hosts.ts";
+import { allPods } from "../access/scope.ts";
 import { callerOf } from "../api/context.ts";
 import { routerPath } from "../api/router-path.ts";
 import { GatewayError } from "../errors.ts";
-import type { ContainerMetrics } from "../metrics/container-metrics.ts";
+import type { SeenPod } from "../inventory/visibility.ts";
+import type { ContainerMetrics, Sees } from "../metrics/container-metrics.ts";
 import { expositionType } from "../metrics/exposition.ts";
 import type { Current, GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import { routes } from "../routes/index.ts";
@@ -21,7 +23,7 @@ import { hostOf, originForm } from "../server/request-checks.ts";
 /** What is scraped, by path. */
 export interface Scrapes {
   /** @throws {GatewayError} when the runtime does not answer, or too many scrapes are under way. */
-  open(path: MetricsPath): Promise<Readable>;
+  open(path: MetricsPath, sees?: Sees): Promise<Readable>;
 }
 
 export const metricsPaths = ["/metrics", "/metrics/cadvisor"] as const;
@@ -39,12 +41,12 @@ const maxScrapes = 8;
 export function createScrapes({ gateway, containers, current }: ScrapesOptions): Scrapes {
   let open = 0;
   return {
-    async open(path) {
+    async open(path, sees) {
       if (open >= maxScrapes)
         throw new GatewayError("overloaded", `Cannot scrape: ${maxScrapes} scrapes are under way`);
       open++;
       try {
-        const pieces = path === "/metrics" ? [await gateway.text(current())] : await containers.read();
+        const pieces = path === "/metrics" ? [await gateway.text(current())] : await containers.read(sees);
         const body = Readable.from(pieces, { objectMode: false });
         body.once("close", () => open--);
         return body;
@@ -59,8 +61,12 @@ export function createScrapes({ gateway, containers, current }: ScrapesOptions):
 export function registerMetrics(app: FastifyInstance, scrapes: Scrapes): void {
   for (const path of metricsPaths) {
     app.get(path, async (request, reply) => {
-      requireGrant("read:stats", callerOf(request));
-      return reply.type(expositionType).send(await scrapes.open(path));
+      const caller = callerOf(request);
+      // The gateway's own metrics count what all callers do, with all pods.
+      requireGrant("read:stats", caller, path === "/metrics" ? allPods : undefined);
+      const seesAll = canUse("read:stats", caller, allPods);
+      const sees = seesAll ? undefined : (pod: SeenPod) => canUse("read:stats", caller, pod);
+      return reply.type(expositionType).send(await scrapes.open(path, sees));
     });
   }
 }

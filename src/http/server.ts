@@ -94,7 +94,7 @@ export interface ServerOptions {
   readonly readMemory: ReadMemoryHistory;
   readonly budget: OutputBudget;
   /** See `Gateway`. */
-  readonly containers: ContainerSource;
+  readonly containersOf: (runtime: Runtime, kept: KeptLogs) => ContainerSource;
   /** See `Gateway`. */
   readonly keptLogs: KeptLogs;
   /** Folders below which the logs of containers may lie. */
@@ -235,6 +235,7 @@ export function createServer(options: ServerOptions): Server {
   const gateway: Gateway = {
     ...options,
     logsObserver: options.metrics.logs,
+    containers: options.containersOf(options.runtime, options.keptLogs),
     share: createSingleflight(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
     streamStarted: requestLog.streamStarted,

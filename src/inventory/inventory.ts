@@ -41,6 +41,11 @@ export interface Inventory {
    * @throws {GatewayError} `not_found`
    */
   podOf(kind: Kind, id: string): Promise<PodFacts>;
+  /**
+   * Returns the pods for full ids of pods or of containers, by these ids, without those that do not exist. Lists at most
+   * once, however many have not been seen before.
+   */
+  podsOf(kind: Kind, ids: readonly string[]): Promise<ReadonlyMap<string, PodFacts>>;
 }
 
 const fullId = /^[0-9a-f]{64}$/;
@@ -124,7 +129,34 @@ export function createInventory(runtime: Runtime): Inventory {
       if (!pod) throw absent("pod", wanted);
       return pod;
     },
+
+    async podsOf(kind, ids) {
+      const podIdOf = (id: string, listed = podOfContainer): string | undefined =>
+        kind === "pod" ? id : listed.get(id);
+      if (ids.every((id) => pods.has(podIdOf(id) ?? ""))) return pick(ids, podIdOf, pods);
+      // One that has not been seen may not exist any more. These lists are complete, while the memory has a limit.
+      const [found, containers] = await Promise.all([
+        listPods(),
+        kind === "container" ? listContainers() : [],
+      ]);
+      const owners = new Map(containers.map(({ id, podSandboxId }) => [id, podSandboxId]));
+      return pick(ids, (id) => podIdOf(id, owners), new Map(found.map((pod) => [pod.id, pod])));
+    },
   };
+}
+
+/** The pod of each id that has one. */
+function pick(
+  ids: readonly string[],
+  podIdOf: (id: string) => string | undefined,
+  pods: ReadonlyMap<string, PodFacts>,
+): ReadonlyMap<string, PodFacts> {
+  const picked = new Map<string, PodFacts>();
+  for (const id of ids) {
+    const pod = pods.get(podIdOf(id) ?? "");
+    if (pod !== undefined) picked.set(id, pod);
+  }
+  return picked;
 }
 
 /** Returns the id in `ids` that `id` refers to: the same one, or the only one with this prefix. */
@@ -152,7 +184,8 @@ const ambiguous = (kind: Kind, id: string, count: string, candidates?: readonly 
     },
   );
 
-function absent(kind: Kind, id: string): GatewayError {
+/** The error for one that does not exist. */
+export function absent(kind: Kind, id: string): GatewayError {
   return new GatewayError(
     "not_found",
     `Cannot find ${kind} "${id}": the runtime has no ${kind} with this id`,

@@ -12,6 +12,8 @@ export interface LogOwner {
   readonly namespace: string;
   /** Those of the pod, and those of the container over them. */
   readonly labels: { readonly [key: string]: string };
+  /** Those of the pod alone. Absent if they are not known any more. */
+  readonly podLabels?: { readonly [key: string]: string } | undefined;
 }
 
 /** What is asked for; members that are absent choose everything. */
@@ -37,6 +39,7 @@ export function ownerOf(
     pod: pod?.metadata?.name ?? "",
     namespace: pod?.metadata?.namespace ?? "",
     labels: { ...pod?.labels, ...labels },
+    podLabels: pod?.labels,
   };
 }
 

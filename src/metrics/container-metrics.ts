@@ -3,6 +3,7 @@
  * dashboards join them with, so that dashboards made for a kubelet work with Crest.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { SeenPod } from "../inventory/visibility.ts";
 import { nodeSize } from "../stats/node-size.ts";
 import type { ReadNode } from "../stats/read-node.ts";
 import { type ContainerReading, type PodReading, phases } from "../stats/usage.ts";
@@ -11,9 +12,15 @@ import { type Family, header, labelText, sample } from "./exposition.ts";
 import { createRecent, type Seen } from "./recent.ts";
 
 export interface ContainerMetrics {
-  /** Pieces of Prometheus' text format, one for each family. @throws {GatewayError} when the runtime does not answer. */
-  read(): Promise<AsyncIterable<string>>;
+  /**
+   * Pieces of Prometheus' text format, one for each family. `sees`: which pods it is about; default: all.
+   *
+   * @throws {GatewayError} when the runtime does not answer.
+   */
+  read(sees?: Sees): Promise<AsyncIterable<string>>;
 }
+
+export type Sees = (pod: SeenPod) => boolean;
 
 /** Something that is measured, with its labels as text. */
 interface Measured extends Seen<PodReading | ContainerReading> {
@@ -26,11 +33,22 @@ export function createContainerMetrics(readNode: ReadNode): ContainerMetrics {
   const { name: node } = nodeSize();
 
   return {
-    async read() {
-      const { time, pods, containers } = await readNode();
-      const ready = pods.filter((pod) => pod.ready);
-      const allPods = recentPods.update(ready, time);
-      const allContainers = recentContainers.update(containers, time);
+    async read(sees = () => true) {
+      const reading = await readNode();
+      const { time } = reading;
+      const knownPods = recentPods.update(
+        reading.pods.filter((pod) => pod.ready),
+        time,
+      );
+      const knownContainers = recentContainers.update(reading.containers, time);
+      const pods = reading.pods.filter(sees);
+      const seen = new Set(
+        [...pods, ...knownPods.map((one) => one.reading).filter(sees)].map(({ id }) => id),
+      );
+      const isSeen = ({ podSandboxId }: ContainerReading): boolean => seen.has(podSandboxId);
+      const containers = reading.containers.filter(isSeen);
+      const allPods = knownPods.filter((one) => seen.has(one.reading.id));
+      const allContainers = knownContainers.filter((one) => isSeen(one.reading));
       const measured = distinct([...allContainers.map(ofContainer), ...allPods.map(ofPod)]);
       const sandboxes = distinct(allPods.map(ofSandbox));
       return (async function* () {

@@ -93,6 +93,9 @@ export const Grants = Type.Object(
     tokenFile: Type.Optional(
       Type.String({ description: "Path on the node of the file with the caller's token." }),
     ),
+    expires: Type.Optional(
+      Type.String({ description: "When the caller's token expires (RFC 3339). Absent: never." }),
+    ),
     grants: Type.Array(
       Type.Object(
         {
@@ -101,12 +104,20 @@ export const Grants = Type.Object(
           }),
           only: Type.Optional(
             Type.Array(Type.String(), {
-              description: "For `pull`, the only registries or repositories; for `host`, the only words.",
+              description:
+                "What it is limited to: scopes of pods; for `pull`, registries or repositories; for `host`, words.",
+            }),
+          ),
+          within: Type.Optional(
+            Type.Array(Type.Array(Type.String()), {
+              description:
+                "Where more than one of the gateway, the caller's token and those that it was made with limit the grant: the other lists. What is used must be in `only` and in each of these.",
             }),
           ),
           except: Type.Optional(
             Type.Array(Type.String(), {
-              description: "For `pull`, denied registries or repositories; for `host`, denied words.",
+              description:
+                "What is denied: scopes of pods; for `pull`, registries or repositories; for `host`, words.",
             }),
           ),
         },

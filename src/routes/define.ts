@@ -114,6 +114,12 @@ interface Base<Id extends string, H extends Target> {
   readonly summary: string;
 }
 
+/**
+ * How a grant that is narrowed to some pods applies to a route without a pod or container in its path: to the pod in the
+ * request's `config`; or not at all, because the reply tells nothing of pods. Default: such a grant does not suffice.
+ */
+export type RouteScope = "config" | "none";
+
 /** Declares a route that one RPC answers. */
 export function unary<
   const Id extends string,
@@ -139,6 +145,7 @@ export function unary<
       readonly renderer?: Renderer;
       readonly progress?: Progress;
       readonly responseHeader?: ResponseHeader;
+      readonly scope?: RouteScope;
     } & Omitted<Unbound<R, Values<P> | Values<Q>, B>>,
 ): UnaryRoute<Id> {
   const declared = { kind: "unary", ...route } as UnaryRoute<Id>;
@@ -289,6 +296,7 @@ export interface UnaryRoute<Id extends string = string> extends AnyRoute<Id> {
   readonly renderer?: Renderer;
   readonly progress?: Progress;
   readonly responseHeader?: ResponseHeader;
+  readonly scope?: RouteScope;
 }
 
 export interface ListRoute<Id extends string = string> extends AnyRoute<Id> {

@@ -24,6 +24,7 @@ export const pods = [
     http: "POST /v1/pods",
     body: { spread: "config" },
     allow: "run",
+    scope: "config",
     summary: "Create and start a pod",
     success: 201,
     location: "/v1/pods/{podSandboxId}",

@@ -44,6 +44,7 @@ export const runtime = [
     rpc: "RuntimeService/ListMetricDescriptors",
     http: "GET /v1/metrics/descriptors",
     allow: "read:stats",
+    scope: "none",
     summary: "List descriptions of the pod metrics",
     success: 200,
   }),

@@ -43,6 +43,29 @@ export function scanItems(wire: Uint8Array, number: number): Items {
   return { wire, length: length / 2, ranges: ranges.subarray(0, length) };
 }
 
+/** Writes a message that has only some of the items, which are in the field `number`. */
+export function keepItems(
+  { wire, length, ranges }: Items,
+  number: number,
+  keeps: (index: number) => boolean,
+): Buffer {
+  const parts: Uint8Array[] = [];
+  for (let index = 0; index < length; index++) {
+    if (!keeps(index)) continue;
+    const item = wire.subarray(ranges[index * 2], ranges[index * 2 + 1]);
+    parts.push(varint((number << 3) | DELIMITED), varint(item.length), item);
+  }
+  return Buffer.concat(parts);
+}
+
+function varint(value: number): Uint8Array {
+  const bytes: number[] = [];
+  for (let rest = value; ; rest >>>= 7) {
+    if (rest < 0x80) return Uint8Array.of(...bytes, rest);
+    bytes.push((rest & 0x7f) | 0x80);
+  }
+}
+
 /** The field numbers of a dotted path of JSON names, such as `metadata.name`. @throws {TypeError} For a wrong path. */
 export function fieldPath(descriptors: Descriptors, message: string, path: string): FieldPath {
   let type = message;

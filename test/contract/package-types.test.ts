@@ -11,7 +11,7 @@ const program = `
 import { createGateway, type Gateway, type GatewayOptions, type GrantOptions, type Logger, StartError } from "crest-cri";
 
 const controller = new AbortController();
-const grants: GrantOptions = { allow: { read: ["pods", "stats"], pull: ["docker.io/library"], exec: true }, deny: { host: true } };
+const grants: GrantOptions = { allow: { read: ["pods", "stats"], pull: ["docker.io/library"], exec: ["demo/web"] }, deny: { host: true } };
 const gateway: Gateway = createGateway({
   runtimeEndpoint: "unix:///run/containerd/containerd.sock",
   listen: { host: "127.0.0.1", port: 0 },
@@ -54,7 +54,7 @@ createGateway({ grants: { allow: { reed: true } } });
 // @ts-expect-error
 createGateway({ grants: { allow: { read: ["podz"] } } });
 // @ts-expect-error
-createGateway({ grants: { allow: { exec: ["default"] } } });
+createGateway({ grants: { allow: { unmanaged: ["default"] } } });
 // @ts-expect-error
 createGateway({ logger: { info() {} } });
 // @ts-expect-error

@@ -65,33 +65,83 @@ test("an unknown kind is refused, naming the nearest and the known ones", () => 
   const known = grantWords.read.kinds.join(",");
   refused(
     "serve --allow-read=podz",
-    `--allow-read=podz: unknown word "podz" (did you mean "pods"?): use any of ${known}`,
+    `--allow-read=podz: unknown word "podz" (did you mean "pods"?): use any of ${known}, or a scope such as podz/*`,
   );
-  refused("serve --deny-read=pods,*", `--deny-read=pods,*: unknown word "*": use any of ${known}`);
+  refused(
+    "serve --deny-read=pods,*",
+    `--deny-read=pods,*: unknown word "*": use any of ${known}, or a scope such as */*`,
+  );
   refused("serve", /^CREST_ALLOW_READ=podz \(environment\): unknown word "podz"/, {
     CREST_ALLOW_READ: "podz",
   });
   refused("serve --allow-read=pods,", /empty item in the list/);
 });
 
-test("a scope is refused by saying what works now, for grants and for denials", () => {
+test("grants and denials are narrowed to pods by scopes, and kept as they were written", () => {
   const words = grantWordNames.filter((word) => grantWords[word].takes === "scope");
-  assert.deepEqual(words, ["logs", "run", "stop", "remove", "exec", "checkpoint", "forward"]);
-  for (const verb of ["allow", "deny"]) {
-    for (const word of words) {
-      const flag = `--${verb}-${word}`;
-      refused(
-        `serve ${flag}=default/web`,
-        `${flag}=default/web: scopes are not supported yet, write ${flag} to cover all`,
-      );
-    }
+  assert.deepEqual(words, ["logs", "run", "stop", "remove", "exec", "checkpoint"]);
+  const scopes = [
+    "demo",
+    "demo/web",
+    "demo/*",
+    "*/web-*",
+    "*",
+    "label:app=web",
+    "label:a.b/c=",
+    "kube-system",
+  ];
+  for (const word of [...words, "forward"] as const) {
+    const { allow, deny } = grants(`serve --allow-${word}=${scopes.join(",")} --deny-${word}=secret`);
+    assert.deepEqual([allow[word], deny[word]], [scopes, ["secret"]]);
   }
+  assert.deepEqual(grants("serve", { CREST_ALLOW_EXEC: "demo, demo/web" }).allow.exec, ["demo", "demo/web"]);
+  const usage = "write NAMESPACE, NAMESPACE/POD (either with *) or label:KEY=VALUE";
+  for (const [text, why] of [
+    ["a/b/c", `"a/b/c" has more than a namespace and a pod: ${usage}`],
+    ["/web", `"/web" has an empty part: ${usage}`],
+    ["demo/", `"demo/" has an empty part: ${usage}`],
+    ["de+mo", `"de+mo" has "de+mo", which is not a name: ${usage}`],
+    ["demo:80", `"demo:80" has "demo:80", which is not a name: ${usage}`],
+    ["label:app", `"label:app" has no value of the label: ${usage}`],
+    ["label:a=b=c", `"label:a=b=c" is not one label with its value: ${usage}`],
+    ["y", `"y" is neither true nor false: write one of them, or y/* for a namespace`],
+    ["all", `"all" is neither true nor false: write one of them, or all/* for a namespace`],
+  ] as const)
+    refused(`serve --deny-exec=${text}`, `--deny-exec=${text}: ${why}`);
+});
+
+test("forwards are narrowed to ports, which belong to the scope before them", () => {
+  const forward = (value: string) => grants(`serve --allow-forward=${value}`).allow.forward;
+  assert.deepEqual(forward("demo/web:80,8000-8010,demo/db:5432,other"), [
+    "demo/web:80,8000-8010",
+    "demo/db:5432",
+    "other",
+  ]);
+  assert.deepEqual(forward("label:app=web:80"), ["label:app=web:80"]);
+  for (const wrong of [
+    "demo/web:",
+    "demo/web:0",
+    "demo/web:70000",
+    "demo/web:90-80",
+    "demo/web:80-",
+    "demo/web:a",
+  ])
+    refused(`serve --allow-forward=${wrong}`, new RegExp(`^--allow-forward=${wrong}: "${wrong}" has `));
   refused(
-    "serve",
-    "CREST_ALLOW_EXEC=default/web (environment): scopes are not supported yet, write CREST_ALLOW_EXEC=true to cover all",
-    { CREST_ALLOW_EXEC: "default/web" },
+    "serve --allow-forward=80",
+    `--allow-forward=80: "80" may be a port or a namespace: write */*:80 for the port, 80/* for the namespace`,
   );
-  refused("serve --allow-exec=constructor", /scopes are not supported yet/);
+});
+
+test("reading is narrowed to kinds, to pods, and to kinds of pods", () => {
+  const read = (value: string) => grants(`serve --allow-read=${value}`).allow.read;
+  const some = ["images", "demo/*", "label:app=web", "stats:demo", "pods:*/web-*"];
+  assert.deepEqual(read(some.join(",")), some);
+  refused(
+    "serve --allow-read=images:demo/*",
+    `--allow-read=images:demo/*: "images:demo/*" narrows images to pods, but they belong to the node: write images`,
+  );
+  refused("serve --allow-read=demo", /unknown word "demo": use any of .*, or a scope such as demo\/\*$/);
 });
 
 test("host is narrowed to words, which are read in one spelling", () => {
@@ -211,5 +261,5 @@ test("a word that switches is no kind and no registry, and stands alone", () => 
     refused(`serve --allow-pull=docker.io,${word}`, /does not begin with a registry's host/);
   }
   refused("serve --allow-read=2", /unknown word "2"/);
-  refused("serve --allow-exec=y", /scopes are not supported yet/);
+  refused("serve --allow-exec=y", /neither true nor false/);
 });

@@ -38,6 +38,9 @@ export interface KnownCallersOptions {
 /** Milliseconds between two looks at the file. */
 const everyMs = 500;
 
+/** How many certificates of a caller are remembered. */
+const maxCertificates = 100;
+
 /** @throws {StartError} if the file cannot be used at the start. */
 export function createKnownCallers({ path, grants, refuse }: KnownCallersOptions): KnownCallers {
   let file = emptyTokensFile;
@@ -83,6 +86,24 @@ export function createKnownCallers({ path, grants, refuse }: KnownCallersOptions
     file = found;
   }
 
+  /** The same object for all connections with the same certificate: see `compileRoute`. */
+  const byExpiry = new WeakMap<Caller, Map<number, Caller>>();
+
+  /** The caller while its certificate is valid. */
+  function untilExpiry(caller: Caller, expiresAtMs: number): Caller {
+    const known = byExpiry.get(caller) ?? new Map<number, Caller>();
+    byExpiry.set(caller, known);
+    let found = known.get(expiresAtMs);
+    if (found === undefined) {
+      const whyOver = (): string | undefined =>
+        Date.now() >= expiresAtMs ? `The certificate of "${caller.name}" has expired` : caller.whyOver?.();
+      found = { ...caller, expiresAtMs, whyOver };
+      if (known.size >= maxCertificates) known.clear();
+      known.set(expiresAtMs, found);
+    }
+    return found;
+  }
+
   const watch = watchTokensFile({ path, use, refuse });
   const timer = setInterval(watch.look, everyMs).unref();
   let changing: Promise<unknown> = Promise.resolve();
@@ -100,9 +121,7 @@ export function createKnownCallers({ path, grants, refuse }: KnownCallersOptions
       const subject = subjects.find((one) => bySubject.has(one));
       const caller = subject === undefined ? undefined : bySubject.get(subject);
       if (caller === undefined) return undefined;
-      const whyOver = (): string | undefined =>
-        Date.now() >= expiresAtMs ? `The certificate of "${caller.name}" has expired` : caller.whyOver?.();
-      return { ...caller, expiresAtMs, whyOver };
+      return untilExpiry(caller, expiresAtMs);
     },
     get file() {
       return file;

@@ -532,9 +532,9 @@ export const schemas: { readonly options: Shape; readonly command: Shape; readon
               "read": {
                 "group": "grants",
                 "flag": "allow-read",
-                "description": "List and inspect, wait for the end of a container. KINDS: some of pods,containers,images,stats,events,runtime.",
+                "description": "List and inspect, wait for the end of a container. WHAT: some of pods,containers,images,stats,events,runtime; or a SCOPE with a slash, for all of its pods; or stats:SCOPE.",
                 "default": false,
-                "placeholder": "KINDS",
+                "placeholder": "WHAT",
                 "anyOf": [
                   {
                     "type": "boolean"
@@ -543,32 +543,8 @@ export const schemas: { readonly options: Shape; readonly command: Shape; readon
                     "minItems": 1,
                     "type": "array",
                     "items": {
-                      "anyOf": [
-                        {
-                          "const": "pods",
-                          "type": "string"
-                        },
-                        {
-                          "const": "containers",
-                          "type": "string"
-                        },
-                        {
-                          "const": "images",
-                          "type": "string"
-                        },
-                        {
-                          "const": "stats",
-                          "type": "string"
-                        },
-                        {
-                          "const": "events",
-                          "type": "string"
-                        },
-                        {
-                          "const": "runtime",
-                          "type": "string"
-                        }
-                      ]
+                      "reader": "read-item",
+                      "type": "string"
                     }
                   }
                 ]
@@ -576,58 +552,142 @@ export const schemas: { readonly options: Shape; readonly command: Shape; readon
               "logs": {
                 "group": "grants",
                 "flag": "allow-logs",
-                "description": "Read the logs of containers.",
+                "description": "Read the logs of containers. SCOPE: only for these pods: demo (a namespace), demo/web, demo/*, */web-*, label:app=web; several with commas.",
                 "default": false,
-                "scope": true,
-                "type": "boolean"
+                "placeholder": "SCOPE",
+                "anyOf": [
+                  {
+                    "type": "boolean"
+                  },
+                  {
+                    "minItems": 1,
+                    "type": "array",
+                    "items": {
+                      "reader": "scope",
+                      "type": "string"
+                    }
+                  }
+                ]
               },
               "run": {
                 "group": "grants",
                 "flag": "allow-run",
                 "description": "Create and start pods and containers, change their resources.",
                 "default": false,
-                "scope": true,
-                "type": "boolean"
+                "placeholder": "SCOPE",
+                "anyOf": [
+                  {
+                    "type": "boolean"
+                  },
+                  {
+                    "minItems": 1,
+                    "type": "array",
+                    "items": {
+                      "reader": "scope",
+                      "type": "string"
+                    }
+                  }
+                ]
               },
               "stop": {
                 "group": "grants",
                 "flag": "allow-stop",
                 "description": "Stop pods and containers.",
                 "default": false,
-                "scope": true,
-                "type": "boolean"
+                "placeholder": "SCOPE",
+                "anyOf": [
+                  {
+                    "type": "boolean"
+                  },
+                  {
+                    "minItems": 1,
+                    "type": "array",
+                    "items": {
+                      "reader": "scope",
+                      "type": "string"
+                    }
+                  }
+                ]
               },
               "remove": {
                 "group": "grants",
                 "flag": "allow-remove",
                 "description": "Remove pods and containers.",
                 "default": false,
-                "scope": true,
-                "type": "boolean"
+                "placeholder": "SCOPE",
+                "anyOf": [
+                  {
+                    "type": "boolean"
+                  },
+                  {
+                    "minItems": 1,
+                    "type": "array",
+                    "items": {
+                      "reader": "scope",
+                      "type": "string"
+                    }
+                  }
+                ]
               },
               "exec": {
                 "group": "grants",
                 "flag": "allow-exec",
                 "description": "Run commands in containers, attach to them.",
                 "default": false,
-                "scope": true,
-                "type": "boolean"
+                "placeholder": "SCOPE",
+                "anyOf": [
+                  {
+                    "type": "boolean"
+                  },
+                  {
+                    "minItems": 1,
+                    "type": "array",
+                    "items": {
+                      "reader": "scope",
+                      "type": "string"
+                    }
+                  }
+                ]
               },
               "checkpoint": {
                 "group": "grants",
                 "flag": "allow-checkpoint",
                 "description": "Checkpoint containers and pods, restore pods.",
                 "default": false,
-                "scope": true,
-                "type": "boolean"
+                "placeholder": "SCOPE",
+                "anyOf": [
+                  {
+                    "type": "boolean"
+                  },
+                  {
+                    "minItems": 1,
+                    "type": "array",
+                    "items": {
+                      "reader": "scope",
+                      "type": "string"
+                    }
+                  }
+                ]
               },
               "forward": {
                 "group": "grants",
                 "flag": "allow-forward",
-                "description": "Connect to ports of pods.",
+                "description": "Connect to ports of pods. With PORTS only to these: demo/web:80,8000-8010.",
                 "default": false,
-                "scope": true,
-                "type": "boolean"
+                "placeholder": "SCOPE[:PORTS]",
+                "anyOf": [
+                  {
+                    "type": "boolean"
+                  },
+                  {
+                    "minItems": 1,
+                    "type": "array",
+                    "items": {
+                      "reader": "forward-scope",
+                      "type": "string"
+                    }
+                  }
+                ]
               },
               "pull": {
                 "group": "grants",
@@ -701,7 +761,7 @@ export const schemas: { readonly options: Shape; readonly command: Shape; readon
                 "flag": "deny-read",
                 "description": "",
                 "default": false,
-                "placeholder": "KINDS",
+                "placeholder": "WHAT",
                 "anyOf": [
                   {
                     "type": "boolean"
@@ -710,32 +770,8 @@ export const schemas: { readonly options: Shape; readonly command: Shape; readon
                     "minItems": 1,
                     "type": "array",
                     "items": {
-                      "anyOf": [
-                        {
-                          "const": "pods",
-                          "type": "string"
-                        },
-                        {
-                          "const": "containers",
-                          "type": "string"
-                        },
-                        {
-                          "const": "images",
-                          "type": "string"
-                        },
-                        {
-                          "const": "stats",
-                          "type": "string"
-                        },
-                        {
-                          "const": "events",
-                          "type": "string"
-                        },
-                        {
-                          "const": "runtime",
-                          "type": "string"
-                        }
-                      ]
+                      "reader": "read-item",
+                      "type": "string"
                     }
                   }
                 ]
@@ -745,56 +781,140 @@ export const schemas: { readonly options: Shape; readonly command: Shape; readon
                 "flag": "deny-logs",
                 "description": "",
                 "default": false,
-                "scope": true,
-                "type": "boolean"
+                "placeholder": "SCOPE",
+                "anyOf": [
+                  {
+                    "type": "boolean"
+                  },
+                  {
+                    "minItems": 1,
+                    "type": "array",
+                    "items": {
+                      "reader": "scope",
+                      "type": "string"
+                    }
+                  }
+                ]
               },
               "run": {
                 "group": "denials",
                 "flag": "deny-run",
                 "description": "",
                 "default": false,
-                "scope": true,
-                "type": "boolean"
+                "placeholder": "SCOPE",
+                "anyOf": [
+                  {
+                    "type": "boolean"
+                  },
+                  {
+                    "minItems": 1,
+                    "type": "array",
+                    "items": {
+                      "reader": "scope",
+                      "type": "string"
+                    }
+                  }
+                ]
               },
               "stop": {
                 "group": "denials",
                 "flag": "deny-stop",
                 "description": "",
                 "default": false,
-                "scope": true,
-                "type": "boolean"
+                "placeholder": "SCOPE",
+                "anyOf": [
+                  {
+                    "type": "boolean"
+                  },
+                  {
+                    "minItems": 1,
+                    "type": "array",
+                    "items": {
+                      "reader": "scope",
+                      "type": "string"
+                    }
+                  }
+                ]
               },
               "remove": {
                 "group": "denials",
                 "flag": "deny-remove",
                 "description": "",
                 "default": false,
-                "scope": true,
-                "type": "boolean"
+                "placeholder": "SCOPE",
+                "anyOf": [
+                  {
+                    "type": "boolean"
+                  },
+                  {
+                    "minItems": 1,
+                    "type": "array",
+                    "items": {
+                      "reader": "scope",
+                      "type": "string"
+                    }
+                  }
+                ]
               },
               "exec": {
                 "group": "denials",
                 "flag": "deny-exec",
                 "description": "",
                 "default": false,
-                "scope": true,
-                "type": "boolean"
+                "placeholder": "SCOPE",
+                "anyOf": [
+                  {
+                    "type": "boolean"
+                  },
+                  {
+                    "minItems": 1,
+                    "type": "array",
+                    "items": {
+                      "reader": "scope",
+                      "type": "string"
+                    }
+                  }
+                ]
               },
               "checkpoint": {
                 "group": "denials",
                 "flag": "deny-checkpoint",
                 "description": "",
                 "default": false,
-                "scope": true,
-                "type": "boolean"
+                "placeholder": "SCOPE",
+                "anyOf": [
+                  {
+                    "type": "boolean"
+                  },
+                  {
+                    "minItems": 1,
+                    "type": "array",
+                    "items": {
+                      "reader": "scope",
+                      "type": "string"
+                    }
+                  }
+                ]
               },
               "forward": {
                 "group": "denials",
                 "flag": "deny-forward",
                 "description": "",
                 "default": false,
-                "scope": true,
-                "type": "boolean"
+                "placeholder": "SCOPE[:PORTS]",
+                "anyOf": [
+                  {
+                    "type": "boolean"
+                  },
+                  {
+                    "minItems": 1,
+                    "type": "array",
+                    "items": {
+                      "reader": "forward-scope",
+                      "type": "string"
+                    }
+                  }
+                ]
               },
               "pull": {
                 "group": "denials",
@@ -1327,56 +1447,56 @@ return function check(value: any) {
 "grants.allow.read": (() => {
 return function check(value: any) {
   return (
-    (((typeof value === 'boolean')) || (Array.isArray(value) && value.length >= 1 && ((array: any) => { for(const value of array) if(!(((((value === 'pods')) || ((value === 'containers')) || ((value === 'images')) || ((value === 'stats')) || ((value === 'events')) || ((value === 'runtime')))))) { return false }; return true; })(value)))
+    (((typeof value === 'boolean')) || (Array.isArray(value) && value.length >= 1 && ((array: any) => { for(const value of array) if(!(((typeof value === 'string')))) { return false }; return true; })(value)))
   )
 }
 })(),
 "grants.allow.logs": (() => {
 return function check(value: any) {
   return (
-    (typeof value === 'boolean')
+    (((typeof value === 'boolean')) || (Array.isArray(value) && value.length >= 1 && ((array: any) => { for(const value of array) if(!(((typeof value === 'string')))) { return false }; return true; })(value)))
   )
 }
 })(),
 "grants.allow.run": (() => {
 return function check(value: any) {
   return (
-    (typeof value === 'boolean')
+    (((typeof value === 'boolean')) || (Array.isArray(value) && value.length >= 1 && ((array: any) => { for(const value of array) if(!(((typeof value === 'string')))) { return false }; return true; })(value)))
   )
 }
 })(),
 "grants.allow.stop": (() => {
 return function check(value: any) {
   return (
-    (typeof value === 'boolean')
+    (((typeof value === 'boolean')) || (Array.isArray(value) && value.length >= 1 && ((array: any) => { for(const value of array) if(!(((typeof value === 'string')))) { return false }; return true; })(value)))
   )
 }
 })(),
 "grants.allow.remove": (() => {
 return function check(value: any) {
   return (
-    (typeof value === 'boolean')
+    (((typeof value === 'boolean')) || (Array.isArray(value) && value.length >= 1 && ((array: any) => { for(const value of array) if(!(((typeof value === 'string')))) { return false }; return true; })(value)))
   )
 }
 })(),
 "grants.allow.exec": (() => {
 return function check(value: any) {
   return (
-    (typeof value === 'boolean')
+    (((typeof value === 'boolean')) || (Array.isArray(value) && value.length >= 1 && ((array: any) => { for(const value of array) if(!(((typeof value === 'string')))) { return false }; return true; })(value)))
   )
 }
 })(),
 "grants.allow.checkpoint": (() => {
 return function check(value: any) {
   return (
-    (typeof value === 'boolean')
+    (((typeof value === 'boolean')) || (Array.isArray(value) && value.length >= 1 && ((array: any) => { for(const value of array) if(!(((typeof value === 'string')))) { return false }; return true; })(value)))
   )
 }
 })(),
 "grants.allow.forward": (() => {
 return function check(value: any) {
   return (
-    (typeof value === 'boolean')
+    (((typeof value === 'boolean')) || (Array.isArray(value) && value.length >= 1 && ((array: any) => { for(const value of array) if(!(((typeof value === 'string')))) { return false }; return true; })(value)))
   )
 }
 })(),
@@ -1418,56 +1538,56 @@ return function check(value: any) {
 "grants.deny.read": (() => {
 return function check(value: any) {
   return (
-    (((typeof value === 'boolean')) || (Array.isArray(value) && value.length >= 1 && ((array: any) => { for(const value of array) if(!(((((value === 'pods')) || ((value === 'containers')) || ((value === 'images')) || ((value === 'stats')) || ((value === 'events')) || ((value === 'runtime')))))) { return false }; return true; })(value)))
+    (((typeof value === 'boolean')) || (Array.isArray(value) && value.length >= 1 && ((array: any) => { for(const value of array) if(!(((typeof value === 'string')))) { return false }; return true; })(value)))
   )
 }
 })(),
 "grants.deny.logs": (() => {
 return function check(value: any) {
   return (
-    (typeof value === 'boolean')
+    (((typeof value === 'boolean')) || (Array.isArray(value) && value.length >= 1 && ((array: any) => { for(const value of array) if(!(((typeof value === 'string')))) { return false }; return true; })(value)))
   )
 }
 })(),
 "grants.deny.run": (() => {
 return function check(value: any) {
   return (
-    (typeof value === 'boolean')
+    (((typeof value === 'boolean')) || (Array.isArray(value) && value.length >= 1 && ((array: any) => { for(const value of array) if(!(((typeof value === 'string')))) { return false }; return true; })(value)))
   )
 }
 })(),
 "grants.deny.stop": (() => {
 return function check(value: any) {
   return (
-    (typeof value === 'boolean')
+    (((typeof value === 'boolean')) || (Array.isArray(value) && value.length >= 1 && ((array: any) => { for(const value of array) if(!(((typeof value === 'string')))) { return false }; return true; })(value)))
   )
 }
 })(),
 "grants.deny.remove": (() => {
 return function check(value: any) {
   return (
-    (typeof value === 'boolean')
+    (((typeof value === 'boolean')) || (Array.isArray(value) && value.length >= 1 && ((array: any) => { for(const value of array) if(!(((typeof value === 'string')))) { return false }; return true; })(value)))
   )
 }
 })(),
 "grants.deny.exec": (() => {
 return function check(value: any) {
   return (
-    (typeof value === 'boolean')
+    (((typeof value === 'boolean')) || (Array.isArray(value) && value.length >= 1 && ((array: any) => { for(const value of array) if(!(((typeof value === 'string')))) { return false }; return true; })(value)))
   )
 }
 })(),
 "grants.deny.checkpoint": (() => {
 return function check(value: any) {
   return (
-    (typeof value === 'boolean')
+    (((typeof value === 'boolean')) || (Array.isArray(value) && value.length >= 1 && ((array: any) => { for(const value of array) if(!(((typeof value === 'string')))) { return false }; return true; })(value)))
   )
 }
 })(),
 "grants.deny.forward": (() => {
 return function check(value: any) {
   return (
-    (typeof value === 'boolean')
+    (((typeof value === 'boolean')) || (Array.isArray(value) && value.length >= 1 && ((array: any) => { for(const value of array) if(!(((typeof value === 'string')))) { return false }; return true; })(value)))
   )
 }
 })(),

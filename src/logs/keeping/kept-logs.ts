@@ -136,15 +136,18 @@ function parseLine(line: string): KeptLog | undefined {
   }
 }
 
+const areLabels = (value: unknown): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  Object.values(value).every((label) => typeof label === "string");
+
 function isOwner(value: unknown): value is LogOwner {
   if (typeof value !== "object" || value === null) return false;
-  const { attempt, labels, ...texts } = value as { readonly [name: string]: unknown };
+  const { attempt, labels, podLabels = {}, ...texts } = value as { readonly [name: string]: unknown };
   const { id, name, podSandboxId, pod, namespace } = texts;
   return (
     [id, name, podSandboxId, pod, namespace].every((text) => typeof text === "string") &&
     Number.isSafeInteger(attempt) &&
-    typeof labels === "object" &&
-    labels !== null &&
-    Object.values(labels).every((label) => typeof label === "string")
+    [labels, podLabels].every(areLabels)
   );
 }

@@ -196,8 +196,8 @@ test("arePullsNarrowed() says whether some images may be pulled and others not",
 test("a narrowed pull is let through while its image is not known, and held when it is", () => {
   const narrowed = caller({ pull: ["docker.io/library"] });
   authorize({ allow: "pull" }, narrowed);
-  authorize({ allow: "pull" }, narrowed, { reference: "docker.io/library/busybox:latest" });
-  const error = refusal(() => authorize({ allow: "pull" }, narrowed, { reference: "quay.io/team/app:1" }));
+  authorize({ allow: "pull" }, narrowed, { resource: "docker.io/library/busybox:latest" });
+  const error = refusal(() => authorize({ allow: "pull" }, narrowed, { resource: "quay.io/team/app:1" }));
   assert.match(
     error.message,
     /^Requires pull access to "quay.io\/team\/app:1", run again with --allow-pull=quay.io\/team\/app$/,

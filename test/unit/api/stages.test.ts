@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AuditEntry } from "../../../src/access/audit.ts";
+import { isScoped } from "../../../src/access/authorize.ts";
 import { createBinder } from "../../../src/api/bind.ts";
 import { RequestContext } from "../../../src/api/context.ts";
 import type { Gateway } from "../../../src/api/gateway.ts";
 import { compileStages, type StageName } from "../../../src/api/stages.ts";
+import type { Grants } from "../../../src/grants.ts";
 import { createInventory } from "../../../src/inventory/inventory.ts";
 import type { Route } from "../../../src/routes/define.ts";
 import { routes } from "../../../src/routes/index.ts";
@@ -37,7 +39,7 @@ const having = (name: StageName): readonly string[] =>
 
 test("compileStages() keeps the stages in one order on every route", () => {
   const order: readonly StageName[] = [
-    ...(["fieldGrants", "target", "scope", "defaults", "policy", "audit", "prepare"] as const),
+    ...(["fieldGrants", "target", "defaults", "scope", "policy", "audit", "prepare"] as const),
   ];
   for (const route of routes) {
     const { names } = stagesOf(route);
@@ -59,8 +61,20 @@ test("compileStages() finds the target of every route whose path names a pod or 
   assert.deepEqual(having("target").toSorted(), [...named, ...filtered].toSorted());
 });
 
-test("compileStages() scopes every route that takes a grant, and puts every change on record", () => {
-  assert.deepEqual(having("scope"), routes.filter(({ allow }) => allow !== "authenticated").map(idOf));
+test("compileStages() checks scopes where what a caller sees does not decide, and only for such callers", () => {
+  assert.deepEqual(having("scope"), []);
+  const grants: Grants = {
+    all: true,
+    allow: {},
+    deny: { read: ["x/*"], forward: ["x"], run: ["x"], checkpoint: ["x"] },
+  };
+  const scoped = routes.filter((route) => isScoped(route, { name: "test", grants }));
+  const seen = { readable: () => createInventory(runtime) };
+  const ofPods = scoped.filter((route) => stagesOf(route, seen).names.includes("scope")).map(idOf);
+  assert.deepEqual(ofPods, ["runPod", "restorePod", "forwardPorts"]);
+});
+
+test("compileStages() puts every change on record", () => {
   const changes = routes.filter(({ allow }) => allow !== "authenticated" && !allow.startsWith("read:"));
   assert.deepEqual(having("audit"), changes.map(idOf));
 });
