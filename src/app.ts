@@ -6,7 +6,8 @@ import type { Server } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createAuthenticate } from "./access/callers/authenticate.ts";
+import { createAuthenticate, type VerifyJwt } from "./access/callers/authenticate.ts";
+import { fileKeySource, urlKeySource } from "./access/callers/key-source.ts";
 import { createKnownCallers } from "./access/callers/known-callers.ts";
 import { createHostGuard } from "./access/hosts.ts";
 import { createPodPolicy } from "./access/policy/pod-policy.ts";
@@ -18,6 +19,7 @@ import { StartError } from "./errors.ts";
 import { withFailedStarts } from "./events/failed-starts.ts";
 import { createNodeEvents, type NodeEventsOptions } from "./events/node-events.ts";
 import { createStopRequests } from "./events/stop-requests.ts";
+import type { Grants } from "./grants.ts";
 import { createMetricsServer, createScrapes } from "./http/metrics.ts";
 import { createServer, type ServerOptions } from "./http/server.ts";
 import { createInventory, type Inventory } from "./inventory/inventory.ts";
@@ -158,6 +160,7 @@ export function createApp({
     },
   });
   const overWatch = createOverWatch();
+  const jwt = config.jwt === undefined ? undefined : acceptJwt(config.jwt, grants, log);
   const { tracing } = options;
   const metrics = createGatewayMetrics();
   const traced = tracing?.interceptor(options.runtime) ?? options.runtime;
@@ -231,7 +234,10 @@ export function createApp({
     tracing,
     guardHost,
     tokenFileHint: config.tokenFileHint ?? '"$CREST_TOKEN_FILE"',
-    authenticate: createAuthenticate({ token, tokenFile: config.tokenFile, grants, known: callers }),
+    authenticate: createAuthenticate({
+      ...{ token, tokenFile: config.tokenFile, grants, known: callers },
+      verifyJwt: jwt && (async (text) => (await jwt())(text)),
+    }),
     ...{ callers, overWatch },
     ...{ usage, metrics, scrapes },
     ...{ log, drain, tls: tls?.identity.context },
@@ -275,7 +281,7 @@ export function createApp({
         metricsAddress = await listenForMetrics(metricsServer, metricsListen);
       if (tls !== undefined) renewal = renew(tls, listener, log);
       const { logLimits } = options;
-      void Promise.all([logLimits && keepLogs(logLimits), warmUp()]).catch((error: unknown) => {
+      void Promise.all([logLimits && keepLogs(logLimits), jwt?.(), warmUp()]).catch((error: unknown) => {
         log({ level: "error", message: "Cannot load what sessions, logs or the pages need", error });
       });
       return address;
@@ -326,6 +332,24 @@ export function adapt(transport: Runtime): { readonly runtime: Runtime; readonly
     ...callerInterceptors,
   );
   return { runtime, inventory };
+}
+
+/** Returns what loads the check of JSON Web Tokens. @throws {StartError} if the file of keys cannot be used. */
+function acceptJwt(
+  settings: NonNullable<Config["jwt"]>,
+  grants: Grants,
+  log: AppOptions["log"],
+): () => Promise<VerifyJwt> {
+  const report = (message: string): void => log({ level: "warn", message });
+  const { jwks } = settings;
+  const source = jwks.startsWith("/") ? fileKeySource(jwks, report) : urlKeySource(jwks, report);
+  let loaded: Promise<VerifyJwt> | undefined;
+  return () => {
+    loaded ??= import("./access/callers/jwt.ts").then(({ createVerifyJwt }) =>
+      createVerifyJwt({ settings, source, grants }),
+    );
+    return loaded;
+  };
 }
 
 /** What no pod may reach, whatever is granted of the node: Crest's own files, and whatever serves the CRI. */

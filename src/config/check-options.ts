@@ -53,8 +53,7 @@ function checkAgainst(schema: keyof typeof schemas, value: unknown, placeOf: Pla
       const path = key === "" ? name : `${key}.${name}`;
       const part = Object.hasOwn(shape.properties, name) ? shape.properties[name] : undefined;
       if (part === undefined) {
-        const where = schema === "options" ? path : placeOf(path);
-        throw new StartError(`${where}: ${unknownMember(path, key, Object.keys(shape.properties))}`);
+        throw new StartError(`${placeOf(path)}: ${unknownMember(path, key, Object.keys(shape.properties))}`);
       }
       checkAt(path, part, member);
     }

@@ -3,7 +3,7 @@ import { StartError } from "../errors.ts";
 import type { Grants } from "../grants.ts";
 import { checkRecord, type PlaceOf } from "./check-options.ts";
 import { checks } from "./gen/settings.ts";
-import { maxAgeMs, readDuration } from "./quantities.ts";
+import { formatDuration, maxAgeMs, readDuration } from "./quantities.ts";
 import { readGrants } from "./resolve.ts";
 
 /** A token that a caller asks for. */
@@ -43,6 +43,7 @@ function expiryOf(
     const ms = Date.parse(expires);
     if (Number.isNaN(ms)) throw new StartError("expires: there is no such time");
     if (ms <= nowMs) throw new StartError("expires: is in the past");
+    if (ms > nowMs + maxAgeMs) throw new StartError(`expires: is more than ${formatDuration(maxAgeMs)} away`);
     return ms;
   }
   if (validFor === undefined) return undefined;

@@ -445,7 +445,7 @@ test("commands are told from each other, and what is none is refused", () => {
   refused(
     "frobnicate",
     {},
-    "frobnicate: unknown command, expected one of up, serve, openapi, policy, version",
+    "frobnicate: unknown command, expected one of up, serve, openapi, policy, token, version",
   );
   refused("--listen=x", {}, "--listen: missing command, write crest up or crest serve before the flags");
   refused("serve now", {}, "now: unexpected argument, crest serve takes only flags");

@@ -1,6 +1,6 @@
 /** The tokens file on disk: read when it changes, and changed by one process at a time. */
 import { createHash, randomBytes } from "node:crypto";
-import { type BigIntStats, lstatSync, statSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { StartError } from "../../errors.ts";
@@ -8,6 +8,7 @@ import { takeSocketLock } from "../../files/socket-lock.ts";
 import { readTrustedFile, replaceFile } from "../../files/trusted-file.ts";
 import { makeBelowTrusted } from "../../files/trusted-folder.ts";
 import { reasonOf, resolveTrusted } from "../../files/trusted-path.ts";
+import { fileState } from "./file-state.ts";
 import { emptyTokensFile, formatTokensFile, parseTokensFile, type TokensFile } from "./tokens-file.ts";
 
 /** A new token. The prefix lets scanners for leaked secrets find it. */
@@ -48,7 +49,10 @@ export async function changeTokensFile<T>(
   const lock = await takeLock(`${real}.lock`).catch(cannotWrite(path));
   try {
     const { file, result } = change(readTokensFile(real));
-    await replaceFile(real, formatTokensFile(file)).catch(cannotWrite(path));
+    const text = formatTokensFile(file);
+    // What could not be read again would lock everyone out.
+    parseTokensFile(text, path);
+    await replaceFile(real, text).catch(cannotWrite(path));
     return result;
   } finally {
     await lock.close();
@@ -101,9 +105,6 @@ export interface TokensWatch {
   look(): void;
 }
 
-/** Changes within one tick of the file system's clock are not seen by its times. */
-const settledMs = 1000;
-
 /** Reads the file, and again at each `look` after a change. @throws {StartError} if it cannot be used now. */
 export function watchTokensFile({ path, use, refuse }: WatchOptions): TokensWatch {
   /** What identifies the state of the file that was read; undefined if it may have changed since. */
@@ -111,7 +112,7 @@ export function watchTokensFile({ path, use, refuse }: WatchOptions): TokensWatc
   let text: string | undefined;
 
   function read(): void {
-    const before = stateOf(path);
+    const before = fileState(path);
     const found = readText(path);
     seen = before;
     if (found === text) return;
@@ -123,7 +124,7 @@ export function watchTokensFile({ path, use, refuse }: WatchOptions): TokensWatc
   let refused = "";
   return {
     look() {
-      const state = stateOf(path);
+      const state = fileState(path);
       if (state !== undefined && state === seen) return;
       try {
         read();
@@ -136,17 +137,4 @@ export function watchTokensFile({ path, use, refuse }: WatchOptions): TokensWatc
       }
     },
   };
-}
-
-function stateOf(path: string): string | undefined {
-  let stats: BigIntStats;
-  try {
-    stats = statSync(path, { bigint: true });
-  } catch (error) {
-    return `${(error as NodeJS.ErrnoException).code}`;
-  }
-  const { dev, ino, size, ctimeNs, ctimeMs, mode, uid } = stats;
-  // A clock that was set back must not keep it unsettled for long.
-  if (Math.abs(Date.now() - Number(ctimeMs)) < settledMs) return undefined;
-  return [dev, ino, size, ctimeNs, mode, uid].join(":");
 }
