@@ -21,7 +21,7 @@ import { inputOf } from "./input.ts";
 import { logHandlers } from "./log-routes.ts";
 import { readPostMortem } from "./post-mortem.ts";
 import { pruneImages, prunePods } from "./prune.ts";
-import { pullAnswer, visiblePull, visiblePulls } from "./pull-answer.ts";
+import { pullAnswer, requireOwnPull, visiblePull, visiblePulls } from "./pull-answer.ts";
 import type { StreamHandler } from "./stream.ts";
 import { tokenHandlers } from "./token-handlers.ts";
 import { usageHandlers } from "./usage-handlers.ts";
@@ -88,6 +88,7 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
   /** Answers once the pull has ended. One that had ended before stays as it was. */
   cancelPull: async ({ bound, caller }, gateway) => {
     const pull = visiblePull(gateway, caller, inputOf("cancelPull", bound).pullId);
+    requireOwnPull(pull, caller);
     gateway.pulls.cancel(pull.id);
     await new Promise<void>((resolve) => {
       pull.whenEnded(resolve);

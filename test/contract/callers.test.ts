@@ -212,3 +212,61 @@ test("an answer that is under way is cut off when its token is revoked, and the 
   assert.equal(await cut, "ECONNRESET");
   hold.release();
 });
+
+test("a caller is told what all of its layers allow, and until when", async (t) => {
+  const gateway = await liveGateway(t, "containerd-2.1", {
+    grants: {
+      all: false,
+      allow: { read: true, exec: ["demo/*"], pull: ["docker.io"], host: ["port:80", "network"] },
+      deny: { pull: ["docker.io/evil"] },
+    },
+  });
+  const grantsOf = async (headers = {}): Promise<unknown> =>
+    (await gateway.ask("GET /v1/grants", undefined, headers)).at("grants");
+  assert.deepEqual(
+    ((await grantsOf()) as object[]).filter((one) => !JSON.stringify(one).includes("read:")),
+    [
+      { grant: "exec", only: ["demo/*"] },
+      { grant: "pull", only: ["docker.io"], except: ["docker.io/evil"] },
+      { grant: "host", only: ["port:80", "network"] },
+    ],
+  );
+  const made = await make(gateway, {
+    name: "narrow",
+    grants: {
+      allow: { read: ["pods"], exec: ["*/web-*"], pull: true, logs: true, host: ["port:80"] },
+      deny: { pull: ["docker.io/worse"] },
+    },
+  });
+  const answer = await gateway.ask("GET /v1/grants", undefined, as(made.token));
+  assert.equal(answer.at("name"), "narrow");
+  assert.equal(answer.at("expires"), made.expires);
+  assert.equal(answer.at("tokenFile"), undefined);
+  assert.deepEqual(answer.at("grants"), [
+    { grant: "read:pods" },
+    { grant: "exec", only: ["*/web-*"], within: [["demo/*"]] },
+    { grant: "pull", only: ["docker.io"], except: ["docker.io/evil", "docker.io/worse"] },
+    { grant: "host", only: ["port:80"], within: [["port:80", "network"]] },
+  ]);
+});
+
+test("the pulls of one caller are not another's to cancel", async (t) => {
+  const gateway = await liveGateway(t);
+  const { ask, fake } = gateway;
+  const hold = held();
+  fake.on("ImageService/PullImage", hold.answer);
+  const [a, b] = [
+    await make(gateway, { name: "a", grants: { allow: { pull: true } } }),
+    await make(gateway, { name: "b", grants: { allow: { pull: true } } }),
+  ];
+  const pulling = ask("POST /v1/images/pull", { image: "busybox:1.36" }, as(a.token));
+  await hold.arrived;
+  const id = String((await ask("GET /v1/pulls", undefined, as(a.token))).at("pulls.0.id"));
+  assert.equal((await ask(`GET /v1/pulls/${id}`, undefined, as(b.token))).status, 200);
+  const refused = await ask(`DELETE /v1/pulls/${id}`, undefined, as(b.token));
+  assert.equal(refused.status, 409, refused.text);
+  const cancelled = ask(`DELETE /v1/pulls/${id}`, undefined, as(a.token));
+  hold.release();
+  assert.equal((await cancelled).status, 200);
+  assert.equal((await pulling).status, 409);
+});

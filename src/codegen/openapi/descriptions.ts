@@ -122,7 +122,7 @@ export const operations: { readonly [Id in RouteId]: string } = {
   getPull:
     "Shows a pull: its phase, its layers and, if it failed, the reason. A pull that ended more than 10 minutes ago, or of an image that the caller may not pull, is 404.",
   cancelPull:
-    "Cancels a pull for all its clients, and responds once it has ended. Has no effect on a pull that has already ended. CRI-O keeps completed layers.",
+    "Cancels a pull for all its clients, and responds once it has ended. Has no effect on a pull that has already ended. A pull that another caller has asked for is 409; only the gateway's own token cancels any. CRI-O keeps completed layers.",
 };
 
 /** `Message` or `Message.field` -> the description that replaces CRI's comment. */
