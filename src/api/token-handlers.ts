@@ -39,8 +39,8 @@ export const tokenHandlers: { readonly [Id in TokenRouteId]: CustomHandler<Answe
       requireStanding(caller, file);
       return { file: withToken(file, stored, nowMs), result: undefined };
     });
-    const { sha256: _sha256, within: _within, ...shown } = stored;
-    return { ...shown, token };
+    const { created, expires, parent } = stored;
+    return { name, token, grants, created, expires, parent };
   },
 
   revokeToken: async ({ bound, caller }, gateway) => {

@@ -135,8 +135,9 @@ const someOf = (words: string) =>
       grantWordNames.map((word) => [
         word,
         Type.Optional(
-          Type.Union([Type.Boolean(), Type.Array(Type.String())], {
-            description: `${words} of \`${word}\`: all of it, or a list as for its flag.`,
+          // No choice of schemas: generated clients would make a type of each.
+          Type.Unknown({
+            description: `${words} of \`${word}\`: \`true\` for all of it, or a list of texts as for its flag.`,
           }),
         ),
       ]),

@@ -115,9 +115,9 @@ export const tokens = {
   }),
   revokeToken: custom({
     id: "revokeToken",
-    http: "DELETE /v1/tokens/{token}",
+    http: "DELETE /v1/tokens/{tokenName}",
     uses: [],
-    path: { token: "tokenName" },
+    path: { tokenName: "tokenName" },
     allow: "authenticated",
     summary: "Revoke a token that the caller made",
     success: 200,

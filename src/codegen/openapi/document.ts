@@ -94,7 +94,8 @@ export function openApi(routes: readonly Route[], version: string): Schema {
         token: {
           type: "http",
           scheme: "bearer",
-          description: "The token from the gateway's token file.",
+          description:
+            "The token from the gateway's token file, a token made with `crest token create` or `createToken`, or a JSON Web Token of the configured issuer.",
         },
       },
       responses: {
@@ -241,7 +242,7 @@ function describePath(name: string): Schema {
     };
   }
   if (name === "pullId") return { description: "Id of the pull, from `listPulls` or from its progress." };
-  if (name === "token") return { description: "Name of the token, from `listTokens`." };
+  if (name === "tokenName") return { description: "Name of the token, from `listTokens`." };
   const what = name === "podSandboxId" ? "pod" : "container";
   return { description: `Id of the ${what}, or a unique prefix.` };
 }

@@ -237,7 +237,7 @@ export const examples: { readonly [Id in RouteId]?: Example } = {
       ],
     },
   },
-  revokeToken: { parameters: { token: "colleague" }, answer: { revoked: ["colleague"] } },
+  revokeToken: { parameters: { tokenName: "colleague" }, answer: { revoked: ["colleague"] } },
   setNetworkConfig: { body: { podCidr: "10.88.0.0/16" } },
   getImageFilesystems: {
     answer: {

@@ -11,7 +11,7 @@ export const synonyms: { readonly [Id in RouteId]?: readonly string[] } = {
   getCapabilities: ["features", "supported", "what works"],
   listTokens: ["credentials", "api keys", "who has access"],
   createToken: ["share", "delegate", "narrow", "api key", "colleague", "credentials"],
-  revokeToken: ["invalidate", "withdraw", "log out", "delete api key"],
+  revokeToken: ["invalidate", "withdraw", "delete api key"],
   getGrants: ["whoami", "permissions", "rights", "can-i", "authorization"],
   setNetworkConfig: ["cidr", "ip range", "cni"],
   listMetricDescriptors: ["prometheus", "help"],
