@@ -129,34 +129,43 @@ export const Grants = Type.Object(
   { description: "What the caller may do." },
 );
 
-const someOf = (words: string) =>
-  Type.Object(
-    Object.fromEntries(
-      grantWordNames.map((word) => [
-        word,
-        Type.Optional(
-          // No choice of schemas: generated clients would make a type of each.
-          Type.Unknown({
-            description: `${words} of \`${word}\`: \`true\` for all of it, or a list of texts as for its flag.`,
-          }),
-        ),
-      ]),
-    ),
-    { $id: `${words}Rules` },
+/** Grants by word. Requests take no others, and answers may have more one day. */
+function grantRules(prefix: string, more: { readonly additionalProperties?: false }) {
+  const someOf = (words: string) =>
+    Type.Object(
+      Object.fromEntries(
+        grantWordNames.map((word) => [
+          word,
+          Type.Optional(
+            // No choice of schemas: generated clients would make a type of each.
+            Type.Unknown({
+              description: `${words} of \`${word}\`: \`true\` for all of it, or a list of texts as for its flag.`,
+            }),
+          ),
+        ]),
+      ),
+      {
+        $id: `${prefix}${words}Rules`,
+        description: `What of each grant is ${words.toLowerCase()}.`,
+        ...more,
+      },
+    );
+  return Type.Object(
+    {
+      all: Type.Optional(Type.Boolean({ description: "Everything that is not denied." })),
+      allow: Type.Optional(someOf("Allowed")),
+      deny: Type.Optional(someOf("Denied")),
+    },
+    {
+      $id: `${prefix}GrantRules`,
+      description:
+        'Grants by word, as for the flags of the gateway: `{"allow": {"exec": true, "read": ["pods"]}}`.',
+      ...more,
+    },
   );
+}
 
-const GrantRules = Type.Object(
-  {
-    all: Type.Optional(Type.Boolean({ description: "Everything that is not denied." })),
-    allow: Type.Optional(someOf("Allowed")),
-    deny: Type.Optional(someOf("Denied")),
-  },
-  {
-    $id: "GrantRules",
-    description:
-      'Grants by word, as for the flags of the gateway: `{"allow": {"exec": true, "read": ["pods"]}}`.',
-  },
-);
+const GrantRules = grantRules("", {});
 
 const tokenTimes = {
   created: Type.Optional(Type.String({ description: "When it was made (RFC 3339)." })),
@@ -209,7 +218,7 @@ export const requests = {
           "Name of the new caller, up to 63 letters, digits, dots, dashes and underscores. It must be new.",
         pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
       }),
-      grants: GrantRules,
+      grants: grantRules("New", { additionalProperties: false }),
       for: Type.Optional(
         Type.String({
           description: "How long it is valid: `30m`, `1h`. Default: `1h`, or until the caller's own expires.",

@@ -104,7 +104,11 @@ test("every crest command in the documents is one that the command line takes", 
     .filter((rest) => rest !== undefined)
     .map((rest) => rest.replace("-cri-*.tgz", "").trim());
   const inText = forUsers.flatMap(({ text }) => inlineCommands(text, "crest"));
-  const commands = [...inBlocks, ...inText.map((command) => command.replace(/^crest /, ""))];
+  // Named in a sentence, and not as it is typed.
+  const names = new Set(["token create", "token revoke"]);
+  const commands = [...inBlocks, ...inText.map((command) => command.replace(/^crest /, ""))].filter(
+    (command) => !names.has(command),
+  );
   assert.ok(commands.length > 10);
   for (const command of commands)
     assert.doesNotThrow(() => parseCommandLine(command.split(/\s+/), {}, { uid: 0, cwd: "/" }), command);
