@@ -15,13 +15,15 @@ COPY src src
 # In one step, so that neither npm's cache nor the compiler becomes a layer. No package needs its scripts.
 RUN npm ci --ignore-scripts --no-audit --no-fund --cache=/tmp/npm \
  && node node_modules/typescript/bin/tsc \
+ && node dist/src/codegen/write-sbom.js \
  && npm prune --ignore-scripts --no-audit --no-fund --cache=/tmp/npm --omit=dev \
  && rm -rf /tmp/npm
 
 FROM ${BASE}
 COPY --from=build /opt/crest/node_modules /opt/crest/node_modules
 COPY --from=build /opt/crest/dist/src /opt/crest/dist/src
-COPY package.json /opt/crest/
+COPY --from=build /opt/crest/sbom.cdx.json /opt/crest/
+COPY package.json LICENSE THIRD-PARTY.md /opt/crest/
 COPY openapi /opt/crest/openapi
 COPY src/docs/assets /opt/crest/src/docs/assets
 COPY deploy/docker/ready.mjs /opt/crest/

@@ -35,6 +35,7 @@ import { createGatewayMetrics } from "./metrics/gateway-metrics.ts";
 import { createContainerdObserver } from "./pulls/containerd-observer.ts";
 import { createPullRegistry } from "./pulls/pull-registry.ts";
 import { callerInterceptors } from "./runtimes/caller-interceptors.ts";
+import { createCheckpointFinder } from "./runtimes/checkpoint-images.ts";
 import { compose } from "./runtimes/compose.ts";
 import { createDefaults } from "./runtimes/defaults.ts";
 import { wellKnownSockets } from "./runtimes/discover.ts";
@@ -195,7 +196,8 @@ export function createApp({
   const sessions = createSessionRegistry({ most: maxStreams, onBegin: metrics.sessionBegan, overWatch });
   const { maxBufferBytes = defaultBufferBytes } = options;
   const drain = createDrain();
-  const observe = createContainerdObserver({ client: createContainerdClient(options.runtime), runtime });
+  const containerd = createContainerdClient(options.runtime);
+  const observe = createContainerdObserver({ client: containerd, runtime });
   const pulls = createPullRegistry({ runtime, observe, ended: metrics.pulls.ended });
   const { tls } = options;
   const lists = createNodeLists(runtime, events);
@@ -222,6 +224,7 @@ export function createApp({
       execMaxMs: options.execMaxMs ?? defaultExecMaxMs,
     }),
     policy: createPodPolicy({ level: policy.level, logRoot, kept: keptFrom(config) }),
+    findCheckpoints: createCheckpointFinder(runtime, containerd),
     logRoots: [logRoot, ...nodeLogRoots],
     containersOf: (runtime, kept) => listedContainers({ runtime, changes: events, kept, logRoot }),
     keptLogs,

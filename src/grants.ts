@@ -96,7 +96,11 @@ export const hostWords = {
   seccomp: { takes: "folder", example: "/etc/crest/seccomp", summary: "use seccomp profiles of the node" },
   apparmor: { takes: "name", example: "my-profile", summary: "use this AppArmor profile of the node" },
   selinux: { takes: "name", example: "spc_t", summary: "use this SELinux type, user or role" },
-  unmasked: { takes: "nothing", summary: "see the parts of /proc and /sys that are hidden otherwise" },
+  unmasked: {
+    takes: "nothing",
+    summary:
+      "see and write to what is hidden or read-only in /proc and /sys otherwise, which as root is root on the node",
+  },
   escalation: { takes: "nothing", summary: "gain privileges, through setuid programs for example" },
   logs: { takes: "folder", example: "/var/log/pods", summary: "keep logs below this folder" },
   cgroup: { takes: "nothing", summary: "choose its cgroup, and set raw values of it" },

@@ -6,33 +6,53 @@
  */
 import { GatewayError } from "../errors.ts";
 
-/**
- * Checks the `Host` and `Origin` of one request.
- *
- * @throws {GatewayError} host_not_allowed: when `Host` is missing or not accepted.
- * @throws {GatewayError} origin_not_allowed: when `Origin` differs from `Host`.
- */
-export type HostGuard = (headers: {
+/** What the guard reads of a request. Browsers set these themselves, and no page can change them. */
+export interface Addressed {
   readonly host?: string | undefined;
   readonly origin?: string | undefined;
-}) => void;
+  readonly "sec-fetch-site"?: string | string[] | undefined;
+  readonly "sec-fetch-mode"?: string | string[] | undefined;
+  readonly "sec-fetch-dest"?: string | string[] | undefined;
+}
+
+/**
+ * Checks by which name, and from which page, a request came. `host` is that of the request's target; default: `Host`.
+ *
+ * @throws {GatewayError} host_not_allowed: when `Host` is missing or not accepted.
+ * @throws {GatewayError} origin_not_allowed: when `Origin` differs from `Host`, or a browser says that a page of another
+ * site sent the request, unless someone followed a link.
+ */
+export type HostGuard = (headers: Addressed, host?: string) => void;
 
 /** `accepted`: exact host names, without ports and case-insensitive; IPv6 addresses in brackets. */
 export function createHostGuard(accepted: readonly string[]): HostGuard {
   const names = new Set(accepted.map((name) => name.toLowerCase()));
-  return ({ host, origin }) => {
+  return (headers, host = headers.host) => {
+    const { origin } = headers;
     if (host === undefined || !names.has(withoutPort(host).toLowerCase())) {
       throw new GatewayError(
         "host_not_allowed",
         `Host "${host ?? ""}" is not accepted by this gateway: restart it with --accept-host for this name`,
       );
     }
+    if (isFromElsewhere(headers))
+      throw new GatewayError("origin_not_allowed", "Pages of another site may not use this gateway");
     if (origin === undefined) return;
     const authority = /^https?:\/\/([^/]+)$/i.exec(origin)?.[1];
     if (authority === undefined || authority.toLowerCase() !== host.toLowerCase()) {
       throw new GatewayError("origin_not_allowed", `Pages from origin "${origin}" may not use this gateway`);
     }
   };
+}
+
+/**
+ * Whether a page of another site sent the request by itself. Browsers send no `Origin` with what a page only embeds or
+ * asks for without reading it, such as an image.
+ */
+function isFromElsewhere(headers: Addressed): boolean {
+  const site = headers["sec-fetch-site"];
+  if (site === undefined || site === "same-origin" || site === "none") return false;
+  return headers["sec-fetch-mode"] !== "navigate" || headers["sec-fetch-dest"] !== "document";
 }
 
 /** `localhost:8585` -> `localhost`, `[::1]:8585` -> `[::1]`. */

@@ -15,7 +15,9 @@ import type { KeptLogs } from "../logs/keeping/kept-logs.ts";
 import type { ContainerSource } from "../logs/logged-containers.ts";
 import type { LogsObserver } from "../logs/read-logs.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
+import type { FindCheckpoints } from "../runtimes/checkpoint-images.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
+import type { Ignored } from "../runtimes/find-dropped.ts";
 import type { OverWatch } from "../server/over-watch.ts";
 import type { Collector } from "../stats/collector.ts";
 import type { ReadMemoryHistory } from "../stats/container-memory.ts";
@@ -24,7 +26,7 @@ import { InvalidValue, jsonPointer } from "../wire/invalid-value.ts";
 import { type Binder, invalid, type JsonObject, respell } from "./bind.ts";
 import type { OutputBudget } from "./output-budget.ts";
 import type { Share } from "./singleflight.ts";
-import type { UnknownFields } from "./unknown-fields.ts";
+import { maxNamed, type UnknownFields, warningOf } from "./unknown-fields.ts";
 
 export interface Gateway {
   readonly runtime: Runtime;
@@ -33,6 +35,7 @@ export interface Gateway {
   readonly readable?: ((kind: Kind) => Inventory) | undefined;
   readonly defaults: Defaults;
   readonly policy: PodPolicy;
+  readonly findCheckpoints: FindCheckpoints;
   /** Events of pods, containers and images. */
   readonly events: NodeEvents;
   /** What the gateway was asked to stop. */
@@ -117,6 +120,27 @@ export function locatedInRequest(error: unknown, request: JsonObject, { locate }
 export function warnOfUnknown(reply: FastifyReply, unknown: UnknownFields, binder: Binder): void {
   const pointerOf = (path: readonly (string | number)[]): string =>
     binder.locate(jsonPointer(path), "").pointer ?? "";
-  const warnings = unknown.warnings(pointerOf);
-  if (warnings.length > 0) reply.header("warning", warnings);
+  warn(reply, unknown.warnings(pointerOf));
+}
+
+/** Adds a `Warning` header to the answer for each field that the runtime ignores. */
+export function warnOfIgnored(
+  reply: FastifyReply,
+  ignored: readonly Ignored[],
+  request: JsonObject,
+  { locate }: Binder,
+): void {
+  const texts = ignored.slice(0, maxNamed).map(({ path, detail }) => {
+    const { pointer = "" } = locate(respell(jsonPointer(path), request), "");
+    return `field "${pointer}": ${detail}`;
+  });
+  const more = ignored.length - texts.length;
+  if (more > 0) texts.push(`${more} more ignored fields`);
+  warn(reply, texts.map(warningOf));
+}
+
+function warn(reply: FastifyReply, warnings: readonly string[]): void {
+  const before = reply.getHeader("warning");
+  const all = [before ?? [], warnings].flat() as readonly string[];
+  if (all.length > 0) reply.header("warning", all);
 }

@@ -9,6 +9,7 @@
  *   defaults      what did it leave out?
  *   scope         may it do this with these pods?  where what it sees does not decide that: scoped-gateway.ts
  *   policy        may a pod ask for this?         safe values, and what exceeds them
+ *   support       would the runtime ignore it?    refused, or answered with a warning
  *   audit         record who did what
  *   prepare       make the folders that the runtime needs
  *   call          call the runtime
@@ -25,9 +26,10 @@ import { allPods, type ScopedPod } from "../access/scope.ts";
 import type { RunPodSandboxRequest } from "../gen/messages.ts";
 import type { Route } from "../routes/define.ts";
 import { preparations } from "../runtimes/defaults.ts";
+import { canDrop, findIgnored } from "../runtimes/find-dropped.ts";
 import type { Binder } from "./bind.ts";
 import { callerOf, type RequestContext } from "./context.ts";
-import { type Gateway, locatedInRequest } from "./gateway.ts";
+import { type Gateway, locatedInRequest, warnOfIgnored } from "./gateway.ts";
 import { narrowPull } from "./pull-request.ts";
 import { namedBy, targetStage } from "./target.ts";
 
@@ -48,7 +50,15 @@ export interface Failure {
   readonly isCalled: boolean;
 }
 
-export type StageName = "fieldGrants" | "target" | "defaults" | "scope" | "policy" | "audit" | "prepare";
+export type StageName =
+  | "fieldGrants"
+  | "target"
+  | "defaults"
+  | "scope"
+  | "policy"
+  | "support"
+  | "audit"
+  | "prepare";
 type Run = (ctx: RequestContext) => void | Promise<void>;
 
 /** The compiled stages of a route. */
@@ -85,6 +95,7 @@ export function compileStages<R extends Route, P, A>(
     ["defaults", defaultsStage(route, gateway)],
     ["scope", scopeStage(route, gateway)],
     ["policy", policyStage(route, gateway, kind.binder)],
+    ["support", supportStage(route, gateway, kind.binder)],
     ["audit", auditStage(route, gateway)],
     ["prepare", prepareStage(route)],
   ];
@@ -186,14 +197,29 @@ function defaultsStage(route: Route, { defaults }: Gateway): Run | undefined {
 }
 
 /** @throws {GatewayError} not_capable: with the locations as the caller wrote them. */
-function policyStage(route: Route, { policy }: Gateway, binder: Binder): Run | undefined {
+function policyStage(route: Route, { policy, findCheckpoints }: Gateway, binder: Binder): Run | undefined {
   if (route.kind !== "unary" || !hasPolicy(route.rpc)) return undefined;
   const { rpc } = route;
-  return ({ bound, caller, outgoing }) => {
+  return async ({ bound, caller, outgoing }) => {
+    if (outgoing === undefined) return;
+    const checkpoints = await findCheckpoints(policy.imagesIn(outgoing.message, caller));
+    try {
+      const allowed = policy.apply(rpc, outgoing.message, caller, checkpoints);
+      if (allowed !== outgoing.message) outgoing.message = allowed;
+    } catch (error) {
+      throw locatedInRequest(error, bound.message, binder);
+    }
+  };
+}
+
+/** @throws {GatewayError} not_implemented: for a field that the runtime would ignore, leaving more rights than asked. */
+function supportStage(route: Route, { runtime }: Gateway, binder: Binder): Run | undefined {
+  if (route.kind !== "unary" || !canDrop(route.rpc)) return undefined;
+  const { rpc } = route;
+  return async ({ bound, outgoing, reply }) => {
     if (outgoing === undefined) return;
     try {
-      const allowed = policy.apply(rpc, outgoing.message, caller);
-      if (allowed !== outgoing.message) outgoing.message = allowed;
+      warnOfIgnored(reply, await findIgnored(runtime, rpc, outgoing.message), bound.message, binder);
     } catch (error) {
       throw locatedInRequest(error, bound.message, binder);
     }

@@ -15,7 +15,7 @@ export interface UnknownFields {
 }
 
 /** Limits on the fields listed individually and on the characters per name, to keep headers short. */
-const maxNamed = 20;
+export const maxNamed = 20;
 const maxLength = 200;
 
 /**
@@ -46,18 +46,21 @@ function createUnknownFields(): UnknownFields {
       count = 0;
     },
     warnings(pointerOf) {
-      const texts = named.map((path) => `unknown field "${printable(pointerOf(path))}"`);
+      const texts = named.map((path) => `unknown field "${shortened(pointerOf(path))}"`);
       if (count > named.length) texts.push(`${count - named.length} more unknown fields`);
-      return texts.map((text) => `299 - "${text.replace(/["\\]/g, "\\$&")}"`);
+      return texts.map(warningOf);
     },
   };
 }
 
-/** Escapes characters that a header cannot hold, as `\u00e9`, and truncates long text. */
-function printable(text: string): string {
-  const short = text.length > maxLength ? `${text.slice(0, maxLength)}...` : text;
-  return short.replace(
+const shortened = (text: string): string =>
+  text.length > maxLength ? `${text.slice(0, maxLength)}...` : text;
+
+/** A `Warning` header. Characters that it cannot hold are escaped, as `\u00e9`. */
+export function warningOf(text: string): string {
+  const printable = text.replace(
     /[^ -~]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
+  return `299 - "${printable.replace(/["\\]/g, "\\$&")}"`;
 }

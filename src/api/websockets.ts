@@ -52,6 +52,9 @@ export function checkHandshake({ method, headers }: FastifyRequest): void {
       headers: { "sec-websocket-version": "13" },
     });
   }
+  if (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0) {
+    throw new GatewayError("invalid_request", "A WebSocket handshake has no body");
+  }
   if (!/^[A-Za-z0-9+/]{22}==$/.test(headers["sec-websocket-key"] ?? "")) {
     throw new GatewayError(
       "invalid_request",

@@ -1,6 +1,6 @@
 /**
- * Generates the published documents from the tables in src/: openapi/openapi.json, .env.example, and the generated
- * parts of README.md and docs/.
+ * Generates the published documents from the tables in src/: openapi/openapi.json, .env.example,
+ * THIRD-PARTY.md, and the generated parts of README.md and docs/.
  *
  * `node dist/src/codegen/documents.js` writes them. With `--check` it writes nothing and fails if a file is stale. It
  * imports src/gen, so generate and build that first.
@@ -12,6 +12,7 @@ import { routes } from "../routes/index.ts";
 import { version } from "../version.ts";
 import { withMadeParts } from "./made-parts.ts";
 import { openApi } from "./openapi/document.ts";
+import { thirdPartyNotice } from "./third-party.ts";
 
 const markdown = [
   "README.md",
@@ -23,6 +24,7 @@ const markdown = [
 const wanted: ReadonlyMap<string, string> = new Map([
   [join("openapi", "openapi.json"), `${JSON.stringify(openApi(routes, version), null, 2)}\n`],
   [".env.example", envExample()],
+  ["THIRD-PARTY.md", thirdPartyNotice(".")],
   ...markdown.map((path) => [path, withMadeParts(path, readFileSync(path, "utf8"))] as const),
 ]);
 

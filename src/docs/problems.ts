@@ -75,9 +75,10 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
       "Use a name that the gateway accepts: its address, `localhost` on the node itself, or what `--accept-host` names. Or start it with `--accept-host NAME` for the name that you call it by.",
   },
   origin_not_allowed: {
-    happened: "A browser sent the request on behalf of a page from another origin.",
+    happened:
+      "A browser sent the request on behalf of a page from another origin, as its `Origin` or `Sec-Fetch-Site` says. No origin is allowed besides the gateway's own, and no response has CORS headers.",
     remedy:
-      "Call the gateway from its own pages, or from a program that is no browser: those send no `Origin`.",
+      "Call the gateway from its own pages, or from a program that is no browser: those send neither header. To follow a link to `/docs` from elsewhere is fine.",
   },
   route_not_found: {
     happened: "There is nothing at this path: it is misspelt, or it belongs to a later version.",

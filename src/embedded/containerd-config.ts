@@ -16,18 +16,23 @@ export interface ContainerdConfigOptions {
   readonly snapshotter: string;
 }
 
+/** Its names in all versions. containerd ignores those that it does not know. */
+const restartPlugins = ["io.containerd.internal.v1.restart", "io.containerd.monitor.container.v1.restart"];
+
 /**
  * Returns the TOML text.
  *
  * Everything that containerd would put outside its own folders moves into them: `opt`, runc's state, the mounts of the
  * network namespaces. This avoids conflicts with other containerds, and lets us find what a killed one left behind. NRI
- * is off, because the machine has only one socket for it.
+ * is off, because the machine has only one socket for it. The plugin that restarts containers is off, because a label
+ * of a container or its image makes it run any program as root.
  */
 export function containerdConfig(options: ContainerdConfigOptions): string {
   const { paths } = options;
   return `${options.version[0] >= 2 ? "version = 3" : "version = 2"}
 root = ${toml(paths.root)}
 state = ${toml(paths.state)}
+disabled_plugins = [${restartPlugins.map(toml).join(", ")}]
 
 [grpc]
 address = ${toml(paths.socket)}

@@ -9,7 +9,12 @@ import { checkEntries, UntrustedPathError } from "../files/trusted-path.ts";
 import { logRootOf } from "../runtimes/log-folders.ts";
 import { embeddedImages, formerPauseName, readBusybox } from "./busybox.ts";
 import { run } from "./command.ts";
-import { containerdConfig, parseContainerdVersion, restrictsOomScore } from "./containerd-config.ts";
+import {
+  type ContainerdVersion,
+  containerdConfig,
+  parseContainerdVersion,
+  restrictsOomScore,
+} from "./containerd-config.ts";
 import { createDaemon, type Daemon } from "./daemon.ts";
 import { forgetPods } from "./forget-pods.ts";
 import { importImages } from "./import-images.ts";
@@ -88,7 +93,7 @@ export async function createEmbedded(options: EmbeddedOptions): Promise<Embedded
     let closing: Promise<void> | undefined;
     return {
       socket: paths.socket,
-      version: started.version,
+      version: started.found.text,
       get pid() {
         return daemon.pid;
       },
@@ -98,7 +103,7 @@ export async function createEmbedded(options: EmbeddedOptions): Promise<Embedded
         });
       }),
       close() {
-        closing ??= stop(paths, daemon, options);
+        closing ??= stop(paths, daemon, { ...options, version: started.found.version });
         return closing;
       },
     };
@@ -108,7 +113,13 @@ export async function createEmbedded(options: EmbeddedOptions): Promise<Embedded
   }
 }
 
-async function start(paths: Paths, options: EmbeddedOptions): Promise<{ daemon: Daemon; version: string }> {
+/** A containerd that serves, and its version. */
+interface Started {
+  readonly daemon: Daemon;
+  readonly found: { readonly text: string; readonly version: ContainerdVersion };
+}
+
+async function start(paths: Paths, options: EmbeddedOptions): Promise<Started> {
   const banner = await run(["containerd", "--version"]);
   const found = parseContainerdVersion(banner);
   if (found === undefined)
@@ -133,7 +144,7 @@ async function start(paths: Paths, options: EmbeddedOptions): Promise<{ daemon: 
     });
     // The runtime's records survive a kill, but the sweep has removed their pods by now.
     if ((await hasPods(paths.socket)) && !(await removePods(paths.socket, options))) {
-      await forgetPods(paths.socket);
+      await forgetPods(paths.socket, found.version);
       // The CRI rereads its records only when it starts.
       await daemon.close();
       daemon = await createDaemon(paths);
@@ -142,10 +153,14 @@ async function start(paths: Paths, options: EmbeddedOptions): Promise<{ daemon: 
     await daemon.close();
     throw error;
   }
-  return { daemon, version: found.text };
+  return { daemon, found };
 }
 
-async function stop(paths: Paths, daemon: Daemon, options: EmbeddedOptions): Promise<void> {
+async function stop(
+  paths: Paths,
+  daemon: Daemon,
+  options: EmbeddedOptions & Pick<Started["found"], "version">,
+): Promise<void> {
   const inOrder =
     !(await hasPods(paths.socket).catch(() => false)) || (await removePods(paths.socket, options));
   await daemon.close();
@@ -154,7 +169,7 @@ async function stop(paths: Paths, daemon: Daemon, options: EmbeddedOptions): Pro
   // The pods are gone, but their records would show up at the next start.
   try {
     const again = await createDaemon(paths, { keepLog: true });
-    await forgetPods(paths.socket).finally(() => again.close());
+    await forgetPods(paths.socket, options.version).finally(() => again.close());
   } catch (error) {
     options.report(`Cannot remove the records of the pods: ${messageOf(error)}`);
   } finally {

@@ -18,7 +18,7 @@ import type { Current, GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import { routes } from "../routes/index.ts";
 import { createListener } from "../server/listener.ts";
 import { pathOf } from "../server/problems.ts";
-import { hostOf, originForm } from "../server/request-checks.ts";
+import { hostsOf, originForm } from "../server/request-checks.ts";
 
 /** What is scraped, by path. */
 export interface Scrapes {
@@ -119,7 +119,7 @@ async function answer(
   request.resume();
   try {
     // Otherwise websites could read metrics through a browser, because there is no token.
-    guardHost({ host: hostOf(request, url), origin: headers.origin });
+    for (const host of hostsOf(request, url)) guardHost(headers, host);
     const asked = pathOf(originForm(url));
     const path = metricsPaths.find((one) => one === asked);
     if (path === undefined) return say(404, `There are ${metricsPaths.join(" and ")} here`);

@@ -30,6 +30,7 @@ import type { ContainerSource } from "../logs/logged-containers.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
 import { routes } from "../routes/index.ts";
+import type { FindCheckpoints } from "../runtimes/checkpoint-images.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
 import type { Drain } from "../server/drain.ts";
 import { serveHalfClosed } from "../server/half-closed.ts";
@@ -44,7 +45,7 @@ import { paceBodies } from "../server/paced-body.ts";
 import { noteResponse } from "../server/pending-responses.ts";
 import { apiHeaders, pathOf, sendProblem } from "../server/problems.ts";
 import { answerClientError, refuse } from "../server/raw-response.ts";
-import { checkCodings, checkQuery, hostOf, originForm } from "../server/request-checks.ts";
+import { checkCodings, checkQuery, hostsOf, originForm } from "../server/request-checks.ts";
 import type { Collector } from "../stats/collector.ts";
 import type { ReadMemoryHistory } from "../stats/container-memory.ts";
 import { offeredProtocols, offeredToken } from "../streaming/channels.ts";
@@ -65,6 +66,7 @@ export interface ServerOptions {
   readonly inventory: Inventory;
   readonly defaults: Defaults;
   readonly policy: PodPolicy;
+  readonly findCheckpoints: FindCheckpoints;
   readonly pulls: PullRegistry;
   readonly pool: BufferPool;
   readonly sessions: SessionOptions;
@@ -185,8 +187,7 @@ export function createServer(options: ServerOptions): Server {
     if (drain.isDraining && !healthPaths.has(pathOf(request.url))) {
       throw new GatewayError("shutting_down", "The gateway is shutting down");
     }
-    const host = hostOf(request.raw, request.originalUrl);
-    options.guardHost({ host, origin: request.headers.origin });
+    for (const host of hostsOf(request.raw, request.originalUrl)) options.guardHost(request.headers, host);
     checkCodings(request.raw);
     checkQuery(request.url);
     if (!openPaths.has(pathOf(request.url))) {

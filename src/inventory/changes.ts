@@ -1,5 +1,5 @@
 /**
- * Decides when to read the runtime again: after a change if events report changes, otherwise at an interval.
+ * Tells whether a reading of the runtime is still valid: until a change if events report changes, otherwise never.
  *
  * Never use this for the first response to a request. An event may arrive after the reply to the call that caused it,
  * but a client must find what it has just created.
@@ -53,72 +53,26 @@ export interface NodeChanges {
 export interface ChangeWatch {
   /** Whether a reading that began at this time (as `performance.now()`) is still valid. */
   isCurrent(readAtMs: number): boolean;
-  /** Resolves when that reading should be repeated, or when the signal aborts. For one caller at a time. */
-  due(readAtMs: number): Promise<void>;
-  /** Makes earlier readings outdated, for example after one that failed. */
-  outdate(): void;
 }
 
-/** Usual time until CRI shows what an event reported, in milliseconds. */
-const usualLagMs = 100;
 /** A reading that begins this many milliseconds after a change is expected to show it. */
 const maxLagMs = 1000;
 /** Maximum age of a reading in milliseconds, in case CRI lagged even longer. */
 const maxAgeMs = 30_000;
 
 /** Watches for changes from now on. */
-export function watchChanges(
-  changes: NodeChanges,
-  { of, insteadOfMs, signal }: Omit<ChangeOptions, "changed">,
-): ChangeWatch {
+export function watchChanges(changes: NodeChanges, options: Omit<ChangeOptions, "changed">): ChangeWatch {
   let isFollowed = false;
   let changedAtMs = performance.now();
-  /** The first change since the last reading became due. */
-  let pendingSinceMs: number | undefined;
-  let wake = (): void => undefined;
-
-  function note(): void {
-    changedAtMs = performance.now();
-    pendingSinceMs ??= changedAtMs;
-    wake();
-  }
-
-  function isCurrent(readAtMs: number): boolean {
-    return isFollowed && readAtMs >= changedAtMs + maxLagMs && performance.now() < readAtMs + maxAgeMs;
-  }
-
-  function dueAtMs(readAtMs: number): number {
-    if (isCurrent(readAtMs)) return readAtMs + maxAgeMs;
-    const next = readAtMs + insteadOfMs;
-    return pendingSinceMs === undefined ? next : Math.max(next, pendingSinceMs + usualLagMs);
-  }
-
-  signal.addEventListener("abort", () => wake(), { once: true });
   void changes.onChange({
-    of,
-    insteadOfMs,
-    signal,
+    ...options,
     changed(change) {
       isFollowed = change.isFollowed;
-      note();
+      changedAtMs = performance.now();
     },
   });
   return {
-    isCurrent,
-    async due(readAtMs) {
-      for (;;) {
-        const restMs = dueAtMs(readAtMs) - performance.now();
-        if (restMs <= 0 || signal.aborted) break;
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, restMs);
-          wake = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
-      }
-      pendingSinceMs = undefined;
-    },
-    outdate: note,
+    isCurrent: (readAtMs) =>
+      isFollowed && readAtMs >= changedAtMs + maxLagMs && performance.now() < readAtMs + maxAgeMs,
   };
 }

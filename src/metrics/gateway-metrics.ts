@@ -3,7 +3,6 @@ import { readdir } from "node:fs/promises";
 import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
-import type { Rpc } from "../gen/methods.ts";
 import { version } from "../version.ts";
 import { createEventMetrics, type EventMetrics } from "./event-metrics.ts";
 import { createLogMetrics, type LogMetrics } from "./log-metrics.ts";
@@ -73,24 +72,30 @@ export function createGatewayMetrics(): GatewayMetrics {
   function measured(runtime: Runtime): Runtime {
     return {
       ...runtime,
-      async call(rpc, request, options) {
-        const began = performance.now();
-        let code = "ok";
-        try {
-          return await runtime.call(rpc, request, options);
-        } catch (error) {
-          code = codeOf(error);
-          throw error;
-        } finally {
-          calls.add(rpc, code);
-          callDurations.observe((performance.now() - began) / 1000, rpc);
-        }
-      },
+      call: (rpc, request, options) => timed(rpc, runtime.call(rpc, request, options)),
       stream: (rpc, request, options) => counted(rpc, runtime.stream(rpc, request, options)),
+      callNative: (path, request, options) =>
+        timed(methodIn(path), runtime.callNative(path, request, options)),
+      streamNative: (path, request, options) =>
+        counted(methodIn(path), runtime.streamNative(path, request, options)),
     };
   }
 
-  async function* counted(rpc: Rpc, messages: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  async function timed(rpc: string, reply: Promise<Buffer>): Promise<Buffer> {
+    const began = performance.now();
+    let code = "ok";
+    try {
+      return await reply;
+    } catch (error) {
+      code = codeOf(error);
+      throw error;
+    } finally {
+      calls.add(rpc, code);
+      callDurations.observe((performance.now() - began) / 1000, rpc);
+    }
+  }
+
+  async function* counted(rpc: string, messages: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     let code = "ok";
     try {
       yield* messages;
@@ -167,6 +172,9 @@ export function createGatewayMetrics(): GatewayMetrics {
     return text;
   }
 }
+
+/** `/containerd.services.content.v1.Content/Info` -> `Content/Info` */
+const methodIn = (path: string): string => path.slice(path.lastIndexOf(".") + 1);
 
 function codeOf(error: unknown): string {
   if (error instanceof CallCancelled) return "cancelled";

@@ -1,6 +1,7 @@
 /** Finds and reads the manifest of an image that containerd is pulling, before CRI knows the image. */
 import { createHash } from "node:crypto";
 import type { ContainerdClient } from "../containerd/client.ts";
+import { configLabel, type ReadOptions, readBlob } from "../containerd/read-blob.ts";
 import { nanosOf } from "../containerd/timestamp.ts";
 import type { ContentInfo } from "../gen/containerd/messages.ts";
 
@@ -30,15 +31,8 @@ export interface Wanted {
   readonly imageId?: string | undefined;
 }
 
-export interface ReadOptions {
-  readonly deadlineMs: number;
-}
-
-const configLabel = "containerd.io/gc.ref.content.config";
 const layerLabel = "containerd.io/gc.ref.content.l.";
 const sourceLabel = "containerd.io/distribution.source.";
-/** Larger manifests and configurations are not read. */
-const maxBytes = 4 * 1024 * 1024;
 const maxLayers = 1024;
 const digestPattern = /^[a-z0-9]{1,32}:[0-9a-f]{32,128}$/;
 
@@ -139,18 +133,10 @@ const sha256 = (text: string): string => createHash("sha256").update(text).diges
 
 /** Reads a blob as JSON; undefined if it is too large or no JSON. */
 async function readJson(client: ContainerdClient, digest: string, options: ReadOptions): Promise<unknown> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  const request = { digest, size: String(maxBytes + 1) };
-  for await (const { data } of client.stream("Content/Read", request, options)) {
-    const part = Buffer.from(data, "base64");
-    bytes += part.length;
-    if (bytes > maxBytes) return undefined;
-    parts.push(part);
-  }
   try {
-    return JSON.parse(Buffer.concat(parts).toString("utf8"));
-  } catch {
-    return undefined;
+    return JSON.parse(String(await readBlob(client, digest, options)));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
   }
 }

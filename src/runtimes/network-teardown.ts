@@ -5,7 +5,8 @@
 
 import type { Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
-import { isRuntime } from "./identity.ts";
+import { identify } from "./identity.ts";
+import { from, versionOf } from "./runtime-version.ts";
 
 /** Returns `network_teardown_failed` with the runtime's text and instructions for the node. */
 export async function networkTeardownFailed(
@@ -14,10 +15,13 @@ export async function networkTeardownFailed(
   error: GatewayError,
 ): Promise<GatewayError> {
   const ways = ["Fix what the CNI plugin complains about, in its configuration on the node, and retry"];
-  // On start, containerd drops pods whose record is gone: measured on 1.6.
-  if (podSandboxId && (await isRuntime(runtime, "containerd").catch(() => false))) {
-    const record = `ctr --address ${runtime.endpoint} --namespace k8s.io containers delete ${podSandboxId}`;
-    ways.push(`or run "${record}" and restart containerd`);
+  const identity = await identify(runtime).catch(() => undefined);
+  if (podSandboxId && identity?.name === "containerd") {
+    // On start, containerd drops pods whose records are gone: measured on 1.6, 1.7 and 2.1. From 2.0 on, a pod has two
+    // records, and only this command removes both.
+    const removal = from(2, 0)(versionOf(identity.version)) ? "sandboxes rm" : "containers delete";
+    const command = `ctr --address ${runtime.endpoint} --namespace k8s.io ${removal} ${podSandboxId}`;
+    ways.push(`or run "${command}" and restart containerd`);
   }
   return new GatewayError("network_teardown_failed", `${error.message}. ${ways.join(", ")}`, {
     cause: error,

@@ -1,5 +1,10 @@
 /** The HTTP server below Fastify, with or without TLS. */
-import { createServer as createPlain, type RequestListener, type Server } from "node:http";
+import {
+  createServer as createPlain,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+} from "node:http";
 import { createServer as createSecure } from "node:https";
 import type { Socket } from "node:net";
 import type { SecureContextOptions } from "node:tls";
@@ -8,6 +13,7 @@ import { limitHeaders } from "./node/max-header-size.ts";
 import { upgradeOnly } from "./node/upgrades.ts";
 import { isBusy, noteResponse, owesTooMuch } from "./pending-responses.ts";
 import { maxHeaderBytes, minHeaderBytes } from "./raw-response.ts";
+import { framingFault } from "./request-checks.ts";
 
 export interface ListenerOptions {
   /** Time limit for receiving a complete request, in milliseconds. */
@@ -33,13 +39,32 @@ export function headerLimit(connections: number): number {
 /** Clients start the TLS handshake as soon as they connect. */
 const handshakeTimeoutMs = 10_000;
 
+/** Connections whose last request has come: what follows it is not served. */
+const ending = new WeakSet<Socket>();
+
+/**
+ * Whether nothing behind a request may be taken for another request: its own end is uncertain, or it offers an upgrade
+ * that is not accepted. Node loses what it read together with such a request, and would go on in the middle of the next
+ * one. Clients that offer h2c are an exception, because Java's HttpClient does with the first request of every
+ * connection, and waits for the answer.
+ */
+function isLast(request: IncomingMessage): boolean {
+  const upgrade = request.headers.upgrade?.toLowerCase();
+  return (upgrade !== undefined && upgrade !== "h2c") || framingFault(request) !== undefined;
+}
+
 /** Builds the server without listening. */
 export function createListener(handler: RequestListener, options: ListenerOptions): Server {
   const server = createBare((request, response) => {
     const { socket } = request;
     // Requests read together with the one that ended the connection still arrive here.
-    if (socket.destroyed) return;
+    if (socket.destroyed || ending.has(socket)) return;
     noteResponse(socket, response);
+    if (isLast(request)) {
+      ending.add(socket);
+      response.setHeader("connection", "close");
+      response.once("finish", () => socket.destroySoon());
+    }
     if (owesTooMuch(socket)) socket.destroy();
     else handler(request, response);
   }, options);
@@ -66,7 +91,7 @@ function createBare(handler: RequestListener, { requestTimeoutMs, tls }: Listene
     requestTimeout: requestTimeoutMs,
     connectionsCheckingInterval: requestTimeoutMs / 10,
     keepAliveTimeout: 65_000,
-    // Node would refuse without a problem document. `hostOf` sends one.
+    // Node would refuse without a problem document. `hostsOf` sends one.
     requireHostHeader: false,
   };
   if (tls === undefined) return createPlain(http, handler);

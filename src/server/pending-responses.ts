@@ -27,6 +27,12 @@ export const maxOwedAnswers = 100;
 /** Maximum bytes of pipelined requests: the largest possible request, plus some margin. */
 const maxAheadBytes = 2 * 1024 * 1024;
 
+/**
+ * Several parts wait for the end of each response: at most 11, six of them in Fastify and Node. Node's default of 10, which
+ * is to find leaks, would print a warning.
+ */
+const maxListeners = 20;
+
 /** Whether the connection has pipelined so much that it must be closed. */
 export function owesTooMuch(socket: Socket): boolean {
   const debt = owed.get(socket);
@@ -40,6 +46,7 @@ export function noteResponse(socket: Socket, response: ServerResponse): void {
   const { answers } = debt;
   if (answers.size === 0) debt.since = socket.bytesRead;
   answers.add(response);
+  response.setMaxListeners(maxListeners);
   response.once("close", () => answers.delete(response));
 }
 

@@ -15,34 +15,61 @@ export function originForm(url: string): string {
 }
 
 /**
- * The host that the client addressed: from `target` if it is absolute, otherwise from `Host`.
- *
- * @throws {GatewayError} invalid_request: when there is more than one `Host`, or none with HTTP/1.1 (RFC 9112, 3.2).
+ * Headers that say for whom and for where a request is, by lower-case name: of two, another server might believe the
+ * other one.
  */
-export function hostOf(
+const single: ReadonlyMap<string, string> = new Map([
+  ["host", "Host"],
+  ["authorization", "Authorization"],
+]);
+
+/**
+ * The hosts that the client addressed: that of `target` if it is absolute, and that of `Host`. All must be accepted.
+ *
+ * @throws {GatewayError} invalid_request: when there is more than one `Host` or `Authorization`, or no `Host` with
+ * HTTP/1.1 (RFC 9112, 3.2).
+ */
+export function hostsOf(
   { rawHeaders, headers, httpVersion }: IncomingMessage,
   target: string,
-): string | undefined {
-  let hosts = 0;
+): readonly (string | undefined)[] {
+  const seen = new Set<string>();
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    if (rawHeaders[i]?.length === 4 && rawHeaders[i]?.toLowerCase() === "host") hosts++;
+    const name = single.get(rawHeaders[i]?.toLowerCase() ?? "");
+    if (name === undefined) continue;
+    if (seen.has(name)) throw refusal(`The request has more than one ${name}`);
+    seen.add(name);
   }
-  if (hosts > 1) throw refusal("The request has more than one Host");
-  if (hosts === 0 && httpVersion === "1.1") throw refusal("The request has no Host");
-  return target.startsWith("/") ? headers.host : (absoluteForm.exec(target)?.[1] ?? headers.host);
+  if (!seen.has("Host") && httpVersion === "1.1") throw refusal("The request has no Host");
+  const authority = target.startsWith("/") ? undefined : absoluteForm.exec(target)?.[1];
+  if (authority === undefined) return [headers.host];
+  return headers.host === undefined ? [authority] : [authority, headers.host];
 }
 
 /**
- * Refuses bodies with a transfer or content coding that the gateway cannot decode.
+ * Why it is uncertain where the request ends, so that whatever follows it may have been meant as a part of it;
+ * undefined if it is certain. What Node's parser refuses never gets here.
+ */
+export function framingFault({ headers, httpVersion }: IncomingMessage): string | undefined {
+  if (httpVersion !== "1.1" && httpVersion !== "1.0")
+    return `HTTP/${httpVersion} is not supported: send HTTP/1.1`;
+  const transfer = headers["transfer-encoding"];
+  if (transfer === undefined) return undefined;
+  if (httpVersion === "1.0") return "HTTP/1.0 has no Transfer-Encoding: send Content-Length, or HTTP/1.1";
+  if (transfer.toLowerCase() === "chunked") return undefined;
+  return `Transfer-Encoding "${transfer}" is not supported: send chunked, or Content-Length`;
+}
+
+/**
+ * Refuses requests whose end is uncertain, and bodies with a content coding.
  *
- * @throws {GatewayError} invalid_request: for a transfer coding other than `chunked`.
+ * @throws {GatewayError} invalid_request: see `framingFault`.
  * @throws {GatewayError} unsupported_media_type: for a content coding.
  */
-export function checkCodings({ headers }: IncomingMessage): void {
-  const transfer = headers["transfer-encoding"];
-  if (transfer !== undefined && transfer.toLowerCase() !== "chunked")
-    throw refusal(`Transfer-Encoding "${transfer}" is not supported: send chunked, or Content-Length`);
-  const content = headers["content-encoding"];
+export function checkCodings(request: IncomingMessage): void {
+  const fault = framingFault(request);
+  if (fault !== undefined) throw refusal(fault);
+  const content = request.headers["content-encoding"];
   if (content !== undefined && content.toLowerCase() !== "identity")
     throw new GatewayError(
       "unsupported_media_type",

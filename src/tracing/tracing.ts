@@ -15,7 +15,7 @@ import {
   type TracerProvider,
   trace,
 } from "@opentelemetry/api";
-import { CallCancelled, type Runtime } from "../cri/channel.ts";
+import { CallCancelled, type CallOptions, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import { methods } from "../gen/methods.ts";
 import type { Interceptor } from "../runtimes/compose.ts";
@@ -124,22 +124,31 @@ function withSpans(below: Runtime, tracer: Tracer, current: AsyncLocalStorage<Sp
     }
   }
 
+  async function answered<Options extends Pick<CallOptions, "metadata">>(
+    path: string,
+    options: Options,
+    call: (options: Options) => Promise<Buffer>,
+  ): Promise<Buffer> {
+    const span = beginCall(path);
+    if (span === undefined) return call(options);
+    const metadata = { ...options.metadata, ...writeTraceParent(span.spanContext()) };
+    let failure: unknown;
+    try {
+      return await call({ ...options, metadata });
+    } catch (error) {
+      failure = error;
+      throw error;
+    } finally {
+      endCall(span, failure);
+    }
+  }
+
   return {
     ...below,
-    async call(rpc, request, options = {}) {
-      const span = beginCall(methods[rpc].path);
-      if (span === undefined) return below.call(rpc, request, options);
-      const metadata = { ...options.metadata, ...writeTraceParent(span.spanContext()) };
-      let failure: unknown;
-      try {
-        return await below.call(rpc, request, { ...options, metadata });
-      } catch (error) {
-        failure = error;
-        throw error;
-      } finally {
-        endCall(span, failure);
-      }
-    },
+    call: (rpc, request, options = {}) =>
+      answered(methods[rpc].path, options, (traced) => below.call(rpc, request, traced)),
+    callNative: (path, request, options = {}) =>
+      answered(path, options, (traced) => below.callNative(path, request, traced)),
     stream: (rpc, request, options = {}) =>
       streamed(methods[rpc].path, (headers) =>
         below.stream(rpc, request, { ...options, metadata: { ...options.metadata, ...headers } }),

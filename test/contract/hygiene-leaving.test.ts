@@ -123,6 +123,23 @@ test("a client that leaves in the middle of lines ends the stream behind them", 
   assert.deepEqual(gateway.logged, []);
 });
 
+test("a client that ends its side before a stream begins makes Node warn of nothing", async (t) => {
+  const gateway = await liveGateway(t);
+  const warnings: string[] = [];
+  const note = ({ message }: Error): void => void warnings.push(message);
+  process.on("warning", note);
+  t.after(() => process.off("warning", note));
+  const headers = ["Accept: text/plain"];
+  const socket = await begin(gateway, requestText(gateway, "GET /v1/events?watch=true", { headers }));
+  socket.end();
+  await eventually(async () => (await connectionsOf(gateway)) === 1);
+  const started = () => gateway.requests.some(({ event }) => event === "start");
+  await eventually(started);
+  socket.destroy();
+  await eventually(async () => (await connectionsOf(gateway)) === 0);
+  assert.deepEqual(warnings, []);
+});
+
 test("a reader who leaves cancels nobody else's call", async (t) => {
   const gateway = await liveGateway(t);
   let release = (): void => {};

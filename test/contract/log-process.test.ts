@@ -59,6 +59,28 @@ test("--log-level=warn logs no requests, and failures all the same", async (t) =
   assert.deepEqual(others, []);
 });
 
+for (const [what, action, exitCode] of [
+  ["stops", 'process.kill(process.pid, "SIGTERM")', 0],
+  ["exits", "process.exit(3)", 3],
+  ["fails by an uncaught exception", 'throw new Error("a bug")', 1],
+  ["fails by an unhandled rejection", 'Promise.reject(new Error("a bug"))', 1],
+] as const) {
+  test(`the entries that were gathered are there when the gateway ${what}`, async (t) => {
+    // The timer of entries that are gathered never fires.
+    const preload = `const { setTimeout } = globalThis;
+      globalThis.setTimeout = (run, ms, ...rest) => setTimeout(run, ms === 20 ? 1e8 : ms, ...rest);
+      process.on("SIGUSR2", () => { ${action} });`;
+    const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(preload)}` };
+    const gateway = await spawnGateway(t, { env });
+    for (let request = 0; request < 20; request++) await statusOf(gateway, "/v1/version");
+    assert.equal(gateway.process.stderr(), "");
+    gateway.process.kill("SIGUSR2");
+    assert.deepEqual(await gateway.process.exit, { code: exitCode, signal: null });
+    const entries = linesOf(gateway).filter((line) => line.includes('"GET /v1/version 200"'));
+    assert.equal(entries.length, 20);
+  });
+}
+
 test("a log that nobody reads holds nothing up, has an end in memory, and says how much was lost", async (t) => {
   const gateway = await spawnGateway(t, { holdStderr: true });
   const { pid } = gateway.process;

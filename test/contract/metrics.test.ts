@@ -272,6 +272,30 @@ test("containers and pods have cAdvisor's names on every runtime, from what CRI 
   }
 });
 
+test("calls of containerd's own services are counted and timed like those of CRI", async (t) => {
+  const gateway = await liveGateway(t, "containerd-2.1");
+  const { fake, port, ask } = gateway;
+  const now = async () => samplesOf((await ask("GET /metrics")).text);
+  fake.serveContainerd("Tasks/Metrics", () => ({ metrics: [] }));
+  fake.addContainer({ state: "running" });
+  await ask("GET /metrics/cadvisor");
+  const samples = await now();
+  assert.equal(samples.get('crest_runtime_calls_total{rpc="Tasks/Metrics",code="ok"}'), 1);
+  assert.equal(samples.get('crest_runtime_call_duration_seconds_count{rpc="Tasks/Metrics"}'), 1);
+
+  fake.serveContainerd("Events/Subscribe", () => []);
+  const stream = 'crest_runtime_calls_total{rpc="Events/Subscribe",code="ok"}';
+  const leaving = new AbortController();
+  await fetch(`http://127.0.0.1:${port}/v1/events?watch=true`, {
+    headers: { authorization: `Bearer ${token}`, accept: "application/x-ndjson" },
+    signal: leaving.signal,
+  });
+  // They end at once.
+  await eventually(async () => ((await now()).get(stream) ?? 0) > 0);
+  leaving.abort();
+  assert.ok(!(await now()).has('crest_runtime_call_duration_seconds_count{rpc="Events/Subscribe"}'));
+});
+
 test("containerd's own metrics tell what CRI does not, in both versions, where the node's cgroups are out of sight", async (t) => {
   const gateway = await liveGateway(t, "containerd-2.1");
   const { fake } = gateway;

@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { createPodPolicy } from "../../src/access/policy/pod-policy.ts";
 import { createApp } from "../../src/app.ts";
 import { connect } from "../../src/cri/channel.ts";
@@ -11,6 +12,7 @@ import { decodeRequest, encodeCallers } from "../../src/cri/codec.ts";
 import type { GatewayError } from "../../src/errors.ts";
 import type { Rpc } from "../../src/gen/methods.ts";
 import type { Grants } from "../../src/grants.ts";
+import { containerEscapes, context, type Places, podEscapes } from "./escapes.ts";
 import { type Answer, type LiveGateway, type LiveOptions, liveGateway, token } from "./live-gateway.ts";
 
 const granting = (...host: readonly string[]): Grants => ({
@@ -62,374 +64,12 @@ function refusals(answer: Answer): readonly Wrong[] {
   return answer.at("errors") as readonly Wrong[];
 }
 
-const context = (securityContext: object) => ({ linux: { securityContext } });
-
-/**
- * Ways from a pod's config to the node: what, the config, where it is refused, and the word that permits it.
- * An empty word: only all of `host` does.
- */
-const pods: readonly (readonly [what: string, config: object, pointer: string, word: string])[] = [
-  [
-    "the node's network",
-    context({ namespaceOptions: { network: "NODE" } }),
-    "/linux/securityContext/namespaceOptions/network",
-    "network",
-  ],
-  [
-    "the node's processes",
-    context({ namespaceOptions: { pid: "NODE" } }),
-    "/linux/securityContext/namespaceOptions/pid",
-    "pid",
-  ],
-  [
-    "the node's IPC",
-    context({ namespaceOptions: { ipc: "NODE" } }),
-    "/linux/securityContext/namespaceOptions/ipc",
-    "ipc",
-  ],
-  [
-    "users of the node",
-    context({
-      namespaceOptions: { usernsOptions: { mode: "POD", uids: [{ hostId: 0, containerId: 0, length: 1 }] } },
-    }),
-    "/linux/securityContext/namespaceOptions/usernsOptions",
-    "userns",
-  ],
-  ["a privileged pod", context({ privileged: true }), "/linux/securityContext/privileged", "privileged"],
-  [
-    "a pod without seccomp",
-    context({ seccomp: { profileType: "Unconfined" } }),
-    "/linux/securityContext/seccomp",
-    "unconfined",
-  ],
-  [
-    "a pod without seccomp, in the older form",
-    context({ seccompProfilePath: "unconfined" }),
-    "/linux/securityContext/seccompProfilePath",
-    "unconfined",
-  ],
-  [
-    "a pod without AppArmor",
-    context({ apparmor: { profileType: "Unconfined" } }),
-    "/linux/securityContext/apparmor",
-    "unconfined",
-  ],
-  [
-    "an AppArmor profile of the node",
-    context({ apparmor: { profileType: "Localhost", localhostRef: "mine" } }),
-    "/linux/securityContext/apparmor/localhostRef",
-    "apparmor:mine",
-  ],
-  [
-    "a SELinux type",
-    context({ selinuxOptions: { type: "spc_t" } }),
-    "/linux/securityContext/selinuxOptions/type",
-    "selinux:spc_t",
-  ],
-  [
-    "a SELinux user",
-    context({ selinuxOptions: { user: "system_u" } }),
-    "/linux/securityContext/selinuxOptions/user",
-    "selinux:system_u",
-  ],
-  [
-    "a SELinux role",
-    context({ selinuxOptions: { role: "system_r" } }),
-    "/linux/securityContext/selinuxOptions/role",
-    "selinux:system_r",
-  ],
-  [
-    "a host port",
-    { portMappings: [{ containerPort: 80, hostPort: 8080 }] },
-    "/portMappings/0/hostPort",
-    "port:8080",
-  ],
-  [
-    "a sysctl of the node",
-    { linux: { sysctls: { "kernel.core_pattern": "|/bin/sh" } } },
-    "/linux/sysctls/kernel.core_pattern",
-    "sysctl:kernel.core_pattern",
-  ],
-  [
-    "a sysctl in another spelling",
-    { linux: { sysctls: { "kernel/core_pattern": "|/bin/sh" } } },
-    "/linux/sysctls/kernel~1core_pattern",
-    "",
-  ],
-  [
-    "a sysctl through a path",
-    { linux: { sysctls: { "net.../../kernel/core_pattern": "x" } } },
-    "/linux/sysctls/net...~1..~1kernel~1core_pattern",
-    "",
-  ],
-  ["a cgroup of the node", { linux: { cgroupParent: "/system.slice" } }, "/linux/cgroupParent", "cgroup"],
-  ["a cgroup above the root", { linux: { cgroupParent: "../../.." } }, "/linux/cgroupParent", "cgroup"],
-  ["the cgroup of another pod", { linux: { cgroupParent: "/crest/other" } }, "/linux/cgroupParent", "cgroup"],
-  [
-    "raw values of a cgroup",
-    { linux: { resources: { unified: { "memory.max": "max" } } } },
-    "/linux/resources/unified",
-    "cgroup",
-  ],
-  [
-    "being spared by the kernel",
-    { linux: { overhead: { oomScoreAdj: -999 } } },
-    "/linux/overhead/oomScoreAdj",
-    "oom",
-  ],
-  ["logs elsewhere", { logDirectory: data }, "/logDirectory", `logs:${data}`],
-  ["logs through ..", { logDirectory: `${data}/../../etc` }, "/logDirectory", ""],
-  ["logs in /proc", { logDirectory: "/proc/1/root/etc" }, "/logDirectory", ""],
-  [
-    "a CDI device by annotation",
-    { annotations: { "cdi.k8s.io/gpu": "vendor.com/gpu=0" } },
-    "/annotations/cdi.k8s.io~1gpu",
-    "annotation:cdi.k8s.io/gpu",
-  ],
-  [
-    "a property of systemd",
-    { annotations: { "org.systemd.property.ExecStart": "x" } },
-    "/annotations/org.systemd.property.ExecStart",
-    "annotation:org.systemd.property.ExecStart",
-  ],
-  [
-    "Kata's settings",
-    { annotations: { "io.katacontainers.config.hypervisor.path": "/bin/sh" } },
-    "/annotations/io.katacontainers.config.hypervisor.path",
-    "annotation:io.katacontainers.config.hypervisor.path",
-  ],
-  [
-    "CRI-O's user namespaces",
-    { annotations: { "io.kubernetes.cri-o.userns-mode": "keep-id" } },
-    "/annotations/io.kubernetes.cri-o.userns-mode",
-    "annotation:io.kubernetes.cri-o.userns-mode",
-  ],
-  [
-    "CRI-O's load balancing",
-    { annotations: { "cpu-load-balancing.crio.io": "disable" } },
-    "/annotations/cpu-load-balancing.crio.io",
-    "annotation:cpu-load-balancing.crio.io",
-  ],
-  [
-    "NRI's devices",
-    { annotations: { "devices.nri.io/container.app": "- path: /dev/sda" } },
-    "/annotations/devices.nri.io~1container.app",
-    "annotation:devices.nri.io/container.app",
-  ],
-  [
-    "crun's hooks",
-    { annotations: { "run.oci.hooks.stdout": "/etc/passwd" } },
-    "/annotations/run.oci.hooks.stdout",
-    "annotation:run.oci.hooks.stdout",
-  ],
-  [
-    "gVisor's flags",
-    { annotations: { "dev.gvisor.flag.debug-log": "/etc/x" } },
-    "/annotations/dev.gvisor.flag.debug-log",
-    "annotation:dev.gvisor.flag.debug-log",
-  ],
-  [
-    "a program for containerd's restart monitor",
-    { labels: { "containerd.io/restart.loguri": "binary:///bin/sh" } },
-    "/labels/containerd.io~1restart.loguri",
-    "annotation:containerd.io/restart.loguri",
-  ],
-  ["a runtime handler", { runtimeHandler: "kata" }, "/runtimeHandler", "runtime:kata"],
-  ["a Windows host process", { windows: { securityContext: { hostProcess: true } } }, "/windows", "windows"],
-];
-
-/** The same for containers. */
-const containers: typeof pods = [
-  [
-    "a privileged container",
-    context({ privileged: true }),
-    "/linux/securityContext/privileged",
-    "privileged",
-  ],
-  [
-    "a capability",
-    context({ capabilities: { addCapabilities: ["SYS_ADMIN"] } }),
-    "/linux/securityContext/capabilities/addCapabilities/0",
-    "cap:SYS_ADMIN",
-  ],
-  [
-    "a capability, in another spelling",
-    context({ capabilities: { addCapabilities: ["CHOWN", "cap_net_raw"] } }),
-    "/linux/securityContext/capabilities/addCapabilities/1",
-    "cap:NET_RAW",
-  ],
-  [
-    "all capabilities",
-    context({ capabilities: { addCapabilities: ["ALL"] } }),
-    "/linux/securityContext/capabilities/addCapabilities/0",
-    "cap:ALL",
-  ],
-  [
-    "an ambient capability",
-    context({ capabilities: { addAmbientCapabilities: ["SYS_PTRACE"] } }),
-    "/linux/securityContext/capabilities/addAmbientCapabilities/0",
-    "cap:SYS_PTRACE",
-  ],
-  [
-    "a folder of the node",
-    { mounts: [{ containerPath: "/m", hostPath: data }] },
-    "/mounts/0/hostPath",
-    `mount:${data}`,
-  ],
-  [
-    "a folder, read-only",
-    { mounts: [{ containerPath: "/m", hostPath: data, readonly: true }] },
-    "/mounts/0/hostPath",
-    `mount:${data}:ro`,
-  ],
-  [
-    "a folder, read-only and relabelled",
-    { mounts: [{ containerPath: "/m", hostPath: data, readonly: true, selinuxRelabel: true }] },
-    "/mounts/0/hostPath",
-    `mount:${data}`,
-  ],
-  ["the root of the node", { mounts: [{ containerPath: "/m", hostPath: "/" }] }, "/mounts/0/hostPath", ""],
-  [
-    "the node's processes",
-    { mounts: [{ containerPath: "/m", hostPath: "/proc/1/root", readonly: true }] },
-    "/mounts/0/hostPath",
-    "",
-  ],
-  [
-    "a folder through ..",
-    { mounts: [{ containerPath: "/m", hostPath: `${data}/../../..` }] },
-    "/mounts/0/hostPath",
-    "",
-  ],
-  [
-    "a folder that the runtime would make",
-    { mounts: [{ containerPath: "/m", hostPath: `${folder}/absent` }] },
-    "/mounts/0/hostPath",
-    "",
-  ],
-  [
-    "mounts on the node",
-    { mounts: [{ containerPath: "/m", image: "busybox", propagation: "PROPAGATION_BIDIRECTIONAL" }] },
-    "/mounts/0/propagation",
-    "propagation",
-  ],
-  [
-    "users of the node, in a mount",
-    {
-      mounts: [
-        { containerPath: "/m", image: "busybox", uidMappings: [{ hostId: 0, containerId: 0, length: 1 }] },
-      ],
-    },
-    "/mounts/0/uidMappings",
-    "userns",
-  ],
-  [
-    "options of a mount",
-    { mounts: [{ containerPath: "/m", image: "busybox", mountOptions: ["nodev", "rw"] }] },
-    "/mounts/0/mountOptions/1",
-    "",
-  ],
-  [
-    "a path above a mounted image",
-    { mounts: [{ containerPath: "/m", image: "busybox", imageSubPath: "../../etc" }] },
-    "/mounts/0/imageSubPath",
-    "",
-  ],
-  [
-    "a device",
-    { devices: [{ containerPath: "/dev/null", hostPath: "/dev/null", permissions: "rwm" }] },
-    "/devices/0/hostPath",
-    "device:/dev/null",
-  ],
-  [
-    "a CDI device",
-    { CDIDevices: [{ name: "vendor.com/gpu=0" }] },
-    "/CDIDevices/0/name",
-    "cdi:vendor.com/gpu=0",
-  ],
-  [
-    "a CDI device by annotation",
-    { annotations: { "cdi.k8s.io/gpu": "vendor.com/gpu=0" } },
-    "/annotations/cdi.k8s.io~1gpu",
-    "annotation:cdi.k8s.io/gpu",
-  ],
-  [
-    "a program for containerd's restart monitor",
-    { labels: { "containerd.io/restart.loguri": "binary:///bin/sh" } },
-    "/labels/containerd.io~1restart.loguri",
-    "annotation:containerd.io/restart.loguri",
-  ],
-  [
-    "no seccomp",
-    context({ seccomp: { profileType: "Unconfined" } }),
-    "/linux/securityContext/seccomp",
-    "unconfined",
-  ],
-  [
-    "no AppArmor, in the older form",
-    context({ apparmorProfile: "unconfined" }),
-    "/linux/securityContext/apparmorProfile",
-    "unconfined",
-  ],
-  [
-    "an AppArmor profile, in the older form",
-    context({ apparmorProfile: "localhost/mine" }),
-    "/linux/securityContext/apparmorProfile",
-    "apparmor:mine",
-  ],
-  [
-    "a seccomp profile of the node",
-    context({ seccomp: { profileType: "Localhost", localhostRef: data } }),
-    "/linux/securityContext/seccomp/localhostRef",
-    `seccomp:${data}`,
-  ],
-  [
-    "a seccomp profile, in the older form",
-    context({ seccompProfilePath: `localhost/${data}` }),
-    "/linux/securityContext/seccompProfilePath",
-    `seccomp:${data}`,
-  ],
-  [
-    "the node's network, in a pod with its own",
-    context({ namespaceOptions: { network: "NODE" } }),
-    "/linux/securityContext/namespaceOptions/network",
-    "network",
-  ],
-  [
-    "processes of another container",
-    context({ namespaceOptions: { pid: "TARGET", targetId: "0123456789ab" } }),
-    "/linux/securityContext/namespaceOptions/pid",
-    "pid",
-  ],
-  ["an image that is a path", { image: "/etc/passwd" }, "/image", "checkpoint:/etc/passwd"],
-  ["an image that is a path from the root", { image: "etc/passwd" }, "/image", "checkpoint:/etc/passwd"],
-  [
-    "an image of another handler",
-    { image: { image: "busybox", runtimeHandler: "kata" } },
-    "/image/runtimeHandler",
-    "runtime:kata",
-  ],
-  [
-    "an annotation of the image",
-    { image: { image: "busybox", annotations: { "io.containerd.x": "1" } } },
-    "/image/annotations/io.containerd.x",
-    "annotation:io.containerd.x",
-  ],
-  ["a log path from the root", { logPath: "/etc/cron.d/x" }, "/logPath", ""],
-  [
-    "raw values of a cgroup",
-    { linux: { resources: { unified: { "memory.max": "max" } } } },
-    "/linux/resources/unified",
-    "cgroup",
-  ],
-  [
-    "being spared by the kernel",
-    { linux: { resources: { oomScoreAdj: -1 } } },
-    "/linux/resources/oomScoreAdj",
-    "oom",
-  ],
-  ["a Windows host process", { windows: { securityContext: { hostProcess: true } } }, "/windows", "windows"],
-];
+const link = join(folder, "link");
+symlinkSync(data, link);
+symlinkSync("/dev/null", join(folder, "null"));
+const places: Places = { folder, data, link };
+const pods = podEscapes(places);
+const containers = containerEscapes(places);
 
 /** Sends it, and returns the answer and what tells whether it reached the runtime. */
 type Send = (config: object) => Promise<Answer>;
@@ -615,8 +255,6 @@ test("a word leaves out just what would be filled in against it", async (t) => {
 });
 
 test("a mount is of the real path, and of none that others or containers could exchange", async (t) => {
-  const link = join(folder, "link");
-  symlinkSync(data, link);
   const outside = join(data, "outside");
   symlinkSync("/etc", outside);
   const mount = (hostPath: string, readonly = false) => ({
@@ -811,4 +449,112 @@ test("a container in a pod with more rights than its creator's is refused", asyn
     ],
   );
   assert.equal(mighty.fake.callsOf("RuntimeService/CreateContainer").length, 0);
+});
+
+test("a link that is swapped during requests leads the runtime nowhere else", async (t) => {
+  const gateway = await liveGateway(t, "containerd-2.1", { grants: granting(`mount:${data}:ro`) });
+  const { container } = await senders(gateway);
+  const swapped = join(folder, "swapped");
+  const config = { mounts: [{ containerPath: "/m", hostPath: swapped, readonly: true }] };
+  const swap = (target: string): void => {
+    rmSync(swapped, { force: true });
+    symlinkSync(target, swapped);
+  };
+  let isAnswered = false;
+  const pending = Promise.all(Array.from({ length: 40 }, () => container(config))).finally(() => {
+    isAnswered = true;
+  });
+  for (let round = 0; !isAnswered; round++) {
+    swap(round % 2 === 0 ? data : "/etc");
+    await nextTurn();
+  }
+  for (const { status } of await pending) assert.ok([201, 403].includes(status), String(status));
+  // The runtime also gets no path in which something could still be swapped.
+  gateway.fake.on("RuntimeService/CreateContainer", (_, call) => {
+    swap("/etc");
+    return call.next();
+  });
+  swap(data);
+  assert.equal((await container(config)).status, 201);
+  for (const { request } of gateway.fake.callsOf("RuntimeService/CreateContainer"))
+    assert.equal(at(request, "config.mounts.0.hostPath"), data);
+});
+
+test("on the node's network, sysctls of the network are the node's", async (t) => {
+  const gateway = await liveGateway(t, "containerd-2.1", { grants: granting("network") });
+  const { pod } = await senders(gateway);
+  const sysctls = { "net.ipv4.tcp_syncookies": "0", "kernel.shm_rmid_forced": "1" };
+  const own = { linux: { sysctls } };
+  assert.equal((await pod(own)).status, 201);
+  const securityContext = { namespaceOptions: { network: "NODE" } };
+  const answer = await pod({ linux: { sysctls, securityContext }, metadata: { ...metadata, uid: "u-3" } });
+  assert.deepEqual(
+    refusals(answer).map(({ pointer }) => pointer),
+    ["/linux/sysctls/net.ipv4.tcp_syncookies"],
+  );
+});
+
+test("what a config leaves open on purpose is made safe all the same", async (t) => {
+  const gateway = await liveGateway(t, "containerd-2.1", { grants: runOnly });
+  const { container } = await senders(gateway);
+  const open = {
+    noNewPrivs: false,
+    maskedPaths: [],
+    readonlyPaths: [],
+    capabilities: { dropCapabilities: [] },
+  };
+  const labels = { "containerd.io/restart.status": "" };
+  assert.deepEqual(
+    refusals(await container({ ...context(open), labels })).map(({ pointer }) => pointer),
+    ["/labels/containerd.io~1restart.status"],
+  );
+  assert.equal((await container(context(open))).status, 201);
+  const security = at(sent(gateway, "RuntimeService/CreateContainer"), "config.linux.securityContext");
+  assert.equal(at(security, "noNewPrivs"), true);
+  assert.ok((at(security, "maskedPaths") as readonly string[]).includes("/proc/kcore"));
+  assert.ok((at(security, "readonlyPaths") as readonly string[]).includes("/proc/sys"));
+  assert.deepEqual(at(security, "capabilities.dropCapabilities"), ["NET_RAW"]);
+});
+
+test("pulls reach no handler, annotation or pod that a pod could not ask for", async (t) => {
+  const grants: Grants = { ...runOnly, allow: { run: true, pull: true } };
+  const { ask } = await liveGateway(t, "containerd-2.1", { grants });
+  const words = async (body: object) =>
+    refusals(await ask("POST /v1/images/pull", body)).map(({ pointer, grant }) => `${pointer} ${grant}`);
+  const image = "busybox:1.36";
+  assert.deepEqual(await words({ image: { image, annotations: { "io.containerd.x": "1" } } }), [
+    "/image/annotations/io.containerd.x --allow-host=annotation:io.containerd.x",
+  ]);
+  assert.deepEqual(await words({ image: { image, runtimeHandler: "kata" } }), [
+    "/image/runtimeHandler --allow-host=runtime:kata",
+  ]);
+  assert.deepEqual(await words({ image, sandboxConfig: { metadata, annotations: { "run.oci.x": "1" } } }), [
+    "/sandboxConfig/annotations/run.oci.x --allow-host=annotation:run.oci.x",
+  ]);
+});
+
+test("an image that is a checkpoint needs all of host, and the runtime is not asked for it", async (t) => {
+  const grants: Grants = granting("checkpoint:/", "privileged");
+  const gateway = await liveGateway(t, "cri-o", { grants });
+  const { container } = await senders(gateway);
+  const spec = { annotations: { "io.kubernetes.cri-o.annotations.checkpoint.name": "app" } };
+  const status = { image: { id: "a".repeat(64), repoTags: ["quay.io/team/frozen:1"], spec } };
+  gateway.fake.on("ImageService/ImageStatus", status);
+  const [wrong, ...others] = refusals(await container({ image: "quay.io/team/frozen:1" }));
+  assert.deepEqual([wrong?.pointer, wrong?.grant, others], ["/image", "--allow-host", []]);
+  assert.match(
+    String(wrong?.detail),
+    /^restores a container, because the image quay\.io\/team\/frozen:1 is a ch/,
+  );
+  assert.equal(gateway.fake.callsOf("RuntimeService/CreateContainer").length, 0);
+});
+
+test("a body full of what exceeds the level is refused in a bounded answer", async (t) => {
+  const gateway = await liveGateway(t, "containerd-2.1", { grants: runOnly });
+  const { container } = await senders(gateway);
+  const addCapabilities = Array.from({ length: 60_000 }, () => "SYS_ADMIN");
+  const answer = await container(context({ capabilities: { addCapabilities } }));
+  assert.equal(answer.status, 403);
+  assert.equal((answer.at("errors") as readonly Wrong[]).length, 100);
+  assert.match(String(answer.at("detail")), /, and 59999 more, the first 100 in "errors", run again with/);
 });

@@ -36,6 +36,13 @@ const runs = { seed, numRuns: 15, includeErrorInReport: true };
 
 const { gateway, fake, open } = await sharedGateway();
 
+// A runtime that ignores no field of a pod or a container: ignored-fields.test.ts has the others.
+fake.on("RuntimeService/Version", { runtimeName: "containerd", runtimeVersion: "v99.0.0" });
+fake.on("RuntimeService/Status", {
+  features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: true, mountOptions: true },
+  runtimeHandlers: [{ features: { recursiveReadOnlyMounts: true, userNamespaces: true } }],
+});
+
 const withBody = unaryRoutes.filter(({ body }) => body !== undefined);
 
 /** The message without what path and query set. */

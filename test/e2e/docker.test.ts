@@ -128,7 +128,10 @@ test("the image builds, and has the program and nothing that only its making nee
     const development = ["typescript", "@biomejs/biome", "playwright-core"].filter((name) => fs.existsSync("node_modules/" + name));
     console.log(fs.readdirSync(".").join(" "), Object.values(packages).filter(({ dev }) => dev).length, development.length);`;
   const found = await engine.docker(...offline, "--entrypoint=node", "crest", "-e", script);
-  assert.equal(found, "dist node_modules openapi package.json ready.mjs src 0 0");
+  assert.equal(
+    found,
+    "LICENSE THIRD-PARTY.md dist node_modules openapi package.json ready.mjs sbom.cdx.json src 0 0",
+  );
 });
 
 test("compose starts a gateway that gets ready, without rights, and runs a pod", { skip }, async () => {

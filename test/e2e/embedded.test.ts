@@ -167,6 +167,16 @@ test("createEmbedded() runs a pod of its own images, and close() leaves nothing 
   assert.deepEqual(tracesOf(marks), []);
 });
 
+test("containerd has no plugin that restarts containers, which a label makes run any program", {
+  skip,
+}, async () => {
+  const embedded = await start(newDataDir());
+  const plugins = ctr(embedded.socket, "plugins", "ls").map((row) => row.split(/\s+/)[1]);
+  assert.ok(plugins.includes("opt"), `${plugins}`);
+  assert.ok(!plugins.includes("restart"), `${plugins}`);
+  await embedded.close();
+});
+
 test("createEmbedded() takes over a data folder in which the pause image has its former name", {
   skip,
 }, async () => {

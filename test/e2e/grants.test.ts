@@ -1,9 +1,6 @@
 /** What a gateway permits: nothing without a flag, and with each flag exactly what it says. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { createApp } from "../../src/app.ts";
-import { parseCommandLine } from "../../src/config.ts";
-import { connect } from "../../src/cri/channel.ts";
 import { allGrants, describeGrant, type Grant } from "../../src/grants.ts";
 import type { Route } from "../../src/routes/define.ts";
 import { routes } from "../../src/routes/index.ts";
@@ -18,7 +15,7 @@ import { useRuntime } from "./support/suite.ts";
 const skip = await reasonToSkip();
 
 let runtime: CriClient;
-const { dataDir, runtime: embedded } = useRuntime(skip, ({ socket }) => {
+const { runtime: embedded, permitting } = useRuntime(skip, ({ socket }) => {
   runtime = createCriClient(socket);
 });
 after(() => runtime?.close());
@@ -35,23 +32,6 @@ async function serving(
     await use(crest);
   } finally {
     await crest.close();
-  }
-}
-
-/** The same within this process, where a gateway for every flag takes no time. */
-async function permitting(flags: readonly string[], use: (api: Api) => Promise<void>): Promise<void> {
-  const command = parseCommandLine(["serve", `--data-dir=${dataDir}`, "--listen=127.0.0.1:0", ...flags], {});
-  assert.ok("config" in command);
-  const connection = connect({ runtimeEndpoint: embedded().socket });
-  const token = newName();
-  const app = createApp({ config: command.config, runtime: connection, token, log: () => undefined });
-  const api = createApi(await app.listen(), token);
-  try {
-    await use(api);
-  } finally {
-    api.close();
-    await app.close();
-    connection.close();
   }
 }
 

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import { listProcesses } from "../../src/embedded/processes.ts";
-import { eventually } from "../support/eventually.ts";
+import { eventually, untilStill } from "../support/eventually.ts";
 import { startFaultyRegistry } from "../support/faulty-registry.ts";
 import { layeredImage, throttled } from "../support/layered-image.ts";
 import { rssBytes } from "../support/process-memory.ts";
 import { command, openSession } from "./clients/session.ts";
-import { assertDone, bodyOf } from "./support/api.ts";
+import { assertDone, bodyOf, createApi } from "./support/api.ts";
 import { followItems, type LogItem } from "./support/follow-items.ts";
 import { followPull } from "./support/follow-pull.ts";
 import type { Gateway } from "./support/gateway.ts";
@@ -38,7 +38,19 @@ function containerdOf({ dataDir }: Gateway): number {
   return found.pid;
 }
 
-const openFiles = ({ process: { pid } }: Gateway): number => readdirSync(`/proc/${pid}/fd`).length;
+/** The gateway's open files, once those of requests that have ended are closed. */
+async function openFiles({ process: { pid } }: Gateway): Promise<number> {
+  const count = (): number => readdirSync(`/proc/${pid}/fd`).length;
+  await untilStill(count);
+  return count();
+}
+
+/** An outage with a client of its own, because a client keeps its connections for further requests. */
+async function outageOf(gateway: Gateway): Promise<void> {
+  const client = createApi(gateway.address, gateway.token);
+  await outage({ ...gateway, ...client, close: gateway.close });
+  client.close();
+}
 
 /** Everything at once, in whose middle containerd is killed. */
 async function outage(gateway: Gateway): Promise<void> {
@@ -123,14 +135,12 @@ test("containerd is killed during a log, events, stats, a pull, a wait, a sessio
   timeout: 300_000,
 }, async (t) => {
   const gateway = crest();
-  await outage(gateway);
-  const [files, memory] = [openFiles(gateway), rssBytes(gateway.process.pid)];
-  await outage(gateway);
+  await outageOf(gateway);
+  const [files, memory] = [await openFiles(gateway), rssBytes(gateway.process.pid)];
+  await outageOf(gateway);
   const grown = (rssBytes(gateway.process.pid) - memory) / mebibyte;
-  t.diagnostic(
-    `${files} open files before, ${openFiles(gateway)} after; ${grown.toFixed(1)} MiB more memory`,
-  );
-  // Connections of this test's own client stay open for a while.
-  await eventually(() => openFiles(gateway) <= files + 2, patient);
+  const now = await openFiles(gateway);
+  t.diagnostic(`${files} open files before, ${now} after; ${grown.toFixed(1)} MiB more memory`);
+  await eventually(async () => (await openFiles(gateway)) <= files, patient);
   assert.ok(grown < 48, `${grown} MiB more`);
 });

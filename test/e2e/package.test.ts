@@ -1,6 +1,14 @@
 /** The npm package: what is in it, that it installs and runs where nothing of ours is, and that programs can import it. */
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { version } from "../../src/version.ts";
@@ -26,6 +34,7 @@ const quiet = ["--no-fund", "--no-audit"];
 
 interface Packed {
   readonly filename: string;
+  readonly integrity: string;
   readonly files: readonly { readonly path: string }[];
 }
 
@@ -70,7 +79,7 @@ async function stop(program: Program): Promise<void> {
 
 const socket = () => join(upstream().dataDir, "containerd.sock");
 
-test("the package holds the program, its types, the document and the licence, and nothing of its making", () => {
+test("the package holds the program, its types, the document, the licenses and the bill of materials, and nothing of its making", () => {
   const paths = packed.files.map(({ path }) => path);
   const others = paths.filter(
     (path) => !/^dist\/src\/.*\.js$|^src\/docs\/assets\/[^/]*\.(js|css)$/.test(path),
@@ -78,6 +87,7 @@ test("the package holds the program, its types, the document and the licence, an
   assert.deepEqual(others.sort(), [
     "LICENSE",
     "README.md",
+    "THIRD-PARTY.md",
     "dist/src/config/options.d.ts",
     "dist/src/create-gateway.d.ts",
     "dist/src/errors.d.ts",
@@ -86,6 +96,7 @@ test("the package holds the program, its types, the document and the licence, an
     "dist/src/version.d.ts",
     "openapi/openapi.json",
     "package.json",
+    "sbom.cdx.json",
   ]);
   assert.deepEqual(
     paths.filter((path) => path.includes("codegen") || path.includes("test")),
@@ -113,6 +124,53 @@ test("of what is installed with it one package alone has a script, and no tool c
     Object.keys(devDependencies).filter((name) => `node_modules/${name}` in lock.packages),
     shared,
   );
+});
+
+test("its bill of materials lists what npm ci installs without what is for development, and nothing else", async () => {
+  const clone = newFolder();
+  try {
+    for (const name of ["package.json", "package-lock.json"])
+      copyFileSync(join(root, name), join(clone, name));
+    await run(["npm", "ci", "--omit=dev", "--ignore-scripts", ...quiet], { ...inFolder, cwd: clone });
+    const found = JSON.parse(readFileSync(join(clone, "node_modules", ".package-lock.json"), "utf8"));
+    const installed = Object.entries(found.packages as { [path: string]: { version: string } });
+    const purls = installed.map(
+      ([path, { version: its }]) =>
+        `pkg:npm/${path.split("node_modules/").at(-1)?.replace("@", "%40")}@${its}`,
+    );
+    const sbom = JSON.parse(readFileSync(join(folder, "node_modules", "crest-cri", "sbom.cdx.json"), "utf8"));
+    const listed = (sbom.components as readonly { purl: string }[]).map(({ purl }) => purl);
+    assert.ok(listed.length > 50);
+    assert.deepEqual(listed.sort(), purls.sort());
+  } finally {
+    await removeFolder(clone);
+  }
+});
+
+test("anyone can make the same package again: of the sources in another folder come the same bytes", async () => {
+  const clone = newFolder();
+  try {
+    const copy = (name: string) =>
+      cpSync(join(root, name), join(clone, name), { recursive: true, preserveTimestamps: true });
+    const sources = ["src", "openapi", "test", "package.json", "package-lock.json", "tsconfig.json"];
+    for (const name of [...sources, "README.md", "LICENSE", "THIRD-PARTY.md"]) copy(name);
+    // Each package is a link: what a build may remove in the folder is no more than that.
+    mkdirSync(join(clone, "node_modules"));
+    for (const name of readdirSync(join(root, "node_modules")).filter((one) => !one.startsWith(".")))
+      symlinkSync(join(root, "node_modules", name), join(clone, "node_modules", name));
+    copy(join("node_modules", ".package-lock.json"));
+    const args = [
+      "npm",
+      "pack",
+      "--json",
+      "--foreground-scripts=false",
+      `--pack-destination=${clone}`,
+    ] as const;
+    const [again] = JSON.parse(await run(args, { ...inFolder, cwd: clone })) as [Packed];
+    assert.equal(again.integrity, packed.integrity);
+  } finally {
+    await removeFolder(clone);
+  }
 });
 
 test("npm installs it without a warning of engines, on the Node that runs this too", () => {

@@ -7,15 +7,18 @@ import { digestOf, type PushableImage } from "./registry.ts";
  * @param options.content The content of the file. Different content gives a different image.
  * @param options.format Default: OCI.
  * @param options.labels Labels in its config. Default: none.
+ * @param options.annotations Annotations of its manifest. Default: none.
  */
 export function tinyImage({
   content = "tiny\n",
   format = "oci",
   labels = {},
+  annotations,
 }: {
   content?: string;
   format?: "oci" | "docker";
   labels?: { readonly [name: string]: string };
+  annotations?: { readonly [name: string]: string };
 } = {}): PushableImage {
   const types = mediaTypes[format];
   const tar = tarOfOneFile("tiny.txt", Buffer.from(content));
@@ -41,6 +44,7 @@ export function tinyImage({
       mediaType: types.manifest,
       config: blob(types.config, config),
       layers: [blob(types.layer, layer)],
+      annotations,
     }),
   );
   return {

@@ -5,7 +5,7 @@ import { dirname, join, normalize } from "node:path";
 import { test } from "node:test";
 import { parseCommandLine } from "../../src/config.ts";
 import { errorTable } from "../../src/errors.ts";
-import { grantWordNames } from "../../src/grants.ts";
+import { grantWordNames, hostWords } from "../../src/grants.ts";
 import { versions } from "../sdk/versions.ts";
 import { anchorsOf, blocksOf, inlineCommands, linksOf, userDocuments } from "../support/documents.ts";
 import { repositoryRoot } from "../support/repository.ts";
@@ -114,14 +114,55 @@ test("every crest command in the documents is one that the command line takes", 
     assert.doesNotThrow(() => parseCommandLine(command.split(/\s+/), {}, { uid: 0, cwd: "/" }), command);
 });
 
-test("SECURITY.md says of every grant what its holder can do", () => {
-  const rows = read("SECURITY.md").match(/^\| `.*$/gm) ?? [];
-  const cells = rows.map((row) => row.split("|")[1] ?? "");
-  for (const word of grantWordNames)
-    assert.ok(
-      cells.some((cell) => cell.includes(`\`${word}\``)),
-      word,
+/** The rows of the tables below a heading of SECURITY.md, as cells. */
+function securityRows(heading: string): readonly (readonly string[])[] {
+  const [, section = ""] = read("SECURITY.md").split(`### ${heading}\n`);
+  const [, , ...rows] = (section.split(/^##/m)[0] ?? "").match(/^\|.*$/gm) ?? [];
+  return rows.map((row) =>
+    row
+      .split("|")
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+}
+
+const wordsOf = (cell = ""): readonly string[] =>
+  Array.from(cell.matchAll(/`([^`]+)`/g), ([, word = ""]) => word);
+const shownBy = "The tests that show it";
+
+for (const [heading, words] of [
+  ["What each grant gives", [...grantWordNames, "all"]],
+  ["What each host word gives", Object.keys(hostWords)],
+] as const) {
+  test(`SECURITY.md says of each word once what it gives, and which tests show it: ${heading}`, () => {
+    const rows = securityRows(heading);
+    assert.deepEqual(rows.flatMap(([cell]) => wordsOf(cell)).toSorted(), [...words].toSorted());
+    const known = securityRows(shownBy).map(([letter]) => letter);
+    for (const [word, can = "", , tests = ""] of rows) {
+      assert.ok(can.length > 10, word);
+      for (const letter of tests.split(", ")) assert.ok(known.includes(letter), `${word}: ${letter}`);
+    }
+  });
+}
+
+test("every test that SECURITY.md names exists, and stands for something", () => {
+  const used = ["What each grant gives", "What each host word gives"].flatMap((heading) =>
+    securityRows(heading).flatMap(([, , , tests = ""]) => tests.split(", ")),
+  );
+  const rows = securityRows(shownBy);
+  assert.equal(new Set(rows.map(([letter]) => letter)).size, rows.length);
+  for (const [letter = "", file, name = ""] of rows) {
+    assert.ok(used.includes(letter), letter);
+    // Some begin with what they are repeated for, or end with it.
+    const titles = Array.from(
+      read(wordsOf(file)[0] ?? "").matchAll(/\btest\(\s*(["`])(.*?)\1/g),
+      ([, , title = ""]) => title,
     );
+    assert.ok(
+      titles.some((title) => title.replace(/^\$\{\w+\}: |, on \$\{\w+\}$/g, "") === name),
+      `${file}: ${name}`,
+    );
+  }
 });
 
 test("CHANGELOG.md has the form of Keep a Changelog, with each kind of change once in a version", () => {

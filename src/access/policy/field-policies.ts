@@ -18,6 +18,7 @@ import type {
   UserNamespace,
 } from "../../gen/messages.ts";
 import type { HostWordName, PolicyLevel } from "../../grants.ts";
+import { narrowingMountOptions } from "../../runtimes/dropped-fields.ts";
 import { normalReference } from "../reference.ts";
 import type { Ask } from "./ask.ts";
 import { dockerCapabilities, isActedOn, maskedPaths, readonlyPaths, safeSysctls } from "./safe-values.ts";
@@ -39,6 +40,8 @@ export interface At {
   readonly pod: Input<PodSandboxConfig>;
   /** Whether the node has a file of this name, from the root folder on. */
   isFile(name: string): boolean;
+  /** Whether this image of the node is a checkpoint. */
+  isCheckpoint(image: string): boolean;
 }
 
 /** The policy of one field. */
@@ -321,12 +324,10 @@ const propagation: Rule = {
     value === "PROPAGATION_PRIVATE" ? [] : [{ word: "propagation", detail: `has ${value}` }],
 };
 
-const narrowingOptions: ReadonlySet<string> = new Set(["noexec", "nodev", "nosuid", "ro"]);
-
 const mountOptions: Rule = {
   asks: (options: readonly string[] = []) =>
     options.flatMap((option, at) =>
-      narrowingOptions.has(option) ? [] : [{ at, detail: `has the mount option "${option}"` }],
+      narrowingMountOptions.has(option) ? [] : [{ at, detail: `has the mount option "${option}"` }],
     ),
 };
 
@@ -349,9 +350,14 @@ function fileAsks({ image = "" }: Input<ImageSpec>, { isFile }: At): readonly As
   return [{ member: "image", word: "checkpoint", value: `/${image.replace(/^\/+/, "")}`, detail }];
 }
 
+/** A restored process keeps the rights that the checkpoint says. */
 const containerImage: Rule = {
   inside: true,
-  asks: (image: Input<ImageSpec> = {}, at) => fileAsks(image, at),
+  asks(spec: Input<ImageSpec> = {}, at) {
+    const { image = "" } = spec;
+    if (!at.isCheckpoint(image)) return fileAsks(spec, at);
+    return [{ detail: `restores a container, because the image ${image} is a checkpoint` }];
+  },
 };
 
 /** An image whose files are mounted must be one that the caller may pull. */

@@ -6,7 +6,7 @@ import { statSync } from "node:fs";
 import { posix } from "node:path";
 import type { Input } from "../../cri/codec.ts";
 import { descriptors } from "../../gen/descriptors.ts";
-import type { PodSandboxConfig } from "../../gen/messages.ts";
+import type { ContainerConfig, PodSandboxConfig } from "../../gen/messages.ts";
 import { methods, type Rpc } from "../../gen/methods.ts";
 import type { PolicyLevel } from "../../grants.ts";
 import { imageIdDigits } from "../../runtimes/image-id.ts";
@@ -31,7 +31,9 @@ export interface PodPolicy {
    * @throws {GatewayError} not_capable: with all that the caller may not ask for, each with the word that permits it.
    *   The pointers are into the request message.
    */
-  apply(rpc: Rpc, request: Message, caller: Caller): Message;
+  apply(rpc: Rpc, request: Message, caller: Caller, checkpoints?: ReadonlySet<string>): Message;
+  /** The images of containers in a request; `apply` must be told which of them are checkpoints. None if it is all one. */
+  imagesIn(request: Message, caller: Caller): readonly string[];
 }
 
 export interface PodPolicyOptions {
@@ -50,7 +52,7 @@ interface Found {
 
 export function createPodPolicy({ level, logRoot, kept }: PodPolicyOptions): PodPolicy {
   return {
-    apply(rpc, request, caller) {
+    apply(rpc, request, caller, checkpoints = new Set()) {
       const layers = layersOf(caller);
       const grant = hostGrantOf(layers);
       if (grant.isWhole) return request;
@@ -62,6 +64,7 @@ export function createPodPolicy({ level, logRoot, kept }: PodPolicyOptions): Pod
         isPodCgroup: (cgroup, uid) =>
           uid !== "" && [podCgroup("SYSTEMD", uid), podCgroup("CGROUPFS", uid)].includes(cgroup),
         isFile,
+        isCheckpoint: (image) => checkpoints.has(image),
       });
       const refusals: Refusal[] = [];
       let allowed = message;
@@ -73,6 +76,11 @@ export function createPodPolicy({ level, logRoot, kept }: PodPolicyOptions): Pod
       }
       if (refusals.length > 0) throw refusalOf(refusals, level);
       return allowed;
+    },
+    imagesIn({ config, containerConfigs }, caller) {
+      if (hostGrantOf(layersOf(caller)).isWhole) return [];
+      const configs = [config, ...((containerConfigs ?? []) as readonly unknown[])];
+      return configs.flatMap((one) => (one as Input<ContainerConfig> | undefined)?.image?.image || []);
     },
   };
 }

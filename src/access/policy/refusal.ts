@@ -30,9 +30,12 @@ export function lacking(flags: readonly (Flags | undefined)[]): Pick<Refused, "o
   };
 }
 
+/** More reasons than this are counted only: a short body can have very many. */
+const mostReasons = 100;
+
 /** Names everything at once, so that nobody restarts twice. */
 export function refusalOf(refusals: readonly Refusal[], level: PolicyLevel): GatewayError {
-  const errors: FieldError[] = refusals.map(({ path, detail, ofProcess, ofToken }) => ({
+  const errors: FieldError[] = refusals.slice(0, mostReasons).map(({ path, detail, ofProcess, ofToken }) => ({
     pointer: jsonPointer(path),
     detail,
     grant: [...new Set([ofProcess, ofToken].flatMap(partsOf))].join(" and "),
@@ -49,7 +52,9 @@ export function refusalOf(refusals: readonly Refusal[], level: PolicyLevel): Gat
     ),
   ].filter((remedy) => remedy !== "");
   const [first] = errors;
-  const more = errors.length > 1 ? `, and ${errors.length - 1} more in "errors"` : "";
+  const count = refusals.length - 1;
+  const where = refusals.length > mostReasons ? `, the first ${mostReasons} in "errors"` : ' in "errors"';
+  const more = count > 0 ? `, and ${count} more${where}` : "";
   return new GatewayError(
     "not_capable",
     `Requires ${grants.join(" and ")} access under the policy ${level}: ${first?.pointer} ${first?.detail}${more}, ${remedies.join(", and ")}`,

@@ -21,7 +21,7 @@ const meanings = {
   "426": "The request is not a WebSocket handshake.",
   "429":
     "A limit was reached: sessions of the gateway, a resource of the runtime, or requests to a registry.",
-  "501": "The runtime does not support the RPC.",
+  "501": "The runtime does not support the RPC, or would ignore a field that limits a container.",
   "502": "The runtime or the registry failed.",
   "503": "The runtime or the gateway cannot handle the request now.",
   "504": "The runtime did not reply in time, or its reply was lost.",
@@ -200,7 +200,7 @@ export const headerComponents: Schema = {
   },
   Warning: {
     description:
-      'An unknown field in the body that was dropped, as in the Kubernetes API: `299 - "unknown field \\"/kind\\""`. One header per field.',
+      'An unknown field in the body that was dropped, as in the Kubernetes API: `299 - "unknown field \\"/kind\\""`. Or a field that this runtime ignores: `299 - "field \\"/stopSignal\\": containerd 1.6.20 ignores it: ..."`. One header per field.',
     schema: { type: "string" },
   },
   ...headers["401"],

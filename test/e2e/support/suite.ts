@@ -1,8 +1,14 @@
 /** One gateway, or one private runtime, for all tests of a file. */
+import assert from "node:assert/strict";
 import { after, before } from "node:test";
+import { createApp } from "../../../src/app.ts";
+import { parseCommandLine } from "../../../src/config.ts";
+import { connect } from "../../../src/cri/channel.ts";
 import { createEmbedded, type Embedded } from "../../../src/embedded/containerd.ts";
 import { removeAllPods } from "../../../src/runtimes/remove-pods.ts";
+import { type Api, createApi } from "./api.ts";
 import { type Gateway, type GatewayOptions, newFolder, removeFolder, startGateway } from "./gateway.ts";
+import { newName } from "./pods.ts";
 
 export interface SuiteOptions extends GatewayOptions {
   /** Makes what all the tests need, once the gateway serves. */
@@ -27,11 +33,18 @@ export function useGateway(skip: string | false, options: SuiteOptions = {}): ()
   };
 }
 
+export interface RuntimeSuite {
+  readonly dataDir: string;
+  readonly runtime: () => Embedded;
+  /** Runs `use` with `crest serve FLAGS` in front of it, in this process: a gateway for every flag takes no time. */
+  permitting(flags: readonly string[], use: (api: Api) => Promise<void>): Promise<void>;
+}
+
 /** The same with a private runtime in `dataDir`, a fresh folder, and no gateway in front of it. */
 export function useRuntime(
   skip: string | false,
   prepare: (runtime: Embedded) => void = () => undefined,
-): { readonly dataDir: string; readonly runtime: () => Embedded } {
+): RuntimeSuite {
   const dataDir = newFolder();
   let embedded: Embedded | undefined;
   before(async () => {
@@ -45,11 +58,28 @@ export function useRuntime(
     await embedded?.close();
     await removeFolder(dataDir);
   });
+  function runtime(): Embedded {
+    if (embedded === undefined) throw new Error("Cannot use the runtime: it has not started");
+    return embedded;
+  }
   return {
     dataDir,
-    runtime() {
-      if (embedded === undefined) throw new Error("Cannot use the runtime: it has not started");
-      return embedded;
+    runtime,
+    async permitting(flags, use) {
+      const args = ["serve", `--data-dir=${dataDir}`, "--listen=127.0.0.1:0", ...flags];
+      const command = parseCommandLine(args, {});
+      assert.ok("config" in command);
+      const connection = connect({ runtimeEndpoint: runtime().socket });
+      const token = newName();
+      const app = createApp({ config: command.config, runtime: connection, token, log: () => undefined });
+      const api = createApi(await app.listen(), token);
+      try {
+        await use(api);
+      } finally {
+        api.close();
+        await app.close();
+        connection.close();
+      }
     },
   };
 }

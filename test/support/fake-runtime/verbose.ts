@@ -103,6 +103,9 @@ export function statusInfo({ manner }: World): Info {
         config: JSON.stringify({
           snapshotter: "overlayfs",
           ...(manner.name === "containerd-2.1" ? {} : { sandboxImage }),
+          ...(manner.name === "containerd-1.6" ? {} : { enableCDI: manner.name === "containerd-2.1" }),
+          enableSelinux: false,
+          disableHugetlbController: true,
         }),
       };
   }

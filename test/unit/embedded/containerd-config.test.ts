@@ -30,6 +30,7 @@ test("containerdConfig() keeps all versions inside the data folder", () => {
     assert.equal(config.get("state"), '"/data/containerd-state"');
     assert.equal(config.get("grpc.address"), '"/data/containerd.sock"');
     assert.equal(config.get("plugins.io.containerd.internal.v1.opt.path"), '"/data/containerd/opt"');
+    assert.match(config.get("disabled_plugins") ?? "", /"io\.containerd\.internal\.v1\.restart"/);
     const cri = major === 1 ? "plugins.io.containerd.grpc.v1.cri" : "plugins.io.containerd.cri.v1.runtime";
     assert.equal(config.get(`${cri}.netns_mounts_under_state_dir`), "true");
     assert.equal(config.get(`${cri}.restrict_oom_score_adj`), "true");

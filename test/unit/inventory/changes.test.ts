@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Change, type NodeChanges, watchChanges } from "../../../src/inventory/changes.ts";
-import { eventually } from "../../support/eventually.ts";
 
 function fakeChanges() {
   let changed: (change: Change) => void = () => undefined;
@@ -24,39 +23,11 @@ test("isCurrent() is false until changes are followed, within a second of one, a
   report({ isFollowed: true });
   assert.equal(watch.isCurrent(performance.now()), false, "CRI may lag behind the beginning");
   assert.equal(watch.isCurrent(later(1100)), true);
+  report({ isFollowed: true, event: { type: "container.exited", exitCode: 3 } });
+  assert.equal(watch.isCurrent(performance.now()), false, "CRI may lag behind the event");
   report({ isFollowed: false });
   assert.equal(watch.isCurrent(later(1100)), false);
   report({ isFollowed: true });
   assert.equal(watch.isCurrent(later(1100)), true);
   assert.equal(watch.isCurrent(later(-31_000)), false, "it is older than 30 s");
-});
-
-test("due() waits for a change, for as long as the reading is current", async () => {
-  const { changes, report } = fakeChanges();
-  const watch = watchChanges(changes, { insteadOfMs: 1, signal: new AbortController().signal });
-  report({ isFollowed: true });
-  const readAtMs = await eventually(() => {
-    const now = performance.now();
-    return watch.isCurrent(now) && now;
-  });
-  const due = watch.due(readAtMs);
-  let isDue = false;
-  void due.then(() => {
-    isDue = true;
-  });
-  await new Promise(setImmediate);
-  assert.equal(isDue, false);
-  report({ isFollowed: true, event: { type: "container.exited", exitCode: 3 } });
-  await due;
-  assert.equal(watch.isCurrent(performance.now()), false, "one more reading follows");
-});
-
-test("due() resolves at the interval without events, at once for an old reading, and on abort", async () => {
-  const leaving = new AbortController();
-  const none: NodeChanges = { onChange: async () => false };
-  const watch = watchChanges(none, { insteadOfMs: 10_000, signal: leaving.signal });
-  await watch.due(performance.now() - 10_000);
-  const due = watch.due(performance.now());
-  leaving.abort();
-  await due;
 });

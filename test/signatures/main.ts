@@ -1,0 +1,17 @@
+/**
+ * `npm run audit:signatures [-- --required]`: checks the registry's signatures of the installed packages.
+ *
+ * Exits with 1 if one is wrong or missing, and with `--required` also if none could be checked.
+ */
+import { spawnSync } from "node:child_process";
+import { verdictOf } from "./verdict.ts";
+
+const { status, stdout, stderr, error } = spawnSync("npm", ["audit", "signatures", "--json"], {
+  encoding: "utf8",
+  timeout: 300_000,
+  shell: process.platform === "win32",
+});
+const { result, text } = verdictOf({ code: status, stdout: stdout ?? "", stderr: error?.message ?? stderr });
+console.log(text);
+const isRequired = process.argv.includes("--required");
+process.exitCode = result === "refused" || (result === "unchecked" && isRequired) ? 1 : 0;
