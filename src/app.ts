@@ -6,12 +6,14 @@ import type { Server } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Caller } from "./access/authorize.ts";
 import { createAuthenticate, type VerifyJwt } from "./access/callers/authenticate.ts";
 import { fileKeySource, urlKeySource } from "./access/callers/key-source.ts";
 import { createKnownCallers } from "./access/callers/known-callers.ts";
 import { createHostGuard } from "./access/hosts.ts";
 import { createPodPolicy } from "./access/policy/pod-policy.ts";
 import { createOutputBudget } from "./api/output-budget.ts";
+import type { CallerLimits } from "./config/options.ts";
 import { type Config, readPolicy, withPolicy } from "./config.ts";
 import { createContainerdClient } from "./containerd/client.ts";
 import type { Runtime } from "./cri/channel.ts";
@@ -25,6 +27,10 @@ import { createServer, type ServerOptions } from "./http/server.ts";
 import { createInventory, type Inventory } from "./inventory/inventory.ts";
 import { withNameHints } from "./inventory/name-hints.ts";
 import { createNodeLists } from "./inventory/node-lists.ts";
+import { createAnonymousRequests } from "./limits/anonymous-requests.ts";
+import { createCallerLimiter } from "./limits/caller-limiter.ts";
+import { type Crowding, createConnections } from "./limits/connections.ts";
+import { defaultLimits } from "./limits/default-limits.ts";
 import { createKeptLogs } from "./logs/keeping/kept-logs.ts";
 import type { LogKeeper, LogLimits } from "./logs/keeping/log-keeper.ts";
 import { withLogsKept } from "./logs/keeping/with-logs-kept.ts";
@@ -33,7 +39,7 @@ import { listedContainers } from "./logs/logged-containers.ts";
 import { createContainerMetrics } from "./metrics/container-metrics.ts";
 import { createGatewayMetrics } from "./metrics/gateway-metrics.ts";
 import { createContainerdObserver } from "./pulls/containerd-observer.ts";
-import { createPullRegistry } from "./pulls/pull-registry.ts";
+import { createPullRegistry, maxRunningPulls } from "./pulls/pull-registry.ts";
 import { callerInterceptors } from "./runtimes/caller-interceptors.ts";
 import { createCheckpointFinder } from "./runtimes/checkpoint-images.ts";
 import { compose } from "./runtimes/compose.ts";
@@ -56,7 +62,7 @@ import { createCollector } from "./stats/collector.ts";
 import { createMemoryReader } from "./stats/container-memory.ts";
 import { createNodeReader } from "./stats/read-node.ts";
 import { withStats } from "./stats/runtime.ts";
-import { defaultLimits, type Limits } from "./streaming/liveness.ts";
+import { type Limits, defaultLimits as sessionLimits } from "./streaming/liveness.ts";
 import { createSessionRegistry } from "./streaming/registry.ts";
 import { closeCode } from "./streaming/socket.ts";
 import type { TlsFiles, TlsIdentity } from "./tls/identity.ts";
@@ -92,6 +98,12 @@ export interface AppOptions
   readonly sessions?: SessionSettings;
   /** Memory for responses that clients have not yet read. Default: 256 MiB. Sessions get half as much on top. */
   readonly maxBufferBytes?: number | undefined;
+  /** What the operator has set of the limits of a caller. Default: everything with one caller, a part with several. */
+  readonly callerLimits?: CallerLimits | undefined;
+  /** Default: those of the settings. */
+  readonly anonymousLimits?: Config["anonymousLimits"] | undefined;
+  /** Finds callers besides the one with `token`. Default: there are none. */
+  readonly otherCallers?: ((authorization: string | undefined) => Caller | undefined) | undefined;
   /** Maximum duration of an ExecSync command, in milliseconds. Default: 1 h. 0: no limit. */
   readonly execMaxMs?: number;
   /**
@@ -195,6 +207,11 @@ export function createApp({
   }
   const sessions = createSessionRegistry({ most: maxStreams, onBegin: metrics.sessionBegan, overWatch });
   const { maxBufferBytes = defaultBufferBytes } = options;
+  const connections = createConnections({
+    perAddress: (options.anonymousLimits ?? defaultAnonymousLimits).connections,
+    max: maxConnections,
+    closed: logCrowding(log, { max: maxConnections, noted: metrics.limitReached }),
+  });
   const drain = createDrain();
   const containerd = createContainerdClient(options.runtime);
   const observe = createContainerdObserver({ client: containerd, runtime });
@@ -215,6 +232,16 @@ export function createApp({
     }),
   });
   const guardHost = createHostGuard(config.acceptHost);
+  const capacity = { sessions: maxStreams, connections: maxConnections, pulls: maxRunningPulls };
+  const [alone, several] = [false, true].map((areSeveral) =>
+    defaultLimits(capacity, { areSeveral, given: options.callerLimits }),
+  ) as [CallerLimits, CallerLimits];
+  const areSeveral = (): boolean =>
+    options.otherCallers !== undefined || jwt !== undefined || callers.count > 0;
+  const authenticate = createAuthenticate({
+    ...{ token, tokenFile: config.tokenFile, grants, known: callers },
+    verifyJwt: jwt && (async (text) => (await jwt())(text)),
+  });
   const { app: server, warmUp } = createServer({
     ...{ runtime, inventory, events, stops },
     readMemory: createMemoryReader({ runtime, usage }),
@@ -236,18 +263,26 @@ export function createApp({
     requestLog: options.requestLog,
     tracing,
     guardHost,
-    tokenFileHint: config.tokenFileHint ?? '"$CREST_TOKEN_FILE"',
-    authenticate: createAuthenticate({
-      ...{ token, tokenFile: config.tokenFile, grants, known: callers },
-      verifyJwt: jwt && (async (text) => (await jwt())(text)),
+    connections,
+    limits: createCallerLimiter({
+      defaults: () => (areSeveral() ? several : alone),
+      refused: metrics.limitReached,
     }),
+    anonymous: createAnonymousRequests({
+      perSecond: (options.anonymousLimits ?? defaultAnonymousLimits).requestsPerSecond,
+      refused: () => metrics.limitReached("anonymousRequestsPerSecond"),
+    }),
+    tokenFileHint: config.tokenFileHint ?? '"$CREST_TOKEN_FILE"',
+    authenticate(credentials) {
+      return options.otherCallers?.(credentials.authorization) ?? authenticate(credentials);
+    },
     ...{ callers, overWatch },
     ...{ usage, metrics, scrapes },
     ...{ log, drain, tls: tls?.identity.context },
     sessions: {
       registry: sessions,
       output: createOutputBudget(Math.floor(maxBufferBytes / 2)),
-      limits: { ...defaultLimits, ...limits },
+      limits: { ...sessionLimits, ...limits },
       statusGraceMs,
       streamHost: config.streamHost,
       streamCa,
@@ -270,7 +305,6 @@ export function createApp({
   const metricsServer = metricsListen && createMetricsServer(scrapes, guardHost);
   let metricsAddress: string | undefined;
   const listener = server.server;
-  if (maxConnections !== undefined) limitConnections(listener, maxConnections, log);
   let renewal: { close(): void } | undefined;
   return {
     server,
@@ -369,24 +403,32 @@ function keptFrom({
   return [...own, ...wellKnownSockets];
 }
 
+const defaultAnonymousLimits: Config["anonymousLimits"] = { connections: 4096, requestsPerSecond: 100 };
 const defaultBufferBytes = 256 * 1024 * 1024;
 const defaultExecMaxMs = 3_600_000;
 
 /** How long clients may take to read the end of a response, and silent ones to leave. */
 const lingerMs = 500;
 
-/** Minimum time between two log entries about refused connections. */
+/** Minimum time between two log entries about closed connections. */
 const dropLogMs = 60_000;
 
-/** Closes connections beyond `max` at once and logs this for the operator. */
-function limitConnections(listener: Server, max: number, log: AppOptions["log"]): void {
-  listener.maxConnections = max;
+/** Counts connections that had to make room, and logs them for the operator. */
+function logCrowding(
+  log: AppOptions["log"],
+  { max, noted }: { readonly max: number | undefined; readonly noted: (limit: string) => void },
+): (why: Crowding) => void {
   let loggedAt = Number.NEGATIVE_INFINITY;
-  listener.on("drop", () => {
+  return (why) => {
+    noted("anonymousConnections");
     if (performance.now() - loggedAt < dropLogMs) return;
     loggedAt = performance.now();
-    log({ level: "warn", message: `Refused a connection: ${max} are open, as many as the open files allow` });
-  });
+    const reason =
+      why === "address"
+        ? "its address has as many as --anonymous-connections"
+        : `${max} are open, as many as the open files allow`;
+    log({ level: "warn", message: `Closed a connection without a valid token: ${reason}` });
+  };
 }
 
 /** @throws {StartError} naming `--metrics-listen`. */

@@ -57,6 +57,7 @@ export const errorTable = {
   upgrade_required: { status: 426, title: "Upgrade required" },
   headers_too_large: { status: 431, title: "Headers too large" },
   too_many_sessions: { status: 429, title: "Too many sessions", retryable: true },
+  too_many_requests: { status: 429, title: "Too many requests", retryable: true },
   // Failures of the runtime.
   registry_rate_limited: { status: 429, title: "The registry's rate limit is reached", retryable: true },
   runtime_exhausted: { status: 429, title: "The runtime is out of a resource", retryable: true },

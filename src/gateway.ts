@@ -116,6 +116,8 @@ async function runLocked(
       runtime,
       tls,
       maxBufferBytes: config.maxBufferBytes,
+      callerLimits: config.callerLimits,
+      anonymousLimits: config.anonymousLimits,
       sessions: {
         limits: { idleMs: config.sessionIdleMs, maxMs: config.sessionMaxMs },
         statusGraceMs: config.statusGraceMs,

@@ -20,6 +20,7 @@ const layers: readonly (readonly string[])[] = [
   ["api", "metrics"],
   ["streaming", "logs", "events", "pulls", "stats", "access", "tls", "docs", "tracing"],
   ["server"],
+  ["limits"],
   ["runtimes"],
   ["inventory"],
   ["containerd"],

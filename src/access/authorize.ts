@@ -4,6 +4,7 @@
  * Pure: no I/O, no logging. Denials override grants, and anything not granted is denied. Like Deno, a refusal names the
  * missing flag.
  */
+import type { CallerLimits } from "../config/options.ts";
 import { GatewayError } from "../errors.ts";
 import {
   describeGrant,
@@ -27,23 +28,22 @@ export interface Caller {
    * request must be allowed by all of them, and denied by none.
    */
   readonly layers?: readonly Grants[] | undefined;
+  /**
+   * Under which name its use is limited. A token that a caller makes has the account of its maker, so that more tokens
+   * are not more room. Default: the name.
+   */
+  readonly account?: string | undefined;
+  /** Its own limits, which take the place of the defaults. */
+  readonly limits?: CallerLimits | undefined;
   /** Path of the file that holds the caller's token. */
   readonly tokenFile?: string | undefined;
   /** How the caller shows who it is. Default: the operator's token, which has all that the process allows. */
   readonly by?: "token" | "certificate" | "jwt" | undefined;
-  /**
-   * The name under which shared limits count it: that of the first of the tokens that its own was made with. Otherwise
-   * a caller could have the limits of many by making tokens. Default: `name`.
-   */
-  readonly account?: string | undefined;
   /** When its token expires, in milliseconds since 1970. */
   readonly expiresAtMs?: number | undefined;
   /** Why it may not go on: its token has expired or was revoked. Returns undefined while it may. */
   readonly whyOver?: (() => string | undefined) | undefined;
 }
-
-/** The name under which shared limits count a caller. */
-export const accountOf = ({ account, name }: Caller): string => account ?? name;
 
 /** What a route requires. */
 export interface Guarded {

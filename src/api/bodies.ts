@@ -1,5 +1,5 @@
 /** Parses request bodies: JSON and YAML. The YAML parser is loaded on first use. */
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { GatewayError } from "../errors.ts";
 
 /** Bodies are configurations, for which 1 MiB is large. */
@@ -25,19 +25,25 @@ const loadYaml = (): Promise<typeof import("../wire/parse-yaml.ts")> => import("
  */
 export function registerBodies(app: FastifyInstance): () => Promise<unknown> {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) =>
-    done(null, body),
-  );
-  app.addContentTypeParser(yamlTypes, { parseAs: "buffer" }, async (_request: unknown, body: Buffer) => {
-    const { MAX_YAML_BYTES, parseYaml } = await loadYaml();
-    // As with JSON, an empty body counts as none.
-    if (body.length === 0) return body;
-    if (body.length > MAX_YAML_BYTES)
-      throw new GatewayError(
-        "body_too_large",
-        `The YAML body is over ${MAX_YAML_BYTES} bytes: send it as JSON, up to ${bodyLimitBytes} bytes`,
-      );
-    return new ParsedBody(parseYaml(body));
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body, done) => {
+    request.heldBody?.resize(body.length);
+    done(null, body);
   });
+  app.addContentTypeParser(
+    yamlTypes,
+    { parseAs: "buffer" },
+    async (request: FastifyRequest, body: Buffer) => {
+      request.heldBody?.resize(body.length);
+      const { MAX_YAML_BYTES, parseYaml } = await loadYaml();
+      // As with JSON, an empty body counts as none.
+      if (body.length === 0) return body;
+      if (body.length > MAX_YAML_BYTES)
+        throw new GatewayError(
+          "body_too_large",
+          `The YAML body is over ${MAX_YAML_BYTES} bytes: send it as JSON, up to ${bodyLimitBytes} bytes`,
+        );
+      return new ParsedBody(parseYaml(body));
+    },
+  );
   return loadYaml;
 }

@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Caller } from "../access/authorize.ts";
 import type { Kind, PodFacts } from "../inventory/inventory.ts";
+import type { Held } from "../limits/caller-limiter.ts";
 import type { Route } from "../routes/define.ts";
 import type { Bound, Parts } from "./bind.ts";
 import type { RuntimeRequest } from "./runtime-request.ts";
@@ -19,6 +20,8 @@ declare module "fastify" {
   interface FastifyRequest {
     /** Who sent it; set by authentication. */
     caller?: Caller;
+    /** Its body, among those of its caller; undefined if it has none. */
+    heldBody?: Held;
   }
 }
 

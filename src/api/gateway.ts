@@ -11,6 +11,7 @@ import type { NodeEvents } from "../events/node-events.ts";
 import type { StopRequests } from "../events/stop-requests.ts";
 import type { Rpc } from "../gen/methods.ts";
 import type { Inventory, Kind } from "../inventory/inventory.ts";
+import type { CallerLimiter } from "../limits/caller-limiter.ts";
 import type { KeptLogs } from "../logs/keeping/kept-logs.ts";
 import type { ContainerSource } from "../logs/logged-containers.ts";
 import type { LogsObserver } from "../logs/read-logs.ts";
@@ -44,6 +45,7 @@ export interface Gateway {
   readonly pool: BufferPool;
   readonly share: Share;
   readonly budget: OutputBudget;
+  readonly limits: CallerLimiter;
   /** Default: no audit log. */
   readonly audit?: Audit | undefined;
   /** Measures all pods and containers for every watcher. */

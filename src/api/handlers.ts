@@ -32,7 +32,7 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
     events: await events.source(),
   }),
 
-  getGrants: async ({ caller }) => grantsAnswer(caller),
+  getGrants: async ({ caller }, { limits }) => ({ ...grantsAnswer(caller), limits: limits.limitsOf(caller) }),
 
   ...tokenHandlers,
 
@@ -134,7 +134,7 @@ function checkedReference(image: { readonly image: string }): { readonly image: 
   return image;
 }
 
-function grantsAnswer(caller: Caller): AnswerOf<"getGrants"> {
+function grantsAnswer(caller: Caller): Omit<AnswerOf<"getGrants">, "limits"> {
   const layers = layersOf(caller);
   const narrowed = (grant: Grant): { only?: string[]; within?: string[][]; except?: string[] } => {
     const lists = layers.flatMap(({ all, allow }) => (all ? [] : [narrowing(allow, grant) ?? []]));

@@ -43,7 +43,7 @@ export function endingOf(ctx: RequestContext): Ending {
 export type Batches<Item extends object = object> = AsyncIterable<Item | readonly Item[]>;
 
 export interface ItemStream<Item extends object> {
-  readonly gateway: Pick<Gateway, "report" | "streamStarted">;
+  readonly gateway: Pick<Gateway, "limits" | "report" | "streamStarted">;
   /** The stream takes one of its places. */
   readonly registry: SessionRegistry;
   readonly format: StreamFormat;
@@ -62,7 +62,11 @@ export async function itemsOverHttp<Item extends object>(
   stream: ItemStream<Item>,
 ): Promise<{ readonly send: (reply: FastifyReply) => FastifyReply }> {
   const { gateway, registry, format, ending, fileName, open } = stream;
-  const place = registry.reserve(ending.end, 1, ctx.caller.whyOver);
+  const { caller } = ctx;
+  const place = registry.reserve(ending.end, {
+    whyOver: caller.whyOver,
+    take: (places) => gateway.limits.take("streams", caller, places),
+  });
   let items: Batches<Item>;
   try {
     items = await open();

@@ -8,12 +8,12 @@
  */
 
 import { Readable } from "node:stream";
-import { accountOf } from "../access/authorize.ts";
-import { CallCancelled, type FailedMember } from "../cri/channel.ts";
+import { CallCancelled, type CallOptions, type FailedMember } from "../cri/channel.ts";
 import { fieldAt, fieldsOf, type Items, replyItems, writeItems } from "../cri/codec.ts";
 import { rpcRules } from "../cri/rpc-rules.ts";
 import { type ErrorCode, GatewayError } from "../errors.ts";
 import { methods, type Rpc } from "../gen/methods.ts";
+import { accountOf } from "../limits/caller-limiter.ts";
 import type { ListRoute } from "../routes/define.ts";
 import type { RequestContext } from "./context.ts";
 import { gatherFailures } from "./failed-members.ts";
@@ -62,16 +62,17 @@ export function createLines(route: ListRoute, gateway: Gateway): Lines {
   const { runtime, budget, pool } = gateway;
   const silenceMs = gateway.listSilenceMs ?? rpcRules[route.rpc].deadlineMs;
 
-  async function open({ onCancel }: RequestContext, wire: Buffer): Promise<Source> {
+  async function open({ caller, onCancel }: RequestContext, wire: Buffer): Promise<Source> {
+    const account = accountOf(caller);
     if (route.stream && runtime.seen(route.stream) !== "unimplemented") {
       try {
-        return await openStream(route.stream, wire, onCancel);
+        return await openStream(route.stream, wire, { account, onCancel });
       } catch (error) {
         if (!(error instanceof GatewayError && doWithoutStream.has(error.code))) throw error;
       }
     }
     const { failures, onFailedMember } = gatherFailures();
-    const options = { onCancel, onFailedMember };
+    const options = { account, onCancel, onFailedMember };
     const value = await runtime.call(route.rpc, wire, options);
     return {
       rpc: route.rpc,
@@ -83,10 +84,15 @@ export function createLines(route: ListRoute, gateway: Gateway): Lines {
     };
   }
 
-  async function openStream(rpc: Rpc, wire: Buffer, onCancel: (cancel: () => void) => void): Promise<Source> {
+  async function openStream(
+    rpc: Rpc,
+    wire: Buffer,
+    { account, onCancel }: Required<Pick<CallOptions, "account" | "onCancel">>,
+  ): Promise<Source> {
     let cancel = (): void => undefined;
     const messages = runtime
       .stream(rpc, wire, {
+        account,
         onCancel(cancelCall) {
           cancel = cancelCall;
           onCancel(cancelCall);

@@ -4,12 +4,12 @@
  */
 
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { accountOf } from "../access/authorize.ts";
 import { normalReference } from "../access/reference.ts";
 import type { FailedMember } from "../cri/channel.ts";
 import { fieldAt, fieldNumbers, type Items, writeItems } from "../cri/codec.ts";
 import { rpcRules } from "../cri/rpc-rules.ts";
 import { methods } from "../gen/methods.ts";
+import { accountOf } from "../limits/caller-limiter.ts";
 import type { ListRoute, PostFilter } from "../routes/define.ts";
 import { imageIdDigits } from "../runtimes/image-id.ts";
 import { noneMatch, weakEtag } from "../server/etag.ts";
@@ -84,7 +84,8 @@ export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRout
       const shared = await share({ key, deadlineMs, onCancel: ctx.onCancel }, async (onCancel) => {
         const written = await writeWithin(gateway.budget, accountOf(ctx.caller), async () => {
           const { failures, onFailedMember } = gatherFailures();
-          const options = { deadlineMs, onCancel, onFailedMember };
+          const account = accountOf(ctx.caller);
+          const options = { deadlineMs, onCancel, onFailedMember, account };
           const reply = await runtime.call(rpc, wire, options);
           const items = scanItems(reply, itemNumber);
           return writePage(items, { page, filters, wanted, failures: failures() });

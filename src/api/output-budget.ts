@@ -7,6 +7,7 @@
  */
 import { CallCancelled } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
+import { Tally } from "../limits/tally.ts";
 import type { Written } from "../wire/write-json.ts";
 
 export interface OutputBudget {
@@ -142,23 +143,6 @@ export function createOutputBudget(limitBytes: number): OutputBudget {
       return take(expected, caller, bytes);
     },
   };
-}
-
-/** Bytes in total and per caller. */
-class Tally {
-  total = 0;
-  readonly #byCaller = new Map<string, number>();
-
-  of(caller: string): number {
-    return this.#byCaller.get(caller) ?? 0;
-  }
-
-  add(caller: string, bytes: number): void {
-    this.total += bytes;
-    const sum = this.of(caller) + bytes;
-    if (sum === 0) this.#byCaller.delete(caller);
-    else this.#byCaller.set(caller, sum);
-  }
 }
 
 /**

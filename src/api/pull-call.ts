@@ -86,6 +86,7 @@ export function pullCall({ gateway, registry, sendReply, explain }: PullCallOpti
       isUnambiguous: !hasShortNames,
       detach: ctx.bound.gatewayParams.detach === true,
       deadlineMs: deadlineOf(rpc, message),
+      take: () => gateway.limits.take("pulls", ctx.caller),
     });
     ctx.onCancel(visit.leave);
     return visit;

@@ -19,8 +19,9 @@ export function bindForward(
   encodeBound(route.rpc, bound.message, binder);
   const raw = bound.gatewayParams.raw === true;
   const { channels } = channelCodec(subprotocol);
-  // With more ports than the registry has places, the request could never succeed, but would look retryable.
-  const maxPorts = Math.min(mostPorts, Math.floor(channels / 2), sessions.registry.most);
+  // With more ports than the registry or the caller has places, the request could never succeed, but would look retryable.
+  const { sessions: mostOfCaller = mostPorts } = gateway.limits.limitsOf(caller);
+  const maxPorts = Math.min(mostPorts, Math.floor(channels / 2), sessions.registry.most, mostOfCaller);
   const ports = portsOf(bound, raw, maxPorts);
   return {
     places: ports.length,

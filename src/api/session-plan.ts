@@ -1,6 +1,7 @@
 /** What all sessions share: settings, plans, and opening a connection to the runtime. */
-import { accountOf, type Caller } from "../access/authorize.ts";
+import type { Caller } from "../access/authorize.ts";
 import { call } from "../cri/call.ts";
+import { accountOf } from "../limits/caller-limiter.ts";
 import type { SessionRoute } from "../routes/define.ts";
 import type { Bridged } from "../streaming/bridge.ts";
 import type { Subprotocol } from "../streaming/channels.ts";

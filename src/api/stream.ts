@@ -117,9 +117,7 @@ export function streamKind(
       }
       const fileName = handler.fileName?.(ctx);
       if (form === "json") {
-        const body =
-          (await handler.json?.(ctx, gateway)) ??
-          answerOf(await lastOf(await handler.open(ctx, gateway, form)));
+        const body = (await handler.json?.(ctx, gateway)) ?? answerOf(await lastItem(ctx));
         return {
           send: (reply) =>
             attached(reply, fileName)
@@ -144,6 +142,16 @@ export function streamKind(
     },
     answer: ({ reply }, opened) => ("send" in opened ? opened.send(reply) : undefined),
   };
+
+  /** Waits for the last item, which may take as long as a stream. */
+  async function lastItem(ctx: Context): Promise<object> {
+    const held = gateway.limits.take("streams", ctx.caller);
+    try {
+      return await lastOf(await handler.open(ctx, gateway, "json"));
+    } finally {
+      held.release();
+    }
+  }
 
   /** Sends the items as WebSocket messages, each after the previous one has been sent. */
   function overSocket(ctx: Context, { items, ending }: Items): PendingSession {

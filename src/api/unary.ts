@@ -1,12 +1,12 @@
 /** Routes answered by one RPC: how they bind, call and answer. For the order of the stages, see `stages.ts`. */
 
 import type { FastifyReply } from "fastify";
-import { accountOf } from "../access/authorize.ts";
 import { decodeReply, fieldAt, writeReply } from "../cri/codec.ts";
 import { deadlineOf } from "../cri/rpc-rules.ts";
 import { GatewayError } from "../errors.ts";
 import { methods } from "../gen/methods.ts";
 import { explainAbsence } from "../inventory/name-hints.ts";
+import { accountOf } from "../limits/caller-limiter.ts";
 import { mediaTypesOf, type UnaryRoute } from "../routes/define.ts";
 import { secretsIn, withoutSecrets } from "../runtimes/secrets.ts";
 import { pathOf } from "../server/problems.ts";
@@ -107,10 +107,10 @@ export function unaryKind(
 type Call = (ctx: Context, outgoing: RuntimeRequest) => Promise<Send>;
 
 /** The options of the call. A grace period without a CRI field comes from the gateway's own parameter. */
-function optionsOf({ bound, onCancel }: Context, { rpc, message }: RuntimeRequest) {
+function optionsOf({ bound, caller, onCancel }: Context, { rpc, message }: RuntimeRequest) {
   const { timeout } = bound.gatewayParams;
   const graceSeconds = typeof timeout === "number" ? timeout : undefined;
-  return { deadlineMs: deadlineOf(rpc, message), graceSeconds, onCancel };
+  return { deadlineMs: deadlineOf(rpc, message), graceSeconds, onCancel, account: accountOf(caller) };
 }
 
 /** A command. Its output size is known only after it has run, and then it must be sent. */
@@ -149,7 +149,7 @@ function readCall(route: UnaryRoute, { runtime, share, budget, pool }: Gateway):
     const options = optionsOf(ctx, outgoing);
     const { deadlineMs } = options;
     const { wire } = outgoing;
-    const key = `${rpc} ${ctx.caller.name} ${wire.toString("latin1")}`;
+    const key = `${JSON.stringify([rpc, ctx.caller.name])}${wire.toString("latin1")}`;
     const shared = await share({ key, deadlineMs, onCancel: ctx.onCancel }, async (onCancel) => {
       const written = await writeWithin(budget, accountOf(ctx.caller), async () => {
         const result = await runtime.call(rpc, wire, { ...options, onCancel });

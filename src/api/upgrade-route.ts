@@ -41,6 +41,7 @@ export function registerUpgrade<R extends Route, P extends UpgradePlan, A>(
   { route, gateway, registry, stagesFor, sessionOf, handler }: UpgradeRoute<R, P, A>,
 ): void {
   const grant = grantStage(route);
+  const limit = route.kind === "stream" ? "streams" : "sessions";
   const ready = new WeakMap<FastifyRequest, (socket: WebSocket) => void>();
   const [, path = ""] = route.http.split(" ");
   app.route({
@@ -53,7 +54,9 @@ export function registerUpgrade<R extends Route, P extends UpgradePlan, A>(
       const ctx = new RequestContext(route, request, reply);
       const stages = stagesFor(request);
       const plan = await stages.begin(ctx);
-      const place = { registry, places: plan.places, whyOver: ctx.caller.whyOver };
+      const { caller } = ctx;
+      const take = (places: number) => gateway.limits.take(limit, caller, places);
+      const place = { registry, places: plan.places, take, whyOver: caller.whyOver };
       const begin = await prepareSession(request.raw.socket, place, async (client) => {
         ctx.onCancel = client.onCancel;
         return sessionOf(await stages.proceed(ctx, { ...plan, client }));

@@ -64,6 +64,30 @@ export interface GrantOptions {
   readonly deny?: GrantRules | undefined;
 }
 
+/** The most that one caller may use. An absent limit has the default, which depends on whether there are several callers. */
+export interface CallerLimits {
+  /** Requests a second, with bursts of twice as many. Default: none with one caller, else 1000. */
+  readonly requestsPerSecond?: number | undefined;
+  /** Open connections. Default: none with one caller, else half of those that the open files allow. */
+  readonly connections?: number | undefined;
+  /** Open sessions: exec, attach and each port of a port-forward. Default: none with one caller, else a quarter of `maxSessions`. */
+  readonly sessions?: number | undefined;
+  /** Open streams: logs, events, stats, waits, the progress of pulls. Default: as for `sessions`. */
+  readonly streams?: number | undefined;
+  /** Pulls in progress that it has begun. Default: none with one caller, else 128. */
+  readonly pulls?: number | undefined;
+  /** Bytes of request bodies that have come and are not answered yet. Default: none with one caller, else 64 MiB. */
+  readonly bodyBytes?: number | undefined;
+}
+
+/** The most that one address may use without a valid token. An IPv6 network of 64 bits counts as one address. */
+export interface AnonymousLimits {
+  /** Connections over which no valid token has come. Beyond it, the oldest is closed. Default: 4096. */
+  readonly connections?: number | undefined;
+  /** Requests a second without a valid token, with bursts of ten times as many. Default: 100. */
+  readonly requestsPerSecond?: number | undefined;
+}
+
 /** The options that are plain data. Relative paths start in the working directory. Times are in milliseconds. */
 export interface GatewaySettings {
   /**
@@ -157,6 +181,10 @@ export interface GatewaySettings {
    * 503 `overloaded`. Session output gets half as much in addition. Default: 256 MiB.
    */
   readonly maxBufferBytes?: number | undefined;
+  /** The most that one caller may use. Default: everything with one caller, a part of it with several. */
+  readonly callerLimits?: CallerLimits | undefined;
+  /** The most that one address may use without a valid token. */
+  readonly anonymousLimits?: AnonymousLimits | undefined;
   /**
    * The least important messages that `logger` receives: `"error"`, `"warn"`, `"info"` with one for each request, or
    * `"debug"` with health probes as well. Default: `"info"`.

@@ -7,6 +7,7 @@ import { checkJwt } from "./check-jwt.ts";
 import { checkListening, checkMetricsListening } from "./check-listening.ts";
 import { checkOptions, type PlaceOf } from "./check-options.ts";
 import type {
+  CallerLimits,
   GatewaySettings,
   GrantOptions,
   GrantRules,
@@ -56,6 +57,9 @@ export interface Config {
   /** `baseline`, `restricted`, or the path of a policy file. */
   readonly policy: string;
   readonly maxBufferBytes: number;
+  /** Only what the operator has set. */
+  readonly callerLimits?: CallerLimits;
+  readonly anonymousLimits: { readonly connections: number; readonly requestsPerSecond: number };
   /** The least important entries that are logged. */
   readonly logLevel: "error" | "warn" | "info" | "debug";
   /** The base address of the OpenTelemetry collector, without a slash at its end. */

@@ -54,6 +54,13 @@ const duration = (annotations: Annotations & { readonly default: number }) =>
     maximum: maxDurationMs,
   });
 
+/** A number of things, at least 1. */
+const count = (annotations: Annotations) =>
+  Type.Integer({ ...annotations, reader: "count", placeholder: "COUNT", minimum: 1, maximum: maxCount });
+
+/** The default of a limit of one caller. */
+const shared = (part: string): string => `no limit with one caller, else ${part}`;
+
 /**
  * What a JSON Web Token may be signed with. Only with a key pair: with a shared secret (HS256), an issuer's public key
  * could be passed off as the secret.
@@ -366,6 +373,99 @@ const plain = {
       }),
       minimum: minSizeBytes,
     }),
+  ),
+  callerLimits: Type.Optional(
+    Type.Object(
+      {
+        requestsPerSecond: Type.Optional(
+          count({
+            group: "limits",
+            flag: "caller-requests",
+            description:
+              "Requests a second of one caller, with bursts of twice as many. What exceeds a limit of a caller is 429 with Retry-After.",
+            defaultText: shared("1000"),
+            example: "1000",
+          }),
+        ),
+        connections: Type.Optional(
+          count({
+            group: "limits",
+            flag: "caller-connections",
+            description: "Open connections of one caller.",
+            defaultText: shared("half of those that the open files allow"),
+            example: "1000",
+          }),
+        ),
+        sessions: Type.Optional(
+          count({
+            group: "limits",
+            flag: "caller-sessions",
+            description: "Sessions of one caller, among those of --max-sessions.",
+            defaultText: shared("a quarter of --max-sessions"),
+            example: "250",
+          }),
+        ),
+        streams: Type.Optional(
+          count({
+            group: "limits",
+            flag: "caller-streams",
+            description:
+              "Streams of one caller: logs, events, stats, waits and the progress of pulls. They take places of --max-sessions, too.",
+            defaultText: shared("a quarter of --max-sessions"),
+            example: "250",
+          }),
+        ),
+        pulls: Type.Optional(
+          count({
+            group: "limits",
+            flag: "caller-pulls",
+            description: "Pulls in progress that one caller has begun. At most 256 run in all.",
+            defaultText: shared("128"),
+            example: "128",
+          }),
+        ),
+        bodyBytes: Type.Optional(
+          Type.Integer({
+            ...flag({
+              group: "limits",
+              flag: "caller-bodies",
+              reader: "size",
+              placeholder: "SIZE",
+              description: "Request bodies of one caller that are not answered yet.",
+              defaultText: shared("64MiB"),
+              example: "64MiB",
+            }),
+            minimum: minSizeBytes,
+          }),
+        ),
+      },
+      closed,
+    ),
+  ),
+  anonymousLimits: Type.Optional(
+    Type.Object(
+      {
+        connections: Type.Optional(
+          count({
+            group: "limits",
+            flag: "anonymous-connections",
+            description:
+              "Connections of one address, for IPv6 of one /64, over which no valid token has come. Beyond it, the oldest is closed.",
+            default: 4096,
+          }),
+        ),
+        requestsPerSecond: Type.Optional(
+          count({
+            group: "limits",
+            flag: "anonymous-requests",
+            description:
+              "Requests a second without a valid token of one address, for IPv6 of one /64, with bursts of ten times as many. It never applies to a valid token. More are 429 after a second.",
+            default: 100,
+          }),
+        ),
+      },
+      closed,
+    ),
   ),
   logLevel: Type.Optional(
     Type.Union(

@@ -40,6 +40,8 @@ export interface CallOptions {
    * of their stats, can continue without one: see `whole-lists.ts` and `stats/runtime.ts`.
    */
   readonly onFailedMember?: ((member: FailedMember) => void) | undefined;
+  /** For whom the call is made. Where calls wait for each other, accounts take turns. Default: the gateway itself. */
+  readonly account?: string | undefined;
   /** gRPC metadata to send. Default: none. */
   readonly metadata?: { readonly [name: string]: string } | undefined;
 }

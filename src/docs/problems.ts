@@ -14,6 +14,13 @@ export interface Explanation {
 
 const places = { errors: "Each mistake, with a `pointer` into the body or the `parameter`'s name." };
 
+const limitMembers = {
+  limit:
+    "The limit, by its name in [getGrants](/docs#getGrants) and in the metrics; `allSessions` is that of all callers.",
+  max: "Its value.",
+  setting: "The flag that changes it.",
+};
+
 export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   invalid_request: {
     happened:
@@ -235,9 +242,17 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   },
   too_many_sessions: {
     happened:
-      "As many WebSocket sessions are open as the gateway permits. A port-forward counts once for each of its ports.",
+      "As many sessions and streams are open as the gateway permits, to all callers together or to this one. A port-forward counts once for each of its ports.",
     remedy:
-      "Close sessions that are no longer used and try again, or start the gateway with a higher `--max-sessions`.",
+      "Close what is no longer used and try again, or start the gateway with a higher limit: `setting` names it. [getGrants](/docs#getGrants) lists the limits of a caller.",
+    members: limitMembers,
+  },
+  too_many_requests: {
+    happened:
+      "The caller has reached one of its limits: requests a second, connections, pulls or request bodies. Or its address has sent too many requests without a valid token, which the right token ends at once. The request was refused before it did anything.",
+    remedy:
+      "Send the same request again as soon as `Retry-After` says. If it happens to a program that does nothing wrong, raise the limit: `setting` names it. [getGrants](/docs#getGrants) lists the limits of a caller.",
+    members: limitMembers,
   },
   registry_rate_limited: {
     happened:

@@ -1,7 +1,7 @@
 /** /livez and /readyz for Kubernetes probes: plain text, no token. `/readyz?verbose` shows more and needs a grant. */
 import type { FastifyInstance } from "fastify";
 import { requireGrant } from "../access/authorize.ts";
-import type { Authenticate } from "../access/callers/authenticate.ts";
+import { callerOf } from "../api/context.ts";
 import { call } from "../cri/call.ts";
 import type { Runtime } from "../cri/channel.ts";
 import type { Drain } from "../server/drain.ts";
@@ -12,17 +12,13 @@ export interface HealthOptions {
   readonly runtime: Runtime;
   readonly sessions: Pick<SessionRegistry, "count">;
   readonly drain: Pick<Drain, "isDraining">;
-  readonly authenticate: Authenticate;
 }
 
 const probeMs = 2000;
 /** Anyone may call this, so the runtime is probed at most once a second. */
 const freshMs = 1000;
 
-export function registerHealth(
-  app: FastifyInstance,
-  { runtime, sessions, drain, authenticate }: HealthOptions,
-): void {
+export function registerHealth(app: FastifyInstance, { runtime, sessions, drain }: HealthOptions): void {
   let asked = Number.NEGATIVE_INFINITY;
   let answer: Promise<boolean> = Promise.resolve(false);
 
@@ -41,10 +37,7 @@ export function registerHealth(
   app.get("/livez", async (_request, reply) => reply.type("text/plain").send("ok\n"));
   app.get("/readyz", async (request, reply) => {
     const verbose = (request.query as { readonly verbose?: unknown }).verbose !== undefined;
-    if (verbose) {
-      const { authorization } = request.headers;
-      requireGrant("read:runtime", await authenticate({ authorization, socket: request.raw.socket }));
-    }
+    if (verbose) requireGrant("read:runtime", callerOf(request));
     if (drain.isDraining) return reply.code(503).type("text/plain").send("the gateway is shutting down\n");
     const answers = await runtimeAnswers();
     const lines = verbose

@@ -25,6 +25,9 @@ import { GatewayError } from "../errors.ts";
 import { loadFollower, type NodeEvents } from "../events/node-events.ts";
 import type { StopRequests } from "../events/stop-requests.ts";
 import type { Inventory } from "../inventory/inventory.ts";
+import type { AnonymousRequests } from "../limits/anonymous-requests.ts";
+import type { CallerLimiter } from "../limits/caller-limiter.ts";
+import type { Connections } from "../limits/connections.ts";
 import type { KeptLogs } from "../logs/keeping/kept-logs.ts";
 import type { ContainerSource } from "../logs/logged-containers.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
@@ -54,6 +57,7 @@ import { type BufferPool, OutputTooLarge } from "../wire/buffer-pool.ts";
 import { InvalidYaml } from "../wire/invalid-yaml.ts";
 import { InvalidJson } from "../wire/parse-json.ts";
 import { Malformed } from "../wire/read.ts";
+import { createAdmission } from "./admission.ts";
 import { registerDocs } from "./docs.ts";
 import { registerDocuments } from "./documents.ts";
 import { healthPaths, openPaths, registerHealth } from "./health.ts";
@@ -77,6 +81,9 @@ export interface ServerOptions {
   /** See `Gateway`. */
   readonly callers: KnownCallers;
   readonly overWatch: OverWatch;
+  readonly limits: CallerLimiter;
+  readonly anonymous: AnonymousRequests;
+  readonly connections: Connections;
   /** Time limit for receiving a complete request, in milliseconds, without its response. Default: 60,000. */
   readonly requestTimeoutMs?: number;
   /**
@@ -139,14 +146,14 @@ export interface Server {
 
 /** Builds the server without listening. */
 export function createServer(options: ServerOptions): Server {
-  const { requestTimeoutMs = 60_000, stallTimeoutMs = 300_000 } = options;
+  const { requestTimeoutMs = 60_000, stallTimeoutMs = 300_000, connections } = options;
   const requestLog = createRequestLog(options);
   const app = Fastify({
     bodyLimit: bodyLimitBytes,
     routerOptions: { maxParamLength },
     schemaController: { compilersFactory },
     serverFactory: (handler) =>
-      createListener(handler, { requestTimeoutMs, stallTimeoutMs, tls: options.tls }),
+      createListener(handler, { requestTimeoutMs, stallTimeoutMs, tls: options.tls, connections }),
     forceCloseConnections: "idle",
     // Fastify's own response is not a problem document, and would leave the connection of a handshake open forever.
     return503OnClosing: false,
@@ -175,6 +182,11 @@ export function createServer(options: ServerOptions): Server {
   countAnswers(app, options.metrics);
   const loadYaml = registerBodies(app);
   const { drain } = options;
+  const admit = createAdmission({
+    ...options,
+    authenticate: (request) =>
+      options.authenticate({ authorization: authorizationOf(request), socket: request.raw.socket }),
+  });
   app.addHook("preClose", async () => {
     void drain.begin();
   });
@@ -190,10 +202,7 @@ export function createServer(options: ServerOptions): Server {
     for (const host of hostsOf(request.raw, request.originalUrl)) options.guardHost(request.headers, host);
     checkCodings(request.raw);
     checkQuery(request.url);
-    if (!openPaths.has(pathOf(request.url))) {
-      const { socket } = request.raw;
-      request.caller = await options.authenticate({ authorization: authorizationOf(request), socket });
-    }
+    await admit(request, reply);
     if (asksForSpdy(request.raw)) refuseSpdy(request);
     // Before Fastify reads the body: where no route takes one, its checks do not matter.
     if (request.is404) throw routeRefusal(request);

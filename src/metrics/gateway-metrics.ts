@@ -17,6 +17,8 @@ export interface GatewayMetrics {
    * @param seconds Absent for sessions and streams, which last as long as the client wants.
    */
   answered(route: string, method: string, status: number, seconds?: number): void;
+  /** Records that a limit has refused a request, or closed a connection. */
+  limitReached(limit: string): void;
   /** Records that a session or a stream has begun. */
   sessionBegan(): void;
   readonly events: EventMetrics;
@@ -62,6 +64,13 @@ export function createGatewayMetrics(): GatewayMetrics {
       help: "Time that calls of the runtime took, without streams.",
     },
     ["rpc"],
+  );
+  const refusals = createCounter(
+    {
+      name: "crest_limit_refusals_total",
+      help: "Requests that a limit of a caller or of an address refused, and connections that one closed.",
+    },
+    ["limit"],
   );
   const events = createEventMetrics();
   const pulls = createPullMetrics();
@@ -116,6 +125,7 @@ export function createGatewayMetrics(): GatewayMetrics {
       requests.add(route, method, String(status));
       if (seconds !== undefined) durations.observe(seconds, route);
     },
+    limitReached: (limit) => refusals.add(limit),
     sessionBegan: () => void sessions++,
     async text(now) {
       const lag = eventLoopDelay();
@@ -126,6 +136,7 @@ export function createGatewayMetrics(): GatewayMetrics {
         gauge("crest_sessions", "Sessions and streams that are open.", now.sessions),
         total("crest_sessions_total", "Sessions and streams that have begun.", sessions),
         gauge("crest_stats_watchers", "Clients that watch what pods and containers use.", now.watchers),
+        refusals.text(),
         events.text(now.eventReaders),
         pulls.text(now.pulls),
         logs.text(),

@@ -27,6 +27,12 @@ export interface PullRequest {
   /** The pull continues after all callers have left. */
   readonly detach: boolean;
   readonly deadlineMs: number;
+  /**
+   * Counts a pull that begins now for its caller. Those who join it are not counted. Default: it is not counted.
+   *
+   * @throws {GatewayError} too_many_requests
+   */
+  readonly take?: (() => { release(): void }) | undefined;
 }
 
 /** A pull, in progress or ended. */
@@ -73,7 +79,7 @@ export interface Visit {
 }
 
 export interface PullRegistry {
-  /** Starts a pull, or joins the one in progress. @throws {GatewayError} `overloaded` */
+  /** Starts a pull, or joins the one in progress. @throws {GatewayError} `overloaded`, `too_many_requests` */
   join(request: PullRequest): Visit;
   /** The pulls in progress and those that ended recently, the newest first. */
   list(): readonly Pull[];
@@ -103,7 +109,7 @@ export interface PullRegistryOptions {
   readonly observe?: Observe | undefined;
   /** Called with each pull that has ended. */
   readonly ended?: ((pull: Pull) => void) | undefined;
-  /** Maximum number of pulls in progress. Default: 256. */
+  /** Maximum number of pulls in progress. Default: `maxRunningPulls`. */
   readonly maxRunning?: number;
   /** Maximum number of ended pulls that are listed. Default: 100. */
   readonly maxEnded?: number;
@@ -114,6 +120,9 @@ export interface PullRegistryOptions {
   /** Returns milliseconds that never go back. Default: `performance.now`. */
   readonly now?: () => number;
 }
+
+/** The default maximum of pulls in progress. */
+export const maxRunningPulls = 256;
 
 interface Entry extends Pull {
   readonly number: number;
@@ -130,7 +139,7 @@ export function createPullRegistry({
   runtime,
   observe = () => nothingObserved,
   ended: onEnded,
-  maxRunning = 256,
+  maxRunning = maxRunningPulls,
   maxEnded = 100,
   endedMs = 600_000,
   retryPauseMs = 500,
@@ -164,11 +173,15 @@ export function createPullRegistry({
   function start(key: string, request: PullRequest): Entry {
     if (running.size >= maxRunning)
       throw new GatewayError("overloaded", `Cannot pull: ${maxRunning} pulls are in progress`);
+    const held = request.take?.();
     count++;
     const entry = startPull({ number: count, key, request, runtime, observe, retryPauseMs, now });
     joinable.set(key, entry);
     running.set(entry.id, entry);
-    entry.whenEnded(() => settle(entry));
+    entry.whenEnded(() => {
+      held?.release();
+      settle(entry);
+    });
     return entry;
   }
 

@@ -80,12 +80,22 @@ export const Problem = Type.Object(
     podSandboxId: Type.Optional(
       Type.String({ description: "A pod that a failed run left behind and that could not be removed." }),
     ),
+    limit: Type.Optional(
+      Type.String({ description: "The limit that was reached: `streams`, `requestsPerSecond`." }),
+    ),
+    max: Type.Optional(Type.Integer({ description: "The value of `limit`." })),
+    setting: Type.Optional(
+      Type.String({ description: "What changes `limit`, such as a flag of the gateway." }),
+    ),
     cursor: Type.Optional(
       Type.String({ description: "For a cursor whose file no longer exists: the nearest valid cursor." }),
     ),
   },
   { $id: "Problem", description: "A problem, as in RFC 9457." },
 );
+
+/** One limit of a caller. */
+const limit = (description: string) => Type.Optional(Type.Integer({ description, minimum: 1 }));
 
 export const Grants = Type.Object(
   {
@@ -124,6 +134,21 @@ export const Grants = Type.Object(
         { $id: "Granted", description: "Something the caller may do." },
       ),
       { description: "Everything the caller may do." },
+    ),
+    limits: Type.Object(
+      {
+        requestsPerSecond: limit("Requests a second."),
+        connections: limit("Open connections."),
+        sessions: limit("Open sessions."),
+        streams: limit("Open streams."),
+        pulls: limit("Pulls in progress that it has begun."),
+        bodyBytes: limit("Bytes of request bodies that are not answered yet."),
+      },
+      {
+        $id: "CallerLimits",
+        description:
+          "The most that the caller may use. An absent member is not limited for the caller alone.",
+      },
     ),
   },
   { description: "What the caller may do." },

@@ -2,7 +2,8 @@
  * Limits the number of concurrent list calls of each kind.
  *
  * A list reply is in memory before its size is known, and it takes megabytes with thousands of containers. Callers use
- * different filters, so calls cannot be shared. Calls over the limit wait for a slot, within their own deadline.
+ * different filters, so calls cannot be shared. Calls over the limit wait for a slot, within their own deadline. Accounts
+ * take turns, so that one with many calls does not delay the others.
  */
 
 import { CallCancelled, type CallOptions, type Runtime } from "../cri/channel.ts";
@@ -77,7 +78,7 @@ interface Entered {
 
 interface Slots {
   /**
-   * Waits for a free slot, in order of arrival.
+   * Waits for a free slot, in turn with other accounts, and in order of arrival among the calls of its own.
    *
    * @throws {GatewayError} `deadline_exceeded`: when no slot became free in time.
    * @throws {CallCancelled}
@@ -87,22 +88,36 @@ interface Slots {
 
 function createSlots(rpc: Rpc, limit: number): Slots {
   let free = limit;
-  const waiting = new Set<() => void>();
+  /** By account, the one whose turn it is first. */
+  const waiting = new Map<string, Set<() => void>>();
 
   function leave(): void {
-    const [next] = waiting;
-    if (next === undefined) free++;
-    else next();
+    const [turn] = waiting;
+    if (turn === undefined) {
+      free++;
+      return;
+    }
+    const [account, queue] = turn;
+    const [next] = queue;
+    next?.();
+    // Behind the others, unless that was its last.
+    if (waiting.delete(account)) waiting.set(account, queue);
   }
 
-  function turn(deadlineMs: number, onCancel: (cancel: () => void) => void): Promise<void> {
+  function turn(
+    account: string,
+    { deadlineMs, onCancel }: { deadlineMs: number; onCancel: (cancel: () => void) => void },
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (act: () => void): void => {
         clearTimeout(timer);
-        if (waiting.delete(begin)) act();
+        if (!queue.delete(begin)) return;
+        if (queue.size === 0) waiting.delete(account);
+        act();
       };
       const begin = (): void => settle(resolve);
-      waiting.add(begin);
+      const queue = waiting.get(account) ?? new Set();
+      waiting.set(account, queue.add(begin));
       const timer = Number.isFinite(deadlineMs)
         ? setTimeout(() => settle(() => reject(late(rpc, deadlineMs))), deadlineMs)
         : undefined;
@@ -111,7 +126,8 @@ function createSlots(rpc: Rpc, limit: number): Slots {
   }
 
   return {
-    async enter({ onCancel, deadlineMs, ...others }) {
+    async enter(options) {
+      const { onCancel, deadlineMs, ...others } = options;
       let cancelled = false;
       let cancel = (): void => undefined;
       onCancel?.(() => {
@@ -124,7 +140,11 @@ function createSlots(rpc: Rpc, limit: number): Slots {
       };
       const begunMs = performance.now();
       if (free > 0) free--;
-      else await turn(deadlineMs ?? Number.POSITIVE_INFINITY, later);
+      else
+        await turn(options.account ?? "", {
+          deadlineMs: deadlineMs ?? Number.POSITIVE_INFINITY,
+          onCancel: later,
+        });
       let left = false;
       return {
         options: {

@@ -8,6 +8,7 @@ import {
 import { createServer as createSecure } from "node:https";
 import type { Socket } from "node:net";
 import type { SecureContextOptions } from "node:tls";
+import { type Connections, createConnections } from "../limits/connections.ts";
 import { isHandshake } from "./handshake.ts";
 import { limitHeaders } from "./node/max-header-size.ts";
 import { upgradeOnly } from "./node/upgrades.ts";
@@ -22,6 +23,8 @@ export interface ListenerOptions {
   readonly stallTimeoutMs: number;
   /** If `ca` is set, clients must present a certificate issued by it. Absent: no TLS. */
   readonly tls?: SecureContextOptions | undefined;
+  /** Receives every connection. Default: there is no limit. */
+  readonly connections?: Connections;
 }
 
 /**
@@ -30,9 +33,9 @@ export interface ListenerOptions {
  */
 const headerBudgetBytes = 64 * 1024 * 1024;
 
-/** The maximum header length for a new connection, given the number of open connections. */
-export function headerLimit(connections: number): number {
-  const share = Math.floor(headerBudgetBytes / Math.max(connections, 1));
+/** The maximum header length for a new connection, given the number of those that share the budget in equal parts. */
+export function headerLimit(sharers: number): number {
+  const share = Math.floor(headerBudgetBytes / Math.max(sharers, 1));
   return Math.min(Math.max(share, minHeaderBytes), maxHeaderBytes);
 }
 
@@ -68,12 +71,10 @@ export function createListener(handler: RequestListener, options: ListenerOption
     if (owesTooMuch(socket)) socket.destroy();
     else handler(request, response);
   }, options);
-  let connections = 0;
-  server.on("connection", (socket: Socket) => {
-    connections++;
-    socket.once("close", () => connections--);
-  });
-  limitHeaders(server, () => headerLimit(connections));
+  const { connections = createConnections() } = options;
+  // First, since Node asks for the limit when it takes the connection. With TLS, that is after the handshake.
+  server.prependListener("connection", connections.add);
+  limitHeaders(server, () => headerLimit(connections.sharers));
   // A client that stops reading would otherwise pin its response and socket forever.
   return server.setTimeout(options.stallTimeoutMs, (socket: Socket) => {
     const waits = isBusy(socket) && socket.writableLength === 0;
@@ -126,8 +127,19 @@ function noteHandshakes(server: Server): void {
       if (begun.get(peer) === socket) begun.delete(peer);
     });
   });
-  server.on("secureConnection", (socket: Socket) => begun.delete(peerOf(socket)));
+  server.on("secureConnection", (socket: Socket) => {
+    const peer = peerOf(socket);
+    const tcp = begun.get(peer);
+    if (tcp !== undefined) tcpConnections.set(socket, tcp);
+    begun.delete(peer);
+  });
 }
+
+/** TLS connection -> the TCP connection below it. */
+const tcpConnections = new WeakMap<Socket, Socket>();
+
+/** The TCP connection of a request. */
+export const tcpConnectionOf = (socket: Socket): Socket => tcpConnections.get(socket) ?? socket;
 
 /** Closes all HTTP connections, including those in a TLS handshake, which Node's `closeAllConnections` misses. */
 export function closeConnections(server: Server): void {

@@ -6,9 +6,8 @@
  */
 import type { Socket as Connection } from "node:net";
 import { CallCancelled } from "../cri/channel.ts";
-import type { WhyOver } from "../server/over-watch.ts";
 import type { Bridged } from "./bridge.ts";
-import type { SessionRegistry } from "./registry.ts";
+import type { SessionRegistry, Wanted } from "./registry.ts";
 import type { Socket } from "./socket.ts";
 
 /** A session that is open on the runtime's side. Exactly one of the two functions is called, once. */
@@ -28,13 +27,9 @@ export interface WaitingClient {
   readonly onCancel: (cancel: () => void) => void;
 }
 
-/** The registry that limits sessions, and how many places this session takes. */
-export interface Counted {
+/** The registry that limits sessions, and what this session takes of it. */
+export interface Counted extends Wanted {
   readonly registry: SessionRegistry;
-  /** Number of places that the session takes. */
-  readonly places: number;
-  /** See `Caller`. */
-  readonly whyOver?: WhyOver | undefined;
 }
 
 /**
@@ -45,12 +40,12 @@ export interface Counted {
  */
 export async function prepareSession(
   connection: Connection,
-  { registry, places, whyOver }: Counted,
+  { registry, ...wanted }: Counted,
   prepare: (client: WaitingClient) => Promise<PendingSession>,
 ): Promise<(socket: Socket) => void> {
   const { client, giveUp, unwatch } = watch(connection);
   try {
-    const place = registry.reserve(giveUp, places, whyOver);
+    const place = registry.reserve(giveUp, wanted);
     try {
       client.check();
       const session = await prepare(client);

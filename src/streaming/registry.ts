@@ -1,5 +1,6 @@
 /** The registry of open sessions: counts them, limits them, and ends them together. */
 import { GatewayError } from "../errors.ts";
+import { limitRefusal } from "../limits/refusal.ts";
 import type { OverWatch, WhyOver } from "../server/over-watch.ts";
 import type { Bridged } from "./bridge.ts";
 import { closeCode } from "./socket.ts";
@@ -10,12 +11,10 @@ export interface SessionRegistry {
    * Free them with `release`, or pass them to the session with `hold`. `onClosing` is called if the gateway shuts down
    * before that, or the caller may not go on. Once the caller may not go on, its sessions end with 4401.
    *
-   * @param places Default: 1.
-   * @param whyOver See `Caller`.
-   * @throws {GatewayError} too_many_sessions: when too few places are left.
+   * @throws {GatewayError} too_many_sessions: when too few places are left, or the caller has too many.
    * @throws {GatewayError} shutting_down: when the registry is closing.
    */
-  reserve(onClosing: (why: GatewayError) => void, places?: number, whyOver?: WhyOver): Slot;
+  reserve(onClosing: (why: GatewayError) => void, wanted?: Wanted): Slot;
   /** Total number of places. */
   readonly most: number;
   /** Sessions that are open or being prepared, regardless of how many places each takes. */
@@ -25,6 +24,19 @@ export interface SessionRegistry {
    * are cut off after a second.
    */
   close(code: number, reason: string): Promise<void>;
+}
+
+export interface Wanted {
+  /** Default: 1. */
+  readonly places?: number;
+  /**
+   * Counts the places among those of their caller. Default: they are not counted.
+   *
+   * @throws {GatewayError} too_many_sessions
+   */
+  readonly take?: ((places: number) => { release(): void }) | undefined;
+  /** See `Caller`. Default: the caller may go on for ever. */
+  readonly whyOver?: WhyOver | undefined;
 }
 
 export interface Slot {
@@ -59,13 +71,16 @@ export function createSessionRegistry({ most, onBegin, overWatch }: RegistryOpti
     get count() {
       return count;
     },
-    reserve(onClosing, places = 1, whyOver = undefined) {
+    reserve(onClosing, { places = 1, take, whyOver } = {}) {
       if (closing) throw refusal();
+      const ofCaller = take?.(places);
       if (taken + places > most) {
+        ofCaller?.release();
         const needed = places === 1 ? "" : `, ${places} are needed, one for each port`;
-        throw new GatewayError(
-          "too_many_sessions",
+        throw limitRefusal(
           `Cannot open a session: ${most - taken} of ${most} places are free${needed}`,
+          { limit: "allSessions", max: most, setting: "--max-sessions" },
+          { code: "too_many_sessions" },
         );
       }
       onBegin?.();
@@ -85,6 +100,7 @@ export function createSessionRegistry({ most, onBegin, overWatch }: RegistryOpti
         pending.delete(onClosing);
         count--;
         taken -= places;
+        ofCaller?.release();
       };
       return {
         release,

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [codec|reads|logging|logs|start|streaming ...] [--quick]`: measures Crest beside what one would
+ * `npm run bench -- [codec|reads|logging|limits|logs|start|streaming ...] [--quick]`: measures Crest beside what one would
  * use instead, in turn, and prints ratios. It never fails for a time. About three minutes; 40 s with
  * `--quick`, which shows that it works rather than how fast.
  * `CREST_BENCH_LOG_MIB=2048` makes the log larger that `logs` reads.
@@ -9,6 +9,7 @@ import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Benchmark, Plan } from "./bench.ts";
 import { codec } from "./codec.ts";
+import { callerLimits } from "./limits.ts";
 import { logging } from "./logging.ts";
 import { logs } from "./logs.ts";
 import { reads } from "./reads.ts";
@@ -17,7 +18,15 @@ import { number } from "./report/table.ts";
 import { start } from "./start.ts";
 import { streaming } from "./streaming.ts";
 
-const benchmarks: { readonly [name: string]: Benchmark } = { codec, reads, logging, logs, start, streaming };
+const benchmarks: { readonly [name: string]: Benchmark } = {
+  codec,
+  reads,
+  logging,
+  limits: callerLimits,
+  logs,
+  start,
+  streaming,
+};
 const thorough: Plan = { rounds: 8, readMs: 150, codecMs: 60, starts: 4, logBytes: 2 ** 29 };
 const quick: Plan = { rounds: 2, readMs: 40, codecMs: 20, starts: 1, logBytes: 2 ** 26 };
 

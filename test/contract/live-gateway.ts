@@ -41,12 +41,15 @@ export interface LiveGateway {
 export interface LiveOptions
   extends Pick<
       AppOptions,
+      | "anonymousLimits"
+      | "callerLimits"
       | "events"
       | "logLimits"
       | "requestTimeoutMs"
       | "stallTimeoutMs"
       | "listSilenceMs"
       | "maxBufferBytes"
+      | "otherCallers"
       | "execMaxMs"
       | "roomWaitMs"
     >,
@@ -73,6 +76,7 @@ export async function liveGateway(
     events,
     logLimits,
     grants = everything,
+    ...limits
   }: LiveOptions = {},
 ): Promise<LiveGateway> {
   const fake = await createFakeRuntime({ manner, ...(recoveryMs === undefined ? {} : { recoveryMs }) });
@@ -101,6 +105,7 @@ export async function liveGateway(
     ...(execMaxMs === undefined ? {} : { execMaxMs }),
     roomWaitMs,
     logLimits,
+    ...limits,
     ...(events === undefined ? {} : { events }),
   });
   const port = Number(new URL(await app.listen()).port);

@@ -8,7 +8,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type ClientOptions, WebSocket } from "ws";
-import { type App, createApp, type SessionSettings, type TlsSettings } from "../../src/app.ts";
+import {
+  type App,
+  type AppOptions,
+  createApp,
+  type SessionSettings,
+  type TlsSettings,
+} from "../../src/app.ts";
 import { connect } from "../../src/cri/channel.ts";
 import type { Grants } from "../../src/grants.ts";
 import type { LogEntry } from "../../src/server/log-entry.ts";
@@ -23,7 +29,7 @@ export const v4 = "v4.channel.k8s.io";
 export const base64 = "v4.base64.channel.k8s.io";
 export const channel = { stdin: 0, stdout: 1, stderr: 2, status: 3, resize: 4, close: 255 } as const;
 
-export interface GatewayOptions {
+export interface GatewayOptions extends Pick<AppOptions, "anonymousLimits" | "callerLimits"> {
   readonly manner?: MannerName;
   readonly grants?: Grants;
   readonly sessions?: SessionSettings;
@@ -93,6 +99,8 @@ export async function sessionGateway(
       ...(streamHost === undefined ? {} : { streamHost }),
     },
     ...{ runtime, token, tls, maxBufferBytes },
+    callerLimits: options.callerLimits,
+    anonymousLimits: options.anonymousLimits,
     log: (entry) => logged.push(entry),
     requestLog: { log: (entry) => requests.push(entry), probes: true },
     // A client that a test leaves behind must not delay the end.

@@ -47,6 +47,8 @@ test("the documented options are those of the schema, type by type", () => {
     statusGraceMs: true,
     policy: true,
     maxBufferBytes: true,
+    callerLimits: true,
+    anonymousLimits: true,
     logLevel: true,
     otlpEndpoint: true,
     logMaxSizeBytes: true,

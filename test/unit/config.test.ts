@@ -61,6 +61,7 @@ test("serve without flags has the defaults and no grant", () => {
       statusGraceMs: 30_000,
       policy: "baseline",
       maxBufferBytes: 256 * 2 ** 20,
+      anonymousLimits: { connections: 4096, requestsPerSecond: 100 },
       logLevel: "info",
       logMaxSizeBytes: 10 * 2 ** 20,
       logMaxFiles: 5,
@@ -110,6 +111,15 @@ test("every setting arrives, from flags with = and with a space", () => {
     statusGraceMs: 250,
     policy: "baseline",
     maxBufferBytes: 2 ** 30,
+    callerLimits: {
+      requestsPerSecond: 20,
+      connections: 30,
+      sessions: 4,
+      streams: 5,
+      pulls: 6,
+      bodyBytes: 32 * 2 ** 20,
+    },
+    anonymousLimits: { connections: 70, requestsPerSecond: 8 },
     logLevel: "debug",
     otlpEndpoint: "https://collector:4318/otlp",
     logMaxSizeBytes: 64 * 1024,
@@ -145,6 +155,8 @@ test("every setting arrives, from flags with = and with a space", () => {
       "--log-total=0",
       "--exec-max=90s",
     ],
+    ...["--caller-requests=20", "--caller-connections=30", "--caller-sessions=4", "--caller-streams=5"],
+    ...["--caller-pulls=6", "--caller-bodies=32MiB", "--anonymous-connections=70", "--anonymous-requests=8"],
   ];
   assert.deepEqual(config(["serve", ...flags]), expected);
   const apart = flags.flatMap((flag) => flag.split("="));

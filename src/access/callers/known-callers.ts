@@ -10,6 +10,8 @@ export interface KnownCallers {
   byToken(digest: string): Caller | undefined;
   /** The caller for a certificate with these subjects; undefined if there is none, or if the certificate has expired. */
   byCertificate(certificate: CertificateSubjects): Caller | undefined;
+  /** How many callers there are. */
+  readonly count: number;
   /** The content of the file as it was last read. */
   readonly file: TokensFile;
   /** Changes the file, and takes over what it changed. @throws {StartError} */
@@ -122,6 +124,9 @@ export function createKnownCallers({ path, grants, refuse }: KnownCallersOptions
       const caller = subject === undefined ? undefined : bySubject.get(subject);
       if (caller === undefined) return undefined;
       return untilExpiry(caller, expiresAtMs);
+    },
+    get count() {
+      return current.size;
     },
     get file() {
       return file;

@@ -24,7 +24,7 @@ export const operations: { readonly [Id in RouteId]: string } = {
     "Returns the runtime settings that clients must match, such as the cgroup driver. Not available on containerd 1.x (501).",
   getCapabilities:
     "Shows which CRI RPCs the runtime supports, and how it differs from other runtimes. Crest probes only with reads, and caches the results until the runtime restarts. For other RPCs it relies on the replies so far and on the runtime's version; `support` is `unknown` if neither is conclusive.",
-  getGrants: "Lists what the caller may do. Needs a token, but no grant.",
+  getGrants: "Lists what the caller may do, and the most that it may use. Needs a token, but no grant.",
   listTokens:
     "Lists the tokens that the caller made, and those that were made with them; for the gateway's own token, all. Never shows a token. Needs a token, but no grant.",
   createToken:

@@ -24,7 +24,7 @@ import type { GatewayParam } from "../../routes/parameters.ts";
 import { type Field, messageOf } from "../../wire/descriptor.ts";
 import { createDescribe, type Describe, operations } from "./descriptions.ts";
 import { type Example, examples } from "./examples.ts";
-import { failuresOf, headerComponents } from "./failures.ts";
+import { failuresOf, headerComponents, problemExamples } from "./failures.ts";
 import { introduction, tagOf, tags } from "./prose.ts";
 import {
   type Components,
@@ -101,11 +101,15 @@ export function openApi(routes: readonly Route[], version: string): Schema {
       responses: {
         Problem: {
           description: "A problem; `code` identifies its kind.",
-          headers: { "X-Request-Id": { $ref: "#/components/headers/X-Request-Id" } },
+          headers: {
+            "X-Request-Id": { $ref: "#/components/headers/X-Request-Id" },
+            "Retry-After": { $ref: "#/components/headers/Retry-After" },
+          },
           content: { "application/problem+json": { schema: reference("Problem") } },
         },
       },
       headers: headerComponents,
+      examples: problemExamples,
       schemas: Object.fromEntries(Object.entries(components.schemas).sort(([a], [b]) => (a < b ? -1 : 1))),
     },
   };

@@ -213,6 +213,7 @@ export const examples: { readonly [Id in RouteId]?: Example } = {
       name: "token",
       tokenFile: "/var/lib/crest/token",
       grants: [{ grant: "read:pods" }, { grant: "run" }, { grant: "pull" }],
+      limits: {},
     },
   },
   createToken: {

@@ -1,8 +1,10 @@
 /** Determines which failures an operation can return. */
 import { rpcRules } from "../../cri/rpc-rules.ts";
 import { type ErrorCode, errorTable } from "../../errors.ts";
+import { limitRefusal } from "../../limits/refusal.ts";
 import { type Route, rpcsOf } from "../../routes/define.ts";
 import type { RouteId } from "../../routes/index.ts";
+import { problemOf } from "../../server/problems.ts";
 import type { Schema } from "./schemas.ts";
 
 /** HTTP status -> its meaning for a caller. */
@@ -20,7 +22,7 @@ const meanings = {
     "The registry refused the credentials, the image does not support this platform, or the output is too large.",
   "426": "The request is not a WebSocket handshake.",
   "429":
-    "A limit was reached: sessions of the gateway, a resource of the runtime, or requests to a registry.",
+    "A limit was reached: of the caller, of the gateway's sessions, of the runtime, or of a registry. For those of the caller and the gateway, `limit`, `max` and `setting` say which.",
   "501": "The runtime does not support the RPC, or would ignore a field that limits a container.",
   "502": "The runtime or the registry failed.",
   "503": "The runtime or the gateway cannot handle the request now.",
@@ -116,12 +118,12 @@ const filtersPods = (route: Route): boolean =>
 
 /** Returns the responses for all known failures; `default` covers the rest. */
 export function failuresOf(route: Route): Schema {
-  const statuses = new Set<Status>(["400", "401", "403"]);
+  const statuses = new Set<Status>(["400", "401", "403", "429"]);
   const add = (...more: readonly Status[]): void => {
     for (const status of more) statuses.add(status);
   };
   const calls = rpcsOf(route).length > 0;
-  if (calls) add("429", "501", "502", "503", "504");
+  if (calls) add("501", "502", "503", "504");
   if (route.path !== undefined) add("404", "409");
   if (filtersPods(route)) add("409");
   if (isLogs(route)) add("409", "410");
@@ -144,15 +146,44 @@ function problem(status: Status, route: Route): Schema {
   return {
     description: `${meanings[status]} Its \`code\`: ${codes.join(", ")}.`,
     headers: problemHeaders(status, route),
-    content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+    content: {
+      "application/problem+json": {
+        schema: { $ref: "#/components/schemas/Problem" },
+        ...(status === "429" ? { examples: limitExample } : {}),
+      },
+    },
   };
 }
+
+const limitExample = { limit: { $ref: "#/components/examples/LimitReached" } };
+
+/** Examples of problems, by name. */
+export const problemExamples: Schema = {
+  LimitReached: {
+    summary: "A limit of the caller.",
+    value: problemOf(
+      limitRefusal('Caller "ci" sends more than 1000 requests a second', {
+        limit: "requestsPerSecond",
+        max: 1000,
+        setting: "--caller-requests",
+      }),
+      { instance: "/v1/pods", requestId: "0b7d6a52-6c0c-4f0e-9a53-1a5b2f5f7c11" },
+    ),
+  },
+};
 
 function codesOf(status: number, route: Route): readonly string[] {
   return Object.entries(errorTable).flatMap(([code, row]) =>
     row.status === status && (only[code as ErrorCode]?.(route) ?? true) ? [code] : [],
   );
 }
+
+const retryAfter = {
+  "Retry-After": {
+    description: "Seconds to wait before retrying.",
+    schema: { type: "string", pattern: "^[0-9]+$" },
+  },
+} as const satisfies Schema;
 
 /** Headers of problems, besides those of all answers, by status. */
 const headers = {
@@ -170,19 +201,14 @@ const headers = {
       schema: { type: "string", const: "13" },
     },
   },
-  "503": {
-    "Retry-After": {
-      description: "Seconds to wait before retrying.",
-      schema: { type: "string", pattern: "^[0-9]+$" },
-    },
-  },
+  "429": retryAfter,
+  "503": retryAfter,
 } as const satisfies { readonly [S in Status]?: Schema };
 
 /** References to `headerComponents`, because every operation repeats them. */
 function problemHeaders(status: string, route: Route): Schema {
   const own = Object.keys(headers[status as keyof typeof headers] ?? {});
   const names = ["X-Request-Id", ...own];
-  if (status === "429" && isPull(route)) names.push("Retry-After");
   // These refusals come after the body was read.
   if (hasBody(route) && !beforeBody.has(status)) names.push("Warning");
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));

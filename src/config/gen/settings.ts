@@ -425,6 +425,111 @@ export const schemas: { readonly options: Shape; readonly command: Shape; readon
         "minimum": 16777216,
         "type": "integer"
       },
+      "callerLimits": {
+        "additionalProperties": false,
+        "type": "object",
+        "properties": {
+          "requestsPerSecond": {
+            "group": "limits",
+            "flag": "caller-requests",
+            "description": "Requests a second of one caller, with bursts of twice as many. What exceeds a limit of a caller is 429 with Retry-After.",
+            "defaultText": "no limit with one caller, else 1000",
+            "example": "1000",
+            "reader": "count",
+            "placeholder": "COUNT",
+            "minimum": 1,
+            "maximum": 9999999,
+            "type": "integer"
+          },
+          "connections": {
+            "group": "limits",
+            "flag": "caller-connections",
+            "description": "Open connections of one caller.",
+            "defaultText": "no limit with one caller, else half of those that the open files allow",
+            "example": "1000",
+            "reader": "count",
+            "placeholder": "COUNT",
+            "minimum": 1,
+            "maximum": 9999999,
+            "type": "integer"
+          },
+          "sessions": {
+            "group": "limits",
+            "flag": "caller-sessions",
+            "description": "Sessions of one caller, among those of --max-sessions.",
+            "defaultText": "no limit with one caller, else a quarter of --max-sessions",
+            "example": "250",
+            "reader": "count",
+            "placeholder": "COUNT",
+            "minimum": 1,
+            "maximum": 9999999,
+            "type": "integer"
+          },
+          "streams": {
+            "group": "limits",
+            "flag": "caller-streams",
+            "description": "Streams of one caller: logs, events, stats, waits and the progress of pulls. They take places of --max-sessions, too.",
+            "defaultText": "no limit with one caller, else a quarter of --max-sessions",
+            "example": "250",
+            "reader": "count",
+            "placeholder": "COUNT",
+            "minimum": 1,
+            "maximum": 9999999,
+            "type": "integer"
+          },
+          "pulls": {
+            "group": "limits",
+            "flag": "caller-pulls",
+            "description": "Pulls in progress that one caller has begun. At most 256 run in all.",
+            "defaultText": "no limit with one caller, else 128",
+            "example": "128",
+            "reader": "count",
+            "placeholder": "COUNT",
+            "minimum": 1,
+            "maximum": 9999999,
+            "type": "integer"
+          },
+          "bodyBytes": {
+            "group": "limits",
+            "flag": "caller-bodies",
+            "reader": "size",
+            "placeholder": "SIZE",
+            "description": "Request bodies of one caller that are not answered yet.",
+            "defaultText": "no limit with one caller, else 64MiB",
+            "example": "64MiB",
+            "minimum": 16777216,
+            "type": "integer"
+          }
+        }
+      },
+      "anonymousLimits": {
+        "additionalProperties": false,
+        "type": "object",
+        "properties": {
+          "connections": {
+            "group": "limits",
+            "flag": "anonymous-connections",
+            "description": "Connections of one address, for IPv6 of one /64, over which no valid token has come. Beyond it, the oldest is closed.",
+            "default": 4096,
+            "reader": "count",
+            "placeholder": "COUNT",
+            "minimum": 1,
+            "maximum": 9999999,
+            "type": "integer"
+          },
+          "requestsPerSecond": {
+            "group": "limits",
+            "flag": "anonymous-requests",
+            "description": "Requests a second without a valid token of one address, for IPv6 of one /64, with bursts of ten times as many. It never applies to a valid token. More are 429 after a second.",
+            "default": 100,
+            "reader": "count",
+            "placeholder": "COUNT",
+            "minimum": 1,
+            "maximum": 9999999,
+            "type": "integer"
+          }
+        }
+      },
       "logLevel": {
         "group": "log",
         "placeholder": "LEVEL",
@@ -1370,6 +1475,77 @@ return function check(value: any) {
   return (
     Number.isInteger(value) &&
     value >= 16777216
+  )
+}
+})(),
+"callerLimits.requestsPerSecond": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 9999999 &&
+    value >= 1
+  )
+}
+})(),
+"callerLimits.connections": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 9999999 &&
+    value >= 1
+  )
+}
+})(),
+"callerLimits.sessions": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 9999999 &&
+    value >= 1
+  )
+}
+})(),
+"callerLimits.streams": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 9999999 &&
+    value >= 1
+  )
+}
+})(),
+"callerLimits.pulls": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 9999999 &&
+    value >= 1
+  )
+}
+})(),
+"callerLimits.bodyBytes": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value >= 16777216
+  )
+}
+})(),
+"anonymousLimits.connections": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 9999999 &&
+    value >= 1
+  )
+}
+})(),
+"anonymousLimits.requestsPerSecond": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 9999999 &&
+    value >= 1
   )
 }
 })(),

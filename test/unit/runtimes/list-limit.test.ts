@@ -133,3 +133,43 @@ test("a stream keeps its place until its first message, and not for a reader tha
   calls[1]?.answer();
   await messages[1];
 });
+
+const forever = { deadlineMs: Number.POSITIVE_INFINITY };
+
+test("accounts take turns: one with many calls does not delay another", async () => {
+  const { runtime, calls } = createWorld(1);
+  for (let sent = 0; sent < 50; sent++) void runtime.call(list, nothing, { ...forever, account: "many" });
+  await turn();
+  void runtime.call(list, nothing, { ...forever, account: "few" });
+  void runtime.call(list, nothing, { ...forever, account: "few" });
+  void runtime.call(list, nothing, forever);
+  await turn();
+  for (let ended = 0; ended < 6; ended++) {
+    calls[ended]?.answer();
+    await turn();
+  }
+  assert.deepEqual(
+    calls.map(({ options }) => options.account),
+    ["many", "many", "few", undefined, "many", "few", "many"],
+  );
+});
+
+test("a cancelled call leaves its place to others of its account, and a deserted account has no turn", async () => {
+  const { runtime, calls } = createWorld(1);
+  const cancels: (() => void)[] = [];
+  const onCancel = (cancel: () => void): void => void cancels.push(cancel);
+  const first = runtime.call(list, nothing, { account: "a" });
+  await turn();
+  const gone = ["b", "a"].map((account) => runtime.call(list, nothing, { account, onCancel }));
+  void runtime.call(list, nothing, { ...forever, account: "a" });
+  await turn();
+  for (const cancel of cancels) cancel();
+  for (const one of gone) await assert.rejects(one, CallCancelled);
+  calls[0]?.answer();
+  await first;
+  await turn();
+  assert.deepEqual(
+    calls.map(({ options }) => options.account),
+    ["a", "a"],
+  );
+});

@@ -33,17 +33,17 @@ test("reserve() counts at once and refuses over the cap", () => {
 
 test("reserve() takes as many places as a session needs, or none, and says how many are free", () => {
   const registry = createSessionRegistry({ most: 5 });
-  const wide = registry.reserve(ignore, 3);
+  const wide = registry.reserve(ignore, { places: 3 });
   assert.throws(
-    () => registry.reserve(ignore, 3),
+    () => registry.reserve(ignore, { places: 3 }),
     (error: Error) =>
       isError("too_many_sessions")(error) && /2 of 5 places.* 3 are needed/.test(error.message),
   );
   assert.equal(registry.count, 1, "sessions are counted, not places");
-  registry.reserve(ignore, 2);
+  registry.reserve(ignore, { places: 2 });
   assert.throws(() => registry.reserve(ignore), isError("too_many_sessions"));
   for (let left = 2; left > 0; left--) wide.release();
-  registry.reserve(ignore, 3);
+  registry.reserve(ignore, { places: 3 });
   assert.throws(() => registry.reserve(ignore), isError("too_many_sessions"));
 });
 
