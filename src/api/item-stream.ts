@@ -56,7 +56,10 @@ export interface ItemStream<Item extends object> {
   readonly fileName?: string | undefined;
 }
 
-/** Returns what sends the items as the response body. Keeps its place until the response has closed. */
+/**
+ * Returns what sends the items as the response body, and the headers at once, so that the client knows that the stream
+ * is open. Keeps its place until the response has closed.
+ */
 export async function itemsOverHttp<Item extends object>(
   ctx: RequestContext,
   stream: ItemStream<Item>,
@@ -91,6 +94,8 @@ export async function itemsOverHttp<Item extends object>(
   return {
     send(reply) {
       gateway.streamStarted(ctx.request);
+      // Fastify has set the headers by then. Node would send them with the first item, which may never come.
+      raw.once("pipe", () => raw.flushHeaders());
       attached(reply, fileName).type(format.mediaType);
       if (isPacked) {
         // A failure of either ends the other, and so the response.

@@ -237,7 +237,7 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   },
   headers_too_large: {
     happened:
-      "The URL and the headers together are over 384 KiB. While very many connections are open the limit is lower, but at least 16 KiB.",
+      "The URL and the headers together are over 384 KiB, or there are more than 1,000 headers. While very many connections are open the limit is lower, but at least 16 KiB.",
     remedy: "Shorten them: cookies are not needed, and a long command fits into a script in the image.",
   },
   too_many_sessions: {

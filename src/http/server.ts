@@ -48,7 +48,7 @@ import { paceBodies } from "../server/paced-body.ts";
 import { noteResponse } from "../server/pending-responses.ts";
 import { apiHeaders, pathOf, sendProblem } from "../server/problems.ts";
 import { answerClientError, refuse } from "../server/raw-response.ts";
-import { checkCodings, checkQuery, hostsOf, originForm } from "../server/request-checks.ts";
+import { checkCoding, checkFraming, checkQuery, hostsOf, originForm } from "../server/request-checks.ts";
 import type { Collector } from "../stats/collector.ts";
 import type { ReadMemoryHistory } from "../stats/container-memory.ts";
 import { offeredProtocols, offeredToken } from "../streaming/channels.ts";
@@ -199,8 +199,9 @@ export function createServer(options: ServerOptions): Server {
     if (drain.isDraining && !healthPaths.has(pathOf(request.url))) {
       throw new GatewayError("shutting_down", "The gateway is shutting down");
     }
+    checkFraming(request.raw);
     for (const host of hostsOf(request.raw, request.originalUrl)) options.guardHost(request.headers, host);
-    checkCodings(request.raw);
+    checkCoding(request.raw);
     checkQuery(request.url);
     await admit(request, reply);
     if (asksForSpdy(request.raw)) refuseSpdy(request);

@@ -1,6 +1,8 @@
 /**
  * Rates by key, with bursts: a token bucket for each key, written as the time at which the bucket would be full again
  * (the generic cell rate algorithm). One number per key and no timers.
+ *
+ * `@fastify/rate-limit` counts in fixed windows, which permit twice the rate, and would do one of the eight limits.
  */
 export interface Rates {
   /**

@@ -6,9 +6,12 @@ export function weakEtag(bytes: Uint8Array): string {
   return `W/"${createHash("sha256").update(bytes).digest("base64url").slice(0, 22)}"`;
 }
 
-/** Whether `If-None-Match`, a list of validators or `*`, names `etag`. */
+/** Nobody has so many validators to ask for; anyone may send them, and reading them takes time. */
+const maxListLength = 4096;
+
+/** Whether `If-None-Match`, a list of validators or `*`, names `etag`. A list over 4 KiB names none. */
 export function noneMatch(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false;
+  if (header === undefined || header.length > maxListLength) return false;
   const opaque = (validator: string): string => validator.trim().replace(/^W\//, "");
   return (
     header.trim() === "*" ||

@@ -1,9 +1,9 @@
 /** Recognizes WebSocket and SPDY handshakes by their `Upgrade` header. */
 import type { IncomingMessage } from "node:http";
 
-/** Whether a request asks for a WebSocket. */
-export function isHandshake({ headers }: IncomingMessage): boolean {
-  return headers.upgrade?.toLowerCase() === "websocket";
+/** Whether a request asks for a WebSocket. With HTTP/1.0, `Upgrade` means nothing (RFC 9110, 7.8). */
+export function isHandshake({ headers, httpVersion }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === "websocket" && httpVersion === "1.1";
 }
 
 /** Whether a request asks for SPDY, which kubectl uses for sessions without WebSockets. */

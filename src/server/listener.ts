@@ -11,10 +11,11 @@ import type { SecureContextOptions } from "node:tls";
 import { type Connections, createConnections } from "../limits/connections.ts";
 import { isHandshake } from "./handshake.ts";
 import { limitHeaders } from "./node/max-header-size.ts";
+import { hasHttpMethod, isHttp } from "./node/other-protocols.ts";
 import { upgradeOnly } from "./node/upgrades.ts";
 import { isBusy, noteResponse, owesTooMuch } from "./pending-responses.ts";
 import { maxHeaderBytes, minHeaderBytes } from "./raw-response.ts";
-import { framingFault } from "./request-checks.ts";
+import { framingFault, maxHeaders } from "./request-checks.ts";
 
 export interface ListenerOptions {
   /** Time limit for receiving a complete request, in milliseconds. */
@@ -62,6 +63,10 @@ export function createListener(handler: RequestListener, options: ListenerOption
     const { socket } = request;
     // Requests read together with the one that ended the connection still arrive here.
     if (socket.destroyed || ending.has(socket)) return;
+    if (!isHttp(server, request)) {
+      ending.add(socket);
+      return;
+    }
     noteResponse(socket, response);
     if (isLast(request)) {
       ending.add(socket);
@@ -71,6 +76,8 @@ export function createListener(handler: RequestListener, options: ListenerOption
     if (owesTooMuch(socket)) socket.destroy();
     else handler(request, response);
   }, options);
+  // One more than allowed, so that it shows.
+  server.maxHeadersCount = maxHeaders + 1;
   const { connections = createConnections() } = options;
   // First, since Node asks for the limit when it takes the connection. With TLS, that is after the handshake.
   server.prependListener("connection", connections.add);
@@ -87,7 +94,9 @@ function createBare(handler: RequestListener, { requestTimeoutMs, tls }: Listene
   const http = {
     // RFC 9110, 7.8 allows a server to ignore other upgrades. A handshake cannot be answered while a response is still
     // pending.
-    IncomingMessage: upgradeOnly((request) => isHandshake(request) && !isBusy(request.socket)),
+    IncomingMessage: upgradeOnly(
+      (request) => isHandshake(request) && hasHttpMethod(request) && !isBusy(request.socket),
+    ),
     headersTimeout: requestTimeoutMs,
     requestTimeout: requestTimeoutMs,
     connectionsCheckingInterval: requestTimeoutMs / 10,

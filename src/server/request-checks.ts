@@ -46,30 +46,48 @@ export function hostsOf(
   return headers.host === undefined ? [authority] : [authority, headers.host];
 }
 
+/** Maximum number of headers. Their length has a limit of its own: see raw-response.ts. */
+export const maxHeaders = 1000;
+
 /**
  * Why it is uncertain where the request ends, so that whatever follows it may have been meant as a part of it;
  * undefined if it is certain. What Node's parser refuses never gets here.
  */
-export function framingFault({ headers, httpVersion }: IncomingMessage): string | undefined {
+export function framingFault({
+  rawHeaders,
+  headers,
+  httpVersion,
+}: IncomingMessage): GatewayError | undefined {
+  // Node keeps only some of them, so that what another server goes by may be missing.
+  if (rawHeaders.length > 2 * maxHeaders)
+    return new GatewayError("headers_too_large", `The request has more than ${maxHeaders} headers`);
   if (httpVersion !== "1.1" && httpVersion !== "1.0")
-    return `HTTP/${httpVersion} is not supported: send HTTP/1.1`;
+    return refusal(`HTTP/${httpVersion} is not supported: send HTTP/1.1`);
   const transfer = headers["transfer-encoding"];
   if (transfer === undefined) return undefined;
-  if (httpVersion === "1.0") return "HTTP/1.0 has no Transfer-Encoding: send Content-Length, or HTTP/1.1";
+  if (httpVersion === "1.0")
+    return refusal("HTTP/1.0 has no Transfer-Encoding: send Content-Length, or HTTP/1.1");
   if (transfer.toLowerCase() === "chunked") return undefined;
-  return `Transfer-Encoding "${transfer}" is not supported: send chunked, or Content-Length`;
+  return refusal(`Transfer-Encoding "${transfer}" is not supported: send chunked, or Content-Length`);
 }
 
 /**
- * Refuses requests whose end is uncertain, and bodies with a content coding.
+ * Refuses requests whose end is uncertain.
  *
- * @throws {GatewayError} invalid_request: see `framingFault`.
- * @throws {GatewayError} unsupported_media_type: for a content coding.
+ * @throws {GatewayError} invalid_request, headers_too_large: see `framingFault`.
  */
-export function checkCodings(request: IncomingMessage): void {
+export function checkFraming(request: IncomingMessage): void {
   const fault = framingFault(request);
-  if (fault !== undefined) throw refusal(fault);
-  const content = request.headers["content-encoding"];
+  if (fault !== undefined) throw fault;
+}
+
+/**
+ * Refuses bodies with a content coding.
+ *
+ * @throws {GatewayError} unsupported_media_type
+ */
+export function checkCoding({ headers }: IncomingMessage): void {
+  const content = headers["content-encoding"];
   if (content !== undefined && content.toLowerCase() !== "identity")
     throw new GatewayError(
       "unsupported_media_type",

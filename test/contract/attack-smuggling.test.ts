@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { routes } from "../../src/routes/index.ts";
+import { maxHeaders } from "../../src/server/request-checks.ts";
 import { type LiveGateway, liveGateway, token } from "./live-gateway.ts";
 import { goodHeaders, problemIn, rawAnswer, rawAnswers, requestText } from "./raw-http.ts";
 import { caseOf, targetOf } from "./table-cases.ts";
@@ -103,6 +104,7 @@ test("what stands behind a request whose end is uncertain never runs, and the co
     ),
     "HTTP/0.9": pull(gateway, ["Content-Length: 0"], second, "0.9"),
     "HTTP/2.0 in a start line": pull(gateway, ["Content-Length: 0"], second, "2.0"),
+    RTSP: `SETUP /livez RTSP/1.0\r\n${goodHeaders(gateway)}\r\n${second}`,
     "HTTP/2 from the first byte on": `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${second}`,
     "an empty line without CR": `POST /v1/images/pull HTTP/1.1\r\n${goodHeaders(gateway)}\n${second}`,
     "a start line without CR": `GET /livez HTTP/1.1\n${goodHeaders(gateway)}\r\n${second}`,
@@ -122,6 +124,29 @@ test("what stands behind a request whose end is uncertain never runs, and the co
   assert.equal(stops(), 0);
   assert.equal((await gateway.ask("GET /v1/version")).status, 200);
   assert.deepEqual(gateway.logged, []);
+});
+
+test("a header behind so many others that Node would drop it is not overlooked", async (t) => {
+  const { gateway, second, stops } = await attacked(t);
+  const many = Array.from({ length: maxHeaders }, (_, at) => `X-${at}: a`);
+  const socket = ["Connection: Upgrade", "Upgrade: websocket"];
+  const hidden: readonly string[][] = [
+    [chunked],
+    ["Transfer-Encoding: identity", chunked],
+    ["Content-Length: 5"],
+  ];
+  for (const last of [...hidden, ["Host: evil.example"], ["Origin: http://evil.example"], socket]) {
+    const bytes = `GET /livez HTTP/1.1\r\nHost: localhost\r\n${[...many, ...last].join("\r\n")}\r\n\r\n`;
+    const answers = await rawAnswers(gateway, `${bytes}0\r\n\r\n${second}`);
+    assert.equal(answers.length, 1);
+    for (const answer of answers) problemIn(answer, { status: 431, code: "headers_too_large" });
+  }
+  assert.equal(stops(), 0);
+  const allowed = many.slice(3);
+  assert.equal(
+    (await rawAnswer(gateway, requestText(gateway, "GET /v1/version", { headers: allowed }))).status,
+    200,
+  );
 });
 
 test("what is valid, if rare, is understood as it is meant, and what follows is a request", async (t) => {
@@ -209,6 +234,9 @@ test("what stands behind a refused upgrade never runs, and the connection ends",
       ask("GET /v1/version", "Connection: Upgrade", "Upgrade: TLS/1.0"),
       200,
     ],
+    "HTTP/1.0": [ask(exec, ...handshake).replace("HTTP/1.1", "HTTP/1.0"), 426],
+    "HTTP/2.0": [ask(exec, ...handshake).replace("HTTP/1.1", "HTTP/2.0"), 400],
+    RTSP: [ask(exec, ...handshake).replace(/^GET (.*) HTTP/, "SETUP $1 RTSP"), 400],
     CONNECT: [ask("CONNECT localhost:1"), 405],
   };
   for (const [name, [bytes, status]] of Object.entries(attacks)) {

@@ -306,12 +306,16 @@ test("createGateway() refuses what is no option, by the option's name", () => {
       "grants.allow.exce: unknown option, did you mean grants.allow.exec?",
     ],
     [
-      { grants: { allow: { exec: ["default"] } } },
-      'grants.allow.exec: must be true or false, got ["default"]',
+      { grants: { allow: { unmanaged: ["default"] } } },
+      'grants.allow.unmanaged: must be true or false, got ["default"]',
+    ],
+    [
+      { grants: { allow: { exec: ["a/b/c"] } } },
+      /^grants\.allow\.exec "a\/b\/c": "a\/b\/c" has more than a namespace and a pod/,
     ],
     [
       { grants: { deny: { read: ["podz"] } } },
-      /^grants\.deny\.read: unknown word "podz" \(did you mean "pods"\?\): use any of pods,/,
+      /^grants\.deny\.read "podz": unknown word "podz" \(did you mean "pods"\?\): use any of pods,/,
     ],
     [
       { grants: { allow: { pull: ["ghcr.io/*"] } } },

@@ -4,13 +4,14 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { refusedBodies } from "../../src/codegen/openapi/refusal-example.ts";
 import type { Rpc } from "../../src/gen/methods.ts";
 import { routes } from "../../src/routes/index.ts";
 import { checkValue } from "../support/document.ts";
 import { createStory, examples, onContainerd, onFake, successOf } from "../support/examples.ts";
 import { operationsOf, publishedDocument } from "../support/openapi-document.ts";
 import { managed, rpcsOf } from "./table-cases.ts";
-import { createGateway } from "./table-gateway.ts";
+import { createGateway, exactly } from "./table-gateway.ts";
 import { type Message, responseBytes } from "./table-messages.ts";
 
 test("every operation has an example of all that it takes and answers, and it fits", async (t) => {
@@ -43,6 +44,26 @@ test("every operation has an example of all that it takes and answers, and it fi
       assert.equal(example.location === undefined, success.headers?.Location === undefined, "Location");
       assert.equal(example.subprotocol === undefined, example.status !== 101, "the subprotocol");
     });
+  }
+});
+
+test("the example of a refusal is what a gateway answers", async (t) => {
+  const gateway = await createGateway("containerd-2.1");
+  t.after(() => gateway.close());
+  const app = gateway.open(exactly(["run"]));
+  const pod = gateway.fake.addPod({ labels: managed });
+  const shown = operationsOf(publishedDocument()).flatMap(({ operationId, method, path, responses }) => {
+    const example = responses["403"]?.content?.["application/problem+json"]?.example;
+    const target = `${method} ${path}`;
+    return example === undefined ? [] : [{ operationId, target, example: example as Message }];
+  });
+  assert.deepEqual(shown.map(({ operationId }) => operationId).sort(), Object.keys(refusedBodies).sort());
+  for (const { operationId, target, example } of shown) {
+    const answer = await app.ask(target.replace("{podSandboxId}", pod.id), {
+      json: refusedBodies[operationId],
+    });
+    const own = { requestId: example.requestId, instance: example.instance };
+    assert.deepEqual({ ...answer.json<Message>(), ...own }, example);
   }
 });
 

@@ -80,6 +80,24 @@ for (const manner of mannerNames) {
   });
 }
 
+test("a follower is told that its stream is open before anything is written", {
+  timeout: 30_000,
+}, async (t) => {
+  const gateway = await liveGateway(t);
+  const { id } = await addContainer(gateway, "web", "quiet", "1");
+  const leaving = new AbortController();
+  t.after(() => leaving.abort());
+  for (const accept of ["text/plain", "application/x-ndjson", "text/event-stream"]) {
+    const response = await fetch(
+      `http://127.0.0.1:${gateway.port}/v1/containers/${id}/logs?follow&tailLines=0`,
+      { headers: { authorization: `Bearer ${token}`, accept }, signal: leaving.signal },
+    );
+    assert.equal(response.status, 200);
+    assert.match(response.headers.get("content-type") ?? "", new RegExp(`^${accept}`));
+    assert.equal(response.headers.get("x-accel-buffering"), "no");
+  }
+});
+
 test("followers that nothing happens to list hardly ever", async (t) => {
   const gateway = await liveGateway(t, "containerd-2.1", { events: { listEveryMs: 200 } });
   const { fake } = gateway;

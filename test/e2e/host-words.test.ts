@@ -22,7 +22,8 @@ import { containerStatus, exec, image, newName, type Resource, removePod } from 
 import { useRuntime } from "./support/suite.ts";
 
 const skip = await reasonToSkip();
-const permitting = permittingOn(useRuntime(skip));
+const suite = useRuntime(skip);
+const permitting = permittingOn(suite);
 
 // Not below /tmp, which is a file system of its own on some machines.
 const folder = realpathSync(mkdtempSync("/var/tmp/crest-words-"));

@@ -57,7 +57,7 @@ export function refusalOf(refusals: readonly Refusal[], level: PolicyLevel): Gat
   const more = count > 0 ? `, and ${count} more${where}` : "";
   return new GatewayError(
     "not_capable",
-    `Requires ${grants.join(" and ")} access under the policy ${level}: ${first?.pointer} ${first?.detail}${more}, ${remedies.join(", and ")}`,
+    `Requires ${grants.join(" and ")} access under the policy ${level}: ${first?.detail}${more}, ${remedies.join(", and ")}`,
     { errors, members: { grant: grants[0], grants } },
   );
 }

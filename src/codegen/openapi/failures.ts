@@ -5,6 +5,7 @@ import { limitRefusal } from "../../limits/refusal.ts";
 import { type Route, rpcsOf } from "../../routes/define.ts";
 import type { RouteId } from "../../routes/index.ts";
 import { problemOf } from "../../server/problems.ts";
+import { refusalExample } from "./refusal-example.ts";
 import type { Schema } from "./schemas.ts";
 
 /** HTTP status -> its meaning for a caller. */
@@ -143,6 +144,7 @@ export function failuresOf(route: Route): Schema {
 
 function problem(status: Status, route: Route): Schema {
   const codes = codesOf(Number(status), route).map((code) => `\`${code}\``);
+  const example = status === "403" ? refusalExample(route) : undefined;
   return {
     description: `${meanings[status]} Its \`code\`: ${codes.join(", ")}.`,
     headers: problemHeaders(status, route),
@@ -150,6 +152,7 @@ function problem(status: Status, route: Route): Schema {
       "application/problem+json": {
         schema: { $ref: "#/components/schemas/Problem" },
         ...(status === "429" ? { examples: limitExample } : {}),
+        ...(example === undefined ? {} : { example }),
       },
     },
   };
