@@ -77,7 +77,7 @@ async function takeLock(path: string): Promise<{ close(): Promise<void> }> {
   for (const until = Date.now() + lockWaitMs; ; ) {
     const lock = await takeSocketLock(path);
     if ("close" in lock) return lock;
-    if (Date.now() > until) throw new StartError(`Process ${lock.owner} has held ${path} for too long`);
+    if (Date.now() > until) throw new StartError(`${path} stays locked by process ${lock.owner}`);
     await sleep(lockRetryMs);
   }
 }

@@ -83,8 +83,11 @@ const within =
     placeOf(key === "" ? at : `${at}.${key}`);
 
 function checkDistinct(what: readonly string[], path: string): void {
-  const twice = what.find((one, index) => what.indexOf(one) !== index);
-  if (twice !== undefined) throw new StartError(`${path}: ${twice} is there twice`);
+  const seen = new Set<string>();
+  for (const one of what) {
+    if (seen.has(one)) throw new StartError(`${path}: ${one} is there twice`);
+    seen.add(one);
+  }
 }
 
 function readToken(given: object, placeOf: PlaceOf): StoredToken {
