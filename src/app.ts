@@ -13,6 +13,7 @@ import { createKnownCallers } from "./access/callers/known-callers.ts";
 import { createHostGuard } from "./access/hosts.ts";
 import { createPodPolicy } from "./access/policy/pod-policy.ts";
 import { createOutputBudget } from "./api/output-budget.ts";
+import type { Audit } from "./audit/audit.ts";
 import type { CallerLimits } from "./config/options.ts";
 import { type Config, readPolicy, withPolicy } from "./config.ts";
 import { createContainerdClient } from "./containerd/client.ts";
@@ -87,6 +88,7 @@ export interface AppOptions
         | "policy"
         | "runtimeEndpoint"
         | "imageEndpoint"
+        | "auditFile"
       >
     >;
   readonly runtime: Runtime;
@@ -95,6 +97,8 @@ export interface AppOptions
   readonly log: (entry: LogEntry) => void;
   /** Default: requests and calls are not traced. */
   readonly tracing?: Tracing | undefined;
+  /** Default: no audit log. Its owner closes it, after the app. */
+  readonly audit?: Audit | undefined;
   readonly sessions?: SessionSettings;
   /** Memory for responses that clients have not yet read. Default: 256 MiB. Sessions get half as much on top. */
   readonly maxBufferBytes?: number | undefined;
@@ -229,6 +233,7 @@ export function createApp({
       watchers: usage.watchers,
       eventReaders: events.readers,
       pulls: pulls.running,
+      audit: options.audit?.counts,
     }),
   });
   const guardHost = createHostGuard(config.acceptHost);
@@ -261,6 +266,7 @@ export function createApp({
     listSilenceMs: options.listSilenceMs,
     roomWaitMs: options.roomWaitMs,
     requestLog: options.requestLog,
+    audit: options.audit,
     tracing,
     guardHost,
     connections,
@@ -396,8 +402,9 @@ function keptFrom({
   tokensFile,
   runtimeEndpoint,
   imageEndpoint,
+  auditFile,
 }: AppOptions["config"]): readonly string[] {
-  const own = [dataDir, tokenFile, tokensFile, runtimeEndpoint, imageEndpoint].filter(
+  const own = [dataDir, tokenFile, tokensFile, runtimeEndpoint, imageEndpoint, auditFile].filter(
     (path) => path !== undefined,
   );
   return [...own, ...wellKnownSockets];

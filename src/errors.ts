@@ -82,6 +82,7 @@ export const errorTable = {
   },
   tokens_file_unavailable: { status: 503, title: "The tokens file cannot be changed" },
   overloaded: { status: 503, title: "Overloaded", retryable: true },
+  audit_failed: { status: 503, title: "The audit log cannot be written", retryable: true },
   shutting_down: { status: 503, title: "Shutting down", retryable: true },
   deadline_exceeded: { status: 504, title: "The runtime did not answer in time", retryable: true },
   outcome_unknown: { status: 504, title: "Outcome unknown" },

@@ -7,6 +7,7 @@ import type { TracerProvider } from "@opentelemetry/api";
 import { loadToken } from "./access/token.ts";
 import { type AnnouncedTexts, announce } from "./announce.ts";
 import { createApp, type TlsSettings } from "./app.ts";
+import type { Audit } from "./audit/audit.ts";
 import type { Config } from "./config.ts";
 import { connect, type Runtime } from "./cri/channel.ts";
 import { StartError } from "./errors.ts";
@@ -92,17 +93,34 @@ async function runAt(config: Config, around: Surroundings): Promise<Ending> {
   await makeDataFolder(config.dataDir, [logRootOf(config.dataDir)]);
   const token = config.token ?? (await loadToken(config.tokenFile ?? join(config.dataDir, "token")));
   const lock = await lockFolder(config.dataDir);
+  let audit: Audit | undefined;
   try {
-    return await runLocked(config, around, { token, tls });
+    audit = await openAudit(config, around);
+    return await runLocked(config, around, { token, tls, audit });
   } finally {
+    await audit?.close();
     await lock.close();
   }
+}
+
+/** Loads nothing of the audit log unless it is wanted. */
+async function openAudit(config: Config, { log }: Surroundings): Promise<Audit | undefined> {
+  if (config.auditFile === undefined && config.auditWebhook === undefined) return undefined;
+  const { startAudit } = await import("./audit/audit.ts");
+  return startAudit(config, { log });
+}
+
+/** What is ready before the runtime is. */
+interface Prepared {
+  readonly token: string;
+  readonly tls: TlsSettings | undefined;
+  readonly audit: Audit | undefined;
 }
 
 async function runLocked(
   config: Config,
   around: Surroundings,
-  { token, tls }: { readonly token: string; readonly tls: TlsSettings | undefined },
+  { token, tls, audit }: Prepared,
 ): Promise<Ending> {
   const notify = createNotifier(around);
   let watchdog: { close(): void } | undefined;
@@ -128,6 +146,7 @@ async function runLocked(
       logLimits: config,
       log: around.log,
       tracing: traces?.tracing,
+      audit,
       // At a level without them, requests are not even counted.
       requestLog: isLogged("info", config.logLevel)
         ? { log: around.log, probes: isLogged("debug", config.logLevel) }

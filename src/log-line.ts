@@ -1,13 +1,14 @@
 /** Log entries as lines: JSON for machines, text for people. No line can hold a second one, or move a terminal. */
 import { cutText } from "./cri/runtime-text.ts";
 import type { LogEntry } from "./server/log-entry.ts";
+import { printable } from "./server/printable.ts";
 
 /** One line of JSON. Includes the stack of an error in Crest, but only the cause of a runtime failure. */
 export function jsonLine(entry: LogEntry): string {
   const { level, error } = entry;
   // JSON has no members that are undefined.
   const line = { time: new Date().toISOString(), ...entry, error: undefined, ...detailOf(level, error) };
-  return `${escaped(JSON.stringify(line))}\n`;
+  return `${printable(JSON.stringify(line))}\n`;
 }
 
 /**
@@ -22,7 +23,7 @@ export function textLine({ error, level, message, method, route, status, ...entr
   );
   const line = [new Date().toISOString(), level.padEnd(5), message, ...members].join(" ");
   const more = stack === undefined ? [] : stack.split("\n").map((one) => `    ${one}`);
-  return `${[line, ...more].map(escaped).join("\n")}\n`;
+  return `${[line, ...more].map(printable).join("\n")}\n`;
 }
 
 /** A value that needs no quotes. */
@@ -34,14 +35,3 @@ function detailOf(level: LogEntry["level"], error: unknown): { stack?: string; c
   if (level === "error") return stack === undefined ? {} : { stack };
   return cause instanceof Error ? { cause: cutText(cause.message) } : {};
 }
-
-/**
- * What starts a line, moves a terminal's cursor or changes the direction of text: control characters (C0, DEL, C1),
- * line and paragraph separators, bidirectional controls.
- */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
-const unprintable = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
-
-/** Writes characters that are not printable as JSON does: `\u001b`. */
-const escaped = (text: string): string =>
-  text.replace(unprintable, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);

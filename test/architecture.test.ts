@@ -18,6 +18,7 @@ const layers: readonly (readonly string[])[] = [
   ["service-manager"],
   ["http", "console", "embedded"],
   ["api", "metrics"],
+  ["audit"],
   ["streaming", "logs", "events", "pulls", "stats", "access", "tls", "docs", "tracing"],
   ["server"],
   ["limits"],

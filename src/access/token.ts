@@ -1,10 +1,9 @@
 /** The operator's token: a single one, in plain text, in a file that only its owner can read. */
 import { randomBytes } from "node:crypto";
-import type { Stats } from "node:fs";
 import { lstat, readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { StartError } from "../errors.ts";
-import { besideOf, checkOnlyName, createFile, readTrustedFile } from "../files/trusted-file.ts";
+import { besideOf, checkSecret, createFile, readTrustedFile } from "../files/trusted-file.ts";
 import { makeBelowTrusted } from "../files/trusted-folder.ts";
 import { quote, reasonOf, resolveTrusted, UntrustedPathError } from "../files/trusted-path.ts";
 
@@ -26,7 +25,7 @@ export async function loadToken(path: string): Promise<string> {
   });
   let text: string;
   try {
-    text = readTrustedFile(file, checkSecret(path)).toString("utf8");
+    text = readTrustedFile(file, checkSecret("The token file", path)).toString("utf8");
   } catch (error) {
     throw refusal(`Cannot read the token file ${path}`, error);
   }
@@ -71,16 +70,6 @@ async function removeOtherNames(file: string, inode: number): Promise<void> {
     const other = join(folder, name);
     if ((await lstat(other).catch(absent))?.ino === inode) await rm(other, { force: true });
   }
-}
-
-function checkSecret(path: string): (stats: Stats) => void {
-  return (stats) => {
-    checkOnlyName(path, stats);
-    if ((stats.mode & 0o077) === 0) return;
-    throw new StartError(
-      `The token file ${path} has mode ${(stats.mode & 0o777).toString(8)}, so others can read it: run chmod 600 ${quote(path)}`,
-    );
-  };
 }
 
 function refusal(what: string, error: unknown, instead?: string): StartError {

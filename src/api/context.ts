@@ -45,6 +45,8 @@ export class RequestContext<R extends Route = Route> {
   outgoing: RuntimeRequest | undefined;
   /** Set by `target`. */
   target: Target | undefined;
+  /** The grants that the request needs, as far as the stages have come: `run`, `host=port:8000-8010`. */
+  readonly usedGrants: Set<string>;
   /**
    * Registers a function that cancels the current work when the client disconnects. Sessions replace it until their
    * WebSocket is open.
@@ -57,6 +59,7 @@ export class RequestContext<R extends Route = Route> {
     this.caller = callerOf(request);
     this.request = request;
     this.reply = reply;
+    this.usedGrants = new Set(route.allow === "authenticated" ? [] : [route.allow]);
     this.onCancel = whenGone(reply);
   }
 

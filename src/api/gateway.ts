@@ -1,7 +1,6 @@
 /** The services that route handlers use. */
 import type { WebSocket } from "@fastify/websocket";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { Audit } from "../access/audit.ts";
 import type { KnownCallers } from "../access/callers/known-callers.ts";
 import type { PodPolicy } from "../access/policy/pod-policy.ts";
 import type { Runtime } from "../cri/channel.ts";
@@ -26,6 +25,7 @@ import type { BufferPool } from "../wire/buffer-pool.ts";
 import { InvalidValue, jsonPointer } from "../wire/invalid-value.ts";
 import { type Binder, invalid, type JsonObject, respell } from "./bind.ts";
 import type { OutputBudget } from "./output-budget.ts";
+import type { RequestAudit } from "./request-audit.ts";
 import type { Share } from "./singleflight.ts";
 import { maxNamed, type UnknownFields, warningOf } from "./unknown-fields.ts";
 
@@ -47,7 +47,7 @@ export interface Gateway {
   readonly budget: OutputBudget;
   readonly limits: CallerLimiter;
   /** Default: no audit log. */
-  readonly audit?: Audit | undefined;
+  readonly audit?: RequestAudit | undefined;
   /** Measures all pods and containers for every watcher. */
   readonly usage: Collector;
   /** Lists the containers whose logs can be read. */

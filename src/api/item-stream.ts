@@ -4,7 +4,7 @@ import { createGzip } from "node:zlib";
 import type { FastifyReply } from "fastify";
 import { GatewayError } from "../errors.ts";
 import { problemOf } from "../server/problems.ts";
-import { noteCode } from "../server/request-record.ts";
+import { noteProblem } from "../server/request-record.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";
 import { closeCode } from "../streaming/socket.ts";
 import type { RequestContext } from "./context.ts";
@@ -82,8 +82,10 @@ export async function itemsOverHttp<Item extends object>(
     if (raw.destroyed) resolve();
     else raw.once("close", resolve);
   });
+  const traffic = { received: 0, sent: 0 };
   place.hold({
     ended,
+    traffic,
     end: (code, reason) =>
       ending.end(
         new GatewayError(code === closeCode.unauthenticated ? "unauthenticated" : "shutting_down", reason),
@@ -128,7 +130,7 @@ async function* textOf<Item extends object>(
 export function problemFor(gateway: Pick<Gateway, "report">, ctx: RequestContext, error: unknown): object {
   if (!(error instanceof GatewayError) || error.status >= 500) gateway.report(ctx.request, error);
   const problem = problemOf(error, { requestId: ctx.id });
-  noteCode(ctx.request, problem.code);
+  noteProblem(ctx.request, problem);
   return problem;
 }
 

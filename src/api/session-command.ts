@@ -2,6 +2,7 @@
 
 import { GatewayError } from "../errors.ts";
 import type { SessionRoute } from "../routes/define.ts";
+import { hideSecretsInJson, secretsIn } from "../runtimes/secrets.ts";
 import { isMissingCommand } from "../runtimes/translate-error.ts";
 import { bridge } from "../streaming/bridge.ts";
 import { channelCodec } from "../streaming/channels.ts";
@@ -45,7 +46,10 @@ function bindCommand(
     open: async (client) => {
       const protocol = "v4.channel.k8s.io";
       const connection = await openConnection(route, bound.message, { gateway, sessions, client, protocol });
-      const session = createCommandSession(connection, streams, sessions);
+      const session = withoutArguments(
+        createCommandSession(connection, streams, sessions),
+        secretsIn(route.rpc, bound.message),
+      );
       if (!isAttach) await requireStart(session, client, bound.message);
       return {
         close: () => connection.destroy(),
@@ -63,6 +67,15 @@ function bindCommand(
       };
     },
   };
+}
+
+/** Runtimes repeat the command in the status of one that cannot start. */
+function withoutArguments(session: CommandSession, secrets: readonly string[]): CommandSession {
+  if (secrets.length === 0) return session;
+  const outcome = session.outcome.then((ending) =>
+    "status" in ending ? { status: hideSecretsInJson(ending.status, secrets) } : ending,
+  );
+  return { ...session, outcome };
 }
 
 /** @throws {GatewayError} command_not_found: if that is the runtime's first message. */

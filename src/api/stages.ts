@@ -10,7 +10,7 @@
  *   scope         may it do this with these pods?  where what it sees does not decide that: scoped-gateway.ts
  *   policy        may a pod ask for this?         safe values, and what exceeds them
  *   support       would the runtime ignore it?    refused, or answered with a warning
- *   audit         record who did what
+ *   audit         record who does what            refused if it cannot be recorded
  *   prepare       make the folders that the runtime needs
  *   call          call the runtime
  *   answer        write the response
@@ -19,7 +19,6 @@
  * `call` and `answer`.
  */
 import type { FastifyRequest } from "fastify";
-import { isAudited } from "../access/audit.ts";
 import { authorize } from "../access/authorize.ts";
 import { hasPolicy } from "../access/policy/pod-policy.ts";
 import { allPods, type ScopedPod } from "../access/scope.ts";
@@ -31,6 +30,7 @@ import type { Binder } from "./bind.ts";
 import { callerOf, type RequestContext } from "./context.ts";
 import { type Gateway, locatedInRequest, warnOfIgnored } from "./gateway.ts";
 import { narrowPull } from "./pull-request.ts";
+import { admittedBy } from "./request-audit.ts";
 import { namedBy, targetStage } from "./target.ts";
 
 /** The parts that differ between kinds of routes. `bind` prepares `P` for `call`; `answer` writes `A`. */
@@ -148,6 +148,10 @@ function fieldGrantsStage(route: Route): ((ctx: RequestContext) => void) | undef
   return (ctx) => {
     const { caller, bound } = ctx;
     if (bound.given.length > 0) authorize(route, caller, { fields: bound.given });
+    for (const field of bound.given) {
+      const grant = route.fieldGrants?.[field];
+      if (grant !== undefined) ctx.usedGrants.add(grant);
+    }
     if (route.allow === "pull") narrowPull(ctx);
   };
 }
@@ -200,11 +204,12 @@ function defaultsStage(route: Route, { defaults }: Gateway): Run | undefined {
 function policyStage(route: Route, { policy, findCheckpoints }: Gateway, binder: Binder): Run | undefined {
   if (route.kind !== "unary" || !hasPolicy(route.rpc)) return undefined;
   const { rpc } = route;
-  return async ({ bound, caller, outgoing }) => {
+  return async ({ bound, caller, outgoing, usedGrants }) => {
     if (outgoing === undefined) return;
     const checkpoints = await findCheckpoints(policy.imagesIn(outgoing.message, caller));
     try {
-      const allowed = policy.apply(rpc, outgoing.message, caller, checkpoints);
+      const used = (grant: string): void => void usedGrants.add(grant);
+      const allowed = policy.apply(rpc, outgoing.message, caller, { checkpoints, used });
       if (allowed !== outgoing.message) outgoing.message = allowed;
     } catch (error) {
       throw locatedInRequest(error, bound.message, binder);
@@ -226,10 +231,10 @@ function supportStage(route: Route, { runtime }: Gateway, binder: Binder): Run |
   };
 }
 
-function auditStage({ id, allow }: Route, { audit }: Gateway): Run | undefined {
-  if (audit === undefined || !isAudited(allow)) return undefined;
-  return (ctx) =>
-    audit.record({ requestId: ctx.id, caller: ctx.caller.name, routeId: id, target: ctx.target });
+/** @throws {GatewayError} audit_failed */
+function auditStage(route: Route, { audit, inventory }: Gateway): Run | undefined {
+  if (audit === undefined || !audit.covers(route)) return undefined;
+  return async (ctx) => audit.admit(ctx.request, await admittedBy(route, ctx, inventory));
 }
 
 /** Only now that the request is permitted does anything change on the node. @throws {InvalidValue} */

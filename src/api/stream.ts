@@ -159,10 +159,10 @@ export function streamKind(
       close: () => ending.end(new CallCancelled("the WebSocket did not open")),
       begin(socket) {
         const live = keepAlive(socket, sessions.limits);
-        socket.on("message", live.heard);
+        socket.on("message", () => live.heard());
         void sendAll(ctx, { socket, live, items });
         const ended = live.closed.then(() => ending.end(new CallCancelled("the client disconnected")));
-        return { ended, end: live.close };
+        return { ended, end: live.close, traffic: live.traffic };
       },
     };
   }
@@ -173,8 +173,9 @@ export function streamKind(
   ): Promise<void> {
     const send = (item: object): Promise<void> =>
       new Promise((resolve, reject) => {
-        live.sent();
-        socket.send(JSON.stringify(item), (error) => (error ? reject(error) : resolve()));
+        const text = JSON.stringify(item);
+        live.sent(Buffer.byteLength(text));
+        socket.send(text, (error) => (error ? reject(error) : resolve()));
       });
     try {
       for await (const some of items) for (const item of listOf(some)) await send(answerOf(item));

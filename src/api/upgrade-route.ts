@@ -8,6 +8,7 @@ import type { WebSocket } from "@fastify/websocket";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Route } from "../routes/define.ts";
 import { forgetResponse } from "../server/pending-responses.ts";
+import type { Bridged } from "../streaming/bridge.ts";
 import { type PendingSession, prepareSession, type WaitingClient } from "../streaming/pending-session.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";
 import type { StagesFor } from "./compile-routes.ts";
@@ -42,7 +43,7 @@ export function registerUpgrade<R extends Route, P extends UpgradePlan, A>(
 ): void {
   const grant = grantStage(route);
   const limit = route.kind === "stream" ? "streams" : "sessions";
-  const ready = new WeakMap<FastifyRequest, (socket: WebSocket) => void>();
+  const ready = new WeakMap<FastifyRequest, (socket: WebSocket) => Bridged>();
   const [, path = ""] = route.http.split(" ");
   app.route({
     method: "GET",
@@ -71,7 +72,8 @@ export function registerUpgrade<R extends Route, P extends UpgradePlan, A>(
       forgetResponse(request.raw.socket);
       // The plugin's listener would keep request and reply alive; the session has its own.
       socket.removeAllListeners("error");
-      begin(socket);
+      const session = begin(socket);
+      gateway.audit?.sessionBegan(request, socket, session);
     },
   });
 }

@@ -155,3 +155,19 @@ export function readKeySet(text: string, options: ReadOptions): string {
   if (url.username !== "" || url.password !== "") throw new StartError("must not contain a password");
   return url.href;
 }
+
+/**
+ * Parses the address that audit events are posted to and returns it as it is. Who and what they name must not pass a
+ * network in clear.
+ */
+export function readWebhookUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw new StartError("not the address of an HTTP server, write https://audit.example/events");
+  if (url.protocol === "http:" && !isLoopback(url.hostname.replace(/^\[|\]$/g, "")))
+    throw new StartError("must be https, http is for this machine only: write https://audit.example/events");
+  if (url.username !== "" || url.password !== "")
+    throw new StartError("must not contain a password, set --audit-webhook-token-file instead");
+  if (url.hash !== "") throw new StartError("must not have a fragment");
+  return url.href;
+}

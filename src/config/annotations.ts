@@ -5,6 +5,7 @@ export type Reader =
   | "path"
   | "http-url"
   | "key-set"
+  | "webhook-url"
   | "unix-socket"
   | "listen-address"
   | "ip-address"
@@ -29,6 +30,7 @@ export const groups = [
   "limits",
   "log",
   "logs",
+  "audit",
   "start",
   "grants",
   "denials",

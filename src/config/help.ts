@@ -12,6 +12,7 @@ const titles: { readonly [G in Group]: string } = {
   limits: "Limits",
   log: "Log and traces",
   logs: "Logs",
+  audit: "Audit log",
   start: "Starting and stopping",
   grants: "What is granted",
   denials: "What is denied, whatever is granted",

@@ -210,6 +210,28 @@ export interface GatewaySettings {
    * limit. Default: 1 GiB.
    */
   readonly logTotalBytes?: number | undefined;
+  /**
+   * The file of the audit log: who did what, as events of `audit.k8s.io/v1`, one on each line. A request whose line
+   * cannot be written is refused. Created if absent; only root and this process's user may have write access. Default:
+   * no file.
+   */
+  readonly auditFile?: string | undefined;
+  /**
+   * What the audit log records: `"changes"`, with commands, port-forwards, logs and every refusal, or `"all"` requests.
+   * Default: `"changes"`.
+   */
+  readonly auditLevel?: "changes" | "all" | undefined;
+  /** Rotates `auditFile` before it has more than this many bytes; 0: never. Default: 100 MiB. */
+  readonly auditMaxSizeBytes?: number | undefined;
+  /** Number of audit files, including the current one; at least 2. Default: 10. */
+  readonly auditMaxFiles?: number | undefined;
+  /**
+   * The server that receives the events, several at a time as an `EventList`: `https`, or `http` on a loopback address.
+   * Requests do not wait for it. Default: none.
+   */
+  readonly auditWebhook?: string | undefined;
+  /** The file with the bearer token for `auditWebhook`, readable only by its owner. Default: no token. */
+  readonly auditWebhookTokenFile?: string | undefined;
   /** Milliseconds that pending responses may take after `close()`, at most 24 h; 0: they end at once. Default: 10 s. */
   readonly drainMs?: number | undefined;
   /** Installs missing Debian packages that the embedded runtime needs. Default: false. */

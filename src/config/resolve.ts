@@ -68,6 +68,12 @@ export interface Config {
   readonly logMaxFiles: number;
   readonly logKeepMs: number;
   readonly logTotalBytes: number;
+  readonly auditFile?: string;
+  readonly auditLevel: "changes" | "all";
+  readonly auditMaxSizeBytes: number;
+  readonly auditMaxFiles: number;
+  readonly auditWebhook?: string;
+  readonly auditWebhookTokenFile?: string;
   readonly drainMs: number;
   readonly install: boolean;
   /** The most that this process lets any caller do. */
@@ -115,6 +121,9 @@ export function resolveOptions(
   checkListening({ listen, tls: options.tls, acceptHost: given.acceptHost }, placeOf);
   if (options.token !== undefined && options.tokenFile !== undefined) {
     throw new StartError(`${placeOf("tokenFile")}: cannot be combined with token, omit one of them`);
+  }
+  if (options.auditWebhookTokenFile !== undefined && options.auditWebhook === undefined) {
+    throw new StartError(`${placeOf("auditWebhookTokenFile")}: needs --audit-webhook=URL`);
   }
   const { all, allow, deny } = grants;
   if (given.policy !== undefined && (all || allow.host === true) && !deny.host) {

@@ -544,6 +544,81 @@ const plain = {
       minimum: 0,
     }),
   ),
+  auditFile: Type.Optional(
+    Type.String(
+      flag({
+        group: "audit",
+        reader: "path",
+        placeholder: "FILE",
+        description:
+          "Records who did what in this file, as events of audit.k8s.io/v1, one on each line. A request whose line cannot be written is refused. See docs/audit.md.",
+        defaultText: "none",
+        example: "/var/log/crest/audit.log",
+      }),
+    ),
+  ),
+  auditLevel: Type.Optional(
+    Type.Union(
+      [Type.Literal("changes"), Type.Literal("all")],
+      flag({
+        group: "audit",
+        placeholder: "LEVEL",
+        description:
+          "What is recorded: changes, with commands, port-forwards, logs and every refusal; or all requests, with those that only read as well.",
+        default: "changes",
+      }),
+    ),
+  ),
+  auditMaxSizeBytes: Type.Optional(
+    Type.Integer({
+      ...flag({
+        group: "audit",
+        reader: "log-size",
+        placeholder: "SIZE",
+        description: "Rotates --audit-file before it is larger than this; 0 never.",
+        default: 100 * 2 ** 20,
+      }),
+      minimum: 0,
+    }),
+  ),
+  auditMaxFiles: Type.Optional(
+    Type.Integer({
+      ...flag({
+        group: "audit",
+        reader: "count",
+        placeholder: "COUNT",
+        description: "Audit files to keep, the one being written included. Older ones are removed.",
+        default: 10,
+      }),
+      minimum: 2,
+      maximum: 1000,
+    }),
+  ),
+  auditWebhook: Type.Optional(
+    Type.String(
+      flag({
+        group: "audit",
+        reader: "webhook-url",
+        placeholder: "URL",
+        description:
+          "Posts the events to this server, several at a time as an EventList: https, or http on this machine. No request waits for it, and what its queue cannot hold is dropped and counted.",
+        defaultText: "none",
+        example: "https://audit.example/events",
+      }),
+    ),
+  ),
+  auditWebhookTokenFile: Type.Optional(
+    Type.String(
+      flag({
+        group: "audit",
+        reader: "path",
+        placeholder: "FILE",
+        description: "The bearer token for --audit-webhook, readable to its owner only. Read for each batch.",
+        defaultText: "none",
+        example: "/etc/crest/audit-token",
+      }),
+    ),
+  ),
   drainMs: Type.Optional(
     duration({
       group: "start",

@@ -10,6 +10,7 @@ import {
   readListenAddress,
   readPath,
   readUnixSocket,
+  readWebhookUrl,
 } from "./addresses.ts";
 import type { Reader } from "./annotations.ts";
 import { unknownWord } from "./check-options.ts";
@@ -35,6 +36,7 @@ export const readers: { readonly [R in Reader]: (text: string, options: ReadOpti
   path: readPath,
   "http-url": readHttpUrl,
   "key-set": readKeySet,
+  "webhook-url": readWebhookUrl,
   "unix-socket": readUnixSocket,
   "listen-address": readListenAddress,
   "ip-address": readIpAddress,

@@ -343,6 +343,12 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
       "A token was to be made or revoked, and the gateway cannot change its tokens file: the disk is full or read-only, or the file is broken or not to be trusted. Nothing was changed. The gateway's log says why.",
     remedy: "Mend what the log names. `crest token list` on the node reads the same file.",
   },
+  audit_failed: {
+    happened:
+      "The gateway keeps an audit log (`--audit-file`), and could not write the line of this request: the disk is full, or the file is not one that it trusts. So the request was refused, and nothing ran.",
+    remedy:
+      "Read the gateway's log for the reason, free space or mend the file, and send the same request again. The gateway tries the file again with each request.",
+  },
   shutting_down: {
     happened: "The gateway is being stopped and takes no new sessions.",
     remedy: "Connect again when it is back.",

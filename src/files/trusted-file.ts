@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from "node:fs";
 import { link, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { StartError } from "../errors.ts";
 import { checkFile, quote, resolveTrusted, UntrustedPathError } from "./trusted-path.ts";
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
@@ -77,6 +78,22 @@ export function checkOnlyName(path: string, { nlink }: Stats): void {
   throw new UntrustedPathError(
     `${path} is a hard link, one of ${nlink} names of its file: run rm ${quote(path)}`,
   );
+}
+
+/**
+ * Returns a check of a file that holds a secret, for `readTrustedFile`.
+ *
+ * @param name Begins the message: `The token file`.
+ * @throws {StartError} from the returned function, if the file has another name or others can read it.
+ */
+export function checkSecret(name: string, path: string): (stats: Stats) => void {
+  return (stats) => {
+    checkOnlyName(path, stats);
+    if ((stats.mode & 0o077) === 0) return;
+    throw new StartError(
+      `${name} ${path} has mode ${(stats.mode & 0o777).toString(8)}, so others can read it: run chmod 600 ${quote(path)}`,
+    );
+  };
 }
 
 /** Atomically replaces whatever file or link has this name by a file with mode 600. */

@@ -9,9 +9,10 @@ import type { Access, Route } from "../routes/define.ts";
 import type { LogEntry } from "../server/log-entry.ts";
 import { pathOf } from "../server/problems.ts";
 import type { RawRefusal } from "../server/raw-response.ts";
-import type { RequestRecord, RequestSpan } from "../server/request-record.ts";
+import { beginRecord, type RequestRecord, type RequestSpan } from "../server/request-record.ts";
 import type { Tracing } from "../tracing/tracing.ts";
 import { healthPaths } from "./health.ts";
+import { bytesOf, sentSince } from "./response-bytes.ts";
 
 export interface RequestLogOptions {
   /** Receives an entry of level `info` or `debug`. */
@@ -47,8 +48,8 @@ const noRequestLog: RequestLog = {
 };
 
 /** What a route's `config` holds for the log. */
-interface LoggedConfig {
-  readonly logged?: Pick<Route, "http" | "allow">;
+export interface LoggedConfig {
+  readonly logged?: Route;
 }
 
 export function createRequestLog({ requestLog, tracing }: RequestWatchOptions): RequestLog {
@@ -82,14 +83,7 @@ export function createRequestLog({ requestLog, tracing }: RequestWatchOptions): 
 
   return {
     begin(request, reply) {
-      const { socket } = request.raw;
-      const record: RequestRecord = {
-        startedAtMs: performance.now(),
-        sentBefore: socket.bytesWritten,
-        receivedBefore: socket.bytesRead,
-        span: tracing === undefined ? undefined : beginSpan(tracing, request),
-      };
-      request.record = record;
+      const record = beginRecord(request, tracing === undefined ? undefined : beginSpan(tracing, request));
       reply.raw.once("close", () => finish(request, reply, record));
     },
     streamStarted(request) {
@@ -185,20 +179,7 @@ const grantOf = (allow: Access | undefined): string | undefined =>
 const elapsedMs = ({ startedAtMs }: RequestRecord): number =>
   Math.round((performance.now() - startedAtMs) * 100) / 100;
 
-function sentSince(socket: Socket, { sentBefore }: RequestRecord): number | undefined {
-  return socket.bytesWritten === undefined ? undefined : socket.bytesWritten - sentBefore;
-}
-
-/** The length of the body; what the connection has sent where the body has none, or was cut off. */
-function bytesOf(request: FastifyRequest, reply: FastifyReply, record: RequestRecord): number | undefined {
-  const { raw } = reply;
-  if (!raw.writableFinished || record.isOpen) return sentSince(request.raw.socket, record);
-  if (request.method === "HEAD" || raw.statusCode === 204 || raw.statusCode === 304) return 0;
-  const length = reply.getHeader("content-length");
-  return length === undefined ? sentSince(request.raw.socket, record) : Number(length);
-}
-
 /** `/v1/pods/ID` -> `pods/ID` */
-function targetIn(location: unknown): string | undefined {
+export function targetIn(location: unknown): string | undefined {
   return typeof location === "string" ? location.replace(/^\/v1\//, "") : undefined;
 }

@@ -6,8 +6,7 @@ import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { SecureContextOptions } from "node:tls";
-import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
-import type { Audit } from "../access/audit.ts";
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Authenticate } from "../access/callers/authenticate.ts";
 import type { KnownCallers } from "../access/callers/known-callers.ts";
 import type { HostGuard } from "../access/hosts.ts";
@@ -20,6 +19,7 @@ import { registerRoutes } from "../api/register.ts";
 import { loadDialler, type SessionOptions } from "../api/session-plan.ts";
 import { createSingleflight } from "../api/singleflight.ts";
 import { type ChosenProtocols, registerWebSockets } from "../api/websockets.ts";
+import type { Audit } from "../audit/audit.ts";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import { loadFollower, type NodeEvents } from "../events/node-events.ts";
@@ -58,6 +58,7 @@ import { InvalidYaml } from "../wire/invalid-yaml.ts";
 import { InvalidJson } from "../wire/parse-json.ts";
 import { Malformed } from "../wire/read.ts";
 import { createAdmission } from "./admission.ts";
+import { createAuditTrail } from "./audit-requests.ts";
 import { registerDocs } from "./docs.ts";
 import { registerDocuments } from "./documents.ts";
 import { healthPaths, openPaths, registerHealth } from "./health.ts";
@@ -109,7 +110,7 @@ export interface ServerOptions {
   /** Folders below which the logs of containers may lie. */
   readonly logRoots: readonly string[];
   /** Default: no audit log. */
-  readonly audit?: Audit;
+  readonly audit?: Audit | undefined;
   /** See `Gateway`. */
   readonly listSilenceMs?: number | undefined;
   /** See `Gateway`. */
@@ -148,6 +149,11 @@ export interface Server {
 export function createServer(options: ServerOptions): Server {
   const { requestTimeoutMs = 60_000, stallTimeoutMs = 300_000, connections } = options;
   const requestLog = createRequestLog(options);
+  const audit = options.audit === undefined ? undefined : createAuditTrail(options.audit);
+  const begin = (request: FastifyRequest, reply: FastifyReply): void => {
+    requestLog.begin(request, reply);
+    audit?.begin(request, reply);
+  };
   const app = Fastify({
     bodyLimit: bodyLimitBytes,
     routerOptions: { maxParamLength },
@@ -162,7 +168,7 @@ export function createServer(options: ServerOptions): Server {
       return typeof given === "string" && requestId.test(given) ? given : randomUUID();
     },
     frameworkErrors: (error, { id }, reply) => {
-      requestLog.begin(reply.request, reply);
+      begin(reply.request, reply);
       reply.headers(apiHeaders).header("x-request-id", id);
       sendProblem(
         reply,
@@ -191,7 +197,7 @@ export function createServer(options: ServerOptions): Server {
     void drain.begin();
   });
   app.addHook("onRequest", async (request, reply) => {
-    requestLog.begin(request, reply);
+    begin(request, reply);
     reply.headers(apiHeaders).header("x-request-id", request.id);
     // For an upgrade, Node creates no response; the WebSocket plugin created this one.
     if (isUpgraded(request.raw)) noteResponse(request.raw.socket, reply.raw);
@@ -249,7 +255,11 @@ export function createServer(options: ServerOptions): Server {
     containers: options.containersOf(options.runtime, options.keptLogs),
     share: createSingleflight(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
-    streamStarted: requestLog.streamStarted,
+    audit,
+    streamStarted(request) {
+      requestLog.streamStarted(request);
+      audit?.streamStarted(request);
+    },
     sessionStarted: requestLog.sessionStarted,
   };
   const chosen: ChosenProtocols = new WeakMap();

@@ -1,9 +1,11 @@
 /** The gateway's own metrics: requests, sessions, events, pulls, logs, calls of the runtime, its process. */
 import { readdir } from "node:fs/promises";
 import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
+import type { AuditCounts } from "../audit/audit.ts";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import { version } from "../version.ts";
+import { auditText } from "./audit-metrics.ts";
 import { createEventMetrics, type EventMetrics } from "./event-metrics.ts";
 import { createLogMetrics, type LogMetrics } from "./log-metrics.ts";
 import { createPullMetrics, type PullMetrics } from "./pull-metrics.ts";
@@ -37,6 +39,8 @@ export interface Current {
   readonly watchers: number;
   readonly eventReaders: number;
   readonly pulls: number;
+  /** Undefined without an audit log. */
+  readonly audit?: AuditCounts | undefined;
 }
 
 export function createGatewayMetrics(): GatewayMetrics {
@@ -140,6 +144,7 @@ export function createGatewayMetrics(): GatewayMetrics {
         events.text(now.eventReaders),
         pulls.text(now.pulls),
         logs.text(),
+        now.audit === undefined ? "" : auditText(now.audit),
         calls.text(),
         callDurations.text(),
         lag,

@@ -157,7 +157,7 @@ export const droppedFields: Table = {
     uidMappings: idMappings,
     gidMappings: idMappings,
     image: {
-      loss: "the path of the node would be mounted in its place",
+      loss: "the image would not be mounted, but the `hostPath` if there is one",
       outcome: "refused",
       isDropped: onContainerdBefore(2, 1),
     },

@@ -2,7 +2,7 @@
 import type { FastifyReply } from "fastify";
 import { type ErrorCode, errorTable, type FieldError, GatewayError } from "../errors.ts";
 import { isHandshake } from "./handshake.ts";
-import { noteCode } from "./request-record.ts";
+import { noteProblem } from "./request-record.ts";
 
 export const problemMediaType = "application/problem+json";
 
@@ -73,7 +73,7 @@ function shortened<T extends object>(object: T): T {
 export function sendProblem(reply: FastifyReply, error: unknown): FastifyReply {
   const { request } = reply;
   const problem = problemOf(error, { instance: pathOf(request.url), requestId: request.id });
-  noteCode(request, problem.code);
+  noteProblem(request, problem);
   if (error instanceof GatewayError) reply.headers(error.headers);
   if (isHandshake(request.raw)) {
     // Node no longer manages this connection, so we must close it.

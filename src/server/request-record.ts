@@ -1,10 +1,10 @@
 /**
- * What is noted about a request for its log entry and its trace, while it passes through the stages.
+ * What is noted about a request for its log entry, its trace and the audit log, while it passes through the stages.
  *
- * Without a request log and without traces there are no records.
+ * Without a request log, traces and an audit log there are no records.
  */
 import type { FastifyRequest } from "fastify";
-import type { ErrorCode } from "../errors.ts";
+import type { ErrorCode, FieldError } from "../errors.ts";
 
 export interface RequestRecord {
   /** As `performance.now()` tells it. */
@@ -17,6 +17,9 @@ export interface RequestRecord {
   target?: string;
   /** Of the problem that was sent. */
   code?: ErrorCode;
+  /** The grants that the problem says are missing, and the flags that would permit each field. */
+  missingGrants?: readonly string[];
+  missingFlags?: readonly string[];
   /** Whether the start of a stream or session has been logged. */
   isOpen?: true;
   /** Whether the response has closed. Nothing is logged after that. */
@@ -50,6 +53,19 @@ declare module "fastify" {
   }
 }
 
+/** Begins the record of a request. */
+export function beginRecord(request: FastifyRequest, span?: RequestSpan): RequestRecord {
+  const { socket } = request.raw;
+  const record: RequestRecord = {
+    startedAtMs: performance.now(),
+    sentBefore: socket.bytesWritten,
+    receivedBefore: socket.bytesRead,
+    span,
+  };
+  request.record = record;
+  return record;
+}
+
 /** Maximum length of an id as the caller wrote it, in characters. Full ids are shorter. */
 const maxTargetLength = 128;
 
@@ -59,8 +75,19 @@ export function noteTarget(request: FastifyRequest, kind: "pod" | "container", i
   if (record !== undefined) record.target = `${kind}s/${id.slice(0, maxTargetLength)}`;
 }
 
-/** Notes the code of the problem with which a request ends. */
-export function noteCode(request: FastifyRequest, code: ErrorCode): void {
+/** Notes the problem with which a request ends. */
+export function noteProblem(request: FastifyRequest, { code, errors = [], grants }: NotedProblem): void {
   const { record } = request;
-  if (record !== undefined) record.code = code;
+  if (record === undefined) return;
+  record.code = code;
+  if (Array.isArray(grants)) record.missingGrants = grants as readonly string[];
+  const flags = errors.flatMap(({ grant }) => (grant === undefined ? [] : [grant]));
+  if (flags.length > 0) record.missingFlags = [...new Set(flags)];
+}
+
+/** The members of a problem that are noted. */
+interface NotedProblem {
+  readonly code: ErrorCode;
+  readonly errors?: readonly FieldError[];
+  readonly grants?: unknown;
 }

@@ -8,7 +8,7 @@ import type { Socket as Connection } from "node:net";
 import type { Duplex } from "node:stream";
 import { type ChannelCodec, channel } from "./channels.ts";
 import { type CommandSession, failure, messageOf, type StreamChoice } from "./command-session.ts";
-import { keepAlive, type Limits, type Liveness } from "./liveness.ts";
+import { keepAlive, type Limits, type Liveness, type Traffic } from "./liveness.ts";
 import { pumpOut, type WaitingOutput } from "./output-pump.ts";
 import { checkedResize } from "./resize.ts";
 import { closeCode, type Socket } from "./socket.ts";
@@ -31,6 +31,7 @@ export interface Bridged {
   end(code: number, reason: string, graceMs?: number): void;
   /** Settles when both sides have closed. */
   readonly ended: Promise<void>;
+  readonly traffic: Traffic;
 }
 
 /** Maximum time to flush to the runtime what a client sent before it left. */
@@ -72,7 +73,7 @@ export function bridge(socket: Socket, session: CommandSession, options: BridgeO
   socket.on("message", (data) => {
     const message = live.open ? codec.decode(data) : undefined;
     if (!message) return;
-    live.heard();
+    live.heard(message.channel === channel.stdin ? message.payload.length : 0);
     switch (message.channel) {
       case channel.stdin:
         takeInput(message.payload);
@@ -133,6 +134,7 @@ export function bridge(socket: Socket, session: CommandSession, options: BridgeO
 
   return {
     end: live.close,
+    traffic: live.traffic,
     ended: live.closed.then(async () => {
       clearInterval(ping);
       // containerd 2 kills the process only if the connection is dropped; a graceful close is not enough. First flush

@@ -28,11 +28,18 @@ export const defaultLimits: Limits = {
   graceMs: 10_000,
 };
 
+/** Payload of a session so far, in bytes, without what carries it. */
+export interface Traffic {
+  readonly received: number;
+  readonly sent: number;
+}
+
 export interface Liveness {
-  /** Call when a message arrives from the client. */
-  heard(): void;
-  /** Call when output is sent to the client. */
-  sent(): void;
+  /** Call when a message arrives from the client, with the bytes of its payload that belong to the stream. */
+  heard(bytes?: number): void;
+  /** Call when output is sent to the client, with the bytes of its payload. */
+  sent(bytes?: number): void;
+  readonly traffic: Traffic;
   /** False once the session is closing; later messages must be ignored. */
   readonly open: boolean;
   /**
@@ -57,6 +64,7 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
   let lastAnswered = 0;
   /** The last ping sent before the last output; initially none. */
   let beforeOutput = -1;
+  const traffic = { received: 0, sent: 0 };
   let closing = false;
   let cutOff: NodeJS.Timeout | undefined;
   let cutOffAt = Number.POSITIVE_INFINITY;
@@ -117,11 +125,14 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
     ended();
   });
   return {
-    heard() {
+    traffic,
+    heard(bytes = 0) {
+      traffic.received += bytes;
       touched = performance.now();
       answered = touched;
     },
-    sent() {
+    sent(bytes = 0) {
+      traffic.sent += bytes;
       touched = performance.now();
       beforeOutput = pings;
     },

@@ -15,8 +15,8 @@ export interface OutflowOptions {
   readonly waiting: WaitingOutput;
   /** Encodes a chunk as a message. */
   readonly encode: (chunk: Buffer) => Buffer | string;
-  /** Called before each chunk is sent. */
-  readonly sent: () => void;
+  /** Called before each chunk is sent, with its length. */
+  readonly sent: (bytes: number) => void;
   /**
    * Called when the client falls behind and its buffer is full. If absent, the stream is paused instead, which blocks
    * the process like a slow terminal. Attach must not block a container, so it sets this.
@@ -52,7 +52,7 @@ export function pumpOut(
         if (tooSlow === undefined && socket.readyState === readyState.closing) stream.pause();
         return;
       }
-      sent();
+      sent(chunk.length);
       socket.send(encode(chunk), () => {
         if (!isFull(lowWaterBytes) && stream.isPaused()) stream.resume();
       });

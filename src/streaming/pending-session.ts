@@ -42,7 +42,7 @@ export async function prepareSession(
   connection: Connection,
   { registry, ...wanted }: Counted,
   prepare: (client: WaitingClient) => Promise<PendingSession>,
-): Promise<(socket: Socket) => void> {
+): Promise<(socket: Socket) => Bridged> {
   const { client, giveUp, unwatch } = watch(connection);
   try {
     const place = registry.reserve(giveUp, wanted);
@@ -55,8 +55,10 @@ export async function prepareSession(
       };
       connection.once("close", drop);
       return (socket) => {
-        place.hold(session.begin(socket, connection));
+        const begun = session.begin(socket, connection);
+        place.hold(begun);
         connection.off("close", drop);
+        return begun;
       };
     } catch (error) {
       place.release();

@@ -66,6 +66,7 @@ export function bridgePorts(
 
   return {
     end: live.close,
+    traffic: live.traffic,
     ended: live.closed.then(async () => {
       clearInterval(pings);
       await Promise.all(forwarded.map(finish));
@@ -100,8 +101,8 @@ function bridgeChannels(
   socket.on("message", (data) => {
     const message = live.open ? codec.decode(data) : undefined;
     if (!message) return;
-    live.heard();
     const target = message.channel % 2 === 0 ? forwarded[message.channel / 2] : undefined;
+    live.heard(target === undefined ? 0 : message.payload.length);
     if (target && message.payload.length > 0) writeWithBackpressure(message.payload, target.data, socket);
   });
   const over = forwarded.map(async (connection, index) => {
@@ -131,7 +132,7 @@ function bridgeRaw(socket: Socket, only: Forwarded | undefined, { live, waiting 
   if (!only) throw new TypeError("A raw tunnel has one port");
   socket.on("message", (data) => {
     if (!live.open) return;
-    live.heard();
+    live.heard(data.length);
     if (data.length > 0) writeWithBackpressure(data, only.data, socket);
   });
   void pumpOut(only.data, { socket, waiting, encode: (chunk) => chunk, sent: live.sent }).then(async () => {

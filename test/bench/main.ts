@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [codec|reads|logging|limits|logs|start|streaming ...] [--quick]`: measures Crest beside what one would
+ * `npm run bench -- [codec|reads|logging|audit|limits|logs|start|streaming ...] [--quick]`: measures Crest beside what one would
  * use instead, in turn, and prints ratios. It never fails for a time. About three minutes; 40 s with
  * `--quick`, which shows that it works rather than how fast.
  * `CREST_BENCH_LOG_MIB=2048` makes the log larger that `logs` reads.
@@ -7,6 +7,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
+import { audit } from "./audit.ts";
 import type { Benchmark, Plan } from "./bench.ts";
 import { codec } from "./codec.ts";
 import { callerLimits } from "./limits.ts";
@@ -23,6 +24,7 @@ const benchmarks: { readonly [name: string]: Benchmark } = {
   reads,
   logging,
   limits: callerLimits,
+  audit,
   logs,
   start,
   streaming,

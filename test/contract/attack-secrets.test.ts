@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { status } from "@grpc/grpc-js";
 import { GrpcFault } from "../support/fake-runtime.ts";
+import { command } from "../support/spdy-behaviours.ts";
+import { sessionGateway } from "../support/spdy-gateway.ts";
 import { type LiveGateway, liveGateway } from "./live-gateway.ts";
 
 const canary = "canary-7f3a";
@@ -140,4 +142,24 @@ test("a secret that is no text, with half of a surrogate pair, is refused like a
   const answer = await gateway.ask("POST /v1/images/pull", { image: "r.example/app:1", auth });
   assert.deepEqual([answer.status, answer.at("errors.0.pointer")], [400, "/auth/password"], answer.text);
   assert.ok(!said(gateway, answer.text).includes(canary));
+});
+
+test("no session and no log has the arguments of its command, also when the status repeats them", async (t) => {
+  const gateway = await sessionGateway(t);
+  const path = `${gateway.container}/exec?command=sh&command=-c&command=${encodeURIComponent(odd)}`;
+  const message = `cannot start: ["sh" "-c" ${JSON.stringify(odd)}]`;
+  gateway.streams.behaviour = command({
+    stdout: "begun",
+    status: JSON.stringify({ metadata: {}, status: "Failure", reason: "InternalError", message }),
+  });
+  const session = gateway.open(path);
+  await session.opened;
+  const { reason } = await session.closed;
+  const told = session.frames.map(({ payload }) => payload.toString()).join("\n");
+  assert.match(told, /cannot start: .*redacted/);
+  assert.ok(
+    ![told, reason, JSON.stringify(gateway.requests), JSON.stringify(gateway.logged)]
+      .join("\n")
+      .includes(canary),
+  );
 });

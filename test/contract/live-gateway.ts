@@ -42,6 +42,7 @@ export interface LiveOptions
   extends Pick<
       AppOptions,
       | "anonymousLimits"
+      | "audit"
       | "callerLimits"
       | "events"
       | "logLimits"
@@ -75,6 +76,7 @@ export async function liveGateway(
     execMaxMs,
     events,
     logLimits,
+    audit,
     grants = everything,
     ...limits
   }: LiveOptions = {},
@@ -104,7 +106,7 @@ export async function liveGateway(
     maxBufferBytes,
     ...(execMaxMs === undefined ? {} : { execMaxMs }),
     roomWaitMs,
-    logLimits,
+    ...{ logLimits, audit },
     ...limits,
     ...(events === undefined ? {} : { events }),
   });

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { createFakeRuntime, type FakeRuntime } from "../support/fake-runtime.ts";
+import { createFakeRuntime, type FakeRuntime, type MannerName } from "../support/fake-runtime.ts";
 import { type CrestProcess, type SpawnCrestOptions, spawnCrest } from "../support/spawn-crest.ts";
 import { cat } from "../support/spdy-behaviours.ts";
 import { createSpdyServer } from "../support/spdy-server.ts";
@@ -21,16 +21,18 @@ export interface SpawnedGateway {
 export interface SpawnedOptions extends Pick<SpawnCrestOptions, "maxOpenFiles" | "env" | "holdStderr"> {
   /** Flags besides `-A` and those that the test needs itself. */
   readonly flags?: readonly string[];
+  /** Default: containerd-2.1. */
+  readonly manner?: MannerName;
 }
 
 /** Starts all of it; gone when the test has ended. */
 export async function spawnGateway(
   t: Pick<TestContext, "after">,
-  { flags = [], ...spawning }: SpawnedOptions = {},
+  { flags = [], manner = "containerd-2.1", ...spawning }: SpawnedOptions = {},
 ): Promise<SpawnedGateway> {
   const streams = await createSpdyServer();
   streams.behaviour = cat;
-  const fake = await createFakeRuntime({ manner: "containerd-2.1", streamUrl: streams.streamUrl });
+  const fake = await createFakeRuntime({ manner, streamUrl: streams.streamUrl });
   const dataDir = await mkdtemp(join(tmpdir(), "crest-spawned-"));
   const crest = spawnCrest(
     [

@@ -15,6 +15,7 @@ import {
   type SessionSettings,
   type TlsSettings,
 } from "../../src/app.ts";
+import type { Audit } from "../../src/audit/audit.ts";
 import { connect } from "../../src/cri/channel.ts";
 import type { Grants } from "../../src/grants.ts";
 import type { LogEntry } from "../../src/server/log-entry.ts";
@@ -39,6 +40,7 @@ export interface GatewayOptions extends Pick<AppOptions, "anonymousLimits" | "ca
   readonly deadlineMs?: number;
   /** Clients must pass its `ca`. `count` and `refusal` do not support TLS. */
   readonly tls?: TlsSettings;
+  readonly audit?: Audit | undefined;
 }
 
 export interface SessionGateway {
@@ -98,7 +100,7 @@ export async function sessionGateway(
       grants: options.grants ?? { all: true, allow: {}, deny: {} },
       ...(streamHost === undefined ? {} : { streamHost }),
     },
-    ...{ runtime, token, tls, maxBufferBytes },
+    ...{ runtime, token, tls, maxBufferBytes, audit: options.audit },
     callerLimits: options.callerLimits,
     anonymousLimits: options.anonymousLimits,
     log: (entry) => logged.push(entry),

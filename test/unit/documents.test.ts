@@ -81,6 +81,7 @@ const testedBlocks: { readonly [info: string]: string } = {
   "js issuer": "test/e2e/callers.test.ts",
   "sh jwt": "test/e2e/callers.test.ts",
   "js browser": "test/browser/exec.test.ts",
+  "json audit": "test/e2e/audit.test.ts",
 };
 const programs = /^(?:sh|ts|python|go|java) (?:typescript|python|go|java)(?: \S+)?$/;
 

@@ -31,9 +31,16 @@ export interface PodPolicy {
    * @throws {GatewayError} not_capable: with all that the caller may not ask for, each with the word that permits it.
    *   The pointers are into the request message.
    */
-  apply(rpc: Rpc, request: Message, caller: Caller, checkpoints?: ReadonlySet<string>): Message;
+  apply(rpc: Rpc, request: Message, caller: Caller, options?: ApplyOptions): Message;
   /** The images of containers in a request; `apply` must be told which of them are checkpoints. None if it is all one. */
   imagesIn(request: Message, caller: Caller): readonly string[];
+}
+
+export interface ApplyOptions {
+  /** Those of `imagesIn` that are checkpoints. Default: none. */
+  readonly checkpoints?: ReadonlySet<string>;
+  /** Called with each grant that the request needs besides its route's: `host=port:8000-8010`, `pull`. */
+  readonly used?: (grant: string) => void;
 }
 
 export interface PodPolicyOptions {
@@ -52,7 +59,7 @@ interface Found {
 
 export function createPodPolicy({ level, logRoot, kept }: PodPolicyOptions): PodPolicy {
   return {
-    apply(rpc, request, caller, checkpoints = new Set()) {
+    apply(rpc, request, caller, { checkpoints = new Set(), used } = {}) {
       const layers = layersOf(caller);
       const grant = hostGrantOf(layers);
       if (grant.isWhole) return request;
@@ -70,8 +77,12 @@ export function createPodPolicy({ level, logRoot, kept }: PodPolicyOptions): Pod
       let allowed = message;
       for (const { path, ask } of found) {
         const decision = decide(ask, { caller, grant, each, kept });
-        if ("refused" in decision) refusals.push({ path, ...decision.refused });
-        else if (decision.path !== undefined)
+        if ("refused" in decision) {
+          refusals.push({ path, ...decision.refused });
+          continue;
+        }
+        for (const grant of decision.by) used?.(grant);
+        if (decision.path !== undefined)
           allowed = withValue(allowed, placeOf(path, ask), `${ask.prefix ?? ""}${decision.path}`);
       }
       if (refusals.length > 0) throw refusalOf(refusals, level);
@@ -166,8 +177,8 @@ function withValue(message: Message, [key = "", ...path]: Path, value: string): 
 
 // ---- What the caller may ask for ----
 
-/** `path`: what the runtime gets in place of the given one. */
-type Decision = { readonly refused: Refused } | { readonly path?: string };
+/** `by`: the grants that permit it. `path`: what the runtime gets in place of the given one. */
+type Decision = { readonly refused: Refused } | { readonly by: readonly string[]; readonly path?: string };
 
 interface Deciding {
   readonly caller: Caller;
@@ -189,7 +200,9 @@ function decide(ask: Ask, deciding: Deciding): Decision {
   const decision = decideWord(real, each);
   if ("refused" in decision) return decision;
   const unsafe = whyUnsafe(found.path, real, grant);
-  return unsafe === undefined ? { path: found.path } : never(`${ask.detail}: this path ${unsafe}`, each);
+  return unsafe === undefined
+    ? { ...decision, path: found.path }
+    : never(`${ask.detail}: this path ${unsafe}`, each);
 }
 
 const pathWords: ReadonlySet<string> = new Set(["mount", "device", "seccomp", "logs", "checkpoint"]);
@@ -208,7 +221,10 @@ function decideWord(ask: Ask, each: readonly HostGrant[]): Decision {
   // Without a word of its own, only those may ask who may ask for everything.
   if (ask.word === undefined) return never(ask.detail, each);
   const flags = each.map((grant) => flagsFor(ask, grant));
-  if (flags.every((one) => one === undefined)) return {};
+  if (flags.every((one) => one === undefined)) {
+    const words = new Set(each.flatMap((grant) => grant.granting(ask)));
+    return { by: [...words].map((word) => (word === "host" ? "host" : `host=${word}`)) };
+  }
   return { refused: { detail: ask.detail, grant: "host", ...lacking(flags) } };
 }
 
@@ -235,6 +251,6 @@ function decideImage({ detail }: Ask, reference: string, caller: Caller): Decisi
       : canUse("pull", layer, reference);
     return isAllowed ? undefined : { add };
   });
-  if (flags.every((one) => one === undefined)) return {};
+  if (flags.every((one) => one === undefined)) return { by: ["pull"] };
   return { refused: { detail, grant: "pull", ...lacking(flags) } };
 }

@@ -119,12 +119,12 @@ const filtersPods = (route: Route): boolean =>
 
 /** Returns the responses for all known failures; `default` covers the rest. */
 export function failuresOf(route: Route): Schema {
-  const statuses = new Set<Status>(["400", "401", "403", "429"]);
+  const statuses = new Set<Status>(["400", "401", "403", "429", "503"]);
   const add = (...more: readonly Status[]): void => {
     for (const status of more) statuses.add(status);
   };
   const calls = rpcsOf(route).length > 0;
-  if (calls) add("501", "502", "503", "504");
+  if (calls) add("501", "502", "504");
   if (route.path !== undefined) add("404", "409");
   if (filtersPods(route)) add("409");
   if (isLogs(route)) add("409", "410");

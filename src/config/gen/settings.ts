@@ -601,6 +601,68 @@ export const schemas: { readonly options: Shape; readonly command: Shape; readon
         "minimum": 0,
         "type": "integer"
       },
+      "auditFile": {
+        "group": "audit",
+        "reader": "path",
+        "placeholder": "FILE",
+        "description": "Records who did what in this file, as events of audit.k8s.io/v1, one on each line. A request whose line cannot be written is refused. See docs/audit.md.",
+        "defaultText": "none",
+        "example": "/var/log/crest/audit.log",
+        "type": "string"
+      },
+      "auditLevel": {
+        "group": "audit",
+        "placeholder": "LEVEL",
+        "description": "What is recorded: changes, with commands, port-forwards, logs and every refusal; or all requests, with those that only read as well.",
+        "default": "changes",
+        "anyOf": [
+          {
+            "const": "changes",
+            "type": "string"
+          },
+          {
+            "const": "all",
+            "type": "string"
+          }
+        ]
+      },
+      "auditMaxSizeBytes": {
+        "group": "audit",
+        "reader": "log-size",
+        "placeholder": "SIZE",
+        "description": "Rotates --audit-file before it is larger than this; 0 never.",
+        "default": 104857600,
+        "minimum": 0,
+        "type": "integer"
+      },
+      "auditMaxFiles": {
+        "group": "audit",
+        "reader": "count",
+        "placeholder": "COUNT",
+        "description": "Audit files to keep, the one being written included. Older ones are removed.",
+        "default": 10,
+        "minimum": 2,
+        "maximum": 1000,
+        "type": "integer"
+      },
+      "auditWebhook": {
+        "group": "audit",
+        "reader": "webhook-url",
+        "placeholder": "URL",
+        "description": "Posts the events to this server, several at a time as an EventList: https, or http on this machine. No request waits for it, and what its queue cannot hold is dropped and counted.",
+        "defaultText": "none",
+        "example": "https://audit.example/events",
+        "type": "string"
+      },
+      "auditWebhookTokenFile": {
+        "group": "audit",
+        "reader": "path",
+        "placeholder": "FILE",
+        "description": "The bearer token for --audit-webhook, readable to its owner only. Read for each batch.",
+        "defaultText": "none",
+        "example": "/etc/crest/audit-token",
+        "type": "string"
+      },
       "drainMs": {
         "group": "start",
         "description": "How long answers under way may take when the gateway is told to stop; 0 ends them at once.",
@@ -1594,6 +1656,51 @@ return function check(value: any) {
   return (
     Number.isInteger(value) &&
     value >= 0
+  )
+}
+})(),
+"auditFile": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"auditLevel": (() => {
+return function check(value: any) {
+  return (
+    (((value === 'changes')) || ((value === 'all')))
+  )
+}
+})(),
+"auditMaxSizeBytes": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value >= 0
+  )
+}
+})(),
+"auditMaxFiles": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 1000 &&
+    value >= 2
+  )
+}
+})(),
+"auditWebhook": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
+  )
+}
+})(),
+"auditWebhookTokenFile": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'string')
   )
 }
 })(),

@@ -28,6 +28,8 @@ export interface HttpReads extends Reads {
   readonly port: number;
   /** Request targets: `/v1/containers?id=0a1b`. A multiple of `clients`, so that no two in flight are the same. */
   readonly targets: readonly string[];
+  /** Default: GET without a body. JSON. */
+  readonly post?: string;
   readonly headers: { readonly [name: string]: string };
   /** Any other status ends the run. */
   readonly status: number;

@@ -6,7 +6,7 @@
  */
 import { createServer, type ServerHttp2Stream } from "node:http2";
 import { criSchema, encodeMessage } from "../../support/fake-runtime/schema.ts";
-import { containerStatus, containers } from "../population.ts";
+import { containerStatus, containers, idOf } from "../population.ts";
 import { answer } from "../process/control.ts";
 
 const [, , socket] = process.argv;
@@ -26,6 +26,10 @@ const answers = new Map([
   ["Version", frame("VersionResponse", { version: "0.1.0", runtimeName: "bench", runtimeVersion: "1" })],
   ["ContainerStatus", frame("ContainerStatusResponse", { status: containerStatus() })],
   ["ListContainers", listOf(1)],
+  ["Status", frame("StatusResponse", {})],
+  ["RuntimeConfig", frame("RuntimeConfigResponse", { linux: { cgroupDriver: "CGROUPFS" } })],
+  ["ListPodSandbox", frame("ListPodSandboxResponse", {})],
+  ["RunPodSandbox", frame("RunPodSandboxResponse", { podSandboxId: idOf("made", 0) })],
   ["UpdateContainerResources", frame("UpdateContainerResourcesResponse", {})],
   ["ExecSync", frame("ExecSyncResponse", { stdout: Buffer.from("done\n").toString("base64") })],
 ]);

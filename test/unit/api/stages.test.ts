@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { AuditEntry } from "../../../src/access/audit.ts";
 import { isScoped } from "../../../src/access/authorize.ts";
 import { createBinder } from "../../../src/api/bind.ts";
 import { RequestContext } from "../../../src/api/context.ts";
 import type { Gateway } from "../../../src/api/gateway.ts";
+import type { Admitted, RequestAudit } from "../../../src/api/request-audit.ts";
 import { compileStages, type StageName } from "../../../src/api/stages.ts";
+import { isAudited } from "../../../src/audit/decision.ts";
 import type { Grants } from "../../../src/grants.ts";
 import { createInventory } from "../../../src/inventory/inventory.ts";
 import type { Route } from "../../../src/routes/define.ts";
@@ -13,12 +14,17 @@ import { routes } from "../../../src/routes/index.ts";
 import { createDefaults } from "../../../src/runtimes/defaults.ts";
 import { stubRuntime } from "../cri/stub-runtime.ts";
 
+const auditOf = (admit: (admitted: Admitted) => void): RequestAudit => ({
+  covers: (route) => isAudited(route, "changes"),
+  admit: (_request, admitted) => admit(admitted),
+  sessionBegan: () => undefined,
+});
 const runtime = stubRuntime({});
 const gateway = {
   runtime,
   inventory: createInventory(runtime),
   defaults: createDefaults({ runtime, logRoot: "/tmp", execMaxMs: 0 }),
-  audit: { record: () => undefined },
+  audit: auditOf(() => undefined),
 } as unknown as Gateway;
 
 const stagesOf = (route: Route, options: Partial<Gateway> = {}, bind = (): void => undefined) =>
@@ -102,22 +108,23 @@ function contextOf(grants: object): RequestContext {
 test("run() records the decision before it calls, and does not call when the record fails", async () => {
   const list = { items: [{ id: podId, labels: { "crest/managed": "true" } }] };
   const inventory = createInventory(stubRuntime({ "RuntimeService/ListPodSandbox": () => list }));
-  const entries: AuditEntry[] = [];
-  const recording = stagesOf(stopPod, { inventory, audit: { record: (entry) => void entries.push(entry) } });
+  const entries: Admitted[] = [];
+  const recording = stagesOf(stopPod, { inventory, audit: auditOf((entry) => void entries.push(entry)) });
   assert.equal(await recording.run(contextOf({ all: true })), "called");
-  assert.deepEqual(entries, [
-    {
-      requestId: "r1",
-      caller: "token",
-      routeId: "stopPod",
-      target: { kind: "pod", id: podId, pod: undefined },
-    },
+  assert.deepEqual(JSON.parse(JSON.stringify(entries)), [
+    { grants: ["stop"], object: { namespace: "", name: "", uid: podId }, annotations: {} },
   ]);
 
   let isCalled = false;
   const failing = compileStages(
     stopPod,
-    { ...gateway, inventory, audit: { record: () => Promise.reject(new Error("disk full")) } },
+    {
+      ...gateway,
+      inventory,
+      audit: auditOf(() => {
+        throw new Error("disk full");
+      }),
+    },
     {
       binder: createBinder(stopPod),
       bind: () => undefined,

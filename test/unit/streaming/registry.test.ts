@@ -14,7 +14,8 @@ function session() {
   const ended = new Promise<void>((resolve) => {
     over = resolve;
   });
-  const bridged: Bridged = { end: (...how) => void told.push(how), ended };
+  const traffic = { received: 0, sent: 0 };
+  const bridged: Bridged = { end: (...how) => void told.push(how), ended, traffic };
   return { bridged, told, over };
 }
 

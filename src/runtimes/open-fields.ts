@@ -1,0 +1,61 @@
+/**
+ * The allowlist of errors: the text fields of requests that an error may repeat, because it could not be understood
+ * without them. What a caller writes into any other field is masked in errors, so a new field of CRI is masked until
+ * someone adds it here.
+ *
+ * Not in it, because they hold anything: credentials, values of environment variables, arguments of commands, values of
+ * annotations and options. Of a command, the program is open. Keys of maps are open.
+ */
+export const openFields: { readonly [message: string]: readonly string[] } = {
+  VersionRequest: ["version"],
+  PodSandboxMetadata: ["name", "uid", "namespace"],
+  ContainerMetadata: ["name"],
+  PodSandboxConfig: ["hostname", "logDirectory", "labels"],
+  DNSConfig: ["servers", "searches", "options"],
+  PortMapping: ["hostIp"],
+  LinuxPodSandboxConfig: ["cgroupParent", "sysctls"],
+  NamespaceOption: ["targetId"],
+  SELinuxOption: ["user", "role", "type", "level"],
+  SecurityProfile: ["localhostRef"],
+  LinuxSandboxSecurityContext: ["seccompProfilePath"],
+  LinuxContainerSecurityContext: [
+    ...["runAsUsername", "apparmorProfile", "seccompProfilePath", "maskedPaths", "readonlyPaths"],
+  ],
+  LinuxContainerResources: ["cpusetCpus", "cpusetMems", "unified"],
+  HugepageLimit: ["pageSize"],
+  WindowsSandboxSecurityContext: ["runAsUsername"],
+  WindowsContainerSecurityContext: ["runAsUsername"],
+  ImageSpec: ["image", "userSpecifiedImage", "runtimeHandler", "imageRef"],
+  ContainerConfig: ["workingDir", "labels", "logPath"],
+  KeyValue: ["key"],
+  Mount: ["containerPath", "hostPath", "imageSubPath", "mountOptions"],
+  Device: ["containerPath", "hostPath", "permissions"],
+  Capability: ["addCapabilities", "dropCapabilities", "addAmbientCapabilities"],
+  CDIDevice: ["name"],
+  NetworkConfig: ["podCidr"],
+  RunPodSandboxRequest: ["runtimeHandler"],
+  RestorePodRequest: ["checkpointPath", "runtimeHandler"],
+  CheckpointContainerRequest: ["containerId", "location"],
+  CheckpointPodRequest: ["podSandboxId", "outputPath", "containerIds"],
+  CreateContainerRequest: ["podSandboxId"],
+  StopPodSandboxRequest: ["podSandboxId"],
+  RemovePodSandboxRequest: ["podSandboxId"],
+  PodSandboxStatusRequest: ["podSandboxId"],
+  PodSandboxStatsRequest: ["podSandboxId"],
+  UpdatePodSandboxResourcesRequest: ["podSandboxId"],
+  PortForwardRequest: ["podSandboxId"],
+  StartContainerRequest: ["containerId"],
+  StopContainerRequest: ["containerId"],
+  RemoveContainerRequest: ["containerId"],
+  ContainerStatusRequest: ["containerId"],
+  ContainerStatsRequest: ["containerId"],
+  UpdateContainerResourcesRequest: ["containerId"],
+  ReopenContainerLogRequest: ["containerId"],
+  ExecSyncRequest: ["containerId"],
+  ExecRequest: ["containerId"],
+  AttachRequest: ["containerId"],
+  PodSandboxFilter: ["id", "labelSelector"],
+  ContainerFilter: ["id", "podSandboxId", "labelSelector"],
+  PodSandboxStatsFilter: ["id", "labelSelector"],
+  ContainerStatsFilter: ["id", "podSandboxId", "labelSelector"],
+};
