@@ -258,7 +258,7 @@ export function createApp({
     policy: createPodPolicy({ level: policy.level, logRoot, kept: keptFrom(config) }),
     findCheckpoints: createCheckpointFinder(runtime, containerd),
     logRoots: [logRoot, ...nodeLogRoots],
-    containersOf: (runtime, kept) => listedContainers({ runtime, changes: events, kept, logRoot }),
+    containersOf: (view) => listedContainers({ ...view, logRoot }),
     keptLogs,
     pulls,
     pool: createBufferPool(),

@@ -16,7 +16,7 @@ import {
 } from "../grants.ts";
 import type { Access } from "../routes/define.ts";
 import { isHub, placeOf, repositoryOf } from "./reference.ts";
-import { allPods, coversPods, isScope, kindsOfPods, type Pods, scopeForKind, scopeOfPod } from "./scope.ts";
+import { allPods, coversPods, kindsOfPods, type Pods, scopeOfPod, scopesForKind } from "./scope.ts";
 
 /** The caller, and what it may do: what the process allows, and each of its own layers too. */
 export interface Caller {
@@ -142,8 +142,8 @@ export function narrowing(set: GrantSet, grant: Grant): string[] | undefined {
   if (!Array.isArray(entry)) return undefined;
   if (kind === undefined) return [...entry];
   if (entry.includes(kind) || !isOfPods(grant)) return undefined;
-  const scopes = entry.flatMap((text: string) => scopeForKind(text, kind) ?? []);
-  return scopes.length > 0 ? scopes : undefined;
+  const scopes = scopesForKind(entry, kind);
+  return scopes.length > 0 ? [...scopes] : undefined;
 }
 
 /** Whether a grant can be narrowed to pods. */
@@ -176,9 +176,11 @@ function covers(entry: true | readonly string[] | undefined, use: Use): boolean 
   const { word, kind, resource, denies } = use;
   switch (grantWords[word].takes) {
     case "kinds": {
-      if (kind !== undefined && entry.includes(kind)) return true;
-      const isOfPods = kind !== undefined && kindsOfPods.includes(kind);
-      return isOfPods && coversPods(scopesIn(entry), podsOf(resource), { kind, denies });
+      if (kind === undefined) return false;
+      if (entry.includes(kind)) return true;
+      return (
+        kindsOfPods.includes(kind) && coversPods(scopesForKind(entry, kind), podsOf(resource), { denies })
+      );
     }
     case "scope":
     case "ports":
@@ -194,18 +196,6 @@ function covers(entry: true | readonly string[] | undefined, use: Use): boolean 
 }
 
 const podsOf = (resource: Resource): Pods => (typeof resource === "string" ? undefined : resource);
-
-const scopeLists = new WeakMap<readonly string[], readonly string[]>();
-
-/** The scopes in a grant to read. The same list for the same entry, so that it is parsed once. */
-function scopesIn(entry: readonly string[]): readonly string[] {
-  let scopes = scopeLists.get(entry);
-  if (scopes === undefined) {
-    scopes = entry.filter(isScope);
-    scopeLists.set(entry, scopes);
-  }
-  return scopes;
-}
 
 /**
  * Prefixes match whole path segments: `docker.io/lib` does not cover `docker.io/library/busybox`. A grant is taken

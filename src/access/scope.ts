@@ -16,8 +16,6 @@ export interface ScopedPod {
 }
 
 interface Scope {
-  /** For grants to read: what of these pods; absent for everything. */
-  readonly kind: string | undefined;
   readonly matches: (pod: ScopedPod) => boolean;
   /** First and last ports. Absent: all ports. */
   readonly ports: readonly (readonly [number, number])[] | undefined;
@@ -26,15 +24,25 @@ interface Scope {
 /** What a grant to read may be narrowed to, because it belongs to a pod. */
 export const kindsOfPods: readonly string[] = ["pods", "containers", "stats", "events"];
 
-/** Whether an item of a grant to read is a scope, and not a kind. */
-export const isScope = (text: string): boolean => /[/:]/.test(text);
+const kindPrefix = new RegExp(`^(${kindsOfPods.join("|")}):`);
+const scopesByKind = new WeakMap<readonly string[], Map<string, readonly string[]>>();
 
-/** The scope in an item of a grant to read, if it applies to this kind: `demo/*` for `stats:demo/*`. */
-export function scopeForKind(text: string, kind: string): string | undefined {
-  if (!isScope(text)) return undefined;
-  const own = kindPrefix.exec(text)?.[1];
-  if (own === undefined) return text;
-  return own === kind ? text.slice(own.length + 1) : undefined;
+/**
+ * The scopes in a grant to read that apply to this kind: `demo/*` for `demo/*`, and for `stats:demo/*` if the kind is
+ * stats. The same list for the same grant, so that it is parsed once.
+ */
+export function scopesForKind(items: readonly string[], kind: string): readonly string[] {
+  const byKind = scopesByKind.get(items) ?? new Map<string, readonly string[]>();
+  scopesByKind.set(items, byKind);
+  const scopes = byKind.get(kind) ?? items.flatMap((item) => scopeForKind(item, kind) ?? []);
+  byKind.set(kind, scopes);
+  return scopes;
+}
+
+function scopeForKind(item: string, kind: string): string | undefined {
+  const own = kindPrefix.exec(item)?.[1];
+  if (own !== undefined) return own === kind ? item.slice(own.length + 1) : undefined;
+  return /[/:]/.test(item) ? item : undefined;
 }
 
 const parsed = new WeakMap<readonly string[], readonly Scope[]>();
@@ -49,17 +57,12 @@ function scopesOf(texts: readonly string[]): readonly Scope[] {
   return scopes;
 }
 
-const kindPrefix = new RegExp(`^(${kindsOfPods.join("|")}):`);
 const portSuffix = /:([0-9,-]+)$/;
 
 function parseScope(text: string): Scope {
-  const kind = kindPrefix.exec(text)?.[1];
-  const withoutKind = kind === undefined ? text : text.slice(kind.length + 1);
-  const ports = portSuffix.exec(withoutKind)?.[1];
-  const pods = ports === undefined ? withoutKind : withoutKind.slice(0, -ports.length - 1);
+  const ports = portSuffix.exec(text)?.[1];
   return {
-    kind,
-    matches: podMatcher(pods),
+    matches: podMatcher(ports === undefined ? text : text.slice(0, -ports.length - 1)),
     ports: ports?.split(",").map((range) => {
       const [first, last = first] = range.split("-").map(Number);
       return [first ?? 0, last ?? 0] as const;
@@ -104,7 +107,7 @@ export const allPods = Symbol("all pods");
 export type Pods = ScopedPod | typeof allPods | undefined;
 
 /**
- * Whether scopes cover `pods`. Of those for reading, only those of this kind count.
+ * Whether scopes cover `pods`.
  *
  * While the pod or the port is unknown, nothing is denied or refused: the check is repeated once it is known. All pods
  * are covered by no scope, and denied by each.
@@ -112,10 +115,9 @@ export type Pods = ScopedPod | typeof allPods | undefined;
 export function coversPods(
   texts: readonly string[],
   pods: Pods,
-  { kind, denies }: { readonly kind?: string | undefined; readonly denies: boolean },
+  { denies }: { readonly denies: boolean },
 ): boolean {
   return scopesOf(texts).some((scope) => {
-    if (kind !== undefined && kind !== (scope.kind ?? kind)) return false;
     if (pods === undefined) return !denies;
     if (pods === allPods) return denies;
     if (!scope.matches(pods)) return false;

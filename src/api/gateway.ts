@@ -12,7 +12,7 @@ import type { Rpc } from "../gen/methods.ts";
 import type { Inventory, Kind } from "../inventory/inventory.ts";
 import type { CallerLimiter } from "../limits/caller-limiter.ts";
 import type { KeptLogs } from "../logs/keeping/kept-logs.ts";
-import type { ContainerSource } from "../logs/logged-containers.ts";
+import type { ContainerSource, SourceOptions } from "../logs/logged-containers.ts";
 import type { LogsObserver } from "../logs/read-logs.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
 import type { FindCheckpoints } from "../runtimes/checkpoint-images.ts";
@@ -53,7 +53,7 @@ export interface Gateway {
   /** Lists the containers whose logs can be read. */
   readonly containers: ContainerSource;
   /** The same for another view of the node. */
-  readonly containersOf: (runtime: Runtime, kept: KeptLogs) => ContainerSource;
+  readonly containersOf: (view: Omit<SourceOptions, "logRoot">) => ContainerSource;
   /** The logs in the gateway's own folder, also those of removed containers. */
   readonly keptLogs: KeptLogs;
   /** Logs are read only from these folders and their subfolders. */

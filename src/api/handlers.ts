@@ -1,6 +1,5 @@
 /** The handlers of custom and stream routes, by route id. */
 import { type Caller, canUse, layersOf, narrowing } from "../access/authorize.ts";
-import { allPods } from "../access/scope.ts";
 import { call } from "../cri/call.ts";
 import { requestRules } from "../cri/request-rules.ts";
 import { GatewayError } from "../errors.ts";
@@ -17,6 +16,7 @@ import { breaks } from "../wire/field-rule.ts";
 import { invalid } from "./bind.ts";
 import type { CustomHandler } from "./custom.ts";
 import { listEvents } from "./event-handler.ts";
+import { imageInUse } from "./image-in-use.ts";
 import { inputOf } from "./input.ts";
 import { logHandlers } from "./log-routes.ts";
 import { readPostMortem } from "./post-mortem.ts";
@@ -51,13 +51,7 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
     const kept = await whyKept(runtime, found, { onCancel });
     if (kept) throw new GatewayError("image_pinned", `Cannot remove image "${image.image}": ${kept}`);
     const user = await findContainerUsing(runtime, found, { onCancel });
-    if (user)
-      throw new GatewayError(
-        "image_in_use",
-        `Cannot remove image "${image.image}": ${
-          canUse("read:containers", caller, allPods) ? `container "${user.id}"` : "a container"
-        } uses it`,
-      );
+    if (user) throw imageInUse(image.image, user, caller);
     const { dryRun } = input;
     if (!dryRun) {
       await call(runtime, "ImageService/RemoveImage", { image: { image: found.id } }, { onCancel });
@@ -72,8 +66,8 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
 
   getPostMortem: readPostMortem,
 
-  pruneImages: async ({ bound, onCancel }, { runtime }) =>
-    pruneImages(runtime, inputOf("pruneImages", bound), { onCancel }),
+  pruneImages: async ({ bound, caller, onCancel }, { runtime }) =>
+    pruneImages(runtime, inputOf("pruneImages", bound), { caller, onCancel }),
 
   prunePods: async ({ bound, onCancel }, { runtime }) =>
     prunePods(runtime, inputOf("prunePods", bound), { onCancel }),

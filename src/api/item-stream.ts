@@ -121,6 +121,8 @@ async function* textOf<Item extends object>(
       const text = typeof some === "string" ? some : listOf(some).map(textOfItem).join("");
       if (text !== "") yield text;
     }
+    // Some sources just end when they are cancelled, which would look like the last item.
+    if (ending.reason !== undefined) throw ending.reason;
   } catch (error) {
     if (!ctx.reply.raw.destroyed) yield format.error(problemFor(gateway, ctx, ending.reason ?? error));
   }

@@ -49,7 +49,8 @@ export async function readPostMortem(
   async function may(grant: Grant): Promise<boolean> {
     if (canUse(grant, caller, allPods)) return true;
     if (!canUse(grant, caller)) return false;
-    ownPod ??= gateway.inventory.podOf("container", id).catch(() => undefined);
+    // Of a removed container, events may tell.
+    ownPod ??= gateway.inventory.podOf("container", id).catch(() => gateway.events.podOf("container", id));
     const pod = await ownPod;
     return pod !== undefined && canUse(grant, caller, pod);
   }

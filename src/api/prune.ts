@@ -1,4 +1,5 @@
 /** Removes what nothing uses any more: images without containers, and pods that have stopped. */
+import type { Caller } from "../access/authorize.ts";
 import { maxAgeMs } from "../config/quantities.ts";
 import { call } from "../cri/call.ts";
 import type { CallOptions, Runtime } from "../cri/channel.ts";
@@ -9,6 +10,7 @@ import type { AnswerOf } from "../routes/answers.ts";
 import type { ParametersOf } from "../routes/parameter-schemas.ts";
 import { podImageId } from "../runtimes/kept-image.ts";
 import { managedLabel } from "../runtimes/pod-config.ts";
+import { imageInUse } from "./image-in-use.ts";
 import { matchesLabels, parseLabelSelector } from "./label-selector.ts";
 import { durationParameter } from "./time-parameters.ts";
 
@@ -25,7 +27,7 @@ const width = 4;
 export async function pruneImages(
   runtime: Runtime,
   { dryRun, untagged }: ParametersOf<"pruneImages">,
-  options: CallOptions,
+  { caller, ...options }: CallOptions & { readonly caller: Caller },
 ): Promise<AnswerOf<"pruneImages">> {
   const { images } = await call(runtime, "ImageService/ListImages", {}, options);
   // After the images, so that a container that is created meanwhile counts.
@@ -43,11 +45,7 @@ export async function pruneImages(
     ? nothingDone
     : await removeEach(candidates, 1, async (image) => {
         const user = await findContainerUsing(runtime, image, options);
-        if (user !== undefined)
-          throw new GatewayError(
-            "image_in_use",
-            `Cannot remove image "${image.id}": container "${user.id}" uses it`,
-          );
+        if (user !== undefined) throw imageInUse(image.id, user, caller);
         await call(runtime, "ImageService/RemoveImage", { image: { image: image.id } }, options);
       });
   const pruned = candidates.map((image) => ({

@@ -3,12 +3,13 @@
  * no handler can answer with what is out of scope: to the caller, that does not exist.
  */
 import { type Caller, canUse } from "../access/authorize.ts";
-import type { EventItem, EventType } from "../events/node-event.ts";
+import { type EventItem, isControl } from "../events/node-event.ts";
 import type { NodeEvents } from "../events/node-events.ts";
 import type { Grant } from "../grants.ts";
 import { createInventory, type Inventory, type Kind } from "../inventory/inventory.ts";
 import { withNameHints } from "../inventory/name-hints.ts";
-import { createVisibility, type Visibility } from "../inventory/visibility.ts";
+import { createVisibility, type SeenPod, type Visibility } from "../inventory/visibility.ts";
+import { tellingNoIds } from "../inventory/without-ids.ts";
 import type { KeptLogs } from "../logs/keeping/kept-logs.ts";
 import { compose } from "../runtimes/compose.ts";
 import { withVisible } from "../runtimes/visible.ts";
@@ -19,34 +20,44 @@ import { createSingleflight } from "./singleflight.ts";
 
 /** `grant`: what decides which pods there are. */
 export function scopedGateway(gateway: Gateway, caller: Caller, grant: Grant): Gateway {
-  const visibility = createVisibility(gateway.inventory, (pod) => canUse(grant, caller, pod));
+  const visibility = visibilityOf(gateway, caller, grant);
   const runtime = compose(gateway.runtime, withVisible(visibility));
   const keptLogs = visibleLogs(gateway.keptLogs, visibility);
+  const events = visibleEvents(gateway.events, visibility);
   return {
     ...gateway,
-    runtime,
-    keptLogs,
-    inventory: visibleInventory(runtime),
-    containers: gateway.containersOf(runtime, keptLogs),
-    events: visibleEvents(gateway.events, visibility),
+    ...{ runtime, keptLogs, events },
+    inventory: visibleInventory(runtime, visibility),
+    containers: gateway.containersOf({ runtime, kept: keptLogs, changes: events }),
     usage: visibleUsage(gateway.usage, visibility),
     share: createSingleflight(),
     readable: (kind) => readable(gateway, caller, kind),
   };
 }
 
+const visibilityOf = ({ inventory, events }: Gateway, caller: Caller, grant: Grant): Visibility =>
+  createVisibility({ inventory, removed: events, sees: (pod) => canUse(grant, caller, pod) });
+
 /** Those whose ids the caller may know, since it may read them, though it lacks another grant for them. */
 function readable(gateway: Gateway, caller: Caller, kind: Kind): Inventory {
-  const grant = kind === "pod" ? "read:pods" : "read:containers";
-  const visibility = createVisibility(gateway.inventory, (pod) => canUse(grant, caller, pod));
-  return visibleInventory(compose(gateway.runtime, withVisible(visibility)));
+  const visibility = visibilityOf(gateway, caller, kind === "pod" ? "read:pods" : "read:containers");
+  return visibleInventory(compose(gateway.runtime, withVisible(visibility)), visibility);
 }
 
-/** An inventory that answers the same for what does not exist and for what is not seen: it looks every id up. */
-function visibleInventory(runtime: Gateway["runtime"]): Inventory {
+/**
+ * An inventory that answers the same for what does not exist and for what is not seen: it looks every id up. A removed
+ * one is found where nothing requires that it exists.
+ */
+function visibleInventory(runtime: Gateway["runtime"], { among }: Visibility): Inventory {
   const inventory = createInventory(runtime);
   return withNameHints(
-    { ...inventory, resolve: (kind, id) => inventory.resolve(kind, id, { mustExist: true }) },
+    {
+      ...inventory,
+      async resolve(kind, id, { mustExist = false } = {}) {
+        if (!mustExist && (await among(kind, [id])).has(id)) return id;
+        return await inventory.resolve(kind, id, { mustExist: true });
+      },
+    },
     runtime,
   );
 }
@@ -57,35 +68,25 @@ function visibleLogs(kept: KeptLogs, { sees }: Visibility): KeptLogs {
     select: (selection) =>
       kept
         .select(selection)
-        .filter(({ owner: { namespace, pod, labels, podLabels } }) =>
-          sees({ namespace, name: pod, labels: podLabels ?? labels }),
+        .filter(({ owner: { namespace, pod: name, podLabels: labels } }) =>
+          seesKnown(sees, { namespace, name, labels }),
         ),
   };
 }
 
-// ---- Events ----
-
-const imageEvents: ReadonlySet<string> = new Set<EventType>([
-  "image.pulled",
-  "image.tagged",
-  "image.removed",
-]);
-
 /** Without those of images, which belong to the node. */
 function visibleEvents(events: NodeEvents, visibility: Visibility): NodeEvents {
-  /** Pods that were looked up: of removed ones, events are all that is left. */
-  const known = new Map<string, boolean>();
+  /** Undefined if events did not tell of this pod. */
+  const seesPod = (id: string): boolean | undefined => {
+    const pod = events.podOf("pod", id);
+    return pod && visibility.sees(pod);
+  };
 
   async function isVisible(item: EventItem): Promise<boolean> {
-    if (!("podSandboxId" in item) || item.podSandboxId === undefined) return !imageEvents.has(item.type);
-    const { podSandboxId: id, namespace = "", pod: name = "", labels = {} } = item;
-    let isSeen = known.get(id);
-    if (isSeen === undefined) {
-      isSeen = await visibility.seesPod(id, { namespace, name, labels });
-      if (known.size >= maxKnown) known.clear();
-      known.set(id, isSeen);
-    }
-    return isSeen;
+    if (isControl(item)) return true;
+    const { podSandboxId: id } = item;
+    if (id === undefined) return false;
+    return seesPod(id) ?? (await visibility.among("pod", [id])).has(id);
   }
 
   return {
@@ -94,38 +95,32 @@ function visibleEvents(events: NodeEvents, visibility: Visibility): NodeEvents {
       return events.readers;
     },
     async read(options) {
-      const items = await events.read(options);
+      const items = await tellingNoIds(events.read(options));
       return (async function* () {
         for await (const item of items) if (await isVisible(item)) yield item;
       })();
     },
+    onChange: ({ changed, ...options }) =>
+      events.onChange({
+        ...options,
+        changed(change) {
+          if (seesPod(change.event?.podSandboxId ?? "") !== false) changed(change);
+        },
+      }),
   };
 }
 
-const maxKnown = 10_000;
+function visibleUsage(usage: Collector, { sees }: Visibility): Collector {
+  const isVisible = ({ namespace, name, pod = name, podLabels: labels }: Member): boolean =>
+    seesKnown(sees, { namespace, name: pod, labels });
 
-// ---- Usage ----
-
-function visibleUsage(usage: Collector, visibility: Visibility): Collector {
-  /** The pods of the newest round. */
-  let seen: ReadonlySet<string> = new Set();
-  const podIdOf = ({ id, podSandboxId = id }: Member): string => podSandboxId;
-
-  async function visibleRound(round: Round): Promise<Round> {
-    seen = await visibility.among("pod", [...new Set(round.members.map(podIdOf))]);
-    return select(round, seen);
-  }
-
-  function select(round: Round, pods: ReadonlySet<string>): Round {
-    const chosen = [...round.members.keys()].filter((index) => {
-      const member = round.members[index];
-      return member !== undefined && pods.has(podIdOf(member));
-    });
+  function visibleRound({ time, members, values }: Round): Round {
     const width = figures.length;
-    const values = new Float64Array(chosen.length * width);
-    for (const [at, index] of chosen.entries())
-      values.set(round.values.subarray(index * width, (index + 1) * width), at * width);
-    return { time: round.time, members: chosen.flatMap((index) => round.members[index] ?? []), values };
+    const chosen = [...members.entries()].filter(([, member]) => isVisible(member));
+    const visible = new Float64Array(chosen.length * width);
+    for (const [at, [index]] of chosen.entries())
+      visible.set(values.subarray(index * width, (index + 1) * width), at * width);
+    return { time, members: chosen.map(([, member]) => member), values: visible };
   }
 
   return {
@@ -134,16 +129,20 @@ function visibleUsage(usage: Collector, visibility: Visibility): Collector {
       return usage.watchers;
     },
     async watch(kind, options) {
-      const rounds = await usage.watch(kind, options);
-      const first = usage.latest(kind);
-      if (first !== undefined) await visibleRound(first);
+      const rounds = await tellingNoIds(usage.watch(kind, options));
       return (async function* () {
-        for await (const round of rounds) yield await visibleRound(round);
+        for await (const round of rounds) yield visibleRound(round);
       })();
     },
     latest(kind) {
       const round = usage.latest(kind);
-      return round === undefined ? undefined : select(round, seen);
+      return round && visibleRound(round);
     },
   };
 }
+
+/** Nobody sees a pod whose labels are not known: a denial may name one of them. */
+const seesKnown = (
+  sees: Visibility["sees"],
+  { labels, ...pod }: Omit<SeenPod, "labels"> & { readonly labels: SeenPod["labels"] | undefined },
+): boolean => labels !== undefined && sees({ ...pod, labels });

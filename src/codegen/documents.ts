@@ -1,6 +1,6 @@
 /**
- * Generates the published documents from the tables in src/: openapi/openapi.json, .env.example,
- * THIRD-PARTY.md, and the generated parts of README.md and docs/.
+ * Generates what derives from the tables in src/: openapi/openapi.json, the operations and types of the client in
+ * src/client/gen, .env.example, THIRD-PARTY.md, and the generated parts of README.md and docs/.
  *
  * `node dist/src/codegen/documents.js` writes them. With `--check` it writes nothing and fails if a file is stale. It
  * imports src/gen, so generate and build that first.
@@ -10,6 +10,8 @@ import { join } from "node:path";
 import { envExample } from "../config.ts";
 import { routes } from "../routes/index.ts";
 import { version } from "../version.ts";
+import { printOperations } from "./client/print-operations.ts";
+import { printTypes } from "./client/print-types.ts";
 import { withMadeParts } from "./made-parts.ts";
 import { openApi } from "./openapi/document.ts";
 import { thirdPartyNotice } from "./third-party.ts";
@@ -21,8 +23,12 @@ const markdown = [
     .map((name) => join("docs", name)),
 ];
 
+const document = openApi(routes, version);
+
 const wanted: ReadonlyMap<string, string> = new Map([
-  [join("openapi", "openapi.json"), `${JSON.stringify(openApi(routes, version), null, 2)}\n`],
+  [join("openapi", "openapi.json"), `${JSON.stringify(document, null, 2)}\n`],
+  [join("src", "client", "gen", "operations.ts"), printOperations(routes, document)],
+  [join("src", "client", "gen", "types.ts"), printTypes(document)],
   [".env.example", envExample()],
   ["THIRD-PARTY.md", thirdPartyNotice(".")],
   ...markdown.map((path) => [path, withMadeParts(path, readFileSync(path, "utf8"))] as const),

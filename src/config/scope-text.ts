@@ -4,6 +4,8 @@ import { grantWords } from "../grants.ts";
 import { unknownWord } from "./check-options.ts";
 
 const name = /^[A-Za-z0-9._*-]+$/;
+/** As in Kubernetes. The time of a comparison grows with the lengths of both names. */
+const maxNameLength = 253;
 /** As in Kubernetes: an optional prefix, and 63 characters. */
 const labelKey = /^([A-Za-z0-9.-]{1,253}\/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
 const labelValue = /^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/;
@@ -36,6 +38,7 @@ export function readScope(text: string): string {
   for (const part of pod === undefined ? [namespace] : [namespace, pod]) {
     if (part === "") throw refuse("has an empty part");
     if (!name.test(part)) throw refuse(`has "${part}", which is not a name`);
+    if (part.length > maxNameLength) throw refuse(`has a name of more than ${maxNameLength} characters`);
   }
   return text;
 }

@@ -76,6 +76,9 @@ export type Control =
 
 export type EventItem = NodeEvent | SnapshotEvent | Control;
 
+export const isControl = (item: EventItem): item is Control =>
+  item.type === "bookmark" || item.type === "resync" || item.type === "gap";
+
 /** Nanoseconds since 1970 as RFC 3339; without a time, now. */
 export function timeOf(nanos: bigint | undefined): string {
   const ms = nanos === undefined || nanos <= 0n ? Date.now() : Number(nanos / 1_000_000n);

@@ -10,16 +10,18 @@ import { setTimeout as delay } from "node:timers/promises";
 import { CallCancelled, type Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
 import type { ChangeOptions, NodeChanges } from "../inventory/changes.ts";
+import type { Kind } from "../inventory/inventory.ts";
+import type { SeenPod } from "../inventory/visibility.ts";
 import { identify } from "../runtimes/identity.ts";
 import { createEventReaders } from "./event-readers.ts";
 import { createEventRing, type EventRing } from "./event-ring.ts";
 import { type EventSourceName, listEveryMs as listEvery, sourceOf } from "./event-source.ts";
 import { createImageState } from "./image-state.ts";
 import {
-  type Control,
   type EventDraft,
   type EventItem,
   type EventType,
+  isControl,
   type NodeEvent,
   type SnapshotEvent,
   timeOf,
@@ -54,6 +56,8 @@ export interface NodeEvents {
   readonly onChange: NodeChanges["onChange"];
   /** The known events of a container. Undefined while nobody reads events, as none are kept then. */
   ofContainer(containerId: string): KnownEvents | undefined;
+  /** The pod of this id, or of the container, as far as events told. Undefined while nobody reads events. */
+  podOf(kind: Kind, id: string): SeenPod | undefined;
   /** Returns where events come from, or would come from if there were a reader. @throws {GatewayError} */
   source(): Promise<EventSourceName>;
   /** Reads a container whose state may have changed without an event, for example after a failed start. */
@@ -106,6 +110,8 @@ interface Session {
   /** Settles once the state is complete; rejects if the runtime cannot be followed from the start. */
   readonly ready: Promise<void>;
   readonly state: NodeState;
+  /** By id, also those that have been removed. */
+  readonly pods: Map<string, SeenPod>;
   boot: string;
   seq: number;
   ring: EventRing;
@@ -132,6 +138,7 @@ export function createNodeEvents({
   function begin(): Session {
     let quiet = true;
     const emit = (draft: EventDraft): string => {
+      notePod(one.pods, draft);
       if (quiet) return "";
       one.seq++;
       const event: NodeEvent = { id: idOf(one), ...draft };
@@ -152,6 +159,7 @@ export function createNodeEvents({
       abort,
       ready,
       state,
+      pods: new Map(),
       boot: newBoot(),
       seq: 0,
       ring: createEventRing(),
@@ -310,6 +318,10 @@ export function createNodeEvents({
       const { ring } = session;
       return { events: ring.ofContainer(containerId), completeSinceMs: ring.completeSinceMs };
     },
+    podOf(kind, id) {
+      const ofContainer = (): string | undefined => session?.ring.ofContainer(id).at(-1)?.podSandboxId;
+      return session?.pods.get((kind === "pod" ? id : ofContainer()) ?? "");
+    },
     source: bestSource,
     lookAt(containerId) {
       session?.reader?.lookAtContainer(containerId).catch(report);
@@ -326,9 +338,6 @@ export function createNodeEvents({
   };
 }
 
-const isControl = (item: EventItem): item is Control =>
-  item.type === "bookmark" || item.type === "resync" || item.type === "gap";
-
 /** Selects what changes the state of a pod or container: of one, or of any. Commands and images do not. */
 function isChangeOf({ podSandboxId, containerId }: ChangeOptions["of"] = {}): (item: EventItem) => boolean {
   return (item) => {
@@ -337,6 +346,18 @@ function isChangeOf({ podSandboxId, containerId }: ChangeOptions["of"] = {}): (i
     if (containerId !== undefined) return item.containerId === containerId;
     return podSandboxId === undefined || item.podSandboxId === podSandboxId;
   };
+}
+
+/** Pods that are remembered, with those that have been removed. */
+const maxPods = 10_000;
+
+/** Only the events of a pod itself have its labels alone. */
+function notePod(pods: Map<string, SeenPod>, { type, podSandboxId: id, ...facts }: EventDraft): void {
+  if (type !== "pod.created" || id === undefined) return;
+  const { namespace = "", pod: name = "", labels = {} } = facts;
+  pods.set(id, { namespace, name, labels });
+  const [oldest = ""] = pods.keys();
+  if (pods.size > maxPods) pods.delete(oldest);
 }
 
 /** The clock of another process may be ahead. */

@@ -12,6 +12,7 @@ import { callerOf } from "../api/context.ts";
 import { routerPath } from "../api/router-path.ts";
 import { GatewayError } from "../errors.ts";
 import type { SeenPod } from "../inventory/visibility.ts";
+import { tellingNoIds } from "../inventory/without-ids.ts";
 import type { ContainerMetrics, Sees } from "../metrics/container-metrics.ts";
 import { expositionType } from "../metrics/exposition.ts";
 import type { Current, GatewayMetrics } from "../metrics/gateway-metrics.ts";
@@ -66,7 +67,8 @@ export function registerMetrics(app: FastifyInstance, scrapes: Scrapes): void {
       requireGrant("read:stats", caller, path === "/metrics" ? allPods : undefined);
       const seesAll = canUse("read:stats", caller, allPods);
       const sees = seesAll ? undefined : (pod: SeenPod) => canUse("read:stats", caller, pod);
-      return reply.type(expositionType).send(await scrapes.open(path, sees));
+      const opened = scrapes.open(path, sees);
+      return reply.type(expositionType).send(await (seesAll ? opened : tellingNoIds(opened)));
     });
   }
 }

@@ -29,7 +29,6 @@ import type { AnonymousRequests } from "../limits/anonymous-requests.ts";
 import type { CallerLimiter } from "../limits/caller-limiter.ts";
 import type { Connections } from "../limits/connections.ts";
 import type { KeptLogs } from "../logs/keeping/kept-logs.ts";
-import type { ContainerSource } from "../logs/logged-containers.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
 import { routes } from "../routes/index.ts";
@@ -104,7 +103,7 @@ export interface ServerOptions {
   readonly readMemory: ReadMemoryHistory;
   readonly budget: OutputBudget;
   /** See `Gateway`. */
-  readonly containersOf: (runtime: Runtime, kept: KeptLogs) => ContainerSource;
+  readonly containersOf: Gateway["containersOf"];
   /** See `Gateway`. */
   readonly keptLogs: KeptLogs;
   /** Folders below which the logs of containers may lie. */
@@ -252,7 +251,11 @@ export function createServer(options: ServerOptions): Server {
   const gateway: Gateway = {
     ...options,
     logsObserver: options.metrics.logs,
-    containers: options.containersOf(options.runtime, options.keptLogs),
+    containers: options.containersOf({
+      runtime: options.runtime,
+      kept: options.keptLogs,
+      changes: options.events,
+    }),
     share: createSingleflight(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
     audit,

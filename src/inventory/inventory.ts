@@ -42,8 +42,8 @@ export interface Inventory {
    */
   podOf(kind: Kind, id: string): Promise<PodFacts>;
   /**
-   * Returns the pods for full ids of pods or of containers, by these ids, without those that do not exist. Lists at most
-   * once, however many have not been seen before.
+   * Returns the pods for full ids of pods or of containers, by these ids, without those that do not exist and were not
+   * seen before. Lists at most once, however many have not been seen before.
    */
   podsOf(kind: Kind, ids: readonly string[]): Promise<ReadonlyMap<string, PodFacts>>;
 }
@@ -131,16 +131,18 @@ export function createInventory(runtime: Runtime): Inventory {
     },
 
     async podsOf(kind, ids) {
-      const podIdOf = (id: string, listed = podOfContainer): string | undefined =>
-        kind === "pod" ? id : listed.get(id);
+      const podIdOf = (id: string): string | undefined => (kind === "pod" ? id : podOfContainer.get(id));
       if (ids.every((id) => pods.has(podIdOf(id) ?? ""))) return pick(ids, podIdOf, pods);
-      // One that has not been seen may not exist any more. These lists are complete, while the memory has a limit.
       const [found, containers] = await Promise.all([
         listPods(),
         kind === "container" ? listContainers() : [],
       ]);
+      // The memory has a limit, while these lists are complete.
+      const listed = new Map(found.map((pod) => [pod.id, pod]));
       const owners = new Map(containers.map(({ id, podSandboxId }) => [id, podSandboxId]));
-      return pick(ids, (id) => podIdOf(id, owners), new Map(found.map((pod) => [pod.id, pod])));
+      return pick(ids, (id) => owners.get(id) ?? podIdOf(id), {
+        get: (id: string) => listed.get(id) ?? pods.get(id),
+      });
     },
   };
 }
@@ -149,7 +151,7 @@ export function createInventory(runtime: Runtime): Inventory {
 function pick(
   ids: readonly string[],
   podIdOf: (id: string) => string | undefined,
-  pods: ReadonlyMap<string, PodFacts>,
+  pods: Pick<ReadonlyMap<string, PodFacts>, "get">,
 ): ReadonlyMap<string, PodFacts> {
   const picked = new Map<string, PodFacts>();
   for (const id of ids) {

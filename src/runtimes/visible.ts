@@ -8,6 +8,7 @@ import { GatewayError } from "../errors.ts";
 import { methods, type Rpc } from "../gen/methods.ts";
 import { absent, type Kind } from "../inventory/inventory.ts";
 import type { Visibility } from "../inventory/visibility.ts";
+import { idsIn, withoutIds } from "../inventory/without-ids.ts";
 import { type FieldPath, keepItems, stringAt } from "../wire/scan.ts";
 import type { Interceptor } from "./compose.ts";
 
@@ -89,37 +90,52 @@ export const withVisible =
       const reply = await below.call(rpc, request, { ...options, onFailedMember: (one) => failed.push(one) });
       if (onFailedMember !== undefined && failed.length > 0) {
         const ids = failed.map(({ id }) => id);
-        const seen = await visibility.among(rpc.includes("Container") ? "container" : "pod", ids);
-        for (const one of failed) if (seen.has(one.id)) onFailedMember(one);
+        // A pod can be the member of a list of containers that cannot be read.
+        const kinds = ["pod", "container"] as const;
+        const seen = await Promise.all(kinds.map((kind) => visibility.among(kind, ids)));
+        for (const one of failed) if (seen.some((some) => some.has(one.id))) onFailedMember(one);
       }
       return await visibleItems(rpc, owned, reply);
     }
 
+    /** An error that tells of no other pod, not even in the words of the runtime. What the request says may stay. */
+    async function withoutOthers(error: unknown, request: Uint8Array): Promise<unknown> {
+      if (!(error instanceof GatewayError)) return error;
+      const asked = Buffer.from(request).toString("latin1");
+      const ids = new Set(idsIn(error).filter((id) => !asked.includes(id)));
+      // If nobody can say whose they are, none is told.
+      const hidden = await visibility.hidden([...ids]).catch(() => ids);
+      const isPort = error.code === "port_in_use";
+      if (hidden.size === 0 && !isPort) return error;
+      return withoutIds(error, (id) => hidden.has(id), isPort ? withoutHolder : undefined);
+    }
+
     return {
       ...below,
-      async call(rpc, request, options) {
+      async call(rpc, request, options = {}) {
         const owned = ownedBy.get(rpc);
-        if (owned !== undefined) return await list(rpc, request, owned, options ?? {});
-        await requireSeen(rpc, request);
-        return await below.call(rpc, request, options).catch((error: unknown) => {
-          throw withoutHolder(error);
-        });
+        if (owned === undefined) await requireSeen(rpc, request);
+        try {
+          if (owned !== undefined) return await list(rpc, request, owned, options);
+          return await below.call(rpc, request, options);
+        } catch (error) {
+          throw await withoutOthers(error, request);
+        }
       },
       async *stream(rpc, request, options) {
         const owned = ownedBy.get(rpc);
-        for await (const message of below.stream(rpc, request, options))
-          yield owned === undefined ? message : await visibleItems(rpc, owned, message);
+        try {
+          for await (const message of below.stream(rpc, request, options))
+            yield owned === undefined ? message : await visibleItems(rpc, owned, message);
+        } catch (error) {
+          throw await withoutOthers(error, request);
+        }
       },
     } satisfies Runtime;
   };
 
 /** Does not tell which pod has a port. */
-function withoutHolder(error: unknown): unknown {
-  if (!(error instanceof GatewayError && error.code === "port_in_use")) return error;
-  const plain = (text: string): string => text.replace(/ is in use by .*/s, " is in use");
-  const errors = error.errors.map((one) => ({ ...one, detail: plain(one.detail) }));
-  return new GatewayError(error.code, plain(error.message), { errors, cause: error });
-}
+const withoutHolder = (text: string): string => text.replace(/ is in use by .*/s, " is in use");
 
 const names = new Map<Rpc, readonly (readonly [Kind, FieldPath])[]>();
 

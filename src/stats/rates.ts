@@ -7,6 +7,8 @@ export interface Member {
   readonly name: string;
   readonly namespace: string;
   readonly labels: { readonly [key: string]: string };
+  /** Those of the pod alone. Undefined if it could not be read. */
+  readonly podLabels: { readonly [key: string]: string } | undefined;
   /** Of a container. */
   readonly podSandboxId?: string;
   readonly pod?: string;
@@ -75,9 +77,9 @@ export function roundOf(kind: Kind, reading: NodeReading, before: Before | undef
 
 function memberOf(reading: PodReading | ContainerReading): Member {
   const { id, name, namespace, labels } = reading;
-  return "pod" in reading
-    ? { id, name, namespace, labels, podSandboxId: reading.podSandboxId, pod: reading.pod }
-    : { id, name, namespace, labels };
+  if (!("pod" in reading)) return { id, name, namespace, labels, podLabels: labels };
+  const { podLabels, podSandboxId, pod } = reading;
+  return { id, name, namespace, labels, podLabels, podSandboxId, pod };
 }
 
 /** Uses the samples' own times: a runtime may return a sample that is some seconds old. */

@@ -95,6 +95,7 @@ export function createNodeReader({
         pod: pod?.metadata?.name ?? "",
         namespace: pod?.metadata?.namespace ?? "",
         labels: container.labels,
+        podLabels: pod?.labels,
         image: facts?.image ?? container.image?.image ?? container.imageRef,
         ...present({
           startedAt: facts?.startedAt,

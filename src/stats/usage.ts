@@ -95,6 +95,8 @@ export interface ContainerReading {
   readonly pod: string;
   readonly namespace: string;
   readonly labels: { readonly [key: string]: string };
+  /** Undefined if its pod could not be read. */
+  readonly podLabels: { readonly [key: string]: string } | undefined;
   readonly image: string;
   /** In seconds since the epoch; absent if the runtime does not report it. */
   readonly startedAt?: number;

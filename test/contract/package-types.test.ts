@@ -61,6 +61,46 @@ createGateway({ logger: { info() {} } });
 gateway.address = "";
 `;
 
+/** A program of the client. It needs no types of Node: browsers have none. */
+const clientProgram = `
+import { type Client, createClient, CrestError, type EventItem, type Fetch, type Items, type List, type ProblemCode, type Pull } from "crest-cri/client";
+
+const client: Client = createClient({ server: new URL("http://127.0.0.1:8585"), token: async () => "token" });
+const fetch: Fetch = (url, init) => globalThis.fetch(url, init);
+createClient({ server: "http://127.0.0.1:8585", token: "token", fetch: globalThis.fetch });
+const { signal } = new AbortController();
+const pods: List<{ readonly id: string }, { readonly continue?: string | undefined }> = client.listPods({}, { signal });
+const events: Items<EventItem, object> = client.listEvents({ watch: true }, { reconnect: false });
+for await (const { type } of events) if (type === "container.exited") break;
+const { podSandboxId } = await client.runPod({ body: { metadata: { name: "web" } } }, { headers: { "X-Request-Id": "1" } });
+const { containerId }: { containerId: string } = await client.createContainer({ podSandboxId, body: { metadata: { name: "a" }, image: { image: "b" } } });
+const nothing: void = await client.startContainer({ containerId });
+const session = await client.exec({ containerId, command: ["sh"], tty: true, stdin: true }, { signal });
+for await (const chunk of session.stdout) { const bytes: Uint8Array = chunk; await session.stdin.write(bytes); }
+const code: number = await session.exitCode;
+for await (const { progress } of client.pullImage({ body: { image: { image: "b" } }, detach: undefined })) { const pull: Pull | undefined = progress; void pull; }
+const known: ProblemCode = "not_found";
+const isGone = (error: unknown): boolean => error instanceof CrestError && error.code === known;
+export { code, fetch, isGone, nothing, pods };
+
+// @ts-expect-error
+client.getPod();
+// @ts-expect-error
+client.getPod({ podSandboxid: "x" });
+// @ts-expect-error
+client.stopPod({ podSandboxId: "x", timeout: "1" });
+// @ts-expect-error
+client.runPod({ body: { metadata: { nam: "web" } } });
+// @ts-expect-error
+client.exec({ containerId });
+// @ts-expect-error
+client.listPods({ state: "RUNNING" });
+// @ts-expect-error
+client.getVersion({}, { abort: signal });
+// @ts-expect-error
+createClient({ server: "http://127.0.0.1:8585" });
+`;
+
 test("a program compiles against the types in the package, and mistakes in options do not", async (t) => {
   const root = repositoryRoot();
   const folder = await tempDir(t);
@@ -76,21 +116,28 @@ test("a program compiles against the types in the package, and mistakes in optio
   }
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }\n');
   writeFileSync(join(folder, "main.ts"), program);
-  const compilerOptions = {
-    target: "es2023",
-    lib: ["es2023"],
-    module: "nodenext",
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    noUncheckedIndexedAccess: true,
-    skipLibCheck: false,
-    noEmit: true,
-    types: ["node"],
-    typeRoots: [join(root, "node_modules", "@types")],
-  };
-  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["main.ts"] }));
-  const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
-  const { status, stdout } = spawnSync(process.execPath, [compiler, "-p", folder], { encoding: "utf8" });
-  assert.equal(stdout, "");
-  assert.equal(status, 0);
+  writeFileSync(join(folder, "client.ts"), clientProgram);
+  const onNode = { lib: ["es2023"], types: ["node"] };
+  const inBrowsers = { lib: ["es2023", "dom", "dom.iterable"], types: [] };
+  for (const [files, platform] of [
+    [["main.ts", "client.ts"], onNode],
+    [["client.ts"], inBrowsers],
+  ] as const) {
+    const compilerOptions = {
+      target: "es2023",
+      module: "nodenext",
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      skipLibCheck: false,
+      noEmit: true,
+      ...platform,
+      typeRoots: [join(root, "node_modules", "@types")],
+    };
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
+    const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
+    const { status, stdout } = spawnSync(process.execPath, [compiler, "-p", folder], { encoding: "utf8" });
+    assert.equal(stdout, "");
+    assert.equal(status, 0);
+  }
 });

@@ -130,7 +130,7 @@ async function outage(gateway: Gateway): Promise<void> {
   await removePod(gateway, pod);
 }
 
-test("containerd is killed during a log, events, stats, a pull, a wait, a session and scrapes, twice", {
+test("containerd is killed during a log, events, stats, a pull, a wait, a session and scrapes, three times", {
   skip,
   timeout: 300_000,
 }, async (t) => {
@@ -138,9 +138,11 @@ test("containerd is killed during a log, events, stats, a pull, a wait, a sessio
   await outageOf(gateway);
   const [files, memory] = [await openFiles(gateway), rssBytes(gateway.process.pid)];
   await outageOf(gateway);
+  await outageOf(gateway);
   const grown = (rssBytes(gateway.process.pid) - memory) / mebibyte;
   const now = await openFiles(gateway);
   t.diagnostic(`${files} open files before, ${now} after; ${grown.toFixed(1)} MiB more memory`);
-  await eventually(async () => (await openFiles(gateway)) <= files, patient);
+  // What is opened once may have come late.
+  await eventually(async () => (await openFiles(gateway)) <= files + 1, patient);
   assert.ok(grown < 48, `${grown} MiB more`);
 });

@@ -81,6 +81,10 @@ const testedBlocks: { readonly [info: string]: string } = {
   "js issuer": "test/e2e/callers.test.ts",
   "sh jwt": "test/e2e/callers.test.ts",
   "js browser": "test/browser/exec.test.ts",
+  "js client node": "test/e2e/client.test.ts",
+  "js client socket": "test/e2e/client.test.ts",
+  "ts client deno": "test/e2e/client.test.ts",
+  "html client browser": "test/browser/client.test.ts",
   "json audit": "test/e2e/audit.test.ts",
 };
 const programs = /^(?:sh|ts|python|go|java) (?:typescript|python|go|java)(?: \S+)?$/;

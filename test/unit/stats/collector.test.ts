@@ -18,7 +18,15 @@ function fakeNode() {
       if (node.failure !== undefined) throw node.failure;
       const cpuTime = Date.now() / 1000;
       const usage = { cpuTime, cpuSeconds: cpuTime / 2 };
-      const container = { id: "c", name: "app", namespace: "demo", labels: {}, image: "busybox", usage };
+      const container = {
+        id: "c",
+        name: "app",
+        namespace: "demo",
+        labels: {},
+        podLabels: {},
+        image: "busybox",
+        usage,
+      };
       return { time: cpuTime, pods: [], containers: [{ ...container, podSandboxId: "p", pod: "web" }] };
     },
   };

@@ -5,7 +5,13 @@ import { createHistory } from "../../../src/stats/history.ts";
 import type { Member, Round } from "../../../src/stats/rates.ts";
 
 const members = (count: number): readonly Member[] =>
-  Array.from({ length: count }, (_, n) => ({ id: String(n), name: "", namespace: "", labels: {} }));
+  Array.from({ length: count }, (_, n) => ({
+    id: String(n),
+    name: "",
+    namespace: "",
+    labels: {},
+    podLabels: {},
+  }));
 const round = (time: number, of: readonly Member[]): Round => ({
   time,
   members: of,

@@ -5,7 +5,7 @@ import { figuresOf, roundOf } from "../../../src/stats/rates.ts";
 import type { NodeReading, Usage } from "../../../src/stats/usage.ts";
 
 function reading(time: number, usage: Usage): NodeReading {
-  const common = { id: "c", name: "app", namespace: "demo", labels: {}, usage };
+  const common = { id: "c", name: "app", namespace: "demo", labels: {}, podLabels: {}, usage };
   return {
     time,
     containers: [{ ...common, podSandboxId: "p", pod: "web", image: "busybox" }],

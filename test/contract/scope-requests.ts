@@ -1,0 +1,89 @@
+/** Asks routes over a socket, in each form of their answers, also as a WebSocket. */
+import { type IncomingHttpHeaders, request } from "node:http";
+import type { Socket } from "node:net";
+import { mediaTypes, mediaTypesOf, type Route } from "../../src/routes/define.ts";
+import type { Case } from "./table-cases.ts";
+import { authorization as ofTables } from "./table-gateway.ts";
+
+/** A media type, or a WebSocket. */
+export type Form = ReturnType<typeof mediaTypesOf>[number] | "websocket";
+
+/** Every form that a route has. */
+export function formsOf(route: Route): readonly Form[] {
+  if (route.kind === "session") return ["websocket"];
+  return route.kind === "stream" ? [...mediaTypesOf(route), "websocket"] : mediaTypesOf(route);
+}
+
+export interface SocketAnswer {
+  /** 101 if the WebSocket opened. */
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** Of a stream that goes on, what came until it was left. */
+  readonly text: string;
+}
+
+export interface Sending {
+  readonly form: Form;
+  readonly query?: string;
+  /** Leaves an answer that lasts. Default: its end is awaited. */
+  readonly until?: Promise<unknown>;
+  /** Is told what has come so far. */
+  readonly came?: (text: string) => void;
+}
+
+/** Where a gateway listens, and the header that it takes. */
+export interface Place {
+  readonly socketPath?: string;
+  readonly port?: number;
+  readonly authorization?: string;
+}
+
+/** Sends a case. */
+export function askOver(
+  { authorization = ofTables, ...where }: Place,
+  it: Pick<Case, "method" | "path" | "json">,
+  { form, query = "", until, came }: Sending,
+): Promise<SocketAnswer> {
+  const path = `${it.path}${query}`;
+  const body = it.json === undefined ? undefined : JSON.stringify(it.json);
+  const headers = {
+    host: "localhost",
+    authorization,
+    ...(form === "websocket" ? upgrade : { accept: form }),
+    ...(body === undefined
+      ? {}
+      : { "content-type": mediaTypes.json, "content-length": Buffer.byteLength(body) }),
+  };
+  return new Promise((resolve, reject) => {
+    const sent = request({ ...where, method: it.method, path, headers, agent: false });
+    let text = "";
+    const read = (from: Socket | NodeJS.ReadableStream, answer: Omit<SocketAnswer, "text">): void => {
+      const end = (): void => {
+        resolve({ ...answer, text });
+        sent.destroy();
+      };
+      from.on("data", (part: Buffer) => {
+        text += part.toString();
+        came?.(text);
+      });
+      from.on("end", end).on("close", end).on("error", end);
+      void until?.then(end);
+    };
+    sent.on("upgrade", (response, socket, head) => {
+      socket.unshift(head);
+      read(socket, { status: 101, headers: response.headers });
+    });
+    sent.on("response", (response) =>
+      read(response, { status: response.statusCode ?? 0, headers: response.headers }),
+    );
+    sent.on("error", reject);
+    sent.end(body);
+  });
+}
+
+const upgrade = {
+  connection: "Upgrade",
+  upgrade: "websocket",
+  "sec-websocket-version": "13",
+  "sec-websocket-key": Buffer.alloc(16).toString("base64"),
+};
