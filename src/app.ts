@@ -4,11 +4,14 @@
  */
 import type { Server } from "node:http";
 import type { Server as HttpsServer } from "node:https";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Caller } from "./access/authorize.ts";
+import { createAuthenticate, type VerifyJwt } from "./access/callers/authenticate.ts";
+import { fileKeySource, urlKeySource } from "./access/callers/key-source.ts";
+import { createKnownCallers } from "./access/callers/known-callers.ts";
 import { createHostGuard } from "./access/hosts.ts";
 import { createPodPolicy } from "./access/policy/pod-policy.ts";
-import { createAuthenticator } from "./access/token.ts";
 import { createOutputBudget } from "./api/output-budget.ts";
 import type { Audit } from "./audit/audit.ts";
 import type { CallerLimits } from "./config/options.ts";
@@ -19,6 +22,7 @@ import { StartError } from "./errors.ts";
 import { withFailedStarts } from "./events/failed-starts.ts";
 import { createNodeEvents, type NodeEventsOptions } from "./events/node-events.ts";
 import { createStopRequests } from "./events/stop-requests.ts";
+import type { Grants } from "./grants.ts";
 import { createMetricsServer, createScrapes } from "./http/metrics.ts";
 import { createServer, type ServerOptions } from "./http/server.ts";
 import { createInventory, type Inventory } from "./inventory/inventory.ts";
@@ -54,6 +58,7 @@ import { createDrain } from "./server/drain.ts";
 import { listenOn, stopListening } from "./server/listen.ts";
 import { closeConnections } from "./server/listener.ts";
 import type { LogEntry } from "./server/log-entry.ts";
+import { createOverWatch } from "./server/over-watch.ts";
 import { createCollector } from "./stats/collector.ts";
 import { createMemoryReader } from "./stats/container-memory.ts";
 import { createNodeReader } from "./stats/read-node.ts";
@@ -77,7 +82,9 @@ export interface AppOptions
         Config,
         | "metricsListen"
         | "tokenFile"
+        | "tokensFile"
         | "tokenFileHint"
+        | "jwt"
         | "policy"
         | "runtimeEndpoint"
         | "imageEndpoint"
@@ -85,7 +92,7 @@ export interface AppOptions
       >
     >;
   readonly runtime: Runtime;
-  /** The token that callers must send. */
+  /** The operator's token. */
   readonly token: string;
   readonly log: (entry: LogEntry) => void;
   /** Default: requests and calls are not traced. */
@@ -159,13 +166,18 @@ export function createApp({
   stallTimeoutMs,
   ...options
 }: AppOptions): App {
-  const checkToken = createAuthenticator(token);
   const policy = readPolicy(config.policy);
-  const caller: Caller = {
-    name: "token",
-    grants: withPolicy(config.grants, policy),
-    tokenFile: config.tokenFile,
-  };
+  const grants = withPolicy(config.grants, policy);
+  const callers = createKnownCallers({
+    path: config.tokensFile ?? join(config.dataDir, "tokens.json"),
+    grants,
+    refuse(error) {
+      const why = error instanceof Error ? error.message : String(error);
+      log({ level: "error", message: `Keeping the callers as they were: ${why}`, error });
+    },
+  });
+  const overWatch = createOverWatch();
+  const jwt = config.jwt === undefined ? undefined : acceptJwt(config.jwt, grants, log);
   const { tracing } = options;
   const metrics = createGatewayMetrics();
   const traced = tracing?.interceptor(options.runtime) ?? options.runtime;
@@ -197,7 +209,7 @@ export function createApp({
       message: `This process may have too few open files for ${mostSessions} sessions: it takes ${maxStreams}; raise LimitNOFILE or ulimit -n, or set --max-sessions`,
     });
   }
-  const sessions = createSessionRegistry({ most: maxStreams, onBegin: metrics.sessionBegan });
+  const sessions = createSessionRegistry({ most: maxStreams, onBegin: metrics.sessionBegan, overWatch });
   const { maxBufferBytes = defaultBufferBytes } = options;
   const connections = createConnections({
     perAddress: (options.anonymousLimits ?? defaultAnonymousLimits).connections,
@@ -225,6 +237,16 @@ export function createApp({
     }),
   });
   const guardHost = createHostGuard(config.acceptHost);
+  const capacity = { sessions: maxStreams, connections: maxConnections, pulls: maxRunningPulls };
+  const [alone, several] = [false, true].map((areSeveral) =>
+    defaultLimits(capacity, { areSeveral, given: options.callerLimits }),
+  ) as [CallerLimits, CallerLimits];
+  const areSeveral = (): boolean =>
+    options.otherCallers !== undefined || jwt !== undefined || callers.count > 0;
+  const authenticate = createAuthenticate({
+    ...{ token, tokenFile: config.tokenFile, grants, known: callers },
+    verifyJwt: jwt && (async (text) => (await jwt())(text)),
+  });
   const { app: server, warmUp } = createServer({
     ...{ runtime, inventory, events, stops },
     readMemory: createMemoryReader({ runtime, usage }),
@@ -249,10 +271,7 @@ export function createApp({
     guardHost,
     connections,
     limits: createCallerLimiter({
-      defaults: defaultLimits(
-        { sessions: maxStreams, connections: maxConnections, pulls: maxRunningPulls },
-        { areSeveral: options.otherCallers !== undefined, given: options.callerLimits },
-      ),
+      defaults: () => (areSeveral() ? several : alone),
       refused: metrics.limitReached,
     }),
     anonymous: createAnonymousRequests({
@@ -260,12 +279,10 @@ export function createApp({
       refused: () => metrics.limitReached("anonymousRequestsPerSecond"),
     }),
     tokenFileHint: config.tokenFileHint ?? '"$CREST_TOKEN_FILE"',
-    authenticate(authorization) {
-      const other = options.otherCallers?.(authorization);
-      if (other !== undefined) return other;
-      checkToken(authorization);
-      return caller;
+    authenticate(credentials) {
+      return options.otherCallers?.(credentials.authorization) ?? authenticate(credentials);
     },
+    ...{ callers, overWatch },
     ...{ usage, metrics, scrapes },
     ...{ log, drain, tls: tls?.identity.context },
     sessions: {
@@ -307,13 +324,14 @@ export function createApp({
         metricsAddress = await listenForMetrics(metricsServer, metricsListen);
       if (tls !== undefined) renewal = renew(tls, listener, log);
       const { logLimits } = options;
-      void Promise.all([logLimits && keepLogs(logLimits), warmUp()]).catch((error: unknown) => {
+      void Promise.all([logLimits && keepLogs(logLimits), jwt?.(), warmUp()]).catch((error: unknown) => {
         log({ level: "error", message: "Cannot load what sessions, logs or the pages need", error });
       });
       return address;
     },
     async close(drainMs = 0, hurry = new Promise(() => {})) {
       isClosing = true;
+      callers.close();
       const kept = keeper?.close();
       renewal?.close();
       metrics.close();
@@ -359,15 +377,34 @@ export function adapt(transport: Runtime): { readonly runtime: Runtime; readonly
   return { runtime, inventory };
 }
 
+/** Returns what loads the check of JSON Web Tokens. @throws {StartError} if the file of keys cannot be used. */
+function acceptJwt(
+  settings: NonNullable<Config["jwt"]>,
+  grants: Grants,
+  log: AppOptions["log"],
+): () => Promise<VerifyJwt> {
+  const report = (message: string): void => log({ level: "warn", message });
+  const { jwks } = settings;
+  const source = jwks.startsWith("/") ? fileKeySource(jwks, report) : urlKeySource(jwks, report);
+  let loaded: Promise<VerifyJwt> | undefined;
+  return () => {
+    loaded ??= import("./access/callers/jwt.ts").then(({ createVerifyJwt }) =>
+      createVerifyJwt({ settings, source, grants }),
+    );
+    return loaded;
+  };
+}
+
 /** What no pod may reach, whatever is granted of the node: Crest's own files, and whatever serves the CRI. */
 function keptFrom({
   dataDir,
   tokenFile,
+  tokensFile,
   runtimeEndpoint,
   imageEndpoint,
   auditFile,
 }: AppOptions["config"]): readonly string[] {
-  const own = [dataDir, tokenFile, runtimeEndpoint, imageEndpoint, auditFile].filter(
+  const own = [dataDir, tokenFile, tokensFile, runtimeEndpoint, imageEndpoint, auditFile].filter(
     (path) => path !== undefined,
   );
   return [...own, ...wellKnownSockets];

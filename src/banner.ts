@@ -29,6 +29,7 @@ export function banner({ config, address, runtime, validTo }: BannerOptions): st
     ...(validTo === undefined ? [] : [`  tls      ${tlsLine(config, validTo)}`]),
     `  runtime  ${runtime}`,
     `  token    ${tokenFile}`,
+    "  callers  crest token create makes tokens for others, which may do less",
     `  grants   ${grantsLine(config)}`,
     `  docs     ${base}/docs${socket === undefined ? "" : ", through the socket"}`,
     "",

@@ -12,6 +12,7 @@ import { parseFlags } from "./config/flags.ts";
 import { helpText } from "./config/help.ts";
 import type { GatewaySettings } from "./config/options.ts";
 import { type Config, type Environment, resolveOptions } from "./config/resolve.ts";
+import { readTokenCommand, type TokenCommand } from "./config/token-command.ts";
 import { readTrustedFile } from "./files/trusted-file.ts";
 
 export { envExample, settingsTable } from "./config/help.ts";
@@ -19,6 +20,7 @@ export { nameOptions } from "./config/name-options.ts";
 export type { ListenAddress } from "./config/options.ts";
 export { readPolicy, withPolicy } from "./config/policy-file.ts";
 export type { Config } from "./config/resolve.ts";
+export type { TokenCommand } from "./config/token-command.ts";
 
 /** What to do. Only the commands that serve have a configuration; the others read no settings. */
 export type Command =
@@ -31,6 +33,7 @@ export type Command =
   | { readonly name: "version" | "openapi" }
   /** `policy` is a level or a path, `file` the path of a config. */
   | { readonly name: "policy"; readonly policy: string; readonly file: string }
+  | ({ readonly name: "token" } & TokenCommand)
   | { readonly name: "help"; readonly text: string };
 
 /** Other inputs of the result besides arguments and environment. They default to those of this process. */
@@ -55,7 +58,8 @@ export function parseCommandLine(
   env: Environment,
   options: CommandLineOptions = {},
 ): Command {
-  const { command, help, flags, operands } = parseFlags(argv);
+  const parsed = parseFlags(argv);
+  const { command, help, flags, operands } = parsed;
   if (help || command === undefined) {
     return { name: "help", text: helpText(command, options.columns ?? process.stdout.columns) };
   }
@@ -63,13 +67,14 @@ export function parseCommandLine(
     const [, policy = "", file = ""] = operands;
     return { name: command, policy, file };
   }
-  if (command !== "up" && command !== "serve") return { name: command };
   const around = {
     env,
     uid: "uid" in options ? options.uid : process.getuid?.(),
     cwd: options.cwd ?? process.cwd(),
     readFile: options.readFile ?? readText,
   };
+  if (command === "token") return { name: command, ...readTokenCommand(parsed, around) };
+  if (command !== "up" && command !== "serve") return { name: command };
   const { options: given, placeOf, ...rest } = readOptions(command, flags, around);
   return { name: command, config: resolveOptions(given, around, placeOf), ...rest };
 }

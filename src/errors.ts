@@ -75,6 +75,12 @@ export const errorTable = {
   runtime_error: { status: 502, title: "The runtime failed" },
   network_teardown_failed: { status: 502, title: "The pod's network cannot be removed" },
   runtime_unavailable: { status: 503, title: "The runtime is unavailable", retryable: true },
+  issuer_unavailable: {
+    status: 503,
+    title: "The keys of the token's issuer are not available",
+    retryable: true,
+  },
+  tokens_file_unavailable: { status: 503, title: "The tokens file cannot be changed" },
   overloaded: { status: 503, title: "Overloaded", retryable: true },
   audit_failed: { status: 503, title: "The audit log cannot be written", retryable: true },
   shutting_down: { status: 503, title: "Shutting down", retryable: true },

@@ -1,59 +1,23 @@
 /** Locks a data folder, so that only one gateway uses it. */
-import { randomBytes } from "node:crypto";
-import { closeSync, openSync } from "node:fs";
-import { chmod, link, lstat, rename, rm } from "node:fs/promises";
-import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { StartError } from "./errors.ts";
+import { type SocketLock, takeSocketLock } from "./files/socket-lock.ts";
 import { makeTrustedFolder } from "./files/trusted-folder.ts";
 import { checkEntries, reasonOf, UntrustedPathError } from "./files/trusted-path.ts";
-
-export interface FolderLock {
-  /** Releases the lock. */
-  close(): Promise<void>;
-}
-
-/** A live owner answers at once. An owner that is suspended or belongs to another user still holds the lock. */
-const answerMs = 1000;
-/** Size of `sockaddr_un.sun_path`, minus the final NUL. */
-const maxSocketPathBytes = 107;
 
 /**
  * Locks the folder for the lifetime of this process. Creates the folder if it does not exist.
  *
- * The lock is a Unix socket that answers with its owner's pid. However the process ends, nobody answers afterwards. A
- * pid in a file would be unreliable: gateways in containers that share the folder may all have the same one. Unlike
- * flock, this needs no external program.
- *
  * @throws {StartError} naming the pid if the folder is locked; also when the folder is not trusted or not writable.
  */
-export async function lockFolder(folder: string): Promise<FolderLock> {
+export async function lockFolder(folder: string): Promise<SocketLock> {
   await makeDataFolder(folder);
   const path = join(folder, "gateway.lock");
-  const server = createServer((socket) => socket.on("error", () => undefined).end(`${process.pid}\n`));
-  try {
-    while (!(await withShortPath(path, (short) => listens(server, short)))) {
-      const found = await lstat(path).catch(absent);
-      const owner = await withShortPath(path, ownerOf);
-      if (owner !== undefined) {
-        throw new StartError(
-          `The data folder is in use by process ${owner}: its lock is ${path}, choose another with --data-dir`,
-        );
-      }
-      if (found) await removeDead(path, found.ino);
-    }
-    await chmod(path, 0o600);
-  } catch (error) {
-    if (server.listening) await closed(server);
-    throw error instanceof StartError ? error : cannotLock(folder)(error as NodeJS.ErrnoException);
-  }
-  server.unref();
-  return {
-    async close() {
-      await rm(path, { force: true });
-      await closed(server);
-    },
-  };
+  const lock = await takeSocketLock(path).catch(cannotLock(folder));
+  if ("close" in lock) return lock;
+  throw new StartError(
+    `The data folder is in use by process ${lock.owner}: its lock is ${path}, choose another with --data-dir`,
+  );
 }
 
 /**
@@ -79,71 +43,4 @@ function cannotLock(folder: string): (error: NodeJS.ErrnoException) => never {
       { cause: error },
     );
   };
-}
-
-/** Whether the server now listens on the path; false if the path is taken. */
-function listens(server: Server, path: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const failed = (error: NodeJS.ErrnoException): void => {
-      if (error.code === "EADDRINUSE") resolve(false);
-      else reject(error);
-    };
-    server.once("error", failed).listen(path, () => {
-      server.off("error", failed);
-      resolve(true);
-    });
-  });
-}
-
-const closed = (server: Server) => new Promise<void>((resolve) => server.close(() => resolve()));
-
-function absent(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== "ENOENT") throw error;
-}
-
-/** The owner's pid, or a description of an owner that does not answer with it; undefined if there is no owner. */
-function ownerOf(path: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    let text = "";
-    const socket = connect(path);
-    const silent = (): void => {
-      resolve("(which does not answer)");
-      socket.destroy();
-    };
-    socket.setTimeout(answerMs, silent).setEncoding("utf8");
-    socket.on("data", (chunk: string) => {
-      text += chunk;
-    });
-    socket.on("end", () => resolve(text.trim() || undefined));
-    socket.on("error", ({ code }: NodeJS.ErrnoException) => {
-      if (code === "ECONNREFUSED" || code === "ENOENT") resolve(undefined);
-      else resolve(code === "EACCES" ? "(another user's)" : `(${code})`);
-    });
-  });
-}
-
-/** Removes a socket that nobody answered. If another one has replaced it in the meantime, puts that back. */
-async function removeDead(path: string, inode: number): Promise<void> {
-  const dead = `${path}.${randomBytes(6).toString("hex")}`;
-  try {
-    await rename(path, dead);
-    if ((await lstat(dead)).ino !== inode) await link(dead, path);
-  } catch (error) {
-    // Another process was faster. The next attempt finds its owner.
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== "ENOENT" && code !== "EEXIST") throw error;
-  }
-  await rm(dead, { force: true });
-}
-
-/** Uses the folder's descriptor if the path is too long for a Unix socket. */
-async function withShortPath<T>(path: string, use: (path: string) => Promise<T>): Promise<T> {
-  if (Buffer.byteLength(path) <= maxSocketPathBytes) return await use(path);
-  const slash = path.lastIndexOf("/");
-  const folder = openSync(path.slice(0, slash), "r");
-  try {
-    return await use(`/proc/self/fd/${folder}${path.slice(slash)}`);
-  } finally {
-    closeSync(folder);
-  }
 }

@@ -3,6 +3,8 @@ export type {
   GatewaySettings,
   GrantOptions,
   GrantRules,
+  JwtAlgorithm,
+  JwtOptions,
   ListenAddress,
   TlsOptions,
 } from "./config/options.ts";

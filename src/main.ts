@@ -46,6 +46,13 @@ async function main(): Promise<void> {
       process.exitCode = isPermitted ? 0 : 1;
       return;
     }
+    case "token": {
+      const { runTokenCommand } = await import("./token-command.ts");
+      const { out, note } = await runTokenCommand(command);
+      process.stdout.write(out);
+      process.stderr.write(note);
+      return;
+    }
     case "serve":
     case "up": {
       const { environmentEndpoint, takeServiceManager } = await import("./config.ts");

@@ -37,6 +37,12 @@ export interface Caller {
   readonly limits?: CallerLimits | undefined;
   /** Path of the file that holds the caller's token. */
   readonly tokenFile?: string | undefined;
+  /** How the caller shows who it is. Default: the operator's token, which has all that the process allows. */
+  readonly by?: "token" | "certificate" | "jwt" | undefined;
+  /** When its token expires, in milliseconds since 1970. */
+  readonly expiresAtMs?: number | undefined;
+  /** Why it may not go on: its token has expired or was revoked. Returns undefined while it may. */
+  readonly whyOver?: (() => string | undefined) | undefined;
 }
 
 /** What a route requires. */

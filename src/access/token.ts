@@ -1,8 +1,8 @@
-/** The bearer token: a single one, in plain text, in a file that only its owner can read. */
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+/** The operator's token: a single one, in plain text, in a file that only its owner can read. */
+import { randomBytes } from "node:crypto";
 import { lstat, readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { GatewayError, StartError } from "../errors.ts";
+import { StartError } from "../errors.ts";
 import { besideOf, checkSecret, createFile, readTrustedFile } from "../files/trusted-file.ts";
 import { makeBelowTrusted } from "../files/trusted-folder.ts";
 import { quote, reasonOf, resolveTrusted, UntrustedPathError } from "../files/trusted-path.ts";
@@ -78,37 +78,4 @@ function refusal(what: string, error: unknown, instead?: string): StartError {
   return new StartError(`${what}: ${reasonOf(error)}${instead === undefined ? "" : link + instead}`, {
     cause: error,
   });
-}
-
-/**
- * Returns a function that checks `Authorization: Bearer` against the token, in constant time.
- *
- * Callers learn whether their token is missing or wrong, which they could find out themselves. The error says nothing
- * more about a wrong token, and so reveals nothing about the right one.
- *
- * @throws {GatewayError} unauthenticated: from the returned function, when the token is missing or wrong.
- */
-export function createAuthenticator(token: string): (authorization: string | undefined) => void {
-  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
-  const expected = digest(token);
-  return (authorization) => {
-    const given = /^bearer +(\S+) *$/i.exec(authorization ?? "")?.[1];
-    if (given === undefined) {
-      const what =
-        authorization === undefined
-          ? "The request has no token"
-          : "The Authorization header holds no bearer token";
-      throw new GatewayError("unauthenticated", `${what}: send Authorization: Bearer TOKEN`, {
-        headers: { "www-authenticate": "Bearer" },
-      });
-    }
-    if (!timingSafeEqual(digest(given), expected)) {
-      throw new GatewayError(
-        "unauthenticated",
-        "The token is wrong: send the content of this gateway's token file, whose path crest prints when it starts",
-        // RFC 6750, 3.1.
-        { headers: { "www-authenticate": 'Bearer error="invalid_token"' } },
-      );
-    }
-  };
 }

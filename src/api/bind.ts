@@ -30,6 +30,8 @@ export type JsonObject = { [key: string]: unknown };
 export interface Bound {
   /** The request message as JSON, in the caller's spelling. */
   readonly message: JsonObject;
+  /** The body of a custom route that takes one. */
+  readonly body?: JsonObject;
   /** The gateway's own parameters. */
   readonly gatewayParams: GatewayParamValues;
   /** The names in the route's `fieldGrants` that this request uses. */
@@ -71,6 +73,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
   const own = Object.entries(route.gatewayParams ?? {});
   const known = new Set([...inQuery.keys(), ...own.map(([name]) => name), ...extra]);
   const body = route.kind === "unary" ? route.body : undefined;
+  const takesObject = route.kind === "custom" && route.body === true;
   const spread = typeof body === "object" ? body.spread.split(".") : undefined;
   const parameterAt = new Map(
     [...inPath, ...inQuery].map(([name, field]) => [`/${field.keys.join("/")}`, name] as const),
@@ -107,6 +110,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
       throw invalid([{ pointer: "", detail: "must be a JSON object" }]);
     }
     const object = given as JsonObject;
+    if (takesObject) return object;
     if (body === undefined) {
       const [key] = Object.keys(object);
       if (key !== undefined) throw invalid([{ pointer: pointerTo(key), detail: "this route takes no body" }]);
@@ -152,7 +156,8 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
           detail: `unknown parameter${meant === undefined ? "" : ` (${meant})`}; this route has ${names.join(", ") || "none"}`,
         });
       }
-      const message = bodyMessage(sent);
+      const whole = bodyMessage(sent);
+      const message = takesObject ? {} : whole;
       // Before path and query are added: only the body has the caller's spelling.
       const spellings =
         body === undefined || requestName === undefined ? undefined : spellingsIn(requestName, message);
@@ -178,6 +183,7 @@ export function createBinder(route: Route, extra: readonly string[] = []): Binde
       );
       return {
         message,
+        ...(takesObject ? { body: whole } : {}),
         gatewayParams: values,
         given,
         unknown: spellings && unknownFieldsOf(values.fieldValidation, spellings),

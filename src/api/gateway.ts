@@ -1,6 +1,7 @@
 /** The services that route handlers use. */
 import type { WebSocket } from "@fastify/websocket";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { KnownCallers } from "../access/callers/known-callers.ts";
 import type { PodPolicy } from "../access/policy/pod-policy.ts";
 import type { Runtime } from "../cri/channel.ts";
 import { encodeCallers } from "../cri/codec.ts";
@@ -17,6 +18,7 @@ import type { PullRegistry } from "../pulls/pull-registry.ts";
 import type { FindCheckpoints } from "../runtimes/checkpoint-images.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
 import type { Ignored } from "../runtimes/find-dropped.ts";
+import type { OverWatch } from "../server/over-watch.ts";
 import type { Collector } from "../stats/collector.ts";
 import type { ReadMemoryHistory } from "../stats/container-memory.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
@@ -58,6 +60,9 @@ export interface Gateway {
   readonly logRoots: readonly string[];
   readonly logsObserver: LogsObserver;
   readonly pulls: PullRegistry;
+  /** The callers of the tokens file. */
+  readonly callers: KnownCallers;
+  readonly overWatch: OverWatch;
   /** Milliseconds that the runtime may be silent during an NDJSON list. Default: the list's own deadline. */
   readonly listSilenceMs?: number | undefined;
   /** Milliseconds that a command waits for room in the budget. Default: 5 s. */

@@ -1,5 +1,5 @@
 /** The handlers of custom and stream routes, by route id. */
-import { type Caller, canUse, narrowing } from "../access/authorize.ts";
+import { type Caller, canUse, layersOf, narrowing } from "../access/authorize.ts";
 import { call } from "../cri/call.ts";
 import { requestRules } from "../cri/request-rules.ts";
 import { GatewayError } from "../errors.ts";
@@ -21,8 +21,9 @@ import { inputOf } from "./input.ts";
 import { logHandlers } from "./log-routes.ts";
 import { readPostMortem } from "./post-mortem.ts";
 import { pruneImages, prunePods } from "./prune.ts";
-import { pullAnswer, visiblePull, visiblePulls } from "./pull-answer.ts";
+import { pullAnswer, requireOwnPull, visiblePull, visiblePulls } from "./pull-answer.ts";
 import type { StreamHandler } from "./stream.ts";
+import { tokenHandlers } from "./token-handlers.ts";
 import { usageHandlers } from "./usage-handlers.ts";
 
 export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<Id>> } = {
@@ -32,6 +33,8 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
   }),
 
   getGrants: async ({ caller }, { limits }) => ({ ...grantsAnswer(caller), limits: limits.limitsOf(caller) }),
+
+  ...tokenHandlers,
 
   /**
    * Removes by id even if a name was given: one runtime reports success for a name and removes nothing. This removes
@@ -79,6 +82,7 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
   /** Answers once the pull has ended. One that had ended before stays as it was. */
   cancelPull: async ({ bound, caller }, gateway) => {
     const pull = visiblePull(gateway, caller, inputOf("cancelPull", bound).pullId);
+    requireOwnPull(pull, caller);
     gateway.pulls.cancel(pull.id);
     await new Promise<void>((resolve) => {
       pull.whenEnded(resolve);
@@ -125,19 +129,32 @@ function checkedReference(image: { readonly image: string }): { readonly image: 
 }
 
 function grantsAnswer(caller: Caller): Omit<AnswerOf<"getGrants">, "limits"> {
-  const { allow, deny } = caller.grants;
-  const narrowed = (grant: Grant): { only?: string[]; except?: string[] } => {
-    const only = caller.grants.all ? undefined : narrowing(allow, grant);
-    const except = narrowing(deny, grant);
-    return { ...(only === undefined ? {} : { only }), ...(except === undefined ? {} : { except }) };
+  const layers = layersOf(caller);
+  const narrowed = (grant: Grant): { only?: string[]; within?: string[][]; except?: string[] } => {
+    const lists = layers.flatMap(({ all, allow }) => (all ? [] : [narrowing(allow, grant) ?? []]));
+    const [only, ...within] = distinct(lists.filter(({ length }) => length > 0).reverse());
+    const except = [...new Set(layers.flatMap(({ deny }) => narrowing(deny, grant) ?? []))];
+    return {
+      ...(only === undefined ? {} : { only }),
+      ...(within.length === 0 ? {} : { within }),
+      ...(except.length === 0 ? {} : { except }),
+    };
   };
   // Some words of `host` are not the grant itself, but what they permit is listed.
-  const hasHostWords = deny.host !== true && (caller.grants.all || allow.host !== undefined);
+  const hasHostWords = layers.every(
+    ({ all, allow, deny }) => deny.host !== true && (all || allow.host !== undefined),
+  );
+  const { name, tokenFile, expiresAtMs } = caller;
   return {
-    name: caller.name,
-    ...(caller.tokenFile === undefined ? {} : { tokenFile: caller.tokenFile }),
+    name,
+    ...(tokenFile === undefined ? {} : { tokenFile }),
+    ...(expiresAtMs === undefined ? {} : { expires: new Date(expiresAtMs).toISOString() }),
     grants: allGrants
       .filter((grant) => canUse(grant, caller) || (grant === "host" && hasHostWords))
       .map((grant) => ({ grant, ...narrowed(grant) })),
   };
 }
+
+const distinct = (lists: readonly string[][]): readonly string[][] => [
+  ...new Map(lists.map((list) => [JSON.stringify(list), list])).values(),
+];

@@ -6,6 +6,7 @@ import { GatewayError } from "../errors.ts";
 import { problemOf } from "../server/problems.ts";
 import { noteProblem } from "../server/request-record.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";
+import { closeCode } from "../streaming/socket.ts";
 import type { RequestContext } from "./context.ts";
 import type { Gateway } from "./gateway.ts";
 import { withHeartbeat } from "./heartbeat.ts";
@@ -66,6 +67,7 @@ export async function itemsOverHttp<Item extends object>(
   const { gateway, registry, format, ending, fileName, open } = stream;
   const { caller } = ctx;
   const place = registry.reserve(ending.end, {
+    whyOver: caller.whyOver,
     take: (places) => gateway.limits.take("streams", caller, places),
   });
   let items: Batches<Item>;
@@ -84,7 +86,10 @@ export async function itemsOverHttp<Item extends object>(
   place.hold({
     ended,
     traffic,
-    end: (_code, reason) => ending.end(new GatewayError("shutting_down", reason)),
+    end: (code, reason) =>
+      ending.end(
+        new GatewayError(code === closeCode.unauthenticated ? "unauthenticated" : "shutting_down", reason),
+      ),
   });
   const body = Readable.from(textOf(ctx, items, stream), { objectMode: false });
   const isPacked = fileName !== undefined && takesGzip(ctx.request.headers["accept-encoding"]);

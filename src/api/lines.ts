@@ -6,6 +6,7 @@
  * cuts the connection: the client sees that the last chunk is missing. The runtime may be silent for as long as a list
  * may take. Time that the client spends reading does not count.
  */
+
 import { Readable } from "node:stream";
 import { CallCancelled, type CallOptions, type FailedMember } from "../cri/channel.ts";
 import { fieldAt, fieldsOf, type Items, replyItems, writeItems } from "../cri/codec.ts";

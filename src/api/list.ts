@@ -2,6 +2,7 @@
  * Handles list routes: filters (the runtime's and ours), one stable order, pages and an ETag; or NDJSON as the items
  * arrive. Works on wire bytes, and decodes only the fields that order and filters need.
  */
+
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { normalReference } from "../access/reference.ts";
 import type { FailedMember } from "../cri/channel.ts";

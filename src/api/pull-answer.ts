@@ -36,3 +36,15 @@ export function visiblePull({ pulls }: Gateway, caller: Caller, id: string): Pul
     `Cannot find pull "${id}": it ended a while ago or never existed. GET /v1/pulls lists the pulls that you may see`,
   );
 }
+
+/**
+ * A caller may cancel what only it has asked for; the operator, any pull. One that has ended can be cancelled by all,
+ * because that changes nothing.
+ *
+ * @throws {GatewayError} conflict
+ */
+export function requireOwnPull({ id, askedBy, endedAt }: Pull, caller: Caller): void {
+  if (caller.by === undefined || endedAt !== undefined) return;
+  if (askedBy.size === 1 && askedBy.has(caller.name)) return;
+  throw new GatewayError("conflict", `Cannot cancel pull "${id}": another caller has asked for it`);
+}

@@ -81,6 +81,7 @@ export function pullCall({ gateway, registry, sendReply, explain }: PullCallOpti
     const visit = gateway.pulls.join({
       message: pulled,
       wire,
+      caller: ctx.caller.name,
       reference: normalReference(pulled.image?.image ?? ""),
       isUnambiguous: !hasShortNames,
       detach: ctx.bound.gatewayParams.detach === true,

@@ -5,7 +5,7 @@ import { refuseHandshake } from "../server/request-checks.ts";
 import { compileRoute } from "./compile-routes.ts";
 import { RequestContext } from "./context.ts";
 import { type CustomHandler, customKind } from "./custom.ts";
-import type { Gateway } from "./gateway.ts";
+import { type Gateway, whenClosed } from "./gateway.ts";
 import { listKind } from "./list.ts";
 import { routerPath } from "./router-path.ts";
 import { registerSession, type SessionScope } from "./sessions.ts";
@@ -61,9 +61,22 @@ function registerPlain<R extends Exclude<Route, SessionRoute>, P, A>(
       grant(request);
       refuseHandshake(request.raw);
     },
-    handler: async (request: FastifyRequest, reply: FastifyReply) =>
-      stagesFor(request).run(new RequestContext(route, request, reply)),
+    handler: async (request: FastifyRequest, reply: FastifyReply) => {
+      const ctx = new RequestContext(route, request, reply);
+      cutWhenOver(ctx, gateway);
+      return stagesFor(request).run(ctx);
+    },
   });
+}
+
+/** How long a stream has to say why it ends, in milliseconds. */
+const farewellMs = 1000;
+
+/** Cuts off an answer under way when its caller may not go on. What the runtime was asked to do is cancelled. */
+function cutWhenOver({ caller, reply }: RequestContext, { overWatch }: Gateway): void {
+  if (caller.whyOver === undefined) return;
+  const cut = (): void => void setTimeout(() => reply.raw.destroy(), farewellMs).unref();
+  whenClosed(reply, overWatch.watch(caller.whyOver, cut));
 }
 
 function registerStream(app: FastifyInstance, route: StreamRoute, scope: RouteScope): void {
@@ -81,6 +94,10 @@ function registerStream(app: FastifyInstance, route: StreamRoute, scope: RouteSc
       if (!("session" in opened)) throw new TypeError("A WebSocket without a session");
       return opened.session;
     },
-    handler: async (request, reply) => stagesFor(request).run(new RequestContext(route, request, reply)),
+    handler: async (request, reply) => {
+      const ctx = new RequestContext(route, request, reply);
+      cutWhenOver(ctx, gateway);
+      return stagesFor(request).run(ctx);
+    },
   });
 }

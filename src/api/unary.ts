@@ -1,4 +1,5 @@
 /** Routes answered by one RPC: how they bind, call and answer. For the order of the stages, see `stages.ts`. */
+
 import type { FastifyReply } from "fastify";
 import { decodeReply, fieldAt, writeReply } from "../cri/codec.ts";
 import { deadlineOf } from "../cri/rpc-rules.ts";

@@ -57,7 +57,7 @@ export function registerUpgrade<R extends Route, P extends UpgradePlan, A>(
       const plan = await stages.begin(ctx);
       const { caller } = ctx;
       const take = (places: number) => gateway.limits.take(limit, caller, places);
-      const place = { registry, places: plan.places, take };
+      const place = { registry, places: plan.places, take, whyOver: caller.whyOver };
       const begin = await prepareSession(request.raw.socket, place, async (client) => {
         ctx.onCancel = client.onCancel;
         return sessionOf(await stages.proceed(ctx, { ...plan, client }));

@@ -49,7 +49,9 @@ function leavesOf(schema: TSchema, path: readonly string[]): readonly (readonly 
 /** TypeBox's own TypeScript output does not compile: it annotates a loop variable. */
 function codeOf(schema: TSchema): string {
   const code = TypeCompiler.Code(schema, [], { language: "javascript" });
+  // What takes any value does not look at it.
+  const name = code.match(/\bvalue\b/g)?.length === 1 ? "_value" : "value";
   return code
-    .replace("function check(value)", "function check(value: any)")
+    .replace("function check(value)", `function check(${name}: any)`)
     .replaceAll("(array) =>", "(array: any) =>");
 }

@@ -1,6 +1,14 @@
 /** The schemas to compile, by the path of the generated file. */
 import { join } from "node:path";
-import { commandSchema, optionsSchema, policySchema } from "../config/schema.ts";
+import {
+  certificateSchema,
+  commandSchema,
+  optionsSchema,
+  policySchema,
+  tokenRequestSchema,
+  tokenSchema,
+  tokensFileSchema,
+} from "../config/schema.ts";
 import { parameterSchemas } from "../routes/parameter-schemas.ts";
 import type { CompiledFile } from "./compile-schemas.ts";
 
@@ -9,7 +17,15 @@ export const compiledFiles: { readonly [path: string]: CompiledFile } = {
     source: "src/config/schema.ts",
     head: 'import type { Shape } from "../annotations.ts";\n\n',
     type: "Shape",
-    schemas: { options: optionsSchema, command: commandSchema, policy: policySchema },
+    schemas: {
+      options: optionsSchema,
+      command: commandSchema,
+      policy: policySchema,
+      tokensFile: tokensFileSchema,
+      token: tokenSchema,
+      certificate: certificateSchema,
+      tokenRequest: tokenRequestSchema,
+    },
   },
   [join("src", "routes", "gen", "parameters.ts")]: {
     source: "src/routes/parameter-schemas.ts",

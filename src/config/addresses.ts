@@ -145,6 +145,17 @@ export function readHttpUrl(text: string): string {
   return url.href.replace(/\/$/, "");
 }
 
+/** Parses the path of a file, or the URL of a key set: https, or http on loopback, where nobody is in between. */
+export function readKeySet(text: string, options: ReadOptions): string {
+  if (!text.includes("://")) return readPath(text, options);
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isLocal = url?.protocol === "http:" && isLoopback(url.hostname.replace(/^\[|\]$/g, ""));
+  if (url === undefined || (url.protocol !== "https:" && !isLocal))
+    throw new StartError("not an https URL, nor http on loopback: whoever answers it decides who is let in");
+  if (url.username !== "" || url.password !== "") throw new StartError("must not contain a password");
+  return url.href;
+}
+
 /**
  * Parses the address that audit events are posted to and returns it as it is. Who and what they name must not pass a
  * network in clear.

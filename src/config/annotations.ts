@@ -4,6 +4,7 @@
 export type Reader =
   | "path"
   | "http-url"
+  | "key-set"
   | "webhook-url"
   | "unix-socket"
   | "listen-address"

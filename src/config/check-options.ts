@@ -23,7 +23,22 @@ export function checkPolicyFile(content: unknown, placeOf: PlaceOf): void {
   checkAgainst("policy", content, placeOf);
 }
 
-function checkAgainst(schema: "options" | "policy", value: unknown, placeOf: PlaceOf): void {
+/** The same for a tokens file, an item of it, or the request for a token; also requires what must not be absent. */
+export function checkRecord(
+  schema: "tokensFile" | "token" | "certificate" | "tokenRequest",
+  value: unknown,
+  placeOf: PlaceOf,
+): void {
+  checkAgainst(schema, value, placeOf);
+  for (const name of schemas[schema].required ?? []) {
+    if ((value as { readonly [name: string]: unknown })[name] !== undefined) continue;
+    const part = schemas[schema].properties?.[name] ?? {};
+    const expected = part.type === undefined ? "" : `, it must be ${expectedOf(part)}`;
+    throw new StartError(`${placeOf(name)}: missing${expected}`);
+  }
+}
+
+function checkAgainst(schema: keyof typeof schemas, value: unknown, placeOf: PlaceOf): void {
   const whole = schema === "options" ? "The options" : placeOf("");
   const checkAt = (key: string, shape: Shape, value: unknown): void => {
     if (shape.properties === undefined) {
@@ -38,8 +53,7 @@ function checkAgainst(schema: "options" | "policy", value: unknown, placeOf: Pla
       const path = key === "" ? name : `${key}.${name}`;
       const part = Object.hasOwn(shape.properties, name) ? shape.properties[name] : undefined;
       if (part === undefined) {
-        const where = schema === "options" ? path : placeOf(path);
-        throw new StartError(`${where}: ${unknownMember(path, key, Object.keys(shape.properties))}`);
+        throw new StartError(`${placeOf(path)}: ${unknownMember(path, key, Object.keys(shape.properties))}`);
       }
       checkAt(path, part, member);
     }

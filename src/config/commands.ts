@@ -22,12 +22,18 @@ export const commands = {
       "POLICY is baseline, restricted or a file as for --policy. FILE is what would be posted to /v1/pods, or, with an image, to /v1/pods/ID/containers. Prints every reason, or what Crest fills in. Runs nothing. Ends with 1 if the config is refused.",
     operands: ["check", "POLICY", "FILE"],
   },
+  token: {
+    title: "make, list and revoke tokens with grants of their own",
+    about:
+      "create prints a new token, once; a running gateway takes it within a second. It can do what both its own grants and those of the gateway allow. list shows the tokens that there are, and revoke NAME removes one, with those that were made with it. Run it as the gateway's user. See docs/callers.md.",
+    operands: ["create|list|revoke", "[NAME]"],
+  },
   version: { title: "print the version", about: "The same as crest --version." },
 } as const;
 
 export type CommandName = keyof typeof commands;
 
-/** What follows the command, besides flags. Words in lower case are literal. */
+/** What follows the command, besides flags. Words in lower case are literal, and those in brackets may be absent. */
 export function operandsOf(name: CommandName): readonly string[] {
   const command: { readonly title: string; readonly operands?: readonly string[] } = commands[name];
   return command.operands ?? [];

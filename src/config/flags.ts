@@ -4,6 +4,7 @@ import { StartError } from "../errors.ts";
 import { type CommandName, commandNames, operandsOf } from "./commands.ts";
 import { nearestSetting } from "./nearest-setting.ts";
 import { type Setting, settings } from "./settings.ts";
+import { ownTokenSettings, tokenSettings } from "./token-settings.ts";
 import type { Written, WrittenSettings } from "./values.ts";
 
 export interface Arguments {
@@ -18,7 +19,7 @@ export interface Arguments {
 
 type Option = { type: "string" | "boolean"; short?: string };
 
-const byName = new Map(settings.map((setting) => [setting.flag.slice(2), setting]));
+const byName = new Map([...settings, ...ownTokenSettings].map((setting) => [setting.flag.slice(2), setting]));
 
 const options: { [name: string]: Option } = {
   help: { type: "boolean", short: "h" },
@@ -60,9 +61,7 @@ export function parseFlags(argv: readonly string[]): Arguments {
   }
   const taken = command === undefined ? [] : operandsOf(command);
   const operands = words.slice(1, 1 + taken.length).map(({ value }) => value);
-  if (
-    taken.some((one, index) => operands[index] === undefined || (isLiteral(one) && operands[index] !== one))
-  )
+  if (taken.some((one, index) => !isTaken(one, operands[index])))
     throw new StartError(`crest ${command}: write crest ${command} ${taken.join(" ")}`);
   const extra = words[1 + taken.length];
   if (extra) {
@@ -75,7 +74,12 @@ export function parseFlags(argv: readonly string[]): Arguments {
   return { command, help: false, flags, operands };
 }
 
-const isLiteral = (operand: string): boolean => operand === operand.toLowerCase();
+/** Whether `given` is what the command takes here. */
+function isTaken(operand: string, given: string | undefined): boolean {
+  if (given === undefined) return operand.startsWith("[");
+  const isLiteral = operand === operand.toLowerCase();
+  return !isLiteral || operand.split("|").includes(given);
+}
 
 interface OptionToken {
   /** As written, with dashes. */
@@ -117,7 +121,13 @@ function readCommand(word: string | undefined, flag: string | undefined): Comman
 /** The setting for a known flag name, if the command has it. */
 function settingOf(name: string, command: CommandName | undefined): Setting {
   const setting = byName.get(name);
+  if (setting && command === "token") {
+    if (tokenSettings.includes(setting)) return setting;
+    throw new StartError(`${setting.flag}: not a flag of crest token, see crest token --help`);
+  }
   if (setting && (command === "up" || command === "serve")) {
+    if (ownTokenSettings.includes(setting))
+      throw new StartError(`${setting.flag}: a flag of crest token create, not of crest ${command}`);
     if (command === (setting.command ?? command)) return setting;
     throw new StartError(`${setting.flag}: a flag of crest ${setting.command}, not of crest ${command}`);
   }

@@ -3,6 +3,7 @@
 import { type Group, groups } from "./annotations.ts";
 import { type CommandName, commandNames, commands, operandsOf, type ServingCommand } from "./commands.ts";
 import { type Setting, settings } from "./settings.ts";
+import { tokenPlaces, tokenSettings } from "./token-settings.ts";
 
 const titles: { readonly [G in Group]: string } = {
   where: "Where",
@@ -34,6 +35,17 @@ export function helpText(command: CommandName | undefined, columns = 80): string
   const width = Math.min(Math.max(columns, 80), 100);
   const { title, about } = commands[command];
   const intro = [`crest ${command}: ${title}`, "", ...wrap(about, width)];
+  if (command === "token")
+    return lines([
+      ...intro,
+      "",
+      `Usage: crest token ${operandsOf(command).join(" ")} [FLAGS]`,
+      "",
+      // The variables of grants are for gateways.
+      ...tokenSettings.flatMap((setting) =>
+        entry(tokenPlaces.has(setting.key) ? setting : { ...setting, variable: "" }, width),
+      ),
+    ]);
   if (command !== "up" && command !== "serve")
     return lines([...intro, "", `Usage: ${["crest", command, ...operandsOf(command)].join(" ")}`]);
   return lines([
@@ -84,7 +96,7 @@ function entry(setting: Setting, width: number): string[] {
   const fallback = setting.default === false ? "" : ` Default: ${defaultText(setting)}.`;
   const text = `${setting.description}${fallback}`;
   const about = text === "" ? [] : wrap(text, width - 6).map((line) => `      ${line}`);
-  return [flag + setting.variable.padStart(width - flag.length), ...about];
+  return [(flag + setting.variable.padStart(width - flag.length)).trimEnd(), ...about];
 }
 
 /** `--listen=ADDRESS`, `--allow-read[=KINDS]`, `--install` */

@@ -20,6 +20,32 @@ export interface TlsOptions {
   readonly clientCaFile?: string | undefined;
 }
 
+/** Accepts JSON Web Tokens of one issuer. `issuer`, `audience` and `jwks` are needed. */
+export interface JwtOptions {
+  /** The `iss` of its tokens. */
+  readonly issuer?: string | undefined;
+  /** What their `aud` must be, or contain. */
+  readonly audience?: string | undefined;
+  /** Its public keys (JWKS): the path of a file, or an https URL; http only on loopback. */
+  readonly jwks?: string | undefined;
+  /** The accepted signatures. Default: RS256, ES256 and EdDSA. */
+  readonly algorithms?: readonly JwtAlgorithm[] | undefined;
+  /** The claim with the caller's grants: an object like `GrantOptions`, or a list of flags. Default: `"crest"`. */
+  readonly grantsClaim?: string | undefined;
+}
+
+export type JwtAlgorithm =
+  | "RS256"
+  | "RS384"
+  | "RS512"
+  | "PS256"
+  | "PS384"
+  | "PS512"
+  | "ES256"
+  | "ES384"
+  | "ES512"
+  | "EdDSA";
+
 /**
  * Maps each word to what it grants: everything (`true`), some kinds of object, or some registries. `false` is the same
  * as absent.
@@ -100,6 +126,13 @@ export interface GatewaySettings {
    * read or change it. Default: `token` in `dataDir`.
    */
   readonly tokenFile?: string | undefined;
+  /**
+   * A file of further tokens, each with grants of its own, and of callers known by their certificates. `crest token
+   * create` and `POST /v1/tokens` write it. Reread when it changes. Default: `tokens.json` in `dataDir`.
+   */
+  readonly tokensFile?: string | undefined;
+  /** Accepts JSON Web Tokens besides the other tokens. Default: none. */
+  readonly jwt?: JwtOptions | undefined;
   /** Serves HTTPS with these certificates. Default: HTTP. */
   readonly tls?: TlsOptions | undefined;
   /**

@@ -3,9 +3,19 @@ import { isAbsolute, join } from "node:path";
 import { StartError } from "../errors.ts";
 import { type GrantSet, type Grants, grantWordNames } from "../grants.ts";
 import { formatHost, isEveryAddress, type ReadOptions } from "./addresses.ts";
+import { checkJwt } from "./check-jwt.ts";
 import { checkListening, checkMetricsListening } from "./check-listening.ts";
 import { checkOptions, type PlaceOf } from "./check-options.ts";
-import type { CallerLimits, GatewaySettings, GrantRules, ListenAddress, TlsOptions } from "./options.ts";
+import type {
+  CallerLimits,
+  GatewaySettings,
+  GrantOptions,
+  GrantRules,
+  JwtAlgorithm,
+  JwtOptions,
+  ListenAddress,
+  TlsOptions,
+} from "./options.ts";
 import { itemsOf, options as schema, settings } from "./settings.ts";
 import { readers } from "./values.ts";
 
@@ -31,6 +41,8 @@ export interface Config {
   readonly token?: string;
   /** Absent if the token was given directly. */
   readonly tokenFile?: string;
+  readonly tokensFile: string;
+  readonly jwt?: JwtSettings;
   /**
    * How public pages name the token file, as a shell word. Usual locations appear as a generic path, any other as a
    * variable, so that strangers learn no path of this node.
@@ -68,6 +80,16 @@ export interface Config {
   readonly grants: Grants;
 }
 
+/** Where JSON Web Tokens come from, and what they must be. */
+export interface JwtSettings extends Required<JwtOptions> {
+  readonly issuer: string;
+  readonly audience: string;
+  /** An absolute path, or a URL. */
+  readonly jwks: string;
+  readonly algorithms: readonly JwtAlgorithm[];
+  readonly grantsClaim: string;
+}
+
 /** What defaults and relative paths depend on. */
 export interface Surroundings extends ReadOptions {
   readonly env: Environment;
@@ -91,6 +113,7 @@ export function resolveOptions(
     runtime = "existing",
     dataDir = defaultDataDir(around),
     grants,
+    jwt: { algorithms = [], grantsClaim = "", ...jwt },
     ...options
   } = readTexts(given, around, placeOf);
   const { listen, metricsListen } = options;
@@ -108,6 +131,7 @@ export function resolveOptions(
       `${placeOf("policy", given.policy)}: limits nobody who has all of host, add --deny-host or grant only words of it, such as --allow-host=network`,
     );
   }
+  const isJwt = checkJwt(jwt, placeOf);
   const tokenFile = options.token === undefined ? (options.tokenFile ?? join(dataDir, "token")) : undefined;
   const own = [listen, ...(metricsListen === undefined ? [] : [metricsListen])].flatMap((one) =>
     "host" in one && !isEveryAddress(one.host) ? [formatHost(one.host)] : [],
@@ -118,6 +142,8 @@ export function resolveOptions(
     runtime,
     dataDir,
     ...(tokenFile === undefined ? {} : { tokenFile }),
+    tokensFile: options.tokensFile ?? join(dataDir, "tokens.json"),
+    ...(isJwt ? { jwt: { ...(jwt as JwtSettings), algorithms, grantsClaim } } : {}),
     // Deno's permissions may forbid reading HOME, so read it only if needed.
     tokenFileHint: tokenFileHint(tokenFile, given.dataDir === undefined ? around.env : {}),
     acceptHost: [...new Set([...always, ...own, ...options.acceptHost])],
@@ -126,15 +152,32 @@ export function resolveOptions(
 }
 
 /** The options with their own defaults, and with parsed values in place of texts. */
-interface Read extends Omit<Config, "runtime" | "dataDir" | "grants" | "tokenFileHint"> {
+interface Read
+  extends Omit<Config, "runtime" | "dataDir" | "grants" | "tokenFileHint" | "tokensFile" | "jwt"> {
   readonly runtime?: Config["runtime"];
   readonly dataDir?: string;
+  readonly tokensFile?: string;
+  readonly jwt: JwtOptions;
   readonly grants: { readonly all: boolean; readonly allow: GrantRules; readonly deny: GrantRules };
 }
 
-function readTexts(given: GatewaySettings, around: Surroundings, placeOf: PlaceOf): Read {
+/**
+ * Reads grants that are written as the option `grants`. `placeOf` gets the keys of that option: `grants.allow.exec`.
+ *
+ * @throws {StartError}
+ */
+export function readGrants(given: unknown, placeOf: PlaceOf): Grants {
+  checkOptions({ grants: given }, placeOf);
+  const around = { env: {}, uid: undefined, cwd: "/" };
+  const { grants } = readTexts({ grants: given as GrantOptions }, around, placeOf, "grants.");
+  return deepFreeze({ all: grants.all, allow: setOf(grants.allow), deny: setOf(grants.deny) });
+}
+
+/** `prefix`: only options whose keys begin with it. */
+function readTexts(given: GatewaySettings, around: Surroundings, placeOf: PlaceOf, prefix = ""): Read {
   const read: Tree = {};
   for (const [key, shape] of schema) {
+    if (!key.startsWith(prefix)) continue;
     const value = valueAt(given, key) ?? shape.default;
     if (value === undefined) continue;
     const reader = shape.reader ?? itemsOf(shape)?.reader;
@@ -193,7 +236,7 @@ function checkRuntime(given: GatewaySettings, placeOf: PlaceOf): void {
 }
 
 /** The system folder for root; for other users, as in the XDG base directory specification. */
-function defaultDataDir({ env, uid }: Surroundings): string {
+export function defaultDataDir({ env, uid }: Surroundings): string {
   if (uid === 0) return "/var/lib/crest";
   // The specification says to ignore a relative XDG_STATE_HOME.
   if (env.XDG_STATE_HOME && isAbsolute(env.XDG_STATE_HOME)) return join(env.XDG_STATE_HOME, "crest");

@@ -61,6 +61,15 @@ const count = (annotations: Annotations) =>
 /** The default of a limit of one caller. */
 const shared = (part: string): string => `no limit with one caller, else ${part}`;
 
+/**
+ * What a JSON Web Token may be signed with. Only with a key pair: with a shared secret (HS256), an issuer's public key
+ * could be passed off as the secret.
+ */
+const jwtAlgorithms = [
+  ...(["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"] as const),
+  ...(["ES256", "ES384", "ES512", "EdDSA"] as const),
+] as const;
+
 /** The options other than grants, in the order of the help text. */
 const plain = {
   runtime: Type.Optional(Type.Union([Type.Literal("existing"), Type.Literal("embedded")])),
@@ -118,6 +127,84 @@ const plain = {
         defaultText: "DATA_DIR/token",
         example: "/var/lib/crest/token",
       }),
+    ),
+  ),
+  tokensFile: Type.Optional(
+    Type.String(
+      flag({
+        group: "who",
+        reader: "path",
+        placeholder: "FILE",
+        description:
+          "Further tokens, each with a name, grants of its own and an expiry, and callers known by their certificates: see docs/callers.md. crest token create writes it. Read again when it changes.",
+        defaultText: "DATA_DIR/tokens.json",
+        example: "/var/lib/crest/tokens.json",
+      }),
+    ),
+  ),
+  jwt: Type.Optional(
+    Type.Object(
+      {
+        issuer: Type.Optional(
+          Type.String(
+            flag({
+              group: "who",
+              placeholder: "URL",
+              description:
+                "Accepts JSON Web Tokens of this issuer, besides the other tokens: exactly their iss. Needs the next two as well.",
+              defaultText: "none",
+              example: "https://login.example",
+            }),
+          ),
+        ),
+        audience: Type.Optional(
+          Type.String(
+            flag({
+              group: "who",
+              placeholder: "NAME",
+              description: "What the aud of a JSON Web Token must be, or contain.",
+              defaultText: "none",
+              example: "crest",
+            }),
+          ),
+        ),
+        jwks: Type.Optional(
+          Type.String(
+            flag({
+              group: "who",
+              reader: "key-set",
+              placeholder: "FILE|URL",
+              description:
+                "The issuer's public keys (JWKS): a file, or an https URL; http only on loopback. Read again when they change, or when a token has a new key.",
+              defaultText: "none",
+              example: "https://login.example/keys",
+            }),
+          ),
+        ),
+        algorithms: Type.Optional(
+          Type.Array(Type.Union(jwtAlgorithms.map((name) => Type.Literal(name))), {
+            ...flag({
+              group: "who",
+              placeholder: "NAME,...",
+              description: `The signatures that a JSON Web Token may have: some of ${jwtAlgorithms.join(",")}.`,
+              default: ["RS256", "ES256", "EdDSA"],
+            }),
+            minItems: 1,
+          }),
+        ),
+        grantsClaim: Type.Optional(
+          Type.String(
+            flag({
+              group: "who",
+              placeholder: "NAME",
+              description:
+                "The claim of a JSON Web Token with its grants: an object as in the tokens file, or a list of flags.",
+              default: "crest",
+            }),
+          ),
+        ),
+      },
+      closed,
     ),
   ),
   tls: Type.Optional(
@@ -652,6 +739,62 @@ export const policySchema = Type.Object(
     allow: Type.Optional(Type.Array(Type.String(text({ reader: "host-word" })))),
     deny: Type.Optional(Type.Array(Type.String(text({ reader: "host-word" })))),
   },
+  closed,
+);
+
+/** The name of a caller in the tokens file. */
+const callerName = Type.String({
+  pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
+  expected: "a name of at most 63 letters, digits, dots, dashes and underscores",
+});
+/** Checked as the option `grants`. */
+const grants = Type.Unknown();
+const records = Type.Array(Type.Object({}), { expected: "a list of objects" });
+const time = Type.String({
+  pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,9})?(Z|[+-]\\d\\d:\\d\\d)$",
+  expected: "a time as in 2030-01-31T12:00:00Z",
+});
+
+/** The content of the tokens file. Each item has a schema of its own. */
+export const tokensFileSchema = Type.Object(
+  {
+    tokens: Type.Optional(records),
+    certificates: Type.Optional(records),
+  },
+  closed,
+);
+
+export const tokenSchema = Type.Object(
+  {
+    name: callerName,
+    sha256: Type.String({
+      pattern: "^[0-9a-f]{64}$",
+      expected: "the SHA-256 of the token, in 64 hexadecimal digits in lower case",
+    }),
+    grants,
+    created: Type.Optional(time),
+    expires: Type.Optional(time),
+    parent: Type.Optional(Type.String()),
+    within: Type.Optional(records),
+  },
+  closed,
+);
+
+export const certificateSchema = Type.Object(
+  {
+    name: callerName,
+    subject: Type.String({
+      pattern: "^(CN|DNS|URI):.",
+      expected: "CN:, DNS: or URI: and the name in the certificate, such as URI:spiffe://example/ci",
+    }),
+    grants,
+  },
+  closed,
+);
+
+/** The body of `POST /v1/tokens`. */
+export const tokenRequestSchema = Type.Object(
+  { name: callerName, grants, expires: Type.Optional(time), for: Type.Optional(Type.String()) },
   closed,
 );
 

@@ -32,9 +32,12 @@ function leavesOf({ properties = {} }: Shape, path: readonly string[]): readonly
   );
 }
 
-/** `sessionIdleMs` -> `session-idle`: the value of a flag includes its unit. */
+/** `sessionIdleMs` -> `session-idle`: the value of a flag includes its unit. `jwt.issuer` -> `jwt-issuer`. */
 const flagOf = (key: string): string =>
-  key.replace(/(Ms|Bytes)$/, "").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  key
+    .replace(/(Ms|Bytes)$/, "")
+    .replaceAll(".", "-")
+    .replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 /** The schema of the list items, if the value may be a list. */
 export function itemsOf({ items, anyOf }: Shape): Shape | undefined {

@@ -6,6 +6,7 @@ import {
   readHostName,
   readHttpUrl,
   readIpAddress,
+  readKeySet,
   readListenAddress,
   readPath,
   readUnixSocket,
@@ -34,6 +35,7 @@ export type WrittenSettings = ReadonlyMap<string, readonly Written[]>;
 export const readers: { readonly [R in Reader]: (text: string, options: ReadOptions) => unknown } = {
   path: readPath,
   "http-url": readHttpUrl,
+  "key-set": readKeySet,
   "webhook-url": readWebhookUrl,
   "unix-socket": readUnixSocket,
   "listen-address": readListenAddress,

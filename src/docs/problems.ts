@@ -60,15 +60,15 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   },
   unauthenticated: {
     happened:
-      'The request has no token, or a wrong one: `detail` says which. With a wrong one, `WWW-Authenticate` has `error="invalid_token"` (RFC 6750).',
+      'The request has no token, or one that is wrong, was revoked or has expired: `detail` says which. With a token, `WWW-Authenticate` has `error="invalid_token"` (RFC 6750).',
     remedy:
-      "Send `Authorization: Bearer TOKEN` with the content of the gateway's token file. `crest` prints the path of that file when it starts: `DATA_DIR/token`, unless `--token-file` says otherwise. A token that was right before is wrong if the file was replaced and the gateway restarted. A browser's WebSocket offers the token as a subprotocol.",
+      "Send `Authorization: Bearer TOKEN` with the content of the gateway's token file. `crest` prints the path of that file when it starts: `DATA_DIR/token`, unless `--token-file` says otherwise. A token that was right before is wrong if the file was replaced and the gateway restarted. Other tokens come from `crest token create` or [createToken](/docs#createToken). A stream or a session whose token is revoked or expires ends with this problem, or with the close code 4401. A browser's WebSocket offers the token as a subprotocol.",
   },
   not_capable: {
     happened:
-      "The operation, or a field of the request, needs a grant that the gateway was not started with, or that was denied. A pod or container that asks for something of the node needs a word of `host`: `errors` then has every reason with its place in the body and its flag. Nothing was changed.",
+      "The operation, or a field of the request, needs a grant that the gateway was not started with, that the caller's token does not have, or that was denied. A pod or container that asks for something of the node needs a word of `host`: `errors` then has every reason with its place in the body and its flag. Nothing was changed.",
     remedy:
-      "If the caller is meant to do this, restart the gateway as `detail` says: with the flags that grant it, and without those that deny it, which beat every grant. [getGrants](/docs#getGrants) lists what you may do.",
+      "If the caller is meant to do this, restart the gateway as `detail` says: with the flags that grant it, and without those that deny it, which beat every grant. Or give it another token, where `detail` says so. [getGrants](/docs#getGrants) lists what you may do.",
     members: {
       grants: "All grants that are missing: `run`, `host`, `read:pods`.",
       grant: "The first of them.",
@@ -332,6 +332,16 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
       "Answers that clients have not read yet fill the memory that the gateway has for them, or the half of it that one caller may have. The request was refused before it did anything.",
     remedy:
       "Send the same request again as soon as `Retry-After` says. Read answers to their end, or close the connection, and ask for less at a time with `limit`. `--max-buffer` sets the amount.",
+  },
+  issuer_unavailable: {
+    happened:
+      "The request has a JSON Web Token, and the gateway cannot read the public keys of its issuer (`--jwt-jwks`), or no longer knows any. Callers with other tokens are not affected. The gateway's log says why.",
+    remedy: "Send the same request again, or see whether the node reaches the issuer.",
+  },
+  tokens_file_unavailable: {
+    happened:
+      "A token was to be made or revoked, and the gateway cannot change its tokens file: the disk is full or read-only, or the file is broken or not to be trusted. Nothing was changed. The gateway's log says why.",
+    remedy: "Mend what the log names. `crest token list` on the node reads the same file.",
   },
   audit_failed: {
     happened:

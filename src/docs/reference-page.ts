@@ -128,8 +128,9 @@ const calling = (
   tokenFile: string,
 ): Html => html`<section class="guide" id="calling" aria-labelledby="calling-title">
 <h2 id="calling-title"><a href="#calling">Calling the gateway</a></h2>
-<p>Every request carries the gateway’s token, <code>Authorization: Bearer TOKEN</code>. The gateway keeps it in a
-file that only its owner may read, and prints the path of that file when it starts. The curl lines on this page read
+<p>Every request carries a token, <code>Authorization: Bearer TOKEN</code>. The gateway keeps its own in a
+file that only its owner may read, and prints the path of that file when it starts. Others come from
+<code>crest token create</code> or <a href="#createToken">createToken</a>, and may do less. The curl lines on this page read
 it from there: where they have <code>$CREST_TOKEN_FILE</code>, set that variable to the path, or enter the token here,
 and they have the path itself. Only pages, probes and the <a href="/openapi.json">OpenAPI document</a> answer without
 a token.</p>
@@ -138,8 +139,8 @@ a token.</p>
   "<span data-origin="http">http://127.0.0.1:8585</span>/v1/grants"</code></pre></figure>
 <p>In the lines of the operations, <code>$podSandboxId</code> and others like it are variables of the shell: set
 them, or fill in the fields of Try it.</p>
-<p>Each operation names the <strong>grant</strong> that it needs. You have the grants that the gateway was started
-with: <code>--allow-read=pods</code> gives <code>read:pods</code>, <code>--allow-exec</code> gives
+<p>Each operation names the <strong>grant</strong> that it needs. You have the grants that both the gateway was
+started with and your token was made with: <code>--allow-read=pods</code> gives <code>read:pods</code>, <code>--allow-exec</code> gives
 <code>exec</code>. The answer to a refused request names all flags that are missing, and
 <a href="#getGrants">getGrants</a> lists what you have.</p>
 <p><strong>Try it</strong>, at each operation, sends the request from this page. It asks for the token once and

@@ -44,6 +44,7 @@ ${row("1001", "The gateway is shutting down.")}
 ${row("1009", "The client sent a message of more than 16 MiB.")}
 ${row("1012", "The runtime went away. The command may still run.")}
 ${row("4400", "The client sent a message that has no meaning.")}
+${row("4401", "The caller's token was revoked or changed, or has expired.")}
 ${row("4408", "The session was idle for too long, or its time was over, or an attached client read too slowly.")}
 ${row("4502", "The port refused the connection (raw forwarding).")}
 </dl>

@@ -7,7 +7,8 @@ import type { Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { SecureContextOptions } from "node:tls";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import type { Caller } from "../access/authorize.ts";
+import type { Authenticate } from "../access/callers/authenticate.ts";
+import type { KnownCallers } from "../access/callers/known-callers.ts";
 import type { HostGuard } from "../access/hosts.ts";
 import type { PodPolicy } from "../access/policy/pod-policy.ts";
 import { bodyLimitBytes, registerBodies } from "../api/bodies.ts";
@@ -41,6 +42,7 @@ import type { LogEntry } from "../server/log-entry.ts";
 import { allMethods, allowedMethods } from "../server/methods.ts";
 import { ignoreExpectations } from "../server/node/expectations.ts";
 import { isUpgraded } from "../server/node/upgrades.ts";
+import type { OverWatch } from "../server/over-watch.ts";
 import { paceBodies } from "../server/paced-body.ts";
 import { noteResponse } from "../server/pending-responses.ts";
 import { apiHeaders, pathOf, sendProblem } from "../server/problems.ts";
@@ -75,8 +77,10 @@ export interface ServerOptions {
   readonly guardHost: HostGuard;
   /** The shell word for the token file in the reference's curl examples: see `Config`. */
   readonly tokenFileHint: string;
-  /** @throws {GatewayError} unauthenticated: when the header holds no valid token. */
-  authenticate(authorization: string | undefined): Caller;
+  readonly authenticate: Authenticate;
+  /** See `Gateway`. */
+  readonly callers: KnownCallers;
+  readonly overWatch: OverWatch;
   readonly limits: CallerLimiter;
   readonly anonymous: AnonymousRequests;
   readonly connections: Connections;
@@ -185,7 +189,8 @@ export function createServer(options: ServerOptions): Server {
   const { drain } = options;
   const admit = createAdmission({
     ...options,
-    authenticate: (request) => options.authenticate(authorizationOf(request)),
+    authenticate: (request) =>
+      options.authenticate({ authorization: authorizationOf(request), socket: request.raw.socket }),
   });
   app.addHook("preClose", async () => {
     void drain.begin();

@@ -55,8 +55,8 @@ export interface CallerLimiter {
 }
 
 export interface CallerLimiterOptions {
-  /** Of every caller that has no limits of its own. */
-  readonly defaults: CallerLimits;
+  /** Of every caller that has no limits of its own. Others may apply once there are other callers. */
+  readonly defaults: () => CallerLimits;
   /** Called with the limit of each refusal. */
   readonly refused?: ((limit: CallerLimit) => void) | undefined;
 }
@@ -98,7 +98,7 @@ export function createCallerLimiter({ defaults, refused }: CallerLimiterOptions)
   const users = new WeakMap<Socket, { readonly account: string; readonly held: Held }>();
 
   const limitOf = ({ limits }: Limited, limit: CallerLimit): number | undefined =>
-    limits?.[limit] ?? defaults[limit];
+    limits?.[limit] ?? defaults()[limit];
 
   function refusal(
     caller: Limited,
@@ -145,7 +145,7 @@ export function createCallerLimiter({ defaults, refused }: CallerLimiterOptions)
 
   return {
     take,
-    limitsOf: ({ limits }) => ({ ...defaults, ...limits }),
+    limitsOf: ({ limits }) => ({ ...defaults(), ...limits }),
     request(caller) {
       const max = limitOf(caller, "requestsPerSecond");
       if (max === undefined) return;

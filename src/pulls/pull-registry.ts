@@ -18,6 +18,8 @@ export interface PullRequest {
   readonly message: PullMessage;
   /** The message as protobuf. */
   readonly wire: Uint8Array;
+  /** The name of the caller. */
+  readonly caller: string;
   /** Its reference, normalized: what callers must be allowed to pull. */
   readonly reference: string;
   /** Whether callers who write the reference differently, with the same normalized form, mean the same image. */
@@ -46,6 +48,8 @@ export interface Pull {
   /** Requests that wait for it. */
   readonly callers: number;
   readonly detached: boolean;
+  /** The names of the callers that asked for it. */
+  readonly askedBy: ReadonlySet<string>;
   /** Why it failed, without secrets; absent unless it failed or was cancelled. */
   readonly error: unknown;
   /** The encoded reply; absent unless it succeeded. */
@@ -125,6 +129,7 @@ interface Entry extends Pull {
   readonly key: string;
   readonly settled: Promise<Buffer>;
   readonly visits: Set<object>;
+  readonly askedBy: Set<string>;
   detached: boolean;
   /** Ends it for everyone. */
   abort(reason: GatewayError): void;
@@ -198,6 +203,7 @@ export function createPullRegistry({
       const key = keyOf(message, isUnambiguous ? reference : (message.image?.image ?? ""));
       const entry = joinable.get(key) ?? start(key, request);
       entry.detached ||= request.detach;
+      entry.askedBy.add(request.caller);
       const visit = {};
       entry.visits.add(visit);
       let leave = (): void => undefined;
@@ -243,6 +249,7 @@ function copyOf(entry: Entry, atMs: number): EndedPull {
     entry;
   return {
     ...{ number, id, image, reference, startedAt, endedAt, detached, error, reply, progress, version },
+    askedBy: entry.askedBy,
     ...{ atMs, callers: 0, whenEnded: called },
   };
 }
@@ -348,6 +355,7 @@ function startPull({ number, key, request, runtime, observe, retryPauseMs, now }
     startedAt: new Date(),
     settled,
     visits,
+    askedBy: new Set(),
     whenEnded(listener) {
       if (state.endedAt !== undefined) return called(listener);
       listeners.add(listener);

@@ -6,6 +6,7 @@
  * Import only types from here, except to generate the document: TypeBox takes a tenth of a second to load.
  */
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
+import { grantWordNames } from "../grants.ts";
 import type { CustomRouteId, StreamRouteId } from "./index.ts";
 
 /** One of several words. An `enum`, because client generators make a separate type of each part of an `anyOf`. */
@@ -102,6 +103,9 @@ export const Grants = Type.Object(
     tokenFile: Type.Optional(
       Type.String({ description: "Path on the node of the file with the caller's token." }),
     ),
+    expires: Type.Optional(
+      Type.String({ description: "When the caller's token expires (RFC 3339). Absent: never." }),
+    ),
     grants: Type.Array(
       Type.Object(
         {
@@ -112,6 +116,12 @@ export const Grants = Type.Object(
             Type.Array(Type.String(), {
               description:
                 "What it is limited to: scopes of pods; for `pull`, registries or repositories; for `host`, words.",
+            }),
+          ),
+          within: Type.Optional(
+            Type.Array(Type.Array(Type.String()), {
+              description:
+                "Where more than one of the gateway, the caller's token and those that it was made with limit the grant: the other lists. What is used must be in `only` and in each of these.",
             }),
           ),
           except: Type.Optional(
@@ -143,6 +153,111 @@ export const Grants = Type.Object(
   },
   { description: "What the caller may do." },
 );
+
+/** Grants by word. Requests take no others, and answers may have more one day. */
+function grantRules(prefix: string, more: { readonly additionalProperties?: false }) {
+  const someOf = (words: string) =>
+    Type.Object(
+      Object.fromEntries(
+        grantWordNames.map((word) => [
+          word,
+          Type.Optional(
+            // No choice of schemas: generated clients would make a type of each.
+            Type.Unknown({
+              description: `${words} of \`${word}\`: \`true\` for all of it, or a list of texts as for its flag.`,
+            }),
+          ),
+        ]),
+      ),
+      {
+        $id: `${prefix}${words}Rules`,
+        description: `What of each grant is ${words.toLowerCase()}.`,
+        ...more,
+      },
+    );
+  return Type.Object(
+    {
+      all: Type.Optional(Type.Boolean({ description: "Everything that is not denied." })),
+      allow: Type.Optional(someOf("Allowed")),
+      deny: Type.Optional(someOf("Denied")),
+    },
+    {
+      $id: `${prefix}GrantRules`,
+      description:
+        'Grants by word, as for the flags of the gateway: `{"allow": {"exec": true, "read": ["pods"]}}`.',
+      ...more,
+    },
+  );
+}
+
+const GrantRules = grantRules("", {});
+
+const tokenTimes = {
+  created: Type.Optional(Type.String({ description: "When it was made (RFC 3339)." })),
+  expires: Type.Optional(Type.String({ description: "When it expires (RFC 3339). Absent: never." })),
+  parent: Type.Optional(
+    Type.String({ description: "Name of the caller that made it. Absent for the operator." }),
+  ),
+};
+
+export const Tokens = Type.Object(
+  {
+    tokens: Type.Array(
+      Type.Object(
+        {
+          name: Type.String({ description: "Name of the caller that has it." }),
+          grants: GrantRules,
+          ...tokenTimes,
+        },
+        { $id: "TokenEntry", description: "A token, without the token itself." },
+      ),
+      { description: "The tokens, also expired ones, in the order in which they were made." },
+    ),
+  },
+  { description: "Tokens that the caller made, and those that were made with them." },
+);
+
+export const MadeToken = Type.Object(
+  {
+    name: Type.String({ description: "Name of the caller that has it." }),
+    token: Type.String({ description: "The token. It is shown only here." }),
+    grants: GrantRules,
+    ...tokenTimes,
+  },
+  { description: "A new token." },
+);
+
+export const RevokedTokens = Type.Object(
+  {
+    revoked: Type.Array(Type.String(), { description: "Names of the tokens that are no longer valid." }),
+  },
+  { description: "What was revoked." },
+);
+
+/** Route -> its body, where the handler checks it. */
+export const requests = {
+  createToken: Type.Object(
+    {
+      name: Type.String({
+        description:
+          "Name of the new caller, up to 63 letters, digits, dots, dashes and underscores. It must be new.",
+        pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
+      }),
+      grants: grantRules("New", { additionalProperties: false }),
+      for: Type.Optional(
+        Type.String({
+          description: "How long it is valid: `30m`, `1h`. Default: `1h`, or until the caller's own expires.",
+        }),
+      ),
+      expires: Type.Optional(
+        Type.String({
+          description: "When it expires (RFC 3339), in place of `for`. Not after the caller's own.",
+        }),
+      ),
+    },
+    { $id: "CreateTokenBody", description: "The token to make.", additionalProperties: false },
+  ),
+} as const;
 
 export const Capabilities = Type.Object(
   {
@@ -773,6 +888,9 @@ export const bodies = {
 export const answers = {
   getGrants: Grants,
   getCapabilities: Capabilities,
+  listTokens: Tokens,
+  createToken: MadeToken,
+  revokeToken: RevokedTokens,
   waitContainer: WaitAnswer,
   getPostMortem: PostMortem,
   watchContainerStats: LiveUsages,

@@ -231,6 +231,8 @@ export function custom<
       /** The RPCs that the handler may call. */
       readonly uses: readonly Rpc[];
       readonly gatewayParams?: { readonly [name: string]: GatewayParam };
+      /** The body is an object that the handler checks. Its schema is in answers.ts. */
+      readonly body?: true;
       readonly success: Success;
     },
 ): CustomRoute<Id, P> {
@@ -320,7 +322,7 @@ export interface SessionRoute<Id extends string = string> extends AnyRoute<Id> {
 }
 
 /** The fields that path parameters may set on a route without an RPC. */
-type PathField = "podSandboxId" | "containerId" | "image.image" | "pullId";
+type PathField = "podSandboxId" | "containerId" | "image.image" | "pullId" | "tokenName";
 type PathFields = { readonly [name: string]: PathField };
 
 export interface CustomRoute<Id extends string = string, P extends PathFields = PathFields>
@@ -328,6 +330,7 @@ export interface CustomRoute<Id extends string = string, P extends PathFields = 
   readonly kind: "custom";
   readonly path?: P;
   readonly uses: readonly Rpc[];
+  readonly body?: true;
   readonly success: Success;
 }
 

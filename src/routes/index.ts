@@ -5,12 +5,13 @@ import { events } from "./events.ts";
 import { imageRemoval, images, pulls } from "./images.ts";
 import { logs } from "./logs.ts";
 import { podRemoval, pods, podUsage } from "./pods.ts";
-import { gateway, runtime } from "./runtime.ts";
+import { gateway, runtime, tokens } from "./runtime.ts";
 import { sessions } from "./sessions.ts";
 
 /** Routes that no single RPC answers. `api/handlers.ts` has a handler for each, by this name. */
 export const customRoutes = {
   ...gateway,
+  ...tokens,
   ...containerPostMortem,
   ...podRemoval,
   ...imageRemoval,

@@ -93,3 +93,33 @@ export const gateway = {
     success: 200,
   }),
 } as const;
+
+/** The tokens that a caller makes of its own. */
+export const tokens = {
+  listTokens: custom({
+    id: "listTokens",
+    http: "GET /v1/tokens",
+    uses: [],
+    allow: "authenticated",
+    summary: "List the tokens that the caller made",
+    success: 200,
+  }),
+  createToken: custom({
+    id: "createToken",
+    http: "POST /v1/tokens",
+    uses: [],
+    body: true,
+    allow: "authenticated",
+    summary: "Make a token that can do less than the caller's own",
+    success: 201,
+  }),
+  revokeToken: custom({
+    id: "revokeToken",
+    http: "DELETE /v1/tokens/{tokenName}",
+    uses: [],
+    path: { tokenName: "tokenName" },
+    allow: "authenticated",
+    summary: "Revoke a token that the caller made",
+    success: 200,
+  }),
+} as const;

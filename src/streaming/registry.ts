@@ -1,13 +1,15 @@
 /** The registry of open sessions: counts them, limits them, and ends them together. */
 import { GatewayError } from "../errors.ts";
 import { limitRefusal } from "../limits/refusal.ts";
+import type { OverWatch, WhyOver } from "../server/over-watch.ts";
 import type { Bridged } from "./bridge.ts";
+import { closeCode } from "./socket.ts";
 
 export interface SessionRegistry {
   /**
    * Reserves places for a session before the runtime is called, one for each connection that it opens to the runtime.
    * Free them with `release`, or pass them to the session with `hold`. `onClosing` is called if the gateway shuts down
-   * before that.
+   * before that, or the caller may not go on. Once the caller may not go on, its sessions end with 4401.
    *
    * @throws {GatewayError} too_many_sessions: when too few places are left, or the caller has too many.
    * @throws {GatewayError} shutting_down: when the registry is closing.
@@ -33,6 +35,8 @@ export interface Wanted {
    * @throws {GatewayError} too_many_sessions
    */
   readonly take?: ((places: number) => { release(): void }) | undefined;
+  /** See `Caller`. Default: the caller may go on for ever. */
+  readonly whyOver?: WhyOver | undefined;
 }
 
 export interface Slot {
@@ -50,9 +54,11 @@ export interface RegistryOptions {
   readonly most: number;
   /** Called for each session that gets its places. */
   readonly onBegin?: () => void;
+  /** Default: callers may go on for ever. */
+  readonly overWatch?: OverWatch;
 }
 
-export function createSessionRegistry({ most, onBegin }: RegistryOptions): SessionRegistry {
+export function createSessionRegistry({ most, onBegin, overWatch }: RegistryOptions): SessionRegistry {
   const open = new Set<Bridged>();
   const pending = new Set<(why: GatewayError) => void>();
   let count = 0;
@@ -65,7 +71,7 @@ export function createSessionRegistry({ most, onBegin }: RegistryOptions): Sessi
     get count() {
       return count;
     },
-    reserve(onClosing, { places = 1, take } = {}) {
+    reserve(onClosing, { places = 1, take, whyOver } = {}) {
       if (closing) throw refusal();
       const ofCaller = take?.(places);
       if (taken + places > most) {
@@ -82,9 +88,15 @@ export function createSessionRegistry({ most, onBegin }: RegistryOptions): Sessi
       taken += places;
       pending.add(onClosing);
       let given = false;
+      let held: Bridged | undefined;
+      const unwatch = overWatch?.watch(whyOver, (why) => {
+        if (held === undefined) onClosing(new GatewayError("unauthenticated", why));
+        else held.end(closeCode.unauthenticated, why, farewellMs);
+      });
       const release = (): void => {
         if (given) return;
         given = true;
+        unwatch?.();
         pending.delete(onClosing);
         count--;
         taken -= places;
@@ -95,6 +107,7 @@ export function createSessionRegistry({ most, onBegin }: RegistryOptions): Sessi
         hold(session) {
           pending.delete(onClosing);
           open.add(session);
+          held = session;
           void session.ended.finally(() => {
             open.delete(session);
             release();

@@ -24,6 +24,7 @@ export const closeCode = {
   messageTooBig: 1009,
   serviceRestart: 1012,
   badMessage: 4400,
+  unauthenticated: 4401,
   tooSlow: 4408,
   tooLong: 4408,
   internal: 4500,

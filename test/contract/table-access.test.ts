@@ -59,7 +59,7 @@ test("without the right token every route is 401, which tells a missing from a w
       "Bearer The Authorization header holds no bearer token: send Authorization: Bearer TOKEN",
     ],
     "a wrong token": [
-      'Bearer error="invalid_token" The token is wrong: send the content of this gateway\'s token file, whose path crest prints when it starts',
+      'Bearer error="invalid_token" The token is wrong, or was revoked: send the content of this gateway\'s token file, whose path crest prints when it starts, or a token made with crest token create',
     ],
   });
 });

@@ -53,6 +53,7 @@ const bodies: { readonly [routeId: string]: (number: number) => object } = {
   updatePodResources: () => ({ resources: { cpuShares: "512" } }),
   execSync: () => ({ cmd: ["true"] }),
   pullImage: () => ({ image: "busybox:1.36" }),
+  createToken: (number) => ({ name: `made-${number}`, grants: { allow: { exec: true } } }),
   setNetworkConfig: () => ({ podCidr: "10.64.0.0/16" }),
   checkpointContainer: () => ({ location: "/var/lib/checkpoints/one.tar" }),
   checkpointPod: () => ({ outputPath: "/var/lib/checkpoints/pod" }),
@@ -82,8 +83,9 @@ export function subjectOf(fake: FakeRuntime, route: Route, field: string, labels
   }
   const pod = fake.addPod(podInit(labels));
   if (field === "podSandboxId") return pod.id;
-  // Pulls are the gateway's own: see `subjectIn`.
+  // Pulls and tokens are the gateway's own: see `subjectIn`.
   if (field === "pullId") return `pull-${made}`;
+  if (field === "tokenName") return `token-${made}`;
   if (field === "containerId")
     return fake.addContainer({ pod, logPath: "0.log", state: states[route.id] ?? "running" }).id;
   throw new Error(`Cannot make a subject for ${route.id}: what does ${field} name?`);
@@ -160,7 +162,7 @@ export function caseOf(fake: FakeRuntime, route: Route, options: CaseOptions = {
     lands.set(route.labels, { app: "web", tier: "front" });
   }
   made++;
-  const body = route.kind === "unary" ? route.body : undefined;
+  const body = "body" in route ? route.body : undefined;
   return {
     method: methodOf(route),
     path,

@@ -1,5 +1,6 @@
 /** What the tests of the route table share: routes by what they do, and a test for each of them. */
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import type { TestContext } from "node:test";
 import { methods, type Rpc } from "../../src/gen/methods.ts";
 import type { Route } from "../../src/routes/define.ts";
@@ -33,7 +34,15 @@ export const send = (app: TestApp, it: Case, query = ""): Promise<Answer> =>
 
 /** The options of a case whose subject only the gateway can create. */
 export async function subjectIn(app: TestApp, route: Route): Promise<CaseOptions> {
-  if (!Object.values(route.path ?? {}).includes("pullId")) return {};
+  const fields = Object.values(route.path ?? {});
+  if (fields.includes("tokenName")) {
+    const made = await app.ask("POST /v1/tokens", {
+      json: { name: `subject-${randomUUID()}`, grants: { allow: { exec: true } } },
+    });
+    assert.equal(made.status, 201, made.text);
+    return { subject: made.json<{ name: string }>().name };
+  }
+  if (!fields.includes("pullId")) return {};
   const pulled = await app.ask("POST /v1/images/pull", { json: { image: "busybox:1.36" } });
   assert.equal(pulled.status, 200, pulled.text);
   const { pulls } = (await app.ask("GET /v1/pulls")).json<{ pulls: readonly { readonly id: string }[] }>();

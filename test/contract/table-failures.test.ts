@@ -106,8 +106,10 @@ test("a method that a path does not take is 405 and says which it takes", async 
         assert.equal(answer.headers.allow, [...taken].sort().join(", "), method);
         if (method === "HEAD") assert.equal(answer.status, 405);
         else problemOf(answer, { status: 405, code: "method_not_allowed", path });
-        assert.equal((await open.ask(`${method} ${path}`, { authorization: null })).status, 401);
       }
+      // One per path: strangers may send only so many a second.
+      const untaken = METHODS.find((name) => name !== "CONNECT" && !taken.has(name));
+      assert.equal((await open.ask(`${untaken} ${path}`, { authorization: null })).status, 401);
       assert.deepEqual(fake.calls, []);
     });
   }

@@ -14,7 +14,8 @@ import { type Operation, operationsOf, type PlacedOperation, publishedDocument }
 
 /** Operations whose example runs on the real containerd, as one story in this order. */
 export const onContainerd = [
-  ...["getVersion", "getRuntimeStatus", "getCapabilities", "getGrants", "setNetworkConfig"],
+  ...["getVersion", "getRuntimeStatus", "getCapabilities", "getGrants", "createToken", "listTokens"],
+  ...["revokeToken", "setNetworkConfig"],
   ...["pullImage", "listPulls", "getPull", "cancelPull", "listImages", "getImage"],
   ...["runPod", "listPods", "getPod"],
   ...["createContainer", "pruneImages", "startContainer", "listContainers", "getContainer", "listEvents"],
@@ -142,6 +143,9 @@ const measured: { readonly [field: string]: RegExp } = {
   bytes: /^\d+$/,
   value: /^\d+$/,
   time: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.(\d{3}|\d{9})Z$/,
+  token: /^crest_[\w-]{43}$/,
+  created: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/,
+  expires: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/,
   cursor: /^1\.[0-9a-z.-]+$/,
   searchedBytes: /^\d+$/,
   lastEventId: eventId,

@@ -30,7 +30,14 @@ interface Wanted {
   readonly issuer: string;
   readonly isAuthority?: boolean;
   readonly validity?: Validity;
+  /** Alternative names besides the loopback addresses. */
+  readonly names?: readonly Name[];
 }
+
+export type Name = readonly [kind: keyof typeof nameTags, value: string];
+
+/** RFC 5280, GeneralName. */
+const nameTags = { email: 0x81, DNS: 0x82, URI: 0x86 };
 
 /** In days from now. Default: from yesterday to tomorrow. */
 export interface Validity {
@@ -42,16 +49,19 @@ const dayMs = 24 * 60 * 60 * 1000;
 
 /** An RFC 5280 certificate: version 3, ECDSA with SHA-256, a subject alternative name for each loopback address. */
 function issue(
-  { subject, issuer, isAuthority = false, validity: { fromDays = -1, toDays = 1 } = {} }: Wanted,
+  { subject, issuer, isAuthority = false, validity: { fromDays = -1, toDays = 1 } = {}, names = [] }: Wanted,
   { publicKey, signer }: { readonly publicKey: KeyObject; readonly signer: KeyObject },
 ): string {
   const ecdsaWithSha256 = sequence(oid("2a8648ce3d040302"));
   const at = (days: number): Buffer => time(new Date(Date.now() + days * dayMs));
   const loopback = [Buffer.from([127, 0, 0, 1]), Buffer.from("00000000000000000000000000000001", "hex")];
-  const names = sequence(...loopback.map((address) => der(0x87, address)));
+  const alternatives = sequence(
+    ...loopback.map((address) => der(0x87, address)),
+    ...names.map(([kind, value]) => der(nameTags[kind], Buffer.from(value))),
+  );
   const yes = der(1, Buffer.from([0xff]));
   const constraints = sequence(oid("551d13"), yes, der(4, sequence(...(isAuthority ? [yes] : []))));
-  const extensions = der(0xa3, sequence(constraints, sequence(oid("551d11"), der(4, names))));
+  const extensions = der(0xa3, sequence(constraints, sequence(oid("551d11"), der(4, alternatives))));
   const body = sequence(
     der(0xa0, der(2, Buffer.from([2]))),
     der(2, Buffer.from([1]), randomBytes(15)),
@@ -76,7 +86,7 @@ export function selfSigned(validity: Validity = {}): Certificate {
 export interface Authority {
   /** PEM. */
   readonly cert: string;
-  issue(subject: string): Certificate;
+  issue(subject: string, more?: Pick<Wanted, "names" | "validity">): Certificate;
 }
 
 export function createAuthority(name: string): Authority {
@@ -88,9 +98,12 @@ export function createAuthority(name: string): Authority {
   );
   return {
     cert,
-    issue(subject) {
+    issue(subject, more = {}) {
       const { publicKey, privateKey } = newKey();
-      return { key: pemOf(privateKey), cert: issue({ subject, issuer: name }, { publicKey, signer }) };
+      return {
+        key: pemOf(privateKey),
+        cert: issue({ subject, issuer: name, ...more }, { publicKey, signer }),
+      };
     },
   };
 }

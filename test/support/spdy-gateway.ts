@@ -51,6 +51,7 @@ export interface SessionGateway {
   readonly logged: readonly LogEntry[];
   /** The request log. */
   readonly requests: readonly LogEntry[];
+  readonly dataDir: string;
   /** One-time tokens in the runtime's URLs so far. */
   readonly streamTokens: readonly string[];
   /** `/v1/containers/ID` of a running container. */
@@ -122,7 +123,7 @@ export async function sessionGateway(
     pod: fake.addPod({ labels: { "crest/managed": "true" } }),
   });
   return {
-    ...{ fake, streams, app, port, logged, requests, streamTokens },
+    ...{ fake, streams, app, port, dataDir, logged, requests, streamTokens },
     container: `/v1/containers/${id}`,
     pod: `/v1/pods/${podId}`,
     async count() {

@@ -33,6 +33,8 @@ test("the documented options are those of the schema, type by type", () => {
     metricsListen: true,
     token: true,
     tokenFile: true,
+    tokensFile: true,
+    jwt: true,
     tls: true,
     dataDir: true,
     streamHost: true,

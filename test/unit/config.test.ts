@@ -51,6 +51,7 @@ test("serve without flags has the defaults and no grant", () => {
       listen: { host: "127.0.0.1", port: 8585 },
       dataDir: "/var/lib/crest",
       tokenFile: "/var/lib/crest/token",
+      tokensFile: "/var/lib/crest/tokens.json",
       tokenFileHint: "/var/lib/crest/token",
       acceptHost: ["localhost", "127.0.0.1", "[::1]"],
       maxSessions: 1000,
@@ -96,6 +97,14 @@ test("every setting arrives, from flags with = and with a space", () => {
     streamHost: "::1",
     streamCaFile: "/work/ca.pem",
     tokenFile: "/secret/token",
+    tokensFile: "/secret/tokens.json",
+    jwt: {
+      issuer: "https://login.example",
+      audience: "crest",
+      jwks: "/work/keys.json",
+      algorithms: ["PS256"],
+      grantsClaim: "rights",
+    },
     tokenFileHint: '"$CREST_TOKEN_FILE"',
     acceptHost: ["localhost", "127.0.0.1", "[::1]", "crest.example", "10.1.2.3"],
     maxSessions: 7,
@@ -141,6 +150,8 @@ test("every setting arrives, from flags with = and with a space", () => {
       "--otlp-endpoint=https://collector:4318/otlp/",
     ],
     ...["--data-dir=/data", "--stream-host=[::1]", "--stream-ca=ca.pem", "--token-file=/secret/token"],
+    ...["--tokens-file=/secret/tokens.json", "--jwt-issuer=https://login.example", "--jwt-audience=crest"],
+    ...["--jwt-jwks=keys.json", "--jwt-algorithms=PS256", "--jwt-grants-claim=rights"],
     ...["--accept-host=Crest.Example,10.1.2.3", "--allow-all", "--max-buffer=1GiB"],
     ...[
       "--max-sessions=7",
@@ -466,7 +477,7 @@ test("commands are told from each other, and what is none is refused", () => {
   refused(
     "frobnicate",
     {},
-    "frobnicate: unknown command, expected one of up, serve, openapi, policy, version",
+    "frobnicate: unknown command, expected one of up, serve, openapi, policy, token, version",
   );
   refused("--listen=x", {}, "--listen: missing command, write crest up or crest serve before the flags");
   refused("serve now", {}, "now: unexpected argument, crest serve takes only flags");

@@ -5,7 +5,6 @@
 import { statSync } from "node:fs";
 import { posix } from "node:path";
 import type { Input } from "../../cri/codec.ts";
-import { type FieldError, GatewayError } from "../../errors.ts";
 import { descriptors } from "../../gen/descriptors.ts";
 import type { ContainerConfig, PodSandboxConfig } from "../../gen/messages.ts";
 import { methods, type Rpc } from "../../gen/methods.ts";
@@ -14,13 +13,13 @@ import { imageIdDigits } from "../../runtimes/image-id.ts";
 import { logFolderOf } from "../../runtimes/log-folders.ts";
 import { podCgroup } from "../../runtimes/pod-cgroup.ts";
 import { messageOf } from "../../wire/descriptor.ts";
-import { jsonPointer } from "../../wire/invalid-value.ts";
 import { arePullsNarrowed, type Caller, canUse, layersOf } from "../authorize.ts";
 import { repositoryOf } from "../reference.ts";
 import type { Ask } from "./ask.ts";
 import { type At, fieldPolicies, type Rule } from "./field-policies.ts";
 import { type HostGrant, holds, hostFlag, hostGrantOf } from "./host-grant.ts";
 import { resolveNodePath, whyUnsafe } from "./node-path.ts";
+import { type Flags, lacking, type Refusal, type Refused, refusalOf } from "./refusal.ts";
 
 type Message = { readonly [field: string]: unknown };
 type Path = readonly (string | number)[];
@@ -61,8 +60,10 @@ interface Found {
 export function createPodPolicy({ level, logRoot, kept }: PodPolicyOptions): PodPolicy {
   return {
     apply(rpc, request, caller, { checkpoints = new Set(), used } = {}) {
-      const grant = hostGrantOf(layersOf(caller));
+      const layers = layersOf(caller);
+      const grant = hostGrantOf(layers);
       if (grant.isWhole) return request;
+      const each = layers.map((layer) => hostGrantOf([layer]));
       const { message, found } = review(methods[rpc].request, request, {
         level,
         holds: (word, value) => holds(grant, word, value),
@@ -75,7 +76,7 @@ export function createPodPolicy({ level, logRoot, kept }: PodPolicyOptions): Pod
       const refusals: Refusal[] = [];
       let allowed = message;
       for (const { path, ask } of found) {
-        const decision = decide(ask, { caller, grant, kept });
+        const decision = decide(ask, { caller, grant, each, kept });
         if ("refused" in decision) {
           refusals.push({ path, ...decision.refused });
           continue;
@@ -176,111 +177,80 @@ function withValue(message: Message, [key = "", ...path]: Path, value: string): 
 
 // ---- What the caller may ask for ----
 
-interface Refused {
-  readonly detail: string;
-  /** The grant that is missing. */
-  readonly grant: "host" | "pull";
-  /** Flags to add and to remove. */
-  readonly add?: string;
-  readonly without?: readonly string[];
-}
-type Refusal = Refused & { readonly path: Path };
 /** `by`: the grants that permit it. `path`: what the runtime gets in place of the given one. */
 type Decision = { readonly refused: Refused } | { readonly by: readonly string[]; readonly path?: string };
 
 interface Deciding {
   readonly caller: Caller;
   readonly grant: HostGrant;
+  /** The same for each layer alone: first the process, then the caller's tokens. */
+  readonly each: readonly HostGrant[];
   readonly kept: readonly string[];
 }
 
-function decide(ask: Ask, { caller, grant, kept }: Deciding): Decision {
+function decide(ask: Ask, deciding: Deciding): Decision {
+  const { caller, grant, each, kept } = deciding;
   if (ask.reference !== undefined) return decideImage(ask, ask.reference, caller);
   const isPath = ask.value !== undefined && isPathWord(ask.word);
   // Who may have every path that is not denied gets those that cannot be resolved as well, if no denial names a path.
-  if (!isPath || (grant.isOpen && !grant.deniesPaths)) return decideWord(ask, grant);
+  if (!isPath || (grant.isOpen && !grant.deniesPaths)) return decideWord(ask, each);
   const found = resolveNodePath(ask, grant.isOpen ? [] : kept);
-  if ("why" in found) return never(`${ask.detail}: this path ${found.why}`);
+  if ("why" in found) return never(`${ask.detail}: this path ${found.why}`, each);
   const real = { ...ask, value: found.path };
-  const decision = decideWord(real, grant);
+  const decision = decideWord(real, each);
   if ("refused" in decision) return decision;
   const unsafe = whyUnsafe(found.path, real, grant);
   return unsafe === undefined
     ? { ...decision, path: found.path }
-    : never(`${ask.detail}: this path ${unsafe}`);
+    : never(`${ask.detail}: this path ${unsafe}`, each);
 }
 
 const pathWords: ReadonlySet<string> = new Set(["mount", "device", "seccomp", "logs", "checkpoint"]);
 const isPathWord = (word: string | undefined): boolean => word !== undefined && pathWords.has(word);
 
-const never = (detail: string): Decision => ({ refused: { detail, grant: "host", add: "--allow-host" } });
+const wholeHost: Flags = { add: "--allow-host" };
 
-function decideWord(ask: Ask, grant: HostGrant): Decision {
+/** Only those may do it who may ask for everything. */
+function never(detail: string, each: readonly HostGrant[]): Decision {
+  const flags = each.map(({ isOpen }) => (isOpen ? undefined : wholeHost));
+  const isNowhere = flags.every((one) => one === undefined);
+  return { refused: { detail, grant: "host", ...lacking(isNowhere ? [wholeHost] : flags) } };
+}
+
+function decideWord(ask: Ask, each: readonly HostGrant[]): Decision {
   // Without a word of its own, only those may ask who may ask for everything.
-  if (ask.word === undefined) return never(ask.detail);
+  if (ask.word === undefined) return never(ask.detail, each);
+  const flags = each.map((grant) => flagsFor(ask, grant));
+  if (flags.every((one) => one === undefined)) {
+    const words = new Set(each.flatMap((grant) => grant.granting(ask)));
+    return { by: [...words].map((word) => (word === "host" ? "host" : `host=${word}`)) };
+  }
+  return { refused: { detail: ask.detail, grant: "host", ...lacking(flags) } };
+}
+
+/** What one layer lacks for a word; undefined if it permits it. */
+function flagsFor(ask: Ask, grant: HostGrant): Flags | undefined {
   const denied = grant.denying(ask);
-  const granting = grant.granting(ask);
-  const isGranted = granting.length > 0;
-  if (isGranted && denied.length === 0)
-    return { by: granting.map((word) => (word === "host" ? "host" : `host=${word}`)) };
+  const isGranted = grant.granting(ask).length > 0;
+  if (isGranted && denied.length === 0) return undefined;
   return {
-    refused: {
-      detail: ask.detail,
-      grant: "host",
-      ...(isGranted ? {} : { add: hostFlag(ask) }),
-      ...(denied.length > 0
-        ? { without: denied.map((word) => (word === "host" ? "--deny-host" : `--deny-host=${word}`)) }
-        : {}),
-    },
+    ...(isGranted ? {} : { add: hostFlag(ask) }),
+    ...(denied.length > 0
+      ? { without: denied.map((word) => (word === "host" ? "--deny-host" : `--deny-host=${word}`)) }
+      : {}),
   };
 }
 
 function decideImage({ detail }: Ask, reference: string, caller: Caller): Decision {
   const isId = imageIdDigits(reference.replace(/^docker\.io\/library\/|:latest$/g, "")) !== undefined;
-  const isAllowed = isId
-    ? canUse("pull", caller) && !arePullsNarrowed(caller)
-    : canUse("pull", caller, reference);
-  if (isAllowed) return { by: ["pull"] };
   const add = isId ? "--allow-pull" : `--allow-pull=${repositoryOf(reference)}`;
-  return { refused: { detail, grant: "pull", add } };
-}
-
-/** More reasons than this are counted only: a short body can have very many. */
-const mostReasons = 100;
-
-/** Names everything at once, so that nobody restarts twice. */
-function refusalOf(refusals: readonly Refusal[], level: PolicyLevel): GatewayError {
-  const errors: FieldError[] = refusals.slice(0, mostReasons).map(({ path, detail, add, without = [] }) => ({
-    pointer: jsonPointer(path),
-    detail,
-    grant: [...without.map((flag) => `without ${flag}`), ...(add === undefined ? [] : [add])].join(" and "),
-  }));
-  const grants = [...new Set(refusals.map(({ grant }) => grant))];
-  const flags = [...new Set(refusals.flatMap(({ add }) => (add === undefined ? [] : [add])))];
-  // All of it covers each word.
-  const added = flags.includes("--allow-host")
-    ? flags.filter((flag) => !flag.startsWith("--allow-host="))
-    : flags;
-  const removed = [...new Set(refusals.flatMap(({ without = [] }) => without))];
-  const remedy = [
-    ...(removed.length > 0 ? [`without ${removed.join(" ")}`] : []),
-    ...(added.length > 0 ? [`with ${joined(added)}`] : []),
-  ].join(" and ");
-  const [first] = errors;
-  const count = refusals.length - 1;
-  const where = refusals.length > mostReasons ? `, the first ${mostReasons} in "errors"` : ' in "errors"';
-  const more = count > 0 ? `, and ${count} more${where}` : "";
-  return new GatewayError(
-    "not_capable",
-    `Requires ${grants.join(" and ")} access under the policy ${level}: ${first?.detail}${more}, run again ${remedy}`,
-    { errors, members: { grant: grants[0], grants } },
-  );
-}
-
-/** `--allow-host=a,b`: the words of one flag. */
-function joined(flags: readonly string[]): string {
-  const hosts = flags.filter((flag) => flag.startsWith("--allow-host="));
-  const words = hosts.map((flag) => flag.slice("--allow-host=".length));
-  const others = flags.filter((flag) => !hosts.includes(flag));
-  return [...(words.length > 0 ? [`--allow-host=${words.join(",")}`] : []), ...others].join(" ");
+  const flags = layersOf(caller).map((grants) => {
+    const layer: Caller = { name: caller.name, grants };
+    const isAllowed = isId
+      ? canUse("pull", layer) && !arePullsNarrowed(layer)
+      : canUse("pull", layer, reference);
+    return isAllowed ? undefined : { add };
+  });
+  if (flags.every((one) => one === undefined)) return { by: ["pull"] };
+  return { refused: { detail, grant: "pull", ...lacking(flags) } };
 }

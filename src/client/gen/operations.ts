@@ -16,6 +16,8 @@ import type {
   ContainerStatusReply,
   CreateContainerBody,
   CreateContainerReply,
+  CreateTokenAnswer,
+  CreateTokenBody,
   EventItem,
   EventList,
   ExecAnswer,
@@ -33,6 +35,7 @@ import type {
   ListPodSandboxReply,
   ListPodSandboxStatsReply,
   ListPullsAnswer,
+  ListTokensAnswer,
   LiveUsage,
   LiveUsages,
   LogItem,
@@ -54,6 +57,7 @@ import type {
   RemoveImageAnswer,
   RestorePodReply,
   RestorePodRequest,
+  RevokeTokenAnswer,
   RunPodBody,
   RunPodSandboxReply,
   RuntimeConfigReply,
@@ -373,6 +377,21 @@ export type GetCapabilitiesParameters = Record<string, never>;
 
 /** Of `getGrants`, which has none yet. */
 export type GetGrantsParameters = Record<string, never>;
+
+/** Of `listTokens`, which has none yet. */
+export type ListTokensParameters = Record<string, never>;
+
+/** Of `createToken`. */
+export interface CreateTokenParameters {
+  /** The body. */
+  readonly body: CreateTokenBody;
+}
+
+/** Of `revokeToken`. */
+export interface RevokeTokenParameters {
+  /** Name of the token, from `listTokens`. */
+  readonly tokenName: string;
+}
 
 /** Of `getPostMortem`. */
 export interface GetPostMortemParameters {
@@ -1013,6 +1032,33 @@ export interface Operations {
   getGrants(parameters?: GetGrantsParameters, options?: CallOptions): Promise<GetGrantsAnswer>;
 
   /**
+   * List the tokens that the caller made.
+   *
+   * Lists the tokens that the caller made, and those that were made with them; for the gateway's own token, all. Never shows a token. Needs a token, but no grant.
+   *
+   * `GET /v1/tokens`. Needs no grant.
+   */
+  listTokens(parameters?: ListTokensParameters, options?: CallOptions): Promise<ListTokensAnswer>;
+
+  /**
+   * Make a token that can do less than the caller's own.
+   *
+   * Makes a token for somebody else, such as a shell for a colleague for one hour. It can do what both its own grants and those of the caller allow, so it can never do more than the caller, and it ends with the caller's token. `name` and `grants` are required. A caller can have up to 100 tokens, those that were made with them included. Needs a token, but no grant.
+   *
+   * `POST /v1/tokens`. Needs no grant.
+   */
+  createToken(parameters: CreateTokenParameters, options?: CallOptions): Promise<CreateTokenAnswer>;
+
+  /**
+   * Revoke a token that the caller made.
+   *
+   * Revokes a token that the caller made, or that was made with one of these, and all that were made with it. Their sessions and streams end within a second. Needs a token, but no grant.
+   *
+   * `DELETE /v1/tokens/{tokenName}`. Needs no grant.
+   */
+  revokeToken(parameters: RevokeTokenParameters, options?: CallOptions): Promise<RevokeTokenAnswer>;
+
+  /**
    * Explain how a container exited, and show what led to it.
    *
    * Explains how a container ended: its exit code and signal, the runtime's reason, whether it ran out of memory, the last lines of its log, its run time, earlier attempts, its events and the state of its pod. `cause` is the probable cause in one sentence, or `unknown` if these facts do not show it. A running container has no `exit`. A removed container is found by its full id as long as its events are known.
@@ -1073,7 +1119,7 @@ export interface Operations {
   /**
    * Cancel a pull.
    *
-   * Cancels a pull for all its clients, and responds once it has ended. Has no effect on a pull that has already ended. CRI-O keeps completed layers.
+   * Cancels a pull for all its clients, and responds once it has ended. Has no effect on a pull that has already ended. A pull that another caller has asked for is 409; only the gateway's own token cancels any. CRI-O keeps completed layers.
    *
    * `DELETE /v1/pulls/{pullId}`. Needs the grant `pull`.
    */
@@ -1221,6 +1267,9 @@ export function createOperations(call: Calls): Operations {
     forwardPorts: async ({ podSandboxId, ...query }, options) => call.forward({ method: "GET", path: `/v1/pods/${segment("podSandboxId", podSandboxId)}/portforward`, query }, podSandboxId, query.ports, options),
     getCapabilities: async (query = {}, options) => call.json({ method: "GET", path: "/v1/runtime/capabilities", query }, options),
     getGrants: async (query = {}, options) => call.json({ method: "GET", path: "/v1/grants", query }, options),
+    listTokens: async (query = {}, options) => call.json({ method: "GET", path: "/v1/tokens", query }, options),
+    createToken: async ({ body, ...query }, options) => call.json({ method: "POST", path: "/v1/tokens", query, body }, options),
+    revokeToken: async ({ tokenName, ...query }, options) => call.json({ method: "DELETE", path: `/v1/tokens/${segment("tokenName", tokenName)}`, query }, options),
     getPostMortem: async ({ containerId, ...query }, options) => call.json({ method: "GET", path: `/v1/containers/${segment("containerId", containerId)}/post-mortem`, query }, options),
     prunePods: async (query = {}, options) => call.json({ method: "POST", path: "/v1/pods/prune", query }, options),
     removeImage: async ({ image, ...query }, options) => call.json({ method: "DELETE", path: `/v1/images/${segment("image", image)}`, query }, options),

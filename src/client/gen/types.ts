@@ -108,6 +108,10 @@ export type ProblemCode =
   | "network_teardown_failed"
   /** 503: The runtime is unavailable. */
   | "runtime_unavailable"
+  /** 503: The keys of the token's issuer are not available. */
+  | "issuer_unavailable"
+  /** 503: The tokens file cannot be changed. */
+  | "tokens_file_unavailable"
   /** 503: Overloaded. */
   | "overloaded"
   /** 503: The audit log cannot be written. */
@@ -124,6 +128,36 @@ export type ProblemCode =
   | "node_disk_full"
   /** 500: Internal error. */
   | "internal";
+
+/** What of each grant is allowed. */
+export interface AllowedRules {
+  /** Allowed of `read`: `true` for all of it, or a list of texts as for its flag. */
+  readonly read?: unknown;
+  /** Allowed of `logs`: `true` for all of it, or a list of texts as for its flag. */
+  readonly logs?: unknown;
+  /** Allowed of `run`: `true` for all of it, or a list of texts as for its flag. */
+  readonly run?: unknown;
+  /** Allowed of `stop`: `true` for all of it, or a list of texts as for its flag. */
+  readonly stop?: unknown;
+  /** Allowed of `remove`: `true` for all of it, or a list of texts as for its flag. */
+  readonly remove?: unknown;
+  /** Allowed of `exec`: `true` for all of it, or a list of texts as for its flag. */
+  readonly exec?: unknown;
+  /** Allowed of `checkpoint`: `true` for all of it, or a list of texts as for its flag. */
+  readonly checkpoint?: unknown;
+  /** Allowed of `forward`: `true` for all of it, or a list of texts as for its flag. */
+  readonly forward?: unknown;
+  /** Allowed of `pull`: `true` for all of it, or a list of texts as for its flag. */
+  readonly pull?: unknown;
+  /** Allowed of `image-remove`: `true` for all of it, or a list of texts as for its flag. */
+  readonly "image-remove"?: unknown;
+  /** Allowed of `verbose`: `true` for all of it, or a list of texts as for its flag. */
+  readonly verbose?: unknown;
+  /** Allowed of `unmanaged`: `true` for all of it, or a list of texts as for its flag. */
+  readonly unmanaged?: unknown;
+  /** Allowed of `host`: `true` for all of it, or a list of texts as for its flag. */
+  readonly host?: unknown;
+}
 
 /** Registry credentials, used for this pull only: either a user name and password (or both in `auth`), an identity token, or a registry token. A user name without a password is ignored if another kind is given. */
 export interface AuthConfig {
@@ -467,6 +501,32 @@ export interface CreateContainerReply {
   readonly containerId: string;
 }
 
+/** A new token. */
+export interface CreateTokenAnswer {
+  /** Name of the caller that has it. */
+  readonly name: string;
+  /** The token. It is shown only here. */
+  readonly token: string;
+  readonly grants: GrantRules;
+  /** When it was made (RFC 3339). */
+  readonly created?: string | undefined;
+  /** When it expires (RFC 3339). Absent: never. */
+  readonly expires?: string | undefined;
+  /** Name of the caller that made it. Absent for the operator. */
+  readonly parent?: string | undefined;
+}
+
+/** The token to make. */
+export interface CreateTokenBody {
+  /** Name of the new caller, up to 63 letters, digits, dots, dashes and underscores. It must be new. */
+  readonly name: string;
+  readonly grants: NewGrantRules;
+  /** How long it is valid: `30m`, `1h`. Default: `1h`, or until the caller's own expires. */
+  readonly for?: string | undefined;
+  /** When it expires (RFC 3339), in place of `for`. Not after the caller's own. */
+  readonly expires?: string | undefined;
+}
+
 /** Contents of a pod's /etc/resolv.conf, for pods that shall not use the node's. */
 export interface DNSConfig {
   /** Addresses of the name servers, in order of preference; the usual C library reads only the first three. */
@@ -475,6 +535,36 @@ export interface DNSConfig {
   readonly searches?: readonly string[] | undefined;
   /** Resolver options as in resolv.conf(5), for instance `ndots:5` or `edns0`. */
   readonly options?: readonly string[] | undefined;
+}
+
+/** What of each grant is denied. */
+export interface DeniedRules {
+  /** Denied of `read`: `true` for all of it, or a list of texts as for its flag. */
+  readonly read?: unknown;
+  /** Denied of `logs`: `true` for all of it, or a list of texts as for its flag. */
+  readonly logs?: unknown;
+  /** Denied of `run`: `true` for all of it, or a list of texts as for its flag. */
+  readonly run?: unknown;
+  /** Denied of `stop`: `true` for all of it, or a list of texts as for its flag. */
+  readonly stop?: unknown;
+  /** Denied of `remove`: `true` for all of it, or a list of texts as for its flag. */
+  readonly remove?: unknown;
+  /** Denied of `exec`: `true` for all of it, or a list of texts as for its flag. */
+  readonly exec?: unknown;
+  /** Denied of `checkpoint`: `true` for all of it, or a list of texts as for its flag. */
+  readonly checkpoint?: unknown;
+  /** Denied of `forward`: `true` for all of it, or a list of texts as for its flag. */
+  readonly forward?: unknown;
+  /** Denied of `pull`: `true` for all of it, or a list of texts as for its flag. */
+  readonly pull?: unknown;
+  /** Denied of `image-remove`: `true` for all of it, or a list of texts as for its flag. */
+  readonly "image-remove"?: unknown;
+  /** Denied of `verbose`: `true` for all of it, or a list of texts as for its flag. */
+  readonly verbose?: unknown;
+  /** Denied of `unmanaged`: `true` for all of it, or a list of texts as for its flag. */
+  readonly unmanaged?: unknown;
+  /** Denied of `host`: `true` for all of it, or a list of texts as for its flag. */
+  readonly host?: unknown;
 }
 
 /** A device of the host that the container may use. */
@@ -624,9 +714,19 @@ export interface GetGrantsAnswer {
   readonly name: string;
   /** Path on the node of the file with the caller's token. */
   readonly tokenFile?: string | undefined;
+  /** When the caller's token expires (RFC 3339). Absent: never. */
+  readonly expires?: string | undefined;
   /** Everything the caller may do. */
   readonly grants: readonly Granted[];
   readonly limits: CallerLimits;
+}
+
+/** Grants by word, as for the flags of the gateway: `{"allow": {"exec": true, "read": ["pods"]}}`. */
+export interface GrantRules {
+  /** Everything that is not denied. */
+  readonly all?: boolean | undefined;
+  readonly allow?: AllowedRules | undefined;
+  readonly deny?: DeniedRules | undefined;
 }
 
 /** Something the caller may do. */
@@ -635,6 +735,8 @@ export interface Granted {
   readonly grant: string;
   /** What it is limited to: scopes of pods; for `pull`, registries or repositories; for `host`, words. */
   readonly only?: readonly string[] | undefined;
+  /** Where more than one of the gateway, the caller's token and those that it was made with limit the grant: the other lists. What is used must be in `only` and in each of these. */
+  readonly within?: readonly (readonly string[])[] | undefined;
   /** What is denied: scopes of pods; for `pull`, registries or repositories; for `host`, words. */
   readonly except?: readonly string[] | undefined;
 }
@@ -1047,6 +1149,12 @@ export interface ListPullsAnswer {
   readonly pulls: readonly Pull[];
 }
 
+/** Tokens that the caller made, and those that were made with them. */
+export interface ListTokensAnswer {
+  /** The tokens, also expired ones, in the order in which they were made. */
+  readonly tokens: readonly TokenEntry[];
+}
+
 /** Resource usage of a pod or container. Unknown values are null: rates in the first reading and after a restart, and values that this runtime does not report. */
 export interface LiveUsage {
   /** Time of the reading (RFC 3339). */
@@ -1336,6 +1444,74 @@ export interface NetworkUsage {
   readonly defaultInterface?: NetworkInterfaceUsage | undefined;
   /** Interfaces beside the main one. */
   readonly interfaces: readonly NetworkInterfaceUsage[];
+}
+
+/** What of each grant is allowed. */
+export interface NewAllowedRules {
+  /** Allowed of `read`: `true` for all of it, or a list of texts as for its flag. */
+  readonly read?: unknown;
+  /** Allowed of `logs`: `true` for all of it, or a list of texts as for its flag. */
+  readonly logs?: unknown;
+  /** Allowed of `run`: `true` for all of it, or a list of texts as for its flag. */
+  readonly run?: unknown;
+  /** Allowed of `stop`: `true` for all of it, or a list of texts as for its flag. */
+  readonly stop?: unknown;
+  /** Allowed of `remove`: `true` for all of it, or a list of texts as for its flag. */
+  readonly remove?: unknown;
+  /** Allowed of `exec`: `true` for all of it, or a list of texts as for its flag. */
+  readonly exec?: unknown;
+  /** Allowed of `checkpoint`: `true` for all of it, or a list of texts as for its flag. */
+  readonly checkpoint?: unknown;
+  /** Allowed of `forward`: `true` for all of it, or a list of texts as for its flag. */
+  readonly forward?: unknown;
+  /** Allowed of `pull`: `true` for all of it, or a list of texts as for its flag. */
+  readonly pull?: unknown;
+  /** Allowed of `image-remove`: `true` for all of it, or a list of texts as for its flag. */
+  readonly "image-remove"?: unknown;
+  /** Allowed of `verbose`: `true` for all of it, or a list of texts as for its flag. */
+  readonly verbose?: unknown;
+  /** Allowed of `unmanaged`: `true` for all of it, or a list of texts as for its flag. */
+  readonly unmanaged?: unknown;
+  /** Allowed of `host`: `true` for all of it, or a list of texts as for its flag. */
+  readonly host?: unknown;
+}
+
+/** What of each grant is denied. */
+export interface NewDeniedRules {
+  /** Denied of `read`: `true` for all of it, or a list of texts as for its flag. */
+  readonly read?: unknown;
+  /** Denied of `logs`: `true` for all of it, or a list of texts as for its flag. */
+  readonly logs?: unknown;
+  /** Denied of `run`: `true` for all of it, or a list of texts as for its flag. */
+  readonly run?: unknown;
+  /** Denied of `stop`: `true` for all of it, or a list of texts as for its flag. */
+  readonly stop?: unknown;
+  /** Denied of `remove`: `true` for all of it, or a list of texts as for its flag. */
+  readonly remove?: unknown;
+  /** Denied of `exec`: `true` for all of it, or a list of texts as for its flag. */
+  readonly exec?: unknown;
+  /** Denied of `checkpoint`: `true` for all of it, or a list of texts as for its flag. */
+  readonly checkpoint?: unknown;
+  /** Denied of `forward`: `true` for all of it, or a list of texts as for its flag. */
+  readonly forward?: unknown;
+  /** Denied of `pull`: `true` for all of it, or a list of texts as for its flag. */
+  readonly pull?: unknown;
+  /** Denied of `image-remove`: `true` for all of it, or a list of texts as for its flag. */
+  readonly "image-remove"?: unknown;
+  /** Denied of `verbose`: `true` for all of it, or a list of texts as for its flag. */
+  readonly verbose?: unknown;
+  /** Denied of `unmanaged`: `true` for all of it, or a list of texts as for its flag. */
+  readonly unmanaged?: unknown;
+  /** Denied of `host`: `true` for all of it, or a list of texts as for its flag. */
+  readonly host?: unknown;
+}
+
+/** Grants by word, as for the flags of the gateway: `{"allow": {"exec": true, "read": ["pods"]}}`. */
+export interface NewGrantRules {
+  /** Everything that is not denied. */
+  readonly all?: boolean | undefined;
+  readonly allow?: NewAllowedRules | undefined;
+  readonly deny?: NewDeniedRules | undefined;
 }
 
 /** One further address of a pod that has several, as in dual-stack networks. */
@@ -1873,6 +2049,12 @@ export interface RestoredContainer {
   readonly containerId: string;
 }
 
+/** What was revoked. */
+export interface RevokeTokenAnswer {
+  /** Names of the tokens that are no longer valid. */
+  readonly revoked: readonly string[];
+}
+
 /** Whether a runtime has an RPC. */
 export interface RpcSupport {
   /** Service and RPC: `RuntimeService/ListContainers`. */
@@ -2102,6 +2284,19 @@ export interface SwapUsage {
   readonly swapAvailableBytes?: UInt64Value | undefined;
   /** Bytes of memory that are swapped out. */
   readonly swapUsageBytes?: UInt64Value | undefined;
+}
+
+/** A token, without the token itself. */
+export interface TokenEntry {
+  /** Name of the caller that has it. */
+  readonly name: string;
+  readonly grants: GrantRules;
+  /** When it was made (RFC 3339). */
+  readonly created?: string | undefined;
+  /** When it expires (RFC 3339). Absent: never. */
+  readonly expires?: string | undefined;
+  /** Name of the caller that made it. Absent for the operator. */
+  readonly parent?: string | undefined;
 }
 
 /** A number that may be unknown. The absent message means that the runtime did not report it; a present one holding 0 is a real zero. */

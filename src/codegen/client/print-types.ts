@@ -56,6 +56,10 @@ export function typeOf(schema: Schema, indent = ""): string {
         ? "Record<string, never>"
         : "{ readonly [key: string]: unknown }";
     }
+    case undefined:
+      // Any value, as its description says.
+      if (Object.keys(schema).every((key) => key === "description")) return "unknown";
+      throw new TypeError(`No TypeScript type for ${JSON.stringify(schema)}`);
     default:
       throw new TypeError(`No TypeScript type for ${JSON.stringify(schema)}`);
   }
@@ -72,7 +76,9 @@ export function objectOf(
   const inner = `${indent}  `;
   const lines = members.map(([name, schema]) => {
     const type = typeOf(schema, inner);
-    const member = required.has(name) ? `${name}: ${type}` : `${name}?: ${type} | undefined`;
+    const key = /^\w+$/.test(name) ? name : JSON.stringify(name);
+    const optional = type === "unknown" ? type : `${type} | undefined`;
+    const member = required.has(name) ? `${key}: ${type}` : `${key}?: ${optional}`;
     return `${docComment(descriptionOf(schema), inner)}${inner}readonly ${member};\n`;
   });
   return `{\n${lines.join("")}${indent}}`;

@@ -25,6 +25,12 @@ export const operations: { readonly [Id in RouteId]: string } = {
   getCapabilities:
     "Shows which CRI RPCs the runtime supports, and how it differs from other runtimes. Crest probes only with reads, and caches the results until the runtime restarts. For other RPCs it relies on the replies so far and on the runtime's version; `support` is `unknown` if neither is conclusive.",
   getGrants: "Lists what the caller may do, and the most that it may use. Needs a token, but no grant.",
+  listTokens:
+    "Lists the tokens that the caller made, and those that were made with them; for the gateway's own token, all. Never shows a token. Needs a token, but no grant.",
+  createToken:
+    "Makes a token for somebody else, such as a shell for a colleague for one hour. It can do what both its own grants and those of the caller allow, so it can never do more than the caller, and it ends with the caller's token. `name` and `grants` are required. A caller can have up to 100 tokens, those that were made with them included. Needs a token, but no grant.",
+  revokeToken:
+    "Revokes a token that the caller made, or that was made with one of these, and all that were made with it. Their sessions and streams end within a second. Needs a token, but no grant.",
   setNetworkConfig:
     "Sets the address range for the pods on this node. It only has an effect on containerd with a CNI template in its configuration; all other runtimes accept and ignore it.",
   listMetricDescriptors:
@@ -116,7 +122,7 @@ export const operations: { readonly [Id in RouteId]: string } = {
   getPull:
     "Shows a pull: its phase, its layers and, if it failed, the reason. A pull that ended more than 10 minutes ago, or of an image that the caller may not pull, is 404.",
   cancelPull:
-    "Cancels a pull for all its clients, and responds once it has ended. Has no effect on a pull that has already ended. CRI-O keeps completed layers.",
+    "Cancels a pull for all its clients, and responds once it has ended. Has no effect on a pull that has already ended. A pull that another caller has asked for is 409; only the gateway's own token cancels any. CRI-O keeps completed layers.",
 };
 
 /** `Message` or `Message.field` -> the description that replaces CRI's comment. */

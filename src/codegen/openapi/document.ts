@@ -2,7 +2,15 @@
 import { hasPolicy } from "../../access/policy/pod-policy.ts";
 import { descriptors } from "../../gen/descriptors.ts";
 import { methods } from "../../gen/methods.ts";
-import { answers, bodies, ExecAnswer, ListFailure, Problem, PullItem } from "../../routes/answers.ts";
+import {
+  answers,
+  bodies,
+  ExecAnswer,
+  ListFailure,
+  Problem,
+  PullItem,
+  requests,
+} from "../../routes/answers.ts";
 import {
   type ListRoute,
   mediaTypesOf,
@@ -86,7 +94,8 @@ export function openApi(routes: readonly Route[], version: string): Schema {
         token: {
           type: "http",
           scheme: "bearer",
-          description: "The token from the gateway's token file.",
+          description:
+            "The token from the gateway's token file, a token made with `crest token create` or `createToken`, or a JSON Web Token of the configured issuer.",
         },
       },
       responses: {
@@ -131,7 +140,7 @@ function operation(route: Route, { components, plain, describe }: Making): Schem
   const example = entryOf(examples, route.id) ?? {};
   const words = entryOf(synonyms, route.id);
   const making = { components, plain, describe, example };
-  const body = route.kind === "unary" ? requestBody(route, making) : undefined;
+  const body = requestBody(route, making);
   const rpcs = rpcsOf(route);
   const mediaTypes = mediaTypesOf(route);
   const description = [
@@ -237,6 +246,7 @@ function describePath(name: string): Schema {
     };
   }
   if (name === "pullId") return { description: "Id of the pull, from `listPulls` or from its progress." };
+  if (name === "tokenName") return { description: "Name of the token, from `listTokens`." };
   const what = name === "podSandboxId" ? "pod" : "container";
   return { description: `Id of the ${what}, or a unique prefix.` };
 }
@@ -276,9 +286,12 @@ function pageParameters(route: ListRoute): readonly Schema[] {
   ];
 }
 
-function requestBody(route: UnaryRoute, making: Showing): Schema | undefined {
-  if (route.body === undefined) return undefined;
-  const schema = bodySchema(route, making);
+function requestBody(route: Route, making: Showing): Schema | undefined {
+  if (!("body" in route) || route.body === undefined) return undefined;
+  const schema =
+    route.kind === "custom"
+      ? making.plain((requests as { readonly [id: string]: object })[route.id] ?? {})
+      : bodySchema(route, making);
   const { body } = making.example;
   return {
     required: true,

@@ -216,6 +216,29 @@ export const examples: { readonly [Id in RouteId]?: Example } = {
       limits: {},
     },
   },
+  createToken: {
+    body: { name: "colleague", grants: { allow: { exec: true, read: ["containers"] } }, for: "30m" },
+    answer: {
+      name: "colleague",
+      token: "crest_Tu6YJ3XlkQ2yYq8ZrVfN0cWc1mJb4oPz7sHdEa9GiKx",
+      grants: { all: false, allow: { read: ["containers"], exec: true }, deny: {} },
+      created: "2026-11-29T12:00:00.000Z",
+      expires: "2026-11-29T12:30:00.000Z",
+    },
+  },
+  listTokens: {
+    answer: {
+      tokens: [
+        {
+          name: "colleague",
+          grants: { all: false, allow: { read: ["containers"], exec: true }, deny: {} },
+          created: "2026-11-29T12:00:00.000Z",
+          expires: "2026-11-29T12:30:00.000Z",
+        },
+      ],
+    },
+  },
+  revokeToken: { parameters: { tokenName: "colleague" }, answer: { revoked: ["colleague"] } },
   setNetworkConfig: { body: { podCidr: "10.88.0.0/16" } },
   getImageFilesystems: {
     answer: {

@@ -11,7 +11,7 @@ import type { Schema } from "./schemas.ts";
 /** HTTP status -> its meaning for a caller. */
 const meanings = {
   "400": "The request is invalid; `errors` lists the mistakes.",
-  "401": "The token is missing or wrong.",
+  "401": "The token is missing or wrong, or has expired.",
   "403": "Grants are missing; `detail` names the flags for them.",
   "404": "The resource does not exist.",
   "406": "None of the media types in `Accept` is available.",
@@ -45,6 +45,7 @@ const of = (...ids: readonly RouteId[]): ((route: Route) => boolean) => {
   return ({ id }) => all.has(id);
 };
 const isPull = of("pullImage");
+const changesTokens = of("createToken", "revokeToken");
 const isLogs = of("getContainerLogs", "getPodLogs", "listLogs");
 const never = (): boolean => false;
 
@@ -109,6 +110,7 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
     isLogs(route) ||
     (route.kind === "unary" && (route.http.startsWith("GET ") || route.renderer !== undefined)),
   exec_timeout: of("execSync"),
+  tokens_file_unavailable: changesTokens,
 };
 
 const writesToDisk = of("pullImage", "runPod", "createContainer", "startContainer", "checkpointContainer");
@@ -127,7 +129,8 @@ export function failuresOf(route: Route): Schema {
   if (filtersPods(route)) add("409");
   if (isLogs(route)) add("409", "410");
   if (readsBody(route)) add("413", "415");
-  if (hasBody(route)) add("409");
+  if (hasBody(route) || changesTokens(route)) add("409");
+  if (changesTokens(route)) add("503");
   if (isSession(route)) add("426");
   else if (route.kind === "list" || (route.kind !== "session" && route.success !== 204)) add("406");
   if (of("pullImage", "createContainer")(route)) add("404");

@@ -15,7 +15,7 @@ export const introduction = `Crest is the Kubernetes Container Runtime Interface
 
 **Errors** are problems (RFC 9457): \`code\` is for programs, \`detail\` for people.
 
-**Grants.** A caller may only do what the gateway was started to allow; \`x-crest-grant\` names the grant that an operation needs.`;
+**Grants.** A caller may only do what the gateway was started to allow; \`x-crest-grant\` names the grant that an operation needs. Each caller has a token of its own, which may do less.`;
 
 export const tags = [
   { name: "runtime", description: "The runtime: versions, status, capabilities, metrics." },
@@ -32,5 +32,5 @@ export function tagOf(route: Route): string {
   if (path.startsWith("/v1/metrics/")) return "runtime";
   if (/\/pods/.test(path)) return "pods";
   if (/\/image/.test(path)) return "images";
-  return path === "/v1/grants" ? "gateway" : "runtime";
+  return path === "/v1/grants" || path.startsWith("/v1/tokens") ? "gateway" : "runtime";
 }

@@ -259,3 +259,29 @@ test("what one layer does not grant, or denies, no other layer gives back", () =
       assert.equal(both.isOpen || both.isWhole, false);
     }
 });
+
+test("a refusal says whether the gateway or the caller's token would have to permit it", () => {
+  const policy = createPodPolicy({ level: "baseline", logRoot: "/logs", kept: [] });
+  const refusal = (...layers: readonly Grants[]): GatewayError => {
+    const [process = grants([]), ...tokens] = layers;
+    const request = { config: { portMappings: [{ hostPort: 80 }] } };
+    try {
+      policy.apply("RuntimeService/RunPodSandbox", request, { name: "x", grants: process, layers: tokens });
+    } catch (error) {
+      assert.ok(error instanceof GatewayError);
+      return error;
+    }
+    assert.fail("not refused");
+  };
+  const [none, some] = [grants([]), grants(["port:80"])];
+  const last = (error: GatewayError): string => error.message.replace(/^.*?port 80 of the node, /, "");
+  assert.equal(last(refusal(none)), "run again with --allow-host=port:80");
+  assert.equal(last(refusal(some, none)), "use a token made with --allow-host=port:80");
+  assert.equal(
+    last(refusal(none, some, none)),
+    "run again with --allow-host=port:80, and use a token made with --allow-host=port:80",
+  );
+  const denied = refusal(some, grants(["port:80"], ["port:80"]));
+  assert.equal(last(denied), "use a token made without --deny-host=port:80");
+  assert.equal(denied.errors[0]?.grant, "without --deny-host=port:80");
+});

@@ -21,6 +21,7 @@ test("visiblePulls() and visiblePull() show a caller the pulls of what it may pu
       pulls.join({
         message: { image: { image: reference } },
         wire: Buffer.alloc(0),
+        caller: "token",
         reference,
         isUnambiguous: true,
         detach: false,

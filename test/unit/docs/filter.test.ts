@@ -42,7 +42,7 @@ test("the filter finds an operation by the words of other tools, and few besides
     ["portforward", ["forwardPorts"], 1],
     ["ps", ["listPods", "listContainers"], 2],
     ["rmi", ["removeImage"], 1],
-    ["delete", ["removePod", "removeContainer", "removeImage", "cancelPull"], 4],
+    ["delete", ["removePod", "removeContainer", "removeImage", "cancelPull", "revokeToken"], 5],
     ["kill", ["stopContainer", "stopPod", "removePod"], 3],
     [
       "top",

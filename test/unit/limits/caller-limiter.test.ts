@@ -28,7 +28,10 @@ const flags: { readonly [L in HeldLimit]: string } = {
 for (const [limit, setting] of Object.entries(flags) as [HeldLimit, string][]) {
   test(`take() refuses what exceeds ${limit}, says which limit it is, and takes what is below`, () => {
     const refused: CallerLimit[] = [];
-    const limiter = createCallerLimiter({ defaults: { [limit]: 3 }, refused: (one) => refused.push(one) });
+    const limiter = createCallerLimiter({
+      defaults: () => ({ [limit]: 3 }),
+      refused: (one) => refused.push(one),
+    });
     const held = [limiter.take(limit, a), limiter.take(limit, a, 2)];
     const { status, members, headers, message } = refusal(() => limiter.take(limit, a));
     assert.equal(status, 429);
@@ -45,7 +48,7 @@ for (const [limit, setting] of Object.entries(flags) as [HeldLimit, string][]) {
 }
 
 test("take() forgets callers that hold nothing, and needs nothing where there is no limit", () => {
-  const limiter = createCallerLimiter({ defaults: { streams: 1 } });
+  const limiter = createCallerLimiter({ defaults: () => ({ streams: 1 }) });
   for (let number = 0; number < 10_000; number++) {
     limiter.take("streams", { name: `caller ${number}` }).release();
     limiter.take("pulls", { name: `caller ${number}` });
@@ -54,7 +57,7 @@ test("take() forgets callers that hold nothing, and needs nothing where there is
 });
 
 test("resize() corrects what is held, and not what was released", () => {
-  const limiter = createCallerLimiter({ defaults: { bodyBytes: 100 } });
+  const limiter = createCallerLimiter({ defaults: () => ({ bodyBytes: 100 }) });
   const body = limiter.take("bodyBytes", a, 100);
   body.resize(10);
   const other = limiter.take("bodyBytes", a, 90);
@@ -65,7 +68,7 @@ test("resize() corrects what is held, and not what was released", () => {
 });
 
 test("the limits of a token take the place of the defaults, and its refusal names it", () => {
-  const limiter = createCallerLimiter({ defaults: { streams: 1, pulls: 5 } });
+  const limiter = createCallerLimiter({ defaults: () => ({ streams: 1, pulls: 5 }) });
   const own = { name: "own", limits: { streams: 2 } };
   assert.deepEqual(limiter.limitsOf(own), { streams: 2, pulls: 5 });
   limiter.take("streams", own, 2);
@@ -73,7 +76,7 @@ test("the limits of a token take the place of the defaults, and its refusal name
 });
 
 test("callers of one account share its limits: more tokens are not more room", () => {
-  const limiter = createCallerLimiter({ defaults: { sessions: 2, requestsPerSecond: 1 } });
+  const limiter = createCallerLimiter({ defaults: () => ({ sessions: 2, requestsPerSecond: 1 }) });
   const tokens = Array.from({ length: 3 }, (_, number) => ({ name: `child ${number}`, account: "parent" }));
   const [first, second, third] = tokens as [(typeof tokens)[0], (typeof tokens)[0], (typeof tokens)[0]];
   limiter.take("sessions", first);
@@ -84,7 +87,7 @@ test("callers of one account share its limits: more tokens are not more room", (
 });
 
 test("request() refuses beyond the rate with the time to wait, and no other caller", () => {
-  const limiter = createCallerLimiter({ defaults: { requestsPerSecond: 5 } });
+  const limiter = createCallerLimiter({ defaults: () => ({ requestsPerSecond: 5 }) });
   for (let sent = 0; sent < 10; sent++) limiter.request(a);
   const { code, members, headers } = refusal(() => limiter.request(a));
   assert.equal(code, "too_many_requests");
@@ -96,7 +99,7 @@ test("request() refuses beyond the rate with the time to wait, and no other call
 const socket = (): Socket => Object.assign(new EventEmitter(), { destroyed: false }) as unknown as Socket;
 
 test("useConnection() counts a connection once, and until it closes", () => {
-  const limiter = createCallerLimiter({ defaults: { connections: 2 } });
+  const limiter = createCallerLimiter({ defaults: () => ({ connections: 2 }) });
   const sockets = [socket(), socket()] as const;
   for (const one of sockets) for (let sent = 0; sent < 3; sent++) limiter.useConnection(one, a);
   const { headers } = refusal(() => limiter.useConnection(socket(), a));
@@ -107,7 +110,7 @@ test("useConnection() counts a connection once, and until it closes", () => {
 });
 
 test("useConnection() counts a connection of a proxy for the caller who used it last", () => {
-  const limiter = createCallerLimiter({ defaults: { connections: 1 } });
+  const limiter = createCallerLimiter({ defaults: () => ({ connections: 1 }) });
   const proxied = socket();
   for (const caller of [a, b, a, b]) limiter.useConnection(proxied, caller);
   const mine = socket();
@@ -121,7 +124,7 @@ test("useConnection() counts a connection of a proxy for the caller who used it 
 });
 
 test("a connection that has ended is not counted: nothing would end it", () => {
-  const limiter = createCallerLimiter({ defaults: { connections: 1 } });
+  const limiter = createCallerLimiter({ defaults: () => ({ connections: 1 }) });
   limiter.useConnection(Object.assign(socket(), { destroyed: true }), a);
   assert.equal(limiter.size, 0);
 });

@@ -50,6 +50,7 @@ function createWorld(options: Partial<PullRegistryOptions> = {}) {
       registry.join({
         message: { image: { image: reference } },
         wire: Buffer.alloc(0),
+        caller: "token",
         reference,
         isUnambiguous: true,
         detach: false,

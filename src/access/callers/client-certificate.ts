@@ -1,0 +1,68 @@
+/** Whom the certificate of a client is for. */
+import type { X509Certificate } from "node:crypto";
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import type { CertificateSubjects } from "./known-callers.ts";
+
+const none: CertificateSubjects = { subjects: [], expiresAtMs: 0 };
+
+/** Reading a certificate takes longer than a request otherwise does, and a connection keeps its certificate. */
+const known = new WeakMap<Socket, CertificateSubjects>();
+
+/** The subjects of a connection's certificate, which the TLS handshake has checked. None without one. */
+export function subjectsOf(socket: Socket): CertificateSubjects {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return none;
+  let found = known.get(socket);
+  if (found === undefined) {
+    const certificate = socket.getPeerX509Certificate();
+    found = certificate === undefined ? none : subjectsIn(certificate);
+    known.set(socket, found);
+  }
+  return found;
+}
+
+/** All names in the certificate, those of its subjectAltName first, as the tokens file writes them. */
+export function subjectsIn({ subject, subjectAltName, validTo }: X509Certificate): CertificateSubjects {
+  const common = commonNames(subject);
+  return {
+    subjects: [
+      ...alternativeNames(subjectAltName ?? ""),
+      // With several, it would be open which one counts.
+      ...(common.length === 1 ? common : []),
+    ],
+    expiresAtMs: Date.parse(validTo),
+  };
+}
+
+/** The subject has one `KEY=value` per line. Node escapes what is special in a value by a backslash. */
+function commonNames(subject: string): readonly string[] {
+  return subject.split("\n").flatMap((line) => {
+    const name = line.startsWith("CN=") ? line.slice("CN=".length) : "";
+    // An escaped name is none that the tokens file has.
+    return name === "" || name.includes("\\") ? [] : [`CN:${name}`];
+  });
+}
+
+/**
+ * `DNS:a.example, email:"x, y"`: Node quotes a value, as JSON, that has a comma or a quote in it. Reads one after the
+ * other from the start: a value of another kind may contain a text that looks like a name.
+ */
+function alternativeNames(text: string): readonly string[] {
+  const entry = /([^:,"]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?:, |$)/y;
+  const names: string[] = [];
+  while (entry.lastIndex < text.length) {
+    const [, kind, value = ""] = entry.exec(text) ?? [];
+    if (kind === undefined) return [];
+    const name = value.startsWith('"') ? unquoted(value) : value;
+    if (name !== "" && (kind === "DNS" || kind === "URI")) names.push(`${kind}:${name}`);
+  }
+  return names;
+}
+
+function unquoted(text: string): string {
+  try {
+    return JSON.parse(text) as string;
+  } catch {
+    return "";
+  }
+}
