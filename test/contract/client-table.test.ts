@@ -58,8 +58,16 @@ async function pulledId(gateway: LiveGateway): Promise<string> {
   return String((await gateway.ask("GET /v1/pulls")).at("pulls.0.id"));
 }
 
+/** The name of a token to revoke. */
+async function tokenNamed(gateway: LiveGateway): Promise<string> {
+  const made = await gateway.ask("POST /v1/tokens", { name: "subject", grants: { allow: { exec: true } } });
+  return String(made.at("name"));
+}
+
 async function optionsFor(gateway: LiveGateway, route: Route): Promise<{ readonly subject?: string }> {
-  return Object.values(route.path ?? {}).includes("pullId") ? { subject: await pulledId(gateway) } : {};
+  const fields = Object.values(route.path ?? {});
+  if (fields.includes("tokenName")) return { subject: await tokenNamed(gateway) };
+  return fields.includes("pullId") ? { subject: await pulledId(gateway) } : {};
 }
 
 test("each operation sends what its case sends, and gives what the gateway answers", async (t) => {
