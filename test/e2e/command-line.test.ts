@@ -311,7 +311,7 @@ test("help is printed for crest and for each command, in lines that fit a termin
     [["help"], "Usage: crest COMMAND [FLAGS]"],
     [["up", "--help"], "--install"],
     [["serve", "--help"], "--runtime-endpoint=SOCKET"],
-    [["help", "serve"], "--allow-read[=KINDS]"],
+    [["help", "serve"], "--allow-read[=WHAT]"],
   ] as const;
   for (const [args, says] of cases) {
     const { code, stdout, stderr } = await runToEnd(crestCommand(...args));
@@ -331,7 +331,7 @@ test("what is unknown stops the start, and the nearest word is named", async () 
     [["serve"], { CREST_LISEN: "127.0.0.1:1" }, ["CREST_LISEN", "unknown variable", "CREST_LISTEN"]],
     [["up"], { CREST_NOTHING_OF_OURS: "1" }, ["CREST_NOTHING_OF_OURS", "unknown variable"]],
     [["serve", "--listen=0.0.0.0:8585"], {}, ["0.0.0.0", "loopback"]],
-    [["serve", "--allow-exec=default"], {}, ["--allow-exec", "scopes are not supported"]],
+    [["serve", "--allow-exec=demo/a/b"], {}, ["--allow-exec=demo/a/b", "NAMESPACE/POD"]],
   ] as const;
   for (const [args, env, words] of cases) {
     const refusal = refusalOf(await runToEnd(crestCommand(...args), { env }));
