@@ -318,7 +318,7 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
     happened:
       "The runtime did not stop or remove the pod, because its CNI plugin failed to remove the pod's network. The containers in the pod are stopped. The runtime will fail again until the plugin succeeds.",
     remedy:
-      "Fix what the CNI plugin complains about, in its configuration on the node (`/etc/cni/net.d`, or `DATA_DIR/cni` with `crest up`), and send the request again: runtimes notice the change. With containerd you can also remove the containers in the pod, run `ctr --namespace k8s.io containers delete POD_ID`, and restart containerd. `crest up` removes such pods when it ends.",
+      "Fix what the CNI plugin complains about, in its configuration on the node (`/etc/cni/net.d`, or `DATA_DIR/cni` with `crest up`), and send the request again: runtimes notice the change. With containerd you can also remove the containers in the pod, run `ctr --namespace k8s.io containers delete POD_ID`, from containerd 2.0 on `ctr --namespace k8s.io sandboxes rm POD_ID`, and restart containerd. `crest up` removes such pods when it ends.",
     members: { grpcCode: "The gRPC status that the runtime answered with." },
   },
   runtime_unavailable: {

@@ -119,7 +119,8 @@ for (const manner of containerd) {
       assert.equal(refused.at("code"), "network_teardown_failed");
       const detail = String(refused.at("detail"));
       assert.match(detail, /failed \(delete\): bad configuration\. Fix what the CNI plugin complains/);
-      assert.ok(detail.includes(`containers delete ${id}" and restart containerd`), detail);
+      const removal = manner === "containerd-2.1" ? "sandboxes rm" : "containers delete";
+      assert.ok(detail.includes(`${removal} ${id}" and restart containerd`), detail);
     }
 
     fake.breakNetwork(undefined);

@@ -18,7 +18,14 @@ import { createSpdyServer } from "../support/spdy-server.ts";
 import { askOver, type Form, formsOf, type SocketAnswer } from "./scope-requests.ts";
 import { type Case, caseOf, states, subjectOf } from "./table-cases.ts";
 import { answerUnserved, each, isLacking, statusOn } from "./table-checks.ts";
-import { allBut, everything, exactly, sharedGateway, type TestApp } from "./table-gateway.ts";
+import {
+  allBut,
+  type Credential,
+  everything,
+  exactly,
+  sharedGateway,
+  type TestApp,
+} from "./table-gateway.ts";
 
 const { gateway, fake } = await sharedGateway();
 const streams = await createSpdyServer();
@@ -26,10 +33,8 @@ after(() => streams.close());
 fake.streamUrl = (stream) => streams.streamUrl(stream);
 answerUnserved(fake);
 
-/** Who asks, and how it gets its grants. */
-const callers: { readonly [kind: string]: (grants: Grants) => TestApp } = {
-  "the holder of the gateway's token": (grants) => gateway.open(grants),
-};
+/** How a caller shows who it is, and so gets its grants. */
+const credentials: readonly Credential[] = ["the gateway's token", "a token of the file", "a JSON Web Token"];
 
 /** The cases are in the namespace `default`. */
 const [here, elsewhere] = ["default/*", "other/*"];
@@ -109,12 +114,17 @@ function listening(one: TestApp): Promise<string> {
 async function send(app: TestApp, route: Route, it: Case, form: Form): Promise<SocketAnswer> {
   // What lasts is left once it has begun.
   const until = new Promise((resolve) => setTimeout(resolve, 100));
-  return await askOver({ socketPath: await listening(app) }, it, {
+  const { authorization } = app;
+  return await askOver({ socketPath: await listening(app), authorization }, it, {
     form,
     query: queries[route.id] ?? "",
     until,
   });
 }
+
+/** Every form for the first kind of caller. Who it is has nothing to do with the form. */
+const formsFor = (route: Route, by: Credential): readonly Form[] =>
+  by === credentials[0] ? formsOf(route) : formsOf(route).slice(0, 1);
 
 /** Calls `check` for each kind of caller, each of the states, and each form of the route. */
 async function everyWay(
@@ -123,11 +133,11 @@ async function everyWay(
   states: typeof seeing,
   check: (app: TestApp, form: Form) => Promise<void>,
 ): Promise<void> {
-  for (const [kind, open] of Object.entries(callers)) {
+  for (const by of credentials) {
     for (const [state, grantsFor] of Object.entries(states)) {
-      await t.test(`${kind}, ${state}`, async () => {
-        const app = open(grantsFor(route));
-        for (const form of formsOf(route)) await check(app, form);
+      await t.test(`${by}, ${state}`, async () => {
+        const app = gateway.open(grantsFor(route), { by });
+        for (const form of formsFor(route, by)) await check(app, form);
       });
     }
   }
@@ -135,9 +145,10 @@ async function everyWay(
 
 test("without the grant each route is refused in every form", async (t) => {
   await each(t, scoped, async (route) => {
-    for (const open of Object.values(callers)) {
-      for (const form of formsOf(route)) {
-        const answer = await send(open(allBut(route.allow)), route, caseFor(route), form);
+    for (const by of credentials) {
+      for (const form of formsFor(route, by)) {
+        const app = gateway.open(allBut(route.allow), { by });
+        const answer = await send(app, route, caseFor(route), form);
         assert.equal(answer.status, 403, answer.text);
         assert.equal(JSON.parse(answer.text).code, "not_capable");
       }

@@ -1,9 +1,12 @@
 /** A whole gateway in front of a fake runtime, asked without a socket: what the tests of the route table stand on. */
 import assert from "node:assert/strict";
+import { generateKeyPairSync, sign } from "node:crypto";
+import { writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
+import { sha256 } from "../../src/access/callers/token-store.ts";
 import { type App, createApp } from "../../src/app.ts";
 import { type ConnectOptions, connect } from "../../src/cri/channel.ts";
 import { allGrants, type Grant, type Grants, type GrantWord } from "../../src/grants.ts";
@@ -62,11 +65,21 @@ export interface Answer {
   json<T = { readonly [name: string]: unknown }>(): T;
 }
 
+/** How a caller shows who it is. */
+export type Credential = "the gateway's token" | "a token of the file" | "a JSON Web Token";
+
 export interface TestApp {
   readonly app: App;
+  /** The header of the caller with the grants. */
+  readonly authorization: string;
   readonly logged: readonly LogEntry[];
   /** Asks `GET /v1/pods`. */
   ask(target: string, options?: Ask): Promise<Answer>;
+}
+
+export interface OpenOptions extends Pick<ConnectOptions, "deadlineMs"> {
+  /** With another than the gateway's, the process grants everything, and the credential has the grants. */
+  readonly by?: Credential;
 }
 
 export interface TestGateway {
@@ -74,7 +87,7 @@ export interface TestGateway {
   /** Pods that name no log directory get theirs below it. */
   readonly dataDir: string;
   /** The app with these grants; closed with the gateway. */
-  open(grants?: Grants, options?: Pick<ConnectOptions, "deadlineMs">): TestApp;
+  open(grants?: Grants, options?: OpenOptions): TestApp;
   close(): Promise<void>;
 }
 
@@ -99,20 +112,34 @@ export async function createGateway(manner: MannerName): Promise<TestGateway> {
   return {
     fake,
     dataDir,
-    open(grants = everything, { deadlineMs } = {}) {
-      const key = JSON.stringify([grants, deadlineMs]);
+    open(grants = everything, { deadlineMs, by = "the gateway's token" } = {}) {
+      const key = JSON.stringify([grants, deadlineMs, by]);
       const opened = apps.get(key);
       if (opened) return opened;
       const logged: LogEntry[] = [];
+      const isOperator = by === "the gateway's token";
+      const tokensFile = join(dataDir, `tokens-${apps.size}.json`);
+      if (by === "a token of the file") {
+        const tokens = [{ name: "narrow", sha256: sha256(token), grants }];
+        writeFileSync(tokensFile, JSON.stringify({ tokens }), { mode: 0o600 });
+      }
+      const jwt = by === "a JSON Web Token" ? issue(dataDir, grants) : undefined;
       const app = createApp({
-        config: { listen: { host: "127.0.0.1", port: 0 }, dataDir, acceptHost: ["localhost"], grants },
+        config: {
+          ...{ listen: { host: "127.0.0.1", port: 0 }, dataDir, tokensFile, acceptHost: ["localhost"] },
+          grants: isOperator ? grants : everything,
+          ...(jwt === undefined ? {} : { jwt: jwt.settings }),
+        },
         runtime: channel(deadlineMs),
-        token,
+        token: isOperator ? token : `${token}-of-the-operator`,
         // Nothing is filled in.
         execMaxMs: 0,
         log: (entry) => logged.push(entry),
       });
-      const made: TestApp = { app, logged, ask: (target, options = {}) => ask(app, target, options) };
+      const made: TestApp = {
+        ...{ app, logged, authorization: jwt?.authorization ?? authorization },
+        ask: (target, options = {}) => ask(app, target, options),
+      };
       apps.set(key, made);
       return made;
     },
@@ -122,6 +149,27 @@ export async function createGateway(manner: MannerName): Promise<TestGateway> {
       await fake.close();
       await rm(dataDir, { recursive: true, force: true });
     },
+  };
+}
+
+const issuer = generateKeyPairSync("ed25519");
+
+/** A JSON Web Token with these grants, and the settings that accept it. */
+function issue(folder: string, grants: Grants) {
+  const jwks = join(folder, "keys.json");
+  const key = { ...issuer.publicKey.export({ format: "jwk" }), kid: "1", alg: "EdDSA" };
+  writeFileSync(jwks, JSON.stringify({ keys: [key] }));
+  const [iss, aud, exp] = ["https://issuer.example", "crest", Math.floor(Date.now() / 1000) + 3600];
+  const text = [
+    { alg: "EdDSA", kid: "1" },
+    { iss, aud, exp, sub: "narrow", crest: grants },
+  ]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"))
+    .join(".");
+  const signature = sign(null, Buffer.from(text), issuer.privateKey).toString("base64url");
+  return {
+    settings: { issuer: iss, audience: aud, jwks, algorithms: ["EdDSA" as const], grantsClaim: "crest" },
+    authorization: `Bearer ${text}.${signature}`,
   };
 }
 
