@@ -270,3 +270,28 @@ test("the pulls of one caller are not another's to cancel", async (t) => {
   assert.equal((await cancelled).status, 200);
   assert.equal((await pulling).status, 409);
 });
+
+test("identical reads of one caller share a call, and those of two never do", async (t) => {
+  const gateway = await liveGateway(t);
+  const { ask, fake } = gateway;
+  const pod = fake.addPod();
+  const grants = { all: true };
+  const callers = [await make(gateway, { name: "a", grants }), await make(gateway, { name: "b", grants })];
+  for (const [target, rpc] of [
+    ["GET /v1/pods", "RuntimeService/ListPodSandbox"],
+    [`GET /v1/pods/${pod.id}`, "RuntimeService/PodSandboxStatus"],
+  ] as const) {
+    const hold = held();
+    fake.on(rpc, hold.answer);
+    fake.calls.length = 0;
+    const answers = callers.flatMap(({ token }) =>
+      Array.from({ length: 8 }, () => ask(target, undefined, as(token))),
+    );
+    await eventually(() => fake.callsOf(rpc).length >= 2);
+    hold.release();
+    for (const answer of await Promise.all(answers)) assert.equal(answer.status, 200, answer.text);
+    // One each, and another for those of a caller that came while its first call was under way.
+    const calls = fake.callsOf(rpc).length;
+    assert.ok(calls >= 2 && calls <= 4, `${calls} calls of ${rpc}`);
+  }
+});
