@@ -79,3 +79,12 @@ const refused: { readonly [mannerAndRoute: string]: number } = { "cri-dockerd re
 /** The status with which a route answers a right request on a runtime. */
 export const statusOn = (manner: MannerName, route: Route): number =>
   isLacking(manner, route) ? 501 : (refused[`${manner} ${route.id}`] ?? successOf(route));
+
+/** Makes it a runtime that ignores no field of a pod or a container. In ignored-fields.test.ts are the others. */
+export function ignoreNothing(fake: FakeRuntime): void {
+  fake.on("RuntimeService/Version", { runtimeName: "containerd", runtimeVersion: "v99.0.0" });
+  fake.on("RuntimeService/Status", {
+    features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: true, mountOptions: true },
+    runtimeHandlers: [{ features: { recursiveReadOnlyMounts: true, userNamespaces: true } }],
+  });
+}

@@ -17,6 +17,7 @@ import {
   targetOf,
   unaryRoutes,
 } from "./table-cases.ts";
+import { ignoreNothing } from "./table-checks.ts";
 import { seed, sharedGateway } from "./table-gateway.ts";
 import {
   fieldAt,
@@ -36,12 +37,7 @@ const runs = { seed, numRuns: 15, includeErrorInReport: true };
 
 const { gateway, fake, open } = await sharedGateway();
 
-// A runtime that ignores no field of a pod or a container: ignored-fields.test.ts has the others.
-fake.on("RuntimeService/Version", { runtimeName: "containerd", runtimeVersion: "v99.0.0" });
-fake.on("RuntimeService/Status", {
-  features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: true, mountOptions: true },
-  runtimeHandlers: [{ features: { recursiveReadOnlyMounts: true, userNamespaces: true } }],
-});
+ignoreNothing(fake);
 
 const withBody = unaryRoutes.filter(({ body }) => body !== undefined);
 

@@ -108,8 +108,11 @@ export function resolved(document: OpenApiDocument, schema: Schema): Schema {
 export const bodySchemaOf = ({ requestBody }: Operation): Schema | undefined =>
   requestBody?.content["application/json"]?.schema;
 
-/** The names of the components used in request bodies. */
-export function inputComponents(document: OpenApiDocument): ReadonlySet<string> {
+/** The names of the components used in request bodies. Default: of all operations. */
+export function inputComponents(
+  document: OpenApiDocument,
+  operations: readonly PlacedOperation[] = operationsOf(document),
+): ReadonlySet<string> {
   const found = new Set<string>();
   const visit = (schema: Schema): void => {
     const name = componentOf(schema);
@@ -122,7 +125,7 @@ export function inputComponents(document: OpenApiDocument): ReadonlySet<string> 
       if (inside !== undefined) visit(inside);
     }
   };
-  for (const operation of operationsOf(document)) {
+  for (const operation of operations) {
     const body = bodySchemaOf(operation);
     if (body !== undefined) visit(body);
   }
