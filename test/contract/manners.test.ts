@@ -95,6 +95,8 @@ for (const manner of mannerNames) {
     ];
     const body = { metadata: { name: "a" }, image: "busybox:1.36", mounts };
     const created = await ask(`POST /v1/pods/${pod.id}/containers`, body);
+    // It would ignore the image.
+    if (manner.startsWith("containerd-1")) return assert.equal(created.status, 501, created.text);
     assert.equal(created.status, 201, created.text);
     const [call] = fake.callsOf("RuntimeService/CreateContainer");
     const sent = configOf(call?.request ?? {}).mounts?.map(({ image }) => image);
