@@ -24,7 +24,6 @@ interface Scope {
 /** What a grant to read may be narrowed to, because it belongs to a pod. */
 export const kindsOfPods: readonly string[] = ["pods", "containers", "stats", "events"];
 
-const kindPrefix = new RegExp(`^(${kindsOfPods.join("|")}):`);
 const scopesByKind = new WeakMap<readonly string[], Map<string, readonly string[]>>();
 
 /**
@@ -40,7 +39,7 @@ export function scopesForKind(items: readonly string[], kind: string): readonly 
 }
 
 function scopeForKind(item: string, kind: string): string | undefined {
-  const own = kindPrefix.exec(item)?.[1];
+  const own = kindsOfPods.find((one) => item.startsWith(`${one}:`));
   if (own !== undefined) return own === kind ? item.slice(own.length + 1) : undefined;
   return /[/:]/.test(item) ? item : undefined;
 }

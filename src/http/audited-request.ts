@@ -86,33 +86,32 @@ function openQuery({ query }: FastifyRequest, route: Route | undefined): string 
   const kept = Object.entries(query as { readonly [name: string]: unknown }).flatMap(([name, values]) =>
     [values]
       .flat()
-      .flatMap((value) =>
-        typeof value === "string" && open.get(name)?.test(value) ? [`${name}=${value}`] : [],
-      ),
+      .flatMap((value) => (typeof value === "string" && open.get(name)?.(value) ? [`${name}=${value}`] : [])),
   );
   return kept.length === 0 ? "" : `?${kept.join("&")}`;
 }
 
-const switches = /^(true|false)?$/;
-const numbers = /^[0-9]{1,19}$/;
-const patternsOfRoutes = new WeakMap<Route, ReadonlyMap<string, RegExp>>();
+type IsOpen = (value: string) => boolean;
+const isSwitch: IsOpen = (value) => /^(true|false)?$/.test(value);
+const isNumber: IsOpen = (value) => /^[0-9]{1,19}$/.test(value);
+const checksOfRoutes = new WeakMap<Route, ReadonlyMap<string, IsOpen>>();
 
 /** The parameters whose values are recorded, with what they must look like. */
-function openParametersOf(route: Route): ReadonlyMap<string, RegExp> {
-  const known = patternsOfRoutes.get(route);
+function openParametersOf(route: Route): ReadonlyMap<string, IsOpen> {
+  const known = checksOfRoutes.get(route);
   if (known !== undefined) return known;
-  const patterns = new Map<string, RegExp>();
+  const checks = new Map<string, IsOpen>();
   const request = "rpc" in route ? methods[route.rpc].request : "";
   for (const [name, path] of Object.entries((route.kind === "list" ? route.filters : route.query) ?? {})) {
     const { type, redact } = fieldAt(request, path);
-    if (redact !== true && type === "bool") patterns.set(name, switches);
-    if (redact !== true && /^u?int/.test(type)) patterns.set(name, numbers);
+    if (redact !== true && type === "bool") checks.set(name, isSwitch);
+    if (redact !== true && /^u?int/.test(type)) checks.set(name, isNumber);
   }
   for (const [name, { type, words }] of Object.entries(route.gatewayParams ?? {})) {
-    if (type === "boolean") patterns.set(name, switches);
-    if (type === "integer") patterns.set(name, numbers);
-    if (words !== undefined) patterns.set(name, new RegExp(`^(${words.join("|")})$`));
+    if (type === "boolean") checks.set(name, isSwitch);
+    if (type === "integer") checks.set(name, isNumber);
+    if (words !== undefined) checks.set(name, (value) => words.some((word) => word === value));
   }
-  patternsOfRoutes.set(route, patterns);
-  return patterns;
+  checksOfRoutes.set(route, checks);
+  return checks;
 }

@@ -48,15 +48,31 @@ function commonNames(subject: string): readonly string[] {
  * other from the start: a value of another kind may contain a text that looks like a name.
  */
 function alternativeNames(text: string): readonly string[] {
-  const entry = /([^:,"]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?:, |$)/y;
   const names: string[] = [];
-  while (entry.lastIndex < text.length) {
-    const [, kind, value = ""] = entry.exec(text) ?? [];
-    if (kind === undefined) return [];
+  for (let at = 0; at < text.length; ) {
+    const colon = text.indexOf(":", at);
+    const kind = text.slice(at, colon);
+    const end = colon === -1 ? undefined : endOfValue(text, colon + 1);
+    if (end === undefined || !/^[^,"]+$/.test(kind)) return [];
+    const value = text.slice(colon + 1, end);
     const name = value.startsWith('"') ? unquoted(value) : value;
     if (name !== "" && (kind === "DNS" || kind === "URI")) names.push(`${kind}:${name}`);
+    at = end + separator.length;
   }
   return names;
+}
+
+const separator = ", ";
+
+/** Where the value that begins at `start` ends; undefined if nothing that may follow it does. */
+function endOfValue(text: string, start: number): number | undefined {
+  let end = start;
+  if (text[start] === '"') {
+    end = start + 1;
+    while (end < text.length && text[end] !== '"') end += text[end] === "\\" ? 2 : 1;
+    end++;
+  } else while (end < text.length && text[end] !== "," && text[end] !== '"') end++;
+  return end === text.length || text.startsWith(separator, end) ? end : undefined;
 }
 
 function unquoted(text: string): string {
