@@ -123,7 +123,7 @@ const kinds: readonly Kind[] = [
     body: JSON.stringify({ cmd: ["true"], timeout: 5 }),
   },
   { name: "a body that is not JSON", start: "POST /v1/pods", status: 400, headers: [json], body: "{" },
-  { name: "an RPC that the runtime lacks", start: "GET /v1/runtime/config", status: 501 },
+  { name: "an RPC that the runtime lacks", start: "GET /v1/metrics/descriptors", status: 501 },
   { name: "a path that is none", start: "GET /v1/nope", status: 404 },
 ];
 
