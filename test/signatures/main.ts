@@ -6,7 +6,10 @@
 import { spawnSync } from "node:child_process";
 import { verdictOf } from "./verdict.ts";
 
-const { status, stdout, stderr, error } = spawnSync("npm", ["audit", "signatures", "--json"], {
+/** npm's own waits add up to a minute where Sigstore cannot be reached. */
+const patience = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=2000"];
+
+const { status, stdout, stderr, error } = spawnSync("npm", ["audit", "signatures", "--json", ...patience], {
   encoding: "utf8",
   timeout: 300_000,
   shell: process.platform === "win32",
