@@ -1,7 +1,9 @@
 /** Asks routes over a socket, in each form of their answers, also as a WebSocket. */
 import { type IncomingHttpHeaders, request } from "node:http";
+import { request as requestTls } from "node:https";
 import type { Socket } from "node:net";
 import { mediaTypes, mediaTypesOf, type Route } from "../../src/routes/define.ts";
+import type { Certificate } from "../support/spdy-certificate.ts";
 import type { Case } from "./table-cases.ts";
 import { authorization as ofTables } from "./table-gateway.ts";
 
@@ -35,12 +37,15 @@ export interface Sending {
 export interface Place {
   readonly socketPath?: string;
   readonly port?: number;
-  readonly authorization?: string;
+  /** Default: that of the tests of the table. Null for none. */
+  readonly authorization?: string | null;
+  /** For TLS. */
+  readonly client?: Certificate | undefined;
 }
 
 /** Sends a case. */
 export function askOver(
-  { authorization = ofTables, ...where }: Place,
+  { authorization = ofTables, client, ...where }: Place,
   it: Pick<Case, "method" | "path" | "json">,
   { form, query = "", until, came }: Sending,
 ): Promise<SocketAnswer> {
@@ -48,14 +53,18 @@ export function askOver(
   const body = it.json === undefined ? undefined : JSON.stringify(it.json);
   const headers = {
     host: "localhost",
-    authorization,
+    ...(authorization === null ? {} : { authorization }),
     ...(form === "websocket" ? upgrade : { accept: form }),
     ...(body === undefined
       ? {}
       : { "content-type": mediaTypes.json, "content-length": Buffer.byteLength(body) }),
   };
   return new Promise((resolve, reject) => {
-    const sent = request({ ...where, method: it.method, path, headers, agent: false });
+    const options = { ...where, method: it.method, path, headers, agent: false };
+    const sent =
+      client === undefined
+        ? request(options)
+        : requestTls({ ...options, ...client, rejectUnauthorized: false });
     let text = "";
     const read = (from: Socket | NodeJS.ReadableStream, answer: Omit<SocketAnswer, "text">): void => {
       const end = (): void => {

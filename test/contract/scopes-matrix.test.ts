@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
 import { canUse, changesPods } from "../../src/access/authorize.ts";
@@ -14,6 +15,8 @@ import type { Route } from "../../src/routes/define.ts";
 import { rpcsOf } from "../../src/routes/define.ts";
 import { routes } from "../../src/routes/index.ts";
 import { isFiltered } from "../../src/runtimes/visible.ts";
+import { loadTls } from "../../src/tls/identity.ts";
+import { createAuthority } from "../support/spdy-certificate.ts";
 import { createSpdyServer } from "../support/spdy-server.ts";
 import { askOver, type Form, formsOf, type SocketAnswer } from "./scope-requests.ts";
 import { type Case, caseOf, states, subjectOf } from "./table-cases.ts";
@@ -34,7 +37,28 @@ fake.streamUrl = (stream) => streams.streamUrl(stream);
 answerUnserved(fake);
 
 /** How a caller shows who it is, and so gets its grants. */
-const credentials: readonly Credential[] = ["the gateway's token", "a token of the file", "a JSON Web Token"];
+const credentials: readonly Credential[] = [
+  "the gateway's token",
+  "a token of the file",
+  "a JSON Web Token",
+  "a client certificate",
+];
+const [servers, clients] = [createAuthority("servers"), createAuthority("clients")];
+const client = clients.issue("narrow");
+const own = servers.issue("gateway");
+const files = {
+  cert: join(gateway.dataDir, "tls.crt"),
+  key: join(gateway.dataDir, "tls.key"),
+  clientCa: join(gateway.dataDir, "clients.crt"),
+};
+writeFileSync(files.cert, own.cert);
+writeFileSync(files.key, own.key, { mode: 0o600 });
+writeFileSync(files.clientCa, clients.cert);
+const tls = { files, identity: await loadTls(files) };
+
+/** The app in which a caller with this credential has the grants. */
+const openFor = (grants: Grants, by: Credential): TestApp =>
+  gateway.open(grants, { by, ...(by === "a client certificate" ? { tls } : {}) });
 
 /** The cases are in the namespace `default`. */
 const [here, elsewhere] = ["default/*", "other/*"];
@@ -115,7 +139,8 @@ async function send(app: TestApp, route: Route, it: Case, form: Form): Promise<S
   // What lasts is left once it has begun.
   const until = new Promise((resolve) => setTimeout(resolve, 100));
   const { authorization } = app;
-  return await askOver({ socketPath: await listening(app), authorization }, it, {
+  const certificate = authorization === null ? client : undefined;
+  return await askOver({ socketPath: await listening(app), authorization, client: certificate }, it, {
     form,
     query: queries[route.id] ?? "",
     until,
@@ -136,7 +161,7 @@ async function everyWay(
   for (const by of credentials) {
     for (const [state, grantsFor] of Object.entries(states)) {
       await t.test(`${by}, ${state}`, async () => {
-        const app = gateway.open(grantsFor(route), { by });
+        const app = openFor(grantsFor(route), by);
         for (const form of formsFor(route, by)) await check(app, form);
       });
     }
@@ -147,7 +172,7 @@ test("without the grant each route is refused in every form", async (t) => {
   await each(t, scoped, async (route) => {
     for (const by of credentials) {
       for (const form of formsFor(route, by)) {
-        const app = gateway.open(allBut(route.allow), { by });
+        const app = openFor(allBut(route.allow), by);
         const answer = await send(app, route, caseFor(route), form);
         assert.equal(answer.status, 403, answer.text);
         assert.equal(JSON.parse(answer.text).code, "not_capable");

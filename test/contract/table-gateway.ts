@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
 import { sha256 } from "../../src/access/callers/token-store.ts";
-import { type App, createApp } from "../../src/app.ts";
+import { type App, createApp, type TlsSettings } from "../../src/app.ts";
 import { type ConnectOptions, connect } from "../../src/cri/channel.ts";
 import { allGrants, type Grant, type Grants, type GrantWord } from "../../src/grants.ts";
 import type { LogEntry } from "../../src/server/log-entry.ts";
@@ -66,12 +66,16 @@ export interface Answer {
 }
 
 /** How a caller shows who it is. */
-export type Credential = "the gateway's token" | "a token of the file" | "a JSON Web Token";
+export type Credential =
+  | "the gateway's token"
+  | "a token of the file"
+  | "a JSON Web Token"
+  | "a client certificate";
 
 export interface TestApp {
   readonly app: App;
-  /** The header of the caller with the grants. */
-  readonly authorization: string;
+  /** The header of the caller with the grants; null for one with a certificate for `narrow`. */
+  readonly authorization: string | null;
   readonly logged: readonly LogEntry[];
   /** Asks `GET /v1/pods`. */
   ask(target: string, options?: Ask): Promise<Answer>;
@@ -80,6 +84,8 @@ export interface TestApp {
 export interface OpenOptions extends Pick<ConnectOptions, "deadlineMs"> {
   /** With another than the gateway's, the process grants everything, and the credential has the grants. */
   readonly by?: Credential;
+  /** For a client certificate. */
+  readonly tls?: TlsSettings;
 }
 
 export interface TestGateway {
@@ -112,7 +118,7 @@ export async function createGateway(manner: MannerName): Promise<TestGateway> {
   return {
     fake,
     dataDir,
-    open(grants = everything, { deadlineMs, by = "the gateway's token" } = {}) {
+    open(grants = everything, { deadlineMs, by = "the gateway's token", tls } = {}) {
       const key = JSON.stringify([grants, deadlineMs, by]);
       const opened = apps.get(key);
       if (opened) return opened;
@@ -123,6 +129,10 @@ export async function createGateway(manner: MannerName): Promise<TestGateway> {
         const tokens = [{ name: "narrow", sha256: sha256(token), grants }];
         writeFileSync(tokensFile, JSON.stringify({ tokens }), { mode: 0o600 });
       }
+      if (by === "a client certificate") {
+        const certificates = [{ name: "narrow", subject: "CN:narrow", grants }];
+        writeFileSync(tokensFile, JSON.stringify({ certificates }), { mode: 0o600 });
+      }
       const jwt = by === "a JSON Web Token" ? issue(dataDir, grants) : undefined;
       const app = createApp({
         config: {
@@ -132,12 +142,13 @@ export async function createGateway(manner: MannerName): Promise<TestGateway> {
         },
         runtime: channel(deadlineMs),
         token: isOperator ? token : `${token}-of-the-operator`,
+        ...(by === "a client certificate" ? { tls } : {}),
         // Nothing is filled in.
         execMaxMs: 0,
         log: (entry) => logged.push(entry),
       });
       const made: TestApp = {
-        ...{ app, logged, authorization: jwt?.authorization ?? authorization },
+        ...{ app, logged, authorization: tls ? null : (jwt?.authorization ?? authorization) },
         ask: (target, options = {}) => ask(app, target, options),
       };
       apps.set(key, made);
