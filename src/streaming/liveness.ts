@@ -66,6 +66,7 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
   let beforeOutput = -1;
   const traffic = { received: 0, sent: 0 };
   let closing = false;
+  let over = false;
   let cutOff: NodeJS.Timeout | undefined;
   let cutOffAt = Number.POSITIVE_INFINITY;
   let ended: () => void = () => {};
@@ -74,6 +75,8 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
   });
 
   function close(code: number, reason: string, graceMs = limits.graceMs): void {
+    // A timer that starts now would keep the whole session in memory until it fires.
+    if (over) return;
     const at = performance.now() + graceMs;
     if (at < cutOffAt) {
       cutOffAt = at;
@@ -120,6 +123,7 @@ export function keepAlive(socket: Socket, limits: Limits): Liveness {
   // `ws` has already started to close with the right code. This also cuts off a client that does not answer.
   socket.on("error", () => close(closeCode.badMessage, ""));
   socket.on("close", () => {
+    over = true;
     clearInterval(timer);
     clearTimeout(cutOff);
     ended();

@@ -138,6 +138,7 @@ export async function sessionGateway(
     forget() {
       clients.length = 0;
       fake.calls.length = 0;
+      requests.length = 0;
       streamTokens.length = 0;
       streams.forget();
     },

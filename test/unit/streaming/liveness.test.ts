@@ -163,6 +163,18 @@ describe("keepAlive()", { concurrency: true }, () => {
     await live.closed;
   });
 
+  test("a close after the socket has closed starts no timer, which would keep the session in memory", async (t) => {
+    const [client, server] = await webSocketPair(t);
+    const live = keepAlive(server, { ...never, graceMs: 50 });
+    let terminated = 0;
+    server.terminate = () => void terminated++;
+    client.close();
+    await live.closed;
+    live.close(1000, "");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.equal(terminated, 0);
+  });
+
   test("closed settles when the client goes, in order or not", async (t) => {
     for (const go of ["close", "terminate"] as const) {
       const [client, server] = await webSocketPair(t);
