@@ -145,7 +145,7 @@ export function attached(reply: FastifyReply, fileName: string | undefined): Fas
   if (fileName === undefined) return reply;
   return reply
     .header("content-disposition", `attachment; filename="${fileName}"`)
-    .header("vary", "accept-encoding");
+    .header("vary", [reply.getHeader("vary") ?? [], "accept-encoding"].flat().join(", "));
 }
 
 /** Whether `Accept-Encoding` names gzip, and not with a quality of 0. */
