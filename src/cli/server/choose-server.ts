@@ -7,7 +7,6 @@ import { readTrustedFile } from "../../files/trusted-file.ts";
 import { reasonOf } from "../../files/trusted-path.ts";
 import { readLocalGateway } from "../../local-gateway.ts";
 import { isAddress, isInTheClear, parseAddress } from "./address.ts";
-import type { Transport } from "./http-fetch.ts";
 import {
   configFolder,
   localName,
@@ -16,6 +15,7 @@ import {
   readProfiles,
   type ServerProfile,
 } from "./profiles.ts";
+import type { Transport } from "./transport.ts";
 
 /** Files that a connection needs, as absolute paths. */
 export interface ServerFiles {

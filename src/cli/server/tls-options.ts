@@ -1,7 +1,7 @@
 /** TLS to a gateway. */
 import { X509Certificate } from "node:crypto";
 import { type ConnectionOptions, checkServerIdentity, type PeerCertificate } from "node:tls";
-import type { Transport } from "./http-fetch.ts";
+import type { Transport } from "./transport.ts";
 
 type Pem = Pick<Transport, "ca" | "isPinned" | "cert" | "key">;
 

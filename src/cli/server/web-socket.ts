@@ -2,8 +2,8 @@
 import { connect } from "node:net";
 import { WebSocket } from "ws";
 import type { WebSocketClass } from "../../client/index.ts";
-import type { Transport } from "./http-fetch.ts";
 import { tlsOptions } from "./tls-options.ts";
+import type { Transport } from "./transport.ts";
 
 export function webSocketOver(transport: Transport): WebSocketClass {
   const { socketPath } = transport;
