@@ -2,13 +2,13 @@
 import { CrestError } from "../client/index.ts";
 import { StartError } from "../errors.ts";
 import { printable } from "../printable.ts";
-import type { CommandName } from "./commands.ts";
+import { type CommandName, declarationOf } from "./commands.ts";
 import { load } from "./load.ts";
 import { parseArguments } from "./parse.ts";
 import { Interrupted, styled, type Terminal } from "./terminal.ts";
 
 /**
- * Returns the exit code: 0, that of the command, 1 for a failure, 130 after Ctrl-C. Failures are told on stderr.
+ * Returns the exit code: 0, that of the command, 1 (or 125) for a failure, 130 after Ctrl-C. Failures are told on stderr.
  *
  * @param argv What follows the command.
  */
@@ -34,14 +34,15 @@ export async function runCommand<N extends CommandName>(
         return connect(parsed.flags, terminal.stdout, options);
       },
     });
-    return code ?? 0;
+    const { aborted, reason } = terminal.signal;
+    return aborted && reason instanceof Interrupted ? reason.exitCode : (code ?? 0);
   } catch (error) {
-    return failed(error, terminal);
+    return failed(error, terminal, declarationOf(name).failureExitCode);
   }
 }
 
 /** Says what went wrong. @throws what is a fault of Crest itself. */
-function failed(error: unknown, { stderr, signal }: Terminal): number {
+function failed(error: unknown, { stderr, signal }: Terminal, exitCode = 1): number {
   if (signal.aborted && signal.reason instanceof Interrupted) return signal.reason.exitCode;
   const cause = error instanceof CrestError && error.cause !== undefined ? error.cause : error;
   if (cause instanceof Error && cause.name === "ShownInstead") return 0;
@@ -49,7 +50,7 @@ function failed(error: unknown, { stderr, signal }: Terminal): number {
   stderr.write(`${styled(stderr, "red", "crest:")} ${printable(error.message)}\n`);
   if (error instanceof CrestError)
     for (const line of detailsOf(error)) stderr.write(`  ${printable(line)}\n`);
-  return 1;
+  return exitCode;
 }
 
 /** What the message does not have: each mistake in its place, and what to do. */
