@@ -101,14 +101,11 @@ async function main(): Promise<void> {
   }
 }
 
-/** Milliseconds in which connections may still say goodbye. */
-const farewellMs = 1000;
-
-/** Ends the process once its output is written, even if a connection does not answer its end. */
+/** Ends the process once its output is written, even if a connection does not answer its end within a second. */
 async function exitSoon(): Promise<void> {
   for (const output of [process.stdout, process.stderr])
     await new Promise<void>((resolve) => void output.write("", () => resolve()));
-  setTimeout(() => process.exit(), farewellMs).unref();
+  setTimeout(() => process.exit(), 1000).unref();
 }
 
 async function printOverview(): Promise<void> {

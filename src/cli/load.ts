@@ -4,6 +4,9 @@ import type { Run } from "./context.ts";
 
 const loaders: { readonly [N in CommandName]: () => Promise<{ readonly run: Run<N> }> } = {
   ps: () => import("./commands/ps.ts"),
+  exec: () => import("./commands/exec.ts"),
+  attach: () => import("./commands/attach.ts"),
+  "port-forward": () => import("./commands/port-forward.ts"),
 };
 
 export const load = <N extends CommandName>(name: N): Promise<{ readonly run: Run<N> }> => loaders[name]();

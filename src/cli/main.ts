@@ -3,6 +3,7 @@ import { CrestError } from "../client/index.ts";
 import { StartError } from "../errors.ts";
 import { printable } from "../printable.ts";
 import { type CommandName, declarationOf } from "./commands.ts";
+import { ExitError } from "./exit-error.ts";
 import { load } from "./load.ts";
 import { parseArguments } from "./parse.ts";
 import { Interrupted, styled, type Terminal } from "./terminal.ts";
@@ -50,7 +51,7 @@ function failed(error: unknown, { stderr, signal }: Terminal, exitCode = 1): num
   stderr.write(`${styled(stderr, "red", "crest:")} ${printable(error.message)}\n`);
   if (error instanceof CrestError)
     for (const line of detailsOf(error)) stderr.write(`  ${printable(line)}\n`);
-  return exitCode;
+  return error instanceof ExitError ? error.exitCode : exitCode;
 }
 
 /** What the message does not have: each mistake in its place, and what to do. */
