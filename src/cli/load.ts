@@ -4,6 +4,8 @@ import type { Run } from "./context.ts";
 
 const loaders: { readonly [N in CommandName]: () => Promise<{ readonly run: Run<N> }> } = {
   ps: () => import("./commands/ps.ts"),
+  pods: () => import("./commands/pods.ts"),
+  images: () => import("./commands/images.ts"),
   exec: () => import("./commands/exec.ts"),
   attach: () => import("./commands/attach.ts"),
   "port-forward": () => import("./commands/port-forward.ts"),
