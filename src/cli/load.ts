@@ -7,6 +7,9 @@ const loaders: { readonly [N in CommandName]: () => Promise<{ readonly run: Run<
   server: () => import("./commands/server.ts"),
   pods: () => import("./commands/pods.ts"),
   images: () => import("./commands/images.ts"),
+  exec: () => import("./commands/exec.ts"),
+  attach: () => import("./commands/attach.ts"),
+  "port-forward": () => import("./commands/port-forward.ts"),
 };
 
 export const load = <N extends CommandName>(name: N): Promise<{ readonly run: Run<N> }> => loaders[name]();
