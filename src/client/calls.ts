@@ -1,5 +1,8 @@
-/** What the generated operations are made of: one way to call for each kind of operation. */
-import { type CommandSession, openCommand } from "./command-session.ts";
+/**
+ * What the generated operations are made of: one way to call for each kind of operation. Sessions are loaded when one opens:
+ * most programs have none.
+ */
+import type { CommandSession } from "./command-session.ts";
 import { CrestError } from "./crest-error.ts";
 import type {
   ContainerStatusReply,
@@ -13,7 +16,7 @@ import type {
 } from "./gen/types.ts";
 import { type Items, iterate, type StreamOptions } from "./items.ts";
 import { type AnyPage, createList, type List, type Paging } from "./list.ts";
-import { openPorts, type PortSession } from "./port-session.ts";
+import type { PortSession } from "./port-session.ts";
 import { type Resume, resumeEvents, resumeLogs, resumePull, resumeUsage, resumeWait } from "./resume.ts";
 import { type Call, type CallOptions, jsonOf, type Server, segment } from "./server.ts";
 
@@ -100,23 +103,28 @@ export function createCalls(server: Server): Calls {
         throw new CrestError("invalid_answer", "The pull ended without a result");
       }),
     exec: (call, containerId, options = {}) =>
-      opened(call, options, (place) => openCommand({ ...place, whyNot: whyNoContainer(containerId, place) })),
+      opened(call, options, async (place) => {
+        const { openCommand } = await import("./command-session.ts");
+        return openCommand({ ...place, whyNot: whyNoContainer(containerId, place) });
+      }),
     attach: (call, containerId, options = {}) =>
-      opened(call, options, (place) =>
-        openCommand({
+      opened(call, options, async (place) => {
+        const { openCommand } = await import("./command-session.ts");
+        return openCommand({
           ...place,
           whyNot: whyNoContainer(containerId, place),
           exitCode: () => waited(containerId, options.signal),
-        }),
-      ),
+        });
+      }),
     forward: (call, podSandboxId, ports, options = {}) =>
-      opened(call, options, (place) =>
-        openPorts({
+      opened(call, options, async (place) => {
+        const { openPorts } = await import("./port-session.ts");
+        return openPorts({
           ...place,
           ports,
           whyNot: whyNot(place, `/v1/pods/${segment("podSandboxId", podSandboxId)}`),
-        }),
-      ),
+        });
+      }),
   };
 
   /** What every session needs to open. */
