@@ -6,6 +6,16 @@ const loaders: { readonly [N in CommandName]: () => Promise<{ readonly run: Run<
   ps: () => import("./commands/ps.ts"),
   pods: () => import("./commands/pods.ts"),
   images: () => import("./commands/images.ts"),
+  inspect: () => import("./commands/inspect.ts"),
+  inspectp: () => import("./commands/inspect.ts"),
+  inspecti: () => import("./commands/inspect.ts"),
+  events: () => import("./commands/events.ts"),
+  wait: () => import("./commands/wait.ts"),
+  "post-mortem": () => import("./commands/post-mortem.ts"),
+  prune: () => import("./commands/prune.ts"),
+  info: () => import("./commands/info.ts"),
+  version: () => import("./commands/version.ts"),
+  whoami: () => import("./commands/whoami.ts"),
 };
 
 export const load = <N extends CommandName>(name: N): Promise<{ readonly run: Run<N> }> => loaders[name]();
