@@ -6,6 +6,7 @@
  */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { AnonymousRequests } from "../limits/anonymous-requests.ts";
+import { addVary } from "../server/content-coding.ts";
 import { allMethods } from "../server/methods.ts";
 import { pathOf } from "../server/problems.ts";
 import { openPaths } from "./health.ts";
@@ -29,7 +30,7 @@ export function createCrossOrigin({ allowOrigin = [], anonymous }: CrossOriginOp
     const { origin } = headers;
     const isAllowed = origin !== undefined && allowed.has(origin);
     // Or a cache could give one page what is for another. Nothing else may be cached.
-    if (isAllowed || openPaths.has(pathOf(url))) reply.header("vary", "Origin");
+    if (isAllowed || openPaths.has(pathOf(url))) addVary(reply, "Origin");
     if (!isAllowed) return false;
     reply.header("access-control-allow-origin", origin);
     if (method !== "OPTIONS" || headers["access-control-request-method"] === undefined) {

@@ -82,7 +82,7 @@ test("others are refused and told nothing, and requests without an origin are as
   assert.equal(plain.status, 200);
   for (const name of plain.headers.keys()) assert.doesNotMatch(name, /^(access-control-|vary$)/);
   // A cache may keep it.
-  assert.equal((await ask(port, "GET /openapi.json", {})).headers.get("vary"), "Origin");
+  assert.match((await ask(port, "GET /openapi.json", {})).headers.get("vary") ?? "", /\bOrigin\b/);
 });
 
 test("without the flag no answer speaks of origins", async (t) => {
