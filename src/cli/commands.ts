@@ -1,9 +1,11 @@
 /** The commands of a person at a terminal, as data. Their work is loaded when one of them runs: see `load.ts`. */
+import { changeCommands } from "./commands/change.ts";
 import { lookCommands } from "./commands/look.ts";
 import type { Declaration, globalFlags, ValuesOf } from "./declare.ts";
 
 export const commands = {
   ...lookCommands,
+  ...changeCommands,
 } as const satisfies { readonly [name: string]: Declaration };
 
 export type CommandName = keyof typeof commands;

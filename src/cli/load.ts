@@ -4,6 +4,16 @@ import type { Run } from "./context.ts";
 
 const loaders: { readonly [N in CommandName]: () => Promise<{ readonly run: Run<N> }> } = {
   ps: () => import("./commands/ps.ts"),
+  logs: () => import("./commands/logs.ts"),
+  create: async () => ({ run: (await import("./commands/create.ts")).create }),
+  start: async () => ({ run: (await import("./commands/lifecycle.ts")).start }),
+  stop: async () => ({ run: (await import("./commands/lifecycle.ts")).stop }),
+  rm: async () => ({ run: (await import("./commands/remove.ts")).rm }),
+  runp: async () => ({ run: (await import("./commands/create.ts")).runp }),
+  stopp: async () => ({ run: (await import("./commands/lifecycle.ts")).stopp }),
+  rmp: async () => ({ run: (await import("./commands/remove.ts")).rmp }),
+  pull: () => import("./commands/pull.ts"),
+  rmi: () => import("./commands/rmi.ts"),
 };
 
 export const load = <N extends CommandName>(name: N): Promise<{ readonly run: Run<N> }> => loaders[name]();

@@ -8,8 +8,8 @@ export type Style = Parameters<typeof styleText>[0];
 /** What is used of a stream that a terminal may be behind. */
 export type Output = Writable & {
   readonly isTTY?: boolean;
-  readonly columns?: number;
-  readonly rows?: number;
+  readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
   hasColors?(): boolean;
 };
 

@@ -33,11 +33,12 @@ export function curlOf(
   url: string,
   { method, headers, body }: Pick<Parameters<Fetch>[1], "method" | "headers" | "body">,
 ): string {
-  const { authorization: _token, accept, "content-type": _type, ...others } = headers;
+  const { authorization: _token, accept, "content-type": type, ...others } = headers;
   const words = ["curl", "-sS", ...transportWords(server), ...authWords(server)];
   if (accept !== undefined && accept !== "application/json") words.push("-H", quote(`Accept: ${accept}`));
   for (const [name, value] of Object.entries(others)) words.push("-H", quote(`${name}: ${value}`));
-  if (body !== undefined) words.push("--json", quote(body));
+  if (body !== undefined && type === "application/json") words.push("--json", quote(body));
+  else if (body !== undefined) words.push("-H", quote(`Content-Type: ${type}`), "--data-binary", quote(body));
   const usual = body === undefined ? "GET" : "POST";
   if (method !== usual) words.push("-X", method);
   return [...words, quote(url)].join(" ");
