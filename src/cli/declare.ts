@@ -11,6 +11,8 @@ export interface Flag {
   readonly about: string;
   /** The only values that it takes. */
   readonly values?: readonly string[];
+  /** The names of other flags that it stands for: `KEY=VALUE` is the same as `--KEY=VALUE`. For lists. */
+  readonly keys?: readonly string[];
 }
 
 export interface Flags {

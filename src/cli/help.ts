@@ -68,8 +68,12 @@ function section(title: string, flags: Flags, width: number): string[] {
   ];
 }
 
-const aboutOf = ({ about, values }: Flag): string =>
-  values === undefined ? about : `${about} One of ${values.join(", ")}.`;
+const aboutOf = ({ about, values, keys }: Flag): string =>
+  [
+    about,
+    ...(values === undefined ? [] : [`One of ${values.join(", ")}.`]),
+    ...(keys === undefined ? [] : [`Keys: ${keys.join(", ")}.`]),
+  ].join(" ");
 
 /** `-o, --output FORMAT` */
 function usage(name: string, { short, form, placeholder = "VALUE" }: Flag): string {

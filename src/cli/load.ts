@@ -4,6 +4,8 @@ import type { Run } from "./context.ts";
 
 const loaders: { readonly [N in CommandName]: () => Promise<{ readonly run: Run<N> }> } = {
   ps: () => import("./commands/ps.ts"),
+  pods: () => import("./commands/pods.ts"),
+  images: () => import("./commands/images.ts"),
   logs: () => import("./commands/logs.ts"),
   create: async () => ({ run: (await import("./commands/create.ts")).create }),
   start: async () => ({ run: (await import("./commands/lifecycle.ts")).start }),

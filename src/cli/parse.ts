@@ -40,13 +40,25 @@ export function parseArguments<N extends CommandName>(name: N, argv: readonly st
   const values: { [flag: string]: boolean | string | string[] | undefined } = {};
   for (const [flag, { form }] of Object.entries(known))
     values[flag] = form === "switch" ? false : form === "list" ? [] : undefined;
+  const set = (flag: string, { form }: Flag, value: boolean | string): void => {
+    if (form === "list") (values[flag] as string[]).push(String(value));
+    else values[flag] = value;
+  };
+  const setByKey = (pair: string, filter: string, keys: readonly string[]): void => {
+    const { key, value } = splitPair(pair, filter, keys);
+    const flag = known[key];
+    if (flag === undefined) throw new TypeError(`${key} is not a flag`);
+    if (flag.form !== "list" && values[key] !== undefined)
+      throw new StartError(`${filter} ${pair}: there is another value for ${key}, write one`);
+    set(key, flag, readValue({ rawName: `--${key}`, value }, flag));
+  };
   for (const token of tokens) {
     if (token.kind !== "option" || token.index > end) continue;
     const flag = known[token.name];
     if (flag === undefined) throw unknownFlag(name, args[token.index] ?? token.rawName, known);
     const value = readValue(token, flag);
-    if (flag.form === "list") (values[token.name] as string[]).push(String(value));
-    else values[token.name] = value;
+    if (flag.keys !== undefined) setByKey(String(value), token.rawName, flag.keys);
+    else set(token.name, flag, value);
   }
   const operands = words.filter(({ index }) => index <= end).map(({ value }) => value);
   const rest = lineStart === undefined ? [] : args.slice(lineStart + 1);
@@ -71,6 +83,21 @@ function optionsOf(flags: Flags): { [name: string]: { type: "string" | "boolean"
       return [name, short === undefined ? { type } : { type, short }];
     }),
   );
+}
+
+/** @throws {StartError} */
+function splitPair(
+  pair: string,
+  filter: string,
+  keys: readonly string[],
+): { readonly key: string; readonly value: string } {
+  const [, key = "", value] = /^([^=]*)=(.*)$/s.exec(pair) ?? [];
+  if (value === undefined)
+    throw new StartError(`${filter} ${pair}: write KEY=VALUE, such as ${keys[0]}=VALUE`);
+  if (keys.includes(key)) return { key, value };
+  const near = nearest(key, keys);
+  const hint = near === undefined ? `expected ${keys.join(", ")}` : `did you mean ${near}?`;
+  throw new StartError(`${filter} ${pair}: ${hint}`);
 }
 
 interface OptionToken {

@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import { styleText } from "node:util";
+import { printable } from "../printable.ts";
 
 export type Style = Parameters<typeof styleText>[0];
 
@@ -46,5 +47,10 @@ export async function write(output: Writable, data: string | Uint8Array): Promis
 /** Colours the text where the output shows colours: not in a pipe, nor with `NO_COLOR`. */
 export function styled(output: Output, style: Style, text: string): string {
   const isShown = output.isTTY === true && output.hasColors?.() === true;
-  return isShown ? styleText(style, text) : text;
+  // Otherwise Node looks at the process's own stdout.
+  return isShown ? styleText(style, text, { validateStream: false }) : text;
 }
+
+/** Tells the user something beside the result. */
+export const note = (stderr: Output, text: string): Promise<void> =>
+  write(stderr, `${styled(stderr, "yellow", "crest:")} ${printable(text)}\n`);

@@ -50,6 +50,8 @@ export interface Config {
    */
   readonly tokenFileHint: string;
   readonly acceptHost: readonly string[];
+  /** Absent: only the gateway's own. */
+  readonly allowOrigin?: readonly string[];
   readonly maxSessions: number;
   readonly sessionIdleMs: number;
   readonly sessionMaxMs: number;

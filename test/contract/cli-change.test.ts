@@ -27,7 +27,7 @@ test("start and stop take several, print each, and tell what fails", async (t) =
 test("a number that is none is refused before anything is sent", async (t) => {
   const gateway = await liveGateway(t, manner);
   const { code, stderr } = await runCommand(gateway, ["stop", "--timeout=soon", "web"]);
-  assert.deepEqual([code, stderr], [1, "crest: --timeout=soon: expected a whole number\n"]);
+  assert.deepEqual([code, stderr], [1, "crest: --timeout=soon: write a whole number such as --timeout=10\n"]);
   assert.equal(gateway.requests.length, 0);
 });
 
@@ -64,7 +64,7 @@ test("rm --all removes what has ended, in pods that Crest created", async (t) =>
   assert.deepEqual(await runCommand(gateway, ["rm", "-a"]), {
     code: 0,
     stdout: `${idOf("2")}\n`,
-    stderr: "1 running container left: --force removes them as well\n",
+    stderr: "crest: 1 running container left: --force removes them as well\n",
   });
   const forced = await runCommand(gateway, ["rm", "-a", "-f"]);
   assert.deepEqual([forced.code, forced.stdout], [0, `${idOf("1")}\n`]);

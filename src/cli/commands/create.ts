@@ -5,7 +5,7 @@ import { printable } from "../../printable.ts";
 import type { CommandContext, Run } from "../context.ts";
 import { pullProgress } from "../output/pull-progress.ts";
 import { pullImage } from "../pull-image.ts";
-import { write } from "../terminal.ts";
+import { note, write } from "../terminal.ts";
 import {
   type ConfigFile,
   readConfigFile,
@@ -47,7 +47,7 @@ async function post(
     const response = await crest.request("POST", path, { body, contentType, signal });
     const answer = (await response.json()) as { readonly [name: string]: unknown };
     for (const warning of warningsIn(response.headers.get("warning")))
-      stderr.write(`crest: ${printable(`${file.name}: ${warning}`)}\n`);
+      await note(stderr, `${file.name}: ${warning}`);
     await write(stdout, `${printable(String(answer[member]))}\n`);
     return 0;
   } catch (error) {

@@ -1,7 +1,7 @@
 /** `crest start`, `crest stop` and `crest stopp` */
 import type { Run } from "../context.ts";
+import { optionalNumber } from "../numbers.ts";
 import { forEach } from "./each.ts";
-import { integerFlag } from "./integer-flag.ts";
 
 export const start: Run<"start"> = async (ctx) => {
   const { crest } = await ctx.connect();
@@ -13,7 +13,7 @@ export const start: Run<"start"> = async (ctx) => {
 };
 
 export const stop: Run<"stop"> = async (ctx) => {
-  const timeout = integerFlag("timeout", ctx.flags.timeout)?.toString();
+  const timeout = optionalNumber("--timeout", ctx.flags.timeout)?.toString();
   const { crest } = await ctx.connect();
   const { signal } = ctx;
   return forEach(ctx, ctx.operands, async (containerId) => {
@@ -23,7 +23,7 @@ export const stop: Run<"stop"> = async (ctx) => {
 };
 
 export const stopp: Run<"stopp"> = async (ctx) => {
-  const timeout = integerFlag("timeout", ctx.flags.timeout);
+  const timeout = optionalNumber("--timeout", ctx.flags.timeout);
   const { crest } = await ctx.connect();
   const { signal } = ctx;
   return forEach(ctx, ctx.operands, async (podSandboxId) => {

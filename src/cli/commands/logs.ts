@@ -3,13 +3,13 @@ import type { Client, Items, LogItem, LogPage, StreamOptions } from "../../clien
 import { StartError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
 import type { CommandContext, Run } from "../context.ts";
+import { optionalNumber } from "../numbers.ts";
 import { createLineWriter } from "../output/line-writer.ts";
 import { mergeByTime } from "../output/merge-by-time.ts";
 import { sourceColours } from "../output/source-colours.ts";
 import { isShownInstead, tellFailure } from "../tell-failure.ts";
-import { styled, write } from "../terminal.ts";
+import { note, styled, write } from "../terminal.ts";
 import { checkName } from "./each.ts";
-import { integerFlag } from "./integer-flag.ts";
 
 type Context = CommandContext<"logs">;
 
@@ -65,16 +65,16 @@ type Level = "trace" | "debug" | "info" | "warn" | "error" | "fatal";
 
 const queryOf = (flags: Context["flags"]) => ({
   follow: flags.follow || undefined,
-  tailLines: integerFlag("tail", flags.tail),
-  limitBytes: integerFlag("limit-bytes", flags["limit-bytes"]),
+  tailLines: optionalNumber("--tail", flags.tail),
+  limitBytes: optionalNumber("--limit-bytes", flags["limit-bytes"]),
   since: flags.since,
   until: flags.until,
   // The declaration has the same values.
   stream: flags.stream as "stdout" | "stderr" | undefined,
   grep: flags.grep,
   regex: flags.regex,
-  before: integerFlag("before", flags.before),
-  after: integerFlag("after", flags.after),
+  before: optionalNumber("--before", flags.before),
+  after: optionalNumber("--after", flags.after),
   level: flags.level as Level | undefined,
   cursor: flags.cursor,
 });
@@ -182,7 +182,7 @@ async function printAll(ctx: Context, sources: readonly Source[], isPrefixed: bo
   const options: StreamOptions = {
     signal,
     onReconnect: ({ error, attempt }) => {
-      if (attempt === 1 && stderr.isTTY) stderr.write(`crest: ${printable(error.message)}. Trying again\n`);
+      if (attempt === 1 && stderr.isTTY) void note(stderr, `${error.message}. Trying again`);
     },
   };
   let code = 0;

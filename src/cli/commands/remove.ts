@@ -2,6 +2,7 @@
 import type { Client } from "../../client/index.ts";
 import { StartError } from "../../errors.ts";
 import type { CommandContext, Run } from "../context.ts";
+import { note } from "../terminal.ts";
 import { forEach } from "./each.ts";
 
 /** What Crest creates has this label. */
@@ -88,6 +89,6 @@ async function remove(ctx: CommandContext<"rm" | "rmp">, kind: Kind): Promise<nu
   });
   const left = all.length - removed.length;
   const nouns = left === 1 ? kind.noun : `${kind.noun}s`;
-  if (left > 0) stderr.write(`${left} running ${nouns} left: --force removes them as well\n`);
+  if (left > 0) await note(stderr, `${left} running ${nouns} left: --force removes them as well`);
   return code;
 }

@@ -1,5 +1,6 @@
 /** Lines at the bottom of a terminal that are drawn again in place. */
 import type { Output } from "../terminal.ts";
+import { displayWidth, fit } from "./display-width.ts";
 
 const defaultColumns = 80;
 const defaultRows = 24;
@@ -27,7 +28,7 @@ export function liveRegion(output: Output): LiveRegion {
     },
     draw(lines: readonly string[]) {
       const { columns, rows } = region;
-      const next = lines.slice(0, rows).map((line) => line.slice(0, columns));
+      const next = lines.slice(0, rows).map((line) => fit(line, columns));
       const text = next.map((line) => `${line}\x1b[K\n`).join("");
       output.write(`${toStart()}${text}\x1b[J`);
       shown = next;
@@ -42,7 +43,7 @@ export function liveRegion(output: Output): LiveRegion {
   /** To the beginning of the first line. In a terminal that became narrower, lines have been wrapped. */
   function toStart(): string {
     const width = output.columns || defaultColumns;
-    const height = shown.reduce((sum, { length }) => sum + Math.max(1, Math.ceil(length / width)), 0);
+    const height = shown.reduce((sum, line) => sum + Math.max(1, Math.ceil(displayWidth(line) / width)), 0);
     return height === 0 ? "\r" : `\r\x1b[${height}A`;
   }
 

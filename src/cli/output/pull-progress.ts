@@ -4,8 +4,10 @@
 import type { Pull, PullLayer } from "../../client/index.ts";
 import { printable } from "../../printable.ts";
 import type { Output } from "../terminal.ts";
-import { bytes, duration } from "./bytes.ts";
+import { fit } from "./display-width.ts";
+import { duration } from "./duration.ts";
 import { liveRegion } from "./live-region.ts";
+import { diskSize } from "./sizes.ts";
 
 export interface PullProgress {
   /** Shows how far it is. `name`: the image, as it was typed. */
@@ -71,8 +73,8 @@ function headline(pull: Pull): string {
   const { phase, totalBytes, downloadedBytes, bytesPerSecond, etaMs, stalledForMs, elapsedMs } = pull;
   const parts: string[] = [phase];
   if (phase === "downloading" && totalBytes !== undefined && downloadedBytes !== undefined) {
-    parts.push(`${percent(downloadedBytes, totalBytes)} of ${bytes(totalBytes)}`);
-    if (bytesPerSecond !== undefined) parts.push(`${bytes(bytesPerSecond)}/s`);
+    parts.push(`${percent(downloadedBytes, totalBytes)} of ${diskSize(totalBytes)}`);
+    if (bytesPerSecond !== undefined) parts.push(`${diskSize(bytesPerSecond)}/s`);
     if (etaMs !== undefined) parts.push(`${duration(etaMs)} left`);
   } else parts.push(duration(elapsedMs));
   if (stalledForMs !== undefined) parts.push(`nothing for ${duration(stalledForMs)}`);
@@ -81,7 +83,7 @@ function headline(pull: Pull): string {
 
 function summary({ totalBytes, elapsedMs, layers = [] }: Pull): string {
   const isThere = layers.length > 0 && layers.every(({ state }) => state === "exists");
-  const size = totalBytes === undefined || isThere ? "" : ` ${bytes(totalBytes)}`;
+  const size = totalBytes === undefined || isThere ? "" : ` ${diskSize(totalBytes)}`;
   return isThere ? "up to date" : `pulled${size} in ${duration(elapsedMs)}`;
 }
 
@@ -110,7 +112,8 @@ function layerLines(layers: readonly PullLayer[], columns: number, room: number)
 
 function layerLine({ digest, state, sizeBytes, downloadedBytes }: PullLayer, columns: number): string {
   const id = printable(digest.replace(/^sha256:/, "").slice(0, 12));
-  const size = state === "downloading" ? `${bytes(downloadedBytes)} / ${bytes(sizeBytes)}` : bytes(sizeBytes);
+  const size =
+    state === "downloading" ? `${diskSize(downloadedBytes)} / ${diskSize(sizeBytes)}` : diskSize(sizeBytes);
   const start = `  ${id}  ${state.padEnd(11)}`;
   const end = `  ${size.padStart(19)}`;
   const width = Math.min(columns - start.length - end.length - 4, 50);
@@ -127,9 +130,6 @@ function barOf(share: number, width: number): string {
 
 const percent = (part: number, whole: number): string =>
   `${whole === 0 ? 100 : Math.floor((Math.min(part, whole) / whole) * 100)}%`;
-
-const fit = (text: string, columns: number): string =>
-  text.length <= columns ? text : `${text.slice(0, Math.max(0, columns - 3))}...`.slice(0, columns);
 
 /** A line when something new happens, and now and then while it goes on. */
 function lines(output: Output): PullProgress {
