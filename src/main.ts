@@ -25,16 +25,12 @@ async function main(): Promise<void> {
   const { findCommand } = await import("./cli/find-command.ts");
   const found = findCommand(argv);
   if (found.kind === "client") {
-    surviveReaders(false);
     const { runCommand } = await import("./cli/main.ts");
     const { interruptions } = await import("./cli/interruptions.ts");
     const { stdin, stdout, stderr } = process;
-    process.exitCode = await runCommand(found.name, found.argv, {
-      stdin,
-      stdout,
-      stderr,
-      signal: interruptions(),
-    });
+    const signal = interruptions(stdout, stderr);
+    process.exitCode = await runCommand(found.name, found.argv, { stdin, stdout, stderr, signal });
+    await exitSoon();
     return;
   }
   if (found.kind === "overview") {
@@ -103,6 +99,13 @@ async function main(): Promise<void> {
       process.exit(failed ? 1 : 0);
     }
   }
+}
+
+/** Ends the process once its output is written, even if a connection does not answer its end within a second. */
+async function exitSoon(): Promise<void> {
+  for (const output of [process.stdout, process.stderr])
+    await new Promise<void>((resolve) => void output.write("", () => resolve()));
+  setTimeout(() => process.exit(), 1000).unref();
 }
 
 async function printOverview(): Promise<void> {

@@ -51,7 +51,7 @@ function typedLine(stdin: Terminal["stdin"], signal: AbortSignal): Promise<strin
           return;
         }
         if (key === "\u0003") {
-          failed(new Interrupted("SIGINT"));
+          failed(new Interrupted("Stopped by Ctrl-C", 130));
           return;
         }
         if (key === "\u007f" || key === "\b") text = [...text].slice(0, -1).join("");

@@ -43,6 +43,8 @@ export interface Declaration {
   readonly flags: Flags;
   /** Command lines, without comments. */
   readonly examples: readonly string[];
+  /** Exit code when Crest or the gateway fails. Default: 1. As with docker, 125 where the exit code is that of a command. */
+  readonly failureExitCode?: number;
 }
 
 type ValueOf<F extends Flag> = F["form"] extends "switch"

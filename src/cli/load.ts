@@ -4,6 +4,7 @@ import type { Run } from "./context.ts";
 
 const loaders: { readonly [N in CommandName]: () => Promise<{ readonly run: Run<N> }> } = {
   ps: () => import("./commands/ps.ts"),
+  server: () => import("./commands/server.ts"),
   pods: () => import("./commands/pods.ts"),
   images: () => import("./commands/images.ts"),
   logs: () => import("./commands/logs.ts"),
@@ -16,6 +17,9 @@ const loaders: { readonly [N in CommandName]: () => Promise<{ readonly run: Run<
   rmp: async () => ({ run: (await import("./commands/remove.ts")).rmp }),
   pull: () => import("./commands/pull.ts"),
   rmi: () => import("./commands/rmi.ts"),
+  exec: () => import("./commands/exec.ts"),
+  attach: () => import("./commands/attach.ts"),
+  "port-forward": () => import("./commands/port-forward.ts"),
 };
 
 export const load = <N extends CommandName>(name: N): Promise<{ readonly run: Run<N> }> => loaders[name]();

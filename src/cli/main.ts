@@ -1,12 +1,13 @@
 /** Runs a command of a person at a terminal. */
-import type { CommandName } from "./commands.ts";
+import { type CommandName, declarationOf } from "./commands.ts";
+import { ExitError } from "./exit-error.ts";
 import { load } from "./load.ts";
 import { parseArguments } from "./parse.ts";
 import { isShownInstead, tellFailure } from "./tell-failure.ts";
 import { Interrupted, type Terminal } from "./terminal.ts";
 
 /**
- * Returns the exit code: 0, that of the command, 1 for a failure, 130 after Ctrl-C. Failures are told on stderr.
+ * Returns the exit code: 0, that of the command, 1 (or 125) for a failure, 130 after Ctrl-C. Failures are told on stderr.
  *
  * @param argv What follows the command.
  */
@@ -29,21 +30,22 @@ export async function runCommand<N extends CommandName>(
       ...terminal,
       connect: async (options) => {
         const { connect } = await import("./server/connect.ts");
-        return connect(parsed.flags, terminal.stdout, options);
+        return connect(parsed.flags, terminal, options);
       },
     });
-    return code ?? 0;
+    const { aborted, reason } = terminal.signal;
+    return aborted && reason instanceof Interrupted ? reason.exitCode : (code ?? 0);
   } catch (error) {
-    return failed(error, terminal);
+    return failed(error, terminal, declarationOf(name).failureExitCode);
   }
 }
 
 /** @throws what is a fault of Crest itself. */
-function failed(error: unknown, terminal: Terminal): number {
+function failed(error: unknown, terminal: Terminal, exitCode = 1): number {
   const { signal } = terminal;
   const reason = signal.aborted ? signal.reason : error;
   if (reason instanceof Interrupted) return reason.exitCode;
   if (isShownInstead(error)) return 0;
   tellFailure(terminal, error);
-  return 1;
+  return error instanceof ExitError ? error.exitCode : exitCode;
 }

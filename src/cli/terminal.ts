@@ -25,7 +25,7 @@ export interface Terminal {
   readonly stdin: Input;
   readonly stdout: Output;
   readonly stderr: Output;
-  /** Aborted by Ctrl-C or SIGTERM, with an `Interrupted`. */
+  /** Aborted by Ctrl-C, SIGTERM or SIGHUP, and when an output fails or loses its reader, with an `Interrupted`. */
   readonly signal: AbortSignal;
 }
 
@@ -33,13 +33,13 @@ export interface Terminal {
 export class Interrupted extends Error {
   readonly exitCode: number;
 
-  constructor(signal: "SIGINT" | "SIGTERM" | "SIGHUP") {
-    super(`Stopped by ${signal}`);
-    this.exitCode = 128 + { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }[signal];
+  constructor(message: string, exitCode: number) {
+    super(message);
+    this.exitCode = exitCode;
   }
 }
 
-/** Writes, and waits until there is room for more. */
+/** Writes, and waits until there is room for more. Rejects if the output fails meanwhile. */
 export async function write(output: Writable, data: string | Uint8Array): Promise<void> {
   if (!output.write(data)) await once(output, "drain");
 }

@@ -81,9 +81,6 @@ test("--show-curl sends the file as it is", async (t) => {
   const gateway = await liveGateway(t, manner);
   const input = "metadata:\n  name: it's\n";
   const { stdout } = await runCommand(gateway, ["runp", "-", "--show-curl"], { input });
-  assert.match(
-    stdout,
-    /-H 'Content-Type: application\/yaml' --data-binary 'metadata:\n {2}name: it'\\''s\n'/,
-  );
+  assert.match(stdout, /-H 'Content-Type: application\/yaml' --data-raw 'metadata:\n {2}name: it'\\''s\n'/);
   assert.equal(gateway.requests.length, 0);
 });
