@@ -10,6 +10,7 @@ import type { Caller } from "./access/authorize.ts";
 import { createAuthenticate, type VerifyJwt } from "./access/callers/authenticate.ts";
 import { fileKeySource, urlKeySource } from "./access/callers/key-source.ts";
 import { createKnownCallers } from "./access/callers/known-callers.ts";
+import { createSignIns } from "./access/callers/sign-ins.ts";
 import { createHostGuard } from "./access/hosts.ts";
 import { createPodPolicy } from "./access/policy/pod-policy.ts";
 import { createOutputBudget } from "./api/output-budget.ts";
@@ -137,6 +138,8 @@ export interface SessionSettings {
   readonly limits?: Partial<Limits>;
   /** How long to wait for a status that may never come, after a command's output has ended. Default: 30,000. */
   readonly statusGraceMs?: number;
+  /** How long a kept session waits for its client. Default: 60,000. */
+  readonly lingerMs?: number;
   /** Maximum number of open sessions. Default: 1000, the number of tokens that a runtime has. */
   readonly mostSessions?: number;
   /** CA certificates (PEM) for the runtime's streams, if they use TLS. */
@@ -204,7 +207,13 @@ export function createApp({
   );
   const logRoot = logRootOf(config.dataDir);
   const keptLogs = createKeptLogs(config.dataDir);
-  const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};
+  const {
+    limits,
+    statusGraceMs = 30_000,
+    lingerMs: sessionLingerMs = 60_000,
+    mostSessions = 1000,
+    streamCa,
+  } = options.sessions ?? {};
   const { maxConnections, maxStreams } = shareDescriptors(descriptorLimit(), mostSessions);
   if (maxStreams < mostSessions) {
     log({
@@ -246,8 +255,9 @@ export function createApp({
   ) as [CallerLimits, CallerLimits];
   const areSeveral = (): boolean =>
     options.otherCallers !== undefined || jwt !== undefined || callers.count > 0;
+  const signIns = createSignIns();
   const authenticate = createAuthenticate({
-    ...{ token, tokenFile: config.tokenFile, grants, known: callers },
+    ...{ token, tokenFile: config.tokenFile, grants, known: callers, signIns },
     verifyJwt: jwt && (async (text) => (await jwt())(text)),
   });
   const { app: server, warmUp } = createServer({
@@ -286,7 +296,7 @@ export function createApp({
     authenticate(credentials) {
       return options.otherCallers?.(credentials.authorization) ?? authenticate(credentials);
     },
-    ...{ callers, overWatch },
+    ...{ callers, signIns, overWatch },
     ...{ usage, metrics, scrapes },
     ...{ log, drain, tls: tls?.identity.context },
     sessions: {
@@ -294,6 +304,7 @@ export function createApp({
       output: createOutputBudget(Math.floor(maxBufferBytes / 2)),
       limits: { ...sessionLimits, ...limits },
       statusGraceMs,
+      lingerMs: sessionLingerMs,
       streamHost: config.streamHost,
       streamCa,
     },

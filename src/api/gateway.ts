@@ -2,6 +2,7 @@
 import type { WebSocket } from "@fastify/websocket";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { KnownCallers } from "../access/callers/known-callers.ts";
+import type { SignIns } from "../access/callers/sign-ins.ts";
 import type { PodPolicy } from "../access/policy/pod-policy.ts";
 import type { Runtime } from "../cri/channel.ts";
 import { encodeCallers } from "../cri/codec.ts";
@@ -24,6 +25,7 @@ import type { ReadMemoryHistory } from "../stats/container-memory.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { InvalidValue, jsonPointer } from "../wire/invalid-value.ts";
 import { type Binder, invalid, type JsonObject, respell } from "./bind.ts";
+import type { KeptSessions } from "./kept-sessions.ts";
 import type { OutputBudget } from "./output-budget.ts";
 import type { RequestAudit } from "./request-audit.ts";
 import type { Share } from "./singleflight.ts";
@@ -60,8 +62,12 @@ export interface Gateway {
   readonly logRoots: readonly string[];
   readonly logsObserver: LogsObserver;
   readonly pulls: PullRegistry;
+  /** Sessions that outlive the connections of their clients. */
+  readonly keptSessions: KeptSessions;
   /** The callers of the tokens file. */
   readonly callers: KnownCallers;
+  /** Who signs in to the gateway's pages. */
+  readonly signIns: SignIns;
   readonly overWatch: OverWatch;
   /** Milliseconds that the runtime may be silent during an NDJSON list. Default: the list's own deadline. */
   readonly listSilenceMs?: number | undefined;

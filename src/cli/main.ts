@@ -41,7 +41,8 @@ export async function runCommand<N extends CommandName>(
 /** @throws what is a fault of Crest itself. */
 async function failed(error: unknown, terminal: Terminal, exitCode = 1): Promise<number> {
   const { signal } = terminal;
-  if (signal.aborted && signal.reason instanceof Interrupted) return signal.reason.exitCode;
+  const reason = signal.aborted ? signal.reason : error;
+  if (reason instanceof Interrupted) return reason.exitCode;
   const { isShownInstead, tellFailure } = await import("./tell-failure.ts");
   if (isShownInstead(error)) return 0;
   tellFailure(terminal, error);

@@ -188,3 +188,21 @@ test("completion offers the names that are there, and none that a shell would ru
   for (const name of containers) assert.match(name, /^[\w./-]+$/);
   assert.deepEqual((await offered("port-forward", "o")).toSorted(), ["one"]);
 });
+
+test("console prints a link that signs in once, and refuses what a browser cannot open", async (t) => {
+  const gateway = await sessionGateway(t);
+  const { folder, write, crest } = await newWorld(t);
+  write("token", token);
+  const withToken = `--token-file=${join(folder, "token")}`;
+  const server = `http://127.0.0.1:${gateway.port}`;
+  const { code, stdout } = await crest(["console", `--server=${server}`, withToken]);
+  assert.equal(code, 0);
+  const [, page, key] = /^(http:.*\/docs)#key=(\S+)\n$/.exec(stdout) ?? [];
+  assert.equal((await fetch(page ?? "")).status, 200);
+  const signIn = () =>
+    fetch(`${server}/v1/sign-in`, { method: "POST", headers: { authorization: `Bearer ${key}` } });
+  assert.equal((await signIn()).status, 201);
+  assert.equal((await signIn()).status, 401);
+  const socket = await crest(["console", "--server=unix:/nonexistent", withToken]);
+  assert.match(socket.stderr, /^crest: A browser cannot open unix:/);
+});

@@ -15,11 +15,12 @@ import { type Operation, operationsOf, type PlacedOperation, publishedDocument }
 /** Operations whose example runs on the real containerd, as one story in this order. */
 export const onContainerd = [
   ...["getVersion", "getRuntimeStatus", "getCapabilities", "getGrants", "createToken", "listTokens"],
-  ...["revokeToken", "setNetworkConfig"],
+  ...["revokeToken", "createSignInKey", "signIn", "setNetworkConfig"],
   ...["pullImage", "listPulls", "getPull", "cancelPull", "listImages", "getImage"],
   ...["runPod", "listPods", "getPod"],
   ...["createContainer", "pruneImages", "startContainer", "listContainers", "getContainer", "listEvents"],
-  ...["execSync", "execContainer", "attachContainer", "forwardPorts"],
+  ...["execSync", "execContainer", "attachContainer"],
+  ...["listSessions", "resumeSession", "endSession", "forwardPorts"],
   ...["getContainerStats", "listContainerStats", "getPodStats", "listPodStats", "getImageFilesystems"],
   ...["watchContainerStats", "watchOneContainerStats", "watchPodStats", "watchOnePodStats"],
   ...["getContainerLogs", "getPodLogs", "listLogs"],

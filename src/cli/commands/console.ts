@@ -8,13 +8,14 @@ import { write } from "../terminal.ts";
 /** Where the pages of a gateway begin. */
 const pagePath = "/docs";
 
-export const run: Run<"console"> = async ({ flags, stdout, stderr, connect }) => {
-  const { address } = await connect();
+export const run: Run<"console"> = async ({ flags, stdout, stderr, signal, connect }) => {
+  const { crest, address } = await connect();
   if (address.startsWith("unix:"))
     throw new StartError(
       `A browser cannot open ${address}: start the gateway with --listen=127.0.0.1:8585, or let a proxy serve the socket`,
     );
-  const url = `${address}${pagePath}`;
+  const { key } = await crest.createSignInKey({}, { signal });
+  const url = `${address}${pagePath}#key=${key}`;
   await write(stdout, `${url}\n`);
   const hasDesktop = Boolean(environment.DISPLAY || environment.WAYLAND_DISPLAY);
   if (!flags["no-open"] && stdout.isTTY === true && hasDesktop && !(await opened(url)))

@@ -32,9 +32,10 @@ export const serverCommands = {
   console: {
     group: "server",
     title: "open the pages of the gateway in a browser",
-    about: "Prints the address, and opens it where there is a desktop.",
+    about:
+      "Prints a link that signs in once, within five minutes, and opens it where there is a desktop. Other users of this machine can see it while the browser starts: with --no-open they cannot.",
     operands: [],
-    flags: { "no-open": { form: "switch", about: "Only print the address." } },
+    flags: { "no-open": { form: "switch", about: "Only print the link." } },
     examples: ["crest console --no-open"],
   },
   completion: {

@@ -3,7 +3,7 @@ import { operandsOf } from "../../config/commands.ts";
 import { type Setting, settings } from "../../config/settings.ts";
 import { tokenSettings } from "../../config/token-settings.ts";
 import { isGatewayCommand } from "../find-command.ts";
-import type { Candidate, Completion } from "./complete.ts";
+import type { Candidate, Completion } from "./completion.ts";
 
 export function completeGateway(name: string, before: readonly string[], current: string): Completion {
   if (!isGatewayCommand(name)) return { candidates: [], files: false };

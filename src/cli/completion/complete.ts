@@ -4,30 +4,7 @@ import { type Declaration, type Flag, type Flags, globalFlags } from "../declare
 import { isGatewayCommand } from "../find-command.ts";
 import { titles } from "../help.ts";
 import { splitOperands } from "../parse.ts";
-
-export interface Candidate {
-  readonly value: string;
-  /** For shells that show it. Default: none. */
-  readonly about?: string;
-}
-
-export interface Completion {
-  readonly candidates: readonly Candidate[];
-  /** Whether names of files fit as well. */
-  readonly files: boolean;
-}
-
-/** Things that have names of their own. */
-export type NamedKind = "container" | "pod" | "image" | "server";
-
-/** What `complete` asks for. Gives nothing if it cannot know. */
-export type NamesOf = (kind: NamedKind, around: ServerWords) => Promise<readonly Candidate[]>;
-
-/** The flags of the command line that say which gateway it is. */
-export interface ServerWords {
-  readonly server?: string | undefined;
-  readonly "token-file"?: string | undefined;
-}
+import type { Candidate, Completion, NamedKind, NamesOf, ServerWords } from "./completion.ts";
 
 const nothing: Completion = { candidates: [], files: false };
 const files: Completion = { candidates: [], files: true };

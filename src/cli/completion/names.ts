@@ -2,7 +2,7 @@
 import { environment } from "../../config/environment.ts";
 import { podNames } from "../commands/pod-names.ts";
 import { configFolder, localName, profilesFileIn, readProfiles } from "../server/profiles.ts";
-import type { Candidate, NamedKind, ServerWords } from "./complete.ts";
+import type { Candidate, NamedKind, ServerWords } from "./completion.ts";
 
 /** A person waits for it. */
 const answerMs = 1000;
