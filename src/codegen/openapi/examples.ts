@@ -239,6 +239,38 @@ export const examples: { readonly [Id in RouteId]?: Example } = {
     },
   },
   revokeToken: { parameters: { tokenName: "colleague" }, answer: { revoked: ["colleague"] } },
+  run: {
+    parameters: { wait: true, remove: true },
+    body: {
+      image: nginx,
+      name: "once",
+      command: ["sh", "-c", "echo Hello from $NAME; exit 3"],
+      env: { NAME: "Crest" },
+      memory: "64Mi",
+    },
+    answer: {
+      podSandboxId: "0b1f4e0d3a7c9b5e2d8f6a4c1e3b7d9f5a2c8e4b6d1f3a9c7e5b2d8f4a6c1e3b",
+      containerId: "9c3e5a7b1d2f4a6c8e0b2d4f6a8c0e1b3d5f7a9c1e3b5d7f9a1c3e5b7d9f1a2c",
+      namespace: "default",
+      name: "once",
+      pulled: false,
+      started: true,
+      result: {
+        exited: true,
+        state: "CONTAINER_EXITED",
+        exitCode: 3,
+        reason: "Error",
+        finishedAt: "1795462425001155179",
+        stdout: "Hello from Crest\n",
+        stderr: "",
+        encoding: "utf8",
+        lossy: false,
+        truncated: false,
+      },
+      removed: true,
+    },
+    location: "/v1/containers/9c3e5a7b1d2f4a6c8e0b2d4f6a8c0e1b3d5f7a9c1e3b5d7f9a1c3e5b7d9f1a2c",
+  },
   setNetworkConfig: { body: { podCidr: "10.88.0.0/16" } },
   getImageFilesystems: {
     answer: {
