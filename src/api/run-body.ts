@@ -18,6 +18,8 @@ export interface RunPlan {
   readonly pull: NonNullable<RunBody["pull"]>;
   /** The body of each part's route. */
   readonly bodies: { readonly [P in RunPart]: JsonObject };
+  /** Whether the container is to have other namespaces than its pod. */
+  readonly hasOwnNamespaces: boolean;
   /** Where the caller wrote what the body of a part has at `pointer`. */
   locate(part: RunPart, pointer: string): string;
 }
@@ -52,6 +54,7 @@ export function planRun(body: JsonObject): RunPlan {
     image: wanted.image,
     pull: wanted.pull ?? "missing",
     bodies,
+    hasOwnNamespaces: isThere(bodies.container, ["linux", "securityContext", "namespaceOptions"]),
     locate(part, pointer) {
       for (const one of puts) {
         const place = one.part === part ? placeIn(one, pointer) : undefined;
@@ -168,6 +171,13 @@ function put(target: JsonObject, { at, value, from, part }: Put): readonly Field
     else return [{ pointer: `/${part}${jsonPointer(path)}`, detail: "must be an object" }];
   }
   return [];
+}
+
+/** Whether something is at a path of canonical names, in either spelling. */
+function isThere(object: JsonObject, [key = "", ...path]: readonly string[]): boolean {
+  const member = object[spellingIn(object, key)] ?? undefined;
+  if (path.length === 0) return member !== undefined;
+  return typeof member === "object" && isThere(member as JsonObject, path);
 }
 
 /** Where in the run's body a pointer leads to, if it leads into this value. */

@@ -389,8 +389,7 @@ export function runKind(
     const filter = { state: { state: "SANDBOX_READY" as const } };
     const { items } = await call(gateway.runtime, "RuntimeService/ListPodSandbox", { filter });
     const holder = items.find(({ metadata }) => metadata?.name === name && metadata?.namespace === namespace);
-    if (holder !== undefined)
-      throw nameTaken(name, `pod "${holder.id}" has this name`, `/v1/pods/${holder.id}`);
+    if (holder !== undefined) throw nameTaken(name, `pod "${holder.id}" has this name`);
   }
 }
 
@@ -416,12 +415,7 @@ function checkParameters({ start, wait, remove }: ParametersOf<"run">): void {
 }
 
 /** Everything that the run needs, by what it is needed for. */
-function needsOf({
-  image,
-  pull,
-  parameters,
-  steps,
-}: Bound): readonly {
+function needsOf({ image, pull, parameters, steps }: Bound): readonly {
   readonly grant: Grant;
   readonly resource: ScopedPod | string;
   readonly why?: string;
@@ -459,21 +453,21 @@ function hasOwnUid({ bodies }: Pick<RunPlan, "bodies">): boolean {
   return Boolean(uid) || Boolean(attempt);
 }
 
-function nameTaken(name: string | undefined, why: string, location?: string): GatewayError {
-  return new GatewayError(
-    "name_reserved",
-    `Cannot run pod "${name}": ${why}; choose another name, or leave it out`,
-    location === undefined ? {} : { headers: { location } },
-  );
-}
+const nameTaken = (name: string | undefined, why: string): GatewayError =>
+  new GatewayError("name_reserved", `Cannot run pod "${name}": ${why}; choose another name, or leave it out`);
+
+const ownNamespaces = "/container/linux/securityContext/namespaceOptions";
 
 /** Where in the body of the run a pointer into the body of a part leads. */
 function placeOf(plan: RunPlan, part: RunPart): (pointer: string) => string {
   const ofPod = "/sandboxConfig";
-  return (pointer) =>
-    part === "container" && pointer.startsWith(`${ofPod}/`)
-      ? plan.locate("pod", pointer.slice(ofPod.length))
-      : plan.locate(part, pointer);
+  return (pointer) => {
+    if (part !== "container") return plan.locate(part, pointer);
+    if (pointer.startsWith(`${ofPod}/`)) return plan.locate("pod", pointer.slice(ofPod.length));
+    const place = plan.locate(part, pointer);
+    // A container that says nothing about its namespaces has those of its pod.
+    return place.startsWith(ownNamespaces) && !plan.hasOwnNamespaces ? plan.locate("pod", pointer) : place;
+  };
 }
 
 /** The pod's config is judged with the container's once more. */

@@ -2,7 +2,7 @@
 import { call } from "../cri/call.ts";
 import type { Runtime } from "../cri/channel.ts";
 import type { Input } from "../cri/codec.ts";
-import { type ErrorCode, GatewayError } from "../errors.ts";
+import { type ErrorCode, errorTable, GatewayError } from "../errors.ts";
 import type { PodSandboxMetadata } from "../gen/messages.ts";
 import { isSamePod } from "../runtimes/safe-creates.ts";
 
@@ -48,11 +48,15 @@ export async function removeMade(
       return undefined;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      if (deadlineMs < removalMs / 2 || !(error instanceof GatewayError)) return { why };
+      if (!mayPass(error) || deadlineMs < pauseMs * 2) return { why };
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }
 }
+
+/** Whether the same call may succeed later. */
+const mayPass = (error: unknown): boolean =>
+  error instanceof GatewayError && "retryable" in errorTable[error.code];
 
 /** Removes a pod and its containers. One that is not there any more counts as removed. @throws {GatewayError} */
 export async function removePod(

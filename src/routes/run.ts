@@ -19,7 +19,6 @@ export const run = {
     gatewayParams: parametersFor("run"),
     body: true,
     allow: "run",
-    fieldGrants: { wait: "logs", remove: "remove" },
     summary: "Run an image: pull it, make a pod with one container, and start it",
     success: 201,
     location: "/v1/containers/{containerId}",
