@@ -1087,7 +1087,7 @@ export interface Operations {
    *
    * Two runs of one name: one succeeds, the other is 409 `name_reserved`. With `Accept: application/x-ndjson` or `text/event-stream`, the progress of the pull comes first, and the answer as the last item.
    *
-   * `wait` needs the grant `logs` as well. `remove` needs the grant `remove` as well. The pod policy fills in safe values. What exceeds it needs a word of the grant `host`: without, this is 403 with all reasons in `errors`.
+   * The pod policy fills in safe values. What exceeds it needs a word of the grant `host`: without, this is 403 with all reasons in `errors`.
    *
    * `POST /v1/run`. Needs the grant `run`.
    */
