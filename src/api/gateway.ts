@@ -24,9 +24,9 @@ import type { ReadMemoryHistory } from "../stats/container-memory.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { InvalidValue, jsonPointer } from "../wire/invalid-value.ts";
 import { type Binder, invalid, type JsonObject, respell } from "./bind.ts";
-import type { NameClaims } from "./name-claims.ts";
 import type { OutputBudget } from "./output-budget.ts";
 import type { RequestAudit } from "./request-audit.ts";
+import type { RunNames } from "./run-names.ts";
 import type { Share } from "./singleflight.ts";
 import { maxNamed, type UnknownFields, warningOf } from "./unknown-fields.ts";
 
@@ -62,7 +62,7 @@ export interface Gateway {
   readonly logsObserver: LogsObserver;
   readonly pulls: PullRegistry;
   /** The names of pods that runs are about to make. */
-  readonly podNames: NameClaims;
+  readonly podNames: RunNames;
   /** The callers of the tokens file. */
   readonly callers: KnownCallers;
   readonly overWatch: OverWatch;

@@ -14,9 +14,9 @@ import type { PodPolicy } from "../access/policy/pod-policy.ts";
 import { bodyLimitBytes, registerBodies } from "../api/bodies.ts";
 import type { Gateway } from "../api/gateway.ts";
 import { handlers, streamHandlers } from "../api/handlers.ts";
-import { createNameClaims } from "../api/name-claims.ts";
 import type { OutputBudget } from "../api/output-budget.ts";
 import { registerRoutes } from "../api/register.ts";
+import { createRunNames } from "../api/run-names.ts";
 import { loadDialler, type SessionOptions } from "../api/session-plan.ts";
 import { createSingleflight } from "../api/singleflight.ts";
 import { type ChosenProtocols, registerWebSockets } from "../api/websockets.ts";
@@ -258,7 +258,7 @@ export function createServer(options: ServerOptions): Server {
       changes: options.events,
     }),
     share: createSingleflight(),
-    podNames: createNameClaims(),
+    podNames: createRunNames(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
     audit,
     streamStarted(request) {

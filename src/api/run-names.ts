@@ -1,11 +1,11 @@
 /** Names that requests are about to use. */
 
-export interface NameClaims {
+export interface RunNames {
   /** Returns what gives the name free; undefined if somebody else has it. */
   claim(name: string): (() => void) | undefined;
 }
 
-export function createNameClaims(): NameClaims {
+export function createRunNames(): RunNames {
   const claimed = new Set<string>();
   return {
     claim(name) {
