@@ -10,6 +10,7 @@ import type { Caller } from "./access/authorize.ts";
 import { createAuthenticate, type VerifyJwt } from "./access/callers/authenticate.ts";
 import { fileKeySource, urlKeySource } from "./access/callers/key-source.ts";
 import { createKnownCallers } from "./access/callers/known-callers.ts";
+import { createSignIns } from "./access/callers/sign-ins.ts";
 import { createHostGuard } from "./access/hosts.ts";
 import { createPodPolicy } from "./access/policy/pod-policy.ts";
 import { createOutputBudget } from "./api/output-budget.ts";
@@ -76,7 +77,10 @@ export interface AppOptions
     ServerOptions,
     "requestTimeoutMs" | "stallTimeoutMs" | "listSilenceMs" | "roomWaitMs" | "requestLog"
   > {
-  readonly config: Pick<Config, "listen" | "dataDir" | "acceptHost" | "grants" | "streamHost"> &
+  readonly config: Pick<
+    Config,
+    "listen" | "dataDir" | "acceptHost" | "allowOrigin" | "grants" | "streamHost"
+  > &
     Partial<
       Pick<
         Config,
@@ -236,15 +240,16 @@ export function createApp({
       audit: options.audit?.counts,
     }),
   });
-  const guardHost = createHostGuard(config.acceptHost);
+  const guardHost = createHostGuard(config.acceptHost, config.allowOrigin);
   const capacity = { sessions: maxStreams, connections: maxConnections, pulls: maxRunningPulls };
   const [alone, several] = [false, true].map((areSeveral) =>
     defaultLimits(capacity, { areSeveral, given: options.callerLimits }),
   ) as [CallerLimits, CallerLimits];
   const areSeveral = (): boolean =>
     options.otherCallers !== undefined || jwt !== undefined || callers.count > 0;
+  const signIns = createSignIns();
   const authenticate = createAuthenticate({
-    ...{ token, tokenFile: config.tokenFile, grants, known: callers },
+    ...{ token, tokenFile: config.tokenFile, grants, known: callers, signIns },
     verifyJwt: jwt && (async (text) => (await jwt())(text)),
   });
   const { app: server, warmUp } = createServer({
@@ -257,6 +262,7 @@ export function createApp({
     }),
     policy: createPodPolicy({ level: policy.level, logRoot, kept: keptFrom(config) }),
     findCheckpoints: createCheckpointFinder(runtime, containerd),
+    allowOrigin: config.allowOrigin,
     logRoots: [logRoot, ...nodeLogRoots],
     containersOf: (view) => listedContainers({ ...view, logRoot }),
     keptLogs,
@@ -282,7 +288,7 @@ export function createApp({
     authenticate(credentials) {
       return options.otherCallers?.(credentials.authorization) ?? authenticate(credentials);
     },
-    ...{ callers, overWatch },
+    ...{ callers, signIns, overWatch },
     ...{ usage, metrics, scrapes },
     ...{ log, drain, tls: tls?.identity.context },
     sessions: {

@@ -9,6 +9,7 @@ import type { SecureContextOptions } from "node:tls";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Authenticate } from "../access/callers/authenticate.ts";
 import type { KnownCallers } from "../access/callers/known-callers.ts";
+import type { SignIns } from "../access/callers/sign-ins.ts";
 import type { HostGuard } from "../access/hosts.ts";
 import type { PodPolicy } from "../access/policy/pod-policy.ts";
 import { bodyLimitBytes, registerBodies } from "../api/bodies.ts";
@@ -33,6 +34,7 @@ import type { KeptLogs } from "../logs/keeping/kept-logs.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
 import { routes } from "../routes/index.ts";
+import { tokens } from "../routes/runtime.ts";
 import type { FindCheckpoints } from "../runtimes/checkpoint-images.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
 import type { Drain } from "../server/drain.ts";
@@ -59,6 +61,7 @@ import { InvalidJson } from "../wire/parse-json.ts";
 import { Malformed } from "../wire/read.ts";
 import { createAdmission } from "./admission.ts";
 import { createAuditTrail } from "./audit-requests.ts";
+import { createCrossOrigin } from "./cross-origin.ts";
 import { registerDocs } from "./docs.ts";
 import { registerDocuments } from "./documents.ts";
 import { healthPaths, openPaths, registerHealth } from "./health.ts";
@@ -76,11 +79,15 @@ export interface ServerOptions {
   readonly pool: BufferPool;
   readonly sessions: SessionOptions;
   readonly guardHost: HostGuard;
+  /** Origins of pages besides the gateway's own that `guardHost` lets pass. */
+  readonly allowOrigin?: readonly string[] | undefined;
   /** The shell word for the token file in the reference's curl examples: see `Config`. */
   readonly tokenFileHint: string;
   readonly authenticate: Authenticate;
   /** See `Gateway`. */
   readonly callers: KnownCallers;
+  /** See `Gateway`. */
+  readonly signIns: SignIns;
   readonly overWatch: OverWatch;
   readonly limits: CallerLimiter;
   readonly anonymous: AnonymousRequests;
@@ -188,10 +195,15 @@ export function createServer(options: ServerOptions): Server {
   countAnswers(app, options.metrics);
   const loadYaml = registerBodies(app);
   const { drain } = options;
+  const crossOrigin = createCrossOrigin(options);
   const admit = createAdmission({
     ...options,
     authenticate: (request) =>
-      options.authenticate({ authorization: authorizationOf(request), socket: request.raw.socket }),
+      options.authenticate({
+        authorization: authorizationOf(request),
+        socket: request.raw.socket,
+        signsIn: `${request.method} ${pathOf(request.url)}` === tokens.signIn.http,
+      }),
   });
   app.addHook("preClose", async () => {
     void drain.begin();
@@ -207,6 +219,7 @@ export function createServer(options: ServerOptions): Server {
     }
     checkFraming(request.raw);
     for (const host of hostsOf(request.raw, request.originalUrl)) options.guardHost(request.headers, host);
+    if (crossOrigin(request, reply)) return reply;
     checkCoding(request.raw);
     checkQuery(request.url);
     await admit(request, reply);

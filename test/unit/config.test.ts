@@ -470,23 +470,23 @@ test("a single value that is given twice is refused, a switch that agrees with i
 });
 
 test("commands are told from each other, and what is none is refused", () => {
-  assert.deepEqual(parse("version"), { name: "version" });
   assert.deepEqual(parse("--version"), { name: "version" });
+  assert.deepEqual(parse("serve --version"), { name: "version" });
   assert.equal(parse("up").name, "up");
   refused("sevre", {}, "sevre: unknown command, did you mean serve?");
   refused(
     "frobnicate",
     {},
-    "frobnicate: unknown command, expected one of up, serve, openapi, policy, token, version",
+    "frobnicate: unknown command, expected one of up, serve, openapi, policy, token",
   );
   refused("--listen=x", {}, "--listen: missing command, write crest up or crest serve before the flags");
   refused("serve now", {}, "now: unexpected argument, crest serve takes only flags");
   refused("serve -- now", {}, /^now: unexpected argument/);
-  refused("version --listen=x", {}, "--listen: crest version has no flags");
+  refused("openapi --listen=x", {}, "--listen: crest openapi has no flags");
 });
 
 test("version does not look at the environment", () => {
-  assert.deepEqual(parse("version", { env: { CREST_LISEN: "x" } }), { name: "version" });
+  assert.deepEqual(parse("--version", { env: { CREST_LISEN: "x" } }), { name: "version" });
 });
 
 test("a flag of the other command is refused, its variable is not looked at", () => {
@@ -562,4 +562,25 @@ test("--metrics-listen, which takes no token, is refused where others reach it",
       () => config(`serve --metrics-listen=${text} --tls-cert=/a --tls-key=/b --accept-host=a`),
       /^StartError: --metrics-listen=\S+: metrics have no token there, so it must be loopback or a Unix socket: write 127\.0\.0\.1:9585/,
     );
+});
+
+test("an allowed origin is written as browsers write it, and stands for one", () => {
+  assert.deepEqual(config("serve --allow-origin=https://app.example,http://localhost:5173").allowOrigin, [
+    "https://app.example",
+    "http://localhost:5173",
+  ]);
+  const mistakes = {
+    "*": /has a wildcard/,
+    "https://*.example": /has a wildcard/,
+    null: /any page can have the origin null/,
+    "app.example": /is not an origin: write https:/,
+    "ftp://app.example": /is not an origin/,
+    "https://app.example/": /write https:\/\/app\.example$/,
+    "https://APP.example": /write https:\/\/app\.example$/,
+    "https://app.example:443": /write https:\/\/app\.example$/,
+    "https://app.example/page": /write https:\/\/app\.example$/,
+    "https://user@app.example": /write https:\/\/app\.example$/,
+  };
+  for (const [origin, message] of Object.entries(mistakes))
+    assert.throws(() => config(`serve --allow-origin=${origin}`), { name: "StartError", message }, origin);
 });

@@ -271,6 +271,15 @@ export const examples: { readonly [Id in RouteId]?: Example } = {
     },
     location: "/v1/containers/9c3e5a7b1d2f4a6c8e0b2d4f6a8c0e1b3d5f7a9c1e3b5d7f9a1c3e5b7d9f1a2c",
   },
+  createSignInKey: {
+    answer: { key: "crest_9LmQw2Xc7VbN4tRy8UeIoPaSd3FgHj5KlZ1xCv6BnMq", expires: "2026-11-29T12:05:00.000Z" },
+  },
+  signIn: {
+    answer: {
+      token: "crest_Zx8CvB2nM5kLpQ7wErT9yUiO3aSdF6gHj1KlXc4VbNm",
+      expires: "2026-11-30T00:00:00.000Z",
+    },
+  },
   setNetworkConfig: { body: { podCidr: "10.88.0.0/16" } },
   getImageFilesystems: {
     answer: {

@@ -13,6 +13,8 @@ export const synonyms: { readonly [Id in RouteId]?: readonly string[] } = {
   createToken: ["share", "delegate", "narrow", "api key", "colleague", "credentials"],
   revokeToken: ["invalidate", "withdraw", "delete api key"],
   run: ["docker run", "kubectl run", "nerdctl run", "create", "start", "launch", "job", "pod", "one-off"],
+  createSignInKey: ["login link", "one-time", "magic link"],
+  signIn: ["login", "log in", "one-time"],
   getGrants: ["whoami", "permissions", "rights", "can-i", "authorization"],
   setNetworkConfig: ["cidr", "ip range", "cni"],
   listMetricDescriptors: ["prometheus", "help"],

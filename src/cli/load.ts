@@ -1,0 +1,25 @@
+/** Loads the work of one command, and nothing of the others. */
+import type { CommandName } from "./commands.ts";
+import type { Run } from "./context.ts";
+
+const loaders: { readonly [N in CommandName]: () => Promise<{ readonly run: Run<N> }> } = {
+  ps: () => import("./commands/ps.ts"),
+  server: () => import("./commands/server.ts"),
+  pods: () => import("./commands/pods.ts"),
+  images: () => import("./commands/images.ts"),
+  inspect: () => import("./commands/inspect.ts"),
+  inspectp: () => import("./commands/inspect.ts"),
+  inspecti: () => import("./commands/inspect.ts"),
+  events: () => import("./commands/events.ts"),
+  wait: () => import("./commands/wait.ts"),
+  "post-mortem": () => import("./commands/post-mortem.ts"),
+  prune: () => import("./commands/prune.ts"),
+  info: () => import("./commands/info.ts"),
+  version: () => import("./commands/version.ts"),
+  whoami: () => import("./commands/whoami.ts"),
+  exec: () => import("./commands/exec.ts"),
+  attach: () => import("./commands/attach.ts"),
+  "port-forward": () => import("./commands/port-forward.ts"),
+};
+
+export const load = <N extends CommandName>(name: N): Promise<{ readonly run: Run<N> }> => loaders[name]();
