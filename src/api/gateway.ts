@@ -25,6 +25,7 @@ import type { ReadMemoryHistory } from "../stats/container-memory.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { InvalidValue, jsonPointer } from "../wire/invalid-value.ts";
 import { type Binder, invalid, type JsonObject, respell } from "./bind.ts";
+import type { KeptSessions } from "./kept-sessions.ts";
 import type { OutputBudget } from "./output-budget.ts";
 import type { RequestAudit } from "./request-audit.ts";
 import type { RunNames } from "./run-names.ts";
@@ -64,6 +65,8 @@ export interface Gateway {
   readonly pulls: PullRegistry;
   /** The names of pods that runs are about to make. */
   readonly podNames: RunNames;
+  /** Sessions that outlive the connections of their clients. */
+  readonly keptSessions: KeptSessions;
   /** The callers of the tokens file. */
   readonly callers: KnownCallers;
   /** Who signs in to the gateway's pages. */

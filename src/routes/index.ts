@@ -7,13 +7,14 @@ import { logs } from "./logs.ts";
 import { podRemoval, pods, podUsage } from "./pods.ts";
 import { run } from "./run.ts";
 import { gateway, runtime, tokens } from "./runtime.ts";
-import { sessions } from "./sessions.ts";
+import { keptSessions, sessions } from "./sessions.ts";
 
 /** Routes that no single RPC answers. `api/handlers.ts` has a handler for each, by this name, except for `run`. */
 export const customRoutes = {
   ...gateway,
   ...tokens,
   ...run,
+  ...keptSessions,
   ...containerPostMortem,
   ...podRemoval,
   ...imageRemoval,
