@@ -4,7 +4,7 @@ import { lstat, realpath, stat } from "node:fs/promises";
 import { basename, join, posix, resolve } from "node:path";
 import { StartError } from "../../errors.ts";
 import type { CommandContext, Run } from "../context.ts";
-import { type TarRunner, tarIn } from "../copy/container-tar.ts";
+import { MissingTar, type TarRunner, tarIn } from "../copy/container-tar.ts";
 import { type Extraction, extraction } from "../copy/extract.ts";
 import { pack } from "../copy/pack.ts";
 import { type Place, placeOf, type RemotePlace } from "../copy/place.ts";
@@ -19,7 +19,6 @@ type LocalPlace = Extract<Place, { kind: "local" }>;
 const mostLinks = 40;
 /** What is left out is named so often. */
 const mostNotes = 10;
-const emptyArchive = Buffer.alloc(1024);
 
 /** What a copy needs. */
 interface Copy {
@@ -163,22 +162,22 @@ function targetOf(
 
 /** Follows a link in the container, without leaving that. */
 async function followed(tar: TarRunner, from: RemotePlace): Promise<RemotePlace> {
+  if (from.isContents || from.isFolder) return from;
   let { path } = from;
   for (let count = 0; count < mostLinks; count++) {
-    const first = await look(tar, path);
+    const first = await look(tar, { ...from, path });
     if (first?.type !== "SymbolicLink" || first.linkpath === undefined) return { ...from, path };
     path = posix.resolve(posix.dirname(path), first.linkpath);
   }
   throw new StartError(`Cannot copy "${from.path}": more than ${mostLinks} links lead on`);
 }
 
-/** What is at a path in the container; undefined if nothing is. */
+/** What tar sends first of a place in the container; undefined if nothing is there. */
 async function look(
   tar: TarRunner,
-  path: string,
+  place: RemotePlace,
 ): Promise<{ readonly type: string; readonly linkpath: string | undefined } | undefined> {
-  if (path === "/") return { type: "Directory", linkpath: undefined };
-  const sender = await tar.run(["-cf", "-", "-C", posix.dirname(path), `./${posix.basename(path)}`]);
+  const sender = await tar.run(sending(place).args);
   let found: { readonly type: string; readonly linkpath: string | undefined } | undefined;
   try {
     await readArchive(sender.stdout, async ({ type, linkpath }) => {
@@ -197,7 +196,7 @@ async function look(
 
 /** tar says with exit code 1 or 2 that there is no such file. */
 function throwIfMissing(error: unknown): void {
-  if (error instanceof StartError && / has no tar/.test(error.message)) throw error;
+  if (error instanceof MissingTar) throw error;
 }
 
 async function upload(copy: Copy, from: Exclude<Place, RemotePlace>, to: RemotePlace): Promise<void> {
@@ -222,35 +221,16 @@ async function placeIn(
   isFolder: boolean,
   from: LocalPlace,
 ): Promise<{ readonly folder: string; readonly name: string }> {
-  if (await isFolderIn(tar, to.path)) {
+  if ((await look(tar, { ...to, isFolder: true })) !== undefined) {
     const name = from.isContents && isFolder ? "" : basename(resolve(from.path));
     return { folder: to.path, name };
   }
   const place = { folder: posix.dirname(to.path), name: posix.basename(to.path) };
   if (!isFolder && to.isFolder)
     throw new StartError(`Cannot copy to "${to.path}": there is no such folder in the container`);
-  if (isFolder && (await look(tar, to.path)) !== undefined)
+  if (isFolder && (await look(tar, { ...to, isFolder: false })) !== undefined)
     throw new StartError(`Cannot copy a folder to "${to.path}": it is no folder in the container`);
   return place;
-}
-
-/** Whether tar can write into it: it does nothing with an empty archive. */
-async function isFolderIn(tar: TarRunner, path: string): Promise<boolean> {
-  const receiver = await tar.run(["-xf", "-", "-C", path], { stdin: true });
-  try {
-    await receiver.stdin.write(emptyArchive);
-    await receiver.stdin.end();
-  } catch {
-    // Its end says why.
-  }
-  try {
-    await receiver.ended();
-    return true;
-  } catch (error) {
-    throwIfMissing(error);
-    if (error instanceof StartError) return false;
-    throw error;
-  }
 }
 
 /** Permissions as they are in the archive; the owner is who tar runs as. */

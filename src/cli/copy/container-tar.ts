@@ -39,18 +39,21 @@ export function tarIn(crest: Client, container: string, signal: AbortSignal): Ta
       const said = textOf(session.stderr);
       return {
         stdin: session.stdin,
-        stdout: session.stdout,
+        stdout: explained(session.stdout, explain),
         async ended() {
+          const failed = (reason: string, cause?: unknown): StartError =>
+            new StartError(`tar in the container "${container}" failed: ${reason}`, { cause });
           let code: number;
           try {
             code = await session.exitCode;
           } catch (error) {
-            throw explain(error);
+            // The runtime may lose the exit code of a tar that ended before its input did.
+            const text = (await said).trim();
+            throw text === "" ? explain(error) : failed(text, error);
           }
           if (code === 0) return;
           if (exitCodesWithoutProgram.has(code)) throw missing(container);
-          const text = (await said).trim() || `it ended with exit code ${code}`;
-          throw new StartError(`tar in the container "${container}" failed: ${text}`);
+          throw failed((await said).trim() || `it ended with exit code ${code}`);
         },
         close: () => session.close(),
       };
@@ -58,10 +61,24 @@ export function tarIn(crest: Client, container: string, signal: AbortSignal): Ta
   };
 }
 
+/** There is no tar in the container. */
+export class MissingTar extends StartError {}
+
 const missing = (container: string, cause?: unknown): StartError =>
-  new StartError(`The container "${container}" has no tar, which cp needs: install one in its image`, {
+  new MissingTar(`The container "${container}" has no tar, which cp needs: install one in its image`, {
     cause,
   });
+
+async function* explained(
+  bytes: AsyncIterable<Uint8Array>,
+  explain: (error: unknown) => unknown,
+): AsyncGenerator<Uint8Array, void> {
+  try {
+    for await (const part of bytes) yield part;
+  } catch (error) {
+    throw explain(error);
+  }
+}
 
 async function textOf(bytes: AsyncIterable<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder();
