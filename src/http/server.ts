@@ -15,8 +15,10 @@ import type { PodPolicy } from "../access/policy/pod-policy.ts";
 import { bodyLimitBytes, registerBodies } from "../api/bodies.ts";
 import type { Gateway } from "../api/gateway.ts";
 import { handlers, streamHandlers } from "../api/handlers.ts";
+import { createKeptSessions } from "../api/kept-sessions.ts";
 import type { OutputBudget } from "../api/output-budget.ts";
 import { registerRoutes } from "../api/register.ts";
+import { createRunNames } from "../api/run-names.ts";
 import { loadDialler, type SessionOptions } from "../api/session-plan.ts";
 import { createSingleflight } from "../api/singleflight.ts";
 import { type ChosenProtocols, registerWebSockets } from "../api/websockets.ts";
@@ -32,6 +34,7 @@ import type { Connections } from "../limits/connections.ts";
 import type { KeptLogs } from "../logs/keeping/kept-logs.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
+import { isSession } from "../routes/define.ts";
 import { routes } from "../routes/index.ts";
 import { tokens } from "../routes/runtime.ts";
 import type { FindCheckpoints } from "../runtimes/checkpoint-images.ts";
@@ -263,6 +266,7 @@ export function createServer(options: ServerOptions): Server {
 
   const gateway: Gateway = {
     ...options,
+    keptSessions: createKeptSessions(),
     logsObserver: options.metrics.logs,
     containers: options.containersOf({
       runtime: options.runtime,
@@ -270,6 +274,7 @@ export function createServer(options: ServerOptions): Server {
       changes: options.events,
     }),
     share: createSingleflight(),
+    podNames: createRunNames(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
     audit,
     streamStarted(request) {
@@ -368,7 +373,7 @@ function routeRefusal({ method, url }: FastifyRequest): GatewayError {
 /** Points a SPDY client to the WebSocket at the same path. Elsewhere the offer is ignored. */
 function refuseSpdy({ url }: FastifyRequest): void {
   const path = pathOf(url);
-  const sessionRoutes = routes.filter(({ kind }) => kind === "session");
+  const sessionRoutes = routes.filter(isSession);
   if (!allowedMethods(sessionRoutes, path).includes("GET")) return;
   throw new GatewayError("upgrade_required", `SPDY is not supported, use the WebSocket: GET ${path}`, {
     headers: { upgrade: "websocket", connection: "upgrade" },

@@ -90,7 +90,7 @@ type Omitted<U extends string> = [U] extends [never]
 export type Renderer = "execOutput";
 
 /** Whose steps an answer can report, as NDJSON or server-sent events, before its result. Each has one implementation. */
-export type Progress = "pull";
+export type Progress = "pull" | "run";
 
 /** Response headers about the gateway, not the runtime. Each has one implementation. */
 export type ResponseHeader = "version";
@@ -220,6 +220,20 @@ export function session<
   return { kind: "session", ...route } as SessionRoute<Id>;
 }
 
+/** Declares a WebSocket that goes on with a kept session. It needs the grant for the session's container again. */
+export function resume<const Id extends string, const H extends `GET /${string}`>(
+  route: Base<Id, H> & {
+    readonly path: { readonly [K in Params<H>]: "sessionId" };
+    /** The RPCs that are called to find the container. */
+    readonly uses: readonly Rpc[];
+    readonly gatewayParams: { readonly [name: string]: GatewayParam };
+    /** In order of preference. */
+    readonly subprotocols: readonly [string, ...string[]];
+  },
+): ResumeRoute<Id> {
+  return { kind: "resume", ...route } as ResumeRoute<Id>;
+}
+
 /** Declares a route that no single RPC answers. Its handler is found by `id`; a missing one does not compile. */
 export function custom<
   const Id extends string,
@@ -234,6 +248,9 @@ export function custom<
       /** The body is an object that the handler checks. Its schema is in answers.ts. */
       readonly body?: true;
       readonly success: Success;
+      /** The path of the created object. Its parameters are members of the answer. */
+      readonly location?: `/v1/${string}`;
+      readonly progress?: Progress;
     },
 ): CustomRoute<Id, P> {
   return { kind: "custom", ...route } as CustomRoute<Id, P>;
@@ -321,8 +338,14 @@ export interface SessionRoute<Id extends string = string> extends AnyRoute<Id> {
   readonly subprotocols: readonly string[];
 }
 
+export interface ResumeRoute<Id extends string = string> extends AnyRoute<Id> {
+  readonly kind: "resume";
+  readonly uses: readonly Rpc[];
+  readonly subprotocols: readonly string[];
+}
+
 /** The fields that path parameters may set on a route without an RPC. */
-type PathField = "podSandboxId" | "containerId" | "image.image" | "pullId" | "tokenName";
+type PathField = "podSandboxId" | "containerId" | "image.image" | "pullId" | "tokenName" | "sessionId";
 type PathFields = { readonly [name: string]: PathField };
 
 export interface CustomRoute<Id extends string = string, P extends PathFields = PathFields>
@@ -332,6 +355,8 @@ export interface CustomRoute<Id extends string = string, P extends PathFields = 
   readonly uses: readonly Rpc[];
   readonly body?: true;
   readonly success: Success;
+  readonly location?: string;
+  readonly progress?: Progress;
 }
 
 export interface StreamRoute<Id extends string = string, P extends PathFields = PathFields>
@@ -349,14 +374,19 @@ export type Route<Id extends string = string> =
   | UnaryRoute<Id>
   | ListRoute<Id>
   | SessionRoute<Id>
+  | ResumeRoute<Id>
   | CustomRoute<Id>
   | StreamRoute<Id>;
+
+/** Whether a route is a WebSocket session, new or kept. */
+export const isSession = (route: Route): route is SessionRoute | ResumeRoute =>
+  route.kind === "session" || route.kind === "resume";
 
 /** The media types that a route can return. The first is used without an `Accept` header. */
 export function mediaTypesOf(route: Route): readonly [MediaType, ...MediaType[]] {
   const { json, ndjson, sse, text } = mediaTypes;
   if (route.kind === "list") return [json, ndjson];
-  if (route.kind === "unary" && route.progress !== undefined) return [json, ndjson, sse];
+  if ("progress" in route && route.progress !== undefined) return [json, ndjson, sse];
   if (route.kind !== "stream") return [json];
   return route.byDefault === "text" ? [text, json, ndjson, sse] : [json, ndjson, sse, text];
 }

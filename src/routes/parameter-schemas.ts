@@ -23,6 +23,30 @@ const execSync = Type.Object({
   }),
 });
 
+const run = Type.Object({
+  start: Type.Boolean({
+    default: true,
+    description:
+      "Start the container. `false` only makes it and its pod, for a client that does something else first.",
+  }),
+  wait: Type.Boolean({
+    default: false,
+    description: "Wait until the container exits, and return its exit code and output in `result`.",
+  }),
+  timeout: Type.Integer({
+    default: 60,
+    minimum: 0,
+    maximum: 3600,
+    description:
+      "With `wait`, the maximum wait in seconds after the start. Then `result` has `exited: false` and the output so far. The container goes on, unless `remove` is given.",
+  }),
+  remove: Type.Boolean({
+    default: false,
+    description: "With `wait`, remove the pod and its container after the wait, however it ended.",
+  }),
+  encoding: execSync.properties.encoding,
+});
+
 const waitContainer = Type.Object({
   timeout: Type.Integer({
     default: 60,
@@ -149,6 +173,24 @@ const forwardPorts = Type.Object({
   }),
 });
 
+/** Of exec and attach. */
+const command = Type.Object({
+  session: Type.Union([Type.Literal("end"), Type.Literal("keep")], {
+    default: "end",
+    description:
+      "What happens when the connection is lost: the session ends, or it is kept for `--session-linger`, so that [resumeSession](/docs#resumeSession) goes on with it.",
+  }),
+});
+const resumeSession = Type.Object({
+  from: Type.Integer({
+    default: 0,
+    minimum: 0,
+    maximum: 9_007_199_254_740_991,
+    description:
+      "Position of the output to go on with: how many bytes of stdout and stderr together have arrived. 0 begins with the oldest output that is kept.",
+  }),
+});
+
 const oneWord = <const Words extends readonly [string, string, ...string[]]>(
   words: Words,
   description: string,
@@ -257,6 +299,7 @@ const withBody = Type.Object({
 export const parameterSchemas = {
   stopPod,
   execSync,
+  run,
   waitContainer,
   getPostMortem,
   watchPodStats,
@@ -269,6 +312,9 @@ export const parameterSchemas = {
   prunePods,
   pullImage,
   forwardPorts,
+  execContainer: command,
+  attachContainer: command,
+  resumeSession,
   getContainerLogs,
   getPodLogs,
   listLogs,

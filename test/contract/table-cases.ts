@@ -53,6 +53,7 @@ const bodies: { readonly [routeId: string]: (number: number) => object } = {
   updatePodResources: () => ({ resources: { cpuShares: "512" } }),
   execSync: () => ({ cmd: ["true"] }),
   pullImage: () => ({ image: "busybox:1.36" }),
+  run: (number) => ({ image: "busybox:1.36", name: `made-${number}`, pull: "never" }),
   createToken: (number) => ({ name: `made-${number}`, grants: { allow: { exec: true } } }),
   setNetworkConfig: () => ({ podCidr: "10.64.0.0/16" }),
   checkpointContainer: () => ({ location: "/var/lib/checkpoints/one.tar" }),
@@ -86,6 +87,7 @@ export function subjectOf(fake: FakeRuntime, route: Route, field: string, labels
   // Pulls and tokens are the gateway's own: see `subjectIn`.
   if (field === "pullId") return `pull-${made}`;
   if (field === "tokenName") return `token-${made}`;
+  if (field === "sessionId") return `session-${made}`;
   if (field === "containerId")
     return fake.addContainer({ pod, logPath: "0.log", state: states[route.id] ?? "running" }).id;
   throw new Error(`Cannot make a subject for ${route.id}: what does ${field} name?`);

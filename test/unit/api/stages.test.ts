@@ -64,7 +64,8 @@ test("compileStages() finds the target of every route whose path names a pod or 
       (route) => route.kind === "list" && ("id" in (route.filters ?? {}) || "pod" in (route.filters ?? {})),
     )
     .map(idOf);
-  assert.deepEqual(having("target").toSorted(), [...named, ...filtered].toSorted());
+  // A kept session names its container.
+  assert.deepEqual(having("target").toSorted(), [...named, ...filtered, "resumeSession"].toSorted());
 });
 
 test("compileStages() checks scopes where what a caller sees does not decide, and only for such callers", () => {
@@ -88,7 +89,8 @@ test("compileStages() puts every change on record", () => {
 });
 
 test("compileStages() holds the routes that carry a config against the policy", () => {
-  const withoutConfig = ["startContainer", "reopenContainerLog"];
+  // The steps of a run hold theirs against it.
+  const withoutConfig = ["startContainer", "reopenContainerLog", "run"];
   const carrying = routes.filter(({ allow }) => allow === "run" || allow === "checkpoint").map(idOf);
   // An image to pull may have annotations.
   const wanted = [...carrying.filter((id) => !withoutConfig.includes(id)), "pullImage"];
