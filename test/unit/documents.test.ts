@@ -90,6 +90,7 @@ const testedBlocks: { readonly [info: string]: string } = {
   "ts client deno": "test/e2e/client.test.ts",
   "html client browser": "test/browser/client.test.ts",
   "json audit": "test/e2e/audit.test.ts",
+  "sh cli": "test/e2e/tour.test.ts",
 };
 const programs = /^(?:sh|ts|python|go|java) (?:typescript|python|go|java)(?: \S+)?$/;
 
