@@ -98,6 +98,15 @@ export type ResponseHeader = "version";
 /** List filters that Crest applies too. Each has one implementation. */
 export type PostFilter = "imageNames";
 
+/**
+ * Where the items of a list have the name and the namespace that the parameters `name` and `namespace` select. An item
+ * without a namespace has the id of its pod or container.
+ */
+export interface NameFields<Path extends string = string> {
+  readonly name: Path;
+  readonly namespace: Path | { readonly pod: Path } | { readonly container: Path };
+}
+
 /** What a route requires of its caller. */
 export type Access = Grant | "authenticated";
 
@@ -187,6 +196,9 @@ export function list<
     /** Items that cannot be read are left out and listed in `failures`. */
     readonly partial?: true;
     readonly filters?: F;
+    readonly gatewayParams?: { readonly [name: string]: GatewayParam };
+    /** Requires `gatewayParams` of this name. */
+    readonly names?: NameFields<LeafPath<ItemOf<R, I>>>;
     /** The request map for the equality terms of `labelSelector`. */
     readonly labels?: L;
     /** The item map that `labelSelector` is matched against. */
@@ -309,6 +321,7 @@ export interface ListRoute<Id extends string = string> extends AnyRoute<Id> {
   readonly partial?: true;
   readonly labelsOf?: string;
   readonly postFilter?: PostFilter;
+  readonly names?: NameFields;
   readonly filters?: { readonly [name: string]: string };
   readonly labels?: string;
 }

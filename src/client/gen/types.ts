@@ -58,7 +58,7 @@ export type ProblemCode =
   | "image_pinned"
   /** 409: The pull was cancelled. */
   | "pull_cancelled"
-  /** 409: Ambiguous id. */
+  /** 409: Ambiguous id or name. */
   | "ambiguous_id"
   /** 409: Log not readable. */
   | "log_not_readable"
@@ -76,6 +76,8 @@ export type ProblemCode =
   | "signature_rejected"
   /** 422: The command's output is too large. */
   | "output_too_large"
+  /** 422: The idempotency key belongs to another request. */
+  | "idempotency_key_reused"
   /** 426: Upgrade required. */
   | "upgrade_required"
   /** 431: Headers too large. */
@@ -1249,6 +1251,22 @@ export interface LogPage {
   readonly searchedBytes: number;
 }
 
+/** A pod or container that an id prefix or a name may mean. */
+export interface Match {
+  /** The full id. */
+  readonly id: string;
+  /** Namespace of the pod. */
+  readonly namespace: string;
+  /** Name of the pod. */
+  readonly pod: string;
+  /** Name of the container; absent for a pod. */
+  readonly container?: string | undefined;
+  /** How often it was created before under this name. */
+  readonly attempt: number;
+  /** `SANDBOX_READY`, `CONTAINER_EXITED` and the like; absent for one that was removed. */
+  readonly state?: string | undefined;
+}
+
 /** Memory that a container or pod used. cri-dockerd reports the working set only. */
 export interface MemoryUsage {
   /** When the figures were collected, in nanoseconds since the Unix epoch. */
@@ -1813,8 +1831,12 @@ export interface Problem {
   readonly resource?: string | undefined;
   /** Ids that match an ambiguous prefix or a name. */
   readonly candidates?: readonly string[] | undefined;
-  /** A pod that a failed run left behind and that could not be removed. */
+  /** The `candidates` with their names and states, in the same order. */
+  readonly matches?: readonly Match[] | undefined;
+  /** The pod that has the name, or a pod that a failed run left behind and that could not be removed. */
   readonly podSandboxId?: string | undefined;
+  /** The container that has the name. */
+  readonly containerId?: string | undefined;
   /** The limit that was reached: `streams`, `requestsPerSecond`. */
   readonly limit?: string | undefined;
   /** The value of `limit`. */

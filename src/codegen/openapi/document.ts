@@ -248,16 +248,25 @@ function describePath(name: string): Schema {
   if (name === "pullId") return { description: "Id of the pull, from `listPulls` or from its progress." };
   if (name === "tokenName") return { description: "Name of the token, from `listTokens`." };
   const what = name === "podSandboxId" ? "pod" : "container";
-  return { description: `Id of the ${what}, or a unique prefix.` };
+  const names = what === "pod" ? "`web` or `demo%2Fweb`" : "`main`, `web%2Fmain` or `demo%2Fweb%2Fmain`";
+  return { description: `Id of the ${what}, a unique prefix of it, or its name: ${names}.` };
 }
 
-function ownSchema({ type, words, default: byDefault, minimum, maximum }: GatewayParam): Schema {
+function ownSchema({
+  type,
+  words,
+  default: byDefault,
+  minimum,
+  maximum,
+  minLength,
+}: GatewayParam): Schema {
   return {
     type,
     ...(words === undefined ? {} : { enum: words }),
     ...(byDefault === undefined ? {} : { default: byDefault }),
     ...(minimum === undefined ? {} : { minimum }),
     ...(maximum === undefined ? {} : { maximum }),
+    ...(minLength === undefined ? {} : { minLength }),
   };
 }
 
