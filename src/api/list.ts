@@ -106,7 +106,10 @@ export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRout
     answer: ({ request, reply }, send) => send(request, reply),
   };
 
-  function chosenBy({ message, gatewayParams }: Bound, requirements: readonly Requirement[]): Choose | undefined {
+  function chosenBy(
+    { message, gatewayParams }: Bound,
+    requirements: readonly Requirement[],
+  ): Choose | undefined {
     const chooseNames = byName?.(gatewayParams);
     const here: Wanted[] = [];
     // The runtime's label matching may be looser than Kubernetes', so check again here.

@@ -10,6 +10,7 @@
  *   scope         may it do this with these pods?  where what it sees does not decide that: scoped-gateway.ts
  *   policy        may a pod ask for this?         safe values, and what exceeds them
  *   support       would the runtime ignore it?    refused, or answered with a warning
+ *   claim         is its name free?               held until the call has ended
  *   audit         record who does what            refused if it cannot be recorded
  *   prepare       make the folders that the runtime needs
  *   call          call the runtime
@@ -22,6 +23,7 @@ import type { FastifyRequest } from "fastify";
 import { authorize } from "../access/authorize.ts";
 import { hasPolicy } from "../access/policy/pod-policy.ts";
 import { allPods, type ScopedPod } from "../access/scope.ts";
+import { rpcRules } from "../cri/rpc-rules.ts";
 import type { RunPodSandboxRequest } from "../gen/messages.ts";
 import type { Route } from "../routes/define.ts";
 import { preparations } from "../runtimes/defaults.ts";
@@ -29,6 +31,7 @@ import { canDrop, findIgnored } from "../runtimes/find-dropped.ts";
 import type { Binder } from "./bind.ts";
 import { callerOf, type RequestContext } from "./context.ts";
 import { type Gateway, locatedInRequest, warnOfIgnored } from "./gateway.ts";
+import { neededName } from "./name-claims.ts";
 import { narrowPull } from "./pull-request.ts";
 import { admittedBy } from "./request-audit.ts";
 import { namedBy, targetStage } from "./target.ts";
@@ -39,7 +42,10 @@ export interface RouteKind<R extends Route, P, A> {
   /** Binds and validates the request. Sets `bound`, and `outgoing` if one RPC answers. */
   bind(ctx: RequestContext<R>): P;
   call(ctx: RequestContext<R>, plan: P): Promise<A>;
+  /** An answer to a request with an `Idempotency-Key` is written once for each repetition. */
   answer(ctx: RequestContext<R>, answer: A): unknown;
+  /** How much memory an answer takes that is kept for repetitions. Default: next to nothing. */
+  bytesOf?(answer: A): number;
   /** Translates an error for the caller, from `bind` on. Default: the error itself. */
   explain?(ctx: RequestContext<R>, failure: Failure): unknown;
 }
@@ -57,6 +63,7 @@ export type StageName =
   | "scope"
   | "policy"
   | "support"
+  | "claim"
   | "audit"
   | "prepare";
 type Run = (ctx: RequestContext) => void | Promise<void>;
@@ -69,6 +76,10 @@ export interface Stages<R extends Route, P, A> {
   begin(ctx: RequestContext<R>): Promise<P>;
   /** From `target` to `call`. */
   proceed(ctx: RequestContext<R>, plan: P): Promise<A>;
+  /** Writes the response. */
+  answer(ctx: RequestContext<R>, answer: A): unknown;
+  /** See `RouteKind`. */
+  bytesOf(answer: A): number;
   /** All stages, including `answer`. */
   run(ctx: RequestContext<R>): Promise<unknown>;
 }
@@ -96,6 +107,7 @@ export function compileStages<R extends Route, P, A>(
     ["scope", scopeStage(route, gateway)],
     ["policy", policyStage(route, gateway, kind.binder)],
     ["support", supportStage(route, gateway, kind.binder)],
+    ["claim", claimStage(route, gateway)],
     ["audit", auditStage(route, gateway)],
     ["prepare", prepareStage(route)],
   ];
@@ -126,6 +138,8 @@ export function compileStages<R extends Route, P, A>(
       return await kind.call(ctx, plan);
     } catch (error) {
       throw await meaningOf(ctx, error, isCalled);
+    } finally {
+      ctx.releaseName?.();
     }
   }
 
@@ -136,6 +150,8 @@ export function compileStages<R extends Route, P, A>(
     ],
     begin,
     proceed,
+    answer: (ctx, answer) => kind.answer(ctx, answer),
+    bytesOf: (answer) => kind.bytesOf?.(answer) ?? 0,
     async run(ctx) {
       return kind.answer(ctx, await proceed(ctx, await begin(ctx)));
     },
@@ -228,6 +244,15 @@ function supportStage(route: Route, { runtime }: Gateway, binder: Binder): Run |
     } catch (error) {
       throw locatedInRequest(error, bound.message, binder);
     }
+  };
+}
+
+/** @throws {GatewayError} name_reserved: for a pod without a uid whose name a ready pod has. */
+function claimStage(route: Route, { runtime, names }: Gateway): Run | undefined {
+  if (route.kind !== "unary" || rpcRules[route.rpc].creates !== "pod") return undefined;
+  return async (ctx) => {
+    const name = neededName(route, ctx);
+    if (name !== undefined) ctx.releaseName = await names.claim(runtime, name);
   };
 }
 

@@ -10,4 +10,4 @@ export type { Items, Reconnection, StreamOptions } from "./items.ts";
 export type { List } from "./list.ts";
 export type { Fetch, FetchResponse, WebSocketClass, WebSocketLike } from "./platform.ts";
 export type { PortConnection, PortSession } from "./port-session.ts";
-export type { CallOptions, Token } from "./server.ts";
+export type { CallOptions, CreateOptions, Token } from "./server.ts";

@@ -236,7 +236,8 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   idempotency_key_reused: {
     happened:
       "The `Idempotency-Key` of the request was used before, by the same caller, for another request: with another body, or for another operation or path. Nothing was done.",
-    remedy: "Take a new key for each new request, such as a random UUID. Only a retry has the key of the first attempt.",
+    remedy:
+      "Take a new key for each new request, such as a random UUID. Only a retry has the key of the first attempt.",
   },
   output_too_large: {
     happened:

@@ -14,6 +14,8 @@ import type { PodPolicy } from "../access/policy/pod-policy.ts";
 import { bodyLimitBytes, registerBodies } from "../api/bodies.ts";
 import type { Gateway } from "../api/gateway.ts";
 import { handlers, streamHandlers } from "../api/handlers.ts";
+import { createIdempotency } from "../api/idempotency.ts";
+import { createNameClaims } from "../api/name-claims.ts";
 import type { OutputBudget } from "../api/output-budget.ts";
 import { registerRoutes } from "../api/register.ts";
 import { loadDialler, type SessionOptions } from "../api/session-plan.ts";
@@ -257,6 +259,8 @@ export function createServer(options: ServerOptions): Server {
       changes: options.events,
     }),
     share: createSingleflight(),
+    names: createNameClaims(),
+    idempotency: createIdempotency(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
     audit,
     streamStarted(request) {

@@ -84,7 +84,9 @@ export const Problem = Type.Object(
             id: Type.String({ description: "The full id." }),
             namespace: Type.String({ description: "Namespace of the pod." }),
             pod: Type.String({ description: "Name of the pod." }),
-            container: Type.Optional(Type.String({ description: "Name of the container; absent for a pod." })),
+            container: Type.Optional(
+              Type.String({ description: "Name of the container; absent for a pod." }),
+            ),
             attempt: Type.Integer({ description: "How often it was created before under this name." }),
             state: Type.Optional(
               Type.String({

@@ -40,6 +40,7 @@ export const containers = [
     summary: "Create a container in a pod",
     success: 201,
     location: "/v1/containers/{containerId}",
+    idempotent: true,
   }),
   unary({
     id: "getContainer",

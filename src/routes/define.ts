@@ -155,6 +155,8 @@ export function unary<
       readonly progress?: Progress;
       readonly responseHeader?: ResponseHeader;
       readonly scope?: RouteScope;
+      /** Takes an `Idempotency-Key`. A repetition gets the same answer, which is kept in memory for a day. */
+      readonly idempotent?: true;
     } & Omitted<Unbound<R, Values<P> | Values<Q>, B>>,
 ): UnaryRoute<Id> {
   const declared = { kind: "unary", ...route } as UnaryRoute<Id>;
@@ -246,6 +248,8 @@ export function custom<
       /** The body is an object that the handler checks. Its schema is in answers.ts. */
       readonly body?: true;
       readonly success: Success;
+      /** Takes an `Idempotency-Key`. A repetition gets the same answer, which is kept in memory for a day. */
+      readonly idempotent?: true;
     },
 ): CustomRoute<Id, P> {
   return { kind: "custom", ...route } as CustomRoute<Id, P>;
@@ -309,6 +313,7 @@ export interface UnaryRoute<Id extends string = string> extends AnyRoute<Id> {
   readonly progress?: Progress;
   readonly responseHeader?: ResponseHeader;
   readonly scope?: RouteScope;
+  readonly idempotent?: true;
 }
 
 export interface ListRoute<Id extends string = string> extends AnyRoute<Id> {
@@ -345,6 +350,7 @@ export interface CustomRoute<Id extends string = string, P extends PathFields = 
   readonly uses: readonly Rpc[];
   readonly body?: true;
   readonly success: Success;
+  readonly idempotent?: true;
 }
 
 export interface StreamRoute<Id extends string = string, P extends PathFields = PathFields>
@@ -364,6 +370,9 @@ export type Route<Id extends string = string> =
   | SessionRoute<Id>
   | CustomRoute<Id>
   | StreamRoute<Id>;
+
+/** Whether a route takes an `Idempotency-Key`. */
+export const isIdempotent = (route: Route): boolean => "idempotent" in route && route.idempotent === true;
 
 /** The media types that a route can return. The first is used without an `Accept` header. */
 export function mediaTypesOf(route: Route): readonly [MediaType, ...MediaType[]] {

@@ -30,6 +30,7 @@ export const pods = [
     summary: "Create and start a pod",
     success: 201,
     location: "/v1/pods/{podSandboxId}",
+    idempotent: true,
   }),
   unary({
     id: "getPod",
@@ -118,6 +119,7 @@ export const pods = [
     summary: "Restore a pod from a checkpoint",
     success: 201,
     location: "/v1/pods/{podSandboxId}",
+    idempotent: true,
   }),
 ] as const;
 

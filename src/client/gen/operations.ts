@@ -5,7 +5,7 @@ import type { CommandSession } from "../command-session.ts";
 import type { Items, StreamOptions } from "../items.ts";
 import type { List } from "../list.ts";
 import type { PortSession } from "../port-session.ts";
-import { type CallOptions, segment } from "../server.ts";
+import { type CallOptions, type CreateOptions, segment } from "../server.ts";
 import type {
   CheckpointContainerBody,
   CheckpointPodBody,
@@ -757,7 +757,7 @@ export interface Operations {
    *
    * `POST /v1/pods`. Needs the grant `run`.
    */
-  runPod(parameters: RunPodParameters, options?: CallOptions): Promise<RunPodSandboxReply>;
+  runPod(parameters: RunPodParameters, options?: CreateOptions): Promise<RunPodSandboxReply>;
 
   /**
    * Show a pod.
@@ -839,7 +839,7 @@ export interface Operations {
    *
    * `POST /v1/pods/restore`. Needs the grant `checkpoint`.
    */
-  restorePod(parameters: RestorePodParameters, options?: CallOptions): Promise<RestorePodReply>;
+  restorePod(parameters: RestorePodParameters, options?: CreateOptions): Promise<RestorePodReply>;
 
   /**
    * List containers.
@@ -863,7 +863,7 @@ export interface Operations {
    *
    * `POST /v1/pods/{podSandboxId}/containers`. Needs the grant `run`.
    */
-  createContainer(parameters: CreateContainerParameters, options?: CallOptions): Promise<CreateContainerReply>;
+  createContainer(parameters: CreateContainerParameters, options?: CreateOptions): Promise<CreateContainerReply>;
 
   /**
    * Show a container.

@@ -12,6 +12,7 @@ import {
   requests,
 } from "../../routes/answers.ts";
 import {
+  isIdempotent,
   type ListRoute,
   mediaTypesOf,
   type Route,
@@ -231,6 +232,7 @@ function parametersOf(
     parameters.push({ name, in: "query", description: own.description, schema: ownSchema(own) });
   }
   if (route.kind === "list") parameters.push(...pageParameters(route));
+  if (isIdempotent(route)) parameters.push(idempotencyKey);
   const shown = parameters.map((parameter) => {
     const example = values[String(parameter.name)];
     return example === undefined ? parameter : { ...parameter, example };
@@ -252,14 +254,15 @@ function describePath(name: string): Schema {
   return { description: `Id of the ${what}, a unique prefix of it, or its name: ${names}.` };
 }
 
-function ownSchema({
-  type,
-  words,
-  default: byDefault,
-  minimum,
-  maximum,
-  minLength,
-}: GatewayParam): Schema {
+const idempotencyKey = {
+  name: "Idempotency-Key",
+  in: "header",
+  description:
+    "Makes it safe to repeat the request after its answer was lost: take a new key for each new request, such as a random UUID, and the same one for its retries. A repetition gets the answer of the first request, for which it waits if need be, with `Idempotent-Replayed: true`; with another body or path it is 422. Failures are not remembered, except `outcome_unknown`. The work goes on if the client leaves. A caller's last 1,000 keys are remembered for 24 hours, but not over a restart of the gateway.",
+  schema: { type: "string", minLength: 1, maxLength: 255 },
+} satisfies Schema;
+
+function ownSchema({ type, words, default: byDefault, minimum, maximum, minLength }: GatewayParam): Schema {
   return {
     type,
     ...(words === undefined ? {} : { enum: words }),
@@ -413,6 +416,7 @@ function success(route: Route, { components, plain, describe, example }: Showing
       headers: {
         ...requestId,
         ...("location" in route && route.location ? location : {}),
+        ...(isIdempotent(route) ? idempotentReplayed : {}),
         ...("responseHeader" in route && route.responseHeader === "version" ? crestVersion : {}),
         ...(item === undefined ? {} : unbuffered),
         ...("download" in (route.gatewayParams ?? {}) ? downloaded : {}),
@@ -454,6 +458,13 @@ function itemSchema(route: Route, answer: Schema, plain: (schema: object) => Sch
   if (route.kind === "stream") return answer;
   return route.kind === "unary" && route.progress === "pull" ? plain(PullItem) : undefined;
 }
+
+const idempotentReplayed = {
+  "Idempotent-Replayed": {
+    description: "`true` for the answer of an earlier request with the same `Idempotency-Key`.",
+    schema: { type: "string", const: "true" },
+  },
+};
 
 const crestVersion = {
   "Crest-Version": {
