@@ -48,14 +48,13 @@ function namespaceFilter(
     "pod" in field
       ? ["pod", fieldNumbers(item, field.pod)]
       : ["container", fieldNumbers(item, field.container)];
-  return (namespace, others) => async (items) => {
-    const ids = new Set<string>();
-    for (let index = 0; index < items.length; index++)
-      if (others?.(items, index) ?? true) ids.add(stringAt(items, index, idPath));
-    const pods = await inventory.podsOf(kind, [...ids]);
-    return (all, index) => {
-      const id = stringAt(all, index, idPath);
-      return ids.has(id) && pods.get(id)?.namespace === namespace;
+  return (namespace, others = () => true) =>
+    async (items) => {
+      const ids = new Set<string>();
+      for (let index = 0; index < items.length; index++)
+        if (others(items, index)) ids.add(stringAt(items, index, idPath));
+      const pods = await inventory.podsOf(kind, [...ids]);
+      return (all, index) =>
+        others(all, index) && pods.get(stringAt(all, index, idPath))?.namespace === namespace;
     };
-  };
 }
