@@ -13,12 +13,13 @@ import {
   type Candidate,
   isFullId,
   isIdPrefix,
+  type Kind,
   namePartsOf,
   type Purpose,
   pickOne,
 } from "./references.ts";
 
-export type Kind = "pod" | "container";
+export type { Kind } from "./references.ts";
 
 /** The immutable facts about a pod. */
 export interface PodFacts {

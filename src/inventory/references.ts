@@ -6,7 +6,8 @@
  * newest. Whoever changes something must not hit what was not meant: see {@link Purpose}.
  */
 import { GatewayError } from "../errors.ts";
-import type { Kind } from "./inventory.ts";
+
+export type Kind = "pod" | "container";
 
 /**
  * What a pod or container is looked up for. `read`: a unique prefix of an id wins over a name. `change`: what is both is

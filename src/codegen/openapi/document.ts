@@ -260,6 +260,7 @@ const idempotencyKey = {
   description:
     "Makes it safe to repeat the request after its answer was lost: take a new key for each new request, such as a random UUID, and the same one for its retries. A repetition gets the answer of the first request, for which it waits if need be, with `Idempotent-Replayed: true`; with another body or path it is 422. Failures are not remembered, except `outcome_unknown`. The work goes on if the client leaves. A caller's last 1,000 keys are remembered for 24 hours, but not over a restart of the gateway.",
   schema: { type: "string", minLength: 1, maxLength: 255 },
+  example: "9f2b1c64-5d0e-4c1b-8a55-0f3f7f0a4f1e",
 } satisfies Schema;
 
 function ownSchema({ type, words, default: byDefault, minimum, maximum, minLength }: GatewayParam): Schema {
