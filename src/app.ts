@@ -76,7 +76,10 @@ export interface AppOptions
     ServerOptions,
     "requestTimeoutMs" | "stallTimeoutMs" | "listSilenceMs" | "roomWaitMs" | "requestLog"
   > {
-  readonly config: Pick<Config, "listen" | "dataDir" | "acceptHost" | "grants" | "streamHost"> &
+  readonly config: Pick<
+    Config,
+    "listen" | "dataDir" | "acceptHost" | "allowOrigin" | "grants" | "streamHost"
+  > &
     Partial<
       Pick<
         Config,
@@ -236,7 +239,7 @@ export function createApp({
       audit: options.audit?.counts,
     }),
   });
-  const guardHost = createHostGuard(config.acceptHost);
+  const guardHost = createHostGuard(config.acceptHost, config.allowOrigin);
   const capacity = { sessions: maxStreams, connections: maxConnections, pulls: maxRunningPulls };
   const [alone, several] = [false, true].map((areSeveral) =>
     defaultLimits(capacity, { areSeveral, given: options.callerLimits }),
@@ -257,6 +260,7 @@ export function createApp({
     }),
     policy: createPodPolicy({ level: policy.level, logRoot, kept: keptFrom(config) }),
     findCheckpoints: createCheckpointFinder(runtime, containerd),
+    allowOrigin: config.allowOrigin,
     logRoots: [logRoot, ...nodeLogRoots],
     containersOf: (view) => listedContainers({ ...view, logRoot }),
     keptLogs,

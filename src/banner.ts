@@ -1,8 +1,9 @@
 /** The text that a gateway prints when it is ready: its address, token and grants, and commands to try. */
 import { canUse } from "./access/authorize.ts";
+import { callableAddress } from "./callable-address.ts";
 import type { Config } from "./config.ts";
 import { type Grant, type GrantSet, grantWordNames } from "./grants.ts";
-import { quote } from "./server/shell.ts";
+import { quote } from "./shell.ts";
 
 export interface BannerOptions {
   readonly config: Config;
@@ -85,13 +86,6 @@ function tlsOptions({ tls }: Config): readonly string[] {
   if (tls === undefined) return [];
   const client = tls.clientCaFile === undefined ? [] : ["--cert", "CLIENT.crt", "--key", "CLIENT.key"];
   return ["--cacert", quote(tls.certFile), ...client];
-}
-
-/** A wildcard address cannot be called, so use an accepted host name instead. */
-function callableAddress(address: string, { acceptHost }: Config): string {
-  const usual = ["localhost", "127.0.0.1", "[::1]"];
-  const name = acceptHost.find((one) => !usual.includes(one)) ?? "localhost";
-  return address.replace(/\/\/(0\.0\.0\.0|\[::\]):/, `//${name}:`);
 }
 
 function grantsLine({ grants }: Config): string {

@@ -34,7 +34,9 @@ export type Command =
   /** `policy` is a level or a path, `file` the path of a config. */
   | { readonly name: "policy"; readonly policy: string; readonly file: string }
   | ({ readonly name: "token" } & TokenCommand)
-  | { readonly name: "help"; readonly text: string };
+  | { readonly name: "help"; readonly text: string }
+  /** Help for all commands. */
+  | { readonly name: "overview" };
 
 /** Other inputs of the result besides arguments and environment. They default to those of this process. */
 export interface CommandLineOptions {
@@ -49,7 +51,7 @@ export interface CommandLineOptions {
 }
 
 /**
- * Parses the arguments (without node and the script) and the environment. No arguments: help.
+ * Parses the arguments (without node and the script) and the environment. No arguments: the overview.
  *
  * @throws {StartError} naming the flag, the variable or the line of the file, what is wrong, and what would be right.
  */
@@ -60,9 +62,8 @@ export function parseCommandLine(
 ): Command {
   const parsed = parseFlags(argv);
   const { command, help, flags, operands } = parsed;
-  if (help || command === undefined) {
-    return { name: "help", text: helpText(command, options.columns ?? process.stdout.columns) };
-  }
+  if (command === undefined) return { name: "overview" };
+  if (help) return { name: "help", text: helpText(command, options.columns ?? process.stdout.columns) };
   if (command === "policy") {
     const [, policy = "", file = ""] = operands;
     return { name: command, policy, file };

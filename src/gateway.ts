@@ -8,12 +8,14 @@ import { loadToken } from "./access/token.ts";
 import { type AnnouncedTexts, announce } from "./announce.ts";
 import { createApp, type TlsSettings } from "./app.ts";
 import type { Audit } from "./audit/audit.ts";
+import { callableAddress } from "./callable-address.ts";
 import type { Config } from "./config.ts";
 import { connect, type Runtime } from "./cri/channel.ts";
 import { StartError } from "./errors.ts";
 import { readTrustedFile } from "./files/trusted-file.ts";
 import { reasonOf } from "./files/trusted-path.ts";
 import { lockFolder, makeDataFolder } from "./folder-lock.ts";
+import { recordLocalGateway } from "./local-gateway.ts";
 import { discover } from "./runtimes/discover.ts";
 import { logRootOf } from "./runtimes/log-folders.ts";
 import { removeAllPods } from "./runtimes/remove-pods.ts";
@@ -125,6 +127,7 @@ async function runLocked(
   const notify = createNotifier(around);
   let watchdog: { close(): void } | undefined;
   let announced: { close(): void } | undefined;
+  let forgetAddress = async (): Promise<void> => {};
   const traces = await startTraces(config, around);
   const { runtime, exited, close } = await openRuntime(config, around.say);
   try {
@@ -159,6 +162,12 @@ async function runLocked(
         around.say(
           `Metrics are at ${metricsAddress}/metrics and ${metricsAddress}/metrics/cadvisor, without a token`,
         );
+      if (config.token === undefined)
+        forgetAddress = await recordLocalGateway(config.dataDir, {
+          address: callableAddress(address, config),
+          tokenFile: config.tokenFile ?? join(config.dataDir, "token"),
+          caFile: config.tls?.certFile,
+        });
       const { ready, waiting } = around.texts({ config, address, validTo: tls?.identity.validTo });
       announced = await announce({ runtime, address, say: around.say, notify, ready, waiting });
       if (around.watchdogMs !== undefined) watchdog = startWatchdog(notify, around.watchdogMs);
@@ -172,6 +181,7 @@ async function runLocked(
       return ending;
     } finally {
       announced?.close();
+      await forgetAddress();
       await app.close(config.drainMs, around.stopAgain);
       watchdog?.close();
     }

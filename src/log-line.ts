@@ -1,7 +1,7 @@
 /** Log entries as lines: JSON for machines, text for people. No line can hold a second one, or move a terminal. */
 import { cutText } from "./cri/runtime-text.ts";
+import { printable } from "./printable.ts";
 import type { LogEntry } from "./server/log-entry.ts";
-import { printable } from "./server/printable.ts";
 
 /** One line of JSON. Includes the stack of an error in Crest, but only the cause of a runtime failure. */
 export function jsonLine(entry: LogEntry): string {

@@ -21,12 +21,32 @@ try {
 }
 
 async function main(): Promise<void> {
+  const argv = process.argv.slice(2);
+  const { findCommand } = await import("./cli/find-command.ts");
+  const found = findCommand(argv);
+  if (found.kind === "client") {
+    const { runCommand } = await import("./cli/main.ts");
+    const { interruptions } = await import("./cli/interruptions.ts");
+    const { stdin, stdout, stderr } = process;
+    const signal = interruptions(stdout, stderr);
+    process.exitCode = await runCommand(found.name, found.argv, { stdin, stdout, stderr, signal });
+    await exitSoon();
+    return;
+  }
+  if (found.kind === "overview") {
+    surviveReaders(false);
+    await printOverview();
+    return;
+  }
   const { readCommandLine } = await import("./config.ts");
   const command = readCommandLine();
   surviveReaders(command.name === "up" || command.name === "serve");
   switch (command.name) {
     case "help":
       process.stdout.write(command.text);
+      return;
+    case "overview":
+      await printOverview();
       return;
     case "version": {
       const { version } = await import("./version.ts");
@@ -79,6 +99,18 @@ async function main(): Promise<void> {
       process.exit(failed ? 1 : 0);
     }
   }
+}
+
+/** Ends the process once its output is written, even if a connection does not answer its end within a second. */
+async function exitSoon(): Promise<void> {
+  for (const output of [process.stdout, process.stderr])
+    await new Promise<void>((resolve) => void output.write("", () => resolve()));
+  setTimeout(() => process.exit(), 1000).unref();
+}
+
+async function printOverview(): Promise<void> {
+  const { overview } = await import("./cli/help.ts");
+  process.stdout.write(overview());
 }
 
 /**

@@ -19,14 +19,18 @@ export interface Addressed {
  * Checks by which name, and from which page, a request came. `host` is that of the request's target; default: `Host`.
  *
  * @throws {GatewayError} host_not_allowed: when `Host` is missing or not accepted.
- * @throws {GatewayError} origin_not_allowed: when `Origin` differs from `Host`, or a browser says that a page of another
+ * @throws {GatewayError} origin_not_allowed: when `Origin` differs from `Host` and is not allowed, or a browser says that a page of another
  * site sent the request, unless someone followed a link.
  */
 export type HostGuard = (headers: Addressed, host?: string) => void;
 
-/** `accepted`: exact host names, without ports and case-insensitive; IPv6 addresses in brackets. */
-export function createHostGuard(accepted: readonly string[]): HostGuard {
+/**
+ * `accepted`: exact host names, without ports and case-insensitive; IPv6 addresses in brackets. `origins`: exact origins of
+ * pages that may use the gateway besides its own.
+ */
+export function createHostGuard(accepted: readonly string[], origins: readonly string[] = []): HostGuard {
   const names = new Set(accepted.map((name) => name.toLowerCase()));
+  const allowed = new Set(origins);
   return (headers, host = headers.host) => {
     const { origin } = headers;
     if (host === undefined || !names.has(withoutPort(host).toLowerCase())) {
@@ -35,15 +39,23 @@ export function createHostGuard(accepted: readonly string[]): HostGuard {
         `Host "${host ?? ""}" is not accepted by this gateway: restart it with --accept-host for this name`,
       );
     }
+    if (origin !== undefined && allowed.has(origin)) return;
+    const authority = origin === undefined ? undefined : authorityOf(origin);
+    if (origin !== undefined && authority !== host.toLowerCase()) {
+      const hint = authority === undefined ? "" : `: restart it with --allow-origin=${origin}`;
+      throw new GatewayError(
+        "origin_not_allowed",
+        `Pages from origin "${origin}" may not use this gateway${hint}`,
+      );
+    }
     if (isFromElsewhere(headers))
       throw new GatewayError("origin_not_allowed", "Pages of another site may not use this gateway");
-    if (origin === undefined) return;
-    const authority = /^https?:\/\/([^/]+)$/i.exec(origin)?.[1];
-    if (authority === undefined || authority.toLowerCase() !== host.toLowerCase()) {
-      throw new GatewayError("origin_not_allowed", `Pages from origin "${origin}" may not use this gateway`);
-    }
   };
 }
+
+/** `https://app.example` -> `app.example`. Undefined for `null`, and for what is no origin of a website. */
+const authorityOf = (origin: string): string | undefined =>
+  /^https?:\/\/([^/]+)$/i.exec(origin)?.[1]?.toLowerCase();
 
 /**
  * Whether a page of another site sent the request by itself. Browsers send no `Origin` with what a page only embeds or

@@ -3,6 +3,7 @@ import { pipeline, Readable } from "node:stream";
 import { createGzip } from "node:zlib";
 import type { FastifyReply } from "fastify";
 import { GatewayError } from "../errors.ts";
+import { acceptedCoding, addVary } from "../server/content-coding.ts";
 import { problemOf } from "../server/problems.ts";
 import { noteProblem } from "../server/request-record.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";
@@ -92,7 +93,8 @@ export async function itemsOverHttp<Item extends object>(
       ),
   });
   const body = Readable.from(textOf(ctx, items, stream), { objectMode: false });
-  const isPacked = fileName !== undefined && takesGzip(ctx.request.headers["accept-encoding"]);
+  const isPacked =
+    fileName !== undefined && acceptedCoding(ctx.request.headers["accept-encoding"], ["gzip"]) !== undefined;
   return {
     send(reply) {
       gateway.streamStarted(ctx.request);
@@ -143,20 +145,6 @@ export const listOf = <Item extends object>(some: Item | readonly Item[]): reado
 /** Makes a response one that is saved under a name. */
 export function attached(reply: FastifyReply, fileName: string | undefined): FastifyReply {
   if (fileName === undefined) return reply;
-  return reply
-    .header("content-disposition", `attachment; filename="${fileName}"`)
-    .header("vary", "accept-encoding");
-}
-
-/** Whether `Accept-Encoding` names gzip, and not with a quality of 0. */
-function takesGzip(acceptEncoding: string | string[] | undefined): boolean {
-  return [acceptEncoding ?? []]
-    .flat()
-    .join(",")
-    .split(",")
-    .some((coding) => {
-      const [name = "", ...parameters] = coding.split(";").map((part) => part.trim().toLowerCase());
-      const quality = parameters.find((parameter) => parameter.startsWith("q="))?.slice(2);
-      return (name === "gzip" || name === "*") && Number(quality ?? 1) > 0;
-    });
+  addVary(reply, "accept-encoding");
+  return reply.header("content-disposition", `attachment; filename="${fileName}"`);
 }

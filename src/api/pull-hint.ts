@@ -5,7 +5,7 @@ import { normalReference } from "../access/reference.ts";
 import { GatewayError } from "../errors.ts";
 import { entryOf, type RouteId } from "../routes/index.ts";
 import { socketPathOf } from "../server/listen.ts";
-import { quote } from "../server/shell.ts";
+import { quote } from "../shell.ts";
 import type { JsonObject } from "./bind.ts";
 
 /** The images that a request names, by route id. For requests that fail because one is missing. */

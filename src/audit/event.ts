@@ -6,7 +6,7 @@
  * numbers.
  */
 
-import { printable } from "../server/printable.ts";
+import { printable } from "../printable.ts";
 
 /** `Metadata` of Kubernetes: who did what, without bodies. */
 const level = "Metadata";

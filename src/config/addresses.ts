@@ -126,6 +126,25 @@ export function readHostName(text: string): string {
   throw new StartError(`"${text}" is not a host name: write node7.example or 127.0.0.1`);
 }
 
+/**
+ * Returns an origin as browsers write it: `https://app.example`, `http://localhost:5173`. It is compared letter by letter,
+ * so what could mean several or none is refused.
+ */
+export function readOrigin(text: string): string {
+  if (text === "*" || /[*?]/.test(text))
+    throw new StartError(`"${text}" has a wildcard, which is not supported: list each origin`);
+  if (text === "null")
+    throw new StartError(
+      "any page can have the origin null, for example in a frame: give the page a real one",
+    );
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw new StartError(`"${text}" is not an origin: write https://app.example or http://localhost:5173`);
+  if (text !== url.origin)
+    throw new StartError(`"${text}" is not written as browsers write an origin: write ${url.origin}`);
+  return text;
+}
+
 /** Formats a name or an unbracketed IP literal for URLs and Host headers. */
 export function formatHost(host: string): string {
   return host.includes(":") ? `[${host}]` : host;

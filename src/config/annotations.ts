@@ -10,6 +10,7 @@ export type Reader =
   | "listen-address"
   | "ip-address"
   | "host-name"
+  | "origin"
   | "image-prefix"
   | "host-word"
   | "scope"

@@ -1,9 +1,10 @@
 /** Generates text from the schema: `--help`, `.env.example`, the table in docs/configuration.md. Plain, no colours. */
 
 import { type Group, groups } from "./annotations.ts";
-import { type CommandName, commandNames, commands, operandsOf, type ServingCommand } from "./commands.ts";
+import { type CommandName, commands, operandsOf, type ServingCommand } from "./commands.ts";
 import { type Setting, settings } from "./settings.ts";
 import { tokenPlaces, tokenSettings } from "./token-settings.ts";
+import { wrap } from "./wrap.ts";
 
 const titles: { readonly [G in Group]: string } = {
   where: "Where",
@@ -26,12 +27,11 @@ const aboutGrants: { readonly [C in ServingCommand]: string } = {
 };
 
 /**
- * Returns the text of `crest --help` or `crest COMMAND --help`.
+ * Returns the text of `crest COMMAND --help`.
  *
  * `columns` is the terminal width. Lines wrap at it, clamped to 80 (the default) to 100.
  */
-export function helpText(command: CommandName | undefined, columns = 80): string {
-  if (command === undefined) return overview();
+export function helpText(command: CommandName, columns = 80): string {
   const width = Math.min(Math.max(columns, 80), 100);
   const { title, about } = commands[command];
   const intro = [`crest ${command}: ${title}`, "", ...wrap(about, width)];
@@ -58,27 +58,6 @@ export function helpText(command: CommandName | undefined, columns = 80): string
       "Flags beat variables, which beat the file of --config. An unknown flag or CREST_ variable stops the start.",
       width,
     ),
-  ]);
-}
-
-function overview(): string {
-  const names = commandNames.map((name) => `  ${name.padEnd(9)} ${commands[name].title}`);
-  return lines([
-    "Crest: the Kubernetes Container Runtime Interface (CRI) over REST and WebSocket",
-    "",
-    "Usage: crest COMMAND [FLAGS]",
-    "",
-    "Commands",
-    ...names,
-    "",
-    "Where to begin",
-    "  crest up --install          try it: a private containerd that hurts nobody",
-    "  crest serve --allow-read    look at the pods and containers of this node",
-    "  crest serve --help          every flag, with its variable and default",
-    "",
-    "It listens on 127.0.0.1:8585 and wants the token from its data folder. As root:",
-    '  curl -H "Authorization: Bearer $(cat /var/lib/crest/token)" \\',
-    "    http://127.0.0.1:8585/v1/pods",
   ]);
 }
 
@@ -163,17 +142,5 @@ function example(setting: Setting): string[] {
 }
 
 const wrapComment = (text: string): string[] => wrap(text, 98).map((line) => `# ${line}`);
-
-/** Wraps at spaces. A word longer than the width gets its own line. */
-function wrap(text: string, width: number): string[] {
-  const wrapped: string[] = [];
-  for (const word of text.split(" ")) {
-    const line = wrapped.at(-1);
-    const fits = line !== undefined && line.length + 1 + word.length <= width;
-    if (fits) wrapped[wrapped.length - 1] = `${line} ${word}`;
-    else wrapped.push(word);
-  }
-  return wrapped;
-}
 
 const lines = (all: readonly string[]): string => `${all.join("\n")}\n`;

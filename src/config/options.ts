@@ -155,6 +155,11 @@ export interface GatewaySettings {
    * `localhost`, `127.0.0.1`, `[::1]` and the address of `listen` are always accepted. Default: none.
    */
   readonly acceptHost?: readonly string[] | undefined;
+  /**
+   * Origins of pages that may use the gateway besides its own, exactly as browsers write them: `https://app.example`.
+   * Neither `*` nor `null`. Default: none.
+   */
+  readonly allowOrigin?: readonly string[] | undefined;
   /** Maximum number of open WebSocket sessions, at least 1. A port-forward counts once per port. Default: 1000. */
   readonly maxSessions?: number | undefined;
   /** Ends a session after this many milliseconds without traffic, at most 24 h; 0: never. Default: 4 h. */

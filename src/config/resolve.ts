@@ -1,11 +1,12 @@
 /** The only way from options to a configuration that is checked, complete with defaults and frozen. */
-import { isAbsolute, join } from "node:path";
+import { join } from "node:path";
 import { StartError } from "../errors.ts";
 import { type GrantSet, type Grants, grantWordNames } from "../grants.ts";
 import { formatHost, isEveryAddress, type ReadOptions } from "./addresses.ts";
 import { checkJwt } from "./check-jwt.ts";
 import { checkListening, checkMetricsListening } from "./check-listening.ts";
 import { checkOptions, type PlaceOf } from "./check-options.ts";
+import { defaultDataDir } from "./data-dir.ts";
 import type {
   CallerLimits,
   GatewaySettings,
@@ -49,6 +50,8 @@ export interface Config {
    */
   readonly tokenFileHint: string;
   readonly acceptHost: readonly string[];
+  /** Absent: only the gateway's own. */
+  readonly allowOrigin?: readonly string[];
   readonly maxSessions: number;
   readonly sessionIdleMs: number;
   readonly sessionMaxMs: number;
@@ -233,15 +236,6 @@ function checkRuntime(given: GatewaySettings, placeOf: PlaceOf): void {
       `${placeOf(key)}: only for the ${isEmbedded ? "existing" : "embedded"} runtime, omit it or set runtime: "${isEmbedded ? "existing" : "embedded"}"`,
     );
   }
-}
-
-/** The system folder for root; for other users, as in the XDG base directory specification. */
-export function defaultDataDir({ env, uid }: Surroundings): string {
-  if (uid === 0) return "/var/lib/crest";
-  // The specification says to ignore a relative XDG_STATE_HOME.
-  if (env.XDG_STATE_HOME && isAbsolute(env.XDG_STATE_HOME)) return join(env.XDG_STATE_HOME, "crest");
-  if (env.HOME && isAbsolute(env.HOME)) return join(env.HOME, ".local", "state", "crest");
-  throw new StartError("--data-dir: no default without HOME, write --data-dir=/path");
 }
 
 const systemTokenFile = "/var/lib/crest/token";

@@ -304,6 +304,19 @@ const plain = {
       }),
     ),
   ),
+  allowOrigin: Type.Optional(
+    Type.Array(
+      Type.String(text({ reader: "origin" })),
+      flag({
+        group: "who",
+        placeholder: "ORIGIN,...",
+        description:
+          "Pages that may use the gateway besides its own, by the origin that a browser names: https://app.example. They need a token like everyone else.",
+        defaultText: "none",
+        example: "https://app.example",
+      }),
+    ),
+  ),
   maxSessions: Type.Optional(
     Type.Integer({
       ...flag({

@@ -2,10 +2,11 @@
 import { join } from "node:path";
 import { StartError } from "../errors.ts";
 import type { Grants } from "../grants.ts";
+import { defaultDataDir } from "./data-dir.ts";
 import type { Arguments } from "./flags.ts";
 import { grantSettings, grantsOfFlags } from "./grant-flags.ts";
 import { maxAgeMs, readDuration } from "./quantities.ts";
-import { defaultDataDir, type Surroundings } from "./resolve.ts";
+import type { Surroundings } from "./resolve.ts";
 import { settings } from "./settings.ts";
 import { ownTokenSettings, tokenPlaces } from "./token-settings.ts";
 import { readSetting, type WrittenSettings } from "./values.ts";

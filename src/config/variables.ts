@@ -19,6 +19,8 @@ const ofOtherService = [
   /^CREST_\w+_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/,
 ];
 const ofOtherServicePort = /^CREST_\w+_PORT=(tcp|udp|sctp):\/\//;
+/** Of the commands that are clients of a gateway. One environment may serve both. */
+const ofClient = /^CREST_(SERVER|TOKEN)$/;
 /** The test suite's own switches. Its processes pass them on to the gateways they start. */
 const ofTests = /^CREST_TEST_/;
 
@@ -27,13 +29,14 @@ function isNotOurs(name: string, value: string): boolean {
     ofServiceCrest.test(name) ||
     ofOtherService.some((pattern) => pattern.test(name)) ||
     ofOtherServicePort.test(`${name}=${value}`) ||
+    ofClient.test(name) ||
     ofTests.test(name)
   );
 }
 
 /**
- * Returns the settings in an environment. Ignores names that do not begin with CREST_, and those that Kubernetes or the
- * test suite sets.
+ * Returns the settings in an environment. Ignores names that do not begin with CREST_, and those that Kubernetes, the
+ * test suite or the clients of gateways set.
  *
  * @throws {StartError} for any other CREST_ variable.
  */

@@ -83,9 +83,9 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   },
   origin_not_allowed: {
     happened:
-      "A browser sent the request on behalf of a page from another origin, as its `Origin` or `Sec-Fetch-Site` says. No origin is allowed besides the gateway's own, and no response has CORS headers.",
+      "A browser sent the request on behalf of a page from another origin, as its `Origin` or `Sec-Fetch-Site` says. Besides the gateway's own, only origins that `--allow-origin` names are allowed, and only these get CORS headers.",
     remedy:
-      "Call the gateway from its own pages, or from a program that is no browser: those send neither header. To follow a link to `/docs` from elsewhere is fine.",
+      "Start the gateway with `--allow-origin=https://app.example` for a page of yours. Or call it from its own pages, or from a program that is no browser: those send neither header. To follow a link to `/docs` from elsewhere is fine.",
   },
   route_not_found: {
     happened: "There is nothing at this path: it is misspelt, or it belongs to a later version.",

@@ -60,6 +60,7 @@ import { InvalidJson } from "../wire/parse-json.ts";
 import { Malformed } from "../wire/read.ts";
 import { createAdmission } from "./admission.ts";
 import { createAuditTrail } from "./audit-requests.ts";
+import { createCrossOrigin } from "./cross-origin.ts";
 import { registerDocs } from "./docs.ts";
 import { registerDocuments } from "./documents.ts";
 import { healthPaths, openPaths, registerHealth } from "./health.ts";
@@ -77,6 +78,8 @@ export interface ServerOptions {
   readonly pool: BufferPool;
   readonly sessions: SessionOptions;
   readonly guardHost: HostGuard;
+  /** Origins of pages besides the gateway's own that `guardHost` lets pass. */
+  readonly allowOrigin?: readonly string[] | undefined;
   /** The shell word for the token file in the reference's curl examples: see `Config`. */
   readonly tokenFileHint: string;
   readonly authenticate: Authenticate;
@@ -189,6 +192,7 @@ export function createServer(options: ServerOptions): Server {
   countAnswers(app, options.metrics);
   const loadYaml = registerBodies(app);
   const { drain } = options;
+  const crossOrigin = createCrossOrigin(options);
   const admit = createAdmission({
     ...options,
     authenticate: (request) =>
@@ -208,6 +212,7 @@ export function createServer(options: ServerOptions): Server {
     }
     checkFraming(request.raw);
     for (const host of hostsOf(request.raw, request.originalUrl)) options.guardHost(request.headers, host);
+    if (crossOrigin(request, reply)) return reply;
     checkCoding(request.raw);
     checkQuery(request.url);
     await admit(request, reply);

@@ -1,5 +1,6 @@
 /** Serves the gateway's own files: documents, pages and their assets. */
 import type { FastifyInstance } from "fastify";
+import { acceptedCoding, addVary, type Coding, compressOnce } from "./content-coding.ts";
 import { noneMatch, weakEtag } from "./etag.ts";
 
 export interface OwnFile {
@@ -17,10 +18,13 @@ export interface OwnFile {
 /** Reads the file, if it was not read yet. Rejects when it cannot be read. */
 export type Load = () => Promise<unknown>;
 
-/** Serves the file for GET and HEAD. Keeps it in memory once it has been read. */
+/** What is smaller gains nothing. */
+const minCompressedBytes = 1024;
+
+/** Serves the file for GET and HEAD, compressed for who takes that. Keeps it in memory once it has been read. */
 export function registerFile(app: FastifyInstance, { path, type, headers, read }: OwnFile): Load {
   let source: ReturnType<typeof read> | undefined;
-  let file: { readonly bytes: Uint8Array; readonly etag: string } | undefined;
+  let file: KeptFile | undefined;
   const load = () => {
     source ??= read().catch((error: unknown) => {
       // A later attempt may succeed.
@@ -31,13 +35,29 @@ export function registerFile(app: FastifyInstance, { path, type, headers, read }
   };
   app.get(path, async (request, reply) => {
     const made = await load();
-    file ??= withEtag(typeof made === "function" ? made() : made);
-    const { bytes, etag } = file;
+    file ??= keep(typeof made === "function" ? made() : made);
+    const { bytes, etag, compressed } = file;
     reply.headers({ ...headers, etag });
+    const isCompressible = bytes.length >= minCompressedBytes;
+    if (isCompressible) addVary(reply, "Accept-Encoding");
     if (noneMatch(request.headers["if-none-match"], etag)) return reply.code(304).send();
-    return reply.type(type).send(bytes);
+    reply.type(type);
+    const coding = isCompressible ? acceptedCoding(request.headers["accept-encoding"]) : undefined;
+    if (coding === undefined) return reply.send(bytes);
+    return reply.header("content-encoding", coding).send(await compressed(coding));
   });
   return load;
 }
 
-const withEtag = (bytes: Uint8Array) => ({ bytes, etag: weakEtag(bytes) });
+interface KeptFile {
+  readonly bytes: Uint8Array;
+  /** The same in every coding, as a weak one may be. */
+  readonly etag: string;
+  readonly compressed: (coding: Coding) => Promise<Uint8Array>;
+}
+
+const keep = (bytes: Uint8Array): KeptFile => ({
+  bytes,
+  etag: weakEtag(bytes),
+  compressed: compressOnce(bytes),
+});

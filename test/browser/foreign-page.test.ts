@@ -32,23 +32,27 @@ let port: number;
 let container: string;
 const requests: LogEntry[] = [];
 
-before(async () => {
-  if (skip) return;
-  folder = await mkdtemp(join(tmpdir(), "crest-foreign-"));
-  fake = await createFakeRuntime({ manner: "containerd-2.1" });
-  container = fake.addContainer({ state: "running" }).id;
-  runtime = connect({ runtimeEndpoint: fake.socket });
-  app = createApp({
+const appFor = (allowOrigin: readonly string[]): App =>
+  createApp({
     config: {
       listen: { host: "127.0.0.1", port: 0 },
       dataDir: folder,
       acceptHost: ["127.0.0.1", "localhost"],
+      allowOrigin,
       grants: { all: true, allow: {}, deny: {} },
     },
     ...{ runtime, token },
     log: () => undefined,
     requestLog: { log: (entry) => requests.push(entry), probes: true },
   });
+
+before(async () => {
+  if (skip) return;
+  folder = await mkdtemp(join(tmpdir(), "crest-foreign-"));
+  fake = await createFakeRuntime({ manner: "containerd-2.1" });
+  container = fake.addContainer({ state: "running" }).id;
+  runtime = connect({ runtimeEndpoint: fake.socket });
+  app = appFor([]);
   port = Number(new URL(await app.listen()).port);
   other = createServer((_request, response) => {
     response.setHeader("content-type", "text/html");
@@ -186,6 +190,24 @@ test("a page whose name leads to the gateway runs and reads nothing, also with t
   });
   await allRefused("host_not_allowed");
   await page.context().close();
+});
+
+test("a page that --allow-origin names may do the same, with the token", { skip }, async () => {
+  const allowed = createServer((_request, response) => response.end("a page of the user"));
+  await new Promise<void>((resolve) => allowed.listen(0, "127.0.0.1", resolve));
+  const origin = `http://127.0.0.1:${(allowed.address() as AddressInfo).port}`;
+  const second = appFor([origin]);
+  const page = await openPage(origin);
+  const said = (await page.evaluate(attack(await second.listen()))) as typeof nothing;
+  assert.deepEqual(
+    [said.fetch, said.fetchWithToken, said.readWithToken, said.webSocket],
+    ["cors 401", "cors 204", "cors 200", "closed 1006"],
+  );
+  // What does not say from which page it comes is still refused.
+  assert.deepEqual([said.probe, said.image], ["opaque 0", "error"]);
+  await page.context().close();
+  await second.close();
+  allowed.close();
 });
 
 test("the gateway's own page may do the same, with the token", { skip }, async () => {

@@ -47,13 +47,37 @@ test("pages and assets answer without a token, with a strict policy and their ty
   assert.deepEqual(gateway.logged, []);
 });
 
+test("pages, assets and the document are compressed for who takes that", async (t) => {
+  const gateway = await liveGateway(t);
+  const get = async (path: string, coding: string) => {
+    const headers = { "accept-encoding": coding };
+    const response = await fetch(`http://127.0.0.1:${gateway.port}${path}`, { headers });
+    return { headers: response.headers, text: await response.text() };
+  };
+  for (const path of [...pages, "/openapi.json"]) {
+    const plain = await get(path, "identity");
+    assert.equal(plain.headers.get("content-encoding"), null, path);
+    const plainLength = Number(plain.headers.get("content-length"));
+    const isSmall = plainLength < 1024;
+    for (const coding of ["br", "gzip"]) {
+      const coded = await get(path, coding);
+      assert.equal(coded.text, plain.text, path);
+      assert.equal(coded.headers.get("etag"), plain.headers.get("etag"), path);
+      assert.equal(coded.headers.get("content-encoding"), isSmall ? null : coding, path);
+      if (!isSmall) assert.ok(Number(coded.headers.get("content-length")) < plainLength * 0.6, path);
+    }
+    assert.equal(plain.headers.get("vary"), isSmall ? null : "Accept-Encoding", path);
+  }
+});
+
 test("HEAD has the headers of GET and no body; a second GET with the ETag is 304", async (t) => {
   const gateway = await liveGateway(t);
   for (const path of pages) {
     const whole = await ask(gateway, `GET ${path}`);
     const etag = whole.headers.etag ?? "";
     assert.match(etag, /^W\/"[\w-]+"$/, path);
-    const head = await fetch(`http://127.0.0.1:${gateway.port}${path}`, { method: "HEAD" });
+    const uncoded = { "accept-encoding": "identity" };
+    const head = await fetch(`http://127.0.0.1:${gateway.port}${path}`, { method: "HEAD", headers: uncoded });
     assert.deepEqual([head.status, head.headers.get("etag"), await head.text()], [200, etag, ""], path);
     assert.equal(head.headers.get("content-length"), whole.headers["content-length"], path);
     const again = await ask(gateway, `GET ${path}`, [`If-None-Match: ${etag}`]);

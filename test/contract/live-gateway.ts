@@ -59,6 +59,8 @@ export interface LiveOptions
   readonly recoveryMs?: number;
   /** Default: everything. */
   readonly grants?: Grants;
+  /** Default: none. */
+  readonly allowOrigin?: readonly string[];
 }
 
 /** Starts both; they are gone when the test has ended. */
@@ -78,6 +80,7 @@ export async function liveGateway(
     logLimits,
     audit,
     grants = everything,
+    allowOrigin,
     ...limits
   }: LiveOptions = {},
 ): Promise<LiveGateway> {
@@ -95,6 +98,7 @@ export async function liveGateway(
       listen: { host: "127.0.0.1", port: 0 },
       dataDir,
       acceptHost: ["localhost", "127.0.0.1"],
+      ...(allowOrigin === undefined ? {} : { allowOrigin }),
       grants,
     },
     ...{ runtime, token },

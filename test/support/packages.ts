@@ -7,6 +7,7 @@ import { install, missingPackages } from "../../src/embedded/requirements.ts";
 const forTests: readonly (readonly [program: string, packageName: string])[] = [
   ["/usr/bin/docker-registry", "docker-registry"],
   ["/usr/bin/curl", "curl"],
+  ["/usr/bin/tmux", "tmux"],
   ["/usr/bin/systemd-analyze", "systemd"],
   ["/usr/bin/chromium", "chromium"],
   ["/usr/sbin/dockerd", "docker.io"],

@@ -40,6 +40,7 @@ test("the documented options are those of the schema, type by type", () => {
     streamHost: true,
     streamCaFile: true,
     acceptHost: true,
+    allowOrigin: true,
     maxSessions: true,
     sessionIdleMs: true,
     sessionMaxMs: true,

@@ -563,3 +563,24 @@ test("--metrics-listen, which takes no token, is refused where others reach it",
       /^StartError: --metrics-listen=\S+: metrics have no token there, so it must be loopback or a Unix socket: write 127\.0\.0\.1:9585/,
     );
 });
+
+test("an allowed origin is written as browsers write it, and stands for one", () => {
+  assert.deepEqual(config("serve --allow-origin=https://app.example,http://localhost:5173").allowOrigin, [
+    "https://app.example",
+    "http://localhost:5173",
+  ]);
+  const mistakes = {
+    "*": /has a wildcard/,
+    "https://*.example": /has a wildcard/,
+    null: /any page can have the origin null/,
+    "app.example": /is not an origin: write https:/,
+    "ftp://app.example": /is not an origin/,
+    "https://app.example/": /write https:\/\/app\.example$/,
+    "https://APP.example": /write https:\/\/app\.example$/,
+    "https://app.example:443": /write https:\/\/app\.example$/,
+    "https://app.example/page": /write https:\/\/app\.example$/,
+    "https://user@app.example": /write https:\/\/app\.example$/,
+  };
+  for (const [origin, message] of Object.entries(mistakes))
+    assert.throws(() => config(`serve --allow-origin=${origin}`), { name: "StartError", message }, origin);
+});

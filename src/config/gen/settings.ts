@@ -358,6 +358,18 @@ export const schemas: { readonly options: Shape; readonly command: Shape; readon
           "type": "string"
         }
       },
+      "allowOrigin": {
+        "group": "who",
+        "placeholder": "ORIGIN,...",
+        "description": "Pages that may use the gateway besides its own, by the origin that a browser names: https://app.example. They need a token like everyone else.",
+        "defaultText": "none",
+        "example": "https://app.example",
+        "type": "array",
+        "items": {
+          "reader": "origin",
+          "type": "string"
+        }
+      },
       "maxSessions": {
         "group": "sessions",
         "reader": "count",
@@ -1473,6 +1485,14 @@ return function check(value: any) {
 }
 })(),
 "acceptHost": (() => {
+return function check(value: any) {
+  return (
+    Array.isArray(value) &&
+    ((array: any) => { for(const value of array) if(!(((typeof value === 'string')))) { return false }; return true; })(value)
+  )
+}
+})(),
+"allowOrigin": (() => {
 return function check(value: any) {
   return (
     Array.isArray(value) &&

@@ -17,6 +17,39 @@ test("the gateway's own names are taken, with any port and in any case", () => {
   for (const host of [...hosts, "node.example", "NODE.EXAMPLE:443", "localhost:"]) guard({ host });
 });
 
+test("an allowed origin may differ from the host, and the refusal of others names the flag", () => {
+  const allowing = createHostGuard(["localhost"], ["https://app.example", "http://127.0.0.1:5173"]);
+  const from = (origin: string) => () =>
+    allowing({ host: "localhost:8585", origin, "sec-fetch-site": "cross-site", "sec-fetch-mode": "cors" });
+  for (const origin of ["https://app.example", "http://127.0.0.1:5173"]) from(origin)();
+  const others = [
+    "http://app.example",
+    "https://app.example:8443",
+    "https://app.example.evil.example",
+    "https://sub.app.example",
+    "https://APP.example",
+    "https://app.example/",
+    "http://127.0.0.1:51730",
+  ];
+  for (const origin of others)
+    assert.throws(from(origin), {
+      code: "origin_not_allowed",
+      message: /: restart it with --allow-origin=http|may not use/,
+    });
+  assert.throws(from("https://other.example"), {
+    message: /restart it with --allow-origin=https:\/\/other\.example$/,
+  });
+  for (const origin of ["null", "*", ""])
+    assert.throws(from(origin), { code: "origin_not_allowed", message: /may not use this gateway$/ });
+  // What a page embeds has no origin, so no origin allows it.
+  assert.throws(
+    () => allowing({ host: "localhost", "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" }),
+    {
+      code: "origin_not_allowed",
+    },
+  );
+});
+
 test("a name that a website lets resolve to the loopback address is refused", () => {
   const hosts = [
     "evil.example",

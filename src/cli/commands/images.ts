@@ -1,0 +1,88 @@
+/** `crest images` */
+import type { Image } from "../../client/index.ts";
+import type { Run } from "../context.ts";
+import { imageName } from "../output/image-name.ts";
+import { bareId, shortId, shortIds } from "../output/short-ids.ts";
+import { diskSize } from "../output/sizes.ts";
+import type { Column } from "../output/table.ts";
+import { runList } from "./list.ts";
+
+/** An image under one of its names. */
+interface NamedImage {
+  readonly image: Image;
+  /** A tag, else a digest; undefined for an image without a name. */
+  readonly name: string | undefined;
+}
+
+export const run: Run<"images"> = async (ctx) => {
+  const { flags, operands } = ctx;
+  const { dangling } = flags;
+  await runList<Image, NamedImage>(
+    ctx,
+    {
+      path: "/v1/images",
+      query: { image: operands[0] },
+      member: "images",
+      keep:
+        dangling === undefined
+          ? undefined
+          : ({ repoTags }) => (repoTags.length === 0) === (dangling === "true"),
+    },
+    (images) => {
+      const rows = images.flatMap(namesOf).sort(byName);
+      return {
+        rows,
+        columns: columnsOf(rows, flags),
+        ids: images.map(({ id }) => id),
+        names: rows.map(({ image, name }) => name ?? image.id),
+      };
+    },
+  );
+  return 0;
+};
+
+/** Those with a tag by name, then those without one. */
+function byName(one: NamedImage, other: NamedImage): number {
+  const key = ({ image, name = "" }: NamedImage): string => `${image.repoTags.length === 0 ? 1 : 0}${name}`;
+  const [a, b] = [key(one), key(other)];
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function namesOf(image: Image): readonly NamedImage[] {
+  const names = image.repoTags.length > 0 ? image.repoTags : image.repoDigests.slice(0, 1);
+  return names.length === 0 ? [{ image, name: undefined }] : names.map((name) => ({ image, name }));
+}
+
+function columnsOf(
+  rows: readonly NamedImage[],
+  flags: { readonly digests: boolean; readonly "no-trunc": boolean },
+): readonly Column<NamedImage>[] {
+  const isWhole = flags["no-trunc"];
+  const idOf = isWhole ? (id: string) => id : shortIds(rows.map(({ image }) => image.id));
+  const digest: Column<NamedImage> = {
+    title: "DIGEST",
+    value: ({ image, name }) => {
+      const whole = digestOf(image, name);
+      return whole === undefined ? "-" : isWhole ? whole : shortId(whole);
+    },
+  };
+  return [
+    {
+      title: "IMAGE",
+      value: ({ name }) => (name === undefined ? "-" : isWhole ? name : imageName(name)),
+      shrinksTo: 20,
+    },
+    ...(flags.digests ? [digest] : [{ ...digest, wide: true } as const]),
+    { title: "IMAGE ID", value: ({ image }) => idOf(image.id) },
+    { title: "SIZE", value: ({ image }) => diskSize(Number(image.size)), align: "right" },
+    { title: "PINNED", value: ({ image }) => (image.pinned ? "yes" : "no"), wide: true },
+    { title: "USER", value: ({ image }) => image.username || image.uid?.value || "-", wide: true },
+  ];
+}
+
+/** The digest of the manifest under the same repository, else any: `sha256:...`. */
+function digestOf({ repoDigests }: Image, name = ""): string | undefined {
+  const repository = bareId(name).replace(/(:[^/:]*)?(@.*)?$/, "");
+  const same = repoDigests.find((one) => one.startsWith(`${repository}@`)) ?? repoDigests[0];
+  return same?.slice(same.indexOf("@") + 1);
+}
