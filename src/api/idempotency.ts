@@ -43,7 +43,7 @@ export interface Idempotency {
 export interface IdempotencyOptions {
   /** Milliseconds since any fixed point, never going back. Default: `performance.now`. */
   readonly now?: () => number;
-  readonly limits?: Partial<typeof idempotencyLimits>;
+  readonly limits?: { readonly [L in keyof typeof idempotencyLimits]?: number };
 }
 
 interface Entry {

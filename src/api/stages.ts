@@ -23,6 +23,7 @@ import type { FastifyRequest } from "fastify";
 import { authorize } from "../access/authorize.ts";
 import { hasPolicy } from "../access/policy/pod-policy.ts";
 import { allPods, type ScopedPod } from "../access/scope.ts";
+import { CallCancelled } from "../cri/channel.ts";
 import { rpcRules } from "../cri/rpc-rules.ts";
 import type { RunPodSandboxRequest } from "../gen/messages.ts";
 import type { Route } from "../routes/define.ts";
@@ -252,7 +253,13 @@ function claimStage(route: Route, { runtime, names }: Gateway): Run | undefined 
   if (route.kind !== "unary" || rpcRules[route.rpc].creates !== "pod") return undefined;
   return async (ctx) => {
     const name = neededName(route, ctx);
-    if (name !== undefined) ctx.releaseName = await names.claim(runtime, name);
+    if (name === undefined) return;
+    let isGone = false;
+    ctx.onCancel(() => {
+      isGone = true;
+    });
+    ctx.releaseName = await names.claim(runtime, name);
+    if (isGone) throw new CallCancelled("the client left while it waited for the name");
   };
 }
 
