@@ -1,10 +1,12 @@
 /** The commands of a person at a terminal, as data. Their work is loaded when one of them runs: see `load.ts`. */
 import { lookCommands } from "./commands/look.ts";
+import { serverCommands } from "./commands/servers.ts";
 import { useCommands } from "./commands/use.ts";
 import type { Declaration, globalFlags, ValuesOf } from "./declare.ts";
 
 export const commands = {
   ...lookCommands,
+  ...serverCommands,
   ...useCommands,
 } as const satisfies { readonly [name: string]: Declaration };
 

@@ -8,7 +8,8 @@ export type Token = string | (() => string | Promise<string>);
 export interface ServerOptions {
   /** Where the gateway is: `http://127.0.0.1:8585`, `https://node1.example/crest`. */
   readonly server: string | URL;
-  readonly token: Token;
+  /** Absent: the gateway knows the caller by the client certificate of the connection. */
+  readonly token?: Token | undefined;
   /** Default: that of the platform. */
   readonly fetch?: Fetch | undefined;
   /** For sessions only. Default: that of the platform; Node before 22 has none. */
@@ -51,8 +52,8 @@ export interface Server {
   /** The address without a slash at its end, for messages. */
   readonly address: string;
   readonly WebSocket: WebSocketClass | undefined;
-  /** The token now. @throws {TypeError} if it has characters that no token has. */
-  token(): Promise<string>;
+  /** The token now; undefined if there is none. @throws {TypeError} if it has characters that no token has. */
+  token(): Promise<string | undefined>;
   /** The address of a call. */
   urlOf(call: Pick<Call, "path" | "query">): URL;
   /** Sends a request. @throws {CrestError} for every answer that is no success. */
@@ -66,7 +67,8 @@ export function createServer({ server, token, fetch, WebSocket }: ServerOptions)
   const ask = fetch ?? platform.fetch;
   if (ask === undefined) throw new TypeError("This platform has no fetch: pass one to createClient");
 
-  async function currentToken(): Promise<string> {
+  async function currentToken(): Promise<string | undefined> {
+    if (token === undefined) return undefined;
     const given = (typeof token === "string" ? token : await token()).trim();
     if (!/^[\x21-\x7e]+$/.test(given))
       throw new TypeError("The token must be printable ASCII without spaces, as in the gateway's token file");
@@ -89,7 +91,7 @@ export function createServer({ server, token, fetch, WebSocket }: ServerOptions)
     urlOf,
     async send(call, { signal, headers = {}, accept = "application/json", idempotencyKey } = {}) {
       signal?.throwIfAborted();
-      const authorization = `Bearer ${await currentToken()}`;
+      const bearer = await currentToken();
       signal?.throwIfAborted();
       const response = await ask(urlOf(call).href, {
         method: call.method,
@@ -98,7 +100,7 @@ export function createServer({ server, token, fetch, WebSocket }: ServerOptions)
           ...(call.body === undefined ? {} : { "content-type": "application/json" }),
           ...(idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey }),
           accept,
-          authorization,
+          ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
         },
         redirect: "error",
         ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),

@@ -470,23 +470,23 @@ test("a single value that is given twice is refused, a switch that agrees with i
 });
 
 test("commands are told from each other, and what is none is refused", () => {
-  assert.deepEqual(parse("version"), { name: "version" });
   assert.deepEqual(parse("--version"), { name: "version" });
+  assert.deepEqual(parse("serve --version"), { name: "version" });
   assert.equal(parse("up").name, "up");
   refused("sevre", {}, "sevre: unknown command, did you mean serve?");
   refused(
     "frobnicate",
     {},
-    "frobnicate: unknown command, expected one of up, serve, openapi, policy, token, version",
+    "frobnicate: unknown command, expected one of up, serve, openapi, policy, token",
   );
   refused("--listen=x", {}, "--listen: missing command, write crest up or crest serve before the flags");
   refused("serve now", {}, "now: unexpected argument, crest serve takes only flags");
   refused("serve -- now", {}, /^now: unexpected argument/);
-  refused("version --listen=x", {}, "--listen: crest version has no flags");
+  refused("openapi --listen=x", {}, "--listen: crest openapi has no flags");
 });
 
 test("version does not look at the environment", () => {
-  assert.deepEqual(parse("version", { env: { CREST_LISEN: "x" } }), { name: "version" });
+  assert.deepEqual(parse("--version", { env: { CREST_LISEN: "x" } }), { name: "version" });
 });
 
 test("a flag of the other command is refused, its variable is not looked at", () => {

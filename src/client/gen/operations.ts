@@ -16,6 +16,7 @@ import type {
   ContainerStatusReply,
   CreateContainerBody,
   CreateContainerReply,
+  CreateSignInKeyAnswer,
   CreateTokenAnswer,
   CreateTokenBody,
   EventItem,
@@ -61,6 +62,7 @@ import type {
   RunPodBody,
   RunPodSandboxReply,
   RuntimeConfigReply,
+  SignInAnswer,
   StatusReply,
   UpdateContainerResourcesBody,
   UpdatePodResourcesBody,
@@ -408,6 +410,12 @@ export interface RevokeTokenParameters {
   /** Name of the token, from `listTokens`. */
   readonly tokenName: string;
 }
+
+/** Of `createSignInKey`, which has none yet. */
+export type CreateSignInKeyParameters = Record<string, never>;
+
+/** Of `signIn`, which has none yet. */
+export type SignInParameters = Record<string, never>;
 
 /** Of `getPostMortem`. */
 export interface GetPostMortemParameters {
@@ -1081,6 +1089,24 @@ export interface Operations {
   revokeToken(parameters: RevokeTokenParameters, options?: CallOptions): Promise<RevokeTokenAnswer>;
 
   /**
+   * Make a key for a link that signs in to the gateway's pages.
+   *
+   * Makes a key that signs in as the caller, for `signIn` alone: once, and within five minutes. For a link such as `/docs#key=KEY`, which then holds no token. Needs a token, but no grant.
+   *
+   * `POST /v1/sign-in-keys`. Needs no grant.
+   */
+  createSignInKey(parameters?: CreateSignInKeyParameters, options?: CallOptions): Promise<CreateSignInKeyAnswer>;
+
+  /**
+   * Trade a key or a token for a token of a page.
+   *
+   * Makes a token that can do the same as the caller's own, for up to twelve hours and not beyond the end of the gateway, so that a page need not store the other. The bearer is a token, or a key of `createSignInKey`, which nothing else takes. A caller can have up to 100; another one ends the oldest. Needs no grant.
+   *
+   * `POST /v1/sign-in`. Needs no grant.
+   */
+  signIn(parameters?: SignInParameters, options?: CallOptions): Promise<SignInAnswer>;
+
+  /**
    * Explain how a container exited, and show what led to it.
    *
    * Explains how a container ended: its exit code and signal, the runtime's reason, whether it ran out of memory, the last lines of its log, its run time, earlier attempts, its events and the state of its pod. `cause` is the probable cause in one sentence, or `unknown` if these facts do not show it. A running container has no `exit`. A removed container is found by its full id as long as its events are known.
@@ -1292,6 +1318,8 @@ export function createOperations(call: Calls): Operations {
     listTokens: async (query = {}, options) => call.json({ method: "GET", path: "/v1/tokens", query }, options),
     createToken: async ({ body, ...query }, options) => call.json({ method: "POST", path: "/v1/tokens", query, body }, options),
     revokeToken: async ({ tokenName, ...query }, options) => call.json({ method: "DELETE", path: `/v1/tokens/${segment("tokenName", tokenName)}`, query }, options),
+    createSignInKey: async (query = {}, options) => call.json({ method: "POST", path: "/v1/sign-in-keys", query }, options),
+    signIn: async (query = {}, options) => call.json({ method: "POST", path: "/v1/sign-in", query }, options),
     getPostMortem: async ({ containerId, ...query }, options) => call.json({ method: "GET", path: `/v1/containers/${segment("containerId", containerId)}/post-mortem`, query }, options),
     prunePods: async (query = {}, options) => call.json({ method: "POST", path: "/v1/pods/prune", query }, options),
     removeImage: async ({ image, ...query }, options) => call.json({ method: "DELETE", path: `/v1/images/${segment("image", image)}`, query }, options),

@@ -31,6 +31,10 @@ export const operations: { readonly [Id in RouteId]: string } = {
     "Makes a token for somebody else, such as a shell for a colleague for one hour. It can do what both its own grants and those of the caller allow, so it can never do more than the caller, and it ends with the caller's token. `name` and `grants` are required. A caller can have up to 100 tokens, those that were made with them included. Needs a token, but no grant.",
   revokeToken:
     "Revokes a token that the caller made, or that was made with one of these, and all that were made with it. Their sessions and streams end within a second. Needs a token, but no grant.",
+  createSignInKey:
+    "Makes a key that signs in as the caller, for `signIn` alone: once, and within five minutes. For a link such as `/docs#key=KEY`, which then holds no token. Needs a token, but no grant.",
+  signIn:
+    "Makes a token that can do the same as the caller's own, for up to twelve hours and not beyond the end of the gateway, so that a page need not store the other. The bearer is a token, or a key of `createSignInKey`, which nothing else takes. A caller can have up to 100; another one ends the oldest. Needs no grant.",
   setNetworkConfig:
     "Sets the address range for the pods on this node. It only has an effect on containerd with a CNI template in its configuration; all other runtimes accept and ignore it.",
   listMetricDescriptors:

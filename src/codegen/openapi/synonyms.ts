@@ -12,6 +12,8 @@ export const synonyms: { readonly [Id in RouteId]?: readonly string[] } = {
   listTokens: ["credentials", "api keys", "who has access"],
   createToken: ["share", "delegate", "narrow", "api key", "colleague", "credentials"],
   revokeToken: ["invalidate", "withdraw", "delete api key"],
+  createSignInKey: ["login link", "one-time", "magic link"],
+  signIn: ["login", "log in", "one-time"],
   getGrants: ["whoami", "permissions", "rights", "can-i", "authorization"],
   setNetworkConfig: ["cidr", "ip range", "cni"],
   listMetricDescriptors: ["prometheus", "help"],
