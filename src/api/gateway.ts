@@ -26,6 +26,7 @@ import type { BufferPool } from "../wire/buffer-pool.ts";
 import { InvalidValue, jsonPointer } from "../wire/invalid-value.ts";
 import { type Binder, invalid, type JsonObject, respell } from "./bind.ts";
 import type { Idempotency } from "./idempotency.ts";
+import type { KeptSessions } from "./kept-sessions.ts";
 import type { NameClaims } from "./name-claims.ts";
 import type { OutputBudget } from "./output-budget.ts";
 import type { RequestAudit } from "./request-audit.ts";
@@ -63,6 +64,8 @@ export interface Gateway {
   readonly logRoots: readonly string[];
   readonly logsObserver: LogsObserver;
   readonly pulls: PullRegistry;
+  /** Sessions that outlive the connections of their clients. */
+  readonly keptSessions: KeptSessions;
   /** The callers of the tokens file. */
   readonly callers: KnownCallers;
   /** Who signs in to the gateway's pages. */

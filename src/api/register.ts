@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import {
   type CustomRoute,
   isIdempotent,
+  type ResumeRoute,
   type Route,
   type SessionRoute,
   type StreamRoute,
@@ -16,7 +17,7 @@ import { idempotencyKeyOf } from "./idempotency.ts";
 import { listKind } from "./list.ts";
 import { routerPath } from "./router-path.ts";
 import { runOnce } from "./run-once.ts";
-import { registerSession, type SessionScope } from "./sessions.ts";
+import { registerResume, registerSession, type SessionScope } from "./sessions.ts";
 import { grantStage, type RouteKind } from "./stages.ts";
 import { type StreamHandler, streamKind } from "./stream.ts";
 import { unaryKind } from "./unary.ts";
@@ -41,6 +42,7 @@ function registerRoute(app: FastifyInstance, route: Route, scope: RouteScope): v
   else if (route.kind === "custom")
     registerPlain(app, route, gateway, (seen) => customKind(route, seen, handlerOf(route, scope.custom)));
   else if (route.kind === "session") registerSession(app, route, scope);
+  else if (route.kind === "resume") registerResume(app, route, scope);
   else registerStream(app, route, scope);
 }
 
@@ -51,7 +53,7 @@ function handlerOf<H>({ id }: CustomRoute | StreamRoute, handlers: { readonly [i
 }
 
 /** Registers a route that sends one response per request. */
-function registerPlain<R extends Exclude<Route, SessionRoute>, P, A>(
+function registerPlain<R extends Exclude<Route, SessionRoute | ResumeRoute>, P, A>(
   app: FastifyInstance,
   route: R,
   gateway: Gateway,

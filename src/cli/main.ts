@@ -43,7 +43,8 @@ export async function runCommand<N extends CommandName>(
 /** @throws what is a fault of Crest itself. */
 function failed(error: unknown, terminal: Terminal, exitCode = 1): number {
   const { signal } = terminal;
-  if (signal.aborted && signal.reason instanceof Interrupted) return signal.reason.exitCode;
+  const reason = signal.aborted ? signal.reason : error;
+  if (reason instanceof Interrupted) return reason.exitCode;
   if (isShownInstead(error)) return 0;
   tellFailure(terminal, error);
   return error instanceof ExitError ? error.exitCode : exitCode;

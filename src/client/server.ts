@@ -41,6 +41,8 @@ export interface Call {
   readonly query: object;
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** Of a body that is a text in another format, which is sent as it is. */
+  readonly contentType?: string | undefined;
 }
 
 /** How a request is sent. */
@@ -97,13 +99,13 @@ export function createServer({ server, token, fetch, WebSocket }: ServerOptions)
         method: call.method,
         headers: {
           ...lowerCased(headers),
-          ...(call.body === undefined ? {} : { "content-type": "application/json" }),
+          ...(call.body === undefined ? {} : { "content-type": call.contentType ?? "application/json" }),
           ...(idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey }),
           accept,
           ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
         },
         redirect: "error",
-        ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+        ...(call.body === undefined ? {} : { body: bodyOf(call) }),
         ...(signal === undefined ? {} : { signal }),
       }).catch((error: unknown) => {
         signal?.throwIfAborted();
@@ -115,6 +117,13 @@ export function createServer({ server, token, fetch, WebSocket }: ServerOptions)
       throw await refusalOf(response, signal);
     },
   };
+}
+
+/** As the API takes it. @throws {TypeError} for what is no text, and is not sent as JSON. */
+function bodyOf({ body, contentType }: Call): string {
+  if (contentType === undefined) return JSON.stringify(body);
+  if (typeof body === "string") return body;
+  throw new TypeError(`A body of ${contentType} must be a string`);
 }
 
 function addressOf(server: string | URL): URL {

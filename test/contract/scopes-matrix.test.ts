@@ -76,7 +76,8 @@ const isOfPods = (grant: Grant): boolean =>
 
 const scoped = routes.filter(
   (route): route is Route & { readonly allow: Grant } =>
-    route.allow !== "authenticated" && isOfPods(route.allow),
+    // A kept session must be there: kept-sessions-callers.test.ts.
+    route.kind !== "resume" && route.allow !== "authenticated" && isOfPods(route.allow),
 );
 const ofOne = scoped.filter(({ path = {} }) => "podSandboxId" in path || "containerId" in path);
 const ofAll = scoped.filter((route) => !ofOne.includes(route));

@@ -13,6 +13,7 @@ import {
 } from "../../routes/answers.ts";
 import {
   isIdempotent,
+  isSession,
   type ListRoute,
   mediaTypesOf,
   type Route,
@@ -248,6 +249,8 @@ function describePath(name: string): Schema {
     };
   }
   if (name === "pullId") return { description: "Id of the pull, from `listPulls` or from its progress." };
+  if (name === "sessionId")
+    return { description: "Id of the session, from its first message or from `listSessions`." };
   if (name === "tokenName") return { description: "Name of the token, from `listTokens`." };
   const what = name === "podSandboxId" ? "pod" : "container";
   const names = what === "pod" ? "`web` or `demo%2Fweb`" : "`main`, `web%2Fmain` or `demo%2Fweb%2Fmain`";
@@ -375,7 +378,7 @@ function locate(message: string, path: string): { readonly message: string; read
 // ---- Responses ----
 
 function success(route: Route, { components, plain, describe, example }: Showing): Schema {
-  if (route.kind === "session") {
+  if (isSession(route)) {
     return {
       "101": {
         description: "The session has begun; the connection now uses the subprotocol.",
@@ -438,7 +441,7 @@ function pageSchema({ id }: StreamRoute, plain: (schema: object) => Schema): Sch
 }
 
 function answerSchema(
-  route: Exclude<Route, { readonly kind: "session" | "list" }>,
+  route: Exclude<Route, { readonly kind: "session" | "resume" | "list" }>,
   components: Components,
   plain: (schema: object) => Schema,
 ): Schema {
