@@ -20,7 +20,10 @@ export const run: Run<"events"> = async ({ flags, stdout, stderr, signal, connec
   };
   const print = async (event: EventItem): Promise<void> => {
     if (output !== "text") return printJsonLines([event], stdout);
-    const line = eventLine(event, (style, text) => styled(stdout, style, text));
+    const line = eventLine(event, {
+      paint: (style, text) => styled(stdout, style, text),
+      ...(stdout.isTTY === true ? { today: new Date().toISOString().slice(0, 10) } : {}),
+    });
     if (line !== undefined) await write(stdout, `${line}\n`);
   };
   if (flags.follow) {

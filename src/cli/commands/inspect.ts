@@ -4,7 +4,7 @@ import { StartError } from "../../errors.ts";
 import type { Run } from "../context.ts";
 import { jsonBody, printJson, printJsonBody } from "../output/json.ts";
 import { printJsonLines, printYamlDocuments } from "../output/listing.ts";
-import { note } from "../terminal.ts";
+import { tellFailure } from "../tell-failure.ts";
 
 const places = { inspect: "/v1/containers", inspectp: "/v1/pods", inspecti: "/v1/images" } as const;
 
@@ -28,7 +28,7 @@ export const run: Run<keyof typeof places> = async (ctx) => {
       answers.push(await jsonBody(await ask(operand)));
     } catch (error) {
       if (!(error instanceof CrestError) || error.status === undefined || signal.aborted) throw error;
-      await note(stderr, error.message);
+      tellFailure({ stderr }, error);
       code = 1;
     }
   }

@@ -22,6 +22,31 @@ const inspectFlags = {
 const inspectAbout =
   "Prints the answer of the API: of one as it is, of several as a list. -o jsonl has a line for each, -o yaml a document.";
 
+const statsFlags = {
+  pods: { form: "switch", about: "Pods instead of containers, with their network traffic." },
+  sort: {
+    form: "text",
+    placeholder: "BY",
+    values: ["cpu", "memory", "name", "received", "sent", "read", "written", "disk"],
+    about: "The order of the rows. Default: cpu.",
+  },
+  namespace: { form: "text", placeholder: "NAME", about: "Only pods in this namespace." },
+  pod: { form: "text", short: "p", placeholder: "POD", about: "Only containers of this pod." },
+  label: labelFlag,
+  ...filterBy("namespace", "pod", "label"),
+  interval: {
+    form: "text",
+    placeholder: "TIME",
+    about: "Time between readings, 1s to 1m. Default: 2s; 1s for a single reading.",
+  },
+  "no-stream": { form: "switch", about: "A single reading, also on a terminal." },
+  watch: { form: "switch", short: "w", about: "Reading after reading, also without a terminal." },
+  ...listFlags,
+} as const satisfies Flags;
+
+const statsAbout =
+  "On a terminal it is a live table: letters choose the order, q leaves. Otherwise it is a single reading. CPU is in per cent of one core. With --pods, names are those of pods. crest stats and crest top are the same.";
+
 export const lookCommands = {
   ps: {
     group: "look",
@@ -91,6 +116,22 @@ export const lookCommands = {
     operands: ["POD..."],
     flags: inspectFlags,
     examples: ["crest inspectp web", "crest inspectp -o yaml demo/web"],
+  },
+  stats: {
+    group: "look",
+    title: "show the usage of containers or pods, live",
+    about: statsAbout,
+    operands: ["[CONTAINER...]"],
+    flags: statsFlags,
+    examples: ["crest stats", "crest stats --no-stream --sort memory", "crest stats -w -o jsonl web"],
+  },
+  top: {
+    group: "look",
+    title: "show the usage of containers or pods, live",
+    about: statsAbout,
+    operands: ["[CONTAINER...]"],
+    flags: statsFlags,
+    examples: ["crest top", "crest top --pods --namespace demo", "crest top -o wide --sort written"],
   },
   events: {
     group: "look",

@@ -6,7 +6,8 @@ import type { CommandContext, Run } from "../context.ts";
 import { facts } from "../output/facts.ts";
 import { jsonBody, printJson } from "../output/json.ts";
 import { printYaml } from "../output/listing.ts";
-import { note, write } from "../terminal.ts";
+import { isShownInstead, tellFailure } from "../tell-failure.ts";
+import { write } from "../terminal.ts";
 
 export const run: Run<"version"> = async (ctx) => {
   const { flags, stdout, stderr } = ctx;
@@ -24,7 +25,7 @@ export const run: Run<"version"> = async (ctx) => {
       ]),
     );
   if (failure === undefined) return 0;
-  await note(stderr, failure.message);
+  tellFailure({ stderr }, failure);
   // Nothing is wrong if there is no gateway and none was named.
   return failure instanceof StartError && flags.server === undefined ? 0 : 1;
 };
@@ -48,9 +49,11 @@ async function ask({
     const gatewayVersion = response.headers.get("crest-version") ?? "unknown";
     return { server: { address, version: gatewayVersion, runtime: await jsonBody<VersionReply>(response) } };
   } catch (error) {
-    const isShown =
-      error instanceof CrestError && error.cause instanceof Error && error.cause.name === "ShownInstead";
-    if (isShown || signal.aborted || !(error instanceof CrestError || error instanceof StartError))
+    if (
+      isShownInstead(error) ||
+      signal.aborted ||
+      !(error instanceof CrestError || error instanceof StartError)
+    )
       throw error;
     return { failure: error };
   }

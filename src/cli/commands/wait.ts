@@ -4,7 +4,8 @@ import { StartError } from "../../errors.ts";
 import type { Run } from "../context.ts";
 import { wholeNumber } from "../numbers.ts";
 import { printJsonLines } from "../output/listing.ts";
-import { note, write } from "../terminal.ts";
+import { tellFailure } from "../tell-failure.ts";
+import { write } from "../terminal.ts";
 
 /** The longest wait of one request, in seconds. */
 const maxWaitSeconds = 3600;
@@ -25,7 +26,7 @@ export const run: Run<"wait"> = async ({ flags, operands, stdout, stderr, signal
       const isOfOne =
         error instanceof StartError || (error instanceof CrestError && error.status !== undefined);
       if (!isOfOne || signal.aborted || operands.length === 1) throw error;
-      await note(stderr, error.message);
+      tellFailure({ stderr }, error);
       code = 1;
     }
   }

@@ -19,19 +19,30 @@ const styles: { readonly [type: string]: Style } = {
 export const eventStyle = ({ type, exitCode = 0 }: EventItem): Style | undefined =>
   type === "container.exited" && exitCode !== 0 ? "red" : styles[type];
 
+export interface EventLineOptions {
+  /** Adds a style to a text. Default: none is added. */
+  readonly paint?: (style: Style, text: string) => string;
+  /** Times of this day (UTC) are without the date, and none have fractions: for narrow terminals. Default: whole times. */
+  readonly today?: string;
+}
+
 /** `2026-11-29T17:02:50.435Z  container.exited   default/db/postgres  3429b7e32cd93  code 3, Error`; undefined for marks. */
 export function eventLine(
   event: EventItem,
-  paint: (style: Style, text: string) => string = (_style, text) => text,
+  { paint = (_style, text) => text, today }: EventLineOptions = {},
 ): string | undefined {
   if (event.type === "bookmark") return undefined;
   const style = eventStyle(event);
   const type = printable(event.type).padEnd(typeWidth);
   const texts = [subjectOf(event), idOf(event), detailOf(event)].filter((text) => text !== "");
-  return [printable(event.time), style === undefined ? type : paint(style, type), ...texts.map(printable)]
+  const time = today === undefined ? event.time : shortTime(event.time, today);
+  return [printable(time), style === undefined ? type : paint(style, type), ...texts.map(printable)]
     .join("  ")
     .trimEnd();
 }
+
+const shortTime = (time: string, today: string): string =>
+  time.replace(/\.\d+Z$/, "Z").replace(`${today}T`, "");
 
 function subjectOf({ namespace, pod, container, image, type }: EventItem): string {
   if (type.startsWith("image.")) return imageName(image ?? "");
