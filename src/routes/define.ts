@@ -90,7 +90,7 @@ type Omitted<U extends string> = [U] extends [never]
 export type Renderer = "execOutput";
 
 /** Whose steps an answer can report, as NDJSON or server-sent events, before its result. Each has one implementation. */
-export type Progress = "pull";
+export type Progress = "pull" | "run";
 
 /** Response headers about the gateway, not the runtime. Each has one implementation. */
 export type ResponseHeader = "version";
@@ -264,6 +264,9 @@ export function custom<
       readonly success: Success;
       /** Takes an `Idempotency-Key`. A repetition gets the same answer, which is kept in memory for a day. */
       readonly idempotent?: true;
+      /** The path of the created object. Its parameters are members of the answer. */
+      readonly location?: `/v1/${string}`;
+      readonly progress?: Progress;
     },
 ): CustomRoute<Id, P> {
   return { kind: "custom", ...route } as CustomRoute<Id, P>;
@@ -371,6 +374,8 @@ export interface CustomRoute<Id extends string = string, P extends PathFields = 
   readonly body?: true;
   readonly success: Success;
   readonly idempotent?: true;
+  readonly location?: string;
+  readonly progress?: Progress;
 }
 
 export interface StreamRoute<Id extends string = string, P extends PathFields = PathFields>
@@ -403,7 +408,7 @@ export const isSession = (route: Route): route is SessionRoute | ResumeRoute =>
 export function mediaTypesOf(route: Route): readonly [MediaType, ...MediaType[]] {
   const { json, ndjson, sse, text } = mediaTypes;
   if (route.kind === "list") return [json, ndjson];
-  if (route.kind === "unary" && route.progress !== undefined) return [json, ndjson, sse];
+  if ("progress" in route && route.progress !== undefined) return [json, ndjson, sse];
   if (route.kind !== "stream") return [json];
   return route.byDefault === "text" ? [text, json, ndjson, sse] : [json, ndjson, sse, text];
 }
