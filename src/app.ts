@@ -137,6 +137,8 @@ export interface SessionSettings {
   readonly limits?: Partial<Limits>;
   /** How long to wait for a status that may never come, after a command's output has ended. Default: 30,000. */
   readonly statusGraceMs?: number;
+  /** How long a kept session waits for its client. Default: 60,000. */
+  readonly lingerMs?: number;
   /** Maximum number of open sessions. Default: 1000, the number of tokens that a runtime has. */
   readonly mostSessions?: number;
   /** CA certificates (PEM) for the runtime's streams, if they use TLS. */
@@ -204,7 +206,13 @@ export function createApp({
   );
   const logRoot = logRootOf(config.dataDir);
   const keptLogs = createKeptLogs(config.dataDir);
-  const { limits, statusGraceMs = 30_000, mostSessions = 1000, streamCa } = options.sessions ?? {};
+  const {
+    limits,
+    statusGraceMs = 30_000,
+    lingerMs: sessionLingerMs = 60_000,
+    mostSessions = 1000,
+    streamCa,
+  } = options.sessions ?? {};
   const { maxConnections, maxStreams } = shareDescriptors(descriptorLimit(), mostSessions);
   if (maxStreams < mostSessions) {
     log({
@@ -294,6 +302,7 @@ export function createApp({
       output: createOutputBudget(Math.floor(maxBufferBytes / 2)),
       limits: { ...sessionLimits, ...limits },
       statusGraceMs,
+      lingerMs: sessionLingerMs,
       streamHost: config.streamHost,
       streamCa,
     },

@@ -142,6 +142,7 @@ async function runLocked(
       sessions: {
         limits: { idleMs: config.sessionIdleMs, maxMs: config.sessionMaxMs },
         statusGraceMs: config.statusGraceMs,
+        lingerMs: config.sessionLingerMs,
         mostSessions: config.maxSessions,
         streamCa: readStreamCa(config.streamCaFile),
       },

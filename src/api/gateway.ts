@@ -24,6 +24,7 @@ import type { ReadMemoryHistory } from "../stats/container-memory.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { InvalidValue, jsonPointer } from "../wire/invalid-value.ts";
 import { type Binder, invalid, type JsonObject, respell } from "./bind.ts";
+import type { KeptSessions } from "./kept-sessions.ts";
 import type { OutputBudget } from "./output-budget.ts";
 import type { RequestAudit } from "./request-audit.ts";
 import type { Share } from "./singleflight.ts";
@@ -60,6 +61,8 @@ export interface Gateway {
   readonly logRoots: readonly string[];
   readonly logsObserver: LogsObserver;
   readonly pulls: PullRegistry;
+  /** Sessions that outlive the connections of their clients. */
+  readonly keptSessions: KeptSessions;
   /** The callers of the tokens file. */
   readonly callers: KnownCallers;
   readonly overWatch: OverWatch;

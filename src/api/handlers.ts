@@ -22,6 +22,7 @@ import { logHandlers } from "./log-routes.ts";
 import { readPostMortem } from "./post-mortem.ts";
 import { pruneImages, prunePods } from "./prune.ts";
 import { pullAnswer, requireOwnPull, visiblePull, visiblePulls } from "./pull-answer.ts";
+import { sessionHandlers } from "./session-handlers.ts";
 import type { StreamHandler } from "./stream.ts";
 import { tokenHandlers } from "./token-handlers.ts";
 import { usageHandlers } from "./usage-handlers.ts";
@@ -35,6 +36,8 @@ export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<
   getGrants: async ({ caller }, { limits }) => ({ ...grantsAnswer(caller), limits: limits.limitsOf(caller) }),
 
   ...tokenHandlers,
+
+  ...sessionHandlers,
 
   /**
    * Removes by id even if a name was given: one runtime reports success for a name and removes nothing. This removes

@@ -7,7 +7,7 @@ type HandledRoutes = typeof customRoutes & typeof streamRoutes;
 type PathOf<R> = R extends { readonly path?: infer P } ? NonNullable<P> : never;
 /** Path values, keyed by the field that the route binds them to. */
 type Named<F> = {
-  readonly [K in Extract<F, "podSandboxId" | "containerId" | "pullId" | "tokenName">]: string;
+  readonly [K in Extract<F, "podSandboxId" | "containerId" | "pullId" | "tokenName" | "sessionId">]: string;
 } & ("image.image" extends F ? { readonly image: { readonly image: string } } : unknown);
 
 /** The path's fields and the gateway's own query parameters. */

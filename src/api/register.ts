@@ -1,6 +1,6 @@
 /** Registers the route table with Fastify: each kind with its stages, each route with its grant. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { CustomRoute, Route, SessionRoute, StreamRoute } from "../routes/define.ts";
+import type { CustomRoute, ResumeRoute, Route, SessionRoute, StreamRoute } from "../routes/define.ts";
 import { refuseHandshake } from "../server/request-checks.ts";
 import { compileRoute } from "./compile-routes.ts";
 import { RequestContext } from "./context.ts";
@@ -8,7 +8,7 @@ import { type CustomHandler, customKind } from "./custom.ts";
 import { type Gateway, whenClosed } from "./gateway.ts";
 import { listKind } from "./list.ts";
 import { routerPath } from "./router-path.ts";
-import { registerSession, type SessionScope } from "./sessions.ts";
+import { registerResume, registerSession, type SessionScope } from "./sessions.ts";
 import { grantStage, type RouteKind } from "./stages.ts";
 import { type StreamHandler, streamKind } from "./stream.ts";
 import { unaryKind } from "./unary.ts";
@@ -33,6 +33,7 @@ function registerRoute(app: FastifyInstance, route: Route, scope: RouteScope): v
   else if (route.kind === "custom")
     registerPlain(app, route, gateway, (seen) => customKind(route, seen, handlerOf(route, scope.custom)));
   else if (route.kind === "session") registerSession(app, route, scope);
+  else if (route.kind === "resume") registerResume(app, route, scope);
   else registerStream(app, route, scope);
 }
 
@@ -43,7 +44,7 @@ function handlerOf<H>({ id }: CustomRoute | StreamRoute, handlers: { readonly [i
 }
 
 /** Registers a route that sends one response per request. */
-function registerPlain<R extends Exclude<Route, SessionRoute>, P, A>(
+function registerPlain<R extends Exclude<Route, SessionRoute | ResumeRoute>, P, A>(
   app: FastifyInstance,
   route: R,
   gateway: Gateway,

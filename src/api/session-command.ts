@@ -13,10 +13,12 @@ import {
   messageOf,
   type StreamChoice,
 } from "../streaming/command-session.ts";
+import { keepSession } from "../streaming/kept/kept-session.ts";
 import type { WaitingClient } from "../streaming/pending-session.ts";
 import { type Bound, invalid } from "./bind.ts";
 import type { RequestContext } from "./context.ts";
 import { encodeBound } from "./gateway.ts";
+import { createOwner, newSessionId } from "./kept-sessions.ts";
 import { counted, openConnection, type PlanOptions, type SessionPlan } from "./session-plan.ts";
 
 /** Checks the parameters of Exec. @throws {GatewayError} invalid_request: if they are invalid. */
@@ -41,8 +43,10 @@ function bindCommand(
 ): SessionPlan {
   const streams = completeStreams(bound);
   encodeBound(route.rpc, bound.message, binder);
+  const owner = bound.gatewayParams.session === "keep" ? createOwner(caller) : undefined;
   return {
     places: 1,
+    ...(owner === undefined ? {} : { whyOver: owner.whyOver }),
     open: async (client) => {
       const protocol = "v4.channel.k8s.io";
       const connection = await openConnection(route, bound.message, { gateway, sessions, client, protocol });
@@ -53,17 +57,35 @@ function bindCommand(
       if (!isAttach) await requireStart(session, client, bound.message);
       return {
         close: () => connection.destroy(),
-        begin: (socket, peer) =>
-          counted(sessions, caller, (waiting) =>
+        begin(socket, peer) {
+          const codec = channelCodec(subprotocol);
+          if (owner !== undefined) {
+            const kept = counted(sessions, caller, (waiting) =>
+              keepSession(session, {
+                id: newSessionId(),
+                type: isAttach ? "attach" : "exec",
+                containerId: String(bound.message.containerId),
+                streams,
+                limits: sessions.limits,
+                lingerMs: sessions.lingerMs,
+                waiting,
+              }),
+            );
+            gateway.keptSessions.add(kept, owner);
+            kept.connect(socket, { codec, peer, from: 0 });
+            return kept;
+          }
+          return counted(sessions, caller, (waiting) =>
             bridge(socket, session, {
               streams,
-              codec: channelCodec(subprotocol),
+              codec,
               limits: sessions.limits,
               waiting,
               neverStall: isAttach,
               peer,
             }),
-          ),
+          );
+        },
       };
     },
   };

@@ -3,6 +3,7 @@ import type { Caller } from "../access/authorize.ts";
 import { call } from "../cri/call.ts";
 import { accountOf } from "../limits/caller-limiter.ts";
 import type { SessionRoute } from "../routes/define.ts";
+import type { WhyOver } from "../server/over-watch.ts";
 import type { Bridged } from "../streaming/bridge.ts";
 import type { Subprotocol } from "../streaming/channels.ts";
 import type { DialOptions } from "../streaming/dial.ts";
@@ -22,6 +23,8 @@ export interface SessionOptions {
   readonly output: OutputBudget;
   /** See `CommandSessionOptions`. */
   readonly statusGraceMs: number;
+  /** How long a kept session waits for its client, in milliseconds. */
+  readonly lingerMs: number;
   readonly streamHost?: string | undefined;
   readonly streamCa?: string | undefined;
 }
@@ -30,6 +33,8 @@ export interface SessionOptions {
 export interface SessionPlan {
   /** Number of connections to the runtime that it opens. */
   readonly places: number;
+  /** Why the session may not go on, if that is not its caller's `whyOver`. */
+  readonly whyOver?: WhyOver;
   /**
    * Opens them.
    *
@@ -48,11 +53,11 @@ export interface PlanOptions {
 }
 
 /** Begins a session. Its waiting output counts against the caller's budget until it ends. */
-export function counted(
+export function counted<S extends Bridged>(
   { output }: SessionOptions,
   caller: Caller,
-  begin: (waiting: WaitingOutput) => Bridged,
-): Bridged {
+  begin: (waiting: WaitingOutput) => S,
+): S {
   const waiting = output.reserve(accountOf(caller), 0);
   const session = begin(waiting);
   void session.ended.finally(waiting.release);

@@ -1,16 +1,18 @@
 /** Session routes: exec, attach and port forwarding over WebSocket. */
 import type { FastifyInstance } from "fastify";
 import { GatewayError } from "../errors.ts";
-import type { SessionRoute } from "../routes/define.ts";
+import type { ResumeRoute, SessionRoute } from "../routes/define.ts";
 import { secretsIn, withoutSecrets } from "../runtimes/secrets.ts";
 import type { Subprotocol } from "../streaming/channels.ts";
 import type { PendingSession, WaitingClient } from "../streaming/pending-session.ts";
 import { createBinder } from "./bind.ts";
 import { compileRoute } from "./compile-routes.ts";
+import type { RequestContext } from "./context.ts";
 import type { Gateway } from "./gateway.ts";
 import { bindAttach, bindExec } from "./session-command.ts";
 import { bindForward } from "./session-forward.ts";
 import type { SessionOptions, SessionPlan, SessionRpc } from "./session-plan.ts";
+import { bindResume } from "./session-resume.ts";
 import type { RouteKind } from "./stages.ts";
 import { registerUpgrade } from "./upgrade-route.ts";
 import { type ChosenProtocols, checkHandshake, chooseProtocol } from "./websockets.ts";
@@ -22,14 +24,24 @@ export interface SessionScope {
 }
 
 export function registerSession(app: FastifyInstance, route: SessionRoute, scope: SessionScope): void {
-  const { gateway, sessions } = scope;
+  registerWith(app, route, scope, (seen) => sessionKind(route, { ...scope, gateway: seen }));
+}
+
+export function registerResume(app: FastifyInstance, route: ResumeRoute, scope: SessionScope): void {
+  registerWith(app, route, scope, (seen) => resumeKind(route, { ...scope, gateway: seen }));
+}
+
+function registerWith<R extends SessionRoute | ResumeRoute>(
+  app: FastifyInstance,
+  route: R,
+  { gateway, sessions }: SessionScope,
+  kindOf: (gateway: Gateway) => RouteKind<R, Opening, PendingSession>,
+): void {
   registerUpgrade(app, {
     route,
     gateway,
     registry: sessions.registry,
-    stagesFor: compileRoute<SessionRoute, Opening, PendingSession>(route, gateway, (seen) =>
-      sessionKind(route, { ...scope, gateway: seen }),
-    ),
+    stagesFor: compileRoute<R, Opening, PendingSession>(route, gateway, kindOf),
     sessionOf: (session) => session,
     handler: async () => {
       throw new GatewayError(
@@ -62,18 +74,47 @@ function sessionKind(
   return {
     binder,
     bind(ctx) {
-      checkHandshake(ctx.request);
-      const subprotocol = chooseProtocol(route.subprotocols as readonly Subprotocol[], ctx.request.raw);
-      if (subprotocol !== undefined) chosen.set(ctx.request.raw, subprotocol);
+      const subprotocol = shakeHands(ctx, chosen);
       ctx.bound = binder.bind(ctx.parts);
       return bind(ctx, { gateway, sessions, binder, subprotocol });
     },
-    async call(_ctx, { open, client }) {
-      if (client === undefined) throw new TypeError("A session without a client");
-      return open(client);
-    },
+    call: openPlan,
     answer: () => undefined,
     explain: ({ bound }, { error }) =>
       error instanceof GatewayError ? withoutSecrets(error, secretsIn(route.rpc, bound.message)) : error,
   };
+}
+
+/** The stages that decide are those of the session's container, at this moment. */
+function resumeKind(
+  route: ResumeRoute,
+  { gateway, sessions, chosen }: SessionScope,
+): RouteKind<ResumeRoute, Opening, PendingSession> {
+  const binder = createBinder(route);
+  return {
+    binder,
+    bind(ctx) {
+      const subprotocol = shakeHands(ctx, chosen);
+      ctx.bound = binder.bind(ctx.parts);
+      return bindResume(ctx, { gateway, sessions, binder, subprotocol });
+    },
+    call: openPlan,
+    answer: () => undefined,
+  };
+}
+
+/** @returns The subprotocol that the session uses. @throws {GatewayError} if the handshake is invalid. */
+function shakeHands(
+  { route, request }: RequestContext<SessionRoute | ResumeRoute>,
+  chosen: ChosenProtocols,
+): Subprotocol | undefined {
+  checkHandshake(request);
+  const subprotocol = chooseProtocol(route.subprotocols as readonly Subprotocol[], request.raw);
+  if (subprotocol !== undefined) chosen.set(request.raw, subprotocol);
+  return subprotocol;
+}
+
+async function openPlan(_ctx: RequestContext, { open, client }: Opening): Promise<PendingSession> {
+  if (client === undefined) throw new TypeError("A session without a client");
+  return open(client);
 }

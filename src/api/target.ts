@@ -81,8 +81,9 @@ async function refuseReadable(
   requireGrant(allow, caller, await inventory.podOf(kind, id));
 }
 
-/** The pod or container that the route's path names, if any. */
-export function namedBy({ path = {} }: Pick<Route, "path">): Named | undefined {
+/** The pod or container that the route's path names, if any. A kept session names the container that it is in. */
+export function namedBy({ path = {}, kind }: Pick<Route, "path" | "kind">): Named | undefined {
+  if (kind === "resume") return { kind: "container", field: "containerId" };
   const { podSandboxId, containerId } = path;
   if (podSandboxId !== undefined) return { kind: "pod", field: podSandboxId };
   if (containerId !== undefined) return { kind: "container", field: containerId };

@@ -7,6 +7,7 @@
 import type { WebSocket } from "@fastify/websocket";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Route } from "../routes/define.ts";
+import type { WhyOver } from "../server/over-watch.ts";
 import { forgetResponse } from "../server/pending-responses.ts";
 import type { Bridged } from "../streaming/bridge.ts";
 import { type PendingSession, prepareSession, type WaitingClient } from "../streaming/pending-session.ts";
@@ -21,6 +22,8 @@ import { grantStage } from "./stages.ts";
 export interface UpgradePlan {
   /** Number of places among the sessions. */
   readonly places: number;
+  /** Why the session may not go on. Default: that of its caller. */
+  readonly whyOver?: WhyOver;
   /** Set before the runtime is called. */
   readonly client?: WaitingClient;
 }
@@ -57,7 +60,7 @@ export function registerUpgrade<R extends Route, P extends UpgradePlan, A>(
       const plan = await stages.begin(ctx);
       const { caller } = ctx;
       const take = (places: number) => gateway.limits.take(limit, caller, places);
-      const place = { registry, places: plan.places, take, whyOver: caller.whyOver };
+      const place = { registry, places: plan.places, take, whyOver: plan.whyOver ?? caller.whyOver };
       const begin = await prepareSession(request.raw.socket, place, async (client) => {
         ctx.onCancel = client.onCancel;
         return sessionOf(await stages.proceed(ctx, { ...plan, client }));

@@ -1,10 +1,12 @@
 /** What the generated operations are made of: one way to call for each kind of operation. */
-import { type CommandSession, openCommand } from "./command-session.ts";
+import { type ChannelHandlers, openChannels } from "./channel-socket.ts";
+import { type CommandSession, type OpenCommand, openCommand } from "./command-session.ts";
 import { CrestError } from "./crest-error.ts";
 import type {
   ContainerStatusReply,
   EventItem,
   EventList,
+  ListSessionsAnswer,
   LogItem,
   LogPage,
   PullImageItem,
@@ -12,6 +14,7 @@ import type {
   WaitContainerAnswer,
 } from "./gen/types.ts";
 import { type Items, iterate, type StreamOptions } from "./items.ts";
+import { type KeepOptions, type Opening, openKept } from "./kept-channels.ts";
 import { type AnyPage, createList, type List, type Paging } from "./list.ts";
 import { openPorts, type PortSession } from "./port-session.ts";
 import { type Resume, resumeEvents, resumeLogs, resumePull, resumeUsage, resumeWait } from "./resume.ts";
@@ -19,6 +22,9 @@ import { type Call, type CallOptions, jsonOf, type Server, segment } from "./ser
 
 /** What a session takes. Browsers cannot set headers for a WebSocket. */
 export type SessionOptions = Pick<CallOptions, "signal">;
+
+/** The same for a command. All but `signal` is for those with `session: "keep"`. */
+export interface CommandSessionOptions extends SessionOptions, KeepOptions {}
 
 export interface Calls {
   /** An answer of JSON. */
@@ -35,8 +41,9 @@ export interface Calls {
   usage<Item>(call: Call, options?: StreamOptions): Items<Item, Item>;
   wait(call: Call, options?: StreamOptions): Items<WaitContainerAnswer, WaitContainerAnswer>;
   pull(call: Call, options?: StreamOptions): Items<PullImageItem, PullImageReply>;
-  exec(call: Call, containerId: string, options?: SessionOptions): Promise<CommandSession>;
-  attach(call: Call, containerId: string, options?: SessionOptions): Promise<CommandSession>;
+  exec(call: Call, containerId: string, options?: CommandSessionOptions): Promise<CommandSession>;
+  attach(call: Call, containerId: string, options?: CommandSessionOptions): Promise<CommandSession>;
+  resume(call: Call, sessionId: string, options?: CommandSessionOptions): Promise<CommandSession>;
   forward(
     call: Call,
     podSandboxId: string,
@@ -100,15 +107,14 @@ export function createCalls(server: Server): Calls {
         throw new CrestError("invalid_answer", "The pull ended without a result");
       }),
     exec: (call, containerId, options = {}) =>
-      opened(call, options, (place) => openCommand({ ...place, whyNot: whyNoContainer(containerId, place) })),
+      command(call, options, { whyNot: (place) => whyNoContainer(containerId, place) }),
     attach: (call, containerId, options = {}) =>
-      opened(call, options, (place) =>
-        openCommand({
-          ...place,
-          whyNot: whyNoContainer(containerId, place),
-          exitCode: () => waited(containerId, options.signal),
-        }),
-      ),
+      command(call, options, {
+        whyNot: (place) => whyNoContainer(containerId, place),
+        exitCode: () => waited(containerId, options.signal),
+      }),
+    resume: (call, sessionId, options = {}) =>
+      openCommand((handlers) => kept(call, options, { sessionId, handlers })),
     forward: (call, podSandboxId, ports, options = {}) =>
       opened(call, options, (place) =>
         openPorts({
@@ -119,6 +125,81 @@ export function createCalls(server: Server): Calls {
       ),
   };
 
+  interface CommandParts {
+    readonly whyNot: (place: Place) => () => Promise<CrestError>;
+    readonly exitCode?: () => Promise<number>;
+  }
+
+  /** Runs a command, or attaches to one. */
+  function command(
+    call: Call,
+    options: CommandSessionOptions,
+    { whyNot: whyNoCommand, exitCode }: CommandParts,
+  ): Promise<CommandSession> {
+    const { session, stdin }: { readonly session?: string; readonly stdin?: boolean } = call.query;
+    return openCommand(async (handlers) => {
+      if (session === "keep") return kept(call, options, { whyNot: whyNoCommand, handlers });
+      const socket = await opened(call, options, (place) =>
+        openChannels({ ...place, subprotocol: "v5.channel.k8s.io", handlers, whyNot: whyNoCommand(place) }),
+      );
+      return { socket, exitCode, hasInput: stdin === true };
+    });
+  }
+
+  interface KeptParts {
+    readonly handlers: ChannelHandlers;
+    /** Default: the session is there already. */
+    readonly whyNot?: CommandParts["whyNot"];
+    /** Absent for a new session. */
+    readonly sessionId?: string;
+  }
+
+  /** Opens a session that outlives its connections, or goes on with one. */
+  async function kept(
+    call: Call,
+    options: CommandSessionOptions,
+    { handlers, whyNot: whyNoCommand, sessionId = "" }: KeptParts,
+  ): Promise<OpenCommand> {
+    const { from = 0 }: { readonly from?: number } = sessionId === "" ? {} : call.query;
+    const opening = (own: Call, why: (place: Place) => () => Promise<CrestError>): Promise<Opening> =>
+      opened(own, { signal: options.signal }, async (place) => ({ ...place, whyNot: why(place) }));
+    const again = (id: string, position: number): Promise<Opening> =>
+      opening(
+        {
+          method: "GET",
+          path: `/v1/sessions/${segment("sessionId", id)}/connect`,
+          query: { from: position },
+        },
+        (place) => whyNoSession(id, place),
+      );
+    const socket = await openKept({
+      ...options,
+      signal: options.signal,
+      handlers,
+      from,
+      first: await (whyNoCommand === undefined ? again(sessionId, from) : opening(call, whyNoCommand)),
+      next: again,
+      end: (id) =>
+        void server
+          .send({ method: "DELETE", path: `/v1/sessions/${segment("sessionId", id)}`, query: {} })
+          .then((response) => response.text())
+          .catch(() => undefined),
+    });
+    const { type, containerId, stdin } = socket.facts;
+    return {
+      ...{ socket, kept: socket, hasInput: stdin },
+      exitCode: type === "attach" ? () => waited(containerId, options.signal) : undefined,
+    };
+  }
+
+  function whyNoSession(sessionId: string, place: Place): () => Promise<CrestError> {
+    return whyNot<ListSessionsAnswer>(place, "/v1/sessions", ({ sessions }) =>
+      sessions.some(({ id }) => id === sessionId)
+        ? undefined
+        : new CrestError("not_found", `Session "${sessionId}" has ended, or is not this caller's`),
+    );
+  }
+
   /** What every session needs to open. */
   async function opened<T>(
     call: Call,
@@ -127,15 +208,7 @@ export function createCalls(server: Server): Calls {
   ): Promise<T> {
     signal?.throwIfAborted();
     const token = await server.token();
-    const { stdin }: { readonly stdin?: boolean } = call.query;
-    return open({
-      call,
-      signal,
-      token,
-      url: server.urlOf(call),
-      WebSocket: server.WebSocket,
-      hasInput: stdin === true,
-    });
+    return open({ call, signal, token, url: server.urlOf(call), WebSocket: server.WebSocket });
   }
 
   function whyNoContainer(containerId: string, place: Place): () => Promise<CrestError> {
@@ -182,7 +255,6 @@ interface Place {
   readonly token: string;
   readonly signal: AbortSignal | undefined;
   readonly WebSocket: Server["WebSocket"];
-  readonly hasInput: boolean;
 }
 
 async function lastOf<Item>(items: AsyncIterable<Item>): Promise<Item> {

@@ -27,8 +27,11 @@ const bearerPrefix = "base64url.bearer.authorization.k8s.io.";
 
 export interface ChannelHandlers {
   message(channel: number, payload: Uint8Array): void;
-  /** Called once, when nothing comes any more. `error` is absent if the gateway closed the session in order. */
-  closed(error?: unknown): void;
+  /**
+   * Called once, when nothing comes any more. `error` is absent if the gateway closed the session in order; `code` is
+   * absent if the program closed it.
+   */
+  closed(error?: unknown, code?: number): void;
 }
 
 export interface ChannelSocket {
@@ -42,8 +45,10 @@ export interface ChannelSocket {
   send(channel: number, payload: Uint8Array): Promise<void>;
   /** Compares what waits in `queues` with the limits. */
   balance(queues: readonly ByteQueue[]): void;
-  /** Ends the session for a reason of the program. */
-  close(reason?: unknown): void;
+  /** Ends the session for a reason of the program. Default code: 1000. */
+  close(reason?: unknown, code?: number): void;
+  /** Whether nothing is read, because the program does not read either. */
+  readonly isPaused: boolean;
 }
 
 export interface OpenOptions {
@@ -72,11 +77,11 @@ export async function openChannels(options: OpenOptions): Promise<ChannelSocket>
 
   let ended: { readonly error: unknown } | undefined;
   let isPaused = false;
-  const end = (error: unknown): void => {
+  const end = (error: unknown, code?: number): void => {
     if (ended !== undefined) return;
     ended = { error };
     signal?.removeEventListener("abort", abort);
-    handlers.closed(...(error === undefined ? [] : [error]));
+    handlers.closed(error, code);
   };
   function close(reason: unknown, code = 1000): void {
     if (ended !== undefined) return;
@@ -97,7 +102,7 @@ export async function openChannels(options: OpenOptions): Promise<ChannelSocket>
     isOpen = true;
   });
   socket.addEventListener("close", ({ code, reason }) => {
-    if (isOpen) end(code === 1000 ? undefined : lost(code, reason));
+    if (isOpen) end(code === 1000 ? undefined : lost(code, reason), code ?? 1006);
   });
   signal?.addEventListener("abort", abort, { once: true });
   await opened(socket, options).catch((error: unknown) => {
@@ -154,7 +159,11 @@ export async function openChannels(options: OpenOptions): Promise<ChannelSocket>
         close(new CrestError("reader_too_slow", detail), tooSlowCode);
       }
     },
-    close: (reason = new CrestError("session_closed", "The program closed the session")) => close(reason),
+    get isPaused() {
+      return isPaused;
+    },
+    close: (reason = new CrestError("session_closed", "The program closed the session"), code) =>
+      close(reason, code),
   };
 }
 

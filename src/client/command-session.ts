@@ -1,7 +1,8 @@
 /** Commands in containers: exec and attach. */
 import { ByteQueue } from "./byte-queue.ts";
-import { type ChannelSocket, type OpenOptions, openChannels, unwatched } from "./channel-socket.ts";
+import { type ChannelHandlers, type ChannelSocket, unwatched } from "./channel-socket.ts";
 import { CrestError } from "./crest-error.ts";
+import type { KeptChannels } from "./kept-channels.ts";
 
 /** Where a program writes bytes. */
 export interface ByteWriter {
@@ -25,7 +26,11 @@ export interface TerminalSize {
 /**
  * A command that runs. Read its output, or ask for none (`stdout: false`, `stderr: false`): with `ws` the command waits while
  * 1 MiB is unread; elsewhere the session fails with `reader_too_slow` at 16 MiB. Leaving the loop over an output drops the
- * rest of it. If the connection is lost, everything below fails with `connection_lost`; a session is not opened again.
+ * rest of it. If the connection is lost, everything below fails with `connection_lost`.
+ *
+ * With the parameter `session: "keep"`, the session goes on over another connection instead: nothing is missing and nothing
+ * comes twice. That fails with `connection_lost` if the gateway cannot be reached in time, or no longer has all the output
+ * of a command without a terminal, and with `session_taken_over` if another client goes on with the session.
  */
 export interface CommandSession {
   /** Pieces of the output as they come, at least a byte each. For one reader. */
@@ -43,14 +48,35 @@ export interface CommandSession {
   readonly exitCode: Promise<number>;
   /** Ends the session at once. On containerd 2 the command is killed; elsewhere it may go on. */
   close(): void;
+  /** What a session with `session: "keep"` has besides; undefined for others. */
+  readonly kept: KeptSessionHandle | undefined;
+}
+
+/** A session that outlives its connections. */
+export interface KeptSessionHandle {
+  /** For `resumeSession`, `endSession` and `listSessions`. */
+  readonly id: string;
+  /** Output that the gateway no longer had when `resumeSession` went on, in bytes. 0 for a new session. */
+  readonly lostBytes: number;
+  /** How long the gateway keeps the session without a connection, in seconds. */
+  readonly lingerSeconds: number;
+  /**
+   * Leaves the session without ending it: within `lingerSeconds`, `resumeSession` goes on with it. Everything of this session
+   * ends as after `close()`.
+   */
+  detach(): void;
 }
 
 const channel = { stdin: 0, stdout: 1, stderr: 2, status: 3, resize: 4, halfClose: 255 } as const;
 
-export interface CommandOptions extends Omit<OpenOptions, "subprotocol" | "handlers"> {
+/** An open session. */
+export interface OpenCommand {
+  readonly socket: ChannelSocket;
   readonly hasInput: boolean;
   /** For a session whose status does not have the exit code. */
-  readonly exitCode?: () => Promise<number>;
+  readonly exitCode?: (() => Promise<number>) | undefined;
+  /** Absent if the session is not kept. */
+  readonly kept?: KeptChannels;
 }
 
 /** Kubernetes' Status: what the runtime says at the end. */
@@ -62,7 +88,9 @@ interface Status {
 }
 
 /** Opens the session. @throws {CrestError} */
-export async function openCommand(options: CommandOptions): Promise<CommandSession> {
+export async function openCommand(
+  open: (handlers: ChannelHandlers) => Promise<OpenCommand>,
+): Promise<CommandSession> {
   let socket: ChannelSocket | undefined;
   const balance = (): void => socket?.balance([stdout, stderr]);
   const stdout = new ByteQueue(balance);
@@ -78,38 +106,36 @@ export async function openCommand(options: CommandOptions): Promise<CommandSessi
   // It may be left unused.
   exitCode.catch(() => undefined);
 
-  socket = await openChannels({
-    ...options,
-    subprotocol: "v5.channel.k8s.io",
-    handlers: {
-      message(number, payload) {
-        if (number === channel.status && payload.length > 0) {
-          isOver = true;
-          try {
-            const code = exitCodeIn(payload);
-            for (const output of outputs) output.end();
-            settle(code === 0 && options.exitCode !== undefined ? options.exitCode() : code);
-          } catch (error) {
-            // Some of the output may be missing.
-            for (const output of outputs) output.fail(error);
-            fail(error);
-          }
+  const opening = open({
+    message(number, payload) {
+      if (number === channel.status && payload.length > 0) {
+        isOver = true;
+        try {
+          const code = exitCodeIn(payload);
+          for (const output of outputs) output.end();
+          settle(opening.then((opened) => (code === 0 ? (opened.exitCode?.() ?? code) : code)));
+        } catch (error) {
+          // Some of the output may be missing.
+          for (const output of outputs) output.fail(error);
+          fail(error);
         }
-        if (number === channel.stdout) stdout.push(payload);
-        else if (number === channel.stderr) stderr.push(payload);
-        balance();
-      },
-      closed(error = new CrestError("connection_lost", "The session ended without the command's status")) {
-        const isClosed = error instanceof CrestError && error.code === "session_closed";
-        for (const output of outputs) isClosed ? output.end() : output.fail(error);
-        fail(error);
-      },
+      }
+      if (number === channel.stdout) stdout.push(payload);
+      else if (number === channel.stderr) stderr.push(payload);
+      balance();
+    },
+    closed(error = new CrestError("connection_lost", "The session ended without the command's status")) {
+      const isClosed = error instanceof CrestError && error.code === "session_closed";
+      for (const output of outputs) isClosed ? output.end() : output.fail(error);
+      fail(error);
     },
   });
+  const { hasInput, kept, ...opened } = await opening;
+  socket = opened.socket;
   balance();
   const { write, send, close } = socket;
   async function input(send: () => Promise<void>): Promise<void> {
-    if (!options.hasInput) throw new TypeError("The session has no input: open it with stdin: true");
+    if (!hasInput) throw new TypeError("The session has no input: open it with stdin: true");
     if (isOver) throw new CrestError("session_closed", "Cannot write: the command has ended");
     await send();
   }
@@ -130,6 +156,12 @@ export async function openCommand(options: CommandOptions): Promise<CommandSessi
     },
     exitCode,
     close: () => close(),
+    kept: kept && {
+      id: kept.facts.id,
+      lostBytes: kept.lostBytes,
+      lingerSeconds: kept.facts.lingerSeconds,
+      detach: kept.detach,
+    },
   };
 }
 

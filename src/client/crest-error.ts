@@ -15,6 +15,8 @@ export type ClientErrorCode =
   | "session_failed"
   /** The program closed the session before its end. */
   | "session_closed"
+  /** Another connection has taken over a kept session. */
+  | "session_taken_over"
   /** The program does not read the output of a session, on a platform that cannot pause a WebSocket. */
   | "reader_too_slow";
 

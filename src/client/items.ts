@@ -7,18 +7,9 @@
 import { CrestError, errorOf, parseProblem } from "./crest-error.ts";
 import { readEvents } from "./event-stream.ts";
 import type { FetchResponse } from "./platform.ts";
+import { isPassing, pause, pauseMs, type Reconnection } from "./reconnection.ts";
 import type { Resume } from "./resume.ts";
 import type { Call, CallOptions, Server } from "./server.ts";
-
-/** What is known when a connection is lost and the next attempt is decided. */
-export interface Reconnection {
-  /** Why the connection ended, or why the attempt before failed. */
-  readonly error: CrestError;
-  /** 1 for the first attempt after a loss. */
-  readonly attempt: number;
-  /** Milliseconds until the attempt. */
-  readonly delayMs: number;
-}
 
 export interface StreamOptions extends CallOptions {
   /** `false`: a lost connection ends the sequence with its error. Default: true. */
@@ -40,26 +31,7 @@ export interface Items<Item, Answer> extends AsyncIterable<Item> {
   answer(): Promise<Answer>;
 }
 
-const firstPauseMs = 250;
-const longestPauseMs = 10_000;
 const defaultGiveUpAfterMs = 300_000;
-
-/** Failures that pass by themselves. A problem that the request itself causes would only come again. */
-const passing: ReadonlySet<string> = new Set([
-  "connection_failed",
-  "connection_lost",
-  "shutting_down",
-  "runtime_unavailable",
-  "overloaded",
-  "too_many_sessions",
-]);
-/** What a proxy answers while the gateway is away. */
-const passingStatus: ReadonlySet<number> = new Set([502, 503, 504]);
-
-function isPassing(error: unknown): error is CrestError {
-  if (!(error instanceof CrestError)) return false;
-  return passing.has(error.code) || (error.code === "invalid_answer" && passingStatus.has(error.status ?? 0));
-}
 
 /** The items of one iteration. */
 export function iterate<Item>(
@@ -160,26 +132,6 @@ async function* follow<Item>(
   } finally {
     stop.abort(left);
   }
-}
-
-/** Half of it is random, so that not all clients of a gateway come back at once. */
-function pauseMs(attempt: number, retryAfter: number | undefined): number {
-  const most = Math.min(firstPauseMs * 2 ** (attempt - 1), longestPauseMs);
-  return Math.max(Math.round(most * (0.5 + Math.random() / 2)), (retryAfter ?? 0) * 1000);
-}
-
-/** Waits, but not after `signal` aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    if (signal.aborted) end();
-    else signal.addEventListener("abort", end, { once: true });
-  });
 }
 
 function bodyOf({ body, headers, status }: FetchResponse) {

@@ -166,6 +166,7 @@ export interface GatewaySettings {
   readonly sessionIdleMs?: number | undefined;
   /** Ends a session after this many milliseconds, at most 24 h; 0: never. Default: 0. */
   readonly sessionMaxMs?: number | undefined;
+  readonly sessionLingerMs?: number | undefined;
   /**
    * Maximum run time in milliseconds of a command started with `POST .../exec`, at most 24 h; 0: no limit. It is both
    * the default and the maximum timeout of a request. Default: 1 h.

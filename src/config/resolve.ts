@@ -55,6 +55,7 @@ export interface Config {
   readonly maxSessions: number;
   readonly sessionIdleMs: number;
   readonly sessionMaxMs: number;
+  readonly sessionLingerMs: number;
   readonly execMaxMs: number;
   readonly statusGraceMs: number;
   /** `baseline`, `restricted`, or the path of a policy file. */

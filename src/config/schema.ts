@@ -346,6 +346,14 @@ const plain = {
       default: 0,
     }),
   ),
+  sessionLingerMs: Type.Optional(
+    duration({
+      group: "sessions",
+      description:
+        "How long a session with session=keep waits for its client after the connection was lost. Then its command ends as that of any other session; 0 at once.",
+      default: 60_000,
+    }),
+  ),
   execMaxMs: Type.Optional(
     duration({
       group: "sessions",

@@ -5,7 +5,7 @@ import { routerPath } from "../api/router-path.ts";
 import type { AuditedRequest, AuditObject } from "../audit/event.ts";
 import { fieldAt } from "../cri/codec.ts";
 import { methods } from "../gen/methods.ts";
-import type { Route } from "../routes/define.ts";
+import { isSession, type Route } from "../routes/define.ts";
 import { pathOf } from "../server/problems.ts";
 import type { LoggedConfig } from "./request-log.ts";
 
@@ -51,7 +51,7 @@ function verbOf(method: string, route: Route | undefined): string {
 }
 
 const verbOfRead = (route: Route | undefined): string =>
-  route?.kind === "session"
+  route !== undefined && isSession(route)
     ? "create"
     : route?.kind === "list"
       ? "list"

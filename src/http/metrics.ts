@@ -78,7 +78,10 @@ export function countAnswers(app: FastifyInstance, metrics: GatewayMetrics): voi
   const ids = new Map(
     routes.map(({ id, kind, http }) => {
       const [method = "", path = ""] = http.split(" ");
-      return [`${method} ${routerPath(path)}`, { id, lasts: kind === "session" || kind === "stream" }];
+      return [
+        `${method} ${routerPath(path)}`,
+        { id, lasts: kind === "session" || kind === "resume" || kind === "stream" },
+      ];
     }),
   );
   app.addHook("onResponse", async (request, reply) => {

@@ -14,6 +14,7 @@ import type { PodPolicy } from "../access/policy/pod-policy.ts";
 import { bodyLimitBytes, registerBodies } from "../api/bodies.ts";
 import type { Gateway } from "../api/gateway.ts";
 import { handlers, streamHandlers } from "../api/handlers.ts";
+import { createKeptSessions } from "../api/kept-sessions.ts";
 import type { OutputBudget } from "../api/output-budget.ts";
 import { registerRoutes } from "../api/register.ts";
 import { loadDialler, type SessionOptions } from "../api/session-plan.ts";
@@ -31,6 +32,7 @@ import type { Connections } from "../limits/connections.ts";
 import type { KeptLogs } from "../logs/keeping/kept-logs.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
+import { isSession } from "../routes/define.ts";
 import { routes } from "../routes/index.ts";
 import type { FindCheckpoints } from "../runtimes/checkpoint-images.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
@@ -255,6 +257,7 @@ export function createServer(options: ServerOptions): Server {
 
   const gateway: Gateway = {
     ...options,
+    keptSessions: createKeptSessions(),
     logsObserver: options.metrics.logs,
     containers: options.containersOf({
       runtime: options.runtime,
@@ -360,7 +363,7 @@ function routeRefusal({ method, url }: FastifyRequest): GatewayError {
 /** Points a SPDY client to the WebSocket at the same path. Elsewhere the offer is ignored. */
 function refuseSpdy({ url }: FastifyRequest): void {
   const path = pathOf(url);
-  const sessionRoutes = routes.filter(({ kind }) => kind === "session");
+  const sessionRoutes = routes.filter(isSession);
   if (!allowedMethods(sessionRoutes, path).includes("GET")) return;
   throw new GatewayError("upgrade_required", `SPDY is not supported, use the WebSocket: GET ${path}`, {
     headers: { upgrade: "websocket", connection: "upgrade" },

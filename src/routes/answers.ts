@@ -234,6 +234,38 @@ export const RevokedTokens = Type.Object(
   { description: "What was revoked." },
 );
 
+export const KeptSession = Type.Object(
+  {
+    id: Type.String({ description: "Id of the session." }),
+    type: oneOf(["exec", "attach"], "Whether it is a command or the main process of the container."),
+    containerId: Type.String({ description: "Id of the container." }),
+    caller: Type.String({ description: "Name of the caller who began it." }),
+    stdin: Type.Boolean({ description: "Whether it takes input." }),
+    tty: Type.Boolean({ description: "Whether it has a terminal." }),
+    begun: Type.String({ description: "When it began (RFC 3339)." }),
+    connected: Type.Boolean({ description: "Whether a client is connected." }),
+    lost: Type.Optional(
+      Type.String({ description: "When the last connection ended (RFC 3339). Absent while connected." }),
+    ),
+    ends: Type.Optional(
+      Type.String({ description: "When the session ends if no client connects. Absent while connected." }),
+    ),
+    exited: Type.Boolean({
+      description: "Whether the command has ended. Its status is kept with the output.",
+    }),
+    input: integer("Position of the input: bytes of stdin so far; its end counts as one more."),
+    output: integer("Position of the output: bytes of stdout and stderr so far."),
+  },
+  { $id: "KeptSession", description: "A session that waits for its client when the connection is lost." },
+);
+
+export const KeptSessionList = Type.Object(
+  {
+    sessions: Type.Array(KeptSession, { description: "The sessions, in the order in which they began." }),
+  },
+  { description: "The kept sessions that the caller began; for the operator, those of all callers." },
+);
+
 /** Route -> its body, where the handler checks it. */
 export const requests = {
   createToken: Type.Object(
@@ -891,6 +923,8 @@ export const answers = {
   listTokens: Tokens,
   createToken: MadeToken,
   revokeToken: RevokedTokens,
+  listSessions: KeptSessionList,
+  endSession: KeptSession,
   waitContainer: WaitAnswer,
   getPostMortem: PostMortem,
   watchContainerStats: LiveUsages,

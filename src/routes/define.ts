@@ -220,6 +220,20 @@ export function session<
   return { kind: "session", ...route } as SessionRoute<Id>;
 }
 
+/** Declares a WebSocket that goes on with a kept session. It needs the grant for the session's container again. */
+export function resume<const Id extends string, const H extends `GET /${string}`>(
+  route: Base<Id, H> & {
+    readonly path: { readonly [K in Params<H>]: "sessionId" };
+    /** The RPCs that are called to find the container. */
+    readonly uses: readonly Rpc[];
+    readonly gatewayParams: { readonly [name: string]: GatewayParam };
+    /** In order of preference. */
+    readonly subprotocols: readonly [string, ...string[]];
+  },
+): ResumeRoute<Id> {
+  return { kind: "resume", ...route } as ResumeRoute<Id>;
+}
+
 /** Declares a route that no single RPC answers. Its handler is found by `id`; a missing one does not compile. */
 export function custom<
   const Id extends string,
@@ -321,8 +335,14 @@ export interface SessionRoute<Id extends string = string> extends AnyRoute<Id> {
   readonly subprotocols: readonly string[];
 }
 
+export interface ResumeRoute<Id extends string = string> extends AnyRoute<Id> {
+  readonly kind: "resume";
+  readonly uses: readonly Rpc[];
+  readonly subprotocols: readonly string[];
+}
+
 /** The fields that path parameters may set on a route without an RPC. */
-type PathField = "podSandboxId" | "containerId" | "image.image" | "pullId" | "tokenName";
+type PathField = "podSandboxId" | "containerId" | "image.image" | "pullId" | "tokenName" | "sessionId";
 type PathFields = { readonly [name: string]: PathField };
 
 export interface CustomRoute<Id extends string = string, P extends PathFields = PathFields>
@@ -349,8 +369,13 @@ export type Route<Id extends string = string> =
   | UnaryRoute<Id>
   | ListRoute<Id>
   | SessionRoute<Id>
+  | ResumeRoute<Id>
   | CustomRoute<Id>
   | StreamRoute<Id>;
+
+/** Whether a route is a WebSocket session, new or kept. */
+export const isSession = (route: Route): route is SessionRoute | ResumeRoute =>
+  route.kind === "session" || route.kind === "resume";
 
 /** The media types that a route can return. The first is used without an `Accept` header. */
 export function mediaTypesOf(route: Route): readonly [MediaType, ...MediaType[]] {

@@ -6,12 +6,13 @@ import { imageRemoval, images, pulls } from "./images.ts";
 import { logs } from "./logs.ts";
 import { podRemoval, pods, podUsage } from "./pods.ts";
 import { gateway, runtime, tokens } from "./runtime.ts";
-import { sessions } from "./sessions.ts";
+import { keptSessions, sessions } from "./sessions.ts";
 
 /** Routes that no single RPC answers. `api/handlers.ts` has a handler for each, by this name. */
 export const customRoutes = {
   ...gateway,
   ...tokens,
+  ...keptSessions,
   ...containerPostMortem,
   ...podRemoval,
   ...imageRemoval,

@@ -149,6 +149,24 @@ const forwardPorts = Type.Object({
   }),
 });
 
+/** Of exec and attach. */
+const command = Type.Object({
+  session: Type.Union([Type.Literal("end"), Type.Literal("keep")], {
+    default: "end",
+    description:
+      "What happens when the connection is lost: the session ends, or it is kept for `--session-linger`, so that [resumeSession](/docs#resumeSession) goes on with it.",
+  }),
+});
+const resumeSession = Type.Object({
+  from: Type.Integer({
+    default: 0,
+    minimum: 0,
+    maximum: 9_007_199_254_740_991,
+    description:
+      "Position of the output to go on with: how many bytes of stdout and stderr together have arrived. 0 begins with the oldest output that is kept.",
+  }),
+});
+
 const oneWord = <const Words extends readonly [string, string, ...string[]]>(
   words: Words,
   description: string,
@@ -269,6 +287,9 @@ export const parameterSchemas = {
   prunePods,
   pullImage,
   forwardPorts,
+  execContainer: command,
+  attachContainer: command,
+  resumeSession,
   getContainerLogs,
   getPodLogs,
   listLogs,

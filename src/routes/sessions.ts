@@ -1,5 +1,5 @@
 /** WebSocket sessions: interactive commands and port forwarding, in the protocols of Kubernetes clients. */
-import { session } from "./define.ts";
+import { custom, resume, session } from "./define.ts";
 import { parametersFor } from "./parameters.ts";
 
 const channels = [
@@ -18,6 +18,7 @@ export const sessions = [
     path: { containerId: "containerId" },
     query: { command: "cmd", stdin: "stdin", stdout: "stdout", stderr: "stderr", tty: "tty" },
     required: ["command"],
+    gatewayParams: parametersFor("execContainer"),
     subprotocols: channels,
     allow: "exec",
     summary: "Run a command in a container, interactively",
@@ -28,6 +29,7 @@ export const sessions = [
     http: "GET /v1/containers/{containerId}/attach",
     path: { containerId: "containerId" },
     query: { stdin: "stdin", stdout: "stdout", stderr: "stderr", tty: "tty" },
+    gatewayParams: parametersFor("attachContainer"),
     subprotocols: channels,
     allow: "exec",
     summary: "Attach to a container's main process",
@@ -44,4 +46,35 @@ export const sessions = [
     allow: "forward",
     summary: "Connect to ports of a pod",
   }),
+  resume({
+    id: "resumeSession",
+    http: "GET /v1/sessions/{sessionId}/connect",
+    uses: ["RuntimeService/ListContainers", "RuntimeService/ListPodSandbox"],
+    path: { sessionId: "sessionId" },
+    gatewayParams: parametersFor("resumeSession"),
+    subprotocols: channels,
+    allow: "exec",
+    summary: "Go on with a kept session",
+  }),
 ] as const;
+
+/** The sessions that are kept for a caller. */
+export const keptSessions = {
+  listSessions: custom({
+    id: "listSessions",
+    http: "GET /v1/sessions",
+    uses: [],
+    allow: "authenticated",
+    summary: "List the kept sessions of the caller",
+    success: 200,
+  }),
+  endSession: custom({
+    id: "endSession",
+    http: "DELETE /v1/sessions/{sessionId}",
+    uses: [],
+    path: { sessionId: "sessionId" },
+    allow: "authenticated",
+    summary: "End a kept session",
+    success: 200,
+  }),
+} as const;

@@ -7,10 +7,10 @@
 import type { Socket as Connection } from "node:net";
 import type { Duplex } from "node:stream";
 import { type ChannelCodec, channel } from "./channels.ts";
+import { createCommandInput } from "./command-input.ts";
 import { type CommandSession, failure, messageOf, type StreamChoice } from "./command-session.ts";
 import { keepAlive, type Limits, type Liveness, type Traffic } from "./liveness.ts";
 import { pumpOut, type WaitingOutput } from "./output-pump.ts";
-import { checkedResize } from "./resize.ts";
 import { closeCode, type Socket } from "./socket.ts";
 import { maxMessageBytes, splitMessages } from "./split-messages.ts";
 
@@ -37,13 +37,6 @@ export interface Bridged {
 /** Maximum time to flush to the runtime what a client sent before it left. */
 export const flushMs = 2000;
 
-/**
- * The byte (^D) that a terminal sends for end of input. Closing the stdin stream would also close the terminal's
- * output. After a partial line, the first ^D only submits that line, so two are needed.
- */
-const endOfTransmission = 4;
-const newline = 10;
-
 export function bridge(socket: Socket, session: CommandSession, options: BridgeOptions): Bridged {
   const { streams, codec, limits, waiting, neverStall, peer } = options;
   const live = keepAlive(socket, limits);
@@ -51,46 +44,14 @@ export function bridge(socket: Socket, session: CommandSession, options: BridgeO
   const send = (number: number, payload: Buffer): void =>
     socket.send(codec.encode(number, payload), () => undefined);
 
-  let lastInput = newline;
-
-  function endStdin(): void {
-    if (!session.stdin) return;
-    if (!streams.tty) {
-      session.stdin.end();
-      return;
-    }
-    const ends = lastInput === newline ? [endOfTransmission] : [endOfTransmission, endOfTransmission];
-    writeWithBackpressure(Buffer.from(ends), session.stdin, socket);
-    lastInput = newline;
-  }
-
-  function takeInput(payload: Buffer): void {
-    if (payload.length === 0 || !session.stdin) return;
-    lastInput = payload.at(-1) ?? lastInput;
-    writeWithBackpressure(payload, session.stdin, socket);
-  }
+  const take = createCommandInput(session, streams);
+  const client = { socket, live, codec };
 
   socket.on("message", (data) => {
     const message = live.open ? codec.decode(data) : undefined;
     if (!message) return;
     live.heard(message.channel === channel.stdin ? message.payload.length : 0);
-    switch (message.channel) {
-      case channel.stdin:
-        takeInput(message.payload);
-        return;
-      case channel.resize: {
-        const size = checkedResize(message.payload);
-        if (size && session.resize) writeWithBackpressure(size, session.resize, socket);
-        return;
-      }
-      case channel.close:
-        if (!codec.halfClose) return;
-        if (message.payload.length !== 1) live.close(closeCode.badMessage, "a close message has two bytes");
-        else if (message.payload[0] === channel.stdin) endStdin();
-        return;
-      default: // Kubernetes servers ignore unknown channels.
-        return;
-    }
+    take(message, client);
   });
 
   const outflow = (stream: Duplex | undefined, number: number): Promise<void> =>
@@ -149,18 +110,4 @@ export function bridge(socket: Socket, session: CommandSession, options: BridgeO
 export function closeTooLarge(live: Pick<Liveness, "close">): void {
   const limit = maxMessageBytes / 1024 / 1024;
   live.close(closeCode.messageTooBig, `a message may have at most ${limit} MiB`);
-}
-
-/** Writes client data to `sink`. Pauses the WebSocket while the sink has no room. */
-export function writeWithBackpressure(payload: Buffer, sink: Duplex, socket: Socket): void {
-  if (sink.writableEnded || sink.destroyed) return;
-  if (sink.write(payload) || socket.isPaused) return;
-  socket.pause();
-  const resume = (): void => {
-    sink.off("drain", resume);
-    sink.off("close", resume);
-    if (socket.isPaused) socket.resume();
-  };
-  sink.on("drain", resume);
-  sink.on("close", resume);
 }

@@ -6,7 +6,16 @@
 
 import type { SplitOptions } from "./split-messages.ts";
 
-export const channel = { stdin: 0, stdout: 1, stderr: 2, status: 3, resize: 4, close: 255 } as const;
+/** `session` is Crest's own, and only there in a session that its client asked to keep: see kept/session-messages.ts. */
+export const channel = {
+  stdin: 0,
+  stdout: 1,
+  stderr: 2,
+  status: 3,
+  resize: 4,
+  session: 5,
+  close: 255,
+} as const;
 
 /** In order of preference. */
 export const subprotocols = [

@@ -9,7 +9,7 @@
  */
 import type { Socket as Connection } from "node:net";
 import { maxRuntimeTextBytes } from "../cri/runtime-text.ts";
-import { type Bridged, closeTooLarge, flushMs, writeWithBackpressure } from "./bridge.ts";
+import { type Bridged, closeTooLarge, flushMs } from "./bridge.ts";
 import { type ChannelCodec, channelCodec, type Subprotocol } from "./channels.ts";
 import { keepAlive, type Limits } from "./liveness.ts";
 import { pumpOut, type WaitingOutput } from "./output-pump.ts";
@@ -17,6 +17,7 @@ import { readText } from "./read-text.ts";
 import { closeCode, type Socket } from "./socket.ts";
 import type { SpdyConnection, SpdyStream } from "./spdy/connection.ts";
 import { splitMessages } from "./split-messages.ts";
+import { writeWithBackpressure } from "./write-with-backpressure.ts";
 
 /** A connection to one port of the pod, over its own SPDY session. */
 export interface Forwarded {

@@ -27,7 +27,7 @@ export interface SessionRegistry {
 }
 
 export interface Wanted {
-  /** Default: 1. */
+  /** Default: 1. 0 for a client of a session that has its places already. */
   readonly places?: number;
   /**
    * Counts the places among those of their caller. Default: they are not counted.
@@ -73,7 +73,7 @@ export function createSessionRegistry({ most, onBegin, overWatch }: RegistryOpti
     },
     reserve(onClosing, { places = 1, take, whyOver } = {}) {
       if (closing) throw refusal();
-      const ofCaller = take?.(places);
+      const ofCaller = places === 0 ? undefined : take?.(places);
       if (taken + places > most) {
         ofCaller?.release();
         const needed = places === 1 ? "" : `, ${places} are needed, one for each port`;
@@ -83,8 +83,11 @@ export function createSessionRegistry({ most, onBegin, overWatch }: RegistryOpti
           { code: "too_many_sessions" },
         );
       }
-      onBegin?.();
-      count++;
+      const isNew = places > 0;
+      if (isNew) {
+        onBegin?.();
+        count++;
+      }
       taken += places;
       pending.add(onClosing);
       let given = false;
@@ -98,7 +101,7 @@ export function createSessionRegistry({ most, onBegin, overWatch }: RegistryOpti
         given = true;
         unwatch?.();
         pending.delete(onClosing);
-        count--;
+        if (isNew) count--;
         taken -= places;
         ofCaller?.release();
       };

@@ -13,7 +13,7 @@ export interface Socket {
   resume(): void;
   on(event: "message", listener: (data: Buffer) => void): void;
   on(event: "pong", listener: (data: Buffer) => void): void;
-  on(event: "close", listener: () => void): void;
+  on(event: "close", listener: (code: number) => void): void;
   on(event: "error", listener: (error: Error) => void): void;
 }
 
@@ -27,6 +27,8 @@ export const closeCode = {
   unauthenticated: 4401,
   tooSlow: 4408,
   tooLong: 4408,
+  takenOver: 4409,
+  ended: 4410,
   internal: 4500,
   badGateway: 4502,
 } as const;

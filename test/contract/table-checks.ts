@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { TestContext } from "node:test";
 import { methods, type Rpc } from "../../src/gen/methods.ts";
-import type { Route } from "../../src/routes/define.ts";
+import { isSession, type Route } from "../../src/routes/define.ts";
 import { routes } from "../../src/routes/index.ts";
 import { mannerOf } from "../support/fake-runtime/manners/all.ts";
 import type { FakeRuntime, MannerName } from "../support/fake-runtime.ts";
@@ -12,7 +12,7 @@ import type { Answer, TestApp } from "./table-gateway.ts";
 import { fullMessage, responseBytes } from "./table-messages.ts";
 
 /** Routes that answer a request; sessions want an upgrade. */
-export const answering = routes.filter(({ kind }) => kind !== "session");
+export const answering = routes.filter((route) => !isSession(route));
 /** Those that ask the runtime. */
 export const asking = answering.filter((route) => rpcsOf(route).length > 0);
 export const reading = answering.filter((route) => methodOf(route) === "GET");
@@ -51,7 +51,7 @@ export async function subjectIn(app: TestApp, route: Route): Promise<CaseOptions
 }
 
 export const successOf = (route: Route): number =>
-  route.kind === "list" ? 200 : route.kind === "session" ? 101 : route.success;
+  route.kind === "list" ? 200 : isSession(route) ? 101 : route.success;
 
 /** Runtimes refuse these whatever the request says, or have them not at all: tests answer instead. */
 const unserved: readonly Rpc[] = [

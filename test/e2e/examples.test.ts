@@ -29,7 +29,9 @@ const sessions: { readonly [id: string]: (session: Session) => Promise<unknown> 
     assert.equal((await session.status()).status, "Success");
     assert.match(session.text(1), / tmp\n/);
   },
-  attachContainer: (session) => session.close(),
+  // Not with 1000, which would end it.
+  attachContainer: (session) => session.close(4000),
+  resumeSession: (session) => session.close(4000),
   async forwardPorts(session) {
     await session.send(0, "GET / HTTP/1.0\r\n\r\n");
     await session.until(/HTTP\/1\.\d 404 /, { on: 0 });

@@ -44,6 +44,7 @@ test("the documented options are those of the schema, type by type", () => {
     maxSessions: true,
     sessionIdleMs: true,
     sessionMaxMs: true,
+    sessionLingerMs: true,
     execMaxMs: true,
     statusGraceMs: true,
     policy: true,

@@ -871,6 +871,36 @@ export interface IoUsage {
   readonly psi?: PsiStats | undefined;
 }
 
+/** A session that waits for its client when the connection is lost. */
+export interface KeptSession {
+  /** Id of the session. */
+  readonly id: string;
+  /** Whether it is a command or the main process of the container. */
+  readonly type: "exec" | "attach";
+  /** Id of the container. */
+  readonly containerId: string;
+  /** Name of the caller who began it. */
+  readonly caller: string;
+  /** Whether it takes input. */
+  readonly stdin: boolean;
+  /** Whether it has a terminal. */
+  readonly tty: boolean;
+  /** When it began (RFC 3339). */
+  readonly begun: string;
+  /** Whether a client is connected. */
+  readonly connected: boolean;
+  /** When the last connection ended (RFC 3339). Absent while connected. */
+  readonly lost?: string | undefined;
+  /** When the session ends if no client connects. Absent while connected. */
+  readonly ends?: string | undefined;
+  /** Whether the command has ended. Its status is kept with the output. */
+  readonly exited: boolean;
+  /** Position of the input: bytes of stdin so far; its end counts as one more. */
+  readonly input: number;
+  /** Position of the output: bytes of stdout and stderr so far. */
+  readonly output: number;
+}
+
 /** An environment variable of a container. It overrides one of the same name from the image. */
 export interface KeyValue {
   /** Variable as the process sees it, case-sensitive and without `=`. */
@@ -1147,6 +1177,12 @@ export interface ListPodSandboxStatsReply {
 export interface ListPullsAnswer {
   /** Pulls, newest first. */
   readonly pulls: readonly Pull[];
+}
+
+/** The kept sessions that the caller began; for the operator, those of all callers. */
+export interface ListSessionsAnswer {
+  /** The sessions, in the order in which they began. */
+  readonly sessions: readonly KeptSession[];
 }
 
 /** Tokens that the caller made, and those that were made with them. */

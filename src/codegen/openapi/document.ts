@@ -12,6 +12,7 @@ import {
   requests,
 } from "../../routes/answers.ts";
 import {
+  isSession,
   type ListRoute,
   mediaTypesOf,
   type Route,
@@ -246,6 +247,8 @@ function describePath(name: string): Schema {
     };
   }
   if (name === "pullId") return { description: "Id of the pull, from `listPulls` or from its progress." };
+  if (name === "sessionId")
+    return { description: "Id of the session, from its first message or from `listSessions`." };
   if (name === "tokenName") return { description: "Name of the token, from `listTokens`." };
   const what = name === "podSandboxId" ? "pod" : "container";
   return { description: `Id of the ${what}, or a unique prefix.` };
@@ -362,7 +365,7 @@ function locate(message: string, path: string): { readonly message: string; read
 // ---- Responses ----
 
 function success(route: Route, { components, plain, describe, example }: Showing): Schema {
-  if (route.kind === "session") {
+  if (isSession(route)) {
     return {
       "101": {
         description: "The session has begun; the connection now uses the subprotocol.",
@@ -424,7 +427,7 @@ function pageSchema({ id }: StreamRoute, plain: (schema: object) => Schema): Sch
 }
 
 function answerSchema(
-  route: Exclude<Route, { readonly kind: "session" | "list" }>,
+  route: Exclude<Route, { readonly kind: "session" | "resume" | "list" }>,
   components: Components,
   plain: (schema: object) => Schema,
 ): Schema {

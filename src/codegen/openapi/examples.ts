@@ -21,6 +21,22 @@ export interface Example {
 
 const podSandboxId = "e21d3d7330166eb75a35888abe2006c8b2baff743281269a89a0e3be419abdd7";
 const containerId = "3f3228d2245d6a30a71dd32114b0adb6d5cce71547a06eef107147fb7c1ba80f";
+const sessionId = "0c7e1f4a-93d5-4b62-8a1e-5f2b9c1d7a3e";
+const keptSession = {
+  id: sessionId,
+  type: "attach",
+  containerId,
+  caller: "operator",
+  stdin: false,
+  tty: false,
+  begun: "2026-11-29T12:00:00.000Z",
+  connected: false,
+  lost: "2026-11-29T12:04:00.000Z",
+  ends: "2026-11-29T12:05:00.000Z",
+  exited: false,
+  input: 0,
+  output: 0,
+};
 const labels = { app: "web" };
 const podLabels = { app: "web", "crest/managed": "true" };
 const uid = "c391e930-1985-40ce-a997-1baecc76ada4";
@@ -239,6 +255,9 @@ export const examples: { readonly [Id in RouteId]?: Example } = {
     },
   },
   revokeToken: { parameters: { tokenName: "colleague" }, answer: { revoked: ["colleague"] } },
+  listSessions: { answer: { sessions: [keptSession] } },
+  resumeSession: { parameters: { sessionId, from: 0 }, subprotocol: "v5.channel.k8s.io" },
+  endSession: { parameters: { sessionId }, answer: keptSession },
   setNetworkConfig: { body: { podCidr: "10.88.0.0/16" } },
   getImageFilesystems: {
     answer: {
@@ -445,7 +464,7 @@ export const examples: { readonly [Id in RouteId]?: Example } = {
     subprotocol: "v5.channel.k8s.io",
   },
   attachContainer: {
-    parameters: { containerId, stdout: true, stderr: true },
+    parameters: { containerId, stdout: true, stderr: true, session: "keep" },
     subprotocol: "v5.channel.k8s.io",
   },
   getContainerStats: { parameters: { containerId }, answer: { stats: containerStats } },

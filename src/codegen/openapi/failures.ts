@@ -2,7 +2,7 @@
 import { rpcRules } from "../../cri/rpc-rules.ts";
 import { type ErrorCode, errorTable } from "../../errors.ts";
 import { limitRefusal } from "../../limits/refusal.ts";
-import { type Route, rpcsOf } from "../../routes/define.ts";
+import { isSession, type Route, rpcsOf } from "../../routes/define.ts";
 import type { RouteId } from "../../routes/index.ts";
 import { problemOf } from "../../server/problems.ts";
 import { refusalExample } from "./refusal-example.ts";
@@ -33,7 +33,6 @@ const meanings = {
 
 type Status = keyof typeof meanings;
 
-const isSession = (route: Route): boolean => route.kind === "session";
 const hasBody = (route: Route): boolean => route.kind === "unary" && route.body !== undefined;
 /** A body is read, and refused, even if the operation has none. */
 const readsBody = (route: Route): boolean => !route.http.startsWith("GET ");
@@ -132,7 +131,7 @@ export function failuresOf(route: Route): Schema {
   if (hasBody(route) || changesTokens(route)) add("409");
   if (changesTokens(route)) add("503");
   if (isSession(route)) add("426");
-  else if (route.kind === "list" || (route.kind !== "session" && route.success !== 204)) add("406");
+  else if (route.kind === "list" || route.success !== 204) add("406");
   if (of("pullImage", "createContainer")(route)) add("404");
   if (of("pullImage", "createContainer", "runPod", "execSync")(route)) add("422");
   if (writesToDisk(route)) add("507");

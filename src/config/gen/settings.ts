@@ -400,6 +400,16 @@ export const schemas: { readonly options: Shape; readonly command: Shape; readon
         "maximum": 86400000,
         "type": "integer"
       },
+      "sessionLingerMs": {
+        "group": "sessions",
+        "description": "How long a session with session=keep waits for its client after the connection was lost. Then its command ends as that of any other session; 0 at once.",
+        "default": 60000,
+        "reader": "duration",
+        "placeholder": "DURATION",
+        "minimum": 0,
+        "maximum": 86400000,
+        "type": "integer"
+      },
       "execMaxMs": {
         "group": "sessions",
         "description": "How long a command may take that is run with POST, in whole seconds; 0 as long as it likes. It is the timeout of a request that gives none, and the longest that one may give. Sessions have limits of their own.",
@@ -1519,6 +1529,15 @@ return function check(value: any) {
 }
 })(),
 "sessionMaxMs": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 86400000 &&
+    value >= 0
+  )
+}
+})(),
+"sessionLingerMs": (() => {
 return function check(value: any) {
   return (
     Number.isInteger(value) &&

@@ -289,6 +289,65 @@ export const schemas = {
       }
     }
   },
+  "execContainer": {
+    "type": "object",
+    "required": [
+      "session"
+    ],
+    "properties": {
+      "session": {
+        "default": "end",
+        "description": "What happens when the connection is lost: the session ends, or it is kept for `--session-linger`, so that [resumeSession](/docs#resumeSession) goes on with it.",
+        "anyOf": [
+          {
+            "const": "end",
+            "type": "string"
+          },
+          {
+            "const": "keep",
+            "type": "string"
+          }
+        ]
+      }
+    }
+  },
+  "attachContainer": {
+    "type": "object",
+    "required": [
+      "session"
+    ],
+    "properties": {
+      "session": {
+        "default": "end",
+        "description": "What happens when the connection is lost: the session ends, or it is kept for `--session-linger`, so that [resumeSession](/docs#resumeSession) goes on with it.",
+        "anyOf": [
+          {
+            "const": "end",
+            "type": "string"
+          },
+          {
+            "const": "keep",
+            "type": "string"
+          }
+        ]
+      }
+    }
+  },
+  "resumeSession": {
+    "type": "object",
+    "required": [
+      "from"
+    ],
+    "properties": {
+      "from": {
+        "default": 0,
+        "minimum": 0,
+        "maximum": 9007199254740991,
+        "description": "Position of the output to go on with: how many bytes of stdout and stderr together have arrived. 0 begins with the oldest output that is kept.",
+        "type": "integer"
+      }
+    }
+  },
   "getContainerLogs": {
     "type": "object",
     "required": [
@@ -726,7 +785,7 @@ export const schemas = {
 
 type Check = (value: unknown) => boolean;
 type Checks = { readonly [path: string]: Check };
-export const checks: { readonly stopPod: Checks; readonly execSync: Checks; readonly waitContainer: Checks; readonly getPostMortem: Checks; readonly watchPodStats: Checks; readonly watchContainerStats: Checks; readonly watchOnePodStats: Checks; readonly watchOneContainerStats: Checks; readonly listEvents: Checks; readonly removeImage: Checks; readonly pruneImages: Checks; readonly prunePods: Checks; readonly pullImage: Checks; readonly forwardPorts: Checks; readonly getContainerLogs: Checks; readonly getPodLogs: Checks; readonly listLogs: Checks; readonly withBody: Checks } = {
+export const checks: { readonly stopPod: Checks; readonly execSync: Checks; readonly waitContainer: Checks; readonly getPostMortem: Checks; readonly watchPodStats: Checks; readonly watchContainerStats: Checks; readonly watchOnePodStats: Checks; readonly watchOneContainerStats: Checks; readonly listEvents: Checks; readonly removeImage: Checks; readonly pruneImages: Checks; readonly prunePods: Checks; readonly pullImage: Checks; readonly forwardPorts: Checks; readonly execContainer: Checks; readonly attachContainer: Checks; readonly resumeSession: Checks; readonly getContainerLogs: Checks; readonly getPodLogs: Checks; readonly listLogs: Checks; readonly withBody: Checks } = {
 stopPod: {
 "timeout": (() => {
 return function check(value: any) {
@@ -995,6 +1054,35 @@ forwardPorts: {
 return function check(value: any) {
   return (
     (typeof value === 'boolean')
+  )
+}
+})(),
+},
+execContainer: {
+"session": (() => {
+return function check(value: any) {
+  return (
+    (((value === 'end')) || ((value === 'keep')))
+  )
+}
+})(),
+},
+attachContainer: {
+"session": (() => {
+return function check(value: any) {
+  return (
+    (((value === 'end')) || ((value === 'keep')))
+  )
+}
+})(),
+},
+resumeSession: {
+"from": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 9007199254740991 &&
+    value >= 0
   )
 }
 })(),

@@ -73,7 +73,8 @@ export interface Session {
   /** How the command ended; waits for the close, which must be 1000. */
   status(): Promise<Status>;
   /** Closes as a client does that has read enough. */
-  close(): Promise<Ending>;
+  /** Default code: 1000. */
+  close(code?: number): Promise<Ending>;
 }
 
 const patience = { timeoutMs: 30_000, intervalMs: 10 };
@@ -216,8 +217,8 @@ function follow(socket: WebSocket, { raw = false, onMessage }: OpenOptions): Omi
       assert.deepEqual(ending, { code: 1000, reason: "" });
       return JSON.parse(session.text(channel.status)) as Status;
     },
-    async close() {
-      socket.close(1000);
+    async close(code = 1000) {
+      socket.close(code);
       return await ended;
     },
   };
