@@ -8,6 +8,8 @@ const loaders: { readonly [N in CommandName]: () => Promise<{ readonly run: Run<
   images: () => import("./commands/images.ts"),
   exec: () => import("./commands/exec.ts"),
   attach: () => import("./commands/attach.ts"),
+  sessions: () => import("./commands/sessions.ts"),
+  resume: () => import("./commands/resume.ts"),
   "port-forward": () => import("./commands/port-forward.ts"),
 };
 

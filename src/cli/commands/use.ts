@@ -1,5 +1,6 @@
 /** Commands that work in containers and pods, as data. */
 import type { Declaration, Flags } from "../declare.ts";
+import { listFlags } from "./list-flags.ts";
 
 /** Of sessions with a command. */
 const sessionFlags = {
@@ -11,7 +12,8 @@ const detachFlags = {
   "detach-keys": {
     form: "text",
     placeholder: "KEYS",
-    about: "Keys that leave the session without ending it; an empty text means none. Default: ctrl-p,ctrl-q.",
+    about:
+      "Keys of a terminal that leave the session without ending it; an empty text means none. Default: ctrl-p,ctrl-q.",
   },
 } as const satisfies Flags;
 
@@ -20,10 +22,11 @@ export const useCommands = {
     group: "use",
     title: "run a command in a container",
     about:
-      "The exit code is that of the command: 126 if it cannot be executed, 127 if it does not exist, 125 if Crest fails.",
+      "The exit code is that of the command: 126 if it cannot be executed, 127 if it does not exist, 125 if Crest fails. A session whose connection is lost goes on over another one.",
     operands: ["CONTAINER", "-- CMD..."],
     flags: {
       ...sessionFlags,
+      ...detachFlags,
       sync: {
         form: "switch",
         short: "s",
@@ -51,6 +54,26 @@ export const useCommands = {
     operands: ["CONTAINER"],
     flags: { ...sessionFlags, ...detachFlags },
     examples: ["crest attach web", "crest attach -it web"],
+    failureExitCode: 125,
+  },
+  sessions: {
+    group: "use",
+    title: "list your sessions of exec and attach, or end some",
+    operands: [],
+    flags: {
+      end: { form: "list", placeholder: "ID", about: "End this session; may be repeated." },
+      ...listFlags,
+    },
+    examples: ["crest sessions", "crest sessions --end 5f0c7a52d1c94d0b8a3e6f7081920a3b"],
+  },
+  resume: {
+    group: "use",
+    title: "go on with a session that was left",
+    about:
+      "The gateway keeps the session of an exec or attach for a while after its terminal was lost, or left with the detach keys.",
+    operands: ["SESSION"],
+    flags: detachFlags,
+    examples: ["crest resume 5f0c7a52d1c94d0b8a3e6f7081920a3b"],
     failureExitCode: 125,
   },
   "port-forward": {
