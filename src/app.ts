@@ -10,6 +10,7 @@ import type { Caller } from "./access/authorize.ts";
 import { createAuthenticate, type VerifyJwt } from "./access/callers/authenticate.ts";
 import { fileKeySource, urlKeySource } from "./access/callers/key-source.ts";
 import { createKnownCallers } from "./access/callers/known-callers.ts";
+import { createSignIns } from "./access/callers/sign-ins.ts";
 import { createHostGuard } from "./access/hosts.ts";
 import { createPodPolicy } from "./access/policy/pod-policy.ts";
 import { createOutputBudget } from "./api/output-budget.ts";
@@ -254,8 +255,9 @@ export function createApp({
   ) as [CallerLimits, CallerLimits];
   const areSeveral = (): boolean =>
     options.otherCallers !== undefined || jwt !== undefined || callers.count > 0;
+  const signIns = createSignIns();
   const authenticate = createAuthenticate({
-    ...{ token, tokenFile: config.tokenFile, grants, known: callers },
+    ...{ token, tokenFile: config.tokenFile, grants, known: callers, signIns },
     verifyJwt: jwt && (async (text) => (await jwt())(text)),
   });
   const { app: server, warmUp } = createServer({
@@ -294,7 +296,7 @@ export function createApp({
     authenticate(credentials) {
       return options.otherCallers?.(credentials.authorization) ?? authenticate(credentials);
     },
-    ...{ callers, overWatch },
+    ...{ callers, signIns, overWatch },
     ...{ usage, metrics, scrapes },
     ...{ log, drain, tls: tls?.identity.context },
     sessions: {

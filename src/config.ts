@@ -61,7 +61,8 @@ export function parseCommandLine(
   options: CommandLineOptions = {},
 ): Command {
   const parsed = parseFlags(argv);
-  const { command, help, flags, operands } = parsed;
+  const { command, help, version, flags, operands } = parsed;
+  if (version) return { name: "version" };
   if (command === undefined) return { name: "overview" };
   if (help) return { name: "help", text: helpText(command, options.columns ?? process.stdout.columns) };
   if (command === "policy") {

@@ -1,9 +1,9 @@
 /** Locks a data folder, so that only one gateway uses it. */
-import { join } from "node:path";
 import { StartError } from "./errors.ts";
 import { type SocketLock, takeSocketLock } from "./files/socket-lock.ts";
 import { makeTrustedFolder } from "./files/trusted-folder.ts";
 import { checkEntries, reasonOf, UntrustedPathError } from "./files/trusted-path.ts";
+import { gatewayLockIn } from "./local-gateway.ts";
 
 /**
  * Locks the folder for the lifetime of this process. Creates the folder if it does not exist.
@@ -12,7 +12,7 @@ import { checkEntries, reasonOf, UntrustedPathError } from "./files/trusted-path
  */
 export async function lockFolder(folder: string): Promise<SocketLock> {
   await makeDataFolder(folder);
-  const path = join(folder, "gateway.lock");
+  const path = gatewayLockIn(folder);
   const lock = await takeSocketLock(path).catch(cannotLock(folder));
   if ("close" in lock) return lock;
   throw new StartError(

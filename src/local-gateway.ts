@@ -14,6 +14,9 @@ export interface LocalGateway {
   readonly caFile?: string | undefined;
 }
 
+/** The socket that the gateway holds as long as it uses the data folder. See files/socket-lock.ts. */
+export const gatewayLockIn = (dataDir: string): string => join(dataDir, "gateway.lock");
+
 const pathIn = (dataDir: string): string => join(dataDir, "gateway.json");
 
 /** Returns a function that removes it. */

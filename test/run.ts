@@ -2,8 +2,8 @@
  * The test runner: `node dist/test/run.js [unit|selftest|contract|e2e|browser|FILE...] [--no-skip] [--quick]`.
  *
  * Finds the test files in its own folder: the compiled ones (`*.test.js`) if it is compiled itself, else the sources.
- * Runs all of them by default. Files of e2e and browser run one at a time, because they share the host; those of
- * contract run beside them. With `--quick`, tests with random inputs try a tenth of them.
+ * Runs all of them by default. Files of e2e and browser run one at a time, because they share the host; the
+ * others run beside them, three at a time. With `--quick`, tests with random inputs try a tenth of them.
  *
  * Exits with 1 if a test failed, if none ran, and with `--no-skip` if one was skipped.
  */
@@ -113,12 +113,11 @@ async function main(args: readonly string[]): Promise<number> {
   const files = chooseFiles(args.filter((arg) => arg !== "--no-skip" && arg !== "--quick"));
   addWatchdog();
   const tally: Tally = { passed: 0, failed: 0, skipped: [] };
-  const inGroup = (...names: string[]): string[] => files.filter((file) => names.includes(groupOf(file)));
-  const alone = inGroup(...oneAtATime);
-  // Those on the real runtime mostly wait, so one process beside them uses two cores.
-  const beside = runFiles(inGroup("contract"), alone.length > 0 ? 1 : 2, tally);
+  const alone = files.filter((file) => oneAtATime.includes(groupOf(file)));
+  const others = files.filter((file) => !alone.includes(file));
+  // Three and one of those on the real runtime keep two cores busy: each waits for half of its time, or more.
+  const beside = runFiles(others, 3, tally);
   await Promise.all([beside, runFiles(alone, 1, tally, beside)]);
-  await runFiles(inGroup("unit", "selftest"), 2, tally);
 
   for (const { name, file, reason } of tally.skipped) {
     console.log(`skipped: ${relative(testFolder, file)}: ${name}: ${reason}`);

@@ -2,6 +2,7 @@
 import type { WebSocket } from "@fastify/websocket";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { KnownCallers } from "../access/callers/known-callers.ts";
+import type { SignIns } from "../access/callers/sign-ins.ts";
 import type { PodPolicy } from "../access/policy/pod-policy.ts";
 import type { Runtime } from "../cri/channel.ts";
 import { encodeCallers } from "../cri/codec.ts";
@@ -65,6 +66,8 @@ export interface Gateway {
   readonly keptSessions: KeptSessions;
   /** The callers of the tokens file. */
   readonly callers: KnownCallers;
+  /** Who signs in to the gateway's pages. */
+  readonly signIns: SignIns;
   readonly overWatch: OverWatch;
   /** Milliseconds that the runtime may be silent during an NDJSON list. Default: the list's own deadline. */
   readonly listSilenceMs?: number | undefined;

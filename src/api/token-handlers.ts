@@ -15,7 +15,10 @@ import { inputOf } from "./input.ts";
 /** How long a token is valid if the request does not say. */
 const defaultMs = 3_600_000;
 
-type TokenRouteId = Extract<CustomRouteId, `${string}Token` | `${string}Tokens`>;
+type TokenRouteId = Extract<
+  CustomRouteId,
+  `${string}Token` | `${string}Tokens` | "createSignInKey" | "signIn"
+>;
 
 export const tokenHandlers: { readonly [Id in TokenRouteId]: CustomHandler<AnswerOf<Id>> } = {
   listTokens: async ({ caller }, { callers }) => ({
@@ -56,6 +59,21 @@ export const tokenHandlers: { readonly [Id in TokenRouteId]: CustomHandler<Answe
       return { file: done.file, result: done.removed };
     });
     return { revoked };
+  },
+
+  createSignInKey: async ({ caller }, { signIns }) => {
+    const { secret: key, expiresAtMs } = signIns.createKey(caller);
+    return { key, expires: new Date(expiresAtMs).toISOString() };
+  },
+
+  signIn: async ({ caller }, { signIns }) => {
+    const made = signIns.signIn(caller);
+    if (made === undefined)
+      throw new GatewayError("unauthenticated", "The key was used before: make another one", {
+        headers: { "www-authenticate": 'Bearer error="invalid_token"' },
+      });
+    const { secret: token, expiresAtMs } = made;
+    return { token, expires: new Date(expiresAtMs).toISOString() };
   },
 };
 

@@ -1,10 +1,14 @@
 /** The commands of a person at a terminal, as data. Their work is loaded when one of them runs: see `load.ts`. */
+import { changeCommands } from "./commands/change.ts";
 import { lookCommands } from "./commands/look.ts";
+import { serverCommands } from "./commands/servers.ts";
 import { useCommands } from "./commands/use.ts";
 import type { Declaration, globalFlags, ValuesOf } from "./declare.ts";
 
 export const commands = {
   ...lookCommands,
+  ...changeCommands,
+  ...serverCommands,
   ...useCommands,
 } as const satisfies { readonly [name: string]: Declaration };
 

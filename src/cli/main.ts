@@ -1,12 +1,10 @@
 /** Runs a command of a person at a terminal. */
-import { CrestError } from "../client/index.ts";
-import { StartError } from "../errors.ts";
-import { printable } from "../printable.ts";
 import { type CommandName, declarationOf } from "./commands.ts";
 import { ExitError } from "./exit-error.ts";
 import { load } from "./load.ts";
 import { parseArguments } from "./parse.ts";
-import { Interrupted, styled, type Terminal } from "./terminal.ts";
+import { isShownInstead, tellFailure } from "./tell-failure.ts";
+import { Interrupted, type Terminal } from "./terminal.ts";
 
 /**
  * Returns the exit code: 0, that of the command, 1 (or 125) for a failure, 130 after Ctrl-C. Failures are told on stderr.
@@ -32,7 +30,7 @@ export async function runCommand<N extends CommandName>(
       ...terminal,
       connect: async (options) => {
         const { connect } = await import("./server/connect.ts");
-        return connect(parsed.flags, terminal.stdout, options);
+        return connect(parsed.flags, terminal, options);
       },
     });
     const { aborted, reason } = terminal.signal;
@@ -42,24 +40,12 @@ export async function runCommand<N extends CommandName>(
   }
 }
 
-/** Says what went wrong. @throws what is a fault of Crest itself. */
-function failed(error: unknown, { stderr, signal }: Terminal, exitCode = 1): number {
-  if (signal.aborted && signal.reason instanceof Interrupted) return signal.reason.exitCode;
-  const cause = error instanceof CrestError && error.cause !== undefined ? error.cause : error;
-  if (cause instanceof Error && cause.name === "ShownInstead") return 0;
-  if (!(error instanceof StartError) && !(error instanceof CrestError)) throw error;
-  stderr.write(`${styled(stderr, "red", "crest:")} ${printable(error.message)}\n`);
-  if (error instanceof CrestError)
-    for (const line of detailsOf(error)) stderr.write(`  ${printable(line)}\n`);
+/** @throws what is a fault of Crest itself. */
+function failed(error: unknown, terminal: Terminal, exitCode = 1): number {
+  const { signal } = terminal;
+  const reason = signal.aborted ? signal.reason : error;
+  if (reason instanceof Interrupted) return reason.exitCode;
+  if (isShownInstead(error)) return 0;
+  tellFailure(terminal, error);
   return error instanceof ExitError ? error.exitCode : exitCode;
-}
-
-/** What the message does not have: each mistake in its place, and what to do. */
-function detailsOf(error: CrestError): readonly string[] {
-  const mistakes = error.errors
-    .filter(({ detail }) => detail !== undefined && !error.message.includes(detail))
-    .map(({ pointer, parameter, detail }) => `${pointer ?? parameter ?? ""} ${detail}`.trim());
-  if (error.code === "connection_failed")
-    return ["Is the gateway running? crest up or crest serve starts one, --server names another"];
-  return mistakes;
 }

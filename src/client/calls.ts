@@ -252,7 +252,7 @@ export function createCalls(server: Server): Calls {
 interface Place {
   readonly call: Call;
   readonly url: URL;
-  readonly token: string;
+  readonly token: string | undefined;
   readonly signal: AbortSignal | undefined;
   readonly WebSocket: Server["WebSocket"];
 }

@@ -53,7 +53,7 @@ export interface ChannelSocket {
 
 export interface OpenOptions {
   readonly url: URL;
-  readonly token: string;
+  readonly token: string | undefined;
   readonly subprotocol: string;
   readonly WebSocket: WebSocketClass | undefined;
   readonly signal: AbortSignal | undefined;
@@ -72,7 +72,8 @@ export async function openChannels(options: OpenOptions): Promise<ChannelSocket>
   signal?.throwIfAborted();
   const address = new URL(url);
   address.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  const socket = new WebSocket(address.href, [bearerPrefix + base64url(token), subprotocol]);
+  const bearer = token === undefined ? [] : [bearerPrefix + base64url(token)];
+  const socket = new WebSocket(address.href, [...bearer, subprotocol]);
   socket.binaryType = "arraybuffer";
 
   let ended: { readonly error: unknown } | undefined;

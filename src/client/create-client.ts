@@ -9,8 +9,10 @@ export type ClientOptions = ServerOptions;
 export interface RequestOptions extends CallOptions {
   /** Query parameters by name. Those that are undefined are left out, lists are repeated. */
   readonly query?: object;
-  /** Sent as JSON. */
+  /** Sent as JSON; with `contentType`, a text that is sent as it is. */
   readonly body?: unknown;
+  /** Such as `application/yaml`. Default: `application/json`. */
+  readonly contentType?: string | undefined;
 }
 
 /** Every operation of the API, by its operation id. */
@@ -43,8 +45,8 @@ export function createClient(options: ClientOptions): Client {
     exec: operations.execContainer,
     attach: operations.attachContainer,
     portForward: operations.forwardPorts,
-    request: (method, path, { query = {}, body, ...call } = {}) =>
-      server.send({ method, path, query, body }, { ...call, accept: acceptIn(call.headers) }),
+    request: (method, path, { query = {}, body, contentType, ...call } = {}) =>
+      server.send({ method, path, query, body, contentType }, { ...call, accept: acceptIn(call.headers) }),
   };
 }
 

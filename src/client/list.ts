@@ -25,7 +25,8 @@ export interface Paging {
   readonly continue?: string | undefined;
 }
 
-const defaultLimit = 500;
+/** Items that iterating asks for at a time. */
+export const defaultPageSize = 500;
 
 export function createList<Item, Page extends AnyPage>(
   query: Paging,
@@ -34,7 +35,7 @@ export function createList<Item, Page extends AnyPage>(
 ): List<Item, Page> {
   async function* pages(): AsyncGenerator<Page, void> {
     for (let next: string | undefined = query.continue; ; ) {
-      const page: Page = await pageOf({ ...query, limit: query.limit ?? defaultLimit, continue: next });
+      const page: Page = await pageOf({ ...query, limit: query.limit ?? defaultPageSize, continue: next });
       yield page;
       next = page.continue;
       if (next === undefined) return;

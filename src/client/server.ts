@@ -8,7 +8,8 @@ export type Token = string | (() => string | Promise<string>);
 export interface ServerOptions {
   /** Where the gateway is: `http://127.0.0.1:8585`, `https://node1.example/crest`. */
   readonly server: string | URL;
-  readonly token: Token;
+  /** Absent: the gateway knows the caller by the client certificate of the connection. */
+  readonly token?: Token | undefined;
   /** Default: that of the platform. */
   readonly fetch?: Fetch | undefined;
   /** For sessions only. Default: that of the platform; Node before 22 has none. */
@@ -31,6 +32,8 @@ export interface Call {
   readonly query: object;
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** Of a body that is a text in another format, which is sent as it is. */
+  readonly contentType?: string | undefined;
 }
 
 /** How a request is sent. */
@@ -42,8 +45,8 @@ export interface Server {
   /** The address without a slash at its end, for messages. */
   readonly address: string;
   readonly WebSocket: WebSocketClass | undefined;
-  /** The token now. @throws {TypeError} if it has characters that no token has. */
-  token(): Promise<string>;
+  /** The token now; undefined if there is none. @throws {TypeError} if it has characters that no token has. */
+  token(): Promise<string | undefined>;
   /** The address of a call. */
   urlOf(call: Pick<Call, "path" | "query">): URL;
   /** Sends a request. @throws {CrestError} for every answer that is no success. */
@@ -57,7 +60,8 @@ export function createServer({ server, token, fetch, WebSocket }: ServerOptions)
   const ask = fetch ?? platform.fetch;
   if (ask === undefined) throw new TypeError("This platform has no fetch: pass one to createClient");
 
-  async function currentToken(): Promise<string> {
+  async function currentToken(): Promise<string | undefined> {
+    if (token === undefined) return undefined;
     const given = (typeof token === "string" ? token : await token()).trim();
     if (!/^[\x21-\x7e]+$/.test(given))
       throw new TypeError("The token must be printable ASCII without spaces, as in the gateway's token file");
@@ -80,18 +84,18 @@ export function createServer({ server, token, fetch, WebSocket }: ServerOptions)
     urlOf,
     async send(call, { signal, headers = {}, accept = "application/json" } = {}) {
       signal?.throwIfAborted();
-      const authorization = `Bearer ${await currentToken()}`;
+      const bearer = await currentToken();
       signal?.throwIfAborted();
       const response = await ask(urlOf(call).href, {
         method: call.method,
         headers: {
           ...lowerCased(headers),
-          ...(call.body === undefined ? {} : { "content-type": "application/json" }),
+          ...(call.body === undefined ? {} : { "content-type": call.contentType ?? "application/json" }),
           accept,
-          authorization,
+          ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
         },
         redirect: "error",
-        ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+        ...(call.body === undefined ? {} : { body: bodyOf(call) }),
         ...(signal === undefined ? {} : { signal }),
       }).catch((error: unknown) => {
         signal?.throwIfAborted();
@@ -103,6 +107,13 @@ export function createServer({ server, token, fetch, WebSocket }: ServerOptions)
       throw await refusalOf(response, signal);
     },
   };
+}
+
+/** As the API takes it. @throws {TypeError} for what is no text, and is not sent as JSON. */
+function bodyOf({ body, contentType }: Call): string {
+  if (contentType === undefined) return JSON.stringify(body);
+  if (typeof body === "string") return body;
+  throw new TypeError(`A body of ${contentType} must be a string`);
 }
 
 function addressOf(server: string | URL): URL {

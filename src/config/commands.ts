@@ -28,7 +28,6 @@ export const commands = {
       "create prints a new token, once; a running gateway takes it within a second. It can do what both its own grants and those of the gateway allow. list shows the tokens that there are, and revoke NAME removes one, with those that were made with it. Run it as the gateway's user. See docs/callers.md.",
     operands: ["create|list|revoke", "[NAME]"],
   },
-  version: { title: "print the version", about: "The same as crest --version." },
 } as const;
 
 export type CommandName = keyof typeof commands;

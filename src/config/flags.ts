@@ -12,6 +12,8 @@ export interface Arguments {
   readonly command: CommandName | undefined;
   /** True if the user asked for help with `--help`, `-h` or `crest help`. */
   readonly help: boolean;
+  /** True for `--version`, wherever it was written. */
+  readonly version: boolean;
   readonly flags: WrittenSettings;
   /** What follows the command; as many as it takes. */
   readonly operands: readonly string[];
@@ -45,10 +47,10 @@ export function parseFlags(argv: readonly string[]): Arguments {
   // Help and version work even if other arguments are wrong.
   if (given.some(({ name }) => name === "help") || words[0]?.value === "help") {
     const command = commandNames.find((name) => words.some(({ value }) => value === name));
-    return { command, help: true, flags: none, operands: [] };
+    return { command, help: true, version: false, flags: none, operands: [] };
   }
   if (given.some(({ name }) => name === "version"))
-    return { command: "version", help: false, flags: none, operands: [] };
+    return { command: undefined, help: false, version: true, flags: none, operands: [] };
 
   for (const { name, rawName, index } of given) {
     if (!byName.has(name)) throw unknownFlag(args[index] ?? rawName);
@@ -71,7 +73,7 @@ export function parseFlags(argv: readonly string[]): Arguments {
       `${extra.value}: unexpected argument, crest ${command} takes only ${[...taken, "flags"].join(" ")}${hint}`,
     );
   }
-  return { command, help: false, flags, operands };
+  return { command, help: false, version: false, flags, operands };
 }
 
 /** Whether `given` is what the command takes here. */

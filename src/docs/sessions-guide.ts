@@ -31,6 +31,7 @@ ${row("1", "Its output; with a terminal all of it.")}
 ${row("2", "Its error output.")}
 ${row("3", "How it ended, as a Status of Kubernetes in JSON: Success, or Failure with the exit code among its causes.")}
 ${row("4", 'Size of the terminal, from the client: {"Width":80,"Height":24}.')}
+${row("5", "About a kept session, in JSON: see below. Only with session=keep.")}
 ${row("255", "The client closes the channel that the second byte names: 255, 0 ends the input (v5 only).")}
 </dl>
 <h3>Messages of port forwarding</h3>
@@ -46,8 +47,16 @@ ${row("1012", "The runtime went away. The command may still run.")}
 ${row("4400", "The client sent a message that has no meaning.")}
 ${row("4401", "The caller's token was revoked or changed, or has expired.")}
 ${row("4408", "The session was idle for too long, or its time was over, or an attached client read too slowly.")}
+${row("4409", "Another connection took over the kept session.")}
+${row("4410", "The kept session was ended by endSession, or has ended.")}
 ${row("4502", "The port refused the connection (raw forwarding).")}
 </dl>
+<h3>Kept sessions</h3>
+<p>With <code>session=keep</code>, exec and attach survive a lost connection: the gateway keeps the session for
+<code>--session-linger</code> (60 s), and its caller goes on with it by <a href="#resumeSession">resumeSession</a>.
+A client that closes with 1000, or without a code, ends the session at once; with any other code, such as 4000, it
+leaves it to be resumed. <a href="#listSessions">listSessions</a> and <a href="#endSession">endSession</a> show and end
+those that are kept. They do not outlive the gateway.</p>
 <p>Other codes from 4000 up are 4000 and an HTTP status.</p>
 </section>
 `;

@@ -3,6 +3,8 @@ import { randomBytes } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
 import { chmod, link, lstat, rename, rm } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { StartError } from "../errors.ts";
 
 export interface SocketLock {
   /** Releases the lock. */
@@ -11,6 +13,9 @@ export interface SocketLock {
 
 /** A live owner answers at once. An owner that is suspended or belongs to another user still holds the lock. */
 const answerMs = 1000;
+/** How long to wait for another process that changes a file. */
+const lockWaitMs = 10_000;
+const lockRetryMs = 25;
 /** Size of `sockaddr_un.sun_path`, minus the final NUL. */
 const maxSocketPathBytes = 107;
 
@@ -48,6 +53,21 @@ export async function takeSocketLock(path: string): Promise<SocketLock | { reado
   };
 }
 
+/**
+ * Takes the lock, and waits up to ten seconds for another process that has it.
+ *
+ * @throws {StartError} naming the owner that keeps it.
+ * @throws {NodeJS.ErrnoException} when the folder is not writable.
+ */
+export async function waitForSocketLock(path: string): Promise<SocketLock> {
+  for (const until = Date.now() + lockWaitMs; ; ) {
+    const lock = await takeSocketLock(path);
+    if ("close" in lock) return lock;
+    if (Date.now() > until) throw new StartError(`${path} stays locked by process ${lock.owner}`);
+    await sleep(lockRetryMs);
+  }
+}
+
 /** Whether the server now listens on the path; false if the path is taken. */
 function listens(server: Server, path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
@@ -67,6 +87,9 @@ const closed = (server: Server) => new Promise<void>((resolve) => server.close((
 function absent(error: NodeJS.ErrnoException): undefined {
   if (error.code !== "ENOENT") throw error;
 }
+
+/** The pid of the process that has the lock, as text; undefined if none has it. */
+export const lockOwner = (path: string): Promise<string | undefined> => withShortPath(path, ownerOf);
 
 /** The owner's pid, or a description of an owner that does not answer with it; undefined if there is no owner. */
 function ownerOf(path: string): Promise<string | undefined> {

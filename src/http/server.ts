@@ -9,6 +9,7 @@ import type { SecureContextOptions } from "node:tls";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Authenticate } from "../access/callers/authenticate.ts";
 import type { KnownCallers } from "../access/callers/known-callers.ts";
+import type { SignIns } from "../access/callers/sign-ins.ts";
 import type { HostGuard } from "../access/hosts.ts";
 import type { PodPolicy } from "../access/policy/pod-policy.ts";
 import { bodyLimitBytes, registerBodies } from "../api/bodies.ts";
@@ -34,6 +35,7 @@ import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { PullRegistry } from "../pulls/pull-registry.ts";
 import { isSession } from "../routes/define.ts";
 import { routes } from "../routes/index.ts";
+import { tokens } from "../routes/runtime.ts";
 import type { FindCheckpoints } from "../runtimes/checkpoint-images.ts";
 import type { Defaults } from "../runtimes/defaults.ts";
 import type { Drain } from "../server/drain.ts";
@@ -85,6 +87,8 @@ export interface ServerOptions {
   readonly authenticate: Authenticate;
   /** See `Gateway`. */
   readonly callers: KnownCallers;
+  /** See `Gateway`. */
+  readonly signIns: SignIns;
   readonly overWatch: OverWatch;
   readonly limits: CallerLimiter;
   readonly anonymous: AnonymousRequests;
@@ -196,7 +200,11 @@ export function createServer(options: ServerOptions): Server {
   const admit = createAdmission({
     ...options,
     authenticate: (request) =>
-      options.authenticate({ authorization: authorizationOf(request), socket: request.raw.socket }),
+      options.authenticate({
+        authorization: authorizationOf(request),
+        socket: request.raw.socket,
+        signsIn: `${request.method} ${pathOf(request.url)}` === tokens.signIn.http,
+      }),
   });
   app.addHook("preClose", async () => {
     void drain.begin();

@@ -266,6 +266,26 @@ export const KeptSessionList = Type.Object(
   { description: "The kept sessions that the caller began; for the operator, those of all callers." },
 );
 
+const signInExpiry = Type.String({
+  description: "When it expires (RFC 3339), not after the caller's own token.",
+});
+
+export const MadeSignInKey = Type.Object(
+  {
+    key: Type.String({ description: "The key. It is good for one use." }),
+    expires: signInExpiry,
+  },
+  { description: "A new key." },
+);
+
+export const SignedIn = Type.Object(
+  {
+    token: Type.String({ description: "The token. It ends with the gateway, at the latest." }),
+    expires: signInExpiry,
+  },
+  { description: "A token of a page." },
+);
+
 /** Route -> its body, where the handler checks it. */
 export const requests = {
   createToken: Type.Object(
@@ -925,6 +945,8 @@ export const answers = {
   revokeToken: RevokedTokens,
   listSessions: KeptSessionList,
   endSession: KeptSession,
+  createSignInKey: MadeSignInKey,
+  signIn: SignedIn,
   waitContainer: WaitAnswer,
   getPostMortem: PostMortem,
   watchContainerStats: LiveUsages,

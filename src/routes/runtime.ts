@@ -122,4 +122,20 @@ export const tokens = {
     summary: "Revoke a token that the caller made",
     success: 200,
   }),
+  createSignInKey: custom({
+    id: "createSignInKey",
+    http: "POST /v1/sign-in-keys",
+    uses: [],
+    allow: "authenticated",
+    summary: "Make a key for a link that signs in to the gateway's pages",
+    success: 201,
+  }),
+  signIn: custom({
+    id: "signIn",
+    http: "POST /v1/sign-in",
+    uses: [],
+    allow: "authenticated",
+    summary: "Trade a key or a token for a token of a page",
+    success: 201,
+  }),
 } as const;

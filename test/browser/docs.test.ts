@@ -330,6 +330,22 @@ test("a wrong token shows the problem and is not kept", { skip }, async (t) => {
   assert.equal(await page.locator("#token-value").inputValue(), "");
 });
 
+test("a link signs in once, and leaves nothing in the address or the history", { skip }, async (t) => {
+  const headers = { authorization: `Bearer ${token}` };
+  const response = await fetch(`${origin}/v1/sign-in-keys`, { method: "POST", headers });
+  const { key } = (await response.json()) as { key: string };
+  const { page, complaints } = await open(t, `/docs#key=${key}`);
+  await page.locator("button.token", { hasText: "Token: set" }).first().waitFor();
+  assert.equal(page.url(), `${origin}/docs`);
+  assert.equal(await page.evaluate("history.length"), 2);
+  assert.equal(await page.locator("dialog#token").isVisible(), false);
+  assert.deepEqual(complaints, []);
+
+  const second = await open(t, `/docs#key=${key}`);
+  await second.page.locator("dialog#token .result", { hasText: "The link does not sign in" }).waitFor();
+  assert.equal(second.page.url(), `${origin}/docs`);
+});
+
 test("a request that takes long can be given up", { skip }, async (t) => {
   const { page } = await open(t, "/docs#waitContainer");
   await page.click("#waitContainer .try > summary");

@@ -158,7 +158,7 @@ test("every curl line of the reference works in a shell", async (t) => {
   for (const { id, markup } of lines) {
     const line = textOf(markup).replace("http://127.0.0.1:8585", `http://127.0.0.1:${gateway.port}`);
     const container = gateway.fake.addContainer({ state: states[id] ?? "running" });
-    const variables = `CREST_TOKEN_FILE='${tokenFile}' containerId=${container.id} podSandboxId=${gateway.fake.addPod().id} pullId=a-pull tokenName=a-token image=busybox:1.36\n`;
+    const variables = `CREST_TOKEN_FILE='${tokenFile}' containerId=${container.id} podSandboxId=${gateway.fake.addPod().id} pullId=a-pull tokenName=a-token sessionId=a-session image=busybox:1.36\n`;
     const output = await runs(`${variables}${line} -s -w '\\n%{http_code}'`);
     const status = Number(output?.trim().split("\n").at(-1));
     assert.ok(status >= 200 && status < 600, `${id}: ${output}`);

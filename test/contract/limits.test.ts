@@ -46,14 +46,15 @@ async function refusals({ ask }: LiveGateway, limit: string): Promise<number> {
 }
 
 test("requests beyond the rate are 429, those after Retry-After pass, and another caller notices nothing", async (t) => {
-  const gateway = await twoCallers(t, { requestsPerSecond: 5 });
+  // So few that 30 take longer, however slow this machine is.
+  const gateway = await twoCallers(t, { requestsPerSecond: 1 });
   const { ask } = gateway;
   const answers = await Promise.all(Array.from({ length: 30 }, () => ask("GET /v1/version")));
   const passed = answers.filter(({ status }) => status === 200);
-  assert.ok(passed.length >= 10, "twice the rate at once");
+  assert.ok(passed.length >= 2, "twice the rate at once");
   const refused = answers.find(({ status }) => status !== 200);
   assert.ok(refused);
-  const seconds = refusedBy(refused, "requestsPerSecond", 5, "--caller-requests");
+  const seconds = refusedBy(refused, "requestsPerSecond", 1, "--caller-requests");
   assert.equal((await ask("GET /v1/version", undefined, asOther)).status, 200);
   assert.equal(await refusals(gateway, "requestsPerSecond"), answers.length - passed.length);
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));

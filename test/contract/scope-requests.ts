@@ -2,7 +2,7 @@
 import { type IncomingHttpHeaders, request } from "node:http";
 import { request as requestTls } from "node:https";
 import type { Socket } from "node:net";
-import { mediaTypes, mediaTypesOf, type Route } from "../../src/routes/define.ts";
+import { isSession, mediaTypes, mediaTypesOf, type Route } from "../../src/routes/define.ts";
 import type { Certificate } from "../support/spdy-certificate.ts";
 import type { Case } from "./table-cases.ts";
 import { authorization as ofTables } from "./table-gateway.ts";
@@ -12,7 +12,7 @@ export type Form = ReturnType<typeof mediaTypesOf>[number] | "websocket";
 
 /** Every form that a route has. */
 export function formsOf(route: Route): readonly Form[] {
-  if (route.kind === "session") return ["websocket"];
+  if (isSession(route)) return ["websocket"];
   return route.kind === "stream" ? [...mediaTypesOf(route), "websocket"] : mediaTypesOf(route);
 }
 

@@ -86,6 +86,7 @@ export function subjectOf(fake: FakeRuntime, route: Route, field: string, labels
   // Pulls and tokens are the gateway's own: see `subjectIn`.
   if (field === "pullId") return `pull-${made}`;
   if (field === "tokenName") return `token-${made}`;
+  if (field === "sessionId") return `session-${made}`;
   if (field === "containerId")
     return fake.addContainer({ pod, logPath: "0.log", state: states[route.id] ?? "running" }).id;
   throw new Error(`Cannot make a subject for ${route.id}: what does ${field} name?`);

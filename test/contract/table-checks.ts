@@ -78,7 +78,12 @@ const refused: { readonly [mannerAndRoute: string]: number } = { "cri-dockerd re
 
 /** The status with which a route answers a right request on a runtime. */
 export const statusOn = (manner: MannerName, route: Route): number =>
-  isLacking(manner, route) ? 501 : (refused[`${manner} ${route.id}`] ?? successOf(route));
+  // Only a WebSocket begins a session: kept-sessions.test.ts.
+  route.id === "endSession"
+    ? 404
+    : isLacking(manner, route)
+      ? 501
+      : (refused[`${manner} ${route.id}`] ?? successOf(route));
 
 /** Makes it a runtime that ignores no field of a pod or a container. In ignored-fields.test.ts are the others. */
 export function ignoreNothing(fake: FakeRuntime): void {

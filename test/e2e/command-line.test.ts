@@ -296,12 +296,13 @@ function commandsIn(message: string): readonly string[] {
   return message.split("\n").flatMap((line) => /^ {2}(\S.*)$/.exec(line)?.[1] ?? []);
 }
 
-test("crest version and --version print the version", async () => {
-  for (const args of [["version"], ["--version"]]) {
-    const { code, stdout, stderr } = await runToEnd(crestCommand(...args));
-    assert.deepEqual([code, stderr], [0, ""]);
-    assert.equal(stdout, `crest ${version} (CRI v1, Node ${process.version})\n`);
-  }
+test("crest --version prints the version, and crest version that of the client if there is no gateway", async () => {
+  const text = `crest ${version} (CRI v1, Node ${process.version})\n`;
+  const own = await runToEnd(crestCommand("--version"));
+  assert.deepEqual([own.code, own.stdout, own.stderr], [0, text, ""]);
+  const client = await runToEnd(crestCommand("version"), { env: { CREST_DATA_DIR: "/nonexistent" } });
+  assert.deepEqual([client.code, client.stdout], [0, `Client  ${text}`]);
+  assert.match(client.stderr, /No gateway is running/);
 });
 
 test("help is printed for crest and for each command, in lines that fit a terminal", async () => {

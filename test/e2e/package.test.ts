@@ -211,7 +211,7 @@ for (const [node, crest] of [
   ["v24.", [...npx24, "crest"]],
 ] as const) {
   test(`${crest.join(" ")} serves, and its version is the same wherever it says one`, { skip }, async () => {
-    const said = await run([...crest, "version"]);
+    const said = await run([...crest, "--version"]);
     assert.ok(said.startsWith(`crest ${version} (CRI v1, Node ${node}`), said);
     const document = JSON.parse(await run([...crest, "openapi"]));
     assert.equal(document.info.version, version);

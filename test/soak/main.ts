@@ -38,15 +38,25 @@ interface Held {
   readonly handles: string;
 }
 
-/** What the process holds once nothing is under way. */
-async function heldNow(): Promise<Held> {
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  for (let round = 0; round < 3; round++) collect();
+/** Timers of keep-alive connections come and go. */
+function openHandles(): string {
   const counts = new Map<string, number>();
-  // Timers of keep-alive connections come and go.
   const kinds = process.getActiveResourcesInfo().filter((kind) => kind !== "Timeout");
   for (const kind of kinds) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  return { heapBytes: process.memoryUsage().heapUsed, handles: JSON.stringify([...counts].sort()) };
+  return JSON.stringify([...counts].sort());
+}
+
+/** What the process holds once nothing is under way. */
+async function heldNow(): Promise<Held> {
+  let handles = "";
+  const isStill = (): boolean => {
+    const before = handles;
+    handles = openHandles();
+    return handles === before;
+  };
+  await eventually(isStill, { intervalMs: 200 });
+  for (let round = 0; round < 3; round++) collect();
+  return { heapBytes: process.memoryUsage().heapUsed, handles };
 }
 
 /** Node warns of an emitter with more than ten listeners of one kind. */

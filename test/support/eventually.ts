@@ -6,12 +6,12 @@ import { setTimeout as delay } from "node:timers/promises";
  * `false`, `undefined`, `null` and a thrown error mean that it does not hold yet. A condition may thus contain
  * assertions followed by `return true`.
  *
- * @param options.timeoutMs Default: 5,000.
+ * @param options.timeoutMs Default: 30,000, because a busy machine may be ten times slower.
  * @throws {Error} on timeout, with the last error of the condition as the cause.
  */
 export async function eventually<Value>(
   condition: () => Value | Promise<Value>,
-  { timeoutMs = 5000, intervalMs = 10 }: { timeoutMs?: number; intervalMs?: number } = {},
+  { timeoutMs = 30_000, intervalMs = 10 }: { timeoutMs?: number; intervalMs?: number } = {},
 ): Promise<Exclude<Value, false | undefined | null>> {
   const endMs = performance.now() + timeoutMs;
   for (;;) {

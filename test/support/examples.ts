@@ -15,7 +15,7 @@ import { type Operation, operationsOf, type PlacedOperation, publishedDocument }
 /** Operations whose example runs on the real containerd, as one story in this order. */
 export const onContainerd = [
   ...["getVersion", "getRuntimeStatus", "getCapabilities", "getGrants", "createToken", "listTokens"],
-  ...["revokeToken", "setNetworkConfig"],
+  ...["revokeToken", "createSignInKey", "signIn", "setNetworkConfig"],
   ...["pullImage", "listPulls", "getPull", "cancelPull", "listImages", "getImage"],
   ...["runPod", "listPods", "getPod"],
   ...["createContainer", "pruneImages", "startContainer", "listContainers", "getContainer", "listEvents"],

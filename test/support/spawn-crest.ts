@@ -40,7 +40,7 @@ export interface CrestProcess {
 }
 
 /** The built command-line program: next to these tests if they are compiled, else in `dist`. */
-function mainFile(): string {
+export function mainFile(): string {
   const beside = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "src", "main.js");
   return existsSync(beside) ? beside : join(repositoryRoot(), "dist", "src", "main.js");
 }

@@ -57,6 +57,7 @@ test("serve without flags has the defaults and no grant", () => {
       maxSessions: 1000,
       sessionIdleMs: 14_400_000,
       sessionMaxMs: 0,
+      sessionLingerMs: 60_000,
       execMaxMs: 3_600_000,
       statusGraceMs: 30_000,
       policy: "baseline",
@@ -110,6 +111,7 @@ test("every setting arrives, from flags with = and with a space", () => {
     maxSessions: 7,
     sessionIdleMs: 90_000,
     sessionMaxMs: 7_200_000,
+    sessionLingerMs: 60_000,
     execMaxMs: 90_000,
     statusGraceMs: 250,
     policy: "baseline",
@@ -470,23 +472,23 @@ test("a single value that is given twice is refused, a switch that agrees with i
 });
 
 test("commands are told from each other, and what is none is refused", () => {
-  assert.deepEqual(parse("version"), { name: "version" });
   assert.deepEqual(parse("--version"), { name: "version" });
+  assert.deepEqual(parse("serve --version"), { name: "version" });
   assert.equal(parse("up").name, "up");
   refused("sevre", {}, "sevre: unknown command, did you mean serve?");
   refused(
     "frobnicate",
     {},
-    "frobnicate: unknown command, expected one of up, serve, openapi, policy, token, version",
+    "frobnicate: unknown command, expected one of up, serve, openapi, policy, token",
   );
   refused("--listen=x", {}, "--listen: missing command, write crest up or crest serve before the flags");
   refused("serve now", {}, "now: unexpected argument, crest serve takes only flags");
   refused("serve -- now", {}, /^now: unexpected argument/);
-  refused("version --listen=x", {}, "--listen: crest version has no flags");
+  refused("openapi --listen=x", {}, "--listen: crest openapi has no flags");
 });
 
 test("version does not look at the environment", () => {
-  assert.deepEqual(parse("version", { env: { CREST_LISEN: "x" } }), { name: "version" });
+  assert.deepEqual(parse("--version", { env: { CREST_LISEN: "x" } }), { name: "version" });
 });
 
 test("a flag of the other command is refused, its variable is not looked at", () => {

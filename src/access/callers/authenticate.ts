@@ -8,6 +8,7 @@ import type { Grants } from "../../grants.ts";
 import type { Caller } from "../authorize.ts";
 import { subjectsOf } from "./client-certificate.ts";
 import type { KnownCallers } from "./known-callers.ts";
+import type { SignIns } from "./sign-ins.ts";
 import { sha256 } from "./token-store.ts";
 import { operatorName } from "./tokens-file.ts";
 
@@ -17,6 +18,8 @@ export interface Credentials {
   readonly authorization: string | undefined;
   /** Its connection, which may have a certificate. */
   readonly socket: Socket;
+  /** Whether it asks to sign in, which alone takes a key. */
+  readonly signsIn?: boolean;
 }
 
 /** @throws {GatewayError} unauthenticated: also from the promise. */
@@ -33,6 +36,8 @@ export interface AuthenticateOptions {
   /** What this process lets any caller do. */
   readonly grants: Grants;
   readonly known: KnownCallers;
+  /** Default: nobody signs in. */
+  readonly signIns?: Pick<SignIns, "byKey" | "byToken"> | undefined;
   /** Default: no JSON Web Tokens are accepted. */
   readonly verifyJwt?: VerifyJwt | undefined;
 }
@@ -53,12 +58,13 @@ export function createAuthenticate({
   tokenFile,
   grants,
   known,
+  signIns,
   verifyJwt,
 }: AuthenticateOptions): Authenticate {
   const operator: Caller = { name: operatorName, grants, tokenFile };
   const operatorDigest = sha256(token);
 
-  return ({ authorization, socket }) => {
+  return ({ authorization, socket, signsIn = false }) => {
     if (authorization === undefined) {
       const caller = known.byCertificate(subjectsOf(socket));
       if (caller !== undefined) return caller;
@@ -68,7 +74,8 @@ export function createAuthenticate({
     if (given === undefined) throw missing("The Authorization header holds no bearer token");
     const digest = sha256(given);
     if (digest === operatorDigest) return operator;
-    const caller = known.byToken(digest);
+    const caller =
+      (signsIn ? signIns?.byKey(digest) : undefined) ?? signIns?.byToken(digest) ?? known.byToken(digest);
     const why = caller?.whyOver?.();
     if (why !== undefined) throw invalid(why);
     if (caller !== undefined) return caller;

@@ -2,9 +2,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import { lstatSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { StartError } from "../../errors.ts";
-import { takeSocketLock } from "../../files/socket-lock.ts";
+import { waitForSocketLock } from "../../files/socket-lock.ts";
 import { readTrustedFile, replaceFile } from "../../files/trusted-file.ts";
 import { makeBelowTrusted } from "../../files/trusted-folder.ts";
 import { reasonOf, resolveTrusted } from "../../files/trusted-path.ts";
@@ -15,10 +14,6 @@ import { emptyTokensFile, formatTokensFile, parseTokensFile, type TokensFile } f
 export const newToken = (): string => `crest_${randomBytes(32).toString("base64url")}`;
 
 export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
-
-/** How long to wait for another process that changes the file. */
-const lockWaitMs = 10_000;
-const lockRetryMs = 25;
 
 /** Reads the file. One that is absent has no tokens. @throws {StartError} if it is not trusted, or wrong. */
 export function readTokensFile(path: string): TokensFile {
@@ -46,7 +41,7 @@ export async function changeTokensFile<T>(
 ): Promise<T> {
   const real = await findPlace(path).catch(cannotWrite(path));
   checkUser(real);
-  const lock = await takeLock(`${real}.lock`).catch(cannotWrite(path));
+  const lock = await waitForSocketLock(`${real}.lock`).catch(cannotWrite(path));
   try {
     const { file, result } = change(readTokensFile(real));
     const text = formatTokensFile(file);
@@ -71,15 +66,6 @@ async function findPlace(path: string): Promise<string> {
   await makeBelowTrusted(dirname(path));
   const { path: found, missing } = resolveTrusted(path);
   return join(found, ...missing);
-}
-
-async function takeLock(path: string): Promise<{ close(): Promise<void> }> {
-  for (const until = Date.now() + lockWaitMs; ; ) {
-    const lock = await takeSocketLock(path);
-    if ("close" in lock) return lock;
-    if (Date.now() > until) throw new StartError(`${path} stays locked by process ${lock.owner}`);
-    await sleep(lockRetryMs);
-  }
 }
 
 /** A file of root would be of no use to a gateway of another user. @throws {StartError} */

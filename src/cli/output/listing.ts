@@ -76,6 +76,14 @@ export async function printYaml(value: unknown, stdout: Output): Promise<void> {
   await write(stdout, yamlText(value));
 }
 
+/** Documents of one file. */
+export async function printYamlDocuments(values: readonly unknown[], stdout: Output): Promise<void> {
+  for (const [index, value] of values.entries()) {
+    if (index > 0) await write(stdout, "---\n");
+    await printYaml(value, stdout);
+  }
+}
+
 /** One item after the other, so that the first is there at once. On a terminal, what would move it is escaped. */
 export async function printJsonLines(items: Iterable<unknown>, stdout: Output): Promise<void> {
   for (const item of items) {

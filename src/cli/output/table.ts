@@ -13,6 +13,8 @@ export interface Column<Row> {
   readonly wide?: true;
   /** Columns of the terminal to which it shrinks, if the table is too wide otherwise. Default: it does not shrink. */
   readonly shrinksTo?: number;
+  /** So that a table that is drawn again and again does not jump. Default: 0. */
+  readonly minWidth?: number;
   readonly style?: (row: Row) => Style | undefined;
 }
 
@@ -47,8 +49,11 @@ export function tableLines<Row>(
   const cells = rows.map((row) => columns.map(({ value }) => printable(value(row))));
   const widths = fitted(
     columns,
-    columns.map(({ title }, at) =>
-      cells.reduce((most, row) => Math.max(most, displayWidth(row[at] ?? "")), title.length),
+    columns.map(({ title, minWidth = 0 }, at) =>
+      cells.reduce(
+        (most, row) => Math.max(most, displayWidth(row[at] ?? "")),
+        Math.max(title.length, minWidth),
+      ),
     ),
     width,
   );

@@ -16,6 +16,7 @@ import type {
   ContainerStatusReply,
   CreateContainerBody,
   CreateContainerReply,
+  CreateSignInKeyAnswer,
   CreateTokenAnswer,
   CreateTokenBody,
   EventItem,
@@ -63,6 +64,7 @@ import type {
   RunPodBody,
   RunPodSandboxReply,
   RuntimeConfigReply,
+  SignInAnswer,
   StatusReply,
   UpdateContainerResourcesBody,
   UpdatePodResourcesBody,
@@ -406,6 +408,12 @@ export interface RevokeTokenParameters {
   /** Name of the token, from `listTokens`. */
   readonly tokenName: string;
 }
+
+/** Of `createSignInKey`, which has none yet. */
+export type CreateSignInKeyParameters = Record<string, never>;
+
+/** Of `signIn`, which has none yet. */
+export type SignInParameters = Record<string, never>;
 
 /** Of `listSessions`, which has none yet. */
 export type ListSessionsParameters = Record<string, never>;
@@ -1095,6 +1103,24 @@ export interface Operations {
   revokeToken(parameters: RevokeTokenParameters, options?: CallOptions): Promise<RevokeTokenAnswer>;
 
   /**
+   * Make a key for a link that signs in to the gateway's pages.
+   *
+   * Makes a key that signs in as the caller, for `signIn` alone: once, and within five minutes. For a link such as `/docs#key=KEY`, which then holds no token. Needs a token, but no grant.
+   *
+   * `POST /v1/sign-in-keys`. Needs no grant.
+   */
+  createSignInKey(parameters?: CreateSignInKeyParameters, options?: CallOptions): Promise<CreateSignInKeyAnswer>;
+
+  /**
+   * Trade a key or a token for a token of a page.
+   *
+   * Makes a token that can do the same as the caller's own, for up to twelve hours and not beyond the end of the gateway, so that a page need not store the other. The bearer is a token, or a key of `createSignInKey`, which nothing else takes. A caller can have up to 100; another one ends the oldest. Needs no grant.
+   *
+   * `POST /v1/sign-in`. Needs no grant.
+   */
+  signIn(parameters?: SignInParameters, options?: CallOptions): Promise<SignInAnswer>;
+
+  /**
    * List the kept sessions of the caller.
    *
    * Lists the sessions with `session=keep` that the caller began, connected or not; for the gateway's own token, those of all callers. Needs a token, but no grant.
@@ -1325,6 +1351,8 @@ export function createOperations(call: Calls): Operations {
     listTokens: async (query = {}, options) => call.json({ method: "GET", path: "/v1/tokens", query }, options),
     createToken: async ({ body, ...query }, options) => call.json({ method: "POST", path: "/v1/tokens", query, body }, options),
     revokeToken: async ({ tokenName, ...query }, options) => call.json({ method: "DELETE", path: `/v1/tokens/${segment("tokenName", tokenName)}`, query }, options),
+    createSignInKey: async (query = {}, options) => call.json({ method: "POST", path: "/v1/sign-in-keys", query }, options),
+    signIn: async (query = {}, options) => call.json({ method: "POST", path: "/v1/sign-in", query }, options),
     listSessions: async (query = {}, options) => call.json({ method: "GET", path: "/v1/sessions", query }, options),
     endSession: async ({ sessionId, ...query }, options) => call.json({ method: "DELETE", path: `/v1/sessions/${segment("sessionId", sessionId)}`, query }, options),
     getPostMortem: async ({ containerId, ...query }, options) => call.json({ method: "GET", path: `/v1/containers/${segment("containerId", containerId)}/post-mortem`, query }, options),

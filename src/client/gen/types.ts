@@ -501,6 +501,14 @@ export interface CreateContainerReply {
   readonly containerId: string;
 }
 
+/** A new key. */
+export interface CreateSignInKeyAnswer {
+  /** The key. It is good for one use. */
+  readonly key: string;
+  /** When it expires (RFC 3339), not after the caller's own token. */
+  readonly expires: string;
+}
+
 /** A new token. */
 export interface CreateTokenAnswer {
   /** Name of the caller that has it. */
@@ -2207,6 +2215,14 @@ export interface SecurityProfile {
  * - `Localhost`: A profile prepared on the node, named by `localhostRef`.
  */
 export type SecurityProfileProfileType = "RuntimeDefault" | "Unconfined" | "Localhost";
+
+/** A token of a page. */
+export interface SignInAnswer {
+  /** The token. It ends with the gateway, at the latest. */
+  readonly token: string;
+  /** When it expires (RFC 3339), not after the caller's own token. */
+  readonly expires: string;
+}
 
 /**
  * Signal that asks a container to end; `stopContainer` sends it before it kills. The numbers here are CRI's own, not the kernel's (SIGKILL is 13 here and 9 in Linux): use the names. Runtimes older than this setting use their default.

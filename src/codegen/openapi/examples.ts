@@ -258,6 +258,15 @@ export const examples: { readonly [Id in RouteId]?: Example } = {
   listSessions: { answer: { sessions: [keptSession] } },
   resumeSession: { parameters: { sessionId, from: 0 }, subprotocol: "v5.channel.k8s.io" },
   endSession: { parameters: { sessionId }, answer: keptSession },
+  createSignInKey: {
+    answer: { key: "crest_9LmQw2Xc7VbN4tRy8UeIoPaSd3FgHj5KlZ1xCv6BnMq", expires: "2026-11-29T12:05:00.000Z" },
+  },
+  signIn: {
+    answer: {
+      token: "crest_Zx8CvB2nM5kLpQ7wErT9yUiO3aSdF6gHj1KlXc4VbNm",
+      expires: "2026-11-30T00:00:00.000Z",
+    },
+  },
   setNetworkConfig: { body: { podCidr: "10.88.0.0/16" } },
   getImageFilesystems: {
     answer: {

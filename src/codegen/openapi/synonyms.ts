@@ -15,6 +15,8 @@ export const synonyms: { readonly [Id in RouteId]?: readonly string[] } = {
   listSessions: ["terminals", "detached", "screen", "tmux", "reconnect"],
   endSession: ["kill", "terminate", "close"],
   resumeSession: ["reconnect", "reattach", "terminal", "connection lost", "detach"],
+  createSignInKey: ["login link", "one-time", "magic link"],
+  signIn: ["login", "log in", "one-time"],
   getGrants: ["whoami", "permissions", "rights", "can-i", "authorization"],
   setNetworkConfig: ["cidr", "ip range", "cni"],
   listMetricDescriptors: ["prometheus", "help"],

@@ -55,26 +55,68 @@ find(dialog, "form", HTMLFormElement).addEventListener("submit", async (event) =
   const given = field.value.trim();
   if (given === "") return field.focus();
   result.replaceChildren("Asking the gateway …");
-  try {
-    const response = await fetch("/v1/grants", {
-      headers: { authorization: `Bearer ${given}` },
-      credentials: "omit",
-      cache: "no-store",
-    });
-    const answer = await response.json();
-    if (!response.ok) {
-      showProblem(result, answer);
-      if (response.status === 401) result.prepend(element("p", {}, "The gateway does not know this token."));
-      return field.select();
-    }
-    keep(given);
-    nameTokenFile(answer.tokenFile);
-    markGrants(answer.grants.map((/** @type {{ grant: string }} */ { grant }) => grant));
-    dialog.close();
-  } catch (error) {
-    result.replaceChildren(element("p", { class: "failed" }, `The gateway cannot be reached: ${error}`));
-  }
+  await use(given).catch(showUnreachable);
 });
+void signIn();
+
+/**
+ * Signs in with the key of a link, if the address has one, which then no longer has it.
+ *
+ * @returns {Promise<void>}
+ */
+async function signIn() {
+  const key = /^#key=([\w-]+)$/.exec(location.hash)?.[1];
+  if (key === undefined) return;
+  history.replaceState(null, "", location.pathname + location.search);
+  try {
+    const { answer } = await ask("POST", "/v1/sign-in", key);
+    if (answer.token !== undefined) return await use(answer.token);
+    openDialog();
+    showProblem(result, answer);
+    result.prepend(element("p", {}, "The link does not sign in, perhaps because it was used before."));
+  } catch (error) {
+    openDialog();
+    showUnreachable(error);
+  }
+}
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {string} bearer
+ */
+async function ask(method, path, bearer) {
+  const response = await fetch(path, {
+    method,
+    headers: { authorization: `Bearer ${bearer}` },
+    credentials: "omit",
+    cache: "no-store",
+  });
+  return { status: response.status, answer: await response.json() };
+}
+
+/**
+ * Takes the token if the gateway knows it, and shows why it does not otherwise.
+ *
+ * @param {string} given
+ */
+async function use(given) {
+  const { status, answer } = await ask("GET", "/v1/grants", given);
+  if (status !== 200) {
+    showProblem(result, answer);
+    if (status === 401) result.prepend(element("p", {}, "The gateway does not know this token."));
+    return field.select();
+  }
+  keep(given);
+  nameTokenFile(answer.tokenFile);
+  markGrants(answer.grants.map((/** @type {{ grant: string }} */ { grant }) => grant));
+  dialog.close();
+}
+
+/** @param {unknown} error */
+function showUnreachable(error) {
+  result.replaceChildren(element("p", { class: "failed" }, `The gateway cannot be reached: ${error}`));
+}
 
 /**
  * Puts the path of the token's file into the curl lines, unless somebody wrote another one there.

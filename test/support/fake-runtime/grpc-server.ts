@@ -2,6 +2,7 @@
  * A gRPC server on a Unix socket that gives access to its sockets: it can drop them at any moment, like a daemon that
  * dies, and listen on the same path again.
  */
+import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import {
@@ -132,11 +133,8 @@ function streamExchange(call: ServerWritableStream<Buffer, Buffer>): Exchange {
     async send(message) {
       if (common.signal.aborted) return;
       const room = call.write(Buffer.from(message.buffer, message.byteOffset, message.byteLength));
-      if (room) return;
-      await new Promise<void>((resolve) => {
-        call.once("drain", resolve);
-        common.signal.addEventListener("abort", () => resolve(), { once: true });
-      });
+      // It rejects when the client has left, and nothing is to be sent then.
+      if (!room) await once(call, "drain", { signal: common.signal }).catch(() => undefined);
     },
     finish(fault) {
       done();

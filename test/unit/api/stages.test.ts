@@ -64,7 +64,8 @@ test("compileStages() finds the target of every route whose path names a pod or 
       (route) => route.kind === "list" && ("id" in (route.filters ?? {}) || "pod" in (route.filters ?? {})),
     )
     .map(idOf);
-  assert.deepEqual(having("target").toSorted(), [...named, ...filtered].toSorted());
+  // A kept session names its container.
+  assert.deepEqual(having("target").toSorted(), [...named, ...filtered, "resumeSession"].toSorted());
 });
 
 test("compileStages() checks scopes where what a caller sees does not decide, and only for such callers", () => {

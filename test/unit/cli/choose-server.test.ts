@@ -40,8 +40,8 @@ test("a server is a URL or a Unix socket, and needs a token", async (t) => {
   const token = { "token-file": "token" };
   const socket = chooseServer({ server: "unix:run/crest.sock", ...token }, around);
   assert.deepEqual(
-    [socket.url, socket.transport],
-    ["http://localhost", { socketPath: join(folder, "run/crest.sock") }],
+    [socket.url, socket.transport.socketPath],
+    ["http://localhost", join(folder, "run/crest.sock")],
   );
   assert.equal(
     chooseServer({ server: "unix:///run/crest.sock", ...token }, around).address,
@@ -53,7 +53,7 @@ test("a server is a URL or a Unix socket, and needs a token", async (t) => {
   );
   assert.throws(
     () => chooseServer({ server: "node1:8585", ...token }, around),
-    /--server=node1:8585: write a URL/,
+    /--server=node1:8585: write a URL, http:\/\/node1:8585 or/,
   );
   assert.throws(
     () => chooseServer({ server: "http://node1:8585" }, around),
@@ -63,4 +63,38 @@ test("a server is a URL or a Unix socket, and needs a token", async (t) => {
     () => chooseServer({ server: "http://node1", "token-file": "absent" }, around),
     /Cannot read the token/,
   );
+});
+
+test("a token in the clear is told of, except on this machine", async (t) => {
+  const folder = await tempDir(t);
+  writeFileSync(join(folder, "token"), "secret\n", { mode: 0o600 });
+  const warningOf = (server: string): string | undefined =>
+    chooseServer({ server, "token-file": "token" }, { env: {}, uid: 0, cwd: folder }).warning;
+  for (const server of [
+    "http://localhost:1",
+    "http://127.1.2.3",
+    "http://[::1]:1",
+    "https://node1",
+    "unix:x",
+  ])
+    assert.equal(warningOf(server), undefined, server);
+  for (const server of [
+    "http://node1:8585",
+    "http://10.0.0.7",
+    "http://localhost.example",
+    "http://127.example",
+  ])
+    assert.match(warningOf(server) ?? "", /^the token travels in the clear to http:/, server);
+});
+
+test("a token that no server can have is refused without being repeated", async (t) => {
+  const folder = await tempDir(t);
+  const around = { env: {}, uid: 0, cwd: folder };
+  for (const text of ["", "two words", "s\u00e9cret", "x".repeat(65_536)]) {
+    writeFileSync(join(folder, "token"), text, { mode: 0o600 });
+    assert.throws(
+      () => chooseServer({ server: "http://127.0.0.1", "token-file": "token" }, around),
+      (error: Error) => error.name === "StartError" && (text === "" || !error.message.includes(text)),
+    );
+  }
 });

@@ -42,8 +42,8 @@ test("the filter finds an operation by the words of other tools, and few besides
     ["portforward", ["forwardPorts"], 1],
     ["ps", ["listPods", "listContainers"], 2],
     ["rmi", ["removeImage"], 1],
-    ["delete", ["removePod", "removeContainer", "removeImage", "cancelPull", "revokeToken"], 5],
-    ["kill", ["stopContainer", "stopPod", "removePod"], 3],
+    ["delete", ["removePod", "removeContainer", "removeImage", "cancelPull", "revokeToken"], 6],
+    ["kill", ["stopContainer", "stopPod", "removePod"], 4],
     [
       "top",
       ["watchContainerStats", "watchPodStats", "getContainerStats", "listContainerStats", "listPodStats"],
