@@ -38,6 +38,17 @@ async function main(): Promise<void> {
     await printOverview();
     return;
   }
+  if (found.kind === "completion") {
+    surviveReaders(false);
+    const { answerCompletion } = await import("./cli/completion/answer.ts");
+    process.stdout.write(await answerCompletion(found.argv));
+    await exitSoon();
+    return;
+  }
+  if (found.kind === "unknown") {
+    const { unknownCommand } = await import("./cli/unknown-command.ts");
+    throw new StartError(unknownCommand(found.word));
+  }
   const { readCommandLine } = await import("./config.ts");
   const command = readCommandLine();
   surviveReaders(command.name === "up" || command.name === "serve");

@@ -93,6 +93,16 @@ export function requireGrant(grant: Grant, caller: Caller, resource?: Resource):
   if (!canUse(grant, caller, resource)) throw refusal([{ grant, resource }], caller);
 }
 
+/**
+ * Checks several grants.
+ *
+ * @throws {GatewayError} not_capable: names all that the caller lacks.
+ */
+export function requireGrants(needs: readonly Need[], caller: Caller): void {
+  const missing = needs.filter(({ grant, resource }) => !canUse(grant, caller, resource));
+  if (missing.length > 0) throw refusal(missing, caller);
+}
+
 /** Grants that change a pod or its contents, so that it matters whose pod it is. */
 const changing: ReadonlySet<Access> = new Set(["run", "stop", "remove", "exec", "forward", "checkpoint"]);
 
@@ -222,7 +232,7 @@ function isPathBelow(path: string, prefix: string): boolean {
 }
 
 /** A grant that a request needs. */
-interface Need {
+export interface Need {
   readonly grant: Grant;
   /** What it is needed for, if the grant can be narrowed. */
   readonly resource?: Resource;

@@ -220,7 +220,7 @@ export function respell(pointer: string, message: JsonObject): string {
 }
 
 /** The name under which `object` sets a field; the canonical name if it does not. */
-function spellingIn(object: unknown, name: string): string {
+export function spellingIn(object: unknown, name: string): string {
   if (typeof object !== "object" || object === null) return name;
   const snake = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   const says = (key: string): boolean => ((object as JsonObject)[key] ?? undefined) !== undefined;

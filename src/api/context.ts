@@ -53,8 +53,11 @@ export class RequestContext<R extends Route = Route> {
    */
   onCancel: (cancel: () => void) => void;
   #signal: AbortSignal | undefined;
+  readonly #parts: Parts | undefined;
 
-  constructor(route: R, request: FastifyRequest, reply: FastifyReply) {
+  /** `parts`: what a binder reads in place of the request, for a step of another route. */
+  constructor(route: R, request: FastifyRequest, reply: FastifyReply, parts?: Parts) {
+    this.#parts = parts;
     this.route = route;
     this.caller = callerOf(request);
     this.request = request;
@@ -80,6 +83,7 @@ export class RequestContext<R extends Route = Route> {
 
   /** The parts of the request that a binder reads. */
   get parts(): Parts {
+    if (this.#parts !== undefined) return this.#parts;
     const { params, query, body } = this.request;
     return { params: params as Parts["params"], query: query as Parts["query"], body: body as Parts["body"] };
   }

@@ -28,6 +28,7 @@ import { type Binder, invalid, type JsonObject, respell } from "./bind.ts";
 import type { KeptSessions } from "./kept-sessions.ts";
 import type { OutputBudget } from "./output-budget.ts";
 import type { RequestAudit } from "./request-audit.ts";
+import type { RunNames } from "./run-names.ts";
 import type { Share } from "./singleflight.ts";
 import { maxNamed, type UnknownFields, warningOf } from "./unknown-fields.ts";
 
@@ -62,6 +63,8 @@ export interface Gateway {
   readonly logRoots: readonly string[];
   readonly logsObserver: LogsObserver;
   readonly pulls: PullRegistry;
+  /** The names of pods that runs are about to make. */
+  readonly podNames: RunNames;
   /** Sessions that outlive the connections of their clients. */
   readonly keptSessions: KeptSessions;
   /** The callers of the tokens file. */
@@ -149,6 +152,7 @@ export function warnOfIgnored(
 
 function warn(reply: FastifyReply, warnings: readonly string[]): void {
   const before = reply.getHeader("warning");
-  const all = [before ?? [], warnings].flat() as readonly string[];
+  // A step that is checked before it is made warns twice.
+  const all = [...new Set([before ?? [], warnings].flat() as readonly string[])];
   if (all.length > 0) reply.header("warning", all);
 }

@@ -8,7 +8,7 @@ import { allGrants, type Grant } from "../grants.ts";
 import { findContainerUsing } from "../inventory/find-container-using.ts";
 import { watchState } from "../inventory/wait.ts";
 import type { AnswerOf } from "../routes/answers.ts";
-import type { CustomRouteId, StreamRouteId } from "../routes/index.ts";
+import type { HandledRouteId, StreamRouteId } from "../routes/index.ts";
 import { readCapabilities } from "../runtimes/capabilities.ts";
 import { findableReference } from "../runtimes/image-id.ts";
 import { whyKept } from "../runtimes/kept-image.ts";
@@ -27,7 +27,7 @@ import type { StreamHandler } from "./stream.ts";
 import { tokenHandlers } from "./token-handlers.ts";
 import { usageHandlers } from "./usage-handlers.ts";
 
-export const handlers: { readonly [Id in CustomRouteId]: CustomHandler<AnswerOf<Id>> } = {
+export const handlers: { readonly [Id in HandledRouteId]: CustomHandler<AnswerOf<Id>> } = {
   getCapabilities: async (_ctx, { runtime, events }) => ({
     ...(await readCapabilities(runtime)),
     events: await events.source(),

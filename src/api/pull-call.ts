@@ -27,7 +27,7 @@ const noLine = (): undefined => undefined;
 const ndjson = streamFormat("ndjson", noLine);
 const sse = streamFormat("sse", noLine);
 
-const formats: { readonly [mediaType: string]: StreamFormat } = {
+export const progressFormats: { readonly [mediaType: string]: StreamFormat } = {
   [ndjson.mediaType]: ndjson,
   [sse.mediaType]: sse,
 };
@@ -36,7 +36,7 @@ const formats: { readonly [mediaType: string]: StreamFormat } = {
  * How long a response with progress may wait, in milliseconds, before it begins. A pull that fails earlier is answered
  * with the status of its problem.
  */
-const firstItemMs = 250;
+export const firstItemMs = 250;
 
 export interface PullCallOptions {
   readonly gateway: Gateway;
@@ -47,21 +47,44 @@ export interface PullCallOptions {
   explain(ctx: RequestContext<UnaryRoute>, error: unknown): Promise<unknown>;
 }
 
+/** Starts the pull that a request asks for, or joins it. Leaves it when the client disconnects. */
+export async function joinPull(
+  ctx: RequestContext<UnaryRoute>,
+  { rpc, message, wire }: RuntimeRequest,
+  { runtime, pulls, limits }: Pick<Gateway, "runtime" | "pulls" | "limits">,
+): Promise<Visit> {
+  const pulled: Input<Methods["ImageService/PullImage"]["request"]> = message;
+  // CRI-O looks up a short name in registries.conf.
+  const hasShortNames = await isRuntime(runtime, "cri-o").catch(() => true);
+  const visit = pulls.join({
+    message: pulled,
+    wire,
+    caller: ctx.caller.name,
+    reference: normalReference(pulled.image?.image ?? ""),
+    isUnambiguous: !hasShortNames,
+    detach: ctx.bound.gatewayParams.detach === true,
+    deadlineMs: deadlineOf(rpc, message),
+    take: () => limits.take("pulls", ctx.caller),
+  });
+  ctx.onCancel(visit.leave);
+  return visit;
+}
+
 /** Returns the call of a route with `progress: "pull"`. */
 export function pullCall({ gateway, registry, sendReply, explain }: PullCallOptions) {
   return async (
     ctx: RequestContext<UnaryRoute>,
     outgoing: RuntimeRequest,
   ): Promise<(reply: FastifyReply) => unknown> => {
-    const format = formats[negotiate(ctx.request.headers.accept, mediaTypesOf(ctx.route))];
+    const format = progressFormats[negotiate(ctx.request.headers.accept, mediaTypesOf(ctx.route))];
     if (format === undefined) {
-      const { reply } = await join(ctx, outgoing);
+      const { reply } = await joinPull(ctx, outgoing, gateway);
       const wire = await reply;
       return (response) => sendReply(response, wire);
     }
     const ending = endingOf(ctx);
     const open = async (): Promise<AsyncIterable<PullItem>> => {
-      const visit = await join(ctx, outgoing);
+      const visit = await joinPull(ctx, outgoing, gateway);
       await endOrTimeout(visit.pull, firstItemMs, ctx.signal);
       // Fails here if the pull has failed.
       if (visit.pull.endedAt !== undefined || ctx.signal.aborted) await visit.reply;
@@ -70,27 +93,6 @@ export function pullCall({ gateway, registry, sendReply, explain }: PullCallOpti
     const { send } = await itemsOverHttp(ctx, { gateway, registry, format, ending, open });
     return send;
   };
-
-  async function join(
-    ctx: RequestContext<UnaryRoute>,
-    { rpc, message, wire }: RuntimeRequest,
-  ): Promise<Visit> {
-    const pulled: Input<Methods["ImageService/PullImage"]["request"]> = message;
-    // CRI-O looks up a short name in registries.conf.
-    const hasShortNames = await isRuntime(gateway.runtime, "cri-o").catch(() => true);
-    const visit = gateway.pulls.join({
-      message: pulled,
-      wire,
-      caller: ctx.caller.name,
-      reference: normalReference(pulled.image?.image ?? ""),
-      isUnambiguous: !hasShortNames,
-      detach: ctx.bound.gatewayParams.detach === true,
-      deadlineMs: deadlineOf(rpc, message),
-      take: () => gateway.limits.take("pulls", ctx.caller),
-    });
-    ctx.onCancel(visit.leave);
-    return visit;
-  }
 
   async function* items(ctx: RequestContext<UnaryRoute>, { pull, reply }: Visit): AsyncGenerator<PullItem> {
     for await (const now of follow(pull, { signal: ctx.signal })) {

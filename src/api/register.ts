@@ -8,6 +8,7 @@ import { type CustomHandler, customKind } from "./custom.ts";
 import { type Gateway, whenClosed } from "./gateway.ts";
 import { listKind } from "./list.ts";
 import { routerPath } from "./router-path.ts";
+import { runKind } from "./run-kind.ts";
 import { registerResume, registerSession, type SessionScope } from "./sessions.ts";
 import { grantStage, type RouteKind } from "./stages.ts";
 import { type StreamHandler, streamKind } from "./stream.ts";
@@ -30,6 +31,8 @@ function registerRoute(app: FastifyInstance, route: Route, scope: RouteScope): v
   if (route.kind === "unary")
     registerPlain(app, route, gateway, (seen) => unaryKind(route, seen, scope.sessions.registry));
   else if (route.kind === "list") registerPlain(app, route, gateway, (seen) => listKind(route, seen));
+  else if (route.kind === "custom" && route.progress === "run")
+    registerPlain(app, route, gateway, (seen) => runKind(route, seen, scope.sessions.registry));
   else if (route.kind === "custom")
     registerPlain(app, route, gateway, (seen) => customKind(route, seen, handlerOf(route, scope.custom)));
   else if (route.kind === "session") registerSession(app, route, scope);

@@ -21,8 +21,12 @@ export interface RequestAudit {
 }
 
 /** What the stages know about an allowed request. */
-export interface Admitted {
+export interface Admitted extends Described {
   readonly grants: readonly string[];
+}
+
+/** What a request is about. */
+export interface Described {
   /** What the path alone does not say. */
   readonly object: Partial<AuditObject>;
   readonly annotations: AuditAnnotations;

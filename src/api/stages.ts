@@ -10,6 +10,7 @@
  *   scope         may it do this with these pods?  where what it sees does not decide that: scoped-gateway.ts
  *   policy        may a pod ask for this?         safe values, and what exceeds them
  *   support       would the runtime ignore it?    refused, or answered with a warning
+ *   steps         the stages so far, of its steps  for a route that is made of others: run-kind.ts
  *   audit         record who does what            refused if it cannot be recorded
  *   prepare       make the folders that the runtime needs
  *   call          call the runtime
@@ -30,7 +31,7 @@ import type { Binder } from "./bind.ts";
 import { callerOf, type RequestContext } from "./context.ts";
 import { type Gateway, locatedInRequest, warnOfIgnored } from "./gateway.ts";
 import { narrowPull } from "./pull-request.ts";
-import { admittedBy } from "./request-audit.ts";
+import { admittedBy, type Described } from "./request-audit.ts";
 import { namedBy, targetStage } from "./target.ts";
 
 /** The parts that differ between kinds of routes. `bind` prepares `P` for `call`; `answer` writes `A`. */
@@ -38,6 +39,10 @@ export interface RouteKind<R extends Route, P, A> {
   readonly binder: Binder;
   /** Binds and validates the request. Sets `bound`, and `outgoing` if one RPC answers. */
   bind(ctx: RequestContext<R>): P;
+  /** Checks the steps that the route is made of. Nothing has changed so far, and nothing may. */
+  checkSteps?(ctx: RequestContext<R>, plan: P): Promise<void>;
+  /** What the audit log records besides what the route and its request say. */
+  describe?(ctx: RequestContext<R>, plan: P): Described;
   call(ctx: RequestContext<R>, plan: P): Promise<A>;
   answer(ctx: RequestContext<R>, answer: A): unknown;
   /** Translates an error for the caller, from `bind` on. Default: the error itself. */
@@ -57,9 +62,20 @@ export type StageName =
   | "scope"
   | "policy"
   | "support"
+  | "steps"
   | "audit"
   | "prepare";
 type Run = (ctx: RequestContext) => void | Promise<void>;
+
+/** The stages that change nothing. What follows them is recorded first. */
+const checking: ReadonlySet<StageName> = new Set([
+  "target",
+  "defaults",
+  "scope",
+  "policy",
+  "support",
+  "steps",
+]);
 
 /** The compiled stages of a route. */
 export interface Stages<R extends Route, P, A> {
@@ -67,6 +83,14 @@ export interface Stages<R extends Route, P, A> {
   readonly names: readonly StageName[];
   /** `bind` and `fieldGrants`. */
   begin(ctx: RequestContext<R>): Promise<P>;
+  /** From `target` to `steps`: changes nothing. */
+  check(ctx: RequestContext<R>, plan: P): Promise<void>;
+  /** From `audit` on, with `call` in place of the kind's own. */
+  carryOut<T>(
+    ctx: RequestContext<R>,
+    plan: P,
+    call: (ctx: RequestContext<R>, plan: P) => Promise<T>,
+  ): Promise<T>;
   /** From `target` to `call`. */
   proceed(ctx: RequestContext<R>, plan: P): Promise<A>;
   /** All stages, including `answer`. */
@@ -90,16 +114,28 @@ export function compileStages<R extends Route, P, A>(
   kind: RouteKind<R, P, A>,
 ): Stages<R, P, A> {
   const fieldGrants = fieldGrantsStage(route);
-  const all: readonly (readonly [StageName, Run | undefined])[] = [
+  type RunWithPlan = (ctx: RequestContext<R>, plan: P) => void | Promise<void>;
+  const all: readonly (readonly [StageName, RunWithPlan | undefined])[] = [
     ["target", targetStage(route, gateway)],
     ["defaults", defaultsStage(route, gateway)],
     ["scope", scopeStage(route, gateway)],
     ["policy", policyStage(route, gateway, kind.binder)],
     ["support", supportStage(route, gateway, kind.binder)],
-    ["audit", auditStage(route, gateway)],
+    ["steps", kind.checkSteps?.bind(kind)],
+    ["audit", auditStage(route, gateway, kind)],
     ["prepare", prepareStage(route)],
   ];
   const stages = all.flatMap(([name, run]) => (run === undefined ? [] : [{ name, run }]));
+
+  const checks = stages.filter(({ name }) => checking.has(name));
+  const effects = stages.filter(({ name }) => !checking.has(name));
+
+  async function runEach(some: typeof stages, ctx: RequestContext<R>, plan: P): Promise<void> {
+    for (const { run } of some) {
+      const pending = run(ctx, plan);
+      if (pending !== undefined) await pending;
+    }
+  }
 
   async function meaningOf(ctx: RequestContext<R>, error: unknown, isCalled: boolean): Promise<unknown> {
     return kind.explain === undefined ? error : await kind.explain(ctx, { error, isCalled });
@@ -115,18 +151,32 @@ export function compileStages<R extends Route, P, A>(
     }
   }
 
-  async function proceed(ctx: RequestContext<R>, plan: P): Promise<A> {
+  async function check(ctx: RequestContext<R>, plan: P): Promise<void> {
+    try {
+      await runEach(checks, ctx, plan);
+    } catch (error) {
+      throw await meaningOf(ctx, error, false);
+    }
+  }
+
+  async function carryOut<T>(
+    ctx: RequestContext<R>,
+    plan: P,
+    call: (ctx: RequestContext<R>, plan: P) => Promise<T>,
+  ): Promise<T> {
     let isCalled = false;
     try {
-      for (const { run } of stages) {
-        const pending = run(ctx);
-        if (pending !== undefined) await pending;
-      }
+      await runEach(effects, ctx, plan);
       isCalled = true;
-      return await kind.call(ctx, plan);
+      return await call(ctx, plan);
     } catch (error) {
       throw await meaningOf(ctx, error, isCalled);
     }
+  }
+
+  async function proceed(ctx: RequestContext<R>, plan: P): Promise<A> {
+    if (checks.length > 0) await check(ctx, plan);
+    return await carryOut(ctx, plan, kind.call);
   }
 
   return {
@@ -135,6 +185,8 @@ export function compileStages<R extends Route, P, A>(
       ...stages.map(({ name }) => name),
     ],
     begin,
+    check,
+    carryOut,
     proceed,
     async run(ctx) {
       return kind.answer(ctx, await proceed(ctx, await begin(ctx)));
@@ -232,9 +284,21 @@ function supportStage(route: Route, { runtime }: Gateway, binder: Binder): Run |
 }
 
 /** @throws {GatewayError} audit_failed */
-function auditStage(route: Route, { audit, inventory }: Gateway): Run | undefined {
+function auditStage<R extends Route, P>(
+  route: R,
+  { audit, inventory }: Gateway,
+  kind: Pick<RouteKind<R, P, unknown>, "describe">,
+): ((ctx: RequestContext<R>, plan: P) => Promise<void>) | undefined {
   if (audit === undefined || !audit.covers(route)) return undefined;
-  return async (ctx) => audit.admit(ctx.request, await admittedBy(route, ctx, inventory));
+  return async (ctx, plan) => {
+    const { grants, object, annotations } = await admittedBy(route, ctx, inventory);
+    const described = kind.describe?.(ctx, plan);
+    audit.admit(ctx.request, {
+      grants,
+      object: { ...object, ...described?.object },
+      annotations: { ...annotations, ...described?.annotations },
+    });
+  };
 }
 
 /** Only now that the request is permitted does anything change on the node. @throws {InvalidValue} */

@@ -14,7 +14,7 @@ import type { SessionRegistry } from "../streaming/registry.ts";
 import { version } from "../version.ts";
 import { scanItems } from "../wire/scan.ts";
 import type { Written } from "../wire/write-json.ts";
-import { createBinder } from "./bind.ts";
+import { type Binder, createBinder } from "./bind.ts";
 import type { RequestContext } from "./context.ts";
 import { sendExecOutput } from "./exec-output.ts";
 import {
@@ -43,14 +43,21 @@ const defaultRoomWaitMs = 5000;
 type Context = RequestContext<UnaryRoute>;
 type Send = (reply: FastifyReply) => unknown;
 
+export interface UnaryOptions {
+  /** Default: that of the route. */
+  readonly binder?: Binder;
+  /** As a step of another route, it does not answer by itself. */
+  readonly isStep?: boolean;
+}
+
 /** `call` reads the reply and returns a function that sends it. */
 export function unaryKind(
   route: UnaryRoute,
   gateway: Gateway,
   registry: SessionRegistry,
+  { binder = createBinder(route), isStep = false }: UnaryOptions = {},
 ): RouteKind<UnaryRoute, RuntimeRequest, Send> {
   const { rpc } = route;
-  const binder = createBinder(route);
   const mediaTypes = mediaTypesOf(route);
   const call = callOf();
 
@@ -88,7 +95,7 @@ export function unaryKind(
     binder,
     bind(ctx) {
       // A 204 has no content to negotiate, and an exec cannot be undone to refuse its reply.
-      if (route.success !== 204) negotiate(ctx.request.headers.accept, mediaTypes);
+      if (route.success !== 204 && !isStep) negotiate(ctx.request.headers.accept, mediaTypes);
       ctx.bound = binder.bind(ctx.parts);
       const { message, unknown } = ctx.bound;
       const wire = encodeBound(rpc, message, binder, unknown);
@@ -113,13 +120,20 @@ function optionsOf({ bound, caller, onCancel }: Context, { rpc, message }: Runti
   return { deadlineMs: deadlineOf(rpc, message), graceSeconds, onCancel, account: accountOf(caller) };
 }
 
+/** Sends the request of a route. @returns The encoded reply. @throws {GatewayError} As `Runtime.call`. */
+export const callRuntime = (
+  ctx: Context,
+  outgoing: RuntimeRequest,
+  { runtime }: Pick<Gateway, "runtime">,
+): Promise<Buffer> => runtime.call(outgoing.rpc, outgoing.wire, optionsOf(ctx, outgoing));
+
 /** A command. Its output size is known only after it has run, and then it must be sent. */
 function execCall({ runtime, budget, roomWaitMs: waitMs = defaultRoomWaitMs }: Gateway): Call {
   return async (ctx, outgoing) => {
     const { onCancel } = ctx;
     const room = await budget.expect(accountOf(ctx.caller), unknownOutputBytes, { waitMs, onCancel });
     whenClosed(ctx.reply, room.release);
-    const result = await runtime.call(outgoing.rpc, outgoing.wire, optionsOf(ctx, outgoing));
+    const result = await callRuntime(ctx, outgoing, { runtime });
     room.force(result.length);
     const encoding = ctx.bound.gatewayParams.encoding === "base64" ? "base64" : "utf8";
     return (reply) => sendExecOutput(reply, result, encoding);
@@ -131,7 +145,7 @@ function changeCall(route: UnaryRoute, { runtime, pool }: Gateway): Call {
   const { rpc, location, success } = route;
   const requireField = presenceOf(route);
   return async (ctx, outgoing) => {
-    const result = await runtime.call(rpc, outgoing.wire, optionsOf(ctx, outgoing));
+    const result = await callRuntime(ctx, outgoing, { runtime });
     if (success === 204) return (reply) => reply.code(204).send();
     requireField?.(result, ctx.request.url);
     return (reply) => {
@@ -185,7 +199,7 @@ function presenceOf({ rpc, notFoundUnless }: UnaryRoute): ((wire: Buffer, url: s
 }
 
 /** Fills in `/v1/pods/{podSandboxId}` with the fields of the answer. */
-function locationOf(template: string, answer: object): string {
+export function locationOf(template: string, answer: object): string {
   const fields: { readonly [name: string]: unknown } = { ...answer };
   return template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(fields[name])));
 }

@@ -5,6 +5,8 @@ import type { Run } from "./context.ts";
 const loaders: { readonly [N in CommandName]: () => Promise<{ readonly run: Run<N> }> } = {
   ps: () => import("./commands/ps.ts"),
   server: () => import("./commands/server.ts"),
+  console: () => import("./commands/console.ts"),
+  completion: () => import("./commands/completion.ts"),
   pods: () => import("./commands/pods.ts"),
   images: () => import("./commands/images.ts"),
   logs: () => import("./commands/logs.ts"),

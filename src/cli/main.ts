@@ -1,9 +1,7 @@
 /** Runs a command of a person at a terminal. */
 import { type CommandName, declarationOf } from "./commands.ts";
-import { ExitError } from "./exit-error.ts";
 import { load } from "./load.ts";
 import { parseArguments } from "./parse.ts";
-import { isShownInstead, tellFailure } from "./tell-failure.ts";
 import { Interrupted, type Terminal } from "./terminal.ts";
 
 /**
@@ -36,16 +34,18 @@ export async function runCommand<N extends CommandName>(
     const { aborted, reason } = terminal.signal;
     return aborted && reason instanceof Interrupted ? reason.exitCode : (code ?? 0);
   } catch (error) {
-    return failed(error, terminal, declarationOf(name).failureExitCode);
+    return await failed(error, terminal, declarationOf(name).failureExitCode);
   }
 }
 
 /** @throws what is a fault of Crest itself. */
-function failed(error: unknown, terminal: Terminal, exitCode = 1): number {
+async function failed(error: unknown, terminal: Terminal, exitCode = 1): Promise<number> {
   const { signal } = terminal;
   const reason = signal.aborted ? signal.reason : error;
   if (reason instanceof Interrupted) return reason.exitCode;
+  const { isShownInstead, tellFailure } = await import("./tell-failure.ts");
   if (isShownInstead(error)) return 0;
   tellFailure(terminal, error);
+  const { ExitError } = await import("./exit-error.ts");
   return error instanceof ExitError ? error.exitCode : exitCode;
 }

@@ -79,7 +79,10 @@ export function createServer({ server, token, fetch, WebSocket }: ServerOptions)
 
   return {
     address,
-    WebSocket: WebSocket ?? platform.WebSocket,
+    // Asked for when a session opens: Node loads its own only then.
+    get WebSocket() {
+      return WebSocket ?? platform.WebSocket;
+    },
     token: currentToken,
     urlOf,
     async send(call, { signal, headers = {}, accept = "application/json" } = {}) {

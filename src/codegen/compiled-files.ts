@@ -10,6 +10,7 @@ import {
   tokensFileSchema,
 } from "../config/schema.ts";
 import { parameterSchemas } from "../routes/parameter-schemas.ts";
+import { RunBody } from "../routes/run-body.ts";
 import type { CompiledFile } from "./compile-schemas.ts";
 
 export const compiledFiles: { readonly [path: string]: CompiledFile } = {
@@ -30,5 +31,10 @@ export const compiledFiles: { readonly [path: string]: CompiledFile } = {
   [join("src", "routes", "gen", "parameters.ts")]: {
     source: "src/routes/parameter-schemas.ts",
     schemas: parameterSchemas,
+  },
+  [join("src", "routes", "gen", "bodies.ts")]: {
+    source: "src/routes/run-body.ts",
+    schemas: { run: RunBody },
+    withoutChecks: true,
   },
 };

@@ -1,5 +1,4 @@
 /** A lock that ends with the process that has it. */
-import { randomBytes } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
 import { chmod, link, lstat, rename, rm } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
@@ -114,6 +113,7 @@ function ownerOf(path: string): Promise<string | undefined> {
 
 /** Removes a socket that nobody answered. If another one has replaced it in the meantime, puts that back. */
 async function removeDead(path: string, inode: number): Promise<void> {
+  const { randomBytes } = await import("node:crypto");
   const dead = `${path}.${randomBytes(6).toString("hex")}`;
   try {
     await rename(path, dead);

@@ -1,5 +1,4 @@
 /** Reads and writes files that must be trusted. See trusted-path.ts for the rule. */
-import { randomBytes } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from "node:fs";
 import { link, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -131,6 +130,8 @@ export const besideOf = (path: string): string => `${path}.new-`;
 
 /** Writes a new file to disk under a unique name. */
 async function writeBeside(path: string, text: string): Promise<string> {
+  // Most of those that read files never write one, and it takes a while to load.
+  const { randomBytes } = await import("node:crypto");
   const beside = `${besideOf(path)}${randomBytes(6).toString("hex")}`;
   const file = await open(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   try {

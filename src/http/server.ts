@@ -18,6 +18,7 @@ import { handlers, streamHandlers } from "../api/handlers.ts";
 import { createKeptSessions } from "../api/kept-sessions.ts";
 import type { OutputBudget } from "../api/output-budget.ts";
 import { registerRoutes } from "../api/register.ts";
+import { createRunNames } from "../api/run-names.ts";
 import { loadDialler, type SessionOptions } from "../api/session-plan.ts";
 import { createSingleflight } from "../api/singleflight.ts";
 import { type ChosenProtocols, registerWebSockets } from "../api/websockets.ts";
@@ -273,6 +274,7 @@ export function createServer(options: ServerOptions): Server {
       changes: options.events,
     }),
     share: createSingleflight(),
+    podNames: createRunNames(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
     audit,
     streamStarted(request) {

@@ -8,6 +8,7 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { grantWordNames } from "../grants.ts";
 import type { CustomRouteId, StreamRouteId } from "./index.ts";
+import { RunBody } from "./run-body.ts";
 
 /** One of several words. An `enum`, because client generators make a separate type of each part of an `anyOf`. */
 const oneOf = <const Words extends readonly string[]>(words: Words, description: string) =>
@@ -78,7 +79,16 @@ export const Problem = Type.Object(
       }),
     ),
     podSandboxId: Type.Optional(
-      Type.String({ description: "A pod that a failed run left behind and that could not be removed." }),
+      Type.String({
+        description:
+          "A pod that a failed run left behind and that could not be removed, or that goes on although the wait for its container failed.",
+      }),
+    ),
+    containerId: Type.Optional(Type.String({ description: "The same for the container." })),
+    step: Type.Optional(
+      Type.String({
+        description: "For `run`, the step that failed: `pull`, `pod`, `container`, `start`, `wait`.",
+      }),
     ),
     limit: Type.Optional(
       Type.String({ description: "The limit that was reached: `streams`, `requestsPerSecond`." }),
@@ -288,6 +298,7 @@ export const SignedIn = Type.Object(
 
 /** Route -> its body, where the handler checks it. */
 export const requests = {
+  run: RunBody,
   createToken: Type.Object(
     {
       name: Type.String({
@@ -699,6 +710,66 @@ export const PullItem = Type.Object(
   },
 );
 
+export const RunAnswer = Type.Object(
+  {
+    podSandboxId: Type.String({ description: "Id of the pod." }),
+    containerId: Type.String({ description: "Id of the container." }),
+    namespace: Type.String({ description: "Namespace of the pod." }),
+    name: Type.String({ description: "Name of the pod." }),
+    pulled: Type.Boolean({
+      description: "Whether the image was pulled. It stays on the node, whatever becomes of the container.",
+    }),
+    started: Type.Boolean({ description: "Whether the container was started: false with `start=false`." }),
+    result: Type.Optional(
+      Type.Object(
+        {
+          exited: Type.Boolean({ description: "Whether it exited before the `timeout`." }),
+          state: Type.String({ description: "State of the container: `CONTAINER_EXITED`." }),
+          exitCode: Type.Optional(Type.Integer({ format: "int32", description: "Exit code, if it exited." })),
+          reason: Type.Optional(Type.String({ description: "Why it exited: `Completed`, `OOMKilled`." })),
+          finishedAt: Type.Optional(
+            Type.String({
+              format: "int64",
+              description: "When it exited, in nanoseconds since the Unix epoch.",
+            }),
+          ),
+          stdout: Type.String({ description: "Standard output, in the given encoding." }),
+          stderr: Type.String({ description: "Standard error, in the given encoding." }),
+          encoding: oneOf(["utf8", "base64"], "Encoding of the output."),
+          lossy: Type.Boolean({
+            description: "Whether bytes that are not UTF-8 were replaced; use base64 to receive them.",
+          }),
+          truncated: Type.Boolean({
+            description:
+              "Whether there was more output than 4 MiB, or a line of more than 1 MiB. The first 4 MiB are here; the log has the rest.",
+          }),
+          outputProblem: Type.Optional(
+            Type.String({ description: "Why the output could not be read, if it could not." }),
+          ),
+        },
+        { $id: "RunResult", description: "How the container ended, and what it wrote. Only with `wait`." },
+      ),
+    ),
+    removed: Type.Optional(
+      Type.Boolean({ description: "Whether the pod and its container were removed. Only with `remove`." }),
+    ),
+    removalProblem: Type.Optional(
+      Type.String({ description: "Why they could not be removed, if they could not." }),
+    ),
+  },
+  { $id: "RunAnswer", description: "What was made." },
+);
+
+/** What a run reports as NDJSON or server-sent events. */
+export const RunItem = Type.Object(
+  {
+    progress: Type.Optional(Pull),
+    result: Type.Optional(RunAnswer),
+    error: Type.Optional(Problem),
+  },
+  { description: "The progress of the pull or, as the last item, what was made, or the problem." },
+);
+
 export const LogItem = Type.Object(
   {
     cursor: Type.String({ description: "Pass it as `cursor` to resume after this line." }),
@@ -943,6 +1014,7 @@ export const answers = {
   listTokens: Tokens,
   createToken: MadeToken,
   revokeToken: RevokedTokens,
+  run: RunAnswer,
   listSessions: KeptSessionList,
   endSession: KeptSession,
   createSignInKey: MadeSignInKey,
@@ -981,3 +1053,5 @@ export type LogPage = Frozen<Static<typeof LogPage>>;
 export type PostMortem = Frozen<Static<typeof PostMortem>>;
 export type ExecAnswer = Frozen<Static<typeof ExecAnswer>>;
 export type PullItem = Frozen<Static<typeof PullItem>>;
+export type RunAnswer = Frozen<Static<typeof RunAnswer>>;
+export type RunItem = Frozen<Static<typeof RunItem>>;

@@ -90,7 +90,7 @@ type Omitted<U extends string> = [U] extends [never]
 export type Renderer = "execOutput";
 
 /** Whose steps an answer can report, as NDJSON or server-sent events, before its result. Each has one implementation. */
-export type Progress = "pull";
+export type Progress = "pull" | "run";
 
 /** Response headers about the gateway, not the runtime. Each has one implementation. */
 export type ResponseHeader = "version";
@@ -248,6 +248,9 @@ export function custom<
       /** The body is an object that the handler checks. Its schema is in answers.ts. */
       readonly body?: true;
       readonly success: Success;
+      /** The path of the created object. Its parameters are members of the answer. */
+      readonly location?: `/v1/${string}`;
+      readonly progress?: Progress;
     },
 ): CustomRoute<Id, P> {
   return { kind: "custom", ...route } as CustomRoute<Id, P>;
@@ -352,6 +355,8 @@ export interface CustomRoute<Id extends string = string, P extends PathFields = 
   readonly uses: readonly Rpc[];
   readonly body?: true;
   readonly success: Success;
+  readonly location?: string;
+  readonly progress?: Progress;
 }
 
 export interface StreamRoute<Id extends string = string, P extends PathFields = PathFields>
@@ -381,7 +386,7 @@ export const isSession = (route: Route): route is SessionRoute | ResumeRoute =>
 export function mediaTypesOf(route: Route): readonly [MediaType, ...MediaType[]] {
   const { json, ndjson, sse, text } = mediaTypes;
   if (route.kind === "list") return [json, ndjson];
-  if (route.kind === "unary" && route.progress !== undefined) return [json, ndjson, sse];
+  if ("progress" in route && route.progress !== undefined) return [json, ndjson, sse];
   if (route.kind !== "stream") return [json];
   return route.byDefault === "text" ? [text, json, ndjson, sse] : [json, ndjson, sse, text];
 }

@@ -5,13 +5,15 @@ import { events } from "./events.ts";
 import { imageRemoval, images, pulls } from "./images.ts";
 import { logs } from "./logs.ts";
 import { podRemoval, pods, podUsage } from "./pods.ts";
+import { run } from "./run.ts";
 import { gateway, runtime, tokens } from "./runtime.ts";
 import { keptSessions, sessions } from "./sessions.ts";
 
-/** Routes that no single RPC answers. `api/handlers.ts` has a handler for each, by this name. */
+/** Routes that no single RPC answers. `api/handlers.ts` has a handler for each, by this name, except for `run`. */
 export const customRoutes = {
   ...gateway,
   ...tokens,
+  ...run,
   ...keptSessions,
   ...containerPostMortem,
   ...podRemoval,
@@ -19,6 +21,8 @@ export const customRoutes = {
   ...pulls,
 } as const;
 export type CustomRouteId = keyof typeof customRoutes;
+/** Those that a handler answers. The others are made of other routes. */
+export type HandledRouteId = Exclude<CustomRouteId, keyof typeof run>;
 
 /** Routes that send a sequence of items. `api/handlers.ts` has a handler for each, by this name. */
 export const streamRoutes = {

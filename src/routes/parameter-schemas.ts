@@ -23,6 +23,30 @@ const execSync = Type.Object({
   }),
 });
 
+const run = Type.Object({
+  start: Type.Boolean({
+    default: true,
+    description:
+      "Start the container. `false` only makes it and its pod, for a client that does something else first.",
+  }),
+  wait: Type.Boolean({
+    default: false,
+    description: "Wait until the container exits, and return its exit code and output in `result`.",
+  }),
+  timeout: Type.Integer({
+    default: 60,
+    minimum: 0,
+    maximum: 3600,
+    description:
+      "With `wait`, the maximum wait in seconds after the start. Then `result` has `exited: false` and the output so far. The container goes on, unless `remove` is given.",
+  }),
+  remove: Type.Boolean({
+    default: false,
+    description: "With `wait`, remove the pod and its container after the wait, however it ended.",
+  }),
+  encoding: execSync.properties.encoding,
+});
+
 const waitContainer = Type.Object({
   timeout: Type.Integer({
     default: 60,
@@ -275,6 +299,7 @@ const withBody = Type.Object({
 export const parameterSchemas = {
   stopPod,
   execSync,
+  run,
   waitContainer,
   getPostMortem,
   watchPodStats,

@@ -60,7 +60,8 @@ export function createDefaults({ runtime, logRoot, execMaxMs }: DefaultsOptions)
     "RuntimeService/CreateContainer": async (request) => {
       const config: Input<ContainerConfig> = request.config ?? {};
       const { name = "", attempt = 0 } = config.metadata ?? {};
-      const recalled = await recallSandboxConfig(runtime, request.podSandboxId ?? "");
+      // A container that is checked before its pod is made comes with the whole config of the pod.
+      const recalled = request.podSandboxId ? await recallSandboxConfig(runtime, request.podSandboxId) : {};
       const sandboxConfig = completeSandboxConfig(request.sandboxConfig ?? {}, recalled);
       const pod = sandboxConfig.metadata;
       if (!pod) throw refusal("/sandboxConfig/metadata", "must be given, as the pod was run with it");

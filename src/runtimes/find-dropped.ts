@@ -138,7 +138,8 @@ function messagesReaching(known: ReadonlySet<string>): ReadonlySet<string> {
 /** The handler of the pod that a request makes or names; empty for the default one. */
 async function handlerOf(runtime: Runtime, request: Message): Promise<string> {
   const { runtimeHandler, podSandboxId } = request;
-  if (typeof podSandboxId !== "string") return typeof runtimeHandler === "string" ? runtimeHandler : "";
+  if (typeof podSandboxId !== "string" || podSandboxId === "")
+    return typeof runtimeHandler === "string" ? runtimeHandler : "";
   const { status } = await call(runtime, "RuntimeService/PodSandboxStatus", { podSandboxId });
   return status?.runtimeHandler ?? "";
 }

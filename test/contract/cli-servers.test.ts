@@ -5,6 +5,7 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { answerCompletion } from "../../src/cli/completion/answer.ts";
 import { findCommand } from "../../src/cli/find-command.ts";
 import { runCommand } from "../../src/cli/main.ts";
 import { takeSocketLock } from "../../src/files/socket-lock.ts";
@@ -163,4 +164,45 @@ test("what is no gateway is told apart from a mistake", async (t) => {
     /^crest: Cannot reach http:\/\/127\.0\.0\.1:1: .*ECONNREFUSED.*\n {2}Is the gateway running\?/,
   );
   for (const { stderr } of [redirected, nobody]) assert.doesNotMatch(stderr, new RegExp(token));
+});
+
+test("completion offers the names that are there, and none that a shell would run", async (t) => {
+  const gateway = await sessionGateway(t);
+  const { folder, write } = await newWorld(t);
+  const { fake } = gateway;
+  const pods = ["one", "two"].map((name) => fake.addPod({ name, namespace: "demo" }));
+  for (const pod of pods) fake.addContainer({ pod, state: "running", name: "web" });
+  const names = ["api", "$(reboot)", "-rf", "two words", "\u001b[31m"];
+  for (const name of names) fake.addContainer({ state: "running", name });
+  write("token", token);
+  const flags = [`--server=http://127.0.0.1:${gateway.port}`, `--token-file=${join(folder, "token")}`];
+  const offered = async (...words: readonly string[]): Promise<readonly string[]> => {
+    const answer = await answerCompletion(["zsh", words[0] ?? "", ...flags, ...words.slice(1)]);
+    return answer
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split("\t")[0] ?? "");
+  };
+  const containers = await offered("exec", "");
+  for (const name of ["api", "one/web", "two/web"]) assert.ok(containers.includes(name), `${containers}`);
+  for (const name of containers) assert.match(name, /^[\w./-]+$/);
+  assert.deepEqual((await offered("port-forward", "o")).toSorted(), ["one"]);
+});
+
+test("console prints a link that signs in once, and refuses what a browser cannot open", async (t) => {
+  const gateway = await sessionGateway(t);
+  const { folder, write, crest } = await newWorld(t);
+  write("token", token);
+  const withToken = `--token-file=${join(folder, "token")}`;
+  const server = `http://127.0.0.1:${gateway.port}`;
+  const { code, stdout } = await crest(["console", `--server=${server}`, withToken]);
+  assert.equal(code, 0);
+  const [, page, key] = /^(http:.*\/docs)#key=(\S+)\n$/.exec(stdout) ?? [];
+  assert.equal((await fetch(page ?? "")).status, 200);
+  const signIn = () =>
+    fetch(`${server}/v1/sign-in`, { method: "POST", headers: { authorization: `Bearer ${key}` } });
+  assert.equal((await signIn()).status, 201);
+  assert.equal((await signIn()).status, 401);
+  const socket = await crest(["console", "--server=unix:/nonexistent", withToken]);
+  assert.match(socket.stderr, /^crest: A browser cannot open unix:/);
 });

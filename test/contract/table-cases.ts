@@ -53,6 +53,7 @@ const bodies: { readonly [routeId: string]: (number: number) => object } = {
   updatePodResources: () => ({ resources: { cpuShares: "512" } }),
   execSync: () => ({ cmd: ["true"] }),
   pullImage: () => ({ image: "busybox:1.36" }),
+  run: (number) => ({ image: "busybox:1.36", name: `made-${number}`, pull: "never" }),
   createToken: (number) => ({ name: `made-${number}`, grants: { allow: { exec: true } } }),
   setNetworkConfig: () => ({ podCidr: "10.64.0.0/16" }),
   checkpointContainer: () => ({ location: "/var/lib/checkpoints/one.tar" }),

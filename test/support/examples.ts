@@ -17,6 +17,7 @@ export const onContainerd = [
   ...["getVersion", "getRuntimeStatus", "getCapabilities", "getGrants", "createToken", "listTokens"],
   ...["revokeToken", "createSignInKey", "signIn", "setNetworkConfig"],
   ...["pullImage", "listPulls", "getPull", "cancelPull", "listImages", "getImage"],
+  "run",
   ...["runPod", "listPods", "getPod"],
   ...["createContainer", "pruneImages", "startContainer", "listContainers", "getContainer", "listEvents"],
   ...["execSync", "execContainer", "attachContainer"],

@@ -8,6 +8,8 @@ const forTests: readonly (readonly [program: string, packageName: string])[] = [
   ["/usr/bin/docker-registry", "docker-registry"],
   ["/usr/bin/curl", "curl"],
   ["/usr/bin/tmux", "tmux"],
+  ["/usr/bin/zsh", "zsh"],
+  ["/usr/bin/fish", "fish"],
   ["/usr/bin/systemd-analyze", "systemd"],
   ["/usr/bin/chromium", "chromium"],
   ["/usr/sbin/dockerd", "docker.io"],

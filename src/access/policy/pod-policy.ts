@@ -5,6 +5,7 @@
 import { statSync } from "node:fs";
 import { posix } from "node:path";
 import type { Input } from "../../cri/codec.ts";
+import type { GatewayError } from "../../errors.ts";
 import { descriptors } from "../../gen/descriptors.ts";
 import type { ContainerConfig, PodSandboxConfig } from "../../gen/messages.ts";
 import { methods, type Rpc } from "../../gen/methods.ts";
@@ -13,6 +14,7 @@ import { imageIdDigits } from "../../runtimes/image-id.ts";
 import { logFolderOf } from "../../runtimes/log-folders.ts";
 import { podCgroup } from "../../runtimes/pod-cgroup.ts";
 import { messageOf } from "../../wire/descriptor.ts";
+import { jsonPointer } from "../../wire/invalid-value.ts";
 import { arePullsNarrowed, type Caller, canUse, layersOf } from "../authorize.ts";
 import { repositoryOf } from "../reference.ts";
 import type { Ask } from "./ask.ts";
@@ -32,6 +34,10 @@ export interface PodPolicy {
    *   The pointers are into the request message.
    */
   apply(rpc: Rpc, request: Message, caller: Caller, options?: ApplyOptions): Message;
+  /** The same, but returns what the caller may not ask for: for requests that are refused together. */
+  judge(rpc: Rpc, request: Message, caller: Caller, options?: ApplyOptions): Judgement;
+  /** The error for what `judge` found, in at least one request. */
+  refusal(refusals: readonly Refusal[]): GatewayError;
   /** The images of containers in a request; `apply` must be told which of them are checkpoints. None if it is all one. */
   imagesIn(request: Message, caller: Caller): readonly string[];
 }
@@ -41,6 +47,12 @@ export interface ApplyOptions {
   readonly checkpoints?: ReadonlySet<string>;
   /** Called with each grant that the request needs besides its route's: `host=port:8000-8010`, `pull`. */
   readonly used?: (grant: string) => void;
+}
+
+export interface Judgement {
+  /** The request with safe values, and with the paths that the caller may ask for resolved. */
+  readonly message: Message;
+  readonly refusals: readonly Refusal[];
 }
 
 export interface PodPolicyOptions {
@@ -58,11 +70,18 @@ interface Found {
 }
 
 export function createPodPolicy({ level, logRoot, kept }: PodPolicyOptions): PodPolicy {
-  return {
-    apply(rpc, request, caller, { checkpoints = new Set(), used } = {}) {
+  const refusal = (refusals: readonly Refusal[]): GatewayError => refusalOf(refusals, level);
+  const policy: PodPolicy = {
+    refusal,
+    apply(rpc, request, caller, options) {
+      const { message, refusals } = policy.judge(rpc, request, caller, options);
+      if (refusals.length > 0) throw refusal(refusals);
+      return message;
+    },
+    judge(rpc, request, caller, { checkpoints = new Set(), used } = {}) {
       const layers = layersOf(caller);
       const grant = hostGrantOf(layers);
-      if (grant.isWhole) return request;
+      if (grant.isWhole) return { message: request, refusals: [] };
       const each = layers.map((layer) => hostGrantOf([layer]));
       const { message, found } = review(methods[rpc].request, request, {
         level,
@@ -78,15 +97,14 @@ export function createPodPolicy({ level, logRoot, kept }: PodPolicyOptions): Pod
       for (const { path, ask } of found) {
         const decision = decide(ask, { caller, grant, each, kept });
         if ("refused" in decision) {
-          refusals.push({ path, ...decision.refused });
+          refusals.push({ pointer: jsonPointer(path), ...decision.refused });
           continue;
         }
         for (const grant of decision.by) used?.(grant);
         if (decision.path !== undefined)
           allowed = withValue(allowed, placeOf(path, ask), `${ask.prefix ?? ""}${decision.path}`);
       }
-      if (refusals.length > 0) throw refusalOf(refusals, level);
-      return allowed;
+      return { message: allowed, refusals };
     },
     imagesIn({ config, containerConfigs }, caller) {
       if (hostGrantOf(layersOf(caller)).isWhole) return [];
@@ -94,6 +112,7 @@ export function createPodPolicy({ level, logRoot, kept }: PodPolicyOptions): Pod
       return configs.flatMap((one) => (one as Input<ContainerConfig> | undefined)?.image?.image || []);
     },
   };
+  return policy;
 }
 
 const placeOf = (path: Path, { member }: Ask): Path => (member === undefined ? path : [...path, member]);

@@ -1,7 +1,6 @@
 /** What a refusal of the pod policy says: every reason, and the flags that would permit it. */
 import { type FieldError, GatewayError } from "../../errors.ts";
 import type { PolicyLevel } from "../../grants.ts";
-import { jsonPointer } from "../../wire/invalid-value.ts";
 
 /** Flags to add and to remove. */
 export interface Flags {
@@ -18,8 +17,8 @@ export interface Refused {
   /** What the caller's token, or the first of those that it was made with, would have to be made with. */
   readonly ofToken?: Flags;
 }
-/** `path`: into the request. */
-export type Refusal = Refused & { readonly path: readonly (string | number)[] };
+/** `pointer`: into the request. */
+export type Refusal = Refused & { readonly pointer: string };
 /** Who lacks what, of the process and the tokens. */
 export function lacking(flags: readonly (Flags | undefined)[]): Pick<Refused, "ofProcess" | "ofToken"> {
   const [ofProcess, ...ofTokens] = flags;
@@ -35,11 +34,13 @@ const mostReasons = 100;
 
 /** Names everything at once, so that nobody restarts twice. */
 export function refusalOf(refusals: readonly Refusal[], level: PolicyLevel): GatewayError {
-  const errors: FieldError[] = refusals.slice(0, mostReasons).map(({ path, detail, ofProcess, ofToken }) => ({
-    pointer: jsonPointer(path),
-    detail,
-    grant: [...new Set([ofProcess, ofToken].flatMap(partsOf))].join(" and "),
-  }));
+  const errors: FieldError[] = refusals
+    .slice(0, mostReasons)
+    .map(({ pointer, detail, ofProcess, ofToken }) => ({
+      pointer,
+      detail,
+      grant: [...new Set([ofProcess, ofToken].flatMap(partsOf))].join(" and "),
+    }));
   const grants = [...new Set(refusals.map(({ grant }) => grant))];
   const remedies = [
     remedyOf(

@@ -29,4 +29,22 @@ export const serverCommands = {
       "crest server use local",
     ],
   },
+  console: {
+    group: "server",
+    title: "open the pages of the gateway in a browser",
+    about:
+      "Prints a link that signs in once, within five minutes, and opens it where there is a desktop. Other users of this machine can see it while the browser starts: with --no-open they cannot.",
+    operands: [],
+    flags: { "no-open": { form: "switch", about: "Only print the link." } },
+    examples: ["crest console --no-open"],
+  },
+  completion: {
+    group: "server",
+    title: "print what a shell needs to complete commands",
+    about:
+      "bash: source <(crest completion bash). zsh: the same, below compinit. fish: crest completion fish > ~/.config/fish/completions/crest.fish. Names of containers, pods and images come from the gateway.",
+    operands: ["bash|zsh|fish"],
+    flags: {},
+    examples: ["crest completion bash"],
+  },
 } as const satisfies { readonly [name: string]: Declaration };

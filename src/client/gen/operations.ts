@@ -61,6 +61,8 @@ import type {
   RestorePodReply,
   RestorePodRequest,
   RevokeTokenAnswer,
+  RunAnswer,
+  RunBody,
   RunPodBody,
   RunPodSandboxReply,
   RuntimeConfigReply,
@@ -414,6 +416,22 @@ export type CreateSignInKeyParameters = Record<string, never>;
 
 /** Of `signIn`, which has none yet. */
 export type SignInParameters = Record<string, never>;
+
+/** Of `run`. */
+export interface RunParameters {
+  /** Start the container. `false` only makes it and its pod, for a client that does something else first. Default: true. */
+  readonly start?: boolean | undefined;
+  /** Wait until the container exits, and return its exit code and output in `result`. Default: false. */
+  readonly wait?: boolean | undefined;
+  /** With `wait`, the maximum wait in seconds after the start. Then `result` has `exited: false` and the output so far. The container goes on, unless `remove` is given. 0 to 3600. Default: 60. */
+  readonly timeout?: number | undefined;
+  /** With `wait`, remove the pod and its container after the wait, however it ended. Default: false. */
+  readonly remove?: boolean | undefined;
+  /** Encoding of stdout and stderr: text, in which bytes that are not UTF-8 become U+FFFD and `lossy` is true, or base64, which is exact. Default: "utf8". */
+  readonly encoding?: "utf8" | "base64" | undefined;
+  /** The body. */
+  readonly body: RunBody;
+}
 
 /** Of `listSessions`, which has none yet. */
 export type ListSessionsParameters = Record<string, never>;
@@ -1121,6 +1139,23 @@ export interface Operations {
   signIn(parameters?: SignInParameters, options?: CallOptions): Promise<SignInAnswer>;
 
   /**
+   * Run an image: pull it, make a pod with one container, and start it.
+   *
+   * Pulls an image if it is `missing`, runs a pod, creates a container in it and starts it. `image` is all that is required; `command` and `args` have CRI's meaning: `args` alone go to the image's entrypoint. What CRI has besides the named members goes into `pod` and `container`. Everything that the requests for the single steps fill in is filled in here, too.
+   *
+   * The request is checked as a whole before anything happens: the grants (`run`, `pull` unless `pull` is `never`, `logs` for `wait`, `remove` for `remove`), the values, and the pod policy for the pod and the container, with pointers into this body. If a step fails, what was made is removed again, and the problem says in `step` which one it was; an image that was pulled stays. So it is if the client leaves before the container has started. If the removal fails as well, `podSandboxId` and `containerId` say what is left.
+   *
+   * With `wait`, the response comes when the container has exited or `timeout` has passed, with up to 4 MiB of output; the log has more. A client that leaves meanwhile does not stop the container. With `remove`, pod and container are removed after the wait, however it ended.
+   *
+   * Two runs of one name: one succeeds, the other is 409 `name_reserved`. With `Accept: application/x-ndjson` or `text/event-stream`, the progress of the pull comes first, and the answer as the last item.
+   *
+   * The pod policy fills in safe values. What exceeds it needs a word of the grant `host`: without, this is 403 with all reasons in `errors`.
+   *
+   * `POST /v1/run`. Needs the grant `run`.
+   */
+  run(parameters: RunParameters, options?: CallOptions): Promise<RunAnswer>;
+
+  /**
    * List the kept sessions of the caller.
    *
    * Lists the sessions with `session=keep` that the caller began, connected or not; for the gateway's own token, those of all callers. Needs a token, but no grant.
@@ -1353,6 +1388,7 @@ export function createOperations(call: Calls): Operations {
     revokeToken: async ({ tokenName, ...query }, options) => call.json({ method: "DELETE", path: `/v1/tokens/${segment("tokenName", tokenName)}`, query }, options),
     createSignInKey: async (query = {}, options) => call.json({ method: "POST", path: "/v1/sign-in-keys", query }, options),
     signIn: async (query = {}, options) => call.json({ method: "POST", path: "/v1/sign-in", query }, options),
+    run: async ({ body, ...query }, options) => call.json({ method: "POST", path: "/v1/run", query, body }, options),
     listSessions: async (query = {}, options) => call.json({ method: "GET", path: "/v1/sessions", query }, options),
     endSession: async ({ sessionId, ...query }, options) => call.json({ method: "DELETE", path: `/v1/sessions/${segment("sessionId", sessionId)}`, query }, options),
     getPostMortem: async ({ containerId, ...query }, options) => call.json({ method: "GET", path: `/v1/containers/${segment("containerId", containerId)}/post-mortem`, query }, options),

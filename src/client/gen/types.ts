@@ -1558,6 +1558,68 @@ export interface NewGrantRules {
   readonly deny?: NewDeniedRules | undefined;
 }
 
+/** The configuration of a container. Only its resources can be changed later. */
+export interface PartContainerConfig {
+  /** Name and attempt of the container within its pod. `name` is required. */
+  readonly metadata?: ContainerMetadataInput | undefined;
+  /** Image to create the container from; it must be on the node. A full reference, a reference with a digest, or the image's id. Runtimes resolve short names such as `busybox` differently. Required. */
+  readonly image?: ImageSpecInput | undefined;
+  /** Program to run instead of the image's `ENTRYPOINT`, without a shell. Also discards the image's `CMD`. If the program does not exist, creating or starting the container fails with 400 `command_not_found`. */
+  readonly command?: readonly string[] | undefined;
+  /** Arguments of the program, in place of the image's `CMD`, which applies when both lists are empty. References such as `$(NAME)` are not expanded by runtimes. */
+  readonly args?: readonly string[] | undefined;
+  /** Directory that the program starts in. When empty the image's applies, and `/` where the image names none. */
+  readonly workingDir?: string | undefined;
+  /** Environment variables, added to those of the image; on the same name these win. Values are plain text in JSON, not base64. */
+  readonly envs?: readonly KeyValue[] | undefined;
+  /** Directories, files and images to mount into the container. A host path that does not exist is created on the host as a directory. */
+  readonly mounts?: readonly MountInput[] | undefined;
+  /** Devices of the host to make available. When empty only the runtime's default devices are there. */
+  readonly devices?: readonly Device[] | undefined;
+  /** Caller's labels, by which containers can be listed. containerd and CRI-O refuse one whose key and value together pass 4,096 bytes; cri-dockerd drops keys that begin with `annotation.`. */
+  readonly labels?: { readonly [key: string]: string } | undefined;
+  /** Caller's notes, kept unchanged by the runtime and not searchable; some keys configure the runtime. They come back in every list, whose reply is limited to 16 MiB on most runtimes: keep them small. */
+  readonly annotations?: { readonly [key: string]: string } | undefined;
+  /** Log file, relative to the pod's `logDirectory`; `..` is refused. Default: `NAME/ATTEMPT.log`. */
+  readonly logPath?: string | undefined;
+  /** Keeps an input open for the container, so that an attached client can write to it. When false (the default) the program reads end-of-file at once, and input sent by attach is ignored. */
+  readonly stdin?: boolean | undefined;
+  /** Closes the input for good when the first attached client goes, also when its connection merely breaks. When false (the default) it stays open across clients. Only with `stdin`. */
+  readonly stdinOnce?: boolean | undefined;
+  /** Gives the container a terminal. Error output then comes mixed into standard output, in the log too. Default false. */
+  readonly tty?: boolean | undefined;
+  /** Settings for Linux containers. */
+  readonly linux?: LinuxContainerConfig | undefined;
+  /** Settings for Windows containers; no effect on Linux hosts. */
+  readonly windows?: WindowsContainerConfig | undefined;
+  /** Devices to make available by their Container Device Interface (CDI) names, besides `devices`. Older runtimes do not know this field and ignore it. */
+  readonly CDIDevices?: readonly CDIDevice[] | undefined;
+  /** Signal that `stopContainer` sends first. When absent it is the image's stop signal, and SIGTERM where the image names none. Older runtimes do not know this field and ignore it. */
+  readonly stopSignal?: Signal | undefined;
+}
+
+/** The configuration of a pod. */
+export interface PartPodSandboxConfig {
+  /** Name, uid, namespace and attempt of the pod. `name` is required. */
+  readonly metadata?: PodSandboxMetadataInput | undefined;
+  /** Host name of the pod, at most 64 bytes. Leave it empty for a pod with the node's network, which has the node's host name. */
+  readonly hostname?: string | undefined;
+  /** Absolute path of the node's folder for the containers' log files; their `logPath` is relative to it. Crest creates the folder. Default: a folder below the gateway's data folder. */
+  readonly logDirectory?: string | undefined;
+  /** Name servers for the pod. Absent: containerd copies the node's /etc/resolv.conf. */
+  readonly dnsConfig?: DNSConfig | undefined;
+  /** Ports of the pod to publish on the node. containerd leaves this to the CNI configuration: without the portmap plugin nothing happens. */
+  readonly portMappings?: readonly PortMapping[] | undefined;
+  /** Short texts for finding the pod again with selectors. Key and value together may have 4,096 bytes on containerd and CRI-O. Runtimes may add their own, and Crest adds `crest/managed=true`. */
+  readonly labels?: { readonly [key: string]: string } | undefined;
+  /** Texts that the runtime keeps and gives back unchanged; some change its behaviour. They come back with every list and, on containerd 2.1, every event: keep them small, or the list outgrows the runtime's message limit. */
+  readonly annotations?: { readonly [key: string]: string } | undefined;
+  /** Settings for Linux nodes; absent on Windows. */
+  readonly linux?: LinuxPodSandboxConfig | undefined;
+  /** Settings for Windows nodes; absent on Linux. */
+  readonly windows?: WindowsPodSandboxConfig | undefined;
+}
+
 /** One further address of a pod that has several, as in dual-stack networks. */
 export interface PodIP {
   /** IPv4 or IPv6 address as text. */
@@ -1857,8 +1919,12 @@ export interface Problem {
   readonly resource?: string | undefined;
   /** Ids that match an ambiguous prefix or a name. */
   readonly candidates?: readonly string[] | undefined;
-  /** A pod that a failed run left behind and that could not be removed. */
+  /** A pod that a failed run left behind and that could not be removed, or that goes on although the wait for its container failed. */
   readonly podSandboxId?: string | undefined;
+  /** The same for the container. */
+  readonly containerId?: string | undefined;
+  /** For `run`, the step that failed: `pull`, `pod`, `container`, `start`, `wait`. */
+  readonly step?: string | undefined;
   /** The limit that was reached: `streams`, `requestsPerSecond`. */
   readonly limit?: string | undefined;
   /** The value of `limit`. */
@@ -2107,6 +2173,75 @@ export interface RpcSupport {
   readonly support: "answered" | "unimplemented" | "unknown";
 }
 
+/** What was made. */
+export interface RunAnswer {
+  /** Id of the pod. */
+  readonly podSandboxId: string;
+  /** Id of the container. */
+  readonly containerId: string;
+  /** Namespace of the pod. */
+  readonly namespace: string;
+  /** Name of the pod. */
+  readonly name: string;
+  /** Whether the image was pulled. It stays on the node, whatever becomes of the container. */
+  readonly pulled: boolean;
+  /** Whether the container was started: false with `start=false`. */
+  readonly started: boolean;
+  readonly result?: RunResult | undefined;
+  /** Whether the pod and its container were removed. Only with `remove`. */
+  readonly removed?: boolean | undefined;
+  /** Why they could not be removed, if they could not. */
+  readonly removalProblem?: string | undefined;
+}
+
+/** What to run. */
+export interface RunBody {
+  /** Reference of the image, such as `docker.io/library/nginx:1.27`, or the id of one on the node. */
+  readonly image: string;
+  /** The program, in place of the image's entrypoint. The image's default arguments are then not used. No shell reads it. */
+  readonly command?: readonly string[] | undefined;
+  /** Arguments of the program, in place of the image's default ones (`CMD`). Without `command`, the image's entrypoint gets them, as with `docker run IMAGE ARGS`. */
+  readonly args?: readonly string[] | undefined;
+  /** Name of the pod and of its container. Default: one that begins like the image. No ready pod that Crest created may have it in this namespace. */
+  readonly name?: string | undefined;
+  /** Namespace of the pod. Default: `default`. */
+  readonly namespace?: string | undefined;
+  /** Environment variables, besides those of the image. */
+  readonly env?: { readonly [key: string]: string } | undefined;
+  /** Labels of the pod and the container. */
+  readonly labels?: { readonly [key: string]: string } | undefined;
+  /** Annotations of the pod. */
+  readonly annotations?: { readonly [key: string]: string } | undefined;
+  /** Folder in which the program starts. Default: that of the image. */
+  readonly workingDir?: string | undefined;
+  /** Who runs the program: an id or a name from the image's `/etc/passwd`, and the id of a group: `1000`, `1000:1000`, `nobody`. Default: that of the image. */
+  readonly user?: string | undefined;
+  /** Give it a terminal. Default: false. */
+  readonly tty?: boolean | undefined;
+  /** Keep its standard input open, for attaching to it. Default: false. */
+  readonly stdin?: boolean | undefined;
+  /** Pull the image if it is `missing` (the default), `always`, or `never`. Needs the grant `pull`, except with `never`. */
+  readonly pull?: "missing" | "always" | "never" | undefined;
+  /** Credentials for the registry. */
+  readonly auth?: AuthConfig | undefined;
+  /** Folders and files of the node, and images, that the container sees. */
+  readonly mounts?: readonly MountInput[] | undefined;
+  /** Ports of the node that lead to the pod. */
+  readonly ports?: readonly PortMapping[] | undefined;
+  /** The most memory that it may use: in bytes, or as `256Mi` or `1Gi`. Default: no limit. */
+  readonly memory?: string | undefined;
+  /** How many CPUs it may use, such as `0.5`. Default: no limit. 0.01 to 10000. */
+  readonly cpus?: number | undefined;
+  /** Use the node's network in place of one of its own. Default: false. */
+  readonly hostNetwork?: boolean | undefined;
+  /** The runtime handler of the pod. Default: the runtime's default one. */
+  readonly runtimeHandler?: string | undefined;
+  /** More of the pod's config, as for `runPod`. What a member of the body sets must not be set here as well. */
+  readonly pod?: PartPodSandboxConfig | undefined;
+  /** More of the container's config, as for `createContainer`. What a member of the body sets must not be set here as well. */
+  readonly container?: PartContainerConfig | undefined;
+}
+
 /** The configuration of a pod. */
 export interface RunPodBody {
   /** Name, uid, namespace and attempt of the pod. `name` is required. */
@@ -2135,6 +2270,32 @@ export interface RunPodBody {
 export interface RunPodSandboxReply {
   /** Id of the pod, 64 hexadecimal digits. */
   readonly podSandboxId: string;
+}
+
+/** How the container ended, and what it wrote. Only with `wait`. */
+export interface RunResult {
+  /** Whether it exited before the `timeout`. */
+  readonly exited: boolean;
+  /** State of the container: `CONTAINER_EXITED`. */
+  readonly state: string;
+  /** Exit code, if it exited. */
+  readonly exitCode?: number | undefined;
+  /** Why it exited: `Completed`, `OOMKilled`. */
+  readonly reason?: string | undefined;
+  /** When it exited, in nanoseconds since the Unix epoch. */
+  readonly finishedAt?: string | undefined;
+  /** Standard output, in the given encoding. */
+  readonly stdout: string;
+  /** Standard error, in the given encoding. */
+  readonly stderr: string;
+  /** Encoding of the output. */
+  readonly encoding: "utf8" | "base64";
+  /** Whether bytes that are not UTF-8 were replaced; use base64 to receive them. */
+  readonly lossy: boolean;
+  /** Whether there was more output than 4 MiB, or a line of more than 1 MiB. The first 4 MiB are here; the log has the rest. */
+  readonly truncated: boolean;
+  /** Why the output could not be read, if it could not. */
+  readonly outputProblem?: string | undefined;
 }
 
 /** One statement about the runtime's health. */

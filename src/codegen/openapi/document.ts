@@ -9,6 +9,7 @@ import {
   ListFailure,
   Problem,
   PullItem,
+  RunItem,
   requests,
 } from "../../routes/answers.ts";
 import {
@@ -59,6 +60,8 @@ export function openApi(routes: readonly Route[], version: string): Schema {
   const parts = new Map<string, string>();
   const plain = (schema: object): Schema =>
     JSON.parse(JSON.stringify(schema), (_key, part) => {
+      const message = messageFor(components, part);
+      if (message !== undefined) return message;
       if (typeof part?.$id !== "string") return part;
       const { $id, ...rest } = part;
       // A part of several schemas is one component.
@@ -114,6 +117,18 @@ export function openApi(routes: readonly Route[], version: string): Schema {
       schemas: Object.fromEntries(Object.entries(components.schemas).sort(([a], [b]) => (a < b ? -1 : 1))),
     },
   };
+}
+
+/** A message of CRI, or a part of one, in a schema of ours. */
+function messageFor(components: Components, part: Schema | undefined): Schema | undefined {
+  const { "x-cri-message": whole, "x-cri-part": some, description } = part ?? {};
+  const name = whole ?? some;
+  if (typeof name !== "string") return undefined;
+  const { $ref } = components.message(name, "input");
+  if (whole !== undefined) return { $ref, description };
+  const component = String($ref).slice(String($ref).lastIndexOf("/") + 1);
+  const { required: _, ...optional } = components.schemas[component] as Schema;
+  return { ...components.define(`Part${component}`, optional), description };
 }
 
 /** Messages that occur in both requests and replies. */
@@ -173,6 +188,8 @@ function orderOf({ order }: ListRoute): string {
   return `Items are sorted by ${fields.join(", then by ")}. As lines (NDJSON) they come in the runtime's order.`;
 }
 
+const isRun = (route: Route): boolean => route.kind === "custom" && route.progress === "run";
+
 /** Describes the grants that an operation needs besides its own. */
 function grantsBesides(route: Route): string | undefined {
   const sentences = [
@@ -181,7 +198,7 @@ function grantsBesides(route: Route): string | undefined {
         ? `\`${field}\` needs all of the grant \`host\` as well.`
         : `\`${field}\` needs the grant \`${grant}\` as well.`,
     ),
-    ...(route.kind === "unary" && hasPolicy(route.rpc)
+    ...((route.kind === "unary" && hasPolicy(route.rpc)) || isRun(route)
       ? [
           "The pod policy fills in safe values. What exceeds it needs a word of the grant `host`: without, this is 403 with all reasons in `errors`.",
         ]
@@ -381,7 +398,7 @@ function success(route: Route, { components, plain, describe, example }: Showing
   }
   const requestId = {
     "X-Request-Id": { $ref: "#/components/headers/X-Request-Id" },
-    ...(route.kind === "unary" && route.body !== undefined
+    ...((route.kind === "unary" && route.body !== undefined) || isRun(route)
       ? { Warning: { $ref: "#/components/headers/Warning" } }
       : {}),
   };
@@ -446,7 +463,8 @@ function answerSchema(
 /** The schema of what comes as lines or events; undefined for a route with a single answer. */
 function itemSchema(route: Route, answer: Schema, plain: (schema: object) => Schema): Schema | undefined {
   if (route.kind === "stream") return answer;
-  return route.kind === "unary" && route.progress === "pull" ? plain(PullItem) : undefined;
+  if (!("progress" in route)) return undefined;
+  return route.progress === "pull" ? plain(PullItem) : route.progress === "run" ? plain(RunItem) : undefined;
 }
 
 const crestVersion = {

@@ -33,7 +33,8 @@ const meanings = {
 
 type Status = keyof typeof meanings;
 
-const hasBody = (route: Route): boolean => route.kind === "unary" && route.body !== undefined;
+const hasBody = (route: Route): boolean =>
+  (route.kind === "unary" && route.body !== undefined) || route.id === "run";
 /** A body is read, and refused, even if the operation has none. */
 const readsBody = (route: Route): boolean => !route.http.startsWith("GET ");
 const ofContainer = (route: Route): boolean => route.path !== undefined && "containerId" in route.path;
@@ -43,7 +44,8 @@ const of = (...ids: readonly RouteId[]): ((route: Route) => boolean) => {
   const all: ReadonlySet<string> = new Set(ids);
   return ({ id }) => all.has(id);
 };
-const isPull = of("pullImage");
+/** Whose answer waits for a pull. */
+const isPull = of("pullImage", "run");
 const changesTokens = of("createToken", "revokeToken");
 const isLogs = of("getContainerLogs", "getPodLogs", "listLogs");
 const never = (): boolean => false;
@@ -52,18 +54,19 @@ const never = (): boolean => false;
 const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   invalid_json: readsBody,
   invalid_yaml: readsBody,
-  bad_reference: of("pullImage", "createContainer", "getImage", "removeImage"),
-  unknown_handler: of("runPod", "createContainer"),
-  command_not_found: of("createContainer", "startContainer", "execSync", "execContainer"),
+  bad_reference: of("pullImage", "run", "createContainer", "getImage", "removeImage"),
+  unknown_handler: of("runPod", "run", "createContainer"),
+  command_not_found: of("createContainer", "run", "startContainer", "execSync", "execContainer"),
   // Only for requests that match no operation.
   route_not_found: never,
-  image_not_found: of("createContainer", "pullImage"),
-  not_found: (route) => !isPull(route),
+  image_not_found: of("createContainer", "pullImage", "run"),
+  not_found: (route) => route.id !== "pullImage",
   already_running: of("startContainer"),
   already_exited: of("startContainer"),
   not_running: ofContainer,
   state_changing: of(
     "runPod",
+    "run",
     "stopPod",
     "removePod",
     "createContainer",
@@ -75,33 +78,35 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   not_listening: of("forwardPorts"),
   pod_not_ready: of(
     "createContainer",
+    "run",
     "startContainer",
     "forwardPorts",
     "getPodStats",
     "watchOnePodStats",
     "updatePodResources",
   ),
-  name_reserved: of("runPod", "restorePod", "createContainer"),
-  port_in_use: of("runPod", "restorePod"),
+  name_reserved: of("runPod", "run", "restorePod", "createContainer"),
+  port_in_use: of("runPod", "run", "restorePod"),
   image_in_use: of("removeImage"),
   image_pinned: of("removeImage"),
   ambiguous_id: (route) => hasId(route) || filtersPods(route),
   log_not_readable: isLogs,
   cursor_gone: isLogs,
-  pull_cancelled: of("pullImage"),
-  pull_interrupted: of("pullImage"),
-  registry_unauthorized: of("pullImage"),
-  platform_missing: of("pullImage"),
-  signature_rejected: of("pullImage", "createContainer", "runPod"),
+  pull_cancelled: isPull,
+  pull_interrupted: isPull,
+  registry_unauthorized: isPull,
+  platform_missing: isPull,
+  signature_rejected: of("pullImage", "run", "createContainer", "runPod"),
   output_too_large: of("execSync"),
-  registry_rate_limited: of("pullImage"),
-  registry_unreachable: of("pullImage"),
-  registry_failed: of("pullImage"),
-  registry_plain_http: of("pullImage"),
-  digest_mismatch: of("pullImage"),
+  registry_rate_limited: isPull,
+  registry_unreachable: isPull,
+  registry_failed: isPull,
+  registry_plain_http: isPull,
+  digest_mismatch: isPull,
   network_teardown_failed: of("stopPod", "removePod"),
   too_many_sessions: (route) => isSession(route) || route.kind === "stream" || isPull(route),
-  outcome_unknown: (route) => route.kind === "unary" && rpcRules[route.rpc].lookWith !== undefined,
+  outcome_unknown: (route) =>
+    (route.kind === "unary" && rpcRules[route.rpc].lookWith !== undefined) || route.id === "run",
   // Operations whose answer can be large.
   overloaded: (route) =>
     isPull(route) ||
@@ -112,7 +117,14 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   tokens_file_unavailable: changesTokens,
 };
 
-const writesToDisk = of("pullImage", "runPod", "createContainer", "startContainer", "checkpointContainer");
+const writesToDisk = of(
+  "pullImage",
+  "run",
+  "runPod",
+  "createContainer",
+  "startContainer",
+  "checkpointContainer",
+);
 const filtersPods = (route: Route): boolean =>
   "pod" in ((route.kind === "list" ? route.filters : route.gatewayParams) ?? {});
 
@@ -132,8 +144,8 @@ export function failuresOf(route: Route): Schema {
   if (changesTokens(route)) add("503");
   if (isSession(route)) add("426");
   else if (route.kind === "list" || route.success !== 204) add("406");
-  if (of("pullImage", "createContainer")(route)) add("404");
-  if (of("pullImage", "createContainer", "runPod", "execSync")(route)) add("422");
+  if (of("pullImage", "run", "createContainer")(route)) add("404");
+  if (of("pullImage", "run", "createContainer", "runPod", "execSync")(route)) add("422");
   if (writesToDisk(route)) add("507");
   return {
     ...Object.fromEntries([...statuses].sort().map((status) => [status, problem(status, route)])),

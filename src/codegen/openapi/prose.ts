@@ -28,7 +28,7 @@ export const tags = [
 /** Returns a route's tag, which follows from its path. */
 export function tagOf(route: Route): string {
   const [, path = ""] = route.http.split(" ");
-  if (/\/containers/.test(path) || path === "/v1/logs") return "containers";
+  if (/\/containers/.test(path) || path === "/v1/logs" || path === "/v1/run") return "containers";
   if (path.startsWith("/v1/metrics/")) return "runtime";
   if (/\/pods/.test(path)) return "pods";
   if (/\/image/.test(path)) return "images";

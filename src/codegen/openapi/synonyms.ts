@@ -12,6 +12,7 @@ export const synonyms: { readonly [Id in RouteId]?: readonly string[] } = {
   listTokens: ["credentials", "api keys", "who has access"],
   createToken: ["share", "delegate", "narrow", "api key", "colleague", "credentials"],
   revokeToken: ["invalidate", "withdraw", "delete api key"],
+  run: ["docker run", "kubectl run", "nerdctl run", "create", "start", "launch", "job", "pod", "one-off"],
   listSessions: ["terminals", "detached", "screen", "tmux", "reconnect"],
   endSession: ["kill", "terminate", "close"],
   resumeSession: ["reconnect", "reattach", "terminal", "connection lost", "detach"],

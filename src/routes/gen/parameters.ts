@@ -37,6 +37,54 @@ export const schemas = {
       }
     }
   },
+  "run": {
+    "type": "object",
+    "required": [
+      "start",
+      "wait",
+      "timeout",
+      "remove",
+      "encoding"
+    ],
+    "properties": {
+      "start": {
+        "default": true,
+        "description": "Start the container. `false` only makes it and its pod, for a client that does something else first.",
+        "type": "boolean"
+      },
+      "wait": {
+        "default": false,
+        "description": "Wait until the container exits, and return its exit code and output in `result`.",
+        "type": "boolean"
+      },
+      "timeout": {
+        "default": 60,
+        "minimum": 0,
+        "maximum": 3600,
+        "description": "With `wait`, the maximum wait in seconds after the start. Then `result` has `exited: false` and the output so far. The container goes on, unless `remove` is given.",
+        "type": "integer"
+      },
+      "remove": {
+        "default": false,
+        "description": "With `wait`, remove the pod and its container after the wait, however it ended.",
+        "type": "boolean"
+      },
+      "encoding": {
+        "default": "utf8",
+        "description": "Encoding of stdout and stderr: text, in which bytes that are not UTF-8 become U+FFFD and `lossy` is true, or base64, which is exact.",
+        "anyOf": [
+          {
+            "const": "utf8",
+            "type": "string"
+          },
+          {
+            "const": "base64",
+            "type": "string"
+          }
+        ]
+      }
+    }
+  },
   "waitContainer": {
     "type": "object",
     "required": [
@@ -785,7 +833,7 @@ export const schemas = {
 
 type Check = (value: unknown) => boolean;
 type Checks = { readonly [path: string]: Check };
-export const checks: { readonly stopPod: Checks; readonly execSync: Checks; readonly waitContainer: Checks; readonly getPostMortem: Checks; readonly watchPodStats: Checks; readonly watchContainerStats: Checks; readonly watchOnePodStats: Checks; readonly watchOneContainerStats: Checks; readonly listEvents: Checks; readonly removeImage: Checks; readonly pruneImages: Checks; readonly prunePods: Checks; readonly pullImage: Checks; readonly forwardPorts: Checks; readonly execContainer: Checks; readonly attachContainer: Checks; readonly resumeSession: Checks; readonly getContainerLogs: Checks; readonly getPodLogs: Checks; readonly listLogs: Checks; readonly withBody: Checks } = {
+export const checks: { readonly stopPod: Checks; readonly execSync: Checks; readonly run: Checks; readonly waitContainer: Checks; readonly getPostMortem: Checks; readonly watchPodStats: Checks; readonly watchContainerStats: Checks; readonly watchOnePodStats: Checks; readonly watchOneContainerStats: Checks; readonly listEvents: Checks; readonly removeImage: Checks; readonly pruneImages: Checks; readonly prunePods: Checks; readonly pullImage: Checks; readonly forwardPorts: Checks; readonly execContainer: Checks; readonly attachContainer: Checks; readonly resumeSession: Checks; readonly getContainerLogs: Checks; readonly getPodLogs: Checks; readonly listLogs: Checks; readonly withBody: Checks } = {
 stopPod: {
 "timeout": (() => {
 return function check(value: any) {
@@ -798,6 +846,45 @@ return function check(value: any) {
 })(),
 },
 execSync: {
+"encoding": (() => {
+return function check(value: any) {
+  return (
+    (((value === 'utf8')) || ((value === 'base64')))
+  )
+}
+})(),
+},
+run: {
+"start": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
+"wait": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
+"timeout": (() => {
+return function check(value: any) {
+  return (
+    Number.isInteger(value) &&
+    value <= 3600 &&
+    value >= 0
+  )
+}
+})(),
+"remove": (() => {
+return function check(value: any) {
+  return (
+    (typeof value === 'boolean')
+  )
+}
+})(),
 "encoding": (() => {
 return function check(value: any) {
   return (

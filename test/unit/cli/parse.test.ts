@@ -5,6 +5,7 @@ import { globalFlags } from "../../../src/cli/declare.ts";
 import { findCommand } from "../../../src/cli/find-command.ts";
 import { commandHelp, overview } from "../../../src/cli/help.ts";
 import { parseArguments } from "../../../src/cli/parse.ts";
+import { unknownCommand } from "../../../src/cli/unknown-command.ts";
 import { commandNames as gatewayCommandNames } from "../../../src/config/commands.ts";
 
 const wrong = (argv: readonly string[], message: RegExp): void => {
@@ -43,8 +44,23 @@ test("the first word decides which command it is", () => {
   assert.deepEqual(findCommand(["help", "ps"]), { kind: "client", name: "ps", argv: ["--help"] });
   for (const argv of [[], ["help"], ["--help"], ["-h"]])
     assert.deepEqual(findCommand(argv), { kind: "overview" });
-  for (const argv of [["serve"], ["help", "serve"], ["--version"], ["constructor"], ["nonsense"]])
+  for (const argv of [["serve"], ["help", "serve"], ["--version"], ["--token-file=x", "serve"]])
     assert.deepEqual(findCommand(argv), { kind: "gateway" });
+  for (const argv of [["constructor"], ["help", "constructor"]])
+    assert.deepEqual(findCommand(argv), { kind: "unknown", word: "constructor" });
+});
+
+test("a word that is no command gets the nearest of all", () => {
+  const messages = {
+    exce: "exce: unknown command, did you mean exec?",
+    sevre: "sevre: unknown command, did you mean serve?",
+    "\u001b[31m": "\\u001b[31m: unknown command, crest --help lists them",
+    "--server=x": "--server: missing command, write it before the flags: crest ps --server",
+  };
+  for (const [word, message] of Object.entries(messages)) {
+    assert.deepEqual(findCommand([word, "ps"]), { kind: "unknown", word });
+    assert.equal(unknownCommand(word), message);
+  }
 });
 
 test("no flag of a command has the name or the letter of another", () => {
