@@ -1,4 +1,4 @@
-/** exec, attach and port-forward at a terminal, on a real containerd. */
+/** run, exec, attach and port-forward at a terminal, on a real containerd. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
@@ -253,7 +253,7 @@ test("a session is left with the detach keys, listed, resumed and ended", { skip
   await tmux.until(/^is kept$/m);
   const ended = await crest("sessions", "--end", id);
   assert.deepEqual([ended.code, ended.stdout, ended.stderr], [0, `${id}\n`, ""]);
-  await tmux.until(/^crest: The session was lost: .*$/m);
+  await tmux.until(/^crest: The session was lost: /m);
   tmux.run("echo code $?");
   await tmux.until(/^code 125$/m);
   await assertRestored();
@@ -266,7 +266,7 @@ test("port-forward carries 100 MB, and 50 connections at once", { skip }, async 
   await exec(
     gateway(),
     web,
-    "mkdir -p /www; touch /www/big; until [ $(wc -c </www/big) -gt 100000000 ]; do cat /bin/busybox >>/www/big; done; httpd -p 8000 -h /www; md5sum </www/big >/www/sum",
+    "mkdir -p /www; for i in $(seq 52); do cat /bin/busybox; done >/www/big; httpd -p 8000 -h /www",
   );
   const forward = start(crestCommand("port-forward", pod.id, ":8000", ":8001"), { env: surroundings });
   t.after(async () => {
@@ -276,7 +276,7 @@ test("port-forward carries 100 MB, and 50 connections at once", { skip }, async 
   const [, port] = await forward.until(/^Forwarding 127\.0\.0\.1:(\d+) -> 8000$/m);
   const [, dead] = await forward.until(/^Forwarding 127\.0\.0\.1:(\d+) -> 8001$/m);
   const { stdout: sums } = await piped(
-    `curl -s http://127.0.0.1:${port}/big | md5sum; curl -s http://127.0.0.1:${port}/sum`,
+    `curl -s http://127.0.0.1:${port}/big | md5sum; for i in $(seq 52); do cat /bin/busybox; done | md5sum`,
   );
   const [sum, expected] = sums.split("\n");
   assert.equal(sum, expected);
@@ -308,4 +308,67 @@ test("port-forward notes a port that nothing listens on, and refuses a local por
     /^curl 52\nsecond 1\nfirst 130\nConnection from 127\.0\.0\.1:\d+ to port 8001 failed: Cannot forward to port 8001: nothing listens on it/,
   );
   assert.match(ended.stderr, /^crest: Cannot listen on port \d+: another program listens on it/);
+});
+
+/** The pods that the test did not make before. */
+async function podsLeft(): Promise<readonly string[]> {
+  const { stdout } = await crest("pods", "-q", "--no-trunc");
+  return stdout.split("\n").filter((id) => id !== "" && id !== pod.id);
+}
+
+test("run shows all output and passes on the exit code, and --rm leaves nothing", { skip }, async () => {
+  for (let count = 0; count < 3; count++) {
+    const { code, stdout, stderr } = await crest(
+      ...["run", "--rm", "-e", "NAME=Ada", "busybox", "--"],
+      ...["sh", "-c", "echo Hello $NAME; echo oh >&2; exit 3"],
+    );
+    assert.deepEqual([code, stdout, stderr], [3, "Hello Ada\n", "oh\n"]);
+  }
+  const missing = await crest("run", "--rm", "busybox", "no-such-program");
+  assert.equal(missing.code, 127);
+  assert.equal(missing.stderr, 'crest: Cannot run "no-such-program" in the container: not found\n');
+  const counted = await piped("seq 100000 | crest run -i --rm busybox wc -l");
+  assert.deepEqual([counted.code, counted.stdout, counted.stderr], [0, "100000\n", ""]);
+  const long = await piped("crest run --rm busybox seq 100000 | md5sum; seq 100000 | md5sum");
+  const [shown, expected] = long.stdout.split("\n");
+  assert.equal(shown, expected);
+  assert.deepEqual(await podsLeft(), []);
+});
+
+test("run -d prints the id, and the container goes on", { skip }, async () => {
+  const name = newName();
+  const { stdout } = await crest("run", "-d", "--name", name, "--memory", "64m", "busybox", "sleep", "600");
+  assert.match(stdout, /^[0-9a-f]{64}\n$/);
+  assert.deepEqual((await crest("exec", name, "echo", "here")).stdout, "here\n");
+  const [left = "", ...others] = await podsLeft();
+  assert.deepEqual(others, []);
+  assert.equal((await crest("rmp", "-f", left)).code, 0);
+});
+
+test("run -it has a prompt and the size of the terminal at once", { skip }, async () => {
+  await atPrompt("crest run -it --rm busybox");
+  await tmux.until(/^\/ #$/m);
+  tmux.run("stty size");
+  await tmux.until(/^24 80$/m);
+  tmux.run("exit 7");
+  await tmux.until(/^\$$/m);
+  tmux.run("echo code $?");
+  await tmux.until(/^code 7$/m);
+  await assertRestored();
+  await atPrompt("crest run -t --rm busybox -- sh -c 'echo first; echo second'");
+  await tmux.until(/^first\nsecond\n\$$/m);
+  assert.deepEqual(await podsLeft(), []);
+});
+
+test("Ctrl-C stops what runs without a terminal, and --rm still removes it", { skip }, async () => {
+  await atPrompt(
+    "crest run --rm --name stopped busybox -- sh -c 'trap exit TERM; echo begun; while :; do sleep 0.1; done'",
+  );
+  await tmux.until(/^begun$/m);
+  tmux.press("C-c");
+  await tmux.until(/^\^?C?crest: Stopping stopped$/m);
+  await tmux.until(/^\$$/m, 30_000);
+  tmux.run("echo code $?");
+  await tmux.until(/^code 130$/m);
+  assert.deepEqual(await podsLeft(), []);
 });

@@ -18,6 +18,69 @@ const detachFlags = {
 } as const satisfies Flags;
 
 export const useCommands = {
+  run: {
+    group: "use",
+    title: "run an image: a pod with one container",
+    about:
+      "Pulls the image if it is missing. Without -d, it shows the output, and the exit code is that of the program: 126 if it cannot be executed, 127 if it does not exist, 125 if Crest fails. Ctrl-C goes to the program in a terminal, and stops the container otherwise.",
+    operands: ["IMAGE", "[-- CMD...]"],
+    flags: {
+      ...sessionFlags,
+      detach: { form: "switch", short: "d", about: "Print the container's id, and do not wait." },
+      rm: { form: "switch", about: "Remove the pod and its container at the end." },
+      name: {
+        form: "text",
+        placeholder: "NAME",
+        about: "Name of the pod and container. Default: like the image.",
+      },
+      namespace: { form: "text", placeholder: "NAME", about: "Namespace of the pod. Default: default." },
+      env: {
+        form: "list",
+        short: "e",
+        placeholder: "K=V",
+        about: "A variable; K alone takes its value from here.",
+      },
+      "env-file": { form: "list", placeholder: "PATH", about: "Variables, one a line." },
+      volume: {
+        form: "list",
+        short: "v",
+        placeholder: "SRC:DST[:ro]",
+        about: "Show a path of the node in the container.",
+      },
+      publish: {
+        form: "list",
+        short: "p",
+        placeholder: "NODE:POD[/udp]",
+        about: "Make a port of the pod a port of the node.",
+      },
+      memory: { form: "text", short: "m", placeholder: "SIZE", about: "The most memory: 256m, 1g." },
+      cpus: { form: "text", placeholder: "NUMBER", about: "How many CPUs it may use: 0.5." },
+      workdir: { form: "text", short: "w", placeholder: "DIR", about: "Folder in which the program starts." },
+      user: { form: "text", short: "u", placeholder: "USER[:GID]", about: "Who runs the program." },
+      entrypoint: { form: "text", placeholder: "PROGRAM", about: "In place of that of the image." },
+      label: { form: "list", short: "l", placeholder: "K=V", about: "A label of the pod and container." },
+      pull: {
+        form: "text",
+        placeholder: "WHEN",
+        values: ["missing", "always", "never"],
+        about: "When to pull the image. Default: missing.",
+      },
+      "host-network": { form: "switch", about: "Use the node's network." },
+      runtime: {
+        form: "text",
+        placeholder: "HANDLER",
+        about: "The runtime handler. Default: the runtime's.",
+      },
+      ...detachFlags,
+    },
+    examples: [
+      "crest run -it --rm busybox",
+      "crest run -d --name web -p 8080:80 docker.io/library/nginx",
+      "crest run --rm -e NAME=Ada busybox -- sh -c 'echo Hello $NAME'",
+      "crest run --rm -i busybox wc -c <file",
+    ],
+    failureExitCode: 125,
+  },
   exec: {
     group: "use",
     title: "run a command in a container",

@@ -15,8 +15,10 @@ export interface SessionOptions {
   readonly detachKeys?: Uint8Array | undefined;
   /** What they do. Default: the gateway keeps the session, if it can. */
   readonly detach?: ((session: CommandSession) => void) | undefined;
-  /** What comes before the output of the session, such as earlier output. */
+  /** Called before the output is written. */
   readonly begin?: ((session: CommandSession) => Promise<void>) | undefined;
+  /** Writes what comes from `stdout`, until it ends. Default: as it is. */
+  readonly copyOutput?: ((session: CommandSession) => Promise<void>) | undefined;
 }
 
 export type SessionEnd =
@@ -80,7 +82,8 @@ export async function connectTerminal(
       stdout.on("resize", resize);
     }
     await options.begin?.(session);
-    await Promise.all([copy(session.stdout, stdout), copy(session.stderr, stderr)]);
+    const { copyOutput = () => copy(session.stdout, stdout) } = options;
+    await Promise.all([copyOutput(session), copy(session.stderr, stderr)]);
     if (isLeft) return { left: session };
     return { exitCode: await session.exitCode };
   } catch (error) {
