@@ -134,6 +134,49 @@ test("images have a line for each tag", async (t) => {
   assert.equal((await runCommand(gateway, ["images", "-q", "-f", "dangling=true"])).stdout, "");
 });
 
+test("images selects by a name with a tag, all tags of a name, and the beginning of an id", async (t) => {
+  const gateway = await world(t);
+  const names = async (...argv: string[]) =>
+    (await runCommand(gateway, ["images", "-o", "name", ...argv])).stdout.trimEnd().split("\n");
+  gateway.fake.addImage({ tags: ["docker.io/library/nginx:1.28", "registry.example/nginx:1"] });
+  const all = ["docker.io/library/nginx:1.27", "docker.io/library/nginx:1.28"];
+  assert.deepEqual(await names("nginx"), all);
+  assert.deepEqual(await names("docker.io/library/nginx"), all);
+  assert.deepEqual(await names("nginx:1.27"), all.slice(0, 1));
+  assert.deepEqual(await names("registry.example/nginx"), ["registry.example/nginx:1"]);
+  assert.deepEqual(await names("ngin"), [""]);
+  const [id = ""] = (await runCommand(gateway, ["images", "-q", "nginx:1.27"])).stdout.split("\n");
+  assert.deepEqual(await names(id.replace("sha256:", "").slice(0, 12)), all.slice(0, 1));
+});
+
+test("a caller with a scope sees what is in it, and the rest is absent", async (t) => {
+  const gateway = await liveGateway(t, manner, {
+    grants: { all: false, allow: { read: ["shop/*" as never] }, deny: {} },
+  });
+  const { fake } = gateway;
+  const web = fake.addPod({ name: "web", namespace: "shop" });
+  fake.addContainer({ pod: web, name: "app" });
+  const secret = fake.addContainer({ pod: fake.addPod({ name: "vault", namespace: "bank" }), name: "key" });
+  for (const argv of [
+    ["ps", "-a"],
+    ["pods"],
+    ["events"],
+    ["stats"],
+    ["ps", "-o", "json"],
+    ["ps", "-o", "wide"],
+  ]) {
+    const { code, stdout } = await runCommand(gateway, argv);
+    assert.equal(code, 0, argv.join(" "));
+    assert.match(stdout, /web|app/);
+    assert.doesNotMatch(stdout, new RegExp(`vault|bank|key|${secret.id}|${secret.podId}`), argv.join(" "));
+  }
+  for (const argv of [["inspect"], ["wait"], ["post-mortem"], ["stats"], ["inspect", "-o", "yaml"]]) {
+    const { code, stdout, stderr } = await runCommand(gateway, [...argv, secret.id]);
+    assert.deepEqual([code, stdout], [1, ""], argv.join(" "));
+    assert.match(stderr, /^crest: Cannot find container /);
+  }
+});
+
 test("empty lists have a heading, and nothing in the other formats", async (t) => {
   const gateway = await liveGateway(t, manner);
   const output = async (...argv: string[]) => (await runCommand(gateway, argv)).stdout;

@@ -476,11 +476,7 @@ test("commands are told from each other, and what is none is refused", () => {
   assert.deepEqual(parse("serve --version"), { name: "version" });
   assert.equal(parse("up").name, "up");
   refused("sevre", {}, "sevre: unknown command, did you mean serve?");
-  refused(
-    "frobnicate",
-    {},
-    "frobnicate: unknown command, expected one of up, serve, openapi, policy, token",
-  );
+  refused("frobnicate", {}, "frobnicate: unknown command, expected one of up, serve, openapi, policy, token");
   refused("--listen=x", {}, "--listen: missing command, write crest up or crest serve before the flags");
   refused("serve now", {}, "now: unexpected argument, crest serve takes only flags");
   refused("serve -- now", {}, /^now: unexpected argument/);

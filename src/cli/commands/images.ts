@@ -17,19 +17,23 @@ interface NamedImage {
 export const run: Run<"images"> = async (ctx) => {
   const { flags, operands } = ctx;
   const { dangling } = flags;
+  const [wanted] = operands;
+  const repository = wanted === undefined || hasTag(wanted) ? undefined : wanted;
   await runList<Image, NamedImage>(
     ctx,
     {
       path: "/v1/images",
-      query: { image: operands[0] },
+      query: { image: repository === undefined ? wanted : undefined },
       member: "images",
       keep:
-        dangling === undefined
+        dangling === undefined && repository === undefined
           ? undefined
-          : ({ repoTags }) => (repoTags.length === 0) === (dangling === "true"),
+          : (image) =>
+              (dangling === undefined || (image.repoTags.length === 0) === (dangling === "true")) &&
+              (repository === undefined || isOf(image, repository)),
     },
     (images) => {
-      const rows = images.flatMap(namesOf).sort(byName);
+      const rows = images.flatMap((image) => namesOf(image, repository)).sort(byName);
       return {
         rows,
         columns: columnsOf(rows, flags),
@@ -48,9 +52,24 @@ function byName(one: NamedImage, other: NamedImage): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function namesOf(image: Image): readonly NamedImage[] {
-  const names = image.repoTags.length > 0 ? image.repoTags : image.repoDigests.slice(0, 1);
+/** A line for each tag, of this repository if one is wanted; without one, for the first digest. */
+function namesOf(image: Image, repository: string | undefined): readonly NamedImage[] {
+  const all = image.repoTags.length > 0 ? image.repoTags : image.repoDigests.slice(0, 1);
+  const wanted = all.filter((name) => repository !== undefined && isIn(repository, name));
+  const names = wanted.length > 0 ? wanted : all;
   return names.length === 0 ? [{ image, name: undefined }] : names.map((name) => ({ image, name }));
+}
+
+const hasTag = (reference: string): boolean => /@|:[^/]*$/.test(reference);
+
+/** Whether a name is of a repository, written in full or as short as docker takes it: `busybox`. */
+const isIn = (repository: string, name: string): boolean =>
+  [name, imageName(name)].some((one) => one.replace(/@.*$|:[^/]*$/, "") === repository);
+
+/** Whether an image has a name in this repository, or an id that begins so. */
+function isOf({ id, repoTags, repoDigests }: Image, wanted: string): boolean {
+  const isId = /^[0-9a-f]{4,64}$/.test(wanted) && bareId(id).startsWith(wanted);
+  return isId || [...repoTags, ...repoDigests].some((name) => isIn(wanted, name));
 }
 
 function columnsOf(

@@ -1,10 +1,10 @@
 /** `crest inspect`, `inspectp` and `inspecti` */
 import { CrestError } from "../../client/index.ts";
-import { StartError } from "../../errors.ts";
 import type { Run } from "../context.ts";
 import { jsonBody, printJson, printJsonBody } from "../output/json.ts";
 import { printJsonLines, printYamlDocuments } from "../output/listing.ts";
 import { tellFailure } from "../tell-failure.ts";
+import { checkName } from "./each.ts";
 
 const places = { inspect: "/v1/containers", inspectp: "/v1/pods", inspecti: "/v1/images" } as const;
 
@@ -12,9 +12,11 @@ export const run: Run<keyof typeof places> = async (ctx) => {
   const { name, flags, operands, stdout, stderr, signal } = ctx;
   const { crest } = await ctx.connect();
   const ask = (operand: string) => {
-    if (/^\.{0,2}$/.test(operand)) throw new StartError(`"${operand}": expected an id or a name`);
     const query = { verbose: flags.verbose || undefined };
-    return crest.request("GET", `${places[name]}/${encodeURIComponent(operand)}`, { query, signal });
+    return crest.request("GET", `${places[name]}/${encodeURIComponent(checkName(operand))}`, {
+      query,
+      signal,
+    });
   };
   const [first = "", ...others] = operands;
   if (others.length === 0 && (flags.output ?? "json") === "json") {

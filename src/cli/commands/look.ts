@@ -207,7 +207,8 @@ export const lookCommands = {
   images: {
     group: "images",
     title: "list images",
-    about: "Lists images by name, with a line for each of their tags.",
+    about:
+      "Lists images by name, with a line for each of their tags. IMAGE selects one name with its tag, all tags of a name without one, or an id by its beginning.",
     operands: ["[IMAGE]"],
     flags: {
       digests: { form: "switch", about: "Also the digests of their manifests." },
@@ -220,7 +221,7 @@ export const lookCommands = {
       ...filterBy("dangling"),
       ...listFlags,
     },
-    examples: ["crest images", "crest images busybox:1.35 --digests", "crest images -f dangling=true -q"],
+    examples: ["crest images", "crest images busybox --digests", "crest images -f dangling=true -q"],
   },
   inspecti: {
     group: "images",

@@ -1,6 +1,5 @@
 /** `crest post-mortem` */
 import type { ContainerExit, EarlierAttempt, PostMortem } from "../../client/index.ts";
-import { StartError } from "../../errors.ts";
 import { printable } from "../../printable.ts";
 import { quote } from "../../shell.ts";
 import type { Run } from "../context.ts";
@@ -15,10 +14,10 @@ import { shortId } from "../output/short-ids.ts";
 import { memorySize } from "../output/sizes.ts";
 import { stateName } from "../output/states.ts";
 import { write } from "../terminal.ts";
+import { checkName } from "./each.ts";
 
 export const run: Run<"post-mortem"> = async ({ flags, operands, stdout, signal, connect }) => {
-  const [container = ""] = operands;
-  if (/^\.{0,2}$/.test(container)) throw new StartError(`"${container}": expected an id or a name`);
+  const container = checkName(operands[0] ?? "");
   const query = { tailLines: flags.tail === undefined ? undefined : wholeNumber("--tail", flags.tail) };
   const { crest } = await connect();
   const path = `/v1/containers/${encodeURIComponent(container)}/post-mortem` as const;

@@ -8,6 +8,7 @@ import { columnsOf } from "../stats/columns.ts";
 import { fullName, type OrderName, sorted } from "../stats/order.ts";
 import { readings, type Selection } from "../stats/readings.ts";
 import { note, write } from "../terminal.ts";
+import { checkName } from "./each.ts";
 import { selectorOf } from "./list.ts";
 
 type Name = "stats" | "top";
@@ -19,8 +20,7 @@ const liveInterval = "2s";
 
 export const run: Run<Name> = async (ctx) => {
   const { flags, operands, stdout } = ctx;
-  for (const operand of operands)
-    if (/^\.{0,2}$/.test(operand)) throw new StartError(`"${operand}": expected an id or a name`);
+  for (const operand of operands) checkName(operand);
   const named = ["namespace", "pod", "label"].find((name) => isWritten(flags[name as keyof typeof flags]));
   if (operands.length > 0 && named !== undefined)
     throw new StartError(`--${named} and ${operands[0]}: write one or the other`);

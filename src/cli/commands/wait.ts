@@ -2,16 +2,17 @@
 import { type Client, CrestError, type WaitContainerAnswer } from "../../client/index.ts";
 import { StartError } from "../../errors.ts";
 import type { Run } from "../context.ts";
-import { wholeNumber } from "../numbers.ts";
 import { printJsonLines } from "../output/listing.ts";
+import { readSeconds } from "../read-seconds.ts";
 import { tellFailure } from "../tell-failure.ts";
 import { write } from "../terminal.ts";
+import { checkName } from "./each.ts";
 
 /** The longest wait of one request, in seconds. */
 const maxWaitSeconds = 3600;
 
 export const run: Run<"wait"> = async ({ flags, operands, stdout, stderr, signal, connect }) => {
-  const seconds = flags.timeout === undefined ? undefined : wholeNumber("--timeout", flags.timeout);
+  const seconds = flags.timeout === undefined ? undefined : readSeconds("--timeout", flags.timeout);
   const { crest } = await connect();
   // All at once, so that none that is removed early is missed. They are told in their order.
   const ends = operands.map((containerId) => endOf(crest, containerId, seconds, signal));
@@ -40,7 +41,7 @@ async function endOf(
   seconds: number | undefined,
   signal: AbortSignal,
 ): Promise<WaitContainerAnswer> {
-  if (/^\.{0,2}$/.test(containerId)) throw new StartError(`"${containerId}": expected an id or a name`);
+  checkName(containerId);
   for (let left = seconds; ; left = left === undefined ? undefined : left - maxWaitSeconds) {
     const timeout = Math.min(left ?? maxWaitSeconds, maxWaitSeconds);
     const answer = await crest.waitContainer({ containerId, timeout }, { signal }).answer();

@@ -17,7 +17,7 @@ export const synonyms: { readonly [Id in RouteId]?: readonly string[] } = {
   endSession: ["kill", "terminate", "close"],
   resumeSession: ["reconnect", "reattach", "terminal", "connection lost", "detach"],
   createSignInKey: ["login link", "one-time", "magic link"],
-  signIn: ["login", "log in", "one-time"],
+  signIn: ["login", "one-time"],
   getGrants: ["whoami", "permissions", "rights", "can-i", "authorization"],
   setNetworkConfig: ["cidr", "ip range", "cni"],
   listMetricDescriptors: ["prometheus", "help"],

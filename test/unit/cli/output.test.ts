@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
+import { Writable } from "node:stream";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { parse } from "yaml";
 import { displayWidth, fit } from "../../../src/cli/output/display-width.ts";
 import { imageName } from "../../../src/cli/output/image-name.ts";
-import { jsonText } from "../../../src/cli/output/json.ts";
-import { formatOf, printListing } from "../../../src/cli/output/listing.ts";
+import { jsonText, printJsonBody } from "../../../src/cli/output/json.ts";
+import { formatOf, printJsonLines, printListing } from "../../../src/cli/output/listing.ts";
 import { shortIds } from "../../../src/cli/output/short-ids.ts";
 import { diskSize, memorySize } from "../../../src/cli/output/sizes.ts";
 import { type Column, table } from "../../../src/cli/output/table.ts";
 import { yamlText } from "../../../src/cli/output/yaml.ts";
+import type { FetchResponse } from "../../../src/client/index.ts";
 import { fakeTerminal } from "../../support/fake-terminal.ts";
 
 interface Row {
@@ -108,6 +111,56 @@ test("YAML has the same value as JSON", () => {
 test("JSON is on one line in a pipe and indented on a terminal", () => {
   assert.equal(jsonText({ a: 1 }, false), '{"a":1}\n');
   assert.equal(jsonText({ a: "\u009b" }, true), '{\n  "a": "\\u009b"\n}\n');
+});
+
+test("a slow reader is waited for: nothing is written ahead of it", async () => {
+  let taken = 0;
+  let given = 0;
+  let resume = (): void => undefined;
+  const slow = new Writable({
+    highWaterMark: 1,
+    write(_part, _encoding, done) {
+      taken++;
+      if (taken === 1) resume = done;
+      else done();
+    },
+  });
+  function* items() {
+    for (; given < 10_000; given++) yield { id: given };
+  }
+  const lines = printJsonLines(items(), slow);
+  await setImmediate();
+  assert.deepEqual([given, taken], [0, 1]);
+  resume();
+  await lines;
+  assert.deepEqual([given, taken], [10_000, 10_000]);
+
+  let read = 0;
+  taken = 0;
+  const reader = {
+    read: async () => (read++ < 100 ? { done: false, value: Buffer.from("x") } : { done: true }),
+    cancel: async () => undefined,
+  };
+  const body = { getReader: () => reader };
+  const printed = printJsonBody({ body } as unknown as FetchResponse, slow);
+  await setImmediate();
+  await setImmediate();
+  assert.deepEqual([read, taken], [1, 1]);
+  resume();
+  await printed;
+  assert.deepEqual([read, taken], [101, 101]);
+});
+
+test("an answer that is cut is told as such", async () => {
+  const cut = async (): Promise<never> => {
+    throw new Error("aborted");
+  };
+  const { stdout } = fakeTerminal();
+  const response = { text: cut, body: { getReader: () => ({ read: cut, cancel: async () => undefined }) } };
+  await assert.rejects(printJsonBody(response as unknown as FetchResponse, stdout), {
+    code: "connection_lost",
+    message: "The answer was cut: aborted",
+  });
 });
 
 test("a long text does not widen every other line", () => {

@@ -52,7 +52,7 @@ test("the filter finds an operation by the words of other tools, and few besides
     ["shell", ["execContainer", "execSync"], 2],
     ["download", ["pullImage", "listPulls", "getPull"], 3],
     ["whoami", ["getGrants"], 1],
-    ["run pod", ["runPod"], 3],
+    ["run pod", ["runPod", "run"], 4],
     ["create container", ["createContainer"], 2],
   ] as const) {
     const ids = found(text).filter((target) => operations.has(target));
