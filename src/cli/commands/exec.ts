@@ -2,9 +2,11 @@
 import { StartError } from "../../errors.ts";
 import { quote } from "../../shell.ts";
 import type { CommandContext, Run } from "../context.ts";
+import { defaultDetachKeys, parseDetachKeys } from "../interactive/detach-keys.ts";
+import { endOfSession } from "../interactive/end-of-session.ts";
 import { connectTerminal, requireTerminal } from "../interactive/session.ts";
 import { explainStart } from "../interactive/start-failure.ts";
-import { readSeconds } from "../read-seconds.ts";
+import { wholeNumber } from "../numbers.ts";
 import { write } from "../terminal.ts";
 
 export const run: Run<"exec"> = async (ctx) => {
@@ -24,7 +26,7 @@ export const run: Run<"exec"> = async (ctx) => {
 
 /** In a session. */
 async function begin(ctx: CommandContext<"exec">, containerId: string): Promise<number> {
-  const { flags, commandLine: command, signal } = ctx;
+  const { flags, commandLine: command } = ctx;
   const { interactive: input, tty } = flags;
   if (tty) {
     const words = ["crest exec", ...(input ? ["-i"] : []), containerId, "--", ...command.slice(0, 8)];
@@ -33,19 +35,21 @@ async function begin(ctx: CommandContext<"exec">, containerId: string): Promise<
       without: words.map((word, i) => (i === 0 ? word : quote(word))).join(" "),
     });
   }
+  const detachKeys = parseDetachKeys(flags["detach-keys"] ?? defaultDetachKeys);
   const { crest } = await ctx.connect({ sessions: true });
-  const session = await crest.exec(
-    { containerId, command, ...(input ? { stdin: true } : {}), ...(tty ? { tty } : {}) },
-    { signal },
+  const parameters = { containerId, command, stdin: input || undefined, tty: tty || undefined };
+  const end = await connectTerminal(
+    (options) => crest.exec({ ...parameters, session: "keep" }, options),
+    ctx,
+    { input, tty, detachKeys },
   );
-  const end = await connectTerminal(session, ctx, { input, tty });
-  return "exitCode" in end ? end.exitCode : 0;
+  return endOfSession(end, ctx.stderr);
 }
 
 /** In one request. */
 async function waitFor(ctx: CommandContext<"exec">, containerId: string): Promise<number> {
   const { flags, commandLine: cmd, signal, stdout, stderr } = ctx;
-  const timeout = flags.timeout === undefined ? undefined : readSeconds("--timeout", flags.timeout);
+  const timeout = flags.timeout === undefined ? undefined : wholeNumber("--timeout", flags.timeout);
   const { crest } = await ctx.connect();
   const answer = await crest.execSync(
     {
