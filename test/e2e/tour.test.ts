@@ -1,6 +1,14 @@
 /** The documents' commands of crest and curl, run as they are: every line runs, and prints what the text around it says. */
 import assert from "node:assert/strict";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { stringify } from "yaml";
@@ -90,6 +98,7 @@ const expectations: readonly Expectation[] = [
   ["$CONTAINER/stats", says('"usageCoreNanoSeconds":{"value":"', '"workingSetBytes":{"value":"')],
 
   ["cut -c1-27", says('"state":"CONTAINER_RUNNING"')],
+  ["demo%2Fweb%2Fapp", says('"state":"CONTAINER_RUNNING"', '"name":"app"')],
   ['"comand"', says('"status":400', '"pointer":"/comand"', "(did you mean command?)")],
 
   ["$CONTAINER/stop?timeout=1", nothing],
@@ -105,6 +114,7 @@ const expectations: readonly Expectation[] = [
   ],
   ["?dryRun=true", says('"dryRun":true', '/library/busybox:latest"]')],
 
+  ["/v1/run?wait=true", says('"exitCode":0', '"stdout":"Hello\\n"')],
   ["$API/v1/grants", says('{"grant":"exec"}', '{"grant":"host"}')],
 ];
 
@@ -148,7 +158,9 @@ function commandEnvironment(address: string, token: string) {
   mkdirSync(programs, { recursive: true });
   const path = join(programs, "crest");
   if (!existsSync(path)) symlinkSync(mainFile(), path);
-  assert.ok(readFileSync(join(repositoryRoot(), "README.md"), "utf8").includes('alias crest="$PWD/dist/src/main.js"'));
+  assert.ok(
+    readFileSync(join(repositoryRoot(), "README.md"), "utf8").includes('alias crest="$PWD/dist/src/main.js"'),
+  );
   return {
     PATH: `${programs}:${process.env.PATH}`,
     ...{ CREST_SERVER: address, CREST_TOKEN: token, HOME: folder, XDG_CONFIG_HOME: undefined },
@@ -160,7 +172,10 @@ test("the page about the command line runs, and leaves nothing", { skip }, async
   const script = join(folder, "cli.sh");
   writeFileSync(script, documentedScript("sh cli"));
   const env = { API: address, TOKEN: token, ...commandEnvironment(address, token) };
-  const { code, stdout, stderr } = await runToEnd(["bash", "-eu", "-o", "pipefail", script], { env, cwd: folder });
+  const { code, stdout, stderr } = await runToEnd(["bash", "-eu", "-o", "pipefail", script], {
+    env,
+    cwd: folder,
+  });
   assert.equal(code, 0, `${stdout}\n${stderr}`);
   assert.match(stdout, /^node1 +yes +http:/m);
   assert.match(stdout, /^curl -sS /m);
@@ -184,11 +199,22 @@ test("the documents' other curl commands run as they are", { skip }, async () =>
   const container = JSON.parse(readFileSync(join(fixtures, "container-config.json"), "utf8"));
   writeFileSync(join(folder, "container-config.yaml"), stringify(container));
   const { address, token } = crest();
-  const pod = await runPod(crest(), { labels: { app: "web" } });
-  const running = await runContainer(crest(), pod, shell("echo an error; sleep 3600"));
+  const pod = await runPod(crest(), {
+    metadata: { name: "web", namespace: "demo" },
+    labels: { app: "web" },
+  });
+  const running = await runContainer(crest(), pod, {
+    metadata: { name: "main" },
+    ...shell("echo an error; sleep 3600"),
+  });
   const env = {
     ...{ API: address, TOKEN: token, auth: `Authorization: Bearer ${token}` },
-    ...{ POD: pod.path, CONTAINER: running.path, IMAGE: `${registry.address}/library/busybox:latest` },
+    ...{
+      key: "a-key-of-the-documents",
+      POD: pod.path,
+      CONTAINER: running.path,
+      IMAGE: `${registry.address}/library/busybox:latest`,
+    },
   };
   for (const command of commands) {
     // A stream without an end gets one.

@@ -119,10 +119,12 @@ test("every crest command in the documents is one that the command line takes", 
     .flatMap(({ text }) => text.replaceAll("\\\n", " ").split("\n"))
     .map((line) => new RegExp(`(?:^|[ /])crest((?:-cri-\\*\\.tgz)? (?:${anyName})\\b.*)$`).exec(line)?.[1])
     .filter((rest) => rest !== undefined)
-    .map((rest) => rest.replace("-cri-*.tgz", "").trim());
+    .map((rest) => rest.replace("-cri-*.tgz", "").trim())
+    // The usage of a command.
+    .filter((rest) => !rest.includes("[FLAGS]"));
   const inText = forUsers.flatMap(({ text }) => inlineCommands(text, "crest"));
   // Named in a sentence, and not as it is typed.
-  const names = new Set(["token create", "token revoke"]);
+  const names = new Set(["token create", "token revoke", ...commandNames]);
   const commands = [...inBlocks, ...inText.map((command) => command.replace(/^crest /, ""))].filter(
     (command) => !names.has(command),
   );
