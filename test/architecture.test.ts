@@ -52,6 +52,7 @@ const owners: { readonly [name: string]: readonly string[] } = {
   re2js: ["logs"],
   undici: ["streaming"],
   yaml: ["cli", "wire"],
+  tar: ["cli"],
   ws: ["cli"],
   fastify: ["api", "http", "server"],
   "@fastify/websocket": ["api", "http"],

@@ -11,6 +11,7 @@ const loaders: { readonly [N in CommandName]: () => Promise<{ readonly run: Run<
   images: () => import("./commands/images.ts"),
   logs: () => import("./commands/logs.ts"),
   create: async () => ({ run: (await import("./commands/create.ts")).create }),
+  cp: () => import("./commands/cp.ts"),
   start: async () => ({ run: (await import("./commands/lifecycle.ts")).start }),
   stop: async () => ({ run: (await import("./commands/lifecycle.ts")).stop }),
   rm: async () => ({ run: (await import("./commands/remove.ts")).rm }),

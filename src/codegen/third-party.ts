@@ -7,7 +7,13 @@ import { type InstalledPackage, installedPackages, type LockFile, readJson } fro
  * Licenses that a package which is installed with Crest may have. They ask for their notice and nothing of Crest's own
  * license. Whoever adds another one must have read it.
  */
-export const permittedLicenses: ReadonlySet<string> = new Set(["Apache-2.0", "BSD-3-Clause", "ISC", "MIT"]);
+export const permittedLicenses: ReadonlySet<string> = new Set([
+  "Apache-2.0",
+  "BlueOak-1.0.0",
+  "BSD-3-Clause",
+  "ISC",
+  "MIT",
+]);
 
 /**
  * @throws {Error} if a package is not installed as the lock file says, or has a license that is not permitted.

@@ -105,6 +105,29 @@ export const changeCommands = {
     },
     examples: ["crest create web container.json", "crest create --with-pull web container.yaml pod.yaml"],
   },
+  cp: {
+    group: "use",
+    title: "copy files and folders between a container and this machine",
+    about:
+      "One of the two places is CONTAINER:PATH; - is a tar archive on stdin or stdout. Names are as with docker: into a folder that exists, else by the new name; SRC/. copies what is in a folder. Needs tar in the container. Copies keep permissions and times, but no owners, devices or set-user-ID bits.",
+    operands: ["SRC", "DST"],
+    flags: {
+      "follow-link": {
+        form: "switch",
+        short: "L",
+        about: "If SRC is a symbolic link, copy what it leads to.",
+      },
+      "unsafe-links": {
+        form: "switch",
+        about: "Also make links that lead out of what is copied from a container. Default: leave them out.",
+      },
+    },
+    examples: [
+      "crest cp web:/etc/nginx/nginx.conf .",
+      "crest cp ./site/. web:/usr/share/nginx/html",
+      "crest cp web:/var/log -",
+    ],
+  },
   start: {
     group: "change",
     title: "start containers",
