@@ -322,6 +322,7 @@ function parseOwn(
 ): string | number | boolean {
   if (typeof raw !== "string") throw new BadParameter("must be given once");
   if (parameter.type === "boolean") return parseBoolean(raw);
+  if (parameter.minLength !== undefined) filled(raw);
   const value = parameter.type === "integer" ? Number(parseInteger(raw)) : raw;
   if (!parameter.check(value))
     throw new BadParameter(`must be ${expectedOf(parameter)}, got ${quoted(value)}`);

@@ -45,11 +45,13 @@ export class RequestContext<R extends Route = Route> {
   outgoing: RuntimeRequest | undefined;
   /** Set by `target`. */
   target: Target | undefined;
+  /** Gives back the name that `claim` took; called once the request has ended. */
+  releaseName: (() => void) | undefined;
   /** The grants that the request needs, as far as the stages have come: `run`, `host=port:8000-8010`. */
   readonly usedGrants: Set<string>;
   /**
    * Registers a function that cancels the current work when the client disconnects. Sessions replace it until their
-   * WebSocket is open.
+   * WebSocket is open, and requests with an `Idempotency-Key` because their work goes on.
    */
   onCancel: (cancel: () => void) => void;
   #signal: AbortSignal | undefined;

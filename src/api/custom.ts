@@ -29,6 +29,9 @@ export function customKind(
       reply
         .code(route.success)
         .type("application/json")
-        .send(Buffer.from(`${JSON.stringify(answer)}\n`)),
+        .send(Buffer.from(textOf(answer))),
+    bytesOf: (answer) => Buffer.byteLength(textOf(answer)),
   };
 }
+
+const textOf = (answer: object): string => `${JSON.stringify(answer)}\n`;

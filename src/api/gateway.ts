@@ -25,7 +25,9 @@ import type { ReadMemoryHistory } from "../stats/container-memory.ts";
 import type { BufferPool } from "../wire/buffer-pool.ts";
 import { InvalidValue, jsonPointer } from "../wire/invalid-value.ts";
 import { type Binder, invalid, type JsonObject, respell } from "./bind.ts";
+import type { Idempotency } from "./idempotency.ts";
 import type { KeptSessions } from "./kept-sessions.ts";
+import type { NameClaims } from "./name-claims.ts";
 import type { OutputBudget } from "./output-budget.ts";
 import type { RequestAudit } from "./request-audit.ts";
 import type { RunNames } from "./run-names.ts";
@@ -72,6 +74,10 @@ export interface Gateway {
   /** Who signs in to the gateway's pages. */
   readonly signIns: SignIns;
   readonly overWatch: OverWatch;
+  /** The names of pods that are being created. */
+  readonly names: NameClaims;
+  /** Answers to requests that may be repeated. */
+  readonly idempotency: Idempotency;
   /** Milliseconds that the runtime may be silent during an NDJSON list. Default: the list's own deadline. */
   readonly listSilenceMs?: number | undefined;
   /** Milliseconds that a command waits for room in the budget. Default: 5 s. */

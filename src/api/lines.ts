@@ -18,18 +18,16 @@ import type { ListRoute } from "../routes/define.ts";
 import type { RequestContext } from "./context.ts";
 import { gatherFailures } from "./failed-members.ts";
 import { type Gateway, whenClosed } from "./gateway.ts";
+import type { Choose, Wanted } from "./name-filter.ts";
 import { requestBytes } from "./output-budget.ts";
 
 export const ndjson = "application/x-ndjson";
 
-/** Whether to include the item at an index. Applies filters that the runtime may not have applied. */
-export type Wanted = (items: Items, index: number) => boolean;
-
 export interface LinesOptions {
   /** The encoded request. */
   readonly wire: Buffer;
-  /** Default: every item. */
-  readonly wanted: Wanted | undefined;
+  /** Applies filters that the runtime may not have applied. Default: every item. */
+  readonly choose: Choose | undefined;
 }
 
 /** Calls the runtime, and returns the lines once the first message has arrived. @throws {GatewayError} before that. */
@@ -117,8 +115,7 @@ export function createLines(route: ListRoute, gateway: Gateway): Lines {
     };
   }
 
-  function* textOf({ rpc, field }: Source, message: Buffer, wanted: Wanted | undefined): Generator<Buffer> {
-    const items = replyItems(rpc, message, field);
+  function* textOf({ rpc, field }: Source, items: Items, wanted: Wanted | undefined): Generator<Buffer> {
     const item = fieldAt(methods[rpc].response, field).type;
     let order: number[] = [];
     let bytes = 0;
@@ -143,7 +140,7 @@ export function createLines(route: ListRoute, gateway: Gateway): Lines {
     return text;
   }
 
-  return async (ctx, { wire, wanted }) => {
+  return async (ctx, { wire, choose }) => {
     const { request, reply } = ctx;
     const room = budget.reserve(accountOf(ctx.caller), requestBytes);
     whenClosed(reply, room.release);
@@ -160,7 +157,8 @@ export function createLines(route: ListRoute, gateway: Gateway): Lines {
       try {
         for (let message = source.first; !message.done; message = await source.next()) {
           room.force(message.value.length);
-          yield* textOf(source, message.value, wanted);
+          const items = replyItems(source.rpc, message.value, source.field);
+          yield* textOf(source, items, await choose?.(items));
         }
         for (const failure of source.failures()) yield Buffer.from(`${JSON.stringify({ failure })}\n`);
       } catch (error) {

@@ -20,7 +20,8 @@ import type { RequestContext } from "./context.ts";
 import { gatherFailures } from "./failed-members.ts";
 import { encodeBound, type Gateway } from "./gateway.ts";
 import { equalities, matchesLabels, parseLabelSelector, type Requirement } from "./label-selector.ts";
-import { createLines, ndjson, type Wanted } from "./lines.ts";
+import { createLines, ndjson } from "./lines.ts";
+import { type Choose, nameFilter, type Wanted } from "./name-filter.ts";
 import { negotiate } from "./negotiate.ts";
 import { writeWithin } from "./output-budget.ts";
 import { continueToken, type Page, type Position, pageParameters, parsePage } from "./page.ts";
@@ -47,12 +48,13 @@ type Send = (request: FastifyRequest, reply: FastifyReply) => FastifyReply;
 /** `call` reads the items and returns a function that sends them. */
 export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRoute, ListPlan, Send> {
   const { rpc } = route;
-  const { runtime, share } = gateway;
+  const { runtime, share, inventory } = gateway;
   const binder = createBinder(route, route.labels ? [...pageParameters, "labelSelector"] : pageParameters);
   const { type: item, number: itemNumber } = fieldAt(methods[rpc].response, route.items);
   const order = orderOf(route, item);
   const labelsPath = route.labelsOf === undefined ? undefined : fieldNumbers(item, route.labelsOf);
   const postFilter = route.postFilter === undefined ? undefined : postFilters[route.postFilter](item);
+  const byName = nameFilter(route, item, inventory);
   const sent = route.postFilter === "imageNames" ? withoutImageId : asBound;
   const deadlineMs = rpcRules[rpc].deadlineMs;
   const lines = createLines(route, gateway);
@@ -70,13 +72,18 @@ export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRout
     },
     call: async (ctx, { media, query, requirements }) => {
       const { bound } = ctx;
-      const filters = JSON.stringify([route.id, bound.message, query.labelSelector ?? null]);
+      const filters = JSON.stringify([
+        route.id,
+        bound.message,
+        bound.gatewayParams,
+        query.labelSelector ?? null,
+      ]);
       const wire = encodeBound(rpc, sent(bound.message), binder);
       // After the encoder, which refuses oversized values.
-      const wanted = wantedBy(bound, requirements);
+      const choose = chosenBy(bound, requirements);
       if (media === ndjson) {
         refusePaging(query);
-        const text = await lines(ctx, { wire, wanted });
+        const text = await lines(ctx, { wire, choose });
         return (_request, reply) => reply.type(ndjson).send(text);
       }
       const page = parsePage(query, filters);
@@ -88,6 +95,7 @@ export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRout
           const options = { deadlineMs, onCancel, onFailedMember, account };
           const reply = await runtime.call(rpc, wire, options);
           const items = scanItems(reply, itemNumber);
+          const wanted = await choose?.(items);
           return writePage(items, { page, filters, wanted, failures: failures() });
         });
         const etag = route.volatile ? undefined : weakEtag(written.bytes);
@@ -98,7 +106,11 @@ export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRout
     answer: ({ request, reply }, send) => send(request, reply),
   };
 
-  function wantedBy({ message }: Bound, requirements: readonly Requirement[]): Wanted | undefined {
+  function chosenBy(
+    { message, gatewayParams }: Bound,
+    requirements: readonly Requirement[],
+  ): Choose | undefined {
+    const chooseNames = byName?.(gatewayParams);
     const here: Wanted[] = [];
     // The runtime's label matching may be looser than Kubernetes', so check again here.
     if (requirements.length > 0 && labelsPath) {
@@ -106,7 +118,11 @@ export function listKind(route: ListRoute, gateway: Gateway): RouteKind<ListRout
     }
     const filtered = postFilter?.(message);
     if (filtered) here.push(filtered);
-    return here.length > 0 ? (items, index) => here.every((holds) => holds(items, index)) : undefined;
+    if (here.length === 0) return chooseNames;
+    return async (items) => {
+      const all = [...here, ...(chooseNames === undefined ? [] : [await chooseNames(items)])];
+      return (_, index) => all.every((holds) => holds(items, index));
+    };
   }
 
   function writePage(items: Items, { page, filters, wanted, failures }: PageOptions): Written {

@@ -46,11 +46,11 @@ const asks: { readonly [Id in LogRouteId]: Ask } = {
     return { parameters, selection: { podSandboxId }, containers, origin: "container" };
   },
   listLogs({ bound }, { containers }) {
-    const { labelSelector, namespace, pod, ...parameters } = inputOf("listLogs", bound);
+    const { labelSelector, namespace, pod, container, ...parameters } = inputOf("listLogs", bound);
     const requirements = labelSelector === undefined ? [] : parseLabelSelector(labelSelector);
     const matches = (labels: { readonly [key: string]: string }): boolean =>
       matchesLabels(requirements, new Map(Object.entries(labels)));
-    return { parameters, selection: { namespace, pod, matches }, containers, origin: "pod" };
+    return { parameters, selection: { namespace, pod, container, matches }, containers, origin: "pod" };
   },
 };
 

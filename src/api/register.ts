@@ -1,14 +1,23 @@
 /** Registers the route table with Fastify: each kind with its stages, each route with its grant. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { CustomRoute, ResumeRoute, Route, SessionRoute, StreamRoute } from "../routes/define.ts";
+import {
+  type CustomRoute,
+  isIdempotent,
+  type ResumeRoute,
+  type Route,
+  type SessionRoute,
+  type StreamRoute,
+} from "../routes/define.ts";
 import { refuseHandshake } from "../server/request-checks.ts";
 import { compileRoute } from "./compile-routes.ts";
 import { RequestContext } from "./context.ts";
 import { type CustomHandler, customKind } from "./custom.ts";
 import { type Gateway, whenClosed } from "./gateway.ts";
+import { idempotencyKeyOf } from "./idempotency.ts";
 import { listKind } from "./list.ts";
 import { routerPath } from "./router-path.ts";
 import { runKind } from "./run-kind.ts";
+import { runOnce } from "./run-once.ts";
 import { registerResume, registerSession, type SessionScope } from "./sessions.ts";
 import { grantStage, type RouteKind } from "./stages.ts";
 import { type StreamHandler, streamKind } from "./stream.ts";
@@ -68,7 +77,9 @@ function registerPlain<R extends Exclude<Route, SessionRoute | ResumeRoute>, P, 
     handler: async (request: FastifyRequest, reply: FastifyReply) => {
       const ctx = new RequestContext(route, request, reply);
       cutWhenOver(ctx, gateway);
-      return stagesFor(request).run(ctx);
+      const key = isIdempotent(route) ? idempotencyKeyOf(request) : undefined;
+      if (key === undefined) return stagesFor(request).run(ctx);
+      return runOnce(ctx, stagesFor(request), { idempotency: gateway.idempotency, key });
     },
   });
 }

@@ -32,6 +32,7 @@ import { createBinder, invalid } from "./bind.ts";
 import type { RequestContext } from "./context.ts";
 import { type Gateway, whenClosed } from "./gateway.ts";
 import { type Ending, endingOf, itemsOverHttp } from "./item-stream.ts";
+import { locationOf } from "./location.ts";
 import { negotiate } from "./negotiate.ts";
 import { pullAnswer } from "./pull-answer.ts";
 import { firstItemMs, joinPull, progressFormats } from "./pull-call.ts";
@@ -41,7 +42,6 @@ import { maxOutputBytes, waitForResult } from "./run-output.ts";
 import { type Made, removeMade, removePod } from "./run-undo.ts";
 import type { RouteKind } from "./stages.ts";
 import type { StreamFormat } from "./stream-formats.ts";
-import { locationOf } from "./unary.ts";
 
 type Context = RequestContext<CustomRoute>;
 type Send = (reply: FastifyReply) => unknown;

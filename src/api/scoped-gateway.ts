@@ -8,6 +8,7 @@ import type { NodeEvents } from "../events/node-events.ts";
 import type { Grant } from "../grants.ts";
 import { createInventory, type Inventory, type Kind } from "../inventory/inventory.ts";
 import { withNameHints } from "../inventory/name-hints.ts";
+import { isFullId } from "../inventory/references.ts";
 import { createVisibility, type SeenPod, type Visibility } from "../inventory/visibility.ts";
 import { tellingNoIds } from "../inventory/without-ids.ts";
 import type { KeptLogs } from "../logs/keeping/kept-logs.ts";
@@ -45,7 +46,7 @@ function readable(gateway: Gateway, caller: Caller, kind: Kind): Inventory {
 }
 
 /**
- * An inventory that answers the same for what does not exist and for what is not seen: it looks every id up. A removed
+ * An inventory that answers the same for what does not exist and for what is not seen: it looks every id and name up. A removed
  * one is found where nothing requires that it exists.
  */
 function visibleInventory(runtime: Gateway["runtime"], { among }: Visibility): Inventory {
@@ -53,9 +54,9 @@ function visibleInventory(runtime: Gateway["runtime"], { among }: Visibility): I
   return withNameHints(
     {
       ...inventory,
-      async resolve(kind, id, { mustExist = false } = {}) {
-        if (!mustExist && (await among(kind, [id])).has(id)) return id;
-        return await inventory.resolve(kind, id, { mustExist: true });
+      async resolve(kind, text, { mustExist = false, ...options } = {}) {
+        if (!mustExist && isFullId(text) && (await among(kind, [text])).has(text)) return text;
+        return await inventory.resolve(kind, text, { ...options, mustExist: true });
       },
     },
     runtime,

@@ -10,6 +10,7 @@
  *   scope         may it do this with these pods?  where what it sees does not decide that: scoped-gateway.ts
  *   policy        may a pod ask for this?         safe values, and what exceeds them
  *   support       would the runtime ignore it?    refused, or answered with a warning
+ *   claim         is its name free?               held until the call has ended
  *   steps         the stages so far, of its steps  for a route that is made of others: run-kind.ts
  *   audit         record who does what            refused if it cannot be recorded
  *   prepare       make the folders that the runtime needs
@@ -23,6 +24,8 @@ import type { FastifyRequest } from "fastify";
 import { authorize } from "../access/authorize.ts";
 import { hasPolicy } from "../access/policy/pod-policy.ts";
 import { allPods, type ScopedPod } from "../access/scope.ts";
+import { CallCancelled } from "../cri/channel.ts";
+import { rpcRules } from "../cri/rpc-rules.ts";
 import type { RunPodSandboxRequest } from "../gen/messages.ts";
 import type { Route } from "../routes/define.ts";
 import { preparations } from "../runtimes/defaults.ts";
@@ -30,6 +33,7 @@ import { canDrop, findIgnored } from "../runtimes/find-dropped.ts";
 import type { Binder } from "./bind.ts";
 import { callerOf, type RequestContext } from "./context.ts";
 import { type Gateway, locatedInRequest, warnOfIgnored } from "./gateway.ts";
+import { neededName } from "./name-claims.ts";
 import { narrowPull } from "./pull-request.ts";
 import { admittedBy, type Described } from "./request-audit.ts";
 import { namedBy, targetStage } from "./target.ts";
@@ -44,7 +48,10 @@ export interface RouteKind<R extends Route, P, A> {
   /** What the audit log records besides what the route and its request say. */
   describe?(ctx: RequestContext<R>, plan: P): Described;
   call(ctx: RequestContext<R>, plan: P): Promise<A>;
+  /** An answer to a request with an `Idempotency-Key` is written once for each repetition. */
   answer(ctx: RequestContext<R>, answer: A): unknown;
+  /** How much memory an answer takes that is kept for repetitions. Default: next to nothing. */
+  bytesOf?(answer: A): number;
   /** Translates an error for the caller, from `bind` on. Default: the error itself. */
   explain?(ctx: RequestContext<R>, failure: Failure): unknown;
 }
@@ -62,6 +69,7 @@ export type StageName =
   | "scope"
   | "policy"
   | "support"
+  | "claim"
   | "steps"
   | "audit"
   | "prepare";
@@ -93,6 +101,10 @@ export interface Stages<R extends Route, P, A> {
   ): Promise<T>;
   /** From `target` to `call`. */
   proceed(ctx: RequestContext<R>, plan: P): Promise<A>;
+  /** Writes the response. */
+  answer(ctx: RequestContext<R>, answer: A): unknown;
+  /** See `RouteKind`. */
+  bytesOf(answer: A): number;
   /** All stages, including `answer`. */
   run(ctx: RequestContext<R>): Promise<unknown>;
 }
@@ -121,6 +133,7 @@ export function compileStages<R extends Route, P, A>(
     ["scope", scopeStage(route, gateway)],
     ["policy", policyStage(route, gateway, kind.binder)],
     ["support", supportStage(route, gateway, kind.binder)],
+    ["claim", claimStage(route, gateway)],
     ["steps", kind.checkSteps?.bind(kind)],
     ["audit", auditStage(route, gateway, kind)],
     ["prepare", prepareStage(route)],
@@ -171,6 +184,8 @@ export function compileStages<R extends Route, P, A>(
       return await call(ctx, plan);
     } catch (error) {
       throw await meaningOf(ctx, error, isCalled);
+    } finally {
+      ctx.releaseName?.();
     }
   }
 
@@ -188,6 +203,8 @@ export function compileStages<R extends Route, P, A>(
     check,
     carryOut,
     proceed,
+    answer: (ctx, answer) => kind.answer(ctx, answer),
+    bytesOf: (answer) => kind.bytesOf?.(answer) ?? 0,
     async run(ctx) {
       return kind.answer(ctx, await proceed(ctx, await begin(ctx)));
     },
@@ -280,6 +297,21 @@ function supportStage(route: Route, { runtime }: Gateway, binder: Binder): Run |
     } catch (error) {
       throw locatedInRequest(error, bound.message, binder);
     }
+  };
+}
+
+/** @throws {GatewayError} name_reserved: for a pod without a uid whose name a ready pod has. */
+function claimStage(route: Route, { runtime, names }: Gateway): Run | undefined {
+  if (route.kind !== "unary" || rpcRules[route.rpc].creates !== "pod") return undefined;
+  return async (ctx) => {
+    const name = neededName(route, ctx);
+    if (name === undefined) return;
+    let isGone = false;
+    ctx.onCancel(() => {
+      isGone = true;
+    });
+    ctx.releaseName = await names.claim(runtime, name);
+    if (isGone) throw new CallCancelled("the client left while it waited for the name");
   };
 }
 

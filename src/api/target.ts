@@ -1,6 +1,6 @@
 /**
  * The stage that resolves the target of a request: the pod or container in its path, or the pod that filters a list. It
- * expands an id prefix to the full id, and checks whether the caller may change a pod that Crest did not create.
+ * turns an id prefix or a name into the full id, and checks whether the caller may change a pod that Crest did not create.
  */
 import {
   type Caller,
@@ -11,7 +11,9 @@ import {
 } from "../access/authorize.ts";
 import { GatewayError } from "../errors.ts";
 import type { Grant } from "../grants.ts";
-import { type Inventory, type Kind, pickId } from "../inventory/inventory.ts";
+import type { Inventory, Kind } from "../inventory/inventory.ts";
+import { type Candidate, type Purpose, pickOne } from "../inventory/references.ts";
+import type { OwnedLog } from "../logs/keeping/kept-logs.ts";
 import type { ListRoute, Route } from "../routes/define.ts";
 import { managedLabel } from "../runtimes/pod-config.ts";
 import { noteTarget } from "../server/request-record.ts";
@@ -38,8 +40,9 @@ export function targetStage(route: Route, { inventory, keptLogs, readable }: Tar
   const named = namedBy(route);
   if (named === undefined) return undefined;
   const { kind, field } = named;
-  const options = { mustExist: mustExist.has(route.allow) };
   const isChange = changesPods(route);
+  const purpose: Purpose = route.allow === "remove" ? "remove" : isChange ? "change" : "read";
+  const options = { mustExist: mustExist.has(route.allow), purpose };
   const takesRemoved = route.kind === "stream" && route.takesRemoved === true;
   return async (ctx) => {
     const { bound, caller, outgoing, request } = ctx;
@@ -50,10 +53,7 @@ export function targetStage(route: Route, { inventory, keptLogs, readable }: Tar
       if (readable !== undefined)
         await refuseReadable(route, caller, { inventory: readable(kind), kind, given });
       if (!takesRemoved) throw error;
-      const owners = keptLogs.select({}).map(({ owner }) => owner);
-      return pickId(kind, given, [
-        ...new Set(owners.map((one) => (kind === "pod" ? one.podSandboxId : one.id))),
-      ]);
+      return pickRemoved(kind, given, { keptLogs, error });
     });
     noteTarget(request, kind, id);
     const mayBeOthers = isChange && !canChangeUnmanaged(caller);
@@ -64,6 +64,35 @@ export function targetStage(route: Route, { inventory, keptLogs, readable }: Tar
     bound.message[field] = id;
     if (outgoing !== undefined) outgoing.message = { ...outgoing.message, [field]: id };
   };
+}
+
+/** The id of a removed pod or container whose log is kept. @throws {GatewayError} `error`, if there is none. */
+function pickRemoved(
+  kind: Kind,
+  given: string,
+  { keptLogs, error }: Pick<Targets, "keptLogs"> & { readonly error: GatewayError },
+): string {
+  try {
+    return pickOne(kind, given, removedCandidates(kind, keptLogs.select({}))).id;
+  } catch (failure) {
+    throw failure instanceof GatewayError && failure.code === "not_found" ? error : failure;
+  }
+}
+
+/** The removed pods or containers that left these logs. */
+function removedCandidates(kind: Kind, logs: readonly OwnedLog[]): readonly Candidate[] {
+  const found = new Map<string, Candidate>();
+  for (const { owner, removedAtMs = 0 } of logs) {
+    const { namespace, pod, podSandboxId } = owner;
+    const known = { namespace, pod, podSandboxId, age: BigInt(removedAtMs) };
+    const one: Candidate =
+      kind === "pod"
+        ? { ...known, id: podSandboxId, attempt: 0 }
+        : { ...known, id: owner.id, container: owner.name, attempt: owner.attempt };
+    const before = found.get(one.id);
+    if (before === undefined || before.age < one.age) found.set(one.id, one);
+  }
+  return [...found.values()];
 }
 
 /**

@@ -12,6 +12,7 @@ import { secretsIn, withoutSecrets } from "../runtimes/secrets.ts";
 import { pathOf } from "../server/problems.ts";
 import type { SessionRegistry } from "../streaming/registry.ts";
 import { version } from "../version.ts";
+import type { BufferPool } from "../wire/buffer-pool.ts";
 import { scanItems } from "../wire/scan.ts";
 import type { Written } from "../wire/write-json.ts";
 import { type Binder, createBinder } from "./bind.ts";
@@ -25,6 +26,8 @@ import {
   warnOfUnknown,
   whenClosed,
 } from "./gateway.ts";
+import { locationOf } from "./location.ts";
+import { withNamesake } from "./name-claims.ts";
 import { negotiate } from "./negotiate.ts";
 import { writeWithin } from "./output-budget.ts";
 import { pullCall } from "./pull-call.ts";
@@ -77,7 +80,7 @@ export function unaryKind(
   }
 
   async function explain(
-    { bound, caller, request, target }: Context,
+    { bound, caller, request, target, outgoing }: Context,
     { error, isCalled }: Failure,
   ): Promise<unknown> {
     let meaning = located(error, bound.message, binder);
@@ -86,6 +89,8 @@ export function unaryKind(
       if (meaning === error) meaning = locatedInRequest(error, bound.message, binder);
       if (target !== undefined)
         meaning = await explainAbsence(gateway.runtime, target.kind, target.id, meaning);
+      if (meaning instanceof GatewayError && meaning.code === "name_reserved" && outgoing !== undefined)
+        meaning = await withNamesake(meaning, route, { runtime: gateway.runtime, wire: outgoing.wire });
       meaning = withPullHint(meaning, route.id, { message: bound.message, caller, request });
     }
     return meaning instanceof GatewayError ? withoutSecrets(meaning, secretsIn(rpc, bound.message)) : meaning;
@@ -142,16 +147,21 @@ function execCall({ runtime, budget, roomWaitMs: waitMs = defaultRoomWaitMs }: G
 
 /** A change, answered with an empty body or an id. */
 function changeCall(route: UnaryRoute, { runtime, pool }: Gateway): Call {
-  const { rpc, location, success } = route;
+  const { success } = route;
   const requireField = presenceOf(route);
   return async (ctx, outgoing) => {
     const result = await callRuntime(ctx, outgoing, { runtime });
     if (success === 204) return (reply) => reply.code(204).send();
     requireField?.(result, ctx.request.url);
-    return (reply) => {
-      if (location !== undefined) reply.header("location", locationOf(location, decodeReply(rpc, result)));
-      return sendWritten(reply.code(success), writeReply(rpc, result, pool));
-    };
+    return sendResult(route, result, pool);
+  };
+}
+
+/** Apart from the function that has the request, which must not be kept with what repetitions of it need. */
+function sendResult({ rpc, location, success }: UnaryRoute, result: Buffer, pool: BufferPool): Send {
+  return (reply) => {
+    if (location !== undefined) reply.header("location", locationOf(location, decodeReply(rpc, result)));
+    return sendWritten(reply.code(success), writeReply(rpc, result, pool));
   };
 }
 
@@ -196,10 +206,4 @@ function presenceOf({ rpc, notFoundUnless }: UnaryRoute): ((wire: Buffer, url: s
     if (scanItems(wire, number).length === 0)
       throw new GatewayError("not_found", `Cannot find ${pathOf(url)}: the runtime does not have it`);
   };
-}
-
-/** Fills in `/v1/pods/{podSandboxId}` with the fields of the answer. */
-export function locationOf(template: string, answer: object): string {
-  const fields: { readonly [name: string]: unknown } = { ...answer };
-  return template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(fields[name])));
 }

@@ -126,10 +126,15 @@ function notRunning(kind: Kind, id: string): GatewayError {
     : new GatewayError("not_running", `Cannot watch container "${id}": it does not run, and uses nothing`);
 }
 
-function wantedBy(input: { readonly namespace?: string; readonly labelSelector?: string }): Wants {
-  const { namespace, labelSelector } = input;
+function wantedBy(input: {
+  readonly name?: string;
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+}): Wants {
+  const { name, namespace, labelSelector } = input;
   const requirements = labelSelector === undefined ? [] : parseLabelSelector(labelSelector);
   return (member) =>
+    (name === undefined || member.name === name) &&
     (namespace === undefined || member.namespace === namespace) &&
     (requirements.length === 0 || matchesLabels(requirements, new Map(Object.entries(member.labels))));
 }

@@ -50,6 +50,8 @@ export interface AuditAnnotations {
   readonly "object.crest/image"?: string | undefined;
   /** The name of a container that is created. */
   readonly "object.crest/container"?: string | undefined;
+  /** `true`: nothing was done. An earlier request with the same `Idempotency-Key` has had this answer. */
+  readonly "request.crest/replayed"?: string | undefined;
   /** What a request has created: `pods/ID`. */
   readonly "object.crest/created"?: string | undefined;
   /** Payload that a session took from its client, in bytes. */

@@ -18,7 +18,7 @@ import { type KeepOptions, type Opening, openKept } from "./kept-channels.ts";
 import { type AnyPage, createList, type List, type Paging } from "./list.ts";
 import { openPorts, type PortSession } from "./port-session.ts";
 import { type Resume, resumeEvents, resumeLogs, resumePull, resumeUsage, resumeWait } from "./resume.ts";
-import { type Call, type CallOptions, jsonOf, type Server, segment } from "./server.ts";
+import { type Call, type CallOptions, type CreateOptions, jsonOf, type Server, segment } from "./server.ts";
 
 /** What a session takes. Browsers cannot set headers for a WebSocket. */
 export type SessionOptions = Pick<CallOptions, "signal">;
@@ -28,7 +28,7 @@ export interface CommandSessionOptions extends SessionOptions, KeepOptions {}
 
 export interface Calls {
   /** An answer of JSON. */
-  json<T>(call: Call, options?: CallOptions): Promise<T>;
+  json<T>(call: Call, options?: CreateOptions): Promise<T>;
   /** No answer but success. */
   nothing(call: Call, options?: CallOptions): Promise<void>;
   list<Item, Page extends AnyPage>(
@@ -56,7 +56,7 @@ export interface Calls {
 const exitSeconds = 10;
 
 export function createCalls(server: Server): Calls {
-  const json = async <T>(call: Call, options: CallOptions = {}): Promise<T> =>
+  const json = async <T>(call: Call, options: CreateOptions = {}): Promise<T> =>
     jsonOf<T>(await server.send(call, options), options.signal);
 
   /** Items, and one answer by `answer`. */

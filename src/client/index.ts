@@ -12,4 +12,4 @@ export type { List } from "./list.ts";
 export type { Fetch, FetchResponse, WebSocketClass, WebSocketLike } from "./platform.ts";
 export type { PortConnection, PortSession } from "./port-session.ts";
 export type { Reconnection } from "./reconnection.ts";
-export type { CallOptions, Token } from "./server.ts";
+export type { CallOptions, CreateOptions, Token } from "./server.ts";

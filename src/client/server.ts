@@ -23,6 +23,15 @@ export interface CallOptions {
   readonly headers?: { readonly [name: string]: string } | undefined;
 }
 
+/** Of operations that create something. */
+export interface CreateOptions extends CallOptions {
+  /**
+   * Makes it safe to repeat the call after its answer was lost: a new key for each new call, such as
+   * `crypto.randomUUID()`, and the same one for its retries.
+   */
+  readonly idempotencyKey?: string | undefined;
+}
+
 /** A request as the operations give it. */
 export interface Call {
   readonly method: string;
@@ -37,7 +46,7 @@ export interface Call {
 }
 
 /** How a request is sent. */
-export interface SendOptions extends CallOptions {
+export interface SendOptions extends CreateOptions {
   readonly accept?: string;
 }
 
@@ -85,7 +94,7 @@ export function createServer({ server, token, fetch, WebSocket }: ServerOptions)
     },
     token: currentToken,
     urlOf,
-    async send(call, { signal, headers = {}, accept = "application/json" } = {}) {
+    async send(call, { signal, headers = {}, accept = "application/json", idempotencyKey } = {}) {
       signal?.throwIfAborted();
       const bearer = await currentToken();
       signal?.throwIfAborted();
@@ -94,6 +103,7 @@ export function createServer({ server, token, fetch, WebSocket }: ServerOptions)
         headers: {
           ...lowerCased(headers),
           ...(call.body === undefined ? {} : { "content-type": call.contentType ?? "application/json" }),
+          ...(idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey }),
           accept,
           ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
         },

@@ -95,8 +95,8 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   not_found: {
     happened: "The pod, container or image that the request names is not there: never was, or was removed.",
     remedy:
-      "List what is there. Ids may be shortened, as long as they stay unique. The name of a pod or a container is not its id: `detail` says the id. An image that is not there must be pulled first: `detail` has the command. On a stop or a removal there is nothing left to do.",
-    members: { candidates: "The ids of what has the name that was given." },
+      "List what is there. Ids may be shortened, as long as they stay unique, and names may take their place. `detail` says if the text belongs to something of another kind, or is close to another name. An image that is not there must be pulled first: `detail` has the command. On a stop or a removal there is nothing left to do.",
+    members: { candidates: "The ids of what was probably meant." },
   },
   method_not_allowed: {
     happened: "The path is right, but does not take this method.",
@@ -155,9 +155,13 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
   },
   name_reserved: {
     happened:
-      "A pod with the same name, namespace, uid and attempt exists, or a container with the same name and attempt in the pod. `detail` names it.",
+      "A pod with the same name, namespace, uid and attempt exists, or a container with the same name and attempt in the pod. A request for a pod without a `uid` is also refused while a ready pod that Crest created has the name and namespace. `Location` is the path of the one that has the name, unless it is still being created or you may not see it.",
     remedy:
-      "If it is yours from an earlier attempt whose answer was lost, use it. Otherwise remove it, or choose another name or a higher `attempt`.",
+      "If it is yours from an earlier attempt whose answer was lost, use it. Otherwise remove it, or choose another name or a higher `attempt`. To be told the same answer again, send an `Idempotency-Key`.",
+    members: {
+      podSandboxId: "The pod that has the name.",
+      containerId: "The container that has the name.",
+    },
   },
   port_in_use: {
     happened:
@@ -180,9 +184,14 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
     remedy: "Send the same request again if you still want the image.",
   },
   ambiguous_id: {
-    happened: "Several ids begin with the digits that were given.",
-    remedy: "Give more digits.",
-    members: { candidates: "Ids that may be meant, at most a few." },
+    happened:
+      "Several ids begin with the digits that were given, or several pods or containers have the name. A request that changes something is also refused if the text begins an id and is the name of something else, and a removal if there is more than one attempt under the name.",
+    remedy:
+      "Give more digits, or more of the name: `NAMESPACE/POD`, `NAMESPACE/POD/CONTAINER`, percent-encoded in a path (`demo%2Fweb%2Fmain`). A full id always means one.",
+    members: {
+      candidates: "Ids that may be meant, 20 at most.",
+      matches: "The same with their names and states.",
+    },
   },
   log_not_readable: {
     happened:
@@ -223,6 +232,12 @@ export const explanations: { readonly [Code in ErrorCode]: Explanation } = {
       "The node's signature policy does not accept the image: it is not signed, or not by a key that the policy names.",
     remedy:
       "Pull an image that is signed as the policy asks. The policy is the runtime's, of CRI-O `/etc/containers/policy.json` or its `signature_policy`.",
+  },
+  idempotency_key_reused: {
+    happened:
+      "The `Idempotency-Key` of the request was used before, by the same caller, for another request: with another body, or for another operation or path. Nothing was done.",
+    remedy:
+      "Take a new key for each new request, such as a random UUID. Only a retry has the key of the first attempt.",
   },
   output_too_large: {
     happened:

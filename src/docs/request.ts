@@ -86,7 +86,7 @@ export function tryForm(document: ApiDocument, { method, operation }: Route): Ht
   return html`<details class="try">
 <summary>Try it</summary>
 <form autocomplete="off" novalidate>
-${parameters.map((parameter) => parameterField(document, id, parameter))}
+${parameters.filter((parameter) => parameter.in !== "header").map((parameter) => parameterField(document, id, parameter))}
 ${acceptField(operation)}
 ${
   body !== undefined &&

@@ -59,6 +59,7 @@ export function createAuditTrail(audit: Audit): AuditTrail {
       annotations: {
         ...(isForbidden ? forbidden(record) : caller === undefined ? {} : allowed(request)),
         "audit.crest/omitted": omitted > 0 ? String(omitted) : undefined,
+        "request.crest/replayed": record.isReplay ? "true" : undefined,
         "object.crest/created": code === 201 ? targetIn(reply.getHeader("location")) : undefined,
         "session.crest/bytes-sent": raw.headersSent ? textOf(bytesOf(request, reply, record)) : undefined,
         "session.crest/aborted": raw.writableFinished ? undefined : "true",

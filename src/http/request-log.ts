@@ -75,6 +75,7 @@ export function createRequestLog({ requestLog, tracing }: RequestWatchOptions): 
       status,
       code: record.code,
       target,
+      replayed: record.isReplay,
       durationMs: elapsedMs(record),
       bytes: raw.headersSent ? bytesOf(request, reply, record) : undefined,
       aborted: aborted ? true : undefined,

@@ -15,7 +15,9 @@ import type { PodPolicy } from "../access/policy/pod-policy.ts";
 import { bodyLimitBytes, registerBodies } from "../api/bodies.ts";
 import type { Gateway } from "../api/gateway.ts";
 import { handlers, streamHandlers } from "../api/handlers.ts";
+import { createIdempotency } from "../api/idempotency.ts";
 import { createKeptSessions } from "../api/kept-sessions.ts";
+import { createNameClaims } from "../api/name-claims.ts";
 import type { OutputBudget } from "../api/output-budget.ts";
 import { registerRoutes } from "../api/register.ts";
 import { createRunNames } from "../api/run-names.ts";
@@ -274,6 +276,8 @@ export function createServer(options: ServerOptions): Server {
       changes: options.events,
     }),
     share: createSingleflight(),
+    names: createNameClaims(),
+    idempotency: createIdempotency(),
     podNames: createRunNames(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
     audit,

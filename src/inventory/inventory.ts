@@ -1,14 +1,25 @@
 /**
- * Shared knowledge about pods and containers: which ones exist, what an id prefix refers to, and the facts that CRI
- * never changes (name, namespace, labels) and that may therefore be cached.
+ * Shared knowledge about pods and containers: which ones exist, what an id prefix or a name refers to, and the facts that
+ * CRI never changes (name, namespace, labels) and that may therefore be cached.
  */
 
 import { absence } from "../cri/absence.ts";
 import { call } from "../cri/call.ts";
 import type { Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
+import type { Container, PodSandbox } from "../gen/messages.ts";
+import {
+  absent,
+  type Candidate,
+  isFullId,
+  isIdPrefix,
+  type Kind,
+  namePartsOf,
+  type Purpose,
+  pickOne,
+} from "./references.ts";
 
-export type Kind = "pod" | "container";
+export type { Kind } from "./references.ts";
 
 /** The immutable facts about a pod. */
 export interface PodFacts {
@@ -20,21 +31,21 @@ export interface PodFacts {
   readonly labels: { readonly [key: string]: string };
 }
 
-/** A container, and the pod that it belongs to. */
-export interface ContainerFacts {
-  readonly id: string;
-  readonly name: string;
-  readonly podSandboxId: string;
+export interface ResolveOptions {
+  /** 64 digits are looked up, too. Runtimes report success for stopping and removing what does not exist. */
+  readonly mustExist?: boolean;
+  /** Default: `read`. */
+  readonly purpose?: Purpose;
 }
 
 export interface Inventory {
   /**
-   * Returns the full id for `id`, which may be a unique prefix. 64 hex digits are not looked up unless `mustExist`:
-   * runtimes report success for stopping and removing what does not exist.
+   * Returns the full id for `text`: an id, a unique prefix of one, or a name (see `references.ts`). A complete id is not
+   * looked up unless `mustExist`.
    *
    * @throws {GatewayError} `not_found`; `ambiguous_id`: with the candidates.
    */
-  resolve(kind: Kind, id: string, options?: { readonly mustExist?: boolean }): Promise<string>;
+  resolve(kind: Kind, text: string, options?: ResolveOptions): Promise<string>;
   /**
    * Returns the pod for a full pod or container id. Does not call the runtime if it was seen before, as by `resolve`.
    *
@@ -48,46 +59,49 @@ export interface Inventory {
   podsOf(kind: Kind, ids: readonly string[]): Promise<ReadonlyMap<string, PodFacts>>;
 }
 
-const fullId = /^[0-9a-f]{64}$/;
-/** The characters of ids. Runtimes may treat a filter as more than a prefix: for Docker it is a regular expression. */
-const digits = /^[0-9a-f]+$/;
 const remembered = 10_000;
-const shownCandidates = 20;
 
 export function createInventory(runtime: Runtime): Inventory {
   const pods = new Map<string, PodFacts>();
   const podOfContainer = new Map<string, string>();
 
-  async function listPods(id?: string): Promise<readonly PodFacts[]> {
+  async function listPods(id?: string): Promise<readonly PodSandbox[]> {
     const { items } = await call(runtime, "RuntimeService/ListPodSandbox", id ? { filter: { id } } : {});
-    const found = items.map((pod) => ({
-      id: pod.id,
-      namespace: pod.metadata?.namespace ?? "",
-      name: pod.metadata?.name ?? "",
-      uid: pod.metadata?.uid ?? "",
-      attempt: pod.metadata?.attempt ?? 0,
-      labels: pod.labels,
-    }));
-    for (const pod of found) remember(pods, pod.id, pod);
-    return found;
+    for (const pod of items) remember(pods, pod.id, factsOf(pod));
+    return items;
   }
 
-  async function listContainers(id?: string): Promise<readonly ContainerFacts[]> {
+  async function listContainers(id?: string): Promise<readonly Container[]> {
     const { containers } = await call(runtime, "RuntimeService/ListContainers", id ? { filter: { id } } : {});
-    const found = containers.map((container) => ({
-      id: container.id,
-      name: container.metadata?.name ?? "",
-      podSandboxId: container.podSandboxId,
-    }));
-    for (const container of found) remember(podOfContainer, container.id, container.podSandboxId);
-    return found;
+    for (const container of containers) remember(podOfContainer, container.id, container.podSandboxId);
+    return containers;
   }
 
-  const listIds = async (kind: Kind, id?: string): Promise<readonly string[]> =>
-    (kind === "pod" ? await listPods(id) : await listContainers(id)).map((found) => found.id);
+  /** Those that the runtime finds by a prefix, which must consist of digits: Docker takes a regular expression. */
+  const listIds = async (kind: Kind, prefix: string): Promise<readonly string[]> =>
+    (kind === "pod" ? await listPods(prefix) : await listContainers(prefix)).map(({ id }) => id);
 
-  /** For lists that are too large for the runtime to send: a status also takes a unique prefix. */
+  /** All that `text` may mean. */
+  async function candidatesFor(kind: Kind, text: string): Promise<readonly Candidate[]> {
+    if (kind === "pod") return (await listPods()).map(podCandidate);
+    const parts = namePartsOf("container", text);
+    const name = parts?.at(-1);
+    const possible = (await listContainers()).filter(
+      ({ id, metadata }) => id.startsWith(text) || (name !== undefined && metadata?.name === name),
+    );
+    // One alone needs no pod, unless the text names one.
+    if (parts?.length === 1 && possible.length === 1)
+      return possible.map((one) => containerCandidate(one, undefined));
+    const owners = await podsOf(
+      "pod",
+      possible.map(({ podSandboxId }) => podSandboxId),
+    );
+    return possible.map((one) => containerCandidate(one, owners.get(one.podSandboxId)));
+  }
+
+  /** For lists that are too large for the runtime to send: a status also takes a unique prefix, but no name. */
   async function resolveByStatus(kind: Kind, id: string, tooLarge: GatewayError): Promise<string> {
+    if (!isIdPrefix(id)) throw tooLarge;
     try {
       const { status } =
         kind === "pod"
@@ -96,25 +110,30 @@ export function createInventory(runtime: Runtime): Inventory {
       if (status?.id.startsWith(id)) return status.id;
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
-      if (/multiple ids found/i.test(error.words)) throw ambiguous(kind, id, "several");
+      if (/multiple ids found/i.test(error.words))
+        throw new GatewayError(
+          "ambiguous_id",
+          `Ambiguous ${kind} id "${id}": several ${kind}s match, use a longer prefix`,
+        );
       if (error.code === "not_found" || absence.test(error.words)) throw absent(kind, id);
     }
     throw tooLarge;
   }
 
   return {
-    async resolve(kind, id, { mustExist = false } = {}) {
-      if (fullId.test(id)) {
-        if (!mustExist || (await listIds(kind, id)).includes(id)) return id;
-        throw absent(kind, id);
+    async resolve(kind, text, { mustExist = false, purpose = "read" } = {}) {
+      if (isFullId(text)) {
+        if (!mustExist || (await listIds(kind, text)).includes(text)) return text;
+        throw absent(kind, text);
       }
       try {
         // The runtime's filter takes a unique prefix, and its reply is always small.
-        const only = digits.test(id) ? onlyOf(id, await listIds(kind, id)) : undefined;
-        return only ?? pickId(kind, id, await listIds(kind));
+        const only = isIdPrefix(text) ? onlyOf(text, await listIds(kind, text)) : undefined;
+        if (only !== undefined && purpose === "read") return only;
+        return pickOne(kind, text, await candidatesFor(kind, text), purpose).id;
       } catch (error) {
         if (!(error instanceof GatewayError && error.code === "reply_too_large")) throw error;
-        return await resolveByStatus(kind, id, error);
+        return await resolveByStatus(kind, text, error);
       }
     },
 
@@ -125,25 +144,52 @@ export function createInventory(runtime: Runtime): Inventory {
         if (podId === undefined) throw absent(kind, id);
       }
       const wanted = podId;
-      const pod = pods.get(wanted) ?? (await listPods(wanted)).find((found) => found.id === wanted);
+      const known = pods.get(wanted);
+      if (known !== undefined) return known;
+      const pod = (await listPods(wanted)).find((found) => found.id === wanted);
       if (!pod) throw absent("pod", wanted);
-      return pod;
+      return factsOf(pod);
     },
 
-    async podsOf(kind, ids) {
-      const podIdOf = (id: string): string | undefined => (kind === "pod" ? id : podOfContainer.get(id));
-      if (ids.every((id) => pods.has(podIdOf(id) ?? ""))) return pick(ids, podIdOf, pods);
-      const [found, containers] = await Promise.all([
-        listPods(),
-        kind === "container" ? listContainers() : [],
-      ]);
-      // The memory has a limit, while these lists are complete.
-      const listed = new Map(found.map((pod) => [pod.id, pod]));
-      const owners = new Map(containers.map(({ id, podSandboxId }) => [id, podSandboxId]));
-      return pick(ids, (id) => owners.get(id) ?? podIdOf(id), {
-        get: (id: string) => listed.get(id) ?? pods.get(id),
-      });
-    },
+    podsOf,
+  };
+
+  async function podsOf(kind: Kind, ids: readonly string[]): Promise<ReadonlyMap<string, PodFacts>> {
+    const podIdOf = (id: string): string | undefined => (kind === "pod" ? id : podOfContainer.get(id));
+    if (ids.every((id) => pods.has(podIdOf(id) ?? ""))) return pick(ids, podIdOf, pods);
+    const [found, containers] = await Promise.all([listPods(), kind === "container" ? listContainers() : []]);
+    // The memory has a limit, while these lists are complete.
+    const listed = new Map(found.map((pod) => [pod.id, factsOf(pod)]));
+    const owners = new Map(containers.map(({ id, podSandboxId }) => [id, podSandboxId]));
+    return pick(ids, (id) => owners.get(id) ?? podIdOf(id), {
+      get: (id: string) => listed.get(id) ?? pods.get(id),
+    });
+  }
+}
+
+function factsOf({ id, metadata, labels }: PodSandbox): PodFacts {
+  const { namespace = "", name = "", uid = "", attempt = 0 } = metadata ?? {};
+  return { id, namespace, name, uid, attempt, labels };
+}
+
+function podCandidate({ id, metadata, state, createdAt }: PodSandbox): Candidate {
+  const { namespace = "", name: pod = "", attempt = 0 } = metadata ?? {};
+  return { id, namespace, pod, podSandboxId: id, attempt, state, age: BigInt(createdAt) };
+}
+
+function containerCandidate(
+  { id, metadata, podSandboxId, state, createdAt }: Container,
+  pod: PodFacts | undefined,
+): Candidate {
+  return {
+    id,
+    namespace: pod?.namespace ?? "",
+    pod: pod?.name ?? "",
+    container: metadata?.name ?? "",
+    podSandboxId,
+    attempt: metadata?.attempt ?? 0,
+    state,
+    age: BigInt(createdAt),
   };
 }
 
@@ -166,32 +212,6 @@ function onlyOf(id: string, ids: readonly string[]): string | undefined {
   if (ids.includes(id)) return id;
   const candidates = ids.filter((candidate) => candidate.startsWith(id));
   return candidates.length === 1 ? candidates[0] : undefined;
-}
-
-/** As `onlyOf`, among all ids. @throws {GatewayError} `not_found`, `ambiguous_id` */
-export function pickId(kind: Kind, id: string, all: readonly string[]): string {
-  const only = onlyOf(id, all);
-  if (only !== undefined) return only;
-  const candidates = all.filter((candidate) => candidate.startsWith(id)).sort();
-  if (candidates.length === 0) throw absent(kind, id);
-  throw ambiguous(kind, id, String(candidates.length), candidates.slice(0, shownCandidates));
-}
-
-const ambiguous = (kind: Kind, id: string, count: string, candidates?: readonly string[]): GatewayError =>
-  new GatewayError(
-    "ambiguous_id",
-    `Ambiguous ${kind} id "${id}": ${count} ${kind}s match, use a longer prefix`,
-    {
-      members: candidates === undefined ? {} : { candidates },
-    },
-  );
-
-/** The error for one that does not exist. */
-export function absent(kind: Kind, id: string): GatewayError {
-  return new GatewayError(
-    "not_found",
-    `Cannot find ${kind} "${id}": the runtime has no ${kind} with this id`,
-  );
 }
 
 /** Keeps the newest entries; a node has hundreds of pods, not tens of thousands. */

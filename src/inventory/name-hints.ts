@@ -1,30 +1,32 @@
 /**
- * Explains an unknown id: it may be a name, or the id of the other kind. Runs only after something was not found, so it
- * costs nothing otherwise.
+ * Explains why nothing was found: what was given may belong to the other kind, or be misspelled. Runs only after something
+ * was not found, so it costs nothing otherwise.
  */
 
 import { call } from "../cri/call.ts";
 import type { Runtime } from "../cri/channel.ts";
 import { GatewayError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
 import type { Inventory, Kind } from "./inventory.ts";
+import { isFullId, isNamed, type Names, namePartsOf, partsOf } from "./references.ts";
 
 /** Makes the `not_found` of `resolve` say what the caller probably meant, if that can be determined. */
 export function withNameHints(inventory: Inventory, runtime: Runtime): Inventory {
   return {
     ...inventory,
-    async resolve(kind, id, options) {
+    async resolve(kind, text, options) {
       try {
-        return await inventory.resolve(kind, id, options);
+        return await inventory.resolve(kind, text, options);
       } catch (error) {
-        throw await explainAbsence(runtime, kind, id, error);
+        throw await explainAbsence(runtime, kind, text, error);
       }
     },
   };
 }
 
 /**
- * Explains why there is no pod or container with the id `given`. Returns a `not_found` with more detail and likely ids
- * in `candidates`, or `error` itself. Errors of another kind are returned unchanged.
+ * Explains why `given` means no pod or container. Returns a `not_found` with more detail, and with likely ids in
+ * `candidates`, or `error` itself. Errors of another kind are returned unchanged.
  */
 export async function explainAbsence(
   runtime: Runtime,
@@ -35,50 +37,57 @@ export async function explainAbsence(
   if (!(error instanceof GatewayError) || error.code !== "not_found" || given === "") return error;
   const other = kind === "pod" ? "container" : "pod";
   try {
-    if (fullId.test(given)) {
-      const [found] = await list(runtime, other, given);
-      return found?.id === given ? mixedUp(kind, given, other) : error;
+    if (isFullId(given)) {
+      const found = await listIds(runtime, other, given);
+      return found.includes(given) ? mixedUp(kind, given, other) : error;
     }
-    const same = (await list(runtime, kind)).filter((one) => isNamed(one, given));
-    if (same.length > 0) return named(kind, given, kind, same);
-    const others = await list(runtime, other);
-    if (/^[0-9a-f]{4,}$/.test(given) && others.some(({ id }) => id.startsWith(given)))
+    const all = await listNames(runtime);
+    if (/^[0-9a-f]{4,}$/.test(given) && all[other].some(({ id }) => id.startsWith(given)))
       return mixedUp(kind, given, other);
-    const namesakes = others.filter((one) => isNamed(one, given));
-    return namesakes.length > 0 ? named(kind, given, other, namesakes) : error;
+    const parts = namePartsOf(other, given) ?? [];
+    const namesakes = parts.length === 0 ? [] : all[other].filter((one) => isNamed(one, parts));
+    return namesakes.length > 0 ? named(kind, given, other, namesakes) : misspelled(kind, given, all, error);
   } catch {
     // This is only a courtesy, so ignore failures.
     return error;
   }
 }
 
-const fullId = /^[0-9a-f]{64}$/;
 const maxCandidates = 20;
 
-interface Named {
+interface Named extends Names {
   readonly id: string;
-  readonly name: string;
-  /** Pods only. */
-  readonly namespace?: string;
 }
 
-async function list(runtime: Runtime, kind: Kind, id?: string): Promise<readonly Named[]> {
-  const request = id === undefined ? {} : { filter: { id } };
-  if (kind === "pod") {
-    const { items } = await call(runtime, "RuntimeService/ListPodSandbox", request);
-    return items.map(({ id: podId, metadata }) => ({
-      id: podId,
-      name: metadata?.name ?? "",
-      namespace: metadata?.namespace ?? "",
-    }));
-  }
-  const { containers } = await call(runtime, "RuntimeService/ListContainers", request);
-  return containers.map((container) => ({ id: container.id, name: container.metadata?.name ?? "" }));
+type Listed = { readonly [K in Kind]: readonly Named[] };
+
+async function listIds(runtime: Runtime, kind: Kind, id: string): Promise<readonly string[]> {
+  const filter = { id };
+  if (kind === "pod")
+    return (await call(runtime, "RuntimeService/ListPodSandbox", { filter })).items.map((pod) => pod.id);
+  const { containers } = await call(runtime, "RuntimeService/ListContainers", { filter });
+  return containers.map((container) => container.id);
 }
 
-/** Matches `web`, and for a pod also `default/web`. */
-const isNamed = ({ name, namespace }: Named, given: string): boolean =>
-  name === given || (namespace !== undefined && `${namespace}/${name}` === given);
+async function listNames(runtime: Runtime): Promise<Listed> {
+  const [{ items }, { containers }] = await Promise.all([
+    call(runtime, "RuntimeService/ListPodSandbox", {}),
+    call(runtime, "RuntimeService/ListContainers", {}),
+  ]);
+  const pods = items.map(({ id, metadata }) => ({
+    id,
+    namespace: metadata?.namespace ?? "",
+    pod: metadata?.name ?? "",
+  }));
+  const podOf = new Map(pods.map((pod) => [pod.id, pod]));
+  return {
+    pod: pods,
+    container: containers.map(({ id, podSandboxId, metadata }) => {
+      const { namespace = "", pod = "" } = podOf.get(podSandboxId) ?? {};
+      return { id, namespace, pod, container: metadata?.name ?? "" };
+    }),
+  };
+}
 
 function named(kind: Kind, given: string, found: Kind, all: readonly Named[]): GatewayError {
   const ids = all
@@ -86,13 +95,28 @@ function named(kind: Kind, given: string, found: Kind, all: readonly Named[]): G
     .sort()
     .slice(0, maxCandidates);
   const whose = all.length === 1 ? `${found} ${ids[0]}` : `${all.length} ${found}s`;
-  return new GatewayError(
-    "not_found",
-    `Cannot find ${kind} "${given}": this is the name of ${whose}, use an id`,
-    { members: { candidates: ids } },
-  );
+  return new GatewayError("not_found", `Cannot find ${kind} "${given}": this is the name of ${whose}`, {
+    members: { candidates: ids },
+  });
 }
 
 function mixedUp(kind: Kind, given: string, found: Kind): GatewayError {
   return new GatewayError("not_found", `Cannot find ${kind} "${given}": this is the id of a ${found}`);
+}
+
+/** Names the pod or container whose name is closest, written with as many parts as `given` has. */
+function misspelled(kind: Kind, given: string, all: Listed, error: GatewayError): GatewayError {
+  const parts = namePartsOf(kind, given)?.length;
+  if (parts === undefined) return error;
+  const spelled = new Map(all[kind].map((one) => [partsOf(one).slice(-parts).join("/"), one.id]));
+  const name = nearest(given, [...spelled.keys()]);
+  const id = name === undefined ? undefined : spelled.get(name);
+  if (id === undefined) return error;
+  return new GatewayError(
+    "not_found",
+    `Cannot find ${kind} "${given}": did you mean ${JSON.stringify(name)}?`,
+    {
+      members: { candidates: [id] },
+    },
+  );
 }

@@ -23,6 +23,8 @@ export interface Selection {
   readonly namespace?: string | undefined;
   /** Name or id of the pod, or the first digits of its id, at least 8. */
   readonly pod?: string | undefined;
+  /** Name of the container. */
+  readonly container?: string | undefined;
   /** The labels of the container, and those of its pod where the container has no such label. */
   readonly matches?: ((labels: LogOwner["labels"]) => boolean) | undefined;
 }
@@ -43,14 +45,16 @@ export function ownerOf(
   };
 }
 
+/** An owner whose name is not known may be the selected one. */
 export function isSelected(
-  owner: Omit<LogOwner, "name" | "attempt">,
-  { containerId, podSandboxId, namespace, pod, matches }: Selection,
+  owner: Omit<LogOwner, "name" | "attempt"> & { readonly name?: string },
+  { containerId, podSandboxId, namespace, pod, container, matches }: Selection,
 ): boolean {
   if (containerId !== undefined && owner.id !== containerId) return false;
   if (podSandboxId !== undefined && owner.podSandboxId !== podSandboxId) return false;
   if (namespace !== undefined && owner.namespace !== namespace) return false;
   if (pod !== undefined && owner.pod !== pod && !isPrefix(pod, owner.podSandboxId)) return false;
+  if (container !== undefined && owner.name !== undefined && owner.name !== container) return false;
   return matches === undefined || matches(owner.labels);
 }
 

@@ -78,18 +78,41 @@ export const Problem = Type.Object(
         description: "Ids that match an ambiguous prefix or a name.",
       }),
     ),
-    podSandboxId: Type.Optional(
-      Type.String({
-        description:
-          "A pod that a failed run left behind and that could not be removed, or that goes on although the wait for its container failed.",
-      }),
+    matches: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            id: Type.String({ description: "The full id." }),
+            namespace: Type.String({ description: "Namespace of the pod." }),
+            pod: Type.String({ description: "Name of the pod." }),
+            container: Type.Optional(
+              Type.String({ description: "Name of the container; absent for a pod." }),
+            ),
+            attempt: Type.Integer({ description: "How often it was created before under this name." }),
+            state: Type.Optional(
+              Type.String({
+                description:
+                  "`SANDBOX_READY`, `CONTAINER_EXITED` and the like; absent for one that was removed.",
+              }),
+            ),
+          },
+          { $id: "Match", description: "A pod or container that an id prefix or a name may mean." },
+        ),
+        { description: "The `candidates` with their names and states, in the same order." },
+      ),
     ),
-    containerId: Type.Optional(Type.String({ description: "The same for the container." })),
     step: Type.Optional(
       Type.String({
         description: "For `run`, the step that failed: `pull`, `pod`, `container`, `start`, `wait`.",
       }),
     ),
+    podSandboxId: Type.Optional(
+      Type.String({
+        description:
+          "The pod that has the name, a pod that a failed run left behind and that could not be removed, or one that goes on although the wait for its container failed.",
+      }),
+    ),
+    containerId: Type.Optional(Type.String({ description: "The same for a container." })),
     limit: Type.Optional(
       Type.String({ description: "The limit that was reached: `streams`, `requestsPerSecond`." }),
     ),
@@ -801,6 +824,12 @@ export const LogItem = Type.Object(
     ),
     lossy: Type.Optional(
       Type.Boolean({ description: "Whether bytes that are not UTF-8 were replaced by U+FFFD." }),
+    ),
+    base64: Type.Optional(
+      Type.String({
+        description:
+          "With `lossy`: the bytes of the line, without its newline. Absent if `limitBytes` cut the line.",
+      }),
     ),
   },
   { $id: "LogItem", description: "A line of a log." },

@@ -98,6 +98,15 @@ export type ResponseHeader = "version";
 /** List filters that Crest applies too. Each has one implementation. */
 export type PostFilter = "imageNames";
 
+/**
+ * Where the items of a list have the name and the namespace that the parameters `name` and `namespace` select. An item
+ * without a namespace has the id of its pod or container.
+ */
+export interface NameFields<Path extends string = string> {
+  readonly name: Path;
+  readonly namespace: Path | { readonly pod: Path } | { readonly container: Path };
+}
+
 /** What a route requires of its caller. */
 export type Access = Grant | "authenticated";
 
@@ -146,6 +155,8 @@ export function unary<
       readonly progress?: Progress;
       readonly responseHeader?: ResponseHeader;
       readonly scope?: RouteScope;
+      /** Takes an `Idempotency-Key`. A repetition gets the same answer, which is kept in memory for a day. */
+      readonly idempotent?: true;
     } & Omitted<Unbound<R, Values<P> | Values<Q>, B>>,
 ): UnaryRoute<Id> {
   const declared = { kind: "unary", ...route } as UnaryRoute<Id>;
@@ -187,6 +198,9 @@ export function list<
     /** Items that cannot be read are left out and listed in `failures`. */
     readonly partial?: true;
     readonly filters?: F;
+    readonly gatewayParams?: { readonly [name: string]: GatewayParam };
+    /** Requires `gatewayParams` of this name. */
+    readonly names?: NameFields<LeafPath<ItemOf<R, I>>>;
     /** The request map for the equality terms of `labelSelector`. */
     readonly labels?: L;
     /** The item map that `labelSelector` is matched against. */
@@ -248,6 +262,8 @@ export function custom<
       /** The body is an object that the handler checks. Its schema is in answers.ts. */
       readonly body?: true;
       readonly success: Success;
+      /** Takes an `Idempotency-Key`. A repetition gets the same answer, which is kept in memory for a day. */
+      readonly idempotent?: true;
       /** The path of the created object. Its parameters are members of the answer. */
       readonly location?: `/v1/${string}`;
       readonly progress?: Progress;
@@ -314,6 +330,7 @@ export interface UnaryRoute<Id extends string = string> extends AnyRoute<Id> {
   readonly progress?: Progress;
   readonly responseHeader?: ResponseHeader;
   readonly scope?: RouteScope;
+  readonly idempotent?: true;
 }
 
 export interface ListRoute<Id extends string = string> extends AnyRoute<Id> {
@@ -326,6 +343,7 @@ export interface ListRoute<Id extends string = string> extends AnyRoute<Id> {
   readonly partial?: true;
   readonly labelsOf?: string;
   readonly postFilter?: PostFilter;
+  readonly names?: NameFields;
   readonly filters?: { readonly [name: string]: string };
   readonly labels?: string;
 }
@@ -355,6 +373,7 @@ export interface CustomRoute<Id extends string = string, P extends PathFields = 
   readonly uses: readonly Rpc[];
   readonly body?: true;
   readonly success: Success;
+  readonly idempotent?: true;
   readonly location?: string;
   readonly progress?: Progress;
 }
@@ -377,6 +396,9 @@ export type Route<Id extends string = string> =
   | ResumeRoute<Id>
   | CustomRoute<Id>
   | StreamRoute<Id>;
+
+/** Whether a route takes an `Idempotency-Key`. */
+export const isIdempotent = (route: Route): boolean => "idempotent" in route && route.idempotent === true;
 
 /** Whether a route is a WebSocket session, new or kept. */
 export const isSession = (route: Route): route is SessionRoute | ResumeRoute =>

@@ -6,6 +6,18 @@
  */
 import { type Static, Type } from "@sinclair/typebox";
 
+const filter = (description: string) => Type.Optional(Type.String({ minLength: 1, description }));
+
+const podNames = Type.Object({
+  name: filter("Only pods with this name."),
+  namespace: filter("Only pods in this namespace."),
+});
+
+const containerNames = Type.Object({
+  name: filter("Only containers with this name."),
+  namespace: filter("Only containers of pods in this namespace."),
+});
+
 const stopPod = Type.Object({
   timeout: Type.Integer({
     default: 0,
@@ -78,14 +90,15 @@ const pace = {
   }),
 };
 const which = {
-  namespace: Type.Optional(Type.String({ description: "Only this namespace." })),
+  name: filter("Only this name, of a pod or a container."),
+  namespace: filter("Only this namespace."),
   labelSelector: Type.Optional(Type.String({ description: "Kubernetes label selector." })),
 };
 const watchPodStats = Type.Object({ ...pace, ...which });
 const watchContainerStats = Type.Object({
   ...pace,
   ...which,
-  pod: Type.Optional(Type.String({ description: "Only the pod with this id." })),
+  pod: filter("Only the pod with this id, id prefix or name."),
 });
 const watchOnePodStats = Type.Object(pace);
 const watchOneContainerStats = Type.Object(pace);
@@ -284,6 +297,7 @@ const listLogs = Type.Object({
       description: "Only pods with this name, or the pod with this id or id prefix.",
     }),
   ),
+  container: filter("Only containers with this name."),
 });
 
 /** For every operation with a body: how to treat fields that the message does not have. */
@@ -297,6 +311,10 @@ const withBody = Type.Object({
 });
 
 export const parameterSchemas = {
+  listPods: podNames,
+  listPodStats: podNames,
+  listContainers: containerNames,
+  listContainerStats: containerNames,
   stopPod,
   execSync,
   run,

@@ -10,6 +10,8 @@ export interface GatewayParam {
   readonly default?: string | boolean | number;
   readonly minimum?: number;
   readonly maximum?: number;
+  /** 1 where an empty text is refused. */
+  readonly minLength?: number;
   readonly description: string;
   /** Whether a value matches the schema. */
   readonly check: (value: unknown) => boolean;
@@ -25,6 +27,7 @@ interface Property {
   readonly default?: string | boolean | number;
   readonly minimum?: number;
   readonly maximum?: number;
+  readonly minLength?: number;
   readonly description: string;
 }
 

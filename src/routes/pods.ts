@@ -11,6 +11,8 @@ export const pods = [
     http: "GET /v1/pods",
     items: "items",
     filters: { id: "filter.id", state: "filter.state.state" },
+    gatewayParams: parametersFor("listPods"),
+    names: { name: "metadata.name", namespace: "metadata.namespace" },
     labels: "filter.labelSelector",
     labelsOf: "labels",
     order: ["-createdAt", "id"],
@@ -28,6 +30,7 @@ export const pods = [
     summary: "Create and start a pod",
     success: 201,
     location: "/v1/pods/{podSandboxId}",
+    idempotent: true,
   }),
   unary({
     id: "getPod",
@@ -87,6 +90,8 @@ export const pods = [
     http: "GET /v1/stats/pods",
     items: "stats",
     filters: { id: "filter.id" },
+    gatewayParams: parametersFor("listPodStats"),
+    names: { name: "attributes.metadata.name", namespace: "attributes.metadata.namespace" },
     labels: "filter.labelSelector",
     labelsOf: "attributes.labels",
     order: ["attributes.id"],
@@ -114,6 +119,7 @@ export const pods = [
     summary: "Restore a pod from a checkpoint",
     success: 201,
     location: "/v1/pods/{podSandboxId}",
+    idempotent: true,
   }),
 ] as const;
 

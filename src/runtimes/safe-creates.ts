@@ -103,11 +103,21 @@ function reserved(wanted: Wanted, why: string): GatewayError {
 async function refuseTaken(runtime: Runtime, wanted: Wanted, { onCancel }: CallOptions): Promise<void> {
   if (await isRuntime(runtime, "containerd")) return;
   const reads: CallOptions = onCancel === undefined ? {} : { onCancel };
-  const id = await findNamesake(runtime, wanted, reads);
+  const id = await findByName(runtime, wanted, reads);
   if (id !== undefined) throw reserved(wanted, `${wanted.kind} "${id}" has this name`);
 }
 
-async function findNamesake(
+/** The id of the pod or container that has the name which a request wants to create; undefined if there is none. */
+export async function findNamesake(
+  runtime: Runtime,
+  rpc: Rpc,
+  request: Uint8Array,
+): Promise<string | undefined> {
+  const wanted = wantedBy(rpc, request);
+  return wanted && (await findByName(runtime, wanted, {}));
+}
+
+async function findByName(
   runtime: Runtime,
   wanted: Wanted,
   options: CallOptions,

@@ -39,6 +39,8 @@ export interface RequestFacts {
   readonly grant: string;
   /** The pod or container that the request names or has created: `pods/ID`, `containers/ID`. */
   readonly target: string;
+  /** It was answered like an earlier request with the same `Idempotency-Key`. */
+  readonly replayed: true;
   readonly durationMs: number;
   /** Bytes of the body that was sent. For streams and sessions: bytes sent over the connection. */
   readonly bytes: number;

@@ -20,6 +20,8 @@ export interface RequestRecord {
   /** The grants that the problem says are missing, and the flags that would permit each field. */
   missingGrants?: readonly string[];
   missingFlags?: readonly string[];
+  /** Whether it was answered like an earlier request with the same `Idempotency-Key`. */
+  isReplay?: true;
   /** Whether the start of a stream or session has been logged. */
   isOpen?: true;
   /** Whether the response has closed. Nothing is logged after that. */
@@ -73,6 +75,11 @@ const maxTargetLength = 128;
 export function noteTarget(request: FastifyRequest, kind: "pod" | "container", id: string): void {
   const { record } = request;
   if (record !== undefined) record.target = `${kind}s/${id.slice(0, maxTargetLength)}`;
+}
+
+/** Notes that an earlier request has done the work of this one. */
+export function noteReplay({ record }: FastifyRequest): void {
+  if (record !== undefined) record.isReplay = true;
 }
 
 /** Notes the problem with which a request ends. */

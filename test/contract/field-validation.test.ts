@@ -12,6 +12,9 @@ fake.addImage({ tags: ["busybox:latest"] });
 const yaml = "application/yaml";
 
 async function send(target: string, body: string | Buffer, type = "application/json"): Promise<Answer> {
+  // The bodies have one name, which a stopped pod leaves free.
+  for (const podSandboxId of target.includes("/containers") ? [] : fake.pods.keys())
+    await fake.perform("RuntimeService/StopPodSandbox", { podSandboxId });
   fake.calls.length = 0;
   return await open.ask(`POST ${target}`, { body, headers: { "content-type": type } });
 }

@@ -21,7 +21,9 @@ const liveInterval = "2s";
 export const run: Run<Name> = async (ctx) => {
   const { flags, operands, stdout } = ctx;
   for (const operand of operands) checkName(operand);
-  const named = ["namespace", "pod", "label"].find((name) => isWritten(flags[name as keyof typeof flags]));
+  const named = ["name", "namespace", "pod", "label"].find((name) =>
+    isWritten(flags[name as keyof typeof flags]),
+  );
   if (operands.length > 0 && named !== undefined)
     throw new StartError(`--${named} and ${operands[0]}: write one or the other`);
   if (flags.pods && flags.pod !== undefined)
@@ -34,6 +36,7 @@ export const run: Run<Name> = async (ctx) => {
     only: operands,
     query: {
       interval: flags.interval ?? (isWatching ? liveInterval : singleInterval),
+      name: flags.name,
       namespace: flags.namespace,
       labelSelector: selectorOf(flags.label),
       pod: flags.pod,

@@ -5,7 +5,7 @@ import type { CommandSession } from "../command-session.ts";
 import type { Items, StreamOptions } from "../items.ts";
 import type { List } from "../list.ts";
 import type { PortSession } from "../port-session.ts";
-import { type CallOptions, segment } from "../server.ts";
+import { type CallOptions, type CreateOptions, segment } from "../server.ts";
 import type {
   CheckpointContainerBody,
   CheckpointPodBody,
@@ -114,6 +114,10 @@ export interface ListPodsParameters {
   readonly id?: string | undefined;
   /** State of the pods to list. Short forms: `ready`, `notready`. */
   readonly state?: PodSandboxState | undefined;
+  /** Only pods with this name. */
+  readonly name?: string | undefined;
+  /** Only pods in this namespace. */
+  readonly namespace?: string | undefined;
   /** Kubernetes label selector: `app=web,tier!=db`, `app in (web,api)`, `app notin (web)`, `app`, `!app`. Write labels that Kubernetes does not allow as JSON strings: `"my key"="a b"`. */
   readonly labelSelector?: string | undefined;
   /** Maximum number of items. If there are more, the response has `continue`. 1 to 1000. */
@@ -132,7 +136,7 @@ export interface RunPodParameters {
 
 /** Of `getPod`. */
 export interface GetPodParameters {
-  /** Id of the pod, or a unique prefix. */
+  /** Id of the pod, a unique prefix of it, or its name: `web` or `demo%2Fweb`. */
   readonly podSandboxId: string;
   /** Adds the runtime's internal details as `info`. They can contain secrets, such as environment variables. */
   readonly verbose?: boolean | undefined;
@@ -140,13 +144,13 @@ export interface GetPodParameters {
 
 /** Of `removePod`. */
 export interface RemovePodParameters {
-  /** Id of the pod, or a unique prefix. */
+  /** Id of the pod, a unique prefix of it, or its name: `web` or `demo%2Fweb`. */
   readonly podSandboxId: string;
 }
 
 /** Of `stopPod`. */
 export interface StopPodParameters {
-  /** Id of the pod, or a unique prefix. */
+  /** Id of the pod, a unique prefix of it, or its name: `web` or `demo%2Fweb`. */
   readonly podSandboxId: string;
   /** Seconds between the stop signal and SIGKILL for each container. 0 kills them immediately. 0 to 86400. Default: 0. */
   readonly timeout?: number | undefined;
@@ -154,7 +158,7 @@ export interface StopPodParameters {
 
 /** Of `updatePodResources`. */
 export interface UpdatePodResourcesParameters {
-  /** Id of the pod, or a unique prefix. */
+  /** Id of the pod, a unique prefix of it, or its name: `web` or `demo%2Fweb`. */
   readonly podSandboxId: string;
   /** How to handle unknown fields in the body, as in the Kubernetes API. `Strict` refuses the request, `Warn` drops them and names each in a `Warning` header, `Ignore` drops them silently. Default: `Strict`, or `Warn` for crictl's files, which have at least one name in snake_case and none in lowerCamelCase. */
   readonly fieldValidation?: "Strict" | "Warn" | "Ignore" | undefined;
@@ -164,7 +168,7 @@ export interface UpdatePodResourcesParameters {
 
 /** Of `getPodStats`. */
 export interface GetPodStatsParameters {
-  /** Id of the pod, or a unique prefix. */
+  /** Id of the pod, a unique prefix of it, or its name: `web` or `demo%2Fweb`. */
   readonly podSandboxId: string;
 }
 
@@ -172,6 +176,10 @@ export interface GetPodStatsParameters {
 export interface ListPodStatsParameters {
   /** Id of the pod to measure. */
   readonly id?: string | undefined;
+  /** Only pods with this name. */
+  readonly name?: string | undefined;
+  /** Only pods in this namespace. */
+  readonly namespace?: string | undefined;
   /** Kubernetes label selector: `app=web,tier!=db`, `app in (web,api)`, `app notin (web)`, `app`, `!app`. Write labels that Kubernetes does not allow as JSON strings: `"my key"="a b"`. */
   readonly labelSelector?: string | undefined;
   /** Maximum number of items. If there are more, the response has `continue`. 1 to 1000. */
@@ -182,7 +190,7 @@ export interface ListPodStatsParameters {
 
 /** Of `checkpointPod`. */
 export interface CheckpointPodParameters {
-  /** Id of the pod, or a unique prefix. */
+  /** Id of the pod, a unique prefix of it, or its name: `web` or `demo%2Fweb`. */
   readonly podSandboxId: string;
   /** How to handle unknown fields in the body, as in the Kubernetes API. `Strict` refuses the request, `Warn` drops them and names each in a `Warning` header, `Ignore` drops them silently. Default: `Strict`, or `Warn` for crictl's files, which have at least one name in snake_case and none in lowerCamelCase. */
   readonly fieldValidation?: "Strict" | "Warn" | "Ignore" | undefined;
@@ -206,6 +214,10 @@ export interface ListContainersParameters {
   readonly state?: ContainerState | undefined;
   /** Id of the pod whose containers to list, or a unique prefix. */
   readonly pod?: string | undefined;
+  /** Only containers with this name. */
+  readonly name?: string | undefined;
+  /** Only containers of pods in this namespace. */
+  readonly namespace?: string | undefined;
   /** Kubernetes label selector: `app=web,tier!=db`, `app in (web,api)`, `app notin (web)`, `app`, `!app`. Write labels that Kubernetes does not allow as JSON strings: `"my key"="a b"`. */
   readonly labelSelector?: string | undefined;
   /** Maximum number of items. If there are more, the response has `continue`. 1 to 1000. */
@@ -216,7 +228,7 @@ export interface ListContainersParameters {
 
 /** Of `createContainer`. */
 export interface CreateContainerParameters {
-  /** Id of the pod, or a unique prefix. */
+  /** Id of the pod, a unique prefix of it, or its name: `web` or `demo%2Fweb`. */
   readonly podSandboxId: string;
   /** How to handle unknown fields in the body, as in the Kubernetes API. `Strict` refuses the request, `Warn` drops them and names each in a `Warning` header, `Ignore` drops them silently. Default: `Strict`, or `Warn` for crictl's files, which have at least one name in snake_case and none in lowerCamelCase. */
   readonly fieldValidation?: "Strict" | "Warn" | "Ignore" | undefined;
@@ -226,7 +238,7 @@ export interface CreateContainerParameters {
 
 /** Of `getContainer`. */
 export interface GetContainerParameters {
-  /** Id of the container, or a unique prefix. */
+  /** Id of the container, a unique prefix of it, or its name: `main`, `web%2Fmain` or `demo%2Fweb%2Fmain`. */
   readonly containerId: string;
   /** Adds the runtime's internal details as `info`. They can contain secrets, such as environment variables. */
   readonly verbose?: boolean | undefined;
@@ -234,19 +246,19 @@ export interface GetContainerParameters {
 
 /** Of `removeContainer`. */
 export interface RemoveContainerParameters {
-  /** Id of the container, or a unique prefix. */
+  /** Id of the container, a unique prefix of it, or its name: `main`, `web%2Fmain` or `demo%2Fweb%2Fmain`. */
   readonly containerId: string;
 }
 
 /** Of `startContainer`. */
 export interface StartContainerParameters {
-  /** Id of the container, or a unique prefix. */
+  /** Id of the container, a unique prefix of it, or its name: `main`, `web%2Fmain` or `demo%2Fweb%2Fmain`. */
   readonly containerId: string;
 }
 
 /** Of `stopContainer`. */
 export interface StopContainerParameters {
-  /** Id of the container, or a unique prefix. */
+  /** Id of the container, a unique prefix of it, or its name: `main`, `web%2Fmain` or `demo%2Fweb%2Fmain`. */
   readonly containerId: string;
   /** Seconds between the stop signal and SIGKILL. 0 kills immediately. Default: "10". */
   readonly timeout?: string | undefined;
@@ -254,7 +266,7 @@ export interface StopContainerParameters {
 
 /** Of `updateContainerResources`. */
 export interface UpdateContainerResourcesParameters {
-  /** Id of the container, or a unique prefix. */
+  /** Id of the container, a unique prefix of it, or its name: `main`, `web%2Fmain` or `demo%2Fweb%2Fmain`. */
   readonly containerId: string;
   /** How to handle unknown fields in the body, as in the Kubernetes API. `Strict` refuses the request, `Warn` drops them and names each in a `Warning` header, `Ignore` drops them silently. Default: `Strict`, or `Warn` for crictl's files, which have at least one name in snake_case and none in lowerCamelCase. */
   readonly fieldValidation?: "Strict" | "Warn" | "Ignore" | undefined;
@@ -264,7 +276,7 @@ export interface UpdateContainerResourcesParameters {
 
 /** Of `getContainerStats`. */
 export interface GetContainerStatsParameters {
-  /** Id of the container, or a unique prefix. */
+  /** Id of the container, a unique prefix of it, or its name: `main`, `web%2Fmain` or `demo%2Fweb%2Fmain`. */
   readonly containerId: string;
 }
 
@@ -274,6 +286,10 @@ export interface ListContainerStatsParameters {
   readonly id?: string | undefined;
   /** Id of the pod whose containers to measure, or a unique prefix. */
   readonly pod?: string | undefined;
+  /** Only containers with this name. */
+  readonly name?: string | undefined;
+  /** Only containers of pods in this namespace. */
+  readonly namespace?: string | undefined;
   /** Kubernetes label selector: `app=web,tier!=db`, `app in (web,api)`, `app notin (web)`, `app`, `!app`. Write labels that Kubernetes does not allow as JSON strings: `"my key"="a b"`. */
   readonly labelSelector?: string | undefined;
   /** Maximum number of items. If there are more, the response has `continue`. 1 to 1000. */
@@ -284,7 +300,7 @@ export interface ListContainerStatsParameters {
 
 /** Of `checkpointContainer`. */
 export interface CheckpointContainerParameters {
-  /** Id of the container, or a unique prefix. */
+  /** Id of the container, a unique prefix of it, or its name: `main`, `web%2Fmain` or `demo%2Fweb%2Fmain`. */
   readonly containerId: string;
   /** How to handle unknown fields in the body, as in the Kubernetes API. `Strict` refuses the request, `Warn` drops them and names each in a `Warning` header, `Ignore` drops them silently. Default: `Strict`, or `Warn` for crictl's files, which have at least one name in snake_case and none in lowerCamelCase. */
   readonly fieldValidation?: "Strict" | "Warn" | "Ignore" | undefined;
@@ -294,7 +310,7 @@ export interface CheckpointContainerParameters {
 
 /** Of `execSync`. */
 export interface ExecSyncParameters {
-  /** Id of the container, or a unique prefix. */
+  /** Id of the container, a unique prefix of it, or its name: `main`, `web%2Fmain` or `demo%2Fweb%2Fmain`. */
   readonly containerId: string;
   /** Encoding of stdout and stderr: text, in which bytes that are not UTF-8 become U+FFFD and `lossy` is true, or base64, which is exact. Default: "utf8". */
   readonly encoding?: "utf8" | "base64" | undefined;
@@ -306,7 +322,7 @@ export interface ExecSyncParameters {
 
 /** Of `reopenContainerLog`. */
 export interface ReopenContainerLogParameters {
-  /** Id of the container, or a unique prefix. */
+  /** Id of the container, a unique prefix of it, or its name: `main`, `web%2Fmain` or `demo%2Fweb%2Fmain`. */
   readonly containerId: string;
 }
 
@@ -342,7 +358,7 @@ export interface PullImageParameters {
 
 /** Of `execContainer`. */
 export interface ExecContainerParameters {
-  /** Id of the container, or a unique prefix. */
+  /** Id of the container, a unique prefix of it, or its name: `main`, `web%2Fmain` or `demo%2Fweb%2Fmain`. */
   readonly containerId: string;
   /** Program and its arguments, without a shell: `command=ls&command=-l`. */
   readonly command: readonly string[];
@@ -360,7 +376,7 @@ export interface ExecContainerParameters {
 
 /** Of `attachContainer`. */
 export interface AttachContainerParameters {
-  /** Id of the container, or a unique prefix. */
+  /** Id of the container, a unique prefix of it, or its name: `main`, `web%2Fmain` or `demo%2Fweb%2Fmain`. */
   readonly containerId: string;
   /** Whether to send the client's input to the container. Ignored if the container was created without `stdin`. */
   readonly stdin?: boolean | undefined;
@@ -376,7 +392,7 @@ export interface AttachContainerParameters {
 
 /** Of `forwardPorts`. */
 export interface ForwardPortsParameters {
-  /** Id of the pod, or a unique prefix. */
+  /** Id of the pod, a unique prefix of it, or its name: `web` or `demo%2Fweb`. */
   readonly podSandboxId: string;
   /** TCP ports of the pod, 1 to 65535: `ports=80&ports=443`. */
   readonly ports: readonly number[];
@@ -444,7 +460,7 @@ export interface EndSessionParameters {
 
 /** Of `getPostMortem`. */
 export interface GetPostMortemParameters {
-  /** Id of the container, or a unique prefix. */
+  /** Id of the container, a unique prefix of it, or its name: `main`, `web%2Fmain` or `demo%2Fweb%2Fmain`. */
   readonly containerId: string;
   /** Number of log lines to return, from the end of the log. 0 to 1000. Default: 20. */
   readonly tailLines?: number | undefined;
@@ -497,7 +513,7 @@ export interface CancelPullParameters {
 
 /** Of `waitContainer`. */
 export interface WaitContainerParameters {
-  /** Id of the container, or a unique prefix. */
+  /** Id of the container, a unique prefix of it, or its name: `main`, `web%2Fmain` or `demo%2Fweb%2Fmain`. */
   readonly containerId: string;
   /** Maximum wait in seconds, after which the response has `exited: false`. 0 to 3600. Default: 60. */
   readonly timeout?: number | undefined;
@@ -509,17 +525,19 @@ export interface WatchContainerStatsParameters {
   readonly interval?: string | undefined;
   /** Begin with past readings, up to `15m`, at most one every 5 s. There are none from times without watchers. Default: "0". */
   readonly history?: string | undefined;
+  /** Only this name, of a pod or a container. */
+  readonly name?: string | undefined;
   /** Only this namespace. */
   readonly namespace?: string | undefined;
   /** Kubernetes label selector. */
   readonly labelSelector?: string | undefined;
-  /** Only the pod with this id. */
+  /** Only the pod with this id, id prefix or name. */
   readonly pod?: string | undefined;
 }
 
 /** Of `watchOneContainerStats`. */
 export interface WatchOneContainerStatsParameters {
-  /** Id of the container, or a unique prefix. */
+  /** Id of the container, a unique prefix of it, or its name: `main`, `web%2Fmain` or `demo%2Fweb%2Fmain`. */
   readonly containerId: string;
   /** Time between readings, `1s` to `1m`. The shortest interval of all watchers applies to everyone. Default: "2s". */
   readonly interval?: string | undefined;
@@ -533,6 +551,8 @@ export interface WatchPodStatsParameters {
   readonly interval?: string | undefined;
   /** Begin with past readings, up to `15m`, at most one every 5 s. There are none from times without watchers. Default: "0". */
   readonly history?: string | undefined;
+  /** Only this name, of a pod or a container. */
+  readonly name?: string | undefined;
   /** Only this namespace. */
   readonly namespace?: string | undefined;
   /** Kubernetes label selector. */
@@ -541,7 +561,7 @@ export interface WatchPodStatsParameters {
 
 /** Of `watchOnePodStats`. */
 export interface WatchOnePodStatsParameters {
-  /** Id of the pod, or a unique prefix. */
+  /** Id of the pod, a unique prefix of it, or its name: `web` or `demo%2Fweb`. */
   readonly podSandboxId: string;
   /** Time between readings, `1s` to `1m`. The shortest interval of all watchers applies to everyone. Default: "2s". */
   readonly interval?: string | undefined;
@@ -551,7 +571,7 @@ export interface WatchOnePodStatsParameters {
 
 /** Of `getContainerLogs`. */
 export interface GetContainerLogsParameters {
-  /** Id of the container, or a unique prefix. */
+  /** Id of the container, a unique prefix of it, or its name: `main`, `web%2Fmain` or `demo%2Fweb%2Fmain`. */
   readonly containerId: string;
   /** Keep sending new lines until the containers exit. Default: false. */
   readonly follow?: boolean | undefined;
@@ -593,7 +613,7 @@ export interface GetContainerLogsParameters {
 
 /** Of `getPodLogs`. */
 export interface GetPodLogsParameters {
-  /** Id of the pod, or a unique prefix. */
+  /** Id of the pod, a unique prefix of it, or its name: `web` or `demo%2Fweb`. */
   readonly podSandboxId: string;
   /** Keep sending new lines until the containers exit. Default: false. */
   readonly follow?: boolean | undefined;
@@ -673,6 +693,8 @@ export interface ListLogsParameters {
   readonly namespace?: string | undefined;
   /** Only pods with this name, or the pod with this id or id prefix. */
   readonly pod?: string | undefined;
+  /** Only containers with this name. */
+  readonly container?: string | undefined;
 }
 
 /** Of `listEvents`. */
@@ -784,7 +806,7 @@ export interface Operations {
    *
    * `POST /v1/pods`. Needs the grant `run`.
    */
-  runPod(parameters: RunPodParameters, options?: CallOptions): Promise<RunPodSandboxReply>;
+  runPod(parameters: RunPodParameters, options?: CreateOptions): Promise<RunPodSandboxReply>;
 
   /**
    * Show a pod.
@@ -866,7 +888,7 @@ export interface Operations {
    *
    * `POST /v1/pods/restore`. Needs the grant `checkpoint`.
    */
-  restorePod(parameters: RestorePodParameters, options?: CallOptions): Promise<RestorePodReply>;
+  restorePod(parameters: RestorePodParameters, options?: CreateOptions): Promise<RestorePodReply>;
 
   /**
    * List containers.
@@ -890,7 +912,7 @@ export interface Operations {
    *
    * `POST /v1/pods/{podSandboxId}/containers`. Needs the grant `run`.
    */
-  createContainer(parameters: CreateContainerParameters, options?: CallOptions): Promise<CreateContainerReply>;
+  createContainer(parameters: CreateContainerParameters, options?: CreateOptions): Promise<CreateContainerReply>;
 
   /**
    * Show a container.

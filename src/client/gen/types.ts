@@ -58,7 +58,7 @@ export type ProblemCode =
   | "image_pinned"
   /** 409: The pull was cancelled. */
   | "pull_cancelled"
-  /** 409: Ambiguous id. */
+  /** 409: Ambiguous id or name. */
   | "ambiguous_id"
   /** 409: Log not readable. */
   | "log_not_readable"
@@ -76,6 +76,8 @@ export type ProblemCode =
   | "signature_rejected"
   /** 422: The command's output is too large. */
   | "output_too_large"
+  /** 422: The idempotency key belongs to another request. */
+  | "idempotency_key_reused"
   /** 426: Upgrade required. */
   | "upgrade_required"
   /** 431: Headers too large. */
@@ -1279,6 +1281,8 @@ export interface LogItem {
   readonly truncated?: boolean | undefined;
   /** Whether bytes that are not UTF-8 were replaced by U+FFFD. */
   readonly lossy?: boolean | undefined;
+  /** With `lossy`: the bytes of the line, without its newline. Absent if `limitBytes` cut the line. */
+  readonly base64?: string | undefined;
 }
 
 /** Lines of a log, and a cursor to continue. */
@@ -1291,6 +1295,22 @@ export interface LogPage {
   readonly more: boolean;
   /** Bytes of log files that were searched, uncompressed. */
   readonly searchedBytes: number;
+}
+
+/** A pod or container that an id prefix or a name may mean. */
+export interface Match {
+  /** The full id. */
+  readonly id: string;
+  /** Namespace of the pod. */
+  readonly namespace: string;
+  /** Name of the pod. */
+  readonly pod: string;
+  /** Name of the container; absent for a pod. */
+  readonly container?: string | undefined;
+  /** How often it was created before under this name. */
+  readonly attempt: number;
+  /** `SANDBOX_READY`, `CONTAINER_EXITED` and the like; absent for one that was removed. */
+  readonly state?: string | undefined;
 }
 
 /** Memory that a container or pod used. cri-dockerd reports the working set only. */
@@ -1919,12 +1939,14 @@ export interface Problem {
   readonly resource?: string | undefined;
   /** Ids that match an ambiguous prefix or a name. */
   readonly candidates?: readonly string[] | undefined;
-  /** A pod that a failed run left behind and that could not be removed, or that goes on although the wait for its container failed. */
-  readonly podSandboxId?: string | undefined;
-  /** The same for the container. */
-  readonly containerId?: string | undefined;
+  /** The `candidates` with their names and states, in the same order. */
+  readonly matches?: readonly Match[] | undefined;
   /** For `run`, the step that failed: `pull`, `pod`, `container`, `start`, `wait`. */
   readonly step?: string | undefined;
+  /** The pod that has the name, a pod that a failed run left behind and that could not be removed, or one that goes on although the wait for its container failed. */
+  readonly podSandboxId?: string | undefined;
+  /** The same for a container. */
+  readonly containerId?: string | undefined;
   /** The limit that was reached: `streams`, `requestsPerSecond`. */
   readonly limit?: string | undefined;
   /** The value of `limit`. */

@@ -1,5 +1,5 @@
 /** Prints `src/client/gen/operations.ts`: a method for each operation, with its parameters and what it gives. */
-import { isSession, type ListRoute, type Route } from "../../routes/define.ts";
+import { isIdempotent, isSession, type ListRoute, type Route } from "../../routes/define.ts";
 import type { StreamRouteId } from "../../routes/index.ts";
 import type { Schema } from "../openapi/schemas.ts";
 import { docComment } from "../text.ts";
@@ -43,7 +43,7 @@ interface Operation {
 
 interface Parameter {
   readonly name: string;
-  readonly in: "path" | "query";
+  readonly in: "path" | "query" | "header";
   readonly required?: boolean;
   readonly description?: string;
   readonly schema: Schema;
@@ -86,7 +86,7 @@ export function printOperations(routes: readonly Route[], document: Schema): str
     'import type { Items, StreamOptions } from "../items.ts";',
     'import type { List } from "../list.ts";',
     'import type { PortSession } from "../port-session.ts";',
-    'import { type CallOptions, segment } from "../server.ts";',
+    'import { type CallOptions, type CreateOptions, segment } from "../server.ts";',
     `import type {\n${used.map((name) => `  ${name},\n`).join("")}} from "./types.ts";\n`,
     ...methods.map(({ parameters }) => parameters),
     "/** Every operation, by its operation id. Each can fail with a `CrestError`. */",
@@ -103,7 +103,10 @@ export function printOperations(routes: readonly Route[], document: Schema): str
 
 function methodOf(route: Route, operation: Operation): Method {
   const { id } = route;
-  const parameters = (operation.parameters ?? []).filter(({ name }) => !ownParameters[id]?.includes(name));
+  // Headers are among the options.
+  const parameters = (operation.parameters ?? []).filter(
+    (parameter) => parameter.in !== "header" && !ownParameters[id]?.includes(parameter.name),
+  );
   const bodySchema = operation.requestBody?.content["application/json"]?.schema;
   const members = [
     ...parameters.map(({ name, description, schema }) => [name, { description, ...schema }] as const),
@@ -168,7 +171,7 @@ function kindOf(route: Route, { responses }: Operation): Kind {
   return {
     gives: `Promise<${answer}>`,
     call: schema === undefined ? "nothing" : "json",
-    options: "CallOptions",
+    options: isIdempotent(route) ? "CreateOptions" : "CallOptions",
   };
 }
 

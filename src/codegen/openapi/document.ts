@@ -13,6 +13,7 @@ import {
   requests,
 } from "../../routes/answers.ts";
 import {
+  isIdempotent,
   isSession,
   type ListRoute,
   mediaTypesOf,
@@ -249,6 +250,7 @@ function parametersOf(
     parameters.push({ name, in: "query", description: own.description, schema: ownSchema(own) });
   }
   if (route.kind === "list") parameters.push(...pageParameters(route));
+  if (isIdempotent(route)) parameters.push(idempotencyKey);
   const shown = parameters.map((parameter) => {
     const example = values[String(parameter.name)];
     return example === undefined ? parameter : { ...parameter, example };
@@ -268,16 +270,27 @@ function describePath(name: string): Schema {
     return { description: "Id of the session, from its first message or from `listSessions`." };
   if (name === "tokenName") return { description: "Name of the token, from `listTokens`." };
   const what = name === "podSandboxId" ? "pod" : "container";
-  return { description: `Id of the ${what}, or a unique prefix.` };
+  const names = what === "pod" ? "`web` or `demo%2Fweb`" : "`main`, `web%2Fmain` or `demo%2Fweb%2Fmain`";
+  return { description: `Id of the ${what}, a unique prefix of it, or its name: ${names}.` };
 }
 
-function ownSchema({ type, words, default: byDefault, minimum, maximum }: GatewayParam): Schema {
+const idempotencyKey = {
+  name: "Idempotency-Key",
+  in: "header",
+  description:
+    "Makes it safe to repeat the request after its answer was lost: take a new key for each new request, such as a random UUID, and the same one for its retries. A repetition gets the answer of the first request, for which it waits if need be, with `Idempotent-Replayed: true`; with another body or path it is 422. Failures are not remembered, except `outcome_unknown`. The work goes on if the client leaves. A caller's last 1,000 keys are remembered for 24 hours, but not over a restart of the gateway.",
+  schema: { type: "string", minLength: 1, maxLength: 255 },
+  example: "9f2b1c64-5d0e-4c1b-8a55-0f3f7f0a4f1e",
+} satisfies Schema;
+
+function ownSchema({ type, words, default: byDefault, minimum, maximum, minLength }: GatewayParam): Schema {
   return {
     type,
     ...(words === undefined ? {} : { enum: words }),
     ...(byDefault === undefined ? {} : { default: byDefault }),
     ...(minimum === undefined ? {} : { minimum }),
     ...(maximum === undefined ? {} : { maximum }),
+    ...(minLength === undefined ? {} : { minLength }),
   };
 }
 
@@ -424,6 +437,7 @@ function success(route: Route, { components, plain, describe, example }: Showing
       headers: {
         ...requestId,
         ...("location" in route && route.location ? location : {}),
+        ...(isIdempotent(route) ? idempotentReplayed : {}),
         ...("responseHeader" in route && route.responseHeader === "version" ? crestVersion : {}),
         ...(item === undefined ? {} : unbuffered),
         ...("download" in (route.gatewayParams ?? {}) ? downloaded : {}),
@@ -466,6 +480,13 @@ function itemSchema(route: Route, answer: Schema, plain: (schema: object) => Sch
   if (!("progress" in route)) return undefined;
   return route.progress === "pull" ? plain(PullItem) : route.progress === "run" ? plain(RunItem) : undefined;
 }
+
+const idempotentReplayed = {
+  "Idempotent-Replayed": {
+    description: "`true` for the answer of an earlier request with the same `Idempotency-Key`.",
+    schema: { type: "string", const: "true" },
+  },
+};
 
 const crestVersion = {
   "Crest-Version": {

@@ -2,7 +2,7 @@
 import { rpcRules } from "../../cri/rpc-rules.ts";
 import { type ErrorCode, errorTable } from "../../errors.ts";
 import { limitRefusal } from "../../limits/refusal.ts";
-import { isSession, type Route, rpcsOf } from "../../routes/define.ts";
+import { isIdempotent, isSession, type Route, rpcsOf } from "../../routes/define.ts";
 import type { RouteId } from "../../routes/index.ts";
 import { problemOf } from "../../server/problems.ts";
 import { refusalExample } from "./refusal-example.ts";
@@ -15,12 +15,13 @@ const meanings = {
   "403": "Grants are missing; `detail` names the flags for them.",
   "404": "The resource does not exist.",
   "406": "None of the media types in `Accept` is available.",
-  "409": "The state does not allow it, the name or host port is taken, or the id prefix is ambiguous.",
+  "409":
+    "The state does not allow it, the name or host port is taken, or the id prefix or name is ambiguous.",
   "410": "The file that the cursor refers to no longer exists; `cursor` is the nearest valid one.",
   "413": "The body is larger than 1 MiB, or 128 KiB for YAML.",
   "415": "The body is neither `application/json` nor `application/yaml`.",
   "422":
-    "The registry refused the credentials, the image does not support this platform, or the output is too large.",
+    "The registry refused the credentials, the image does not support this platform, the output is too large, or the idempotency key belongs to another request.",
   "426": "The request is not a WebSocket handshake.",
   "429":
     "A limit was reached: of the caller, of the gateway's sessions, of the runtime, or of a registry. For those of the caller and the gateway, `limit`, `max` and `setting` say which.",
@@ -46,6 +47,7 @@ const of = (...ids: readonly RouteId[]): ((route: Route) => boolean) => {
 };
 /** Whose answer waits for a pull. */
 const isPull = of("pullImage", "run");
+const reservesName = of("runPod", "run", "restorePod", "createContainer");
 const changesTokens = of("createToken", "revokeToken");
 const isLogs = of("getContainerLogs", "getPodLogs", "listLogs");
 const never = (): boolean => false;
@@ -85,7 +87,7 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
     "watchOnePodStats",
     "updatePodResources",
   ),
-  name_reserved: of("runPod", "run", "restorePod", "createContainer"),
+  name_reserved: reservesName,
   port_in_use: of("runPod", "run", "restorePod"),
   image_in_use: of("removeImage"),
   image_pinned: of("removeImage"),
@@ -98,6 +100,7 @@ const only: { readonly [C in ErrorCode]?: (route: Route) => boolean } = {
   platform_missing: isPull,
   signature_rejected: of("pullImage", "run", "createContainer", "runPod"),
   output_too_large: of("execSync"),
+  idempotency_key_reused: isIdempotent,
   registry_rate_limited: isPull,
   registry_unreachable: isPull,
   registry_failed: isPull,
@@ -145,7 +148,8 @@ export function failuresOf(route: Route): Schema {
   if (isSession(route)) add("426");
   else if (route.kind === "list" || route.success !== 204) add("406");
   if (of("pullImage", "run", "createContainer")(route)) add("404");
-  if (of("pullImage", "run", "createContainer", "runPod", "execSync")(route)) add("422");
+  if (of("pullImage", "run", "createContainer", "runPod", "execSync")(route) || isIdempotent(route))
+    add("422");
   if (writesToDisk(route)) add("507");
   return {
     ...Object.fromEntries([...statuses].sort().map((status) => [status, problem(status, route)])),
@@ -225,6 +229,7 @@ function problemHeaders(status: string, route: Route): Schema {
   const names = ["X-Request-Id", ...own];
   // These refusals come after the body was read.
   if (hasBody(route) && !beforeBody.has(status)) names.push("Warning");
+  if (status === "409" && reservesName(route)) names.push("Location");
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }
 
@@ -241,6 +246,10 @@ export const headerComponents: Schema = {
   Warning: {
     description:
       'An unknown field in the body that was dropped, as in the Kubernetes API: `299 - "unknown field \\"/kind\\""`. Or a field that this runtime ignores: `299 - "field \\"/stopSignal\\": containerd 1.6.20 ignores it: ..."`. One header per field.',
+    schema: { type: "string" },
+  },
+  Location: {
+    description: "Path of the pod or container that has the name, for `name_reserved`.",
     schema: { type: "string" },
   },
   ...headers["401"],

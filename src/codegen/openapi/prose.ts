@@ -9,7 +9,9 @@ export const introduction = `Crest is the Kubernetes Container Runtime Interface
 
 **Files of crictl** work unchanged, in JSON and in YAML. Fields that crictl silently ignores, such as \`kind\` or a misspelt name, are dropped and named in a \`Warning\` header. \`fieldValidation\` changes this for any body.
 
-**Ids** can be shortened to a unique prefix. Names are not ids.
+**Ids** can be shortened to a unique prefix. A name can take the place of an id: of a pod \`web\` or \`demo%2Fweb\`, of a container \`main\`, \`web%2Fmain\` or \`demo%2Fweb%2Fmain\`. Ids come first, then names; what is ambiguous is refused with the candidates. Under one name, the one that is alive is meant, or else the newest.
+
+**Retries.** Operations that create something take an \`Idempotency-Key\`: a repeated request gets the first answer, and nothing is created twice.
 
 **Lists** have a stable order. Use \`limit\` and \`continue\` to read them in pages. Most have an ETag.
 

@@ -45,7 +45,17 @@ const having = (name: StageName): readonly string[] =>
 
 test("compileStages() keeps the stages in one order on every route", () => {
   const order: readonly StageName[] = [
-    ...(["fieldGrants", "target", "defaults", "scope", "policy", "support", "audit", "prepare"] as const),
+    ...([
+      "fieldGrants",
+      "target",
+      "defaults",
+      "scope",
+      "policy",
+      "support",
+      "claim",
+      "audit",
+      "prepare",
+    ] as const),
   ];
   for (const route of routes) {
     const { names } = stagesOf(route);

@@ -90,8 +90,15 @@ test("a prefix of several ids is refused with the candidates, twenty at most, in
 });
 
 test("an id that another one begins with is itself", async () => {
-  const containers = ["abcd", "abcd00", "abcdef"].map((each) => ({ id: each, podSandboxId: "p" }));
-  const inventory = createInventory(stubRuntime({ "RuntimeService/ListContainers": () => ({ containers }) }));
+  const containers = ["abcd", "abcd00", "abcdef"].map((each) => ({
+    ...{ id: each, podSandboxId: "p", createdAt: "1" },
+  }));
+  const inventory = createInventory(
+    stubRuntime({
+      "RuntimeService/ListContainers": () => ({ containers }),
+      "RuntimeService/ListPodSandbox": () => ({ items: [] }),
+    }),
+  );
   assert.equal(await inventory.resolve("container", "abcd"), "abcd");
   assert.equal((await refusal(inventory.resolve("container", "abc"))).code, "ambiguous_id");
 });
