@@ -296,7 +296,7 @@ test("port-forward notes a port that nothing listens on, and refuses a local por
   assert.equal(code, 1);
   assert.match(stderr, /^crest: Cannot find pod/);
   const script = `
-    crest port-forward $POD :8001 >$OUT 2>$OUT.err & pid=$!
+    touch $OUT; crest port-forward $POD :8001 >$OUT 2>$OUT.err & pid=$!
     until grep -q '^Forwarding 127' $OUT; do sleep 0.1; done
     port=$(sed -n 's/^Forwarding 127.0.0.1:\\([0-9]*\\) .*/\\1/p' $OUT)
     curl -s http://127.0.0.1:$port; echo curl $?

@@ -6,7 +6,7 @@ import { defaultDetachKeys, parseDetachKeys } from "../interactive/detach-keys.t
 import { endOfSession } from "../interactive/end-of-session.ts";
 import { connectTerminal, requireTerminal } from "../interactive/session.ts";
 import { explainStart } from "../interactive/start-failure.ts";
-import { wholeNumber } from "../numbers.ts";
+import { readSeconds } from "../read-seconds.ts";
 import { write } from "../terminal.ts";
 
 export const run: Run<"exec"> = async (ctx) => {
@@ -49,7 +49,7 @@ async function begin(ctx: CommandContext<"exec">, containerId: string): Promise<
 /** In one request. */
 async function waitFor(ctx: CommandContext<"exec">, containerId: string): Promise<number> {
   const { flags, commandLine: cmd, signal, stdout, stderr } = ctx;
-  const timeout = flags.timeout === undefined ? undefined : wholeNumber("--timeout", flags.timeout);
+  const timeout = flags.timeout === undefined ? undefined : readSeconds("--timeout", flags.timeout);
   const { crest } = await ctx.connect();
   const answer = await crest.execSync(
     {

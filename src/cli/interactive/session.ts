@@ -88,6 +88,8 @@ export async function connectTerminal(
     return { exitCode: await session.exitCode };
   } catch (error) {
     if (isLeft) return { left: session };
+    // The cursor is where the command left it.
+    if (isTyped) stderr.write("\r\n");
     throw inputError === undefined
       ? error
       : new StartError(`Cannot read the input: ${inputError.message}`, { cause: inputError });
