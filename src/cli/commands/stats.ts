@@ -64,7 +64,7 @@ async function live(ctx: CommandContext<Name>, crest: Crest, selection: Selectio
   // The request is sent, or shown, before the terminal changes.
   const source = readings(crest, selection, {
     signal,
-    onReconnect: ({ error }) => table?.tell(`${error.message}; connecting again`),
+    onReconnect: ({ error }) => table?.tell(`Connecting again: ${error.message}`),
   })[Symbol.asyncIterator]();
   let table: ReturnType<typeof openLiveTable> | undefined;
   try {
@@ -103,7 +103,7 @@ async function follow(
   const options = {
     signal,
     onReconnect({ error, attempt }: { readonly error: CrestError; readonly attempt: number }) {
-      if (attempt === 1) void note(stderr, `${error.message}; connecting again`);
+      if (attempt === 1) void note(stderr, `Connecting again: ${error.message}`);
     },
   };
   let isFirst = true;
