@@ -216,13 +216,25 @@ for (const [node, crest] of [
     const document = JSON.parse(await run([...crest, "openapi"]));
     assert.equal(document.info.version, version);
 
-    await serve(crest, newFolder(), async ({ api, address }) => {
+    const dataDir = newFolder();
+    await serve(crest, dataDir, async ({ api, address }) => {
       assert.equal(await run(["curl", "--silent", "--fail", `${address}/readyz`]), "ok\n");
       const answer = await api.get<{ runtimeName: string }>("/v1/version");
       assert.equal(bodyOf(answer).runtimeName, "containerd");
       assert.equal(answer.headers["crest-version"], version);
       assert.deepEqual(bodyOf(await api.get("/openapi.json")), document);
       for (const path of ["/docs", "/docs/assets/theme.css"]) bodyOf(await api.get(path));
+
+      // Commands find it by its data folder.
+      const env = { ...inFolder.env, CREST_DATA_DIR: dataDir };
+      const command = (...words: readonly string[]) => run([...crest, ...words], { ...inFolder, env });
+      assert.match(await command("ps"), /^CONTAINER +/);
+      assert.match(await command("--help"), /^Usage: crest COMMAND/m);
+      assert.match(await command("__complete", "bash", "ex"), /^exec$/m);
+      const pod = await runPod(api, {});
+      const container = await runContainer(api, pod, {});
+      assert.match(await command("exec", container.id, "echo", "hello"), /^hello\n$/);
+      await removePodAndCgroup(api, pod);
     });
   });
 }
