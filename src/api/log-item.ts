@@ -27,6 +27,9 @@ export function itemOf(
   { text, isTruncated, origin, cursor }: ItemOptions,
 ): LogItem {
   const fields = fieldsOf(text);
+  const isLossy = text.includes(replacement);
+  // What `limitBytes` cut must not go out in another form.
+  const isWhole = isTruncated === line.isTruncated;
   return {
     cursor,
     // JSON leaves out what is undefined.
@@ -41,7 +44,8 @@ export function itemOf(
     level: levelOf(text, fields),
     fields,
     truncated: isTruncated || undefined,
-    lossy: text.includes(replacement) || undefined,
+    lossy: isLossy || undefined,
+    base64: isLossy && isWhole ? line.bytes.toString("base64") : undefined,
   };
 }
 

@@ -32,8 +32,11 @@ const loaders: { readonly [N in CommandName]: () => Promise<{ readonly run: Run<
   info: () => import("./commands/info.ts"),
   version: () => import("./commands/version.ts"),
   whoami: () => import("./commands/whoami.ts"),
+  run: () => import("./commands/run.ts"),
   exec: () => import("./commands/exec.ts"),
   attach: () => import("./commands/attach.ts"),
+  sessions: () => import("./commands/sessions.ts"),
+  resume: () => import("./commands/resume.ts"),
   "port-forward": () => import("./commands/port-forward.ts"),
 };
 

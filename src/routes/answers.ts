@@ -825,6 +825,12 @@ export const LogItem = Type.Object(
     lossy: Type.Optional(
       Type.Boolean({ description: "Whether bytes that are not UTF-8 were replaced by U+FFFD." }),
     ),
+    base64: Type.Optional(
+      Type.String({
+        description:
+          "With `lossy`: the bytes of the line, without its newline. Absent if `limitBytes` cut the line.",
+      }),
+    ),
   },
   { $id: "LogItem", description: "A line of a log." },
 );

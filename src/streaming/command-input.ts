@@ -8,7 +8,7 @@ import { writeWithBackpressure } from "./write-with-backpressure.ts";
 
 /** The client that sent a message. */
 export interface InputClient {
-  readonly socket: Socket;
+  readonly socket: Pick<Socket, "isPaused" | "pause" | "resume">;
   readonly live: Pick<Liveness, "close">;
   readonly codec: Pick<ChannelCodec, "halfClose">;
 }
@@ -27,7 +27,7 @@ export function createCommandInput(
 ): (message: Message, client: InputClient) => void {
   let lastInput = newline;
 
-  function endStdin(socket: Socket): void {
+  function endStdin(socket: InputClient["socket"]): void {
     if (!session.stdin) return;
     if (!tty) {
       session.stdin.end();

@@ -3,7 +3,11 @@ import type { Duplex } from "node:stream";
 import type { Socket } from "./socket.ts";
 
 /** Writes client data to `sink`. Pauses the WebSocket while the sink has no room. */
-export function writeWithBackpressure(payload: Buffer, sink: Duplex, socket: Socket): void {
+export function writeWithBackpressure(
+  payload: Buffer,
+  sink: Duplex,
+  socket: Pick<Socket, "isPaused" | "pause" | "resume">,
+): void {
   if (sink.writableEnded || sink.destroyed) return;
   if (sink.write(payload) || socket.isPaused) return;
   socket.pause();

@@ -134,6 +134,27 @@ test("images have a line for each tag", async (t) => {
   assert.equal((await runCommand(gateway, ["images", "-q", "-f", "dangling=true"])).stdout, "");
 });
 
+test("names and namespaces select, and what -o name prints is taken by other commands", async (t) => {
+  const gateway = await world(t);
+  const names = async (...argv: string[]) =>
+    (await runCommand(gateway, [...argv, "-o", "name"])).stdout.trimEnd().split("\n");
+  const all = ["shop/web/log", "default/db/postgres", "shop/web/app"];
+  assert.deepEqual(await names("ps", "-a"), all);
+  assert.deepEqual(await names("ps", "-a", "--namespace", "shop"), [all[0], all[2]]);
+  assert.deepEqual(await names("ps", "-a", "-f", "name=postgres"), [all[1]]);
+  assert.deepEqual(await names("ps", "-p", "web", "--name", "app"), [all[2]]);
+  assert.deepEqual(await names("pods", "--namespace", "default"), ["default/db"]);
+  assert.deepEqual(await names("pods", "-f", "name=web"), ["shop/web"]);
+  const inspected = JSON.parse((await runCommand(gateway, ["inspect", ...all])).stdout);
+  assert.deepEqual(
+    inspected.map(({ status }: { status: { id: string } }) => status.id),
+    [idOf("2"), idOf("3"), idOf("1")],
+  );
+  assert.equal((await runCommand(gateway, ["wait", "db/postgres"])).stdout, "0\n");
+  assert.equal(JSON.parse((await runCommand(gateway, ["inspectp", "web"])).stdout).status.id, idOf("a"));
+  assert.match((await runCommand(gateway, ["ps", "--name="])).stderr, /^crest: Invalid name/);
+});
+
 test("images selects by a name with a tag, all tags of a name, and the beginning of an id", async (t) => {
   const gateway = await world(t);
   const names = async (...argv: string[]) =>

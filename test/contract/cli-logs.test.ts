@@ -32,6 +32,27 @@ test("one container's lines are printed as they are, each to its stream", async 
   assert.deepEqual([page.lines.length, page.more], [4, false]);
 });
 
+test("bytes that are no text come out as they went in", async (t) => {
+  const gateway = await liveGateway(t, manner);
+  const { container, path } = await withLog(gateway, manner, []);
+  const line = Buffer.from([0x61, 0xff, 0x00, 0xc3, 0x28, 0xef, 0xbf, 0xbd]);
+  await appendFile(
+    path,
+    Buffer.concat([Buffer.from("2026-11-29T10:00:00Z stdout F "), line, Buffer.from("\n")]),
+  );
+  const terminal = fakeTerminal();
+  const parts: Buffer[] = [];
+  terminal.stdout._write = (part: Buffer, _encoding, done) => {
+    parts.push(part);
+    done();
+  };
+  assert.equal((await runCommand(gateway, ["logs", container.id], { terminal })).code, 0);
+  assert.deepEqual(Buffer.concat(parts), Buffer.concat([line, Buffer.from("\n")]));
+  const { stdout } = await runCommand(gateway, ["logs", "-o", "jsonl", "--limit-bytes=3", container.id]);
+  const { truncated, base64 } = JSON.parse(stdout);
+  assert.deepEqual([truncated, base64], [true, undefined]);
+});
+
 test("several containers are merged by time, each line with its pod and container", async (t) => {
   const gateway = await liveGateway(t, manner);
   const one = await withLog(gateway, manner, ["1", "-", "3"]);

@@ -53,7 +53,7 @@ test("a single reading, in every format", async (t) => {
 test("mistakes are told before anything is asked", async () => {
   for (const [argv, expected] of [
     [["--sort", "memori"], /did you mean memory\?/],
-    [["-f", "name=x"], /expected namespace, pod, label/],
+    [["-f", "image=x"], /expected name, namespace, pod, label/],
     [["a", "--namespace", "b"], /--namespace and a: write one or the other/],
     [["--pods", "-p", "a"], /leave out --pod or --pods/],
     [[".."], /expected an id or a name/],

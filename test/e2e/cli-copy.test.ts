@@ -16,6 +16,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { Header, type HeaderData } from "tar";
 import { runCommand } from "../contract/run-command.ts";
 import { type FakeTerminalOptions, fakeTerminal } from "../support/fake-terminal.ts";
 import { type Gateway, newFolder, removeFolder, startGateway } from "./support/gateway.ts";
@@ -199,6 +200,56 @@ test("archives go through stdin and stdout", { skip }, async () => {
   assert.equal(await shell("cat /tmp/s/two/one/file"), "text\n");
   const shown = await crest(["cp", inside("/tmp/s/one"), "-"], { columns: 80 });
   assert.match(shown.stderr, /stdout is a terminal/);
+});
+
+test("a container whose tar is hostile writes nothing outside of the target", { skip }, async () => {
+  const home = folder();
+  const archive = (...entries: HeaderData[]): Buffer =>
+    Buffer.concat([
+      ...entries.map((entry) => {
+        const header = new Header({ mode: 0o644, size: 0, type: "File", mtime: new Date(0), ...entry });
+        header.encode();
+        return header.block ?? Buffer.alloc(0);
+      }),
+      Buffer.alloc(1024),
+    ]);
+  const root: HeaderData = { path: "x/", type: "Directory", mode: 0o755 };
+  const hostile: readonly (readonly [Buffer, RegExp])[] = [
+    [archive(root, { path: "/tmp/crest-evil" }), /outside of what was asked for/],
+    [archive(root, { path: "x/../../evil" }), /outside of what was asked for/],
+    [
+      archive(root, { path: "x/l", type: "SymbolicLink", linkpath: "../.." }),
+      /Left out l: its link leads out/,
+    ],
+    [
+      archive(root, { path: "x/l", type: "SymbolicLink", linkpath: home }, { path: "x/l/evil" }),
+      /there is a folder/,
+    ],
+    [archive(root, { path: "x/h", type: "Link", linkpath: "/etc/passwd" }), /outside of what was asked for/],
+    [archive(root, { path: "x/d", type: "CharacterDevice" }), /Left out x\/d: it is no file/],
+    [archive(root, { path: "x/cut", size: 5000 }), /cannot be read/],
+    [Buffer.from("no archive"), /cannot be read/],
+  ];
+  await shell("rm /bin/tar && printf '#!/bin/sh\\nexec cat /tmp/evil\\n' > /bin/tar && chmod 755 /bin/tar");
+  try {
+    for (const [index, [bytes, message]] of hostile.entries()) {
+      await shell(`printf %s ${bytes.toString("base64")} | base64 -d > /tmp/evil`);
+      mkdirSync(join(home, `${index}`));
+      await refused(
+        message,
+        inside("/tmp/x"),
+        join(home, `${index}`),
+        ...(index === 3 ? ["--unsafe-links"] : []),
+      );
+    }
+  } finally {
+    await shell("rm /bin/tar && ln -s busybox /bin/tar");
+  }
+  assert.deepEqual(
+    readdirSync(home),
+    hostile.map((_, index) => `${index}`),
+  );
+  assert.ok(!existsSync("/tmp/crest-evil"));
 });
 
 test("a container without tar is told, and nothing is written", { skip }, async () => {

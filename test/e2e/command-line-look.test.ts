@@ -75,7 +75,7 @@ test("crest ps and pods at a terminal of 80 columns", { skip }, async () => {
 <web_______id  app   shop/web    busybox:latest  running  AGE
 $`,
   );
-  tmux.run("clear; crest pods; crest ps -f state=exited -o name");
+  tmux.run("clear; crest pods --namespace shop; crest ps -f state=exited -o name");
   await tmux.until(/shop\/batch\/job\n\$$/);
   assert.match(
     fixed(tmux.screen()),
@@ -149,9 +149,9 @@ test("results go through pipes as they are, and a reader may leave", { skip }, a
   const json = await piped("crest ps -a -o json");
   assert.deepEqual(JSON.parse(json.stdout), bodyOf(await gateway().get("/v1/containers")));
   assert.match((await piped("crest ps -a -q | head -1")).stdout, /^[0-9a-f]{64}\n$/);
-  const waited = await piped("crest wait $JOB; echo $?");
+  const waited = await piped("crest wait batch/job; echo $?");
   assert.deepEqual([waited.stdout, waited.stderr], ["3\n0\n", ""]);
-  const dead = await piped("crest post-mortem $JOB");
+  const dead = await piped("crest post-mortem shop/batch/job");
   assert.match(dead.stdout, /^shop\/batch\/job: It exited with code 3; only its log can say why\.\n/);
   assert.match(dead.stdout, /^ {2}\S+ {2}stderr {2}boom$/m);
   const yaml = await piped("crest inspect -o yaml $JOB");

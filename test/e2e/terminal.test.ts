@@ -1,11 +1,13 @@
-/** exec, attach and port-forward at a terminal, on a real containerd. */
+/** run, exec, attach and port-forward at a terminal, on a real containerd. */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { after, type TestContext, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { quote } from "../../src/shell.ts";
+import { type CuttingProxy, cuttingProxy } from "../support/cutting-proxy.ts";
 import { eventually } from "../support/eventually.ts";
 import { newFolder, removeFolder } from "./support/gateway.ts";
 import { reasonToSkip } from "./support/machine.ts";
@@ -55,6 +57,7 @@ async function atPrompt(line: string): Promise<void> {
 
 /** Asserts that the terminal is as it was before the command. */
 async function assertRestored(): Promise<void> {
+  await tmux.until(/\$$/);
   tmux.run("clear; stty -a | grep -o -e '-\\?icanon' -e '-\\?isig' -e '-\\?icrnl' | xargs echo modes");
   await tmux.until(/^modes icrnl isig icanon$/m);
 }
@@ -89,14 +92,14 @@ test("exec refuses a terminal for a pipe, and says what to write", { skip }, asy
 });
 
 test("exec carries bytes as they are, in and out, and ends with its reader", { skip }, async () => {
-  const { stdout, code } = await piped(
-    "head -c 30000000 /dev/urandom | tee >(md5sum >&2) | crest exec -i $WEB -- sh -c 'cat; echo over >&2' | md5sum",
+  const file = join(folder, "random");
+  writeFileSync(file, randomBytes(10_000_000));
+  const { stdout, stderr, code } = await piped(
+    `md5sum <${file}; crest exec -i $WEB -- sh -c 'cat; echo over >&2' <${file} | md5sum`,
   );
-  assert.equal(code, 0);
-  const sums = await piped("head -c 3000000 /dev/zero | crest exec -i $WEB md5sum");
-  const expected = createHash("md5").update(Buffer.alloc(3_000_000)).digest("hex");
-  assert.equal(sums.stdout, `${expected}  -\n`);
-  assert.match(stdout, /^[0-9a-f]{32} {2}-\n$/);
+  assert.deepEqual([code, stderr], [0, "over\n"]);
+  const [sent, received] = stdout.split("\n");
+  assert.equal(received, sent);
   const left = await piped("crest exec $WEB yes | head -1");
   assert.deepEqual([left.code, left.stdout, left.stderr], [0, "y\n", ""]);
 });
@@ -186,11 +189,84 @@ test("attach finds out about the terminal, and is left with the detach keys", { 
   await assertRestored();
 });
 
+/** A shell behind a proxy that fails, in a terminal. */
+async function behindProxy(t: TestContext): Promise<CuttingProxy> {
+  const proxy = await cuttingProxy(t, Number(new URL(gateway().address).port));
+  await atPrompt(
+    `crest exec --server ${proxy.address} --token-file ${join(gateway().dataDir, "token")} -it $WEB sh`,
+  );
+  await tmux.until(/^\/ #$/m);
+  tmux.run("x=kept");
+  return proxy;
+}
+
+test("exec -it goes on where it was after a connection was cut, and says so only while it is lost", {
+  skip,
+}, async (t) => {
+  const proxy = await behindProxy(t);
+  tmux.run("sleep 1; echo while away");
+  proxy.isDown = true;
+  proxy.cut();
+  await tmux.until(/^ crest: Connection lost, trying again; the detach keys leave it$/m);
+  tmux.run("echo typed $x");
+  await delay(10_000);
+  proxy.isDown = false;
+  await tmux.until(/^while away\n(.*\n)*typed kept$/m, 30_000);
+  assert.doesNotMatch(tmux.screen(), /Connection lost/);
+  tmux.run("exit 6");
+  await tmux.until(/^\$$/m);
+  tmux.run("echo code $?");
+  await tmux.until(/^code 6$/m);
+  await assertRestored();
+});
+
+test("exec -it goes on after a network that dropped all traffic for 10 s", { skip }, async (t) => {
+  const proxy = await behindProxy(t);
+  proxy.setSilent(true);
+  tmux.run("echo typed $x");
+  await delay(10_000);
+  assert.doesNotMatch(tmux.screen(), /^typed kept$/m);
+  proxy.setSilent(false);
+  await tmux.until(/^typed kept$/m);
+  tmux.run("exit");
+  await assertRestored();
+});
+
+test("a session is left with the detach keys, listed, resumed and ended", { skip }, async () => {
+  await atPrompt("crest exec -it $WEB sh");
+  await tmux.until(/^\/ #$/m);
+  tmux.run("x=kept");
+  tmux.press("C-p", "C-q");
+  const [, id = ""] = await tmux.until(
+    /^crest: Detached\. Within \d+ s, crest resume (\S+)\s+goes\s+on with it$/m,
+  );
+  await assertRestored();
+  const list = await crest("sessions");
+  assert.match(list.stdout, /^SESSION +TYPE +CONTAINER +STATE +AGE\n/);
+  assert.match(
+    list.stdout,
+    new RegExp(`^${id} +exec -t +${web.id.slice(0, 12)}\\w* +waits, \\d+ s left`, "m"),
+  );
+  tmux.run(`clear; crest resume ${id}`);
+  await tmux.until(/^\/ #$/m);
+  tmux.run("echo is $x");
+  await tmux.until(/^is kept$/m);
+  const ended = await crest("sessions", "--end", id);
+  assert.deepEqual([ended.code, ended.stdout, ended.stderr], [0, `${id}\n`, ""]);
+  await tmux.until(/^crest: The session was lost: /m);
+  tmux.run("echo code $?");
+  await tmux.until(/^code 125$/m);
+  await assertRestored();
+  const gone = await crest("resume", id);
+  assert.equal(gone.code, 125);
+  assert.match(gone.stderr, /^crest: Cannot find session/);
+});
+
 test("port-forward carries 100 MB, and 50 connections at once", { skip }, async (t) => {
   await exec(
     gateway(),
     web,
-    "mkdir -p /www; seq 20000000 | head -c 100000000 >/www/big; httpd -p 8000 -h /www; md5sum </www/big >/www/sum",
+    "mkdir -p /www; for i in $(seq 52); do cat /bin/busybox; done >/www/big; httpd -p 8000 -h /www",
   );
   const forward = start(crestCommand("port-forward", pod.id, ":8000", ":8001"), { env: surroundings });
   t.after(async () => {
@@ -200,7 +276,7 @@ test("port-forward carries 100 MB, and 50 connections at once", { skip }, async 
   const [, port] = await forward.until(/^Forwarding 127\.0\.0\.1:(\d+) -> 8000$/m);
   const [, dead] = await forward.until(/^Forwarding 127\.0\.0\.1:(\d+) -> 8001$/m);
   const { stdout: sums } = await piped(
-    `curl -s http://127.0.0.1:${port}/big | md5sum; curl -s http://127.0.0.1:${port}/sum`,
+    `curl -s http://127.0.0.1:${port}/big | md5sum; for i in $(seq 52); do cat /bin/busybox; done | md5sum`,
   );
   const [sum, expected] = sums.split("\n");
   assert.equal(sum, expected);
@@ -220,7 +296,7 @@ test("port-forward notes a port that nothing listens on, and refuses a local por
   assert.equal(code, 1);
   assert.match(stderr, /^crest: Cannot find pod/);
   const script = `
-    crest port-forward $POD :8001 >$OUT 2>$OUT.err & pid=$!
+    touch $OUT; crest port-forward $POD :8001 >$OUT 2>$OUT.err & pid=$!
     until grep -q '^Forwarding 127' $OUT; do sleep 0.1; done
     port=$(sed -n 's/^Forwarding 127.0.0.1:\\([0-9]*\\) .*/\\1/p' $OUT)
     curl -s http://127.0.0.1:$port; echo curl $?
@@ -232,4 +308,67 @@ test("port-forward notes a port that nothing listens on, and refuses a local por
     /^curl 52\nsecond 1\nfirst 130\nConnection from 127\.0\.0\.1:\d+ to port 8001 failed: Cannot forward to port 8001: nothing listens on it/,
   );
   assert.match(ended.stderr, /^crest: Cannot listen on port \d+: another program listens on it/);
+});
+
+/** The pods that the test did not make before. */
+async function podsLeft(): Promise<readonly string[]> {
+  const { stdout } = await crest("pods", "-q", "--no-trunc");
+  return stdout.split("\n").filter((id) => id !== "" && id !== pod.id);
+}
+
+test("run shows all output and passes on the exit code, and --rm leaves nothing", { skip }, async () => {
+  for (let count = 0; count < 3; count++) {
+    const { code, stdout, stderr } = await crest(
+      ...["run", "--rm", "-e", "NAME=Ada", "busybox", "--"],
+      ...["sh", "-c", "echo Hello $NAME; echo oh >&2; exit 3"],
+    );
+    assert.deepEqual([code, stdout, stderr], [3, "Hello Ada\n", "oh\n"]);
+  }
+  const missing = await crest("run", "--rm", "busybox", "no-such-program");
+  assert.equal(missing.code, 127);
+  assert.equal(missing.stderr, 'crest: Cannot run "no-such-program" in the container: not found\n');
+  const counted = await piped("seq 100000 | crest run -i --rm busybox wc -l");
+  assert.deepEqual([counted.code, counted.stdout, counted.stderr], [0, "100000\n", ""]);
+  const long = await piped("crest run --rm busybox seq 100000 | md5sum; seq 100000 | md5sum");
+  const [shown, expected] = long.stdout.split("\n");
+  assert.equal(shown, expected);
+  assert.deepEqual(await podsLeft(), []);
+});
+
+test("run -d prints the id, and the container goes on", { skip }, async () => {
+  const name = newName();
+  const { stdout } = await crest("run", "-d", "--name", name, "--memory", "64m", "busybox", "sleep", "600");
+  assert.match(stdout, /^[0-9a-f]{64}\n$/);
+  assert.deepEqual((await crest("exec", name, "echo", "here")).stdout, "here\n");
+  const [left = "", ...others] = await podsLeft();
+  assert.deepEqual(others, []);
+  assert.equal((await crest("rmp", "-f", left)).code, 0);
+});
+
+test("run -it has a prompt and the size of the terminal at once", { skip }, async () => {
+  await atPrompt("crest run -it --rm busybox");
+  await tmux.until(/^\/ #$/m);
+  tmux.run("stty size");
+  await tmux.until(/^24 80$/m);
+  tmux.run("exit 7");
+  await tmux.until(/^\$$/m);
+  tmux.run("echo code $?");
+  await tmux.until(/^code 7$/m);
+  await assertRestored();
+  await atPrompt("crest run -t --rm busybox -- sh -c 'echo first; echo second'");
+  await tmux.until(/^first\nsecond\n\$$/m);
+  assert.deepEqual(await podsLeft(), []);
+});
+
+test("Ctrl-C stops what runs without a terminal, and --rm still removes it", { skip }, async () => {
+  await atPrompt(
+    "crest run --rm --name stopped busybox -- sh -c 'trap exit TERM; echo begun; while :; do sleep 0.1; done'",
+  );
+  await tmux.until(/^begun$/m);
+  tmux.press("C-c");
+  await tmux.until(/^\^?C?crest: Stopping stopped$/m);
+  await tmux.until(/^\$$/m, 30_000);
+  tmux.run("echo code $?");
+  await tmux.until(/^code 130$/m);
+  assert.deepEqual(await podsLeft(), []);
 });

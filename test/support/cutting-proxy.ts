@@ -15,6 +15,10 @@ export interface CuttingProxy {
   cutAfterBytes: number | undefined;
   /** Cuts all connections that are open. */
   cut(): void;
+  /** Whether it cuts new connections at once. */
+  isDown: boolean;
+  /** Drops traffic, as a network does that is gone: nothing passes, and nobody is told. It passes later what came meanwhile. */
+  setSilent(isSilent: boolean): void;
 }
 
 /** Starts a proxy for a port of 127.0.0.1. It is gone when the test has ended. */
@@ -23,10 +27,16 @@ export async function cuttingProxy(t: Pick<TestContext, "after">, port: number):
   const busy = new Set<Socket>();
   let connections = 0;
   let bytes = 0;
+  let isSilent = false;
+  const all = new Set<Socket>();
   const cut = (): void => {
     for (const socket of sockets) socket.resetAndDestroy();
   };
   const server = createServer((client) => {
+    if (proxy.isDown) {
+      client.on("error", () => undefined).resetAndDestroy();
+      return;
+    }
     let passed = 0;
     const upstream = connect(port, "127.0.0.1");
     sockets.add(client);
@@ -37,11 +47,17 @@ export async function cuttingProxy(t: Pick<TestContext, "after">, port: number):
     const end = (): void => {
       sockets.delete(client);
       busy.delete(client);
+      all.delete(client);
+      all.delete(upstream);
       client.destroy();
       upstream.destroy();
     };
     for (const socket of [client, upstream]) socket.on("error", end).on("close", end);
     client.pipe(upstream);
+    for (const socket of [client, upstream]) {
+      all.add(socket);
+      if (isSilent) socket.pause();
+    }
     upstream.on("data", (chunk: Buffer) => {
       const rest = proxy.cutAfterBytes === undefined ? chunk.length : proxy.cutAfterBytes - passed;
       const part = chunk.subarray(0, Math.max(0, rest));
@@ -75,6 +91,14 @@ export async function cuttingProxy(t: Pick<TestContext, "after">, port: number):
     },
     cutAfterBytes: undefined,
     cut,
+    isDown: false,
+    setSilent(silent) {
+      isSilent = silent;
+      for (const socket of all) {
+        if (silent) socket.pause();
+        else socket.resume();
+      }
+    },
   };
   return proxy;
 }

@@ -20,11 +20,12 @@ export const run: Run<"attach"> = async (ctx) => {
   const found = isChosen ? undefined : await streamsOf(crest, containerId, signal);
   const input = flags.interactive || (found?.stdin === true && stdin.isTTY === true);
   const tty = flags.tty || found?.tty === true;
-  const session = await crest.attach(
-    { containerId, ...(input ? { stdin: true } : {}), ...(tty ? { tty } : {}) },
-    { signal },
+  const parameters = { containerId, stdin: input || undefined, tty: tty || undefined };
+  const end = await connectTerminal(
+    (options) => crest.attach({ ...parameters, session: "keep" }, options),
+    ctx,
+    { input, tty, detachKeys, detach: (session) => session.close() },
   );
-  const end = await connectTerminal(session, ctx, { input, tty, detachKeys, detach: session.close });
   if ("exitCode" in end) return end.exitCode;
   const again = `crest attach ${tty ? "-it" : "-i"} ${quote(containerId)}`;
   stderr.write(`\r\nDetached; the container goes on. Come back with ${printable(again)}\n`);

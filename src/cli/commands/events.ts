@@ -32,7 +32,7 @@ export const run: Run<"events"> = async ({ flags, stdout, stderr, signal, connec
       {
         signal,
         onReconnect({ error, attempt }) {
-          if (attempt === 1) void note(stderr, `${error.message}; connecting again`);
+          if (attempt === 1) void note(stderr, `Connecting again: ${error.message}`);
         },
       },
     );

@@ -2,6 +2,8 @@
 import { StartError } from "../../errors.ts";
 import { quote } from "../../shell.ts";
 import type { CommandContext, Run } from "../context.ts";
+import { defaultDetachKeys, parseDetachKeys } from "../interactive/detach-keys.ts";
+import { endOfSession } from "../interactive/end-of-session.ts";
 import { connectTerminal, requireTerminal } from "../interactive/session.ts";
 import { explainStart } from "../interactive/start-failure.ts";
 import { readSeconds } from "../read-seconds.ts";
@@ -24,7 +26,7 @@ export const run: Run<"exec"> = async (ctx) => {
 
 /** In a session. */
 async function begin(ctx: CommandContext<"exec">, containerId: string): Promise<number> {
-  const { flags, commandLine: command, signal } = ctx;
+  const { flags, commandLine: command } = ctx;
   const { interactive: input, tty } = flags;
   if (tty) {
     const words = ["crest exec", ...(input ? ["-i"] : []), containerId, "--", ...command.slice(0, 8)];
@@ -33,13 +35,15 @@ async function begin(ctx: CommandContext<"exec">, containerId: string): Promise<
       without: words.map((word, i) => (i === 0 ? word : quote(word))).join(" "),
     });
   }
+  const detachKeys = parseDetachKeys(flags["detach-keys"] ?? defaultDetachKeys);
   const { crest } = await ctx.connect({ sessions: true });
-  const session = await crest.exec(
-    { containerId, command, ...(input ? { stdin: true } : {}), ...(tty ? { tty } : {}) },
-    { signal },
+  const parameters = { containerId, command, stdin: input || undefined, tty: tty || undefined };
+  const end = await connectTerminal(
+    (options) => crest.exec({ ...parameters, session: "keep" }, options),
+    ctx,
+    { input, tty, detachKeys },
   );
-  const end = await connectTerminal(session, ctx, { input, tty });
-  return "exitCode" in end ? end.exitCode : 0;
+  return endOfSession(end, ctx.stderr);
 }
 
 /** In one request. */

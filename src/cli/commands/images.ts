@@ -1,7 +1,7 @@
 /** `crest images` */
 import type { Image } from "../../client/index.ts";
 import type { Run } from "../context.ts";
-import { imageName } from "../output/image-name.ts";
+import { imageName, shortRepository, splitReference } from "../output/image-name.ts";
 import { bareId, shortId, shortIds } from "../output/short-ids.ts";
 import { diskSize } from "../output/sizes.ts";
 import type { Column } from "../output/table.ts";
@@ -60,11 +60,16 @@ function namesOf(image: Image, repository: string | undefined): readonly NamedIm
   return names.length === 0 ? [{ image, name: undefined }] : names.map((name) => ({ image, name }));
 }
 
-const hasTag = (reference: string): boolean => /@|:[^/]*$/.test(reference);
+function hasTag(reference: string): boolean {
+  const { tag, digest } = splitReference(reference);
+  return tag !== "" || digest !== "";
+}
 
 /** Whether a name is of a repository, written in full or as short as docker takes it: `busybox`. */
-const isIn = (repository: string, name: string): boolean =>
-  [name, imageName(name)].some((one) => one.replace(/@.*$|:[^/]*$/, "") === repository);
+function isIn(wanted: string, name: string): boolean {
+  const { repository } = splitReference(name);
+  return repository === wanted || shortRepository(repository) === wanted;
+}
 
 /** Whether an image has a name in this repository, or an id that begins so. */
 function isOf({ id, repoTags, repoDigests }: Image, wanted: string): boolean {
@@ -101,7 +106,7 @@ function columnsOf(
 
 /** The digest of the manifest under the same repository, else any: `sha256:...`. */
 function digestOf({ repoDigests }: Image, name = ""): string | undefined {
-  const repository = bareId(name).replace(/(:[^/:]*)?(@.*)?$/, "");
+  const { repository } = splitReference(name);
   const same = repoDigests.find((one) => one.startsWith(`${repository}@`)) ?? repoDigests[0];
   return same?.slice(same.indexOf("@") + 1);
 }

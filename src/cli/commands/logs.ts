@@ -197,7 +197,11 @@ async function printAll(ctx: Context, sources: readonly Source[], isPrefixed: bo
     const label = isPrefixed ? labelOf(source.origin(item)) : "";
     const prefix = isPrefixed ? `${styled(output, colourOf(label), `${printable(label)} |`)} ` : "";
     const time = flags.timestamps && item.time !== undefined ? `${item.time} ` : "";
-    await writer.write(output, `${prefix}${time}${item.text}\n`);
+    if (item.base64 === undefined) await writer.write(output, `${prefix}${time}${item.text}\n`);
+    else {
+      const bytes = Buffer.from(item.base64, "base64");
+      await writer.write(output, Buffer.concat([Buffer.from(prefix + time), bytes, Buffer.from("\n")]));
+    }
   }
 
   function failed(error: unknown): void {

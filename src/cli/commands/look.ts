@@ -30,10 +30,11 @@ const statsFlags = {
     values: ["cpu", "memory", "name", "received", "sent", "read", "written", "disk"],
     about: "The order of the rows. Default: cpu.",
   },
+  name: { form: "text", placeholder: "NAME", about: "Only those of this name." },
   namespace: { form: "text", placeholder: "NAME", about: "Only pods in this namespace." },
   pod: { form: "text", short: "p", placeholder: "POD", about: "Only containers of this pod." },
   label: labelFlag,
-  ...filterBy("namespace", "pod", "label"),
+  ...filterBy("name", "namespace", "pod", "label"),
   interval: {
     form: "text",
     placeholder: "TIME",

@@ -2,7 +2,7 @@
 import type { Container } from "../../client/index.ts";
 import type { Run } from "../context.ts";
 import { age } from "../output/age.ts";
-import { imageName } from "../output/image-name.ts";
+import { imageName, splitReference } from "../output/image-name.ts";
 import { labelText } from "../output/labels.ts";
 import { bareId, shortIds } from "../output/short-ids.ts";
 import { stateName, stateStyle } from "../output/states.ts";
@@ -91,10 +91,8 @@ function isOf({ image, imageRef, imageId }: Container, wanted: string): boolean 
   const names = references.flatMap((reference) => [reference, imageName(reference)]);
   const wantedId = bareId(wanted);
   return (
-    names.some((name) => name === wanted || withoutTag(name) === wanted) ||
+    names.some((name) => name === wanted || splitReference(name).repository === wanted) ||
     (/^[0-9a-f]{4,64}$/.test(wantedId) &&
       references.some((reference) => bareId(reference).startsWith(wantedId)))
   );
 }
-
-const withoutTag = (name: string): string => name.replace(/:[^/:]*$/, "");

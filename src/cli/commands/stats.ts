@@ -21,7 +21,9 @@ const liveInterval = "2s";
 export const run: Run<Name> = async (ctx) => {
   const { flags, operands, stdout } = ctx;
   for (const operand of operands) checkName(operand);
-  const named = ["namespace", "pod", "label"].find((name) => isWritten(flags[name as keyof typeof flags]));
+  const named = ["name", "namespace", "pod", "label"].find((name) =>
+    isWritten(flags[name as keyof typeof flags]),
+  );
   if (operands.length > 0 && named !== undefined)
     throw new StartError(`--${named} and ${operands[0]}: write one or the other`);
   if (flags.pods && flags.pod !== undefined)
@@ -34,6 +36,7 @@ export const run: Run<Name> = async (ctx) => {
     only: operands,
     query: {
       interval: flags.interval ?? (isWatching ? liveInterval : singleInterval),
+      name: flags.name,
       namespace: flags.namespace,
       labelSelector: selectorOf(flags.label),
       pod: flags.pod,
@@ -61,7 +64,7 @@ async function live(ctx: CommandContext<Name>, crest: Crest, selection: Selectio
   // The request is sent, or shown, before the terminal changes.
   const source = readings(crest, selection, {
     signal,
-    onReconnect: ({ error }) => table?.tell(`${error.message}; connecting again`),
+    onReconnect: ({ error }) => table?.tell(`Connecting again: ${error.message}`),
   })[Symbol.asyncIterator]();
   let table: ReturnType<typeof openLiveTable> | undefined;
   try {
@@ -100,7 +103,7 @@ async function follow(
   const options = {
     signal,
     onReconnect({ error, attempt }: { readonly error: CrestError; readonly attempt: number }) {
-      if (attempt === 1) void note(stderr, `${error.message}; connecting again`);
+      if (attempt === 1) void note(stderr, `Connecting again: ${error.message}`);
     },
   };
   let isFirst = true;

@@ -1,5 +1,6 @@
 /** Commands that work in containers and pods, as data. */
 import type { Declaration, Flags } from "../declare.ts";
+import { listFlags } from "./list-flags.ts";
 
 /** Of sessions with a command. */
 const sessionFlags = {
@@ -11,19 +12,84 @@ const detachFlags = {
   "detach-keys": {
     form: "text",
     placeholder: "KEYS",
-    about: "Keys that leave the session without ending it; an empty text means none. Default: ctrl-p,ctrl-q.",
+    about:
+      "Keys of a terminal that leave the session without ending it; an empty text means none. Default: ctrl-p,ctrl-q.",
   },
 } as const satisfies Flags;
 
 export const useCommands = {
+  run: {
+    group: "use",
+    title: "run an image: a pod with one container",
+    about:
+      "Pulls the image if it is missing. Without -d, it shows the output, and the exit code is that of the program: 126 if it cannot be executed, 127 if it does not exist, 125 if Crest fails. Ctrl-C goes to the program in a terminal, and stops the container otherwise.",
+    operands: ["IMAGE", "[-- CMD...]"],
+    flags: {
+      ...sessionFlags,
+      detach: { form: "switch", short: "d", about: "Print the container's id, and do not wait." },
+      rm: { form: "switch", about: "Remove the pod and its container at the end." },
+      name: {
+        form: "text",
+        placeholder: "NAME",
+        about: "Name of the pod and container. Default: like the image.",
+      },
+      namespace: { form: "text", placeholder: "NAME", about: "Namespace of the pod. Default: default." },
+      env: {
+        form: "list",
+        short: "e",
+        placeholder: "K=V",
+        about: "A variable; K alone takes its value from here.",
+      },
+      "env-file": { form: "list", placeholder: "PATH", about: "Variables, one a line." },
+      volume: {
+        form: "list",
+        short: "v",
+        placeholder: "SRC:DST[:ro]",
+        about: "Show a path of the node in the container.",
+      },
+      publish: {
+        form: "list",
+        short: "p",
+        placeholder: "NODE:POD[/udp]",
+        about: "Make a port of the pod a port of the node.",
+      },
+      memory: { form: "text", short: "m", placeholder: "SIZE", about: "The most memory: 256m, 1g." },
+      cpus: { form: "text", placeholder: "NUMBER", about: "How many CPUs it may use: 0.5." },
+      workdir: { form: "text", short: "w", placeholder: "DIR", about: "Folder in which the program starts." },
+      user: { form: "text", short: "u", placeholder: "USER[:GID]", about: "Who runs the program." },
+      entrypoint: { form: "text", placeholder: "PROGRAM", about: "In place of that of the image." },
+      label: { form: "list", short: "l", placeholder: "K=V", about: "A label of the pod and container." },
+      pull: {
+        form: "text",
+        placeholder: "WHEN",
+        values: ["missing", "always", "never"],
+        about: "When to pull the image. Default: missing.",
+      },
+      "host-network": { form: "switch", about: "Use the node's network." },
+      runtime: {
+        form: "text",
+        placeholder: "HANDLER",
+        about: "The runtime handler. Default: the runtime's.",
+      },
+      ...detachFlags,
+    },
+    examples: [
+      "crest run -it --rm busybox",
+      "crest run -d --name web -p 8080:80 docker.io/library/nginx",
+      "crest run --rm -e NAME=Ada busybox -- sh -c 'echo Hello $NAME'",
+      "crest run --rm -i busybox wc -c <file",
+    ],
+    failureExitCode: 125,
+  },
   exec: {
     group: "use",
     title: "run a command in a container",
     about:
-      "The exit code is that of the command: 126 if it cannot be executed, 127 if it does not exist, 125 if Crest fails.",
+      "The exit code is that of the command: 126 if it cannot be executed, 127 if it does not exist, 125 if Crest fails. A session whose connection is lost goes on over another one.",
     operands: ["CONTAINER", "-- CMD..."],
     flags: {
       ...sessionFlags,
+      ...detachFlags,
       sync: {
         form: "switch",
         short: "s",
@@ -51,6 +117,26 @@ export const useCommands = {
     operands: ["CONTAINER"],
     flags: { ...sessionFlags, ...detachFlags },
     examples: ["crest attach web", "crest attach -it web"],
+    failureExitCode: 125,
+  },
+  sessions: {
+    group: "use",
+    title: "list your sessions of exec and attach, or end some",
+    operands: [],
+    flags: {
+      end: { form: "list", placeholder: "ID", about: "End this session; may be repeated." },
+      ...listFlags,
+    },
+    examples: ["crest sessions", "crest sessions --end 5f0c7a52d1c94d0b8a3e6f7081920a3b"],
+  },
+  resume: {
+    group: "use",
+    title: "go on with a session that was left",
+    about:
+      "The gateway keeps the session of an exec or attach for a while after its terminal was lost, or left with the detach keys.",
+    operands: ["SESSION"],
+    flags: detachFlags,
+    examples: ["crest resume 5f0c7a52d1c94d0b8a3e6f7081920a3b"],
     failureExitCode: 125,
   },
   "port-forward": {

@@ -7,7 +7,7 @@ const batchLength = 64 * 1024;
 
 export interface LineWriter {
   /** Resolves when there is room for more. Lines that come at once are written at once. */
-  write(output: Output, text: string): Promise<void>;
+  write(output: Output, text: string | Uint8Array): Promise<void>;
   /** Writes what waits. */
   end(): Promise<void>;
 }
@@ -23,7 +23,11 @@ export function createLineWriter({ stdout, signal }: Pick<Terminal, "stdout" | "
     if (pending === "") return;
     const text = pending;
     pending = "";
-    if (target.write(text) || drained !== undefined) return;
+    send(text);
+  }
+
+  function send(data: string | Uint8Array): void {
+    if (target.write(data) || drained !== undefined) return;
     drained = once(target, "drain", { signal }).finally(() => {
       drained = undefined;
     });
@@ -36,6 +40,11 @@ export function createLineWriter({ stdout, signal }: Pick<Terminal, "stdout" | "
       while (drained !== undefined) await drained;
       if (output !== target) flush();
       target = output;
+      if (typeof text !== "string") {
+        flush();
+        send(text);
+        return;
+      }
       pending += text;
       if (pending.length >= batchLength) flush();
       else if (!isScheduled) {

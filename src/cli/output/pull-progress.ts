@@ -115,7 +115,7 @@ function layerLine({ digest, state, sizeBytes, downloadedBytes }: PullLayer, col
   const size =
     state === "downloading" ? `${diskSize(downloadedBytes)} / ${diskSize(sizeBytes)}` : diskSize(sizeBytes);
   const start = `  ${id}  ${state.padEnd(11)}`;
-  const end = `  ${size.padStart(19)}`;
+  const end = `  ${size.padStart(15)}`;
   const width = Math.min(columns - start.length - end.length - 4, 50);
   const share = sizeBytes === 0 || state === "done" || state === "exists" ? 1 : downloadedBytes / sizeBytes;
   const bar = columns < fewestBarColumns ? "" : `  [${barOf(Math.min(Math.max(share, 0), 1), width)}]`;

@@ -8,6 +8,7 @@ export interface Selection {
   readonly only: readonly string[];
   readonly query: {
     readonly interval?: string | undefined;
+    readonly name?: string | undefined;
     readonly namespace?: string | undefined;
     readonly labelSelector?: string | undefined;
     readonly pod?: string | undefined;

@@ -1281,6 +1281,8 @@ export interface LogItem {
   readonly truncated?: boolean | undefined;
   /** Whether bytes that are not UTF-8 were replaced by U+FFFD. */
   readonly lossy?: boolean | undefined;
+  /** With `lossy`: the bytes of the line, without its newline. Absent if `limitBytes` cut the line. */
+  readonly base64?: string | undefined;
 }
 
 /** Lines of a log, and a cursor to continue. */

@@ -69,6 +69,12 @@ const lowWaterBytes = 256 * 1024;
 const maxHeldBytes = 4 * 1024 * 1024;
 /** How often a client hears from the session. */
 const heartbeatMs = 5000;
+/**
+ * Input that may wait for the command before the client's socket is paused. It is more than the 1 MiB that a client may leave
+ * unconfirmed, so the socket of a client that keeps to this is never paused: its confirmations of output come through, without
+ * which a command that answers its input would wait for ever.
+ */
+const maxInputBytes = 1024 * 1024 + 128 * 1024;
 /** How long a client that was replaced may take to close. */
 const farewellMs = 1000;
 
@@ -130,7 +136,7 @@ export function keepSession(session: CommandSession, options: KeptSessionOptions
   /** Whether the command must wait now. Also drops an attached client that reads too slowly. */
   function mustWait(): boolean {
     const bufferedBytes = client?.socket.bufferedAmount ?? 0;
-    waiting.force(ring.heldBytes + bufferedBytes);
+    waiting.force(ring.heldBytes + bufferedBytes + inputBytes());
     // It stays small: growing again would only use up the memory again.
     if (waiting.isOver && ring.maxBytes > minRingBytes) ring.shrink(minRingBytes, keepFrom());
     const isCrowded = waiting.isOver && bufferedBytes > minRingBytes;
@@ -210,14 +216,30 @@ export function keepSession(session: CommandSession, options: KeptSessionOptions
 
   // ---- Input ----
 
-  /** Tells the client how much of its input has arrived. One such message waits at most. */
+  /** Input that waits for the command. */
+  const inputBytes = (): number => session.stdin?.writableLength ?? 0;
+  session.stdin?.on("drain", () => {
+    if (client !== undefined) confirmInput(client);
+    balance();
+  });
+
+  /** The socket as the input sees it: paused only for a client that sends more than it may. */
+  const inputSocket = ({ socket }: Client): Pick<Socket, "isPaused" | "pause" | "resume"> => ({
+    get isPaused() {
+      return socket.isPaused || inputBytes() <= maxInputBytes;
+    },
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
+  });
+
+  /** Tells the client how much of its input the command has taken. One such message waits at most. */
   function confirmInput(to: Client): void {
     if (to.confirmation !== "none") {
       to.confirmation = "outdated";
       return;
     }
     to.confirmation = "sent";
-    send(to, channel.session, encodeMessage({ input }), () => {
+    send(to, channel.session, encodeMessage({ input: input - inputBytes() }), () => {
       const isOutdated = to.confirmation === "outdated";
       to.confirmation = "none";
       if (isOutdated) confirmInput(to);
@@ -246,7 +268,7 @@ export function keepSession(session: CommandSession, options: KeptSessionOptions
         from.live.close(closeCode.badMessage, 'a message on channel 5 is {"output": POSITION}');
       return;
     }
-    take(message, from);
+    take(message, { ...from, socket: inputSocket(from) });
     const isEnd =
       from.codec.halfClose && message.channel === channel.close && message.payload[0] === channel.stdin;
     input += bytes + (isEnd ? 1 : 0);
