@@ -24,7 +24,8 @@ export function overview(): string {
     "Where to begin",
     "  crest up --install          a gateway for a private containerd",
     "  crest serve --allow-read    a gateway for the node's own runtime",
-    "  crest ps                    then, in another terminal: the containers",
+    "  crest run -it --rm busybox  then, in another terminal: a shell in a container",
+    "  crest ps                    what runs",
     "",
     "crest COMMAND --help shows the flags of a command, and examples.",
   ]);
