@@ -13,9 +13,14 @@ export interface BannerOptions {
   readonly validTo?: Date | undefined;
   /** The runtime's name, version and socket, as text. */
   readonly runtime: string;
+  /** What starts `crest` when pasted into a shell. Default: `crest`. */
+  readonly program?: string | undefined;
+  /** The data folder in which commands look if nobody says so. Default: that of the gateway. */
+  readonly usualDataDir?: string | undefined;
 }
 
-export function banner({ config, address, runtime, validTo }: BannerOptions): string {
+export function banner(options: BannerOptions): string {
+  const { config, address, runtime, validTo } = options;
   const socket = address.startsWith("unix:") ? address.slice("unix:".length) : undefined;
   const curl = [
     "curl",
@@ -25,6 +30,7 @@ export function banner({ config, address, runtime, validTo }: BannerOptions): st
   const tokenFile = config.tokenFile ?? "TOKEN_FILE";
   const base = socket === undefined ? callableAddress(address, config) : "http://localhost";
   const auth = `-H "Authorization: Bearer $(cat ${quote(tokenFile)})"`;
+  const tried = requestsFor(command, config);
   const lines = [
     `Crest is ready at ${address}`,
     ...(validTo === undefined ? [] : [`  tls      ${tlsLine(config, validTo)}`]),
@@ -35,44 +41,60 @@ export function banner({ config, address, runtime, validTo }: BannerOptions): st
     `  docs     ${base}/docs${socket === undefined ? "" : ", through the socket"}`,
     "",
     "Try it:",
-    ...requestsFor(command, config).map((request) => `  ${curl} ${auth} ${request(base)}`),
+    ...tried.map(({ words }) => `  ${crestOf(options)} ${words}`),
+    "",
+    "The same with curl:",
+    ...tried.map(({ request }) => `  ${curl} ${auth} ${request(base)}`),
   ];
   if (command === "up") lines.push("", "Ctrl-C stops it and removes its pods; its images stay.");
   return `${lines.join("\n")}\n`;
 }
 
-/** The end of a curl command, after the token. */
-type Request = (base: string) => string;
+/** Commands on this machine find the gateway by its data folder. */
+function crestOf({ config, program = "crest", usualDataDir = config.dataDir }: BannerOptions): string {
+  return config.dataDir === usualDataDir ? program : `CREST_DATA_DIR=${quote(config.dataDir)} ${program}`;
+}
 
-const requests: readonly {
+interface Attempt {
   readonly needs: readonly Grant[];
   readonly only?: "up";
-  readonly request: Request;
-}[] = [
-  { needs: ["read:runtime"], request: (base) => `${base}/v1/version` },
-  { needs: ["read:images"], request: (base) => `${base}/v1/images` },
+  /** A command of `crest`. */
+  readonly words: string;
+  /** The same as the end of a curl command, after the token. */
+  readonly request: (base: string) => string;
+}
+
+const attempts: readonly Attempt[] = [
+  { needs: ["read:runtime"], words: "version", request: (base) => `${base}/v1/version` },
+  { needs: ["read:images"], words: "images", request: (base) => `${base}/v1/images` },
   {
-    needs: ["run"],
+    needs: ["run", "pull"],
     only: "up",
-    request: (base) => `--json '{"metadata": {"name": "web"}}' ${base}/v1/pods`,
+    words: "run -d --name=web busybox:latest -- sleep 3600",
+    request: (base) =>
+      `--json '{"name": "web", "image": "busybox:latest", "command": ["sleep", "3600"]}' ${base}/v1/run`,
   },
-  { needs: ["read:pods"], request: (base) => `${base}/v1/pods` },
-  { needs: ["read:containers"], request: (base) => `${base}/v1/containers` },
-  { needs: ["read:stats"], request: (base) => `${base}/v1/stats/containers` },
+  { needs: ["read:pods"], words: "pods", request: (base) => `${base}/v1/pods` },
+  { needs: ["read:containers"], words: "ps -a", request: (base) => `${base}/v1/containers` },
+  {
+    needs: ["read:stats"],
+    words: "stats --no-stream",
+    request: (base) => `${base}/v1/stats/containers`,
+  },
 ];
+
+const whoami: Attempt = { needs: [], words: "whoami", request: (base) => `${base}/v1/grants` };
 
 /** More would push the lines above off the screen. */
 const maxRequests = 3;
 
-/** The requests that the grants permit. If there are none, the request that lists the grants. */
-function requestsFor(command: "up" | "serve", { grants }: Config): readonly Request[] {
+/** What the grants permit. If that is nothing, the request that lists the grants. */
+function requestsFor(command: "up" | "serve", { grants }: Config): readonly Attempt[] {
   const caller = { name: "", grants };
-  const granted = requests.filter(
+  const granted = attempts.filter(
     ({ needs, only = command }) => only === command && needs.every((grant) => canUse(grant, caller)),
   );
-  return granted.length > 0
-    ? granted.slice(0, maxRequests).map(({ request }) => request)
-    : [(base) => `${base}/v1/grants`];
+  return granted.length > 0 ? granted.slice(0, maxRequests) : [whoami];
 }
 
 function tlsLine({ tls }: Config, validTo: Date): string {

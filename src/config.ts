@@ -7,6 +7,7 @@
 import { isUtf8 } from "node:buffer";
 import { type LogFormat, readOptions } from "./config/command-options.ts";
 import type { ServingCommand } from "./config/commands.ts";
+import { defaultDataDir } from "./config/data-dir.ts";
 import { environment } from "./config/environment.ts";
 import { parseFlags } from "./config/flags.ts";
 import { helpText } from "./config/help.ts";
@@ -101,6 +102,16 @@ function readText(path: string): string {
 /** `parseCommandLine` with the arguments and environment of this process. */
 export function readCommandLine(): Command {
   return parseCommandLine(process.argv.slice(2), environment);
+}
+
+/** Where commands of this user look for their gateway; undefined if that cannot be told. */
+export function usualDataDir(): string | undefined {
+  const uid = process.getuid?.();
+  try {
+    return defaultDataDir({ env: environment, uid });
+  } catch {
+    return undefined;
+  }
 }
 
 /** The collector to which OpenTelemetry's variables tell every program to send its traces. */

@@ -86,7 +86,7 @@ async function main(): Promise<void> {
     }
     case "serve":
     case "up": {
-      const { environmentEndpoint, takeServiceManager } = await import("./config.ts");
+      const { environmentEndpoint, takeServiceManager, usualDataDir } = await import("./config.ts");
       const { runGateway } = await import("./gateway.ts");
       const { banner } = await import("./banner.ts");
       const { waitingText } = await import("./announce.ts");
@@ -99,7 +99,8 @@ async function main(): Promise<void> {
         say: (text) => process.stdout.write(`${text}\n`),
         log: output.log,
         texts: (state) => ({
-          ready: (runtime) => banner({ ...state, runtime }),
+          ready: (runtime) =>
+            banner({ ...state, runtime, program: programName(), usualDataDir: usualDataDir() }),
           waiting: (trouble) => waitingText(state.address, trouble),
         }),
         ...stopSignals(),
@@ -117,6 +118,12 @@ async function exitSoon(): Promise<void> {
   for (const output of [process.stdout, process.stderr])
     await new Promise<void>((resolve) => void output.write("", () => resolve()));
   setTimeout(() => process.exit(), 1000).unref();
+}
+
+/** How to run this program again from another folder: `crest` where it is installed. */
+function programName(): string {
+  const [, script = ""] = process.argv;
+  return script.endsWith("/crest") || !script.startsWith("/") ? "crest" : script;
 }
 
 async function printOverview(): Promise<void> {

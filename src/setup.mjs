@@ -6,7 +6,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** Inputs of tsc besides the sources. npm's own record identifies the installed compiler and types. */
@@ -33,6 +33,8 @@ function build() {
   if (readStamp(stamp) === stampOf(inputs, outputs(stamp))) return;
   rmSync(stamp, { force: true });
   run("Building", process.execPath, [join("node_modules", "typescript", "bin", "tsc")]);
+  // So that npx and links to it can run it: npm does this only for packages that it installs.
+  chmodSync(join("dist", "src", "main.js"), 0o755);
   removeStale("dist");
   // Uses the digest from before the build: a change made during the build must trigger the next one.
   writeFileSync(stamp, stampOf(inputs, outputs(stamp)));

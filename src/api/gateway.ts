@@ -30,7 +30,6 @@ import type { KeptSessions } from "./kept-sessions.ts";
 import type { NameClaims } from "./name-claims.ts";
 import type { OutputBudget } from "./output-budget.ts";
 import type { RequestAudit } from "./request-audit.ts";
-import type { RunNames } from "./run-names.ts";
 import type { Share } from "./singleflight.ts";
 import { maxNamed, type UnknownFields, warningOf } from "./unknown-fields.ts";
 
@@ -65,8 +64,6 @@ export interface Gateway {
   readonly logRoots: readonly string[];
   readonly logsObserver: LogsObserver;
   readonly pulls: PullRegistry;
-  /** The names of pods that runs are about to make. */
-  readonly podNames: RunNames;
   /** Sessions that outlive the connections of their clients. */
   readonly keptSessions: KeptSessions;
   /** The callers of the tokens file. */

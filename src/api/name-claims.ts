@@ -29,6 +29,8 @@ export interface NameClaims {
    * @throws {GatewayError} name_reserved: if a ready pod has it, with its path in the header `location`.
    */
   claim(runtime: Runtime, pod: PodName): Promise<() => void>;
+  /** Looks without claiming it. @throws {GatewayError} name_reserved */
+  requireFree(runtime: Runtime, pod: PodName): Promise<void>;
 }
 
 export function createNameClaims(): NameClaims {
@@ -49,17 +51,18 @@ export function createNameClaims(): NameClaims {
         settle();
       };
       try {
-        await refuseTaken(runtime, pod);
+        await requireFree(runtime, pod);
       } catch (error) {
         release();
         throw error;
       }
       return release;
     },
+    requireFree,
   };
 }
 
-async function refuseTaken(runtime: Runtime, { name, namespace }: PodName): Promise<void> {
+async function requireFree(runtime: Runtime, { name, namespace }: PodName): Promise<void> {
   const { items } = await call(runtime, "RuntimeService/ListPodSandbox", {
     filter: { state: { state: "SANDBOX_READY" }, labelSelector: { [managedLabel]: "true" } },
   });

@@ -44,7 +44,11 @@ import type { RouteKind } from "./stages.ts";
 import type { StreamFormat } from "./stream-formats.ts";
 
 type Context = RequestContext<CustomRoute>;
-type Send = (reply: FastifyReply) => unknown;
+/** An answer; without a stream it can be written again. */
+interface Answer {
+  readonly bytes: number;
+  send(reply: FastifyReply): unknown;
+}
 
 const pullRoute = stepRoute("pullImage", "ImageService/PullImage");
 const podRoute = stepRoute("runPod", "RuntimeService/RunPodSandbox");
@@ -74,7 +78,7 @@ export function runKind(
   route: CustomRoute,
   gateway: Gateway,
   registry: SessionRegistry,
-): RouteKind<CustomRoute, Bound, Send> {
+): RouteKind<CustomRoute, Bound, Answer> {
   const binder = createBinder(route);
 
   /** A step whose policy refusals are collected, so that all are named at once. */
@@ -110,6 +114,10 @@ export function runKind(
 
     bind(ctx) {
       const format = progressFormats[negotiate(ctx.request.headers.accept, mediaTypesOf(route))];
+      if (format !== undefined && ctx.request.headers["idempotency-key"] !== undefined)
+        throw invalid([
+          { parameter: "Idempotency-Key", detail: "goes with JSON only, as its steps cannot be repeated" },
+        ]);
       ctx.bound = binder.bind(ctx.parts);
       const parameters = ctx.bound.gatewayParams as ParametersOf<"run">;
       checkParameters(parameters);
@@ -178,23 +186,27 @@ export function runKind(
         } finally {
           held?.release();
         }
-        return (reply) => sendAnswer(reply, answer);
+        return jsonAnswer(answer);
       }
       const open = async (): Promise<AsyncIterable<RunItem>> => await openItems(ctx, perform(ctx, bound));
       const { send } = await itemsOverHttp(ctx, { gateway, registry, format, ending, open });
-      return (reply) => send(reply.code(route.success));
+      return { bytes: 0, send: (reply) => send(reply.code(route.success)) };
     },
 
-    answer: ({ reply }, send) => send(reply),
+    answer: ({ reply }, answer) => answer.send(reply),
+    bytesOf: ({ bytes }) => bytes,
   };
 
-  function sendAnswer(reply: FastifyReply, answer: RunAnswer): unknown {
-    if (reply.raw.destroyed) return reply.hijack();
-    return reply
-      .code(route.success)
-      .header("location", locationOf(route.location ?? "", answer))
-      .type("application/json")
-      .send(Buffer.from(`${JSON.stringify(answer)}\n`));
+  function jsonAnswer(answer: RunAnswer): Answer {
+    const body = Buffer.from(`${JSON.stringify(answer)}\n`);
+    const location = locationOf(route.location ?? "", answer);
+    return {
+      bytes: body.length,
+      send: (reply) =>
+        reply.raw.destroyed
+          ? reply.hijack()
+          : reply.code(route.success).header("location", location).type("application/json").send(body),
+    };
   }
 
   /** Goes on by itself, whether or not somebody reads about it. */
@@ -245,7 +257,6 @@ export function runKind(
     const { ending, steps, parameters, bodies } = bound;
     const made: Made = {};
     let step = "pull" as StepName;
-    const release = claimName(bound);
     const begin = (next: StepName): void => {
       if (ctx.signal.aborted) throw ending.reason ?? new CallCancelled("the client has left");
       step = next;
@@ -278,8 +289,6 @@ export function runKind(
     } catch (error) {
       if (step === "wait") throw error;
       throw await undone(ctx, { step, made, error: ending.reason ?? error });
-    } finally {
-      release();
     }
   }
 
@@ -373,23 +382,11 @@ export function runKind(
     }
   }
 
-  /** Two runs with one name must not both find that it is free. */
-  function claimName({ steps, ...plan }: Bound): () => void {
+  /** Before the image is pulled: the step that makes the pod asks again. @throws {GatewayError} name_reserved */
+  async function requireFreeName({ steps, bodies }: Bound): Promise<void> {
+    const { uid } = (bodies.pod.metadata ?? {}) as { readonly uid?: string };
     const { namespace, name } = configOf(steps.pod).metadata ?? {};
-    if (hasOwnUid(plan)) return () => undefined;
-    const release = gateway.podNames.claim(JSON.stringify([namespace, name]));
-    if (release !== undefined) return release;
-    throw nameTaken(name, "another request is running it");
-  }
-
-  /** @throws {GatewayError} name_reserved */
-  async function requireFreeName({ steps, ...plan }: Bound): Promise<void> {
-    const { namespace, name } = configOf(steps.pod).metadata ?? {};
-    if (hasOwnUid(plan)) return;
-    const filter = { state: { state: "SANDBOX_READY" as const } };
-    const { items } = await call(gateway.runtime, "RuntimeService/ListPodSandbox", { filter });
-    const holder = items.find(({ metadata }) => metadata?.name === name && metadata?.namespace === namespace);
-    if (holder !== undefined) throw nameTaken(name, `pod "${holder.id}" has this name`);
+    if (!uid && name && namespace) await gateway.names.requireFree(gateway.runtime, { namespace, name });
   }
 }
 
@@ -443,18 +440,6 @@ function needsOf({ image, pull, parameters, steps }: Bound): readonly {
 
 const configOf = ({ message }: RouteStep): Input<PodSandboxConfig> =>
   (message as { readonly config?: Input<PodSandboxConfig> }).config ?? {};
-
-/** Whoever chooses the uid, or the attempt, has a name of its own. */
-function hasOwnUid({ bodies }: Pick<RunPlan, "bodies">): boolean {
-  const { uid, attempt } = (bodies.pod.metadata ?? {}) as {
-    readonly uid?: string;
-    readonly attempt?: number;
-  };
-  return Boolean(uid) || Boolean(attempt);
-}
-
-const nameTaken = (name: string | undefined, why: string): GatewayError =>
-  new GatewayError("name_reserved", `Cannot run pod "${name}": ${why}; choose another name, or leave it out`);
 
 const ownNamespaces = "/container/linux/securityContext/namespaceOptions";
 

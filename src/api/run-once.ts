@@ -19,12 +19,12 @@ export async function runOnce<R extends Route, P, A>(
   { idempotency, key }: { readonly idempotency: Idempotency; readonly key: string },
 ): Promise<unknown> {
   const { request, reply, caller } = ctx;
+  // Its client comes back for the answer.
+  ctx.onCancel = () => undefined;
   const plan = await stages.begin(ctx);
   const { answer: remembered, isReplay } = await idempotency.once<Remembered<A>>(
     keyedRequest(request, caller, key),
     async () => {
-      // Its client comes back for the answer.
-      ctx.onCancel = () => undefined;
       const answer = await stages.proceed(ctx, plan);
       return { answer, warnings: reply.getHeader("warning") };
     },

@@ -6,12 +6,17 @@
 import { settings } from "../config/settings.ts";
 import { settingsTable } from "../config.ts";
 import { hostWords } from "../grants.ts";
+import { commandGroups, commandReference, commandsTable, globalFlagsTable } from "./command-parts.ts";
 
 /** Generators by part name. */
 const makers: { readonly [name: string]: () => string } = {
   settings: settingsTable,
   grants: grantsTable,
   "host words": hostWordsTable,
+  commands: commandsTable,
+  "groups of commands": commandGroups,
+  "flags of all commands": globalFlagsTable,
+  "command reference": commandReference,
 };
 
 /**

@@ -20,7 +20,6 @@ import { createKeptSessions } from "../api/kept-sessions.ts";
 import { createNameClaims } from "../api/name-claims.ts";
 import type { OutputBudget } from "../api/output-budget.ts";
 import { registerRoutes } from "../api/register.ts";
-import { createRunNames } from "../api/run-names.ts";
 import { loadDialler, type SessionOptions } from "../api/session-plan.ts";
 import { createSingleflight } from "../api/singleflight.ts";
 import { type ChosenProtocols, registerWebSockets } from "../api/websockets.ts";
@@ -278,7 +277,6 @@ export function createServer(options: ServerOptions): Server {
     share: createSingleflight(),
     names: createNameClaims(),
     idempotency: createIdempotency(),
-    podNames: createRunNames(),
     report: (request, thrown) => report(request, toGatewayError(thrown)),
     audit,
     streamStarted(request) {

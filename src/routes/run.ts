@@ -21,6 +21,7 @@ export const run = {
     allow: "run",
     summary: "Run an image: pull it, make a pod with one container, and start it",
     success: 201,
+    idempotent: true,
     location: "/v1/containers/{containerId}",
     progress: "run",
   }),

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [codec|reads|logging|audit|limits|scopes|logs|start|streaming ...] [--quick]`: measures Crest beside what one would
+ * `npm run bench -- [codec|reads|logging|audit|limits|scopes|logs|start|commands|streaming ...] [--quick]`: measures Crest beside what one would
  * use instead, in turn, and prints ratios. It never fails for a time. About three minutes; 40 s with
  * `--quick`, which shows that it works rather than how fast.
  * `CREST_BENCH_LOG_MIB=2048` makes the log larger that `logs` reads.
@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { audit } from "./audit.ts";
 import type { Benchmark, Plan } from "./bench.ts";
 import { codec } from "./codec.ts";
+import { commands } from "./commands.ts";
 import { callerLimits } from "./limits.ts";
 import { logging } from "./logging.ts";
 import { logs } from "./logs.ts";
@@ -29,6 +30,7 @@ const benchmarks: { readonly [name: string]: Benchmark } = {
   audit,
   logs,
   start,
+  commands,
   streaming,
 };
 const thorough: Plan = { rounds: 8, readMs: 150, codecMs: 60, starts: 4, logBytes: 2 ** 29 };

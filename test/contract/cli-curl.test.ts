@@ -99,7 +99,7 @@ test("commands that change: curl does the same, for each of several", { skip }, 
   for (const id of ids) assert.equal(stateOf(id), undefined);
 
   const file = join(folder, "pod.yaml");
-  writeFileSync(file, "metadata:\n  name: it's\n  namespace: '@demo'\n# ".padEnd(150_000, "x"));
+  writeFileSync(file, "metadata:\n  name: it's\n  namespace: '@demo'\n# ".padEnd(120_000, "x"));
   const created = await sh(await shown("runp", file));
   assert.match(created.stdout, /"podSandboxId":/, created.stderr);
 

@@ -36,7 +36,10 @@ test("bytes that are no text come out as they went in", async (t) => {
   const gateway = await liveGateway(t, manner);
   const { container, path } = await withLog(gateway, manner, []);
   const line = Buffer.from([0x61, 0xff, 0x00, 0xc3, 0x28, 0xef, 0xbf, 0xbd]);
-  await appendFile(path, Buffer.concat([Buffer.from("2026-11-29T10:00:00Z stdout F "), line, Buffer.from("\n")]));
+  await appendFile(
+    path,
+    Buffer.concat([Buffer.from("2026-11-29T10:00:00Z stdout F "), line, Buffer.from("\n")]),
+  );
   const terminal = fakeTerminal();
   const parts: Buffer[] = [];
   terminal.stdout._write = (part: Buffer, _encoding, done) => {

@@ -482,3 +482,43 @@ test("run: a secret that the runtime repeats is not in the problem", async (t) =
   assert.equal(answer.status, 502);
   assert.doesNotMatch(answer.text, /a-very-secret/);
 });
+
+test("a run with a key is done once, and a repetition gets its answer", async (t) => {
+  const { fake, ask } = await liveGateway(t);
+  const send = (body: object, headers: { readonly [name: string]: string } = {}) =>
+    ask("POST /v1/run", body, { "idempotency-key": "once", ...headers });
+  const body = { image: "busybox:1.36", pull: "never" };
+  const [first, second] = await Promise.all([send(body), send(body)]);
+  assert.deepEqual([first.status, second.status], [201, 201], first.text);
+  assert.equal(first.text, second.text);
+  assert.equal(first.headers.location, second.headers.location);
+  assert.equal(fake.callsOf("RuntimeService/RunPodSandbox").length, 1);
+  const other = await send({ ...body, name: "other" });
+  assert.deepEqual([other.status, other.at("code")], [422, "idempotency_key_reused"]);
+  const streamed = await send(body, { accept: "application/x-ndjson" });
+  assert.deepEqual([streamed.status, streamed.at("code")], [400, "invalid_request"]);
+});
+
+test("a run with a key goes on when its client leaves, for the client that comes back", async (t) => {
+  const gateway = await liveGateway(t);
+  const { fake, ask, port } = gateway;
+  const body = { image, pull: "never", name: "left" };
+  const creating = held();
+  const restore = fake.on("RuntimeService/CreateContainer", creating.answer);
+  const stop = new AbortController();
+  const key = { "idempotency-key": "back" };
+  const lost = fetch(`http://127.0.0.1:${port}/v1/run`, {
+    method: "POST",
+    headers: { ...key, authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify(body),
+    signal: stop.signal,
+  });
+  await eventually(() => fake.callsOf("RuntimeService/CreateContainer").length === 1);
+  stop.abort();
+  await assert.rejects(lost);
+  const again = ask(target, body, key);
+  restore();
+  creating.release();
+  assert.equal((await again).status, 201);
+  assert.equal(fake.callsOf("RuntimeService/RunPodSandbox").length, 1);
+});

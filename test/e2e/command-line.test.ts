@@ -97,7 +97,7 @@ function refusalOf({ code, stdout, stderr }: Ended): string {
   return stderr;
 }
 
-test("crest up says where it is and where the token is, and its curl lines work when pasted", {
+test("crest up says where it is and where the token is, and its lines work when pasted", {
   skip,
 }, async () => {
   const dataDir = folderForTest();
@@ -112,6 +112,17 @@ test("crest up says where it is and where the token is, and its curl lines work 
     new RegExp(`^  runtime  containerd \\S+ at ${join(dataDir, "containerd.sock")}$`, "m"),
   );
   assert.match(printed, /^ {2}grants {3}EVERYTHING: /m);
+
+  const commands = printed.split("\n").filter((line) => /^ {2}CREST_DATA_DIR=\S+ \S+main\.js /.test(line));
+  assert.equal(commands.length, 3, printed);
+  for (const line of commands) {
+    const { code, stdout, stderr } = await runToEnd(["bash", "-c", line]);
+    assert.equal(code, 0, `${line}\n${stderr}`);
+    assert.match(stdout, /\S/);
+  }
+  const [, named] = /run -d --name=(\S+) /.exec(printed) ?? [];
+  const remove = `${commands[0]?.replace(/ version$/, "")} rmp -f ${named}`;
+  assert.equal((await runToEnd(["bash", "-c", remove])).code, 0, remove);
 
   const lines = printed.split("\n").filter((line) => line.startsWith("  curl "));
   const outputs: unknown[] = [];

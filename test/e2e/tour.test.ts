@@ -1,6 +1,14 @@
-/** The documents' curl commands, run as they are: every line runs, and prints what the text around it says. */
+/** The documents' commands of crest and curl, run as they are: every line runs, and prints what the text around it says. */
 import assert from "node:assert/strict";
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { stringify } from "yaml";
@@ -8,6 +16,7 @@ import { busyboxImage, readBusybox } from "../../src/embedded/busybox.ts";
 import { documentedBlocks, documentedScript, inlineCommands, userDocuments } from "../support/documents.ts";
 import { type Registry, startRegistry } from "../support/registry.ts";
 import { repositoryRoot } from "../support/repository.ts";
+import { mainFile } from "../support/spawn-crest.ts";
 import { newFolder } from "./support/gateway.ts";
 import { push } from "./support/images.ts";
 import { reasonToSkip } from "./support/machine.ts";
@@ -50,6 +59,16 @@ const says =
 
 /** Every command of the tour, in its order. */
 const expectations: readonly Expectation[] = [
+  ["crest run -d", (output) => assert.match(output, new RegExp(`^${id}\n$`))],
+  ["crest logs web", (output) => assert.equal(output, "hello from here\n")],
+  ["crest ps", (output) => assert.match(output, /^CONTAINER.*\n[0-9a-f]+ +web +.*busybox.* running /)],
+  ["crest exec web", (output) => assert.match(output, /^here\nbin\n/)],
+  ["crest stats", (output) => assert.match(output, /\bweb\b/)],
+  ["crest events", (output) => assert.match(output, /container\.started .*web/)],
+  ["crest inspect web", says('"state":"CONTAINER_RUNNING"', '"name":"web"')],
+  ["--show-curl", (output) => assert.match(output, /^curl .*\/v1\/containers\/web\n$/)],
+  ["crest rmp -f web", (output) => assert.match(output, /\S/)],
+
   ["API="],
   ["TOKEN="],
   ["auth="],
@@ -79,6 +98,7 @@ const expectations: readonly Expectation[] = [
   ["$CONTAINER/stats", says('"usageCoreNanoSeconds":{"value":"', '"workingSetBytes":{"value":"')],
 
   ["cut -c1-27", says('"state":"CONTAINER_RUNNING"')],
+  ["demo%2Fweb%2Fapp", says('"state":"CONTAINER_RUNNING"', '"name":"app"')],
   ['"comand"', says('"status":400', '"pointer":"/comand"', "(did you mean command?)")],
 
   ["$CONTAINER/stop?timeout=1", nothing],
@@ -94,6 +114,7 @@ const expectations: readonly Expectation[] = [
   ],
   ["?dryRun=true", says('"dryRun":true', '/library/busybox:latest"]')],
 
+  ["/v1/run?wait=true", says('"exitCode":0', '"stdout":"Hello\\n"')],
   ["$API/v1/grants", says('{"grant":"exec"}', '{"grant":"host"}')],
 ];
 
@@ -112,7 +133,10 @@ test("the tour runs from its first line to its last, and each command prints wha
   assert.equal(commands.length, expectations.length, "the tour lacks a command that is expected");
 
   const { address, token } = crest();
-  const run = await runScript(script, folder, { API: address, TOKEN: token, REGISTRY: registry.address });
+  const run = await runScript(script, folder, {
+    ...{ API: address, TOKEN: token, REGISTRY: registry.address },
+    ...commandEnvironment(address, token),
+  });
   assert.equal(run.code, 0, `${run.stdout}\n${run.stderr}`);
   assert.equal(run.stderr, "");
 
@@ -120,12 +144,41 @@ test("the tour runs from its first line to its last, and each command prints wha
   for (const [index, { text, first, last }] of commands.entries()) {
     const ran = [...run.lines].some((line) => line >= first && line <= last);
     assert.ok(ran, `bash did not run "${text}"`);
-    if (!/\bcurl /.test(text)) continue;
+    if (!/\b(curl|crest) /.test(text)) continue;
     const output = outputs.shift();
     assert.ok(output !== undefined, `no output of "${text}"`);
     expectations[index]?.[1]?.(output);
   }
   assert.deepEqual(outputs, []);
+});
+
+/** For scripts that say `crest`, as the alias of the README has it. */
+function commandEnvironment(address: string, token: string) {
+  const programs = join(folder, "programs");
+  mkdirSync(programs, { recursive: true });
+  const path = join(programs, "crest");
+  if (!existsSync(path)) symlinkSync(mainFile(), path);
+  assert.ok(
+    readFileSync(join(repositoryRoot(), "README.md"), "utf8").includes('alias crest="$PWD/dist/src/main.js"'),
+  );
+  return {
+    PATH: `${programs}:${process.env.PATH}`,
+    ...{ CREST_SERVER: address, CREST_TOKEN: token, HOME: folder, XDG_CONFIG_HOME: undefined },
+  };
+}
+
+test("the page about the command line runs, and leaves nothing", { skip }, async () => {
+  const { address, token } = crest();
+  const script = join(folder, "cli.sh");
+  writeFileSync(script, documentedScript("sh cli"));
+  const env = { API: address, TOKEN: token, ...commandEnvironment(address, token) };
+  const { code, stdout, stderr } = await runToEnd(["bash", "-eu", "-o", "pipefail", script], {
+    env,
+    cwd: folder,
+  });
+  assert.equal(code, 0, `${stdout}\n${stderr}`);
+  assert.match(stdout, /^node1 +yes +http:/m);
+  assert.match(stdout, /^curl -sS /m);
 });
 
 test("the documents' other curl commands run as they are", { skip }, async () => {
@@ -146,11 +199,22 @@ test("the documents' other curl commands run as they are", { skip }, async () =>
   const container = JSON.parse(readFileSync(join(fixtures, "container-config.json"), "utf8"));
   writeFileSync(join(folder, "container-config.yaml"), stringify(container));
   const { address, token } = crest();
-  const pod = await runPod(crest(), { labels: { app: "web" } });
-  const running = await runContainer(crest(), pod, shell("echo an error; sleep 3600"));
+  const pod = await runPod(crest(), {
+    metadata: { name: "web", namespace: "demo" },
+    labels: { app: "web" },
+  });
+  const running = await runContainer(crest(), pod, {
+    metadata: { name: "main" },
+    ...shell("echo an error; sleep 3600"),
+  });
   const env = {
     ...{ API: address, TOKEN: token, auth: `Authorization: Bearer ${token}` },
-    ...{ POD: pod.path, CONTAINER: running.path, IMAGE: `${registry.address}/library/busybox:latest` },
+    ...{
+      key: "a-key-of-the-documents",
+      POD: pod.path,
+      CONTAINER: running.path,
+      IMAGE: `${registry.address}/library/busybox:latest`,
+    },
   };
   for (const command of commands) {
     // A stream without an end gets one.

@@ -17,6 +17,7 @@ const tried = (text: string): readonly string[] =>
   [...text.matchAll(/^ {2}curl .*Bearer \$\(cat \S+\)" (.*)$/gm)].map(([, request = ""]) => request);
 
 const base = "http://127.0.0.1:8585";
+const body = '{"name": "web", "image": "busybox:latest", "command": ["sleep", "3600"]}';
 
 test("banner() shows requests that the grants permit, and no others", () => {
   for (const [line, requests] of [
@@ -29,15 +30,27 @@ test("banner() shows requests that the grants permit, and no others", () => {
       [`${base}/v1/pods`, `${base}/v1/containers`, `${base}/v1/stats/containers`],
     ],
     ["serve --allow-read=stats", [`${base}/v1/stats/containers`]],
-    [
-      "up",
-      [`${base}/v1/version`, `${base}/v1/images`, `--json '{"metadata": {"name": "web"}}' ${base}/v1/pods`],
-    ],
-    ["up --allow-run", [`--json '{"metadata": {"name": "web"}}' ${base}/v1/pods`]],
+    ["up", [`${base}/v1/version`, `${base}/v1/images`, `--json '${body}' ${base}/v1/run`]],
+    ["up --allow-run", [`${base}/v1/grants`]],
+    ["up --allow-run --allow-pull", [`--json '${body}' ${base}/v1/run`]],
     ["up --deny-run", [`${base}/v1/version`, `${base}/v1/images`, `${base}/v1/pods`]],
   ] as const) {
     assert.deepEqual(tried(printed(line)), requests, line);
   }
+});
+
+test("banner() shows the same as commands, which find the gateway by its data folder", () => {
+  const command = parseCommandLine(["up", "--data-dir=/srv/a b"], {}, { uid: 0, cwd: "/" });
+  assert.ok("config" in command);
+  const around = { config: command.config, address: base, runtime: "containerd", program: "/clone/main.js" };
+  const commandsOf = (text: string) => text.split("\n").filter((line) => line.includes("/clone/main.js"));
+  assert.deepEqual(commandsOf(banner({ ...around, usualDataDir: "/srv/a b" })), [
+    "  /clone/main.js version",
+    "  /clone/main.js images",
+    "  /clone/main.js run -d --name=web busybox:latest -- sleep 3600",
+  ]);
+  const [elsewhere] = commandsOf(banner({ ...around, usualDataDir: "/var/lib/crest" }));
+  assert.equal(elsewhere, "  CREST_DATA_DIR='/srv/a b' /clone/main.js version");
 });
 
 test("banner() names the pages at /docs", () => {

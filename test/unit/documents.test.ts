@@ -90,6 +90,7 @@ const testedBlocks: { readonly [info: string]: string } = {
   "ts client deno": "test/e2e/client.test.ts",
   "html client browser": "test/browser/client.test.ts",
   "json audit": "test/e2e/audit.test.ts",
+  "sh cli": "test/e2e/tour.test.ts",
 };
 const programs = /^(?:sh|ts|python|go|java) (?:typescript|python|go|java)(?: \S+)?$/;
 
@@ -118,15 +119,20 @@ test("every crest command in the documents is one that the command line takes", 
     .flatMap(({ text }) => text.replaceAll("\\\n", " ").split("\n"))
     .map((line) => new RegExp(`(?:^|[ /])crest((?:-cri-\\*\\.tgz)? (?:${anyName})\\b.*)$`).exec(line)?.[1])
     .filter((rest) => rest !== undefined)
-    .map((rest) => rest.replace("-cri-*.tgz", "").trim());
+    .map((rest) => rest.replace("-cri-*.tgz", "").trim())
+    // The usage of a command.
+    .filter((rest) => !rest.includes("[FLAGS]"));
   const inText = forUsers.flatMap(({ text }) => inlineCommands(text, "crest"));
   // Named in a sentence, and not as it is typed.
-  const names = new Set(["token create", "token revoke"]);
+  const names = new Set(["token create", "token revoke", ...commandNames]);
   const commands = [...inBlocks, ...inText.map((command) => command.replace(/^crest /, ""))].filter(
     (command) => !names.has(command),
   );
   assert.ok(commands.length > 10);
-  for (const command of commands) assert.doesNotThrow(() => takeCommand(command.split(/\s+/)), command);
+  for (const command of commands) {
+    const [words = ""] = command.split(/ >|</);
+    assert.doesNotThrow(() => takeCommand(words.trim().split(/\s+/)), command);
+  }
 });
 
 /** The rows of the tables below a heading of SECURITY.md, as cells. */

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { requests } from "../../src/routes/answers.ts";
 import { attackOn } from "../support/pattern-attack.ts";
 import { sourcePatterns } from "../support/source-patterns.ts";
 
@@ -20,10 +21,19 @@ test("every pattern of the sources takes steps in proportion to its text", async
 });
 
 test("patterns are written out, where the test before this one finds them", () => {
-  // What the operator wrote, once at the start.
-  const known = /^dist\/src\/config\//;
+  // What the operator wrote, once at the start; and the patterns of bodies: see the next test.
+  const known = /^dist\/src\/(config\/|api\/check-body\.)/;
   assert.deepEqual(
     sourcePatterns().made.filter((place) => !known.test(place)),
     [],
   );
+});
+
+test("so do the patterns of bodies", () => {
+  const patterns = JSON.stringify(requests).match(/"pattern":"(?:[^"\\]|\\.)*"/g) ?? [];
+  assert.ok(patterns.length > 1);
+  for (const pattern of patterns) {
+    const source = JSON.parse(`{${pattern}}`).pattern;
+    assert.deepEqual(attackOn(source, ""), undefined, source);
+  }
 });

@@ -38,9 +38,11 @@ export async function readArchive(
   parser.on("eof", () => {
     hasEnd = true;
   });
+  let current: ArchiveEntry | undefined;
   parser.on("entry", (entry: ArchiveEntry) => {
     work = work.then(async () => {
       if (failure !== undefined || hasLeft) return;
+      current = entry;
       if (await take(entry)) return;
       hasLeft = true;
       wake();
@@ -51,18 +53,13 @@ export async function readArchive(
     if (failure !== undefined) throw failure.error;
     return hasLeft;
   };
-  for await (const chunk of bytes) {
-    if (check()) return;
-    if (isFirst && compressed.some((magic) => magic.every((byte, at) => chunk[at] === byte)))
-      throw broken("it is compressed");
-    isFirst = false;
-    if (parser.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))) continue;
-    await new Promise<void>((resolve) => {
-      wake = resolve;
-      parser.once("drain", resolve);
-      if (failure !== undefined || hasLeft) resolve();
-    });
-    parser.removeAllListeners("drain");
+  try {
+    if (await feed()) return;
+  } catch (error) {
+    fail(error);
+    // Whoever reads an entry must not wait for the rest of it.
+    current?.destroy();
+    await work;
   }
   if (check()) return;
   await new Promise<void>((resolve) => {
@@ -74,4 +71,22 @@ export async function readArchive(
   await work;
   if (check()) return;
   if (!hasEnd) throw broken("it ends too early");
+
+  /** Returns whether `take` has seen enough. */
+  async function feed(): Promise<boolean> {
+    for await (const chunk of bytes) {
+      if (check()) return true;
+      if (isFirst && compressed.some((magic) => magic.every((byte, at) => chunk[at] === byte)))
+        throw broken("it is compressed");
+      isFirst = false;
+      if (parser.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))) continue;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+        parser.once("drain", resolve);
+        if (failure !== undefined || hasLeft) resolve();
+      });
+      parser.removeAllListeners("drain");
+    }
+    return check();
+  }
 }

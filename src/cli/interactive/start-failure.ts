@@ -4,7 +4,11 @@ import { ExitError } from "../exit-error.ts";
 
 /** The words of runc and crun. */
 const reasons = [
-  { exitCode: 127, words: /executable file .*not found|no such file or directory/i, text: "not found" },
+  {
+    exitCode: 127,
+    words: /executable file not found|executable file `[^`]*` not found|no such file or directory/i,
+    text: "not found",
+  },
   {
     exitCode: 126,
     words: /permission denied|exec format error|is a directory/i,

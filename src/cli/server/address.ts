@@ -34,7 +34,7 @@ export function parseAddress(text: string, place: string, cwd: string): ServerAd
     throw new StartError(
       `${place}: a URL with a user, a query or a fragment, write only host and path; the token has a file of its own, --token-file`,
     );
-  const address = url.href.replace(/\/+$/, "");
+  const address = withoutSlashes(url.href);
   return { address, url: address, socketPath: undefined };
 }
 
@@ -51,4 +51,10 @@ export function isInTheClear({ url, socketPath }: ServerAddress): boolean {
   if (socketPath !== undefined || url.startsWith("https:")) return false;
   const { hostname } = new URL(url);
   return !/^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+}
+
+function withoutSlashes(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === "/") end--;
+  return text.slice(0, end);
 }

@@ -1175,7 +1175,7 @@ export interface Operations {
    *
    * `POST /v1/run`. Needs the grant `run`.
    */
-  run(parameters: RunParameters, options?: CallOptions): Promise<RunAnswer>;
+  run(parameters: RunParameters, options?: CreateOptions): Promise<RunAnswer>;
 
   /**
    * List the kept sessions of the caller.

@@ -30,7 +30,7 @@ export function commandsOf(script: string): readonly Command[] {
 export interface ScriptRun extends Ended {
   /** Lines of the script that bash says it ran. */
   readonly lines: ReadonlySet<number>;
-  /** What each curl printed, in their order. */
+  /** What each curl and crest printed, in their order. */
   readonly outputs: readonly string[];
 }
 
@@ -49,11 +49,13 @@ export async function runScript(
   mkdirSync(records);
   writeFileSync(file, script);
   const runner = `set -eu -o pipefail
-    curl() {
+    record() {
       local record="$RECORDS/$(ls "$RECORDS" | wc -l)"
-      command curl --max-time 60 "$@" >"$record" || { local status=$?; cat "$record" >&2; return $status; }
+      command "$@" >"$record" || { local status=$?; cat "$record" >&2; return $status; }
       cat "$record"
     }
+    curl() { record curl --max-time 60 "$@"; }
+    crest() { record crest "$@"; }
     exec 9>"$TRACE"
     BASH_XTRACEFD=9
     PS4='+\${BASH_SOURCE-}:\${LINENO}: '

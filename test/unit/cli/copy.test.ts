@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { Header, type HeaderData, Pax } from "tar";
 import { extraction, leadsOut } from "../../../src/cli/copy/extract.ts";
 import { pack } from "../../../src/cli/copy/pack.ts";
@@ -204,6 +205,30 @@ test("an archive that is cut, broken, compressed or has huge headers is refused"
     );
     await assert.rejects(reading, { name: "StartError", message }, String(message));
   }
+});
+
+test("a connection that is lost in the middle of a file leaves no part of it", async (t) => {
+  const { home, target } = await world(t);
+  mkdirSync(target);
+  const lost = new Error("The connection was lost");
+  const files = extraction({
+    ...{ target: join(target, "file"), root: ["root"], unsafeLinks: false, umask: 0 },
+    leftOut: () => undefined,
+    written: () => undefined,
+  });
+  const bytes = bytesOf({ path: "root", body: "x".repeat(200_000) });
+  async function* cut() {
+    yield bytes.subarray(0, 100_000);
+    await setTimeout(20);
+    throw lost;
+  }
+  const reading = readArchive(cut(), async (entry) => {
+    await files.take(entry);
+    return true;
+  });
+  await assert.rejects(reading, (error) => error === lost);
+  assert.deepEqual(readdirSync(target), []);
+  assert.deepEqual(readdirSync(home).sort(), ["outside", "target"]);
 });
 
 test("what is packed is read again, in pieces of any size", async (t) => {
