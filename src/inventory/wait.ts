@@ -55,9 +55,10 @@ export async function watchState(
       const longest = hasEvents ? longestPauseWithEventsMs : longestPauseMs;
       let status = first;
       let unknownSince: number | undefined;
-      // With events, read it once more for changes since the first status, and then after each event.
+      // With events, read it once more for changes since the first status. An event may have come just before that, and CRI
+      // lag behind it, so the next looks follow soon.
       let pauseMs = hasEvents ? 0 : firstPauseMs;
-      for (; ; pauseMs = pauseMs === 0 ? longest : Math.min(pauseMs * 2, longest)) {
+      for (; ; pauseMs = pauseMs === 0 ? firstPauseMs : Math.min(pauseMs * 2, longest)) {
         const restMs = end - performance.now();
         if (restMs <= 0) return;
         const hasChanged = await changes.within(Math.min(pauseMs, restMs));

@@ -1,4 +1,5 @@
 /** `crest run` */
+import { setTimeout as delay } from "node:timers/promises";
 import { type Client, CrestError, type RunAnswer } from "../../client/index.ts";
 import { environment } from "../../config/environment.ts";
 import { StartError } from "../../errors.ts";
@@ -106,6 +107,11 @@ async function attached(
   }
 }
 
+/** A session that fails with these may only have come too late. */
+const tooLate: ReadonlySet<string> = new Set(["not_running", "session_failed", "pod_not_ready"]);
+/** containerd answers slightly before it forwards output; what comes meanwhile is in the log. In milliseconds. */
+const settleMs = 50;
+
 /** Returns the exit code; undefined if the user has left it. */
 async function inTerminal(
   ctx: Context,
@@ -115,6 +121,7 @@ async function inTerminal(
 ): Promise<number | undefined> {
   const { flags, signal, stdout, stderr } = ctx;
   const input = flags.interactive;
+  let isShown = false;
   try {
     const end = await connectTerminal(
       (options) =>
@@ -125,21 +132,26 @@ async function inTerminal(
         tty: true,
         detachKeys,
         detach: (session) => session.close(),
-        copyOutput(session) {
-          const size = sizeOf(stdout, stderr);
-          // What was written before is drawn again: a shell's prompt.
-          const timer = setTimeout(() => redraw(session, size), 100);
-          const log = readLog(crest, containerId, signal);
-          return writeFrom(log, session.stdout, stdout).finally(() => clearTimeout(timer));
+        async copyOutput(session) {
+          const log = delay(settleMs).then(() => readLog(crest, containerId, signal));
+          await writeFrom(log, session.stdout, {
+            stdout,
+            caughtUp() {
+              isShown = true;
+              // What was written before is drawn again: a shell's prompt.
+              redraw(session, sizeOf(stdout, stderr));
+            },
+          });
         },
       },
     );
     return "exitCode" in end ? end.exitCode : undefined;
   } catch (error) {
-    // It had ended before it could be attached.
-    if (!(error instanceof CrestError) || error.code !== "not_running") throw error;
-    await write(stdout, await readLog(crest, containerId, signal));
-    return exitCodeOf(crest, containerId, signal);
+    if (signal.aborted || !(error instanceof CrestError) || !tooLate.has(error.code)) throw error;
+    const { exited, exitCode } = await crest.waitContainer({ containerId, timeout: 10 }, { signal }).answer();
+    if (!exited) throw error;
+    if (!isShown) await write(stdout, await readLog(crest, containerId, signal));
+    return exitCode ?? 0;
   }
 }
 

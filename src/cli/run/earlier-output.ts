@@ -1,4 +1,5 @@
 /** What a container in a terminal wrote before the terminal was attached. */
+import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "../../client/index.ts";
 import { type Output, write } from "../terminal.ts";
 
@@ -30,30 +31,39 @@ export async function readLog(crest: Client, containerId: string, signal: AbortS
 /** How long the terminal may take to repeat what the log has, in milliseconds. */
 const overlapMs = 150;
 
+export interface WriteFromOptions {
+  readonly stdout: Output;
+  /** Called when the earlier output is written. */
+  readonly caughtUp: () => void;
+}
+
 /** Writes the earlier output, then that of the session as it comes. */
 export async function writeFrom(
   log: Promise<Uint8Array>,
   output: AsyncIterable<Uint8Array>,
-  stdout: Output,
+  { stdout, caughtUp }: WriteFromOptions,
 ): Promise<void> {
   const reader = output[Symbol.asyncIterator]();
   const early: Uint8Array[] = [];
-  const late = new Promise<"late">((resolve) =>
-    log.then(
-      () => setTimeout(() => resolve("late"), overlapMs),
-      () => resolve("late"),
-    ),
-  );
+  const late = log.then(async () => {
+    await delay(overlapMs);
+    return "late" as const;
+  });
   let next = reader.next();
-  for (;;) {
-    const step = await Promise.race([next, late]);
-    if (step === "late") break;
+  for (
+    let step = await Promise.race([next, late]);
+    step !== "late";
+    step = await Promise.race([next, late])
+  ) {
     if (step.done === true) break;
     early.push(step.value);
     next = reader.next();
   }
+  // A failure is also that of the loop below.
+  next.catch(() => undefined);
   const attached = Buffer.concat(early);
   await write(stdout, withoutOverlap(await log, attached));
   if (attached.length > 0) await write(stdout, attached);
+  caughtUp();
   for (let step = await next; step.done !== true; step = await reader.next()) await write(stdout, step.value);
 }
