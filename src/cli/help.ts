@@ -3,7 +3,7 @@ import { commandNames as gatewayCommandNames, commands as gatewayCommands } from
 import { wrap } from "../config/wrap.ts";
 import { type CommandName, commandNames, commands, declarationOf } from "./commands.ts";
 import { type Flag, type Flags, globalFlags, groups } from "./declare.ts";
-import { usageOf } from "./parse.ts";
+import { usageOf } from "./usage.ts";
 
 /** Every command, by groups, on one screen of 80 columns and 24 lines. */
 export function overview(): string {

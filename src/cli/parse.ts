@@ -4,6 +4,7 @@ import { StartError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { type CommandName, declarationOf, type FlagsOf } from "./commands.ts";
 import { type Declaration, type Flag, type Flags, globalFlags } from "./declare.ts";
+import { usageOf } from "./usage.ts";
 
 export interface Parsed<N extends CommandName> {
   readonly flags: FlagsOf<N>;
@@ -163,8 +164,3 @@ function checkOperands(
 }
 
 const wordOf = (operand: string): string => operand.replace(/^\[|\.\.\.|\]$/g, "");
-
-/** `crest exec [FLAGS] CONTAINER -- CMD...` */
-export function usageOf(name: CommandName, { operands }: Declaration): string {
-  return ["crest", name, "[FLAGS]", ...operands].join(" ");
-}

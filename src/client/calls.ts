@@ -1,6 +1,9 @@
-/** What the generated operations are made of: one way to call for each kind of operation. */
-import { type ChannelHandlers, openChannels } from "./channel-socket.ts";
-import { type CommandSession, type OpenCommand, openCommand } from "./command-session.ts";
+/**
+ * What the generated operations are made of: one way to call for each kind of operation. What sessions need is loaded when one
+ * opens: most programs have none.
+ */
+import type { ChannelHandlers } from "./channel-socket.ts";
+import type { CommandSession, OpenCommand } from "./command-session.ts";
 import { CrestError } from "./crest-error.ts";
 import type {
   ContainerStatusReply,
@@ -14,9 +17,9 @@ import type {
   WaitContainerAnswer,
 } from "./gen/types.ts";
 import { type Items, iterate, type StreamOptions } from "./items.ts";
-import { type KeepOptions, type Opening, openKept } from "./kept-channels.ts";
+import type { KeepOptions, Opening } from "./kept-channels.ts";
 import { type AnyPage, createList, type List, type Paging } from "./list.ts";
-import { openPorts, type PortSession } from "./port-session.ts";
+import type { PortSession } from "./port-session.ts";
 import { type Resume, resumeEvents, resumeLogs, resumePull, resumeUsage, resumeWait } from "./resume.ts";
 import { type Call, type CallOptions, type CreateOptions, jsonOf, type Server, segment } from "./server.ts";
 
@@ -113,16 +116,19 @@ export function createCalls(server: Server): Calls {
         whyNot: (place) => whyNoContainer(containerId, place),
         exitCode: () => waited(containerId, options.signal),
       }),
-    resume: (call, sessionId, options = {}) =>
-      openCommand((handlers) => kept(call, options, { sessionId, handlers })),
+    async resume(call, sessionId, options = {}) {
+      const { openCommand } = await import("./command-session.ts");
+      return openCommand((handlers) => kept(call, options, { sessionId, handlers }));
+    },
     forward: (call, podSandboxId, ports, options = {}) =>
-      opened(call, options, (place) =>
-        openPorts({
+      opened(call, options, async (place) => {
+        const { openPorts } = await import("./port-session.ts");
+        return openPorts({
           ...place,
           ports,
           whyNot: whyNot(place, `/v1/pods/${segment("podSandboxId", podSandboxId)}`),
-        }),
-      ),
+        });
+      }),
   };
 
   interface CommandParts {
@@ -131,12 +137,16 @@ export function createCalls(server: Server): Calls {
   }
 
   /** Runs a command, or attaches to one. */
-  function command(
+  async function command(
     call: Call,
     options: CommandSessionOptions,
     { whyNot: whyNoCommand, exitCode }: CommandParts,
   ): Promise<CommandSession> {
     const { session, stdin }: { readonly session?: string; readonly stdin?: boolean } = call.query;
+    const [{ openChannels }, { openCommand }] = await Promise.all([
+      import("./channel-socket.ts"),
+      import("./command-session.ts"),
+    ]);
     return openCommand(async (handlers) => {
       if (session === "keep") return kept(call, options, { whyNot: whyNoCommand, handlers });
       const socket = await opened(call, options, (place) =>
@@ -172,6 +182,7 @@ export function createCalls(server: Server): Calls {
         },
         (place) => whyNoSession(id, place),
       );
+    const { openKept } = await import("./kept-channels.ts");
     const socket = await openKept({
       ...options,
       signal: options.signal,

@@ -1,7 +1,7 @@
 /** The commands of `crest` as Markdown, from their declarations. */
 import { commandNames, declarationOf } from "../cli/commands.ts";
 import { type Flag, type Flags, globalFlags, groups } from "../cli/declare.ts";
-import { usageOf } from "../cli/parse.ts";
+import { usageOf } from "../cli/usage.ts";
 
 /** A row for each group. */
 export function commandGroups(): string {
