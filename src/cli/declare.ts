@@ -67,7 +67,8 @@ export const globalFlags = {
   "token-file": {
     form: "text",
     placeholder: "PATH",
-    about: "The file with the token. Default: CREST_TOKEN, CREST_TOKEN_FILE, then that of the server.",
+    about:
+      "The file with the token. Default: that of the server which --server names, then CREST_TOKEN, CREST_TOKEN_FILE, then that of the server.",
   },
   "show-curl": { form: "switch", about: "Print the request as a curl command instead of sending it." },
   help: { form: "switch", short: "h", about: "Show this text." },
