@@ -36,7 +36,7 @@ test("help shows what the default is, given or in words", () => {
 
 test("help is 80 columns wide, up to 100 where the terminal has them, without escape codes", () => {
   const longest = (text: string) => Math.max(...text.split("\n").map((line) => line.length));
-  for (const line of ["up --help", "serve --help", "version --help", "version -h"]) {
+  for (const line of ["up --help", "serve --help", "openapi --help", "openapi -h"]) {
     for (const columns of [20, 80]) assert.ok(longest(help(line, columns)) <= 80, line);
     assert.ok(longest(help(line, 1000)) <= 100, line);
     assert.match(help(line), /^[ -~\n]+$/, line);
