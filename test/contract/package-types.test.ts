@@ -98,7 +98,7 @@ client.listPods({ state: "RUNNING" });
 // @ts-expect-error
 client.getVersion({}, { abort: signal });
 // @ts-expect-error
-createClient({ server: "http://127.0.0.1:8585" });
+createClient({ token: "x" });
 `;
 
 test("a program compiles against the types in the package, and mistakes in options do not", async (t) => {
