@@ -29,15 +29,23 @@ const sessions: { readonly [id: string]: (session: Session) => Promise<unknown> 
     assert.equal((await session.status()).status, "Success");
     assert.match(session.text(1), / tmp\n/);
   },
-  // Not with 1000, which would end it.
-  attachContainer: (session) => session.close(4000),
-  resumeSession: (session) => session.close(4000),
+  attachContainer: leave,
+  resumeSession: leave,
   async forwardPorts(session) {
     await session.send(0, "GET / HTTP/1.0\r\n\r\n");
     await session.until(/HTTP\/1\.\d 404 /, { on: 0 });
     await session.close();
   },
 };
+
+/** Not with 1000, which would end the session. Waits until the gateway knows. */
+async function leave(session: Session): Promise<void> {
+  await session.close(4000);
+  type Kept = { readonly sessions: readonly { readonly connected: boolean }[] };
+  await eventually(async () =>
+    bodyOf(await crest().get<Kept>("/v1/sessions")).sessions.every((one) => !one.connected),
+  );
+}
 
 test("each operation that containerd has answers its example as the document says", { skip }, async (t) => {
   const gateway = crest();

@@ -26,7 +26,7 @@ const keptSession = {
   id: sessionId,
   type: "attach",
   containerId,
-  caller: "operator",
+  caller: "token",
   stdin: false,
   tty: false,
   begun: "2026-11-29T12:00:00.000Z",
@@ -258,7 +258,7 @@ export const examples: { readonly [Id in RouteId]?: Example } = {
   run: {
     parameters: { wait: true, remove: true },
     body: {
-      image: nginx,
+      image: "busybox:latest",
       name: "once",
       command: ["sh", "-c", "echo Hello from $NAME; exit 3"],
       env: { NAME: "Crest" },
