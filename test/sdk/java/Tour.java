@@ -26,14 +26,14 @@ public class Tour {
     var pulled = images.pullImage(new PullImageRequest().image(image).auth(auth), null, null);
     System.out.println("pulled " + pulled.getImageRef());
 
-    var pod = pods.runPod(new RunPodBody().metadata(new PodSandboxMetadataInput().name("tour")), null)
+    var pod = pods.runPod(new RunPodBody().metadata(new PodSandboxMetadataInput().name("tour")), null, null)
         .getPodSandboxId();
     var container = containers.createContainer(pod, new CreateContainerBody()
             .metadata(new ContainerMetadataInput().name("one"))
             .image(image)
             .command(List.of("sleep", "3600"))
             .envs(List.of(new KeyValue().key("GREETING").value("hello from one")))
-            .labels(Map.of("app", "tour")), null)
+            .labels(Map.of("app", "tour")), null, null)
         .getContainerId();
     containers.startContainer(container);
 
@@ -43,20 +43,20 @@ public class Tour {
 
     for (var name : List.of("two", "three")) {
       var metadata = new ContainerMetadataInput().name(name);
-      containers.createContainer(pod, new CreateContainerBody().metadata(metadata).image(image), null);
+      containers.createContainer(pod, new CreateContainerBody().metadata(metadata).image(image), null, null);
     }
-    var labelled = containers.listContainers(null, null, null, "app=tour", null, null);
+    var labelled = containers.listContainers(null, null, null, null, null, "app=tour", null, null);
     System.out.println("labelled " + names(labelled));
 
     String next = null;
     do {
-      var page = containers.listContainers(null, null, null, null, 2, next);
+      var page = containers.listContainers(null, null, null, null, null, null, 2, next);
       System.out.println("page " + names(page));
       next = page.getContinue();
     } while (next != null);
 
     System.out.println("start again " + problemOf(() -> containers.startContainer(container)).getCode());
-    var tooMany = problemOf(() -> containers.listContainers(null, null, null, null, 5000, null));
+    var tooMany = problemOf(() -> containers.listContainers(null, null, null, null, null, null, 5000, null));
     System.out.println("limit 5000 " + tooMany.getCode() + " " + tooMany.getErrors().get(0).getParameter());
 
     containers.stopContainer(container, "0");
