@@ -1,5 +1,5 @@
 /** A lock that ends with the process that has it. */
-import { closeSync, openSync } from "node:fs";
+import { type BigIntStats, closeSync, openSync } from "node:fs";
 import { chmod, link, lstat, rename, rm } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -32,10 +32,10 @@ export async function takeSocketLock(path: string): Promise<SocketLock | { reado
   const server = createServer((socket) => socket.on("error", () => undefined).end(`${process.pid}\n`));
   try {
     while (!(await withShortPath(path, (short) => listens(server, short)))) {
-      const found = await lstat(path).catch(absent);
+      const found = await lstat(path, { bigint: true }).catch(absent);
       const owner = await withShortPath(path, ownerOf);
       if (owner !== undefined) return { owner };
-      if (found) await removeDead(path, found.ino);
+      if (found) await removeDead(path, found);
     }
     await chmod(path, 0o600);
   } catch (error) {
@@ -111,13 +111,20 @@ function ownerOf(path: string): Promise<string | undefined> {
   });
 }
 
-/** Removes a socket that nobody answered. If another one has replaced it in the meantime, puts that back. */
-async function removeDead(path: string, inode: number): Promise<void> {
-  const { randomBytes } = await import("node:crypto");
-  const dead = `${path}.${randomBytes(6).toString("hex")}`;
+/** What tells a socket from the next one, which may get the same inode. */
+type Identity = Pick<BigIntStats, "ino" | "mtimeNs">;
+
+const isSame = (one: Identity, other: Identity): boolean =>
+  one.ino === other.ino && one.mtimeNs === other.mtimeNs;
+
+/** Removes a socket that nobody answered. If another one has replaced it in the meantime, leaves that or puts it back. */
+async function removeDead(path: string, found: Identity): Promise<void> {
+  // Not random: loading that takes longer than all this, and meanwhile another process may take the lock.
+  const dead = `${path}.${process.pid}-${process.hrtime.bigint().toString(36)}`;
   try {
+    if (!isSame(await lstat(path, { bigint: true }), found)) return;
     await rename(path, dead);
-    if ((await lstat(dead)).ino !== inode) await link(dead, path);
+    if (!isSame(await lstat(dead, { bigint: true }), found)) await link(dead, path);
   } catch (error) {
     // Another process was faster. The next attempt finds its owner.
     const { code } = error as NodeJS.ErrnoException;
